@@ -1,0 +1,146 @@
+"""Sizes and boxes of a resize, from the upright original's size and the spec alone.
+
+What `output_size` promises is what the engine makes: both use `plan`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shift_media.core.errors import EmptyCrop
+from shift_media.core.spec import CENTRE, Crop, Focal, Spec
+
+Size = tuple[int, int]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one image becomes one resize.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the upright original: the part that is seen.
+        size: width and height in pixels that the box is resized to.
+        canvas: width and height in pixels of the resize; larger than ``size`` with ``pad`` only.
+        offset: where the resized box lies on the canvas, in pixels from its top left.
+    """
+
+    box: Box
+    size: Size
+    canvas: Size
+    offset: tuple[int, int] = (0, 0)
+
+
+def output_size(spec: Spec, width: int, height: int) -> Size:
+    """Tell the width and height in pixels of a resize of an upright original of this size."""
+    return plan(spec, width, height).canvas
+
+
+def plan(spec: Spec, width: int, height: int) -> Plan:
+    """Work out the boxes of a resize of an upright original of ``width`` × ``height`` pixels.
+
+    Raises `EmptyCrop` where the crop box lies outside the image.
+    """
+    left, top, seen_width, seen_height = cut(spec.crop, width, height)
+    seen = (seen_width, seen_height)
+    if spec.mode == "fill":
+        return _fill(spec, (left, top), seen)
+    box = (float(left), float(top), float(left + seen_width), float(top + seen_height))
+    if spec.mode == "stretch":
+        size = _stretch(spec, seen)
+        return Plan(box, size, size)
+    size = _fit(spec, seen)
+    if spec.mode == "fit":
+        return Plan(box, size, size)
+    canvas = _box(spec)
+    return Plan(box, size, canvas, ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2))
+
+
+def cut(crop: Crop | None, width: int, height: int) -> Crop:
+    """Cut a crop box to the image; raises `EmptyCrop` when nothing is left."""
+    if crop is None:
+        return Crop(0, 0, width, height)
+    if crop.x >= width or crop.y >= height:
+        raise EmptyCrop(
+            f"The crop box {tuple(crop)} (x, y, width, height) lies outside the image, "
+            f"which is {width}x{height}."
+        )
+    right, bottom = min(crop.x + crop.width, width), min(crop.y + crop.height, height)
+    return Crop(crop.x, crop.y, right - crop.x, bottom - crop.y)
+
+
+def _round(numerator: int, denominator: int) -> int:
+    """Round a positive fraction to the nearest integer, halves up, without floats."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _side(numerator: int, denominator: int, most: int | None = None) -> int:
+    side = max(1, _round(numerator, denominator))
+    return side if most is None else min(side, most)
+
+
+def _box(spec: Spec) -> Size:
+    assert spec.width is not None and spec.height is not None  # noqa: S101 (Spec has checked it)
+    return spec.width, spec.height
+
+
+def _fit(spec: Spec, seen: Size) -> Size:
+    width, height = seen
+    box_width, box_height = spec.width, spec.height
+    if not spec.upscale:
+        inside = (box_width or width) >= width and (box_height or height) >= height
+        if inside:
+            return seen
+    by_width = box_height is None or (
+        box_width is not None and box_width * height <= box_height * width
+    )
+    if by_width:
+        assert box_width is not None  # noqa: S101 (a spec has at least one side)
+        return box_width, _side(height * box_width, width, box_height)
+    assert box_height is not None  # noqa: S101
+    return _side(width * box_height, height, box_width), box_height
+
+
+def _stretch(spec: Spec, seen: Size) -> Size:
+    box = _box(spec)
+    return box if spec.upscale else (min(box[0], seen[0]), min(box[1], seen[1]))
+
+
+def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> Plan:
+    """Cover the box: cut the seen part to the box's ratio around the focal point.
+
+    Without upscale, a smaller original gives the largest image of the ratio that fits in it.
+    """
+    box_width, box_height = _box(spec)
+    width, height = seen
+    size = (box_width, box_height)
+    wider = width * box_height > height * box_width
+    if not spec.upscale and (width < box_width or height < box_height):
+        if wider:
+            size = (_side(box_width * height, box_height, min(width, box_width)), height)
+        else:
+            size = (width, _side(box_height * width, box_width, min(height, box_height)))
+    if wider:
+        cut_width, cut_height = height * box_width / box_height, float(height)
+    else:
+        cut_width, cut_height = float(width), width * box_height / box_width
+    focal = spec.focal or CENTRE
+    left = origin[0] + _around(focal.x, cut_width, width)
+    top = origin[1] + _around(focal.y, cut_height, height)
+    return Plan((left, top, left + cut_width, top + cut_height), size, size)
+
+
+def _around(percent: int, length: float, whole: int) -> float:
+    """Place a window so that the focal point is in its middle, as far as the image reaches."""
+    start = whole * percent / 100 - length / 2
+    return min(max(start, 0.0), whole - length)
+
+
+def focal_in_crop(focal: Focal, crop: Crop | None, width: int, height: int) -> Focal:
+    """Translate a focal point of the whole image into percent of the part that a crop leaves."""
+    if crop is None:
+        return focal
+    left, top, cut_width, cut_height = cut(crop, width, height)
+    x = _round(max(0, width * focal.x - 100 * left), cut_width)
+    y = _round(max(0, height * focal.y - 100 * top), cut_height)
+    return Focal(min(x, 100), min(y, 100))

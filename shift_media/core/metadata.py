@@ -1,0 +1,59 @@
+"""What is known of an original without asking the storage again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from shift_media.core.spec import Focal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Facts of an original, as one flat JSON object beside it in the row.
+
+    Attributes:
+        content_type: as it is stored and served, from the format table.
+        size: bytes.
+        sha256: of the bytes, 64 hex digits; empty where only the header was read.
+        width, height: pixels, upright; None where it has none.
+        duration: seconds; None for still images.
+        frames: 1 for a still image.
+        has_alpha: whether any transparency is possible.
+        placeholder: a data URI of at most 400 bytes, to show while the picture loads.
+        color: mean colour, ``"#rrggbb"``.
+        original_name: the client's file name. Data: escape it where it is shown.
+        focal: the point in percent that ``fill`` keeps in view, or None for the centre.
+    """
+
+    content_type: str
+    size: int
+    sha256: str = ""
+    width: int | None = None
+    height: int | None = None
+    duration: float | None = None
+    frames: int | None = None
+    has_alpha: bool = False
+    placeholder: str = ""
+    color: str = ""
+    original_name: str = ""
+    focal: Focal | None = None
+
+    def to_json(self, key: str) -> dict[str, Any]:
+        """Make the flat JSON object, with the key that it describes."""
+        data = asdict(self)
+        data["focal"] = list(self.focal) if self.focal else None
+        return {"key": key, **data}
+
+    @classmethod
+    def from_json(cls, data: object, key: str) -> Metadata | None:
+        """Read the JSON object of ``key``; None where it is absent, foreign or another key's."""
+        if not isinstance(data, Mapping) or data.get("key") != key:
+            return None
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        try:
+            known["focal"] = Focal(*known["focal"]) if known.get("focal") else None
+            return cls(**known)
+        except TypeError:
+            return None
