@@ -1,0 +1,1 @@
+"""A gallery of photographs: upload, look, resize, delete."""

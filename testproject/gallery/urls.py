@@ -1,0 +1,9 @@
+"""URLs of the gallery's pages."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+app_name = "gallery"
+
+urlpatterns: list[URLPattern] = []
