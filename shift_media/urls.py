@@ -1,0 +1,17 @@
+"""``path("media/", include("shift_media.urls"))``.
+
+With several storages, one include for each: ``include("shift_media.urls"), {"storage": "private"}``.
+"""
+
+from __future__ import annotations
+
+from django.urls import re_path
+
+from shift_media import views
+
+app_name = "shift_media"
+
+urlpatterns = [
+    # Everything below the include is the view's, line breaks too: one and the same 404 for all.
+    re_path(r"^(?P<key>[\s\S]*)\Z", views.resize, name="resize"),
+]
