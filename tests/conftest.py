@@ -1,0 +1,103 @@
+"""Fixtures that every test may use, and how missing parts are treated."""
+
+from __future__ import annotations
+
+import copy
+import socket
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from django.test import override_settings
+from tests import parts
+
+hypothesis.settings.register_profile(
+    "quick",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "thorough", parent=hypothesis.settings.get_profile("quick"), max_examples=500
+)
+hypothesis.settings.load_profile("thorough" if parts.full() else "quick")
+
+Needs = Callable[[str], Path]
+
+
+def _need(name: str) -> Path:
+    place = parts.locate(name)
+    if place is not None:
+        return place
+    if parts.full() and name not in parts.excused():
+        pytest.fail(f"{parts.missing(name)} (SHIFT_MEDIA_FULL=1 skips nothing)", pytrace=False)
+    pytest.skip(parts.missing(name))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail in a full run, where a part is missing that the test names."""
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            _need(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count every other skip of a full run as a failure."""
+    report = yield
+    excused = any(parts.missing(name) in str(report.longrepr) for name in parts.excused())
+    if parts.full() and report.skipped and not hasattr(report, "wasxfail") and not excused:
+        report.outcome = "failed"
+        report.longrepr = f"skipped in a full run: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def needs() -> Needs:
+    """Find a part by name; skip, or fail in a full run, where it is missing."""
+    return _need
+
+
+@pytest.fixture(scope="session")
+def corpus(needs: Needs) -> Path:
+    """Give the folder of real files: ``hostile/`` with its ``INDEX.tsv``, ``photos/``, ``video/``."""
+    return needs("corpus")
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Give a port on loopback that nobody listens on, another one at each call."""
+
+    def pick() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+            return port
+
+    return pick
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_outside_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests upload out of the gallery's own folder."""
+    with override_settings(STORAGES=_storages_below(tmp_path_factory.mktemp("files"))):
+        yield
+
+
+@pytest.fixture
+def media_root(tmp_path: Path) -> Iterator[Path]:
+    """Give this one test an empty media folder, which ``STORAGES["media"]`` uses."""
+    with override_settings(STORAGES=_storages_below(tmp_path)):
+        yield tmp_path / "media"
+
+
+def _storages_below(folder: Path) -> dict[str, dict[str, object]]:
+    from django.conf import settings
+
+    storages = copy.deepcopy(settings.STORAGES)
+    for alias, config in storages.items():
+        if "location" in config.get("OPTIONS", {}):
+            config["OPTIONS"]["location"] = folder / alias
+    return storages

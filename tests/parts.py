@@ -1,0 +1,105 @@
+"""The parts outside Python that some tests need: where they are, and how to get them.
+
+A test names them, ``@pytest.mark.needs("chromium")``, or asks the fixture ``needs`` for one and gets
+its place. Without the part it is skipped with the reason; where ``SHIFT_MEDIA_FULL=1`` is set
+(``make test-full``) it fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_SEARCH = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that is installed beside Python, or not."""
+
+    find: Callable[[], Path | None]
+    how: str
+
+
+def full() -> bool:
+    """Tell whether this run must skip nothing."""
+    return os.environ.get("SHIFT_MEDIA_FULL") == "1"
+
+
+def excused() -> frozenset[str]:
+    """Name the parts that a full run may do without: ``SHIFT_MEDIA_WITHOUT="corpus rgw"``."""
+    return frozenset(os.environ.get("SHIFT_MEDIA_WITHOUT", "").split())
+
+
+def locate(name: str) -> Path | None:
+    """Find a part, or None."""
+    return PARTS[name].find()
+
+
+def missing(name: str) -> str:
+    """Say that a part is missing, and how to get it."""
+    return f"{name} is not installed: {PARTS[name].how}"
+
+
+def _programs(*alternatives: str) -> Callable[[], Path | None]:
+    """Find the first of several programs that are one part under different names."""
+
+    def find() -> Path | None:
+        found = (shutil.which(program, path=_SEARCH) for program in alternatives)
+        return next((Path(path) for path in found if path), None)
+
+    return find
+
+
+def _all_programs(*needed: str) -> Callable[[], Path | None]:
+    """Find the last of several programs that are all needed."""
+
+    def find() -> Path | None:
+        found = [shutil.which(program, path=_SEARCH) for program in needed]
+        return Path(found[-1] or "") if all(found) else None
+
+    return find
+
+
+def _rgw() -> Path | None:
+    programs = _all_programs("ceph", "ceph-mon", "ceph-osd", "radosgw-admin", "radosgw")
+    return programs() if os.geteuid() == 0 else None
+
+
+def _postgres() -> Path | None:
+    """Find the folder of PostgreSQL's server programs, which Debian keeps off the path."""
+    on_path = _programs("initdb")()
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = on_path or (debian[-1] if debian else None)
+    return initdb.parent if initdb else None
+
+
+def _corpus() -> Path | None:
+    named = os.environ.get("SHIFT_MEDIA_CORPUS")
+    folder = Path(named) if named else ROOT.parent / "shared" / "corpus"
+    return folder if (folder / "hostile" / "INDEX.tsv").is_file() else None
+
+
+PARTS = {
+    "chromium": Part(
+        _programs("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"),
+        "apt-get install chromium",
+    ),
+    "corpus": Part(_corpus, "SHIFT_MEDIA_CORPUS must name the folder of test files"),
+    "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
+    "postgres": Part(_postgres, "apt-get install postgresql"),
+    "redis": Part(_programs("redis-server"), "apt-get install redis-server"),
+    "rgw": Part(
+        _rgw,
+        "as root, apt-get install --no-install-recommends ceph-mon ceph-osd ceph-common radosgw",
+    ),
+    "seaweedfs": Part(_programs("weed"), 'pip install "django-shift-media[dev]"'),
+}
