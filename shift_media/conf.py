@@ -58,7 +58,11 @@ class Settings:
         if keys is None:
             keys = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
         if not isinstance(keys, list | tuple):
-            raise _wrong("SIGNING_KEYS", keys, 'a list of long random strings, such as ["…"]')
+            kind = f"a {type(keys).__name__}"  # the value itself is a secret
+            raise ConfigurationError(
+                f'SHIFT_MEDIA["SIGNING_KEYS"] is {kind}: write a list of long random strings.',
+                key="SIGNING_KEYS",
+            )
         try:
             Signer(keys)
         except (InvalidSigningKey, AttributeError, TypeError) as error:

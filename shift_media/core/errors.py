@@ -164,3 +164,11 @@ class MissingExtra(MediaError, ImportError):
             f"{package} is not installed. Install it with: "
             f'python -m pip install "django-shift-media[{extra}]"',
         )
+
+
+def _family(root: type[MediaError]) -> list[type[MediaError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _family(child))]
+
+
+BY_CODE: dict[str, type[MediaError]] = {kind.code: kind for kind in _family(MediaError)}
+"""Every error of the core by its code."""

@@ -1,0 +1,147 @@
+"""Single flight and budget: each resize is made once, and only so many at a time.
+
+Three circles, each inside the other: the threads of a process (a future per key), the processes of
+a host (a lock file per key), and all hosts (the Django cache, where it is shared). The locks of a
+process that dies are free at once on its host, and after `LEASE` seconds elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Generic, TypeVar
+
+from django.core.cache import BaseCache
+from filelock import FileLock
+from filelock import Timeout as LockTimeout
+
+from shift_media import notes
+from shift_media.conf import settings
+from shift_media.core.errors import Busy
+
+T = TypeVar("T")
+
+LEASE = 15
+"""Seconds after which another host takes over from one that died."""
+_POLL = 0.05
+_LOCK_FILES = 4096
+"""Lock files in a host's folder: keys that share one wait for each other, 1 pair in 4,096."""
+
+
+class SingleFlight(Generic[T]):
+    """Lets one caller at a time make the value of a key; the others get its value."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, Future[T]] = {}
+        self._lock = threading.Lock()
+
+    def run(self, key: str, make: Callable[[], T]) -> tuple[T, bool]:
+        """Return the value and whether this caller made it.
+
+        The error of the maker is raised for all who waited. Raises `Busy` when waiting took too
+        long.
+        """
+        with self._lock:
+            flight = self._flights.get(key)
+            leading = flight is None
+            if flight is None:
+                flight = self._flights[key] = Future()
+        if not leading:
+            return _wait(flight), False
+        try:
+            with host_lock(key), hosts_lock(key):
+                flight.set_result(make())
+        except BaseException as error:
+            flight.set_exception(error)
+        finally:
+            with self._lock:
+                del self._flights[key]
+        return flight.result(), True
+
+
+def _wait(flight: Future[T]) -> T:
+    try:
+        # The leader may itself wait for a lock and then for a turn.
+        return flight.result(3 * settings.QUEUE_SECONDS)
+    except FutureTimeout as error:
+        raise Busy("Waited too long for another thread that makes the same resize.") from error
+
+
+@contextlib.contextmanager
+def host_lock(key: str) -> Iterator[None]:
+    """Keep the other processes of this host from making the same key. Raises `Busy`."""
+    folder = notes.host_folder()
+    if folder is None:
+        yield
+        return
+    number = int(notes.digest(key)[:8], 16) % _LOCK_FILES
+    lock = FileLock(folder / f"{number:04d}.lock", timeout=settings.QUEUE_SECONDS)
+    try:
+        lock.acquire(poll_interval=_POLL)
+    except LockTimeout as error:
+        raise Busy("Waited too long for another process that makes the same resize.") from error
+    except OSError as error:
+        notes.logger.warning("No lock for a resize: %s. It may be made twice.", error)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def hosts_lock(key: str) -> Iterator[None]:
+    """Keep other hosts from making the same key, for at most `LEASE` seconds. Raises `Busy`.
+
+    Where the cache is not shared, or fails, there is nothing to wait for: work may be done twice.
+    """
+    cache = notes.shared_cache()
+    if cache is None:
+        yield
+        return
+    name, token = f"shift_media:lock:{notes.digest(key)}", secrets.token_hex(8)
+    _take(cache, name, token)
+    try:
+        yield
+    finally:
+        with notes.cache_failures():
+            if cache.get(name) == token:
+                cache.delete(name)
+
+
+def _take(cache: BaseCache, name: str, token: str) -> None:
+    deadline = time.monotonic() + max(settings.QUEUE_SECONDS, LEASE + 1)
+    taken = False
+    with notes.cache_failures():
+        while not (taken := cache.add(name, token, LEASE)) and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        if not taken:
+            raise Busy("Waited too long for another host that makes the same resize.")
+
+
+class Budget:
+    """At most ``slots`` at work and ``queue`` waiting, in this process."""
+
+    def __init__(self, slots: int, queue: int, seconds: float) -> None:
+        self._free = threading.Semaphore(slots)
+        self._places = threading.Semaphore(slots + queue)
+        self._seconds = seconds
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn. Raises `Busy` when the queue is full or the wait too long."""
+        if not self._places.acquire(blocking=False):
+            raise Busy("The queue of resizes is full.")
+        try:
+            if not self._free.acquire(timeout=self._seconds):
+                raise Busy("Waited too long for a turn to make a resize.")
+            try:
+                yield
+            finally:
+                self._free.release()
+        finally:
+            self._places.release()

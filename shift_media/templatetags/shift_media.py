@@ -1,0 +1,93 @@
+"""``{% load shift_media %}``: resizes in templates.
+
+A tag of an empty field renders nothing. One that fails renders nothing and logs the error, and
+raises it when ``DEBUG``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django import template
+from django.conf import settings as django_settings
+from django.forms.utils import flatatt
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from shift_media.core.errors import MediaError
+from shift_media.resizes import Resize
+
+logger = logging.getLogger("shift_media")
+
+register = template.Library()
+
+SPEC_OPTIONS = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
+
+
+@register.simple_tag
+def resize_url(file: Any, size: str, **options: Any) -> str:
+    """Give the URL of a resize: ``{% resize_url photo.image "400x300" mode="fill" %}``."""
+    made = _resize(file, size, options)
+    return "" if made is None else made.url
+
+
+@register.simple_tag
+def resize(file: Any, size: str, **options: Any) -> Resize | str:
+    """Give a resize: ``{% resize photo.image "400x300" as img %}{{ img.url }} {{ img.width }}``."""
+    made = _resize(file, size, options)
+    return "" if made is None else made
+
+
+@register.simple_tag
+def resize_img(file: Any, size: str, **options: Any) -> SafeString:
+    """Write an ``<img>``: ``{% resize_img photo.image "400x300" alt="…" class="…" %}``.
+
+    It has its width and height, loads lazily, and offers a second resize for screens of double
+    density. What is no option of a resize becomes an attribute; ``_`` becomes ``-``.
+    """
+    spec = {name: options.pop(name) for name in SPEC_OPTIONS if name in options}
+    made = _resize(file, size, spec)
+    if made is None:
+        return mark_safe("")
+    attributes: dict[str, Any] = {"src": made.url}
+    double = _double(file, made)
+    if double is not None:
+        attributes["srcset"] = f"{made.url} 1x, {double.url} 2x"
+    if made.width and made.height:
+        attributes |= {"width": made.width, "height": made.height}
+    attributes |= {"alt": "", "loading": "lazy", "decoding": "async"}
+    attributes |= {name.replace("_", "-"): value for name, value in options.items()}
+    kept = {name: value for name, value in attributes.items() if value not in (None, False)}
+    return format_html("<img{}>", flatatt(kept))
+
+
+def _double(file: Any, made: Resize) -> Resize | None:
+    """Build the resize of twice the sides; None where the original has no more pixels to give."""
+    asked = made.spec
+    size = f"{2 * asked.width if asked.width else ''}x{2 * asked.height if asked.height else ''}"
+    try:
+        double: Resize = file.resize(size, **{name: getattr(asked, name) for name in SPEC_OPTIONS})
+    except MediaError:
+        return None  # Its sides are over a limit that those of the single one keep.
+    same = double.width is not None and (double.width, double.height) == (made.width, made.height)
+    return None if same else double
+
+
+def _resize(file: Any, size: str, options: dict[str, Any]) -> Resize | None:
+    if not file:
+        return None
+    return _guarded(lambda: file.resize(size, **options))
+
+
+def _guarded(build: Callable[[], Resize]) -> Resize | None:
+    try:
+        made = build()
+        made.url  # noqa: B018 (a missing signing key must fail here, not in the template)
+    except MediaError as error:
+        if django_settings.DEBUG:
+            raise
+        logger.warning("A resize in a template failed: %s: %s", error.code, error)
+        return None
+    return made
