@@ -1,0 +1,115 @@
+"""Where media files lie: on S3 or on a local disk, behind one interface.
+
+Importing this package does not import boto3: `S3MediaStorage` is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.core.files.storage import Storage, storages
+from django.core.signals import setting_changed
+from django.utils.functional import LazyObject, empty
+
+from shift_media.storages.base import Entry, MediaStorage, MissingFile, Source, Stat
+from shift_media.storages.local import LocalMediaStorage
+
+if TYPE_CHECKING:
+    from shift_media.storages.s3 import S3MediaStorage
+
+    LazyStorage = LazyObject[Storage]
+else:
+    LazyStorage = LazyObject
+
+__all__ = [
+    "DefaultMediaStorage",
+    "Entry",
+    "LocalMediaStorage",
+    "MediaStorage",
+    "MissingFile",
+    "S3MediaStorage",
+    "Source",
+    "Stat",
+    "by_alias",
+    "default_media_storage",
+    "get_default_media_storage",
+    "identify",
+]
+
+MEDIA_ALIAS = "media"
+_STORAGE_SETTINGS = frozenset(("STORAGES", "MEDIA_ROOT", "MEDIA_URL"))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "S3MediaStorage":
+        from shift_media.storages.s3 import S3MediaStorage
+
+        return S3MediaStorage
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class DefaultMediaStorage(LazyStorage):
+    """Stand for ``STORAGES["media"]``, else ``STORAGES["default"]``, as settings are at the time.
+
+    There is one, and copies and pickles of it are itself: what it stands for now, and the secrets
+    in its options, get into neither a pickle nor a migration.
+    """
+
+    def _setup(self) -> None:
+        self._wrapped = storages[MEDIA_ALIAS if MEDIA_ALIAS in storages.backends else "default"]
+
+    def __copy__(self) -> DefaultMediaStorage:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> DefaultMediaStorage:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        # The migration writer serialises the first argument in place of a lazy object.
+        return _call, (get_default_media_storage,)
+
+
+def get_default_media_storage() -> Storage:
+    """Return the one lazy default, as a callable for ``storage=`` in a model."""
+    return default_media_storage
+
+
+def _call(function: Callable[[], Any]) -> Any:
+    return function()
+
+
+default_media_storage: Storage = DefaultMediaStorage()  # type: ignore[assignment]
+
+
+def by_alias(alias: str) -> Storage:
+    """Find a storage by its alias in ``STORAGES``; ``""`` is the default for media."""
+    return storages[alias] if alias else default_media_storage
+
+
+def identify(storage: Storage) -> str:
+    """Find the alias in ``STORAGES`` that gives this very object; ``""`` where there is none."""
+    wanted = unwrapped(storage)
+    first = [alias for alias in (MEDIA_ALIAS, "default") if alias in storages.backends]
+    for alias in dict.fromkeys([*first, *storages.backends]):
+        if storages[alias] is wanted:
+            return alias
+    return ""
+
+
+def unwrapped(storage: Storage) -> Storage:
+    """Unwrap a lazy storage."""
+    if not isinstance(storage, LazyObject):
+        return storage
+    lazy: LazyStorage = storage
+    if lazy._wrapped is empty:
+        lazy._setup()
+    return unwrapped(lazy._wrapped)
+
+
+def _forget_default(*, setting: str, **kwargs: Any) -> None:
+    if setting in _STORAGE_SETTINGS:
+        default_media_storage._wrapped = empty  # type: ignore[attr-defined]
+
+
+setting_changed.connect(_forget_default, dispatch_uid="shift_media.storages")

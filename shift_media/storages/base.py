@@ -1,0 +1,297 @@
+"""What every media storage can do, whatever it keeps the bytes in.
+
+A key is written once and never again: `put` says whether it was this call that wrote it. A new
+kind of storage implements the five abstract methods and `delete`, and is held to the promises
+by `shift_media.testing.MediaStorageContract`.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, ClassVar, Literal, Protocol, cast, get_args
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import File
+from django.core.files.storage import Storage
+from django.utils.encoding import filepath_to_uri
+from django.utils.timezone import make_naive
+
+from shift_media.core.errors import AlreadyStored, NotStored, SourceTruncated
+from shift_media.storages.rules import (
+    base_url_of,
+    check_key,
+    choice_of,
+    flag_of,
+    format_of,
+    seconds_of,
+)
+
+DeliveryMode = Literal["redirect", "content"]
+Originals = Literal["public", "private"]
+
+CHUNK = 1 << 20
+"""Bytes read and written at a time."""
+
+URL_EXPIRE = 3600
+"""Seconds that the URL of a private original holds, where the storage is told nothing else."""
+
+_SPOOL = 2 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What a storage knows of what lies under a key; ``sha256`` only where it keeps that."""
+
+    size: int
+    modified: datetime
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a listing."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+class MissingFile(NotStored, FileNotFoundError):
+    """There is nothing under this key: our error, and the one that Django's users catch."""
+
+
+class Readable(Protocol):
+    """The least that content needs: ``read(n)`` gives bytes, and none at the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most so many bytes."""
+
+
+class Source(io.BufferedIOBase):
+    """Read once what lies under a key, and refuse an end that comes early.
+
+    Raises `SourceTruncated` at the end when fewer bytes came than ``size``.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int, key: str) -> None:
+        self.size = size
+        self._stream = stream
+        self._key = key
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def tell(self) -> int:
+        """Tell how many bytes have been read."""
+        return self._position
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read exactly so many bytes, fewer only at the end."""
+        wanted = self.size + 1 if size is None or size < 0 else size
+        parts = []
+        while wanted > 0:
+            part = self._pull(min(wanted, CHUNK))
+            if not part:
+                self._check_end()
+                break
+            parts.append(part)
+            wanted -= len(part)
+            self._position += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """Read so many bytes, by default one chunk."""
+        return self.read(CHUNK if size < 0 else size)
+
+    def close(self) -> None:
+        """Close the stream beneath."""
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+    def _pull(self, size: int) -> bytes:
+        """Read from the stream; a storage overrides this to translate its errors."""
+        return self._stream.read(size)
+
+    def _check_end(self) -> None:
+        if self._position < self.size:
+            raise SourceTruncated(
+                f"{self._key!r} ended after {self._position} of {self.size} bytes."
+            )
+
+
+class MediaStorage(Storage, ABC):
+    """The options and methods of a media storage; comes before a Django storage in the bases.
+
+    Args:
+        public_url: what a key is appended to in a public URL; a slash at its end is added.
+        delivery: ``"redirect"`` where ``public_url`` is a bucket that the app sends browsers back
+            to, ``"content"`` where the app answers with the bytes.
+        originals: ``"private"`` makes the URLs of originals signed and expiring.
+        mezzanine: whether smaller resizes are made from a stored smaller version of the original.
+        url_expire: seconds that the URL of a private original holds.
+    """
+
+    default_delivery: ClassVar[DeliveryMode] = "content"
+    serves_files: ClassVar[bool] = False
+    """Whether the app itself answers for originals and renditions, as nobody else does."""
+
+    def __init__(
+        self,
+        *args: Any,
+        public_url: str | None = None,
+        delivery: DeliveryMode | None = None,
+        originals: Originals = "public",
+        mezzanine: bool = False,
+        url_expire: int = URL_EXPIRE,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._public_url = None if public_url is None else base_url_of(public_url)
+        delivery = delivery or self.default_delivery
+        self.delivery: DeliveryMode = choice_of("delivery", delivery, get_args(DeliveryMode))
+        self.originals: Originals = choice_of("originals", originals, get_args(Originals))
+        self.mezzanine = flag_of("mezzanine", mezzanine)
+        self.url_expire = seconds_of("url_expire", url_expire)
+
+    # What each storage brings.
+
+    @abstractmethod
+    def stat(self, key: str) -> Stat | None:
+        """Look at what lies under a key; None where there is nothing."""
+
+    @abstractmethod
+    def fetch(self, key: str) -> Source:
+        """Open what lies under a key for reading once; raises `NotStored`."""
+
+    @abstractmethod
+    def put(
+        self,
+        key: str,
+        content: Readable,
+        *,
+        content_type: str,
+        sha256: str = "",
+        size: int | None = None,
+    ) -> bool:
+        """Write what ``content`` has from its position on, all of it or nothing.
+
+        Returns True when this call wrote it; False when something lay there already, which stays
+        as it is. Raises `SourceTruncated` when ``size`` is given and the content is another.
+        """
+
+    @abstractmethod
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete all keys that begin with a prefix, which ends in a slash; return how many."""
+
+    @abstractmethod
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """List, lazily and in no promised order, all keys that begin with a prefix."""
+
+    @abstractmethod
+    def _private_url(self, key: str) -> str:
+        """Make a signed URL of an original that expires after ``url_expire`` seconds."""
+
+    def _default_public_url(self) -> str:
+        raise ImproperlyConfigured(
+            f'{type(self).__name__} needs the option public_url, such as "https://cdn.example/".'
+        )
+
+    # What follows from it.
+
+    @property
+    def public_url(self) -> str:
+        """What a key is appended to in a public URL; always ends in a slash."""
+        return self._public_url or self._default_public_url()
+
+    def url(self, name: str | None) -> str:
+        """Give the URL of an original: its public one, or a signed one that expires."""
+        key = check_key(name or "")
+        return self.derived_url(key) if self.originals == "public" else self._private_url(key)
+
+    def derived_url(self, key: str) -> str:
+        """Give the public URL of a resize or a rendition, without asking anybody."""
+        return f"{self.public_url}{filepath_to_uri(key)}"
+
+    def may_read(self, key: str, query: Mapping[str, str]) -> bool:
+        """Tell whether the app may answer with this original, asked for with this query string."""
+        return self.originals == "public"
+
+    # Django's interface.
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """Give the name back: a key is unique when it is made, and a collision is an error."""
+        return str(name)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether something lies under this name."""
+        return self.stat(name) is not None
+
+    def size(self, name: str) -> int:
+        """Give the size in bytes; raises `NotStored`, which is a `FileNotFoundError` here."""
+        return self._known(name).size
+
+    def get_modified_time(self, name: str) -> datetime:
+        """Tell when it was written; aware where Django uses time zones."""
+        modified = self._known(name).modified
+        return modified if django_settings.USE_TZ else make_naive(modified)
+
+    def _known(self, name: str) -> Stat:
+        stat = self.stat(name)
+        if stat is None:
+            raise missing(name)
+        return stat
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        check_mode(name, mode)
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL)
+        try:
+            with self.fetch(name) as source:
+                shutil.copyfileobj(source, spool, CHUNK)
+        except BaseException:
+            spool.close()
+            raise
+        spool.seek(0)
+        return File(cast("Any", spool), name)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        stream = binary(content)
+        written = self.put(
+            name,
+            stream,
+            content_type=format_of(name).served_type,
+            sha256=getattr(content, "sha256", ""),
+            size=getattr(stream, "size", None),
+        )
+        if not written:
+            raise AlreadyStored(f"There is something under {name!r} already; it stays as it is.")
+        return name
+
+
+def missing(key: str) -> MissingFile:
+    """Make the error for a key with nothing under it."""
+    return MissingFile(f"There is nothing under {key!r}.")
+
+
+def binary(content: File[Any]) -> Readable:
+    """Rewind a file of Django's; one of text gives its UTF-8."""
+    if hasattr(content, "seek") and content.seekable():
+        content.seek(0)
+    if isinstance(cast("object", content.file), io.TextIOBase):
+        return File(io.BytesIO(content.read().encode()))
+    return content
+
+
+def check_mode(name: str, mode: str) -> None:
+    """Refuse to open for writing: a key is written once, by `put` or `save`."""
+    if mode not in ("r", "rb"):
+        raise ValueError(f"{name!r} can be opened for reading only, not with mode {mode!r}.")
