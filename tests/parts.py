@@ -1,8 +1,8 @@
 """The parts outside Python that some tests need: where they are, and how to get them.
 
-A test names them, ``@pytest.mark.needs("chromium")``, or asks the fixture ``needs`` for one and gets
-its place. Without the part it is skipped with the reason; where ``SHIFT_MEDIA_FULL=1`` is set
-(``make test-full``) it fails instead.
+A test names them, ``@pytest.mark.needs("chromium")``, or asks the fixture ``needs`` for one and
+gets its place. Without the part it is skipped with the reason; where ``SHIFT_MEDIA_FULL=1`` is
+set (``make test-full``) it fails instead.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class TooManyFrames(SourceError):
 
 
 class EmptyCrop(SourceError):
-    """A crop box that lies wholly outside the image: a failure of the spec, not of the original."""
+    """A crop box that lies outside the image: a failure of the spec, not of the original."""
 
     code = "empty_crop"
     public = "The crop lies outside the image."

@@ -80,25 +80,18 @@ def _side(numerator: int, denominator: int, most: int | None = None) -> int:
 
 
 def _box(spec: Spec) -> Size:
-    assert spec.width is not None and spec.height is not None  # noqa: S101 (Spec has checked it)
-    return spec.width, spec.height
+    """Give the sides of the box; 0 for the side that a spec with ``fit`` leaves open."""
+    return spec.width or 0, spec.height or 0
 
 
 def _fit(spec: Spec, seen: Size) -> Size:
     width, height = seen
-    box_width, box_height = spec.width, spec.height
-    if not spec.upscale:
-        inside = (box_width or width) >= width and (box_height or height) >= height
-        if inside:
-            return seen
-    by_width = box_height is None or (
-        box_width is not None and box_width * height <= box_height * width
-    )
-    if by_width:
-        assert box_width is not None  # noqa: S101 (a spec has at least one side)
-        return box_width, _side(height * box_width, width, box_height)
-    assert box_height is not None  # noqa: S101
-    return _side(width * box_height, height, box_width), box_height
+    box_width, box_height = _box(spec)
+    if not spec.upscale and (box_width or width) >= width and (box_height or height) >= height:
+        return seen
+    if not box_height or (box_width and box_width * height <= box_height * width):
+        return box_width, _side(height * box_width, width, box_height or None)
+    return _side(width * box_height, height, box_width or None), box_height
 
 
 def _stretch(spec: Spec, seen: Size) -> Size:
@@ -120,20 +113,19 @@ def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> Plan:
             size = (_side(box_width * height, box_height, min(width, box_width)), height)
         else:
             size = (width, _side(box_height * width, box_width, min(height, box_height)))
-    if wider:
-        cut_width, cut_height = height * box_width / box_height, float(height)
-    else:
-        cut_width, cut_height = float(width), width * box_height / box_width
+    cut_width = height * box_width / box_height if wider else width
+    cut_height = height if wider else width * box_height / box_width
     focal = spec.focal or CENTRE
-    left = origin[0] + _around(focal.x, cut_width, width)
-    top = origin[1] + _around(focal.y, cut_height, height)
-    return Plan((left, top, left + cut_width, top + cut_height), size, size)
+    left, right = _window(origin[0], width, cut_width, focal.x)
+    top, bottom = _window(origin[1], height, cut_height, focal.y)
+    return Plan((left, top, right, bottom), size, size)
 
 
-def _around(percent: int, length: float, whole: int) -> float:
+def _window(origin: int, whole: int, length: float, percent: int) -> tuple[float, float]:
     """Place a window so that the focal point is in its middle, as far as the image reaches."""
-    start = whole * percent / 100 - length / 2
-    return min(max(start, 0.0), whole - length)
+    start = min(max(whole * percent / 100 - length / 2, 0.0), whole - length)
+    # The sum of rounded floats can pass the image's edge by an ulp, which Pillow refuses.
+    return origin + start, min(origin + start + length, float(origin + whole))
 
 
 def focal_in_crop(focal: Focal, crop: Crop | None, width: int, height: int) -> Focal:

@@ -1,7 +1,7 @@
 """The grammar of keys: one spelling for each, and nothing else is a key.
 
-``parse(key)`` and ``str(parsed)`` are exact inverses. Every key belongs to one original, under whose
-directory it lies::
+``parse(key)`` and ``str(parsed)`` are exact inverses. Every key belongs to one original, under
+whose directory it lies::
 
     original   3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg
     resize     …/photo.jpg/400x300-fill-80-noupscale-9f0c…c1.webp
@@ -32,6 +32,9 @@ _DEVICES = frozenset(
     "con prn aux nul clock".split()
     + [f"{device}{number}" for device in ("com", "lpt") for number in range(10)]
 )
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories: controls, marks of direction, surrogates, separators of lines."""
+
 _ID = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
 _NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(BY_EXTENSION)})"
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
@@ -186,7 +189,7 @@ def source_key(original: OriginalKey) -> str:
 
 
 def new_original(filename: str, extension: str) -> OriginalKey:
-    """Make the key of a new upload: a random UUID4, the slug of its name, the format's extension."""
+    """Make the key of a new upload: a random UUID4, the slug of its name and an extension."""
     digits = uuid.uuid4().hex
     id = "/".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     return OriginalKey(id, f"{slug(filename)}.{extension}")
@@ -213,5 +216,5 @@ def display_name(filename: str) -> str:
     At most `ORIGINAL_NAME_LENGTH` characters, in NFC. Still data: escape it where it is shown.
     """
     base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
-    kept = "".join(c for c in base if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp"))
+    kept = "".join(c for c in base if unicodedata.category(c) not in _INVISIBLE)
     return unicodedata.normalize("NFC", kept).strip()[-ORIGINAL_NAME_LENGTH:]

@@ -42,11 +42,11 @@ class Signer:
 
     def sign(self, payload: str) -> str:
         """Sign a payload: 32 lower-case hex digits."""
-        return _digest(self._pairs[0], payload.encode())
+        return _digest(self._pairs[0], _bytes(payload))
 
     def verify(self, payload: str, signature: str) -> bool:
-        """Tell whether any key made this signature, in a time that does not depend on where it differs."""
-        message, seen = payload.encode(), signature.encode("utf-8", "replace")
+        """Tell whether any key made this signature, in constant time."""
+        message, seen = _bytes(payload), _bytes(signature)
         verified = False
         for pair in self._pairs:
             verified |= hmac.compare_digest(_digest(pair, message).encode(), seen)
@@ -54,6 +54,11 @@ class Signer:
 
 
 _Pair = tuple["hashlib._Hash", "hashlib._Hash"]
+
+
+def _bytes(text: str) -> bytes:
+    """Encode whatever a client may send; different texts stay different."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _derive(key: str | bytes, purpose: str) -> bytes:

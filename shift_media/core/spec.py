@@ -6,6 +6,7 @@ what a developer writes (``"400x300"``, ``mode="fill"``).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from shift_media.core.formats import RESIZE_FORMATS
 
 Mode = Literal["fit", "fill", "pad", "stretch"]
 
-MODES: Final[tuple[str, ...]] = get_args(Mode)
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 LOSSLESS: Final = frozenset({"png", "gif"})
 """Formats without a quality: theirs is always written as `LOSSLESS_QUALITY`."""
 LOSSLESS_QUALITY: Final = 99
@@ -110,13 +111,13 @@ class Spec:
         """Read the canonical text of a spec; raises `InvalidSpec` for every other spelling."""
         match = _SPEC.fullmatch(text)
         if match is None:
-            raise InvalidSpec(f"{text[:200]!r} is not size-mode-quality-upscale[-options].")
+            raise InvalidSpec(f"{_shown(text)} is not size-mode-quality-upscale[-options].")
         width, height, mode, quality, upscale, background = match.group(1, 2, 3, 4, 5, 6)
         crop, focal = match.group(7, 8, 9, 10), match.group(11, 12)
         return cls(
             width=int(width) if width else None,
             height=int(height) if height else None,
-            mode=mode,
+            mode=_mode(mode),
             quality=int(quality),
             upscale=upscale == "upscale",
             format=extension,
@@ -144,20 +145,19 @@ class Spec:
         ``size`` is ``"400x300"``, ``"400x"`` or ``"x300"``; ``background`` may carry a ``#`` and
         be in capitals; ``focal`` is rounded to whole percent. Raises `InvalidSpec`.
         """
-        if format not in RESIZE_FORMATS:
-            raise InvalidSpec(f"{format!r} is not a format: use one of {', '.join(RESIZE_FORMATS)}.")
-        mode = "fit" if mode is None else mode
+        _check_format(format)
+        known_mode = _mode("fit" if mode is None else mode)
         width, height = _parse_size(size)
         return cls(
             width=width,
             height=height,
-            mode=mode,  # type: ignore[arg-type]  # checked by __post_init__
+            mode=known_mode,
             quality=_make_quality(quality, format, qualities),
             upscale=bool(upscale),
             format=format,
-            background=_make_background(background, mode, format),
+            background=_make_background(background, format),
             crop=_make_crop(crop),
-            focal=_make_focal(focal, mode),
+            focal=_make_focal(focal, known_mode),
         )
 
     def __str__(self) -> str:
@@ -178,12 +178,34 @@ def _is_int(value: object) -> bool:
     return type(value) is int
 
 
+def _shown(value: object) -> str:
+    """Show a refused value in a message; `repr` alone fails on integers of 4,300 digits."""
+    try:
+        return repr(value)[:100]
+    except ValueError:
+        return "a number of thousands of digits"
+
+
+def _mode(text: str) -> Mode:
+    for mode in MODES:
+        if mode == text:
+            return mode
+    raise InvalidSpec(f"{_shown(text)} is not a mode: use one of {', '.join(MODES)}.")
+
+
+def _check_format(format: str) -> None:
+    if format not in RESIZE_FORMATS:
+        formats = ", ".join(RESIZE_FORMATS)
+        raise InvalidSpec(f"{_shown(format)} is not a format: use one of {formats}.")
+
+
 def _check_sides(width: int | None, height: int | None, mode: str) -> None:
-    if mode not in MODES:
-        raise InvalidSpec(f"{mode!r} is not a mode: use one of {', '.join(MODES)}.")
+    _mode(mode)
     for side in (width, height):
         if side is not None and not (_is_int(side) and 1 <= side <= MAX_SIDE):
-            raise InvalidSpec(f"{side!r} is not a side: use a whole number from 1 to {MAX_SIDE}.")
+            raise InvalidSpec(
+                f"{_shown(side)} is not a side: use a whole number from 1 to {MAX_SIDE}."
+            )
     if width is None and height is None:
         raise InvalidSpec('A size needs at least one side, such as "400x".')
     if mode != "fit" and (width is None or height is None):
@@ -191,10 +213,9 @@ def _check_sides(width: int | None, height: int | None, mode: str) -> None:
 
 
 def _check_quality(quality: int, format: str) -> None:
-    if format not in RESIZE_FORMATS:
-        raise InvalidSpec(f"{format!r} is not a format: use one of {', '.join(RESIZE_FORMATS)}.")
+    _check_format(format)
     if not (_is_int(quality) and 1 <= quality <= 99):
-        raise InvalidSpec(f"{quality!r} is not a quality: use a whole number from 1 to 99.")
+        raise InvalidSpec(f"{_shown(quality)} is not a quality: use a whole number from 1 to 99.")
     if format in LOSSLESS and quality != LOSSLESS_QUALITY:
         raise InvalidSpec(f"{format} has no quality: leave it out.")
 
@@ -203,14 +224,16 @@ def _check_options(spec: Spec) -> None:
     background, crop, focal = spec.background, spec.crop, spec.focal
     if background is not None:
         if not _COLOR.fullmatch(background):
-            raise InvalidSpec(f'{background!r} is not a colour: write six hex digits, "ff8800".')
+            raise InvalidSpec(
+                f'{_shown(background)} is not a colour: write six hex digits, "ff8800".'
+            )
         if spec.mode != "pad" and spec.format != "jpg":
             raise InvalidSpec("A background goes with mode pad, or with jpg, which has no alpha.")
         if spec.format == "jpg" and background == WHITE:
             raise InvalidSpec("White is jpg's background already: leave it out.")
     if crop is not None and not _crop_in_range(crop):
         raise InvalidSpec(
-            f"{tuple(crop)!r} is not a crop: write (x, y, width, height) in whole pixels, "
+            f"{_shown(tuple(crop))} is not a crop: write (x, y, width, height) in whole pixels, "
             "x and y from 0, width and height from 1, all up to 99999."
         )
     if focal is None:
@@ -218,7 +241,10 @@ def _check_options(spec: Spec) -> None:
     if spec.mode != "fill":
         raise InvalidSpec("A focal point goes with mode fill only.")
     if not all(_is_int(value) and 0 <= value <= 100 for value in focal) or focal == CENTRE:
-        raise InvalidSpec(f"{tuple(focal)!r} is not a focal point in percent (50, 50 is left out).")
+        raise InvalidSpec(
+            f"{_shown(tuple(focal))} is not a focal point: write (x, y) in percent, 0 to 100, "
+            "and leave 50, 50 out."
+        )
 
 
 def _crop_in_range(crop: Crop) -> bool:
@@ -226,11 +252,11 @@ def _crop_in_range(crop: Crop) -> bool:
     return all(_is_int(v) and low <= v <= 99999 for v, low in zip(crop, lowest, strict=True))
 
 
-def _parse_size(size: str) -> tuple[int | None, int | None]:
+def _parse_size(size: object) -> tuple[int | None, int | None]:
     match = _SIZE.fullmatch(size) if isinstance(size, str) else None
     if match is None:
         raise InvalidSpec(
-            f'{str(size)[:100]!r} is not a size: write "400x300", "400x" or "x300", '
+            f'{_shown(size)} is not a size: write "400x300", "400x" or "x300", '
             f"with sides from 1 to {MAX_SIDE}."
         )
     return (int(match[1]) if match[1] else None, int(match[2]) if match[2] else None)
@@ -242,10 +268,11 @@ def _make_quality(quality: int | None, format: str, qualities: Mapping[str, int]
     return qualities.get(format, DEFAULT_QUALITY[format]) if quality is None else quality
 
 
-def _make_background(background: str | None, mode: str, format: str) -> str | None:
+def _make_background(background: object, format: str) -> str | None:
     if background is None:
         return None
-    color = str(background).removeprefix("#").lower()
+    text = background if isinstance(background, str) else _shown(background)
+    color = text.removeprefix("#").lower()
     return None if format == "jpg" and color == WHITE else color
 
 
@@ -255,7 +282,7 @@ def _make_crop(crop: tuple[int, int, int, int] | None) -> Crop | None:
     try:
         return Crop(*crop)
     except TypeError as error:
-        raise InvalidSpec(f"{crop!r} is not a crop: write (x, y, width, height).") from error
+        raise InvalidSpec(f"{_shown(crop)} is not a crop: write (x, y, width, height).") from error
 
 
 def _make_focal(focal: tuple[float, float] | None, mode: str) -> Focal | None:
@@ -263,7 +290,9 @@ def _make_focal(focal: tuple[float, float] | None, mode: str) -> Focal | None:
         return None
     try:
         x, y = focal
-        point = Focal(int(x + 0.5), int(y + 0.5))
+        point = Focal(math.floor(x + 0.5), math.floor(y + 0.5))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidSpec(f"{focal!r} is not a focal point: write (x, y) in percent.") from error
+        raise InvalidSpec(
+            f"{_shown(focal)} is not a focal point: write (x, y) in percent."
+        ) from error
     return None if point == CENTRE and mode == "fill" else point
