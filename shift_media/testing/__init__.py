@@ -1,0 +1,7 @@
+"""Contracts that others can run on their own storages and transcoders."""
+
+from __future__ import annotations
+
+from shift_media.testing.storages import MediaStorageContract
+
+__all__ = ["MediaStorageContract"]
