@@ -140,16 +140,10 @@ def _expand(size: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             f"{min(unknown)!r} is not an option of a resize: use one of "
             f"{', '.join(sorted(PRESET_OPTIONS - {'size'}))}."
         )
-    given = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in options.items()
-        if value is not None
-    }
-    preset = settings.PRESETS.get(size)
-    if preset is None:
-        return size, given
-    merged = {**preset, **given}
-    return merged.pop("size"), merged
+    given = {name: value for name, value in options.items() if value is not None}
+    merged = {"size": size, **settings.PRESETS.get(size, {}), **given}
+    hashable = {n: tuple(v) if isinstance(v, list) else v for n, v in merged.items()}
+    return hashable.pop("size"), hashable
 
 
 def _format_of(original: OriginalKey) -> str:
@@ -175,7 +169,7 @@ def _stored_focal(spec: Spec, metadata: Metadata, seen: tuple[int, int]) -> Spec
     return spec if focal == CENTRE else replace(spec, focal=focal)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def _spec(size: str, **options: Any) -> Spec:
     return Spec.make(size, qualities=settings.QUALITY, **options)
 

@@ -1,0 +1,114 @@
+"""Resizes as URLs: built without I/O, with presets, promised sizes and the stored focal point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from shift_media import resizes
+from shift_media.core import paths
+from shift_media.core.errors import InvalidSpec, LimitExceeded
+from shift_media.core.metadata import Metadata
+from shift_media.core.spec import Focal
+from shift_media.storages import LocalMediaStorage
+
+KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
+PHOTO = Metadata(content_type="image/jpeg", size=1, width=4000, height=3000)
+
+
+@pytest.fixture
+def storage(tmp_path: Any) -> LocalMediaStorage:
+    """A storage in a folder that no URL may create."""
+    return LocalMediaStorage(location=tmp_path / "never", base_url="/media/")
+
+
+def build(storage: LocalMediaStorage, size: str, key: str = KEY, **options: Any) -> resizes.Resize:
+    return resizes.build(key, size, storage=storage, **options)
+
+
+def test_a_url_is_the_storages_base_and_the_signed_key(storage: LocalMediaStorage) -> None:
+    with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["a signing key"]}):
+        resize = build(storage, "400x300", mode="fill", format="webp")
+        assert resize.url == (
+            "/media/3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/"
+            "400x300-fill-79-noupscale-8c898d8bbe0d5fb81be7deb04856fee8.webp"
+        )
+    assert str(resize) == resize.url
+    assert paths.parse(resize.key) == paths.parse_resize(resize.key)
+    assert not storage.exists(KEY)
+
+
+def test_the_format_is_the_originals_unless_asked(storage: LocalMediaStorage) -> None:
+    assert build(storage, "9x").key.endswith(".jpg")
+    assert build(storage, "9x", key=KEY.replace("jpg", "png")).key.endswith(".png")
+    assert build(storage, "9x", key=KEY.replace("jpg", "mp4")).key.endswith(".jpg")
+    with pytest.raises(InvalidSpec, match="has no resizes"):
+        build(storage, "9x", key=KEY.replace("jpg", "pdf"))
+
+
+def test_sizes_are_promised_from_metadata_alone(storage: LocalMediaStorage) -> None:
+    assert (build(storage, "400x300").width, build(storage, "400x300").height) == (None, None)
+    fit = build(storage, "400x400", metadata=PHOTO)
+    assert (fit.width, fit.height) == (400, 300)
+
+
+def test_the_stored_focal_point_is_used_with_fill_alone(storage: LocalMediaStorage) -> None:
+    photo = Metadata(**{**_facts(PHOTO), "focal": Focal(10, 90)})
+    assert str(build(storage, "9x9", mode="fill", metadata=photo).spec).endswith("-f10.90")
+    assert build(storage, "9x9", metadata=photo).spec.focal is None
+    assert build(storage, "9x9", mode="fill", focal=(50, 50), metadata=photo).spec.focal is None
+    cropped = build(storage, "9x9", mode="fill", crop=(0, 1500, 2000, 1500), metadata=photo)
+    assert cropped.spec.focal == Focal(20, 80)
+
+
+def _facts(metadata: Metadata) -> dict[str, Any]:
+    return {name: getattr(metadata, name) for name in metadata.__slots__}
+
+
+def test_a_crop_outside_and_a_result_too_large_are_errors_when_the_size_is_known(
+    storage: LocalMediaStorage,
+) -> None:
+    with pytest.raises(InvalidSpec, match="outside the image"):
+        build(storage, "9x9", crop=(4000, 0, 1, 1), metadata=PHOTO)
+    assert build(storage, "9x9", crop=(4000, 0, 1, 1)).url
+    narrow = Metadata(content_type="image/jpeg", size=1, width=1, height=100)
+    with pytest.raises(LimitExceeded):
+        build(storage, "100x", upscale=True, metadata=narrow)
+
+
+def test_presets_hold_unless_given_otherwise(storage: LocalMediaStorage) -> None:
+    presets = {"avatar": {"size": "96x96", "mode": "fill", "format": "webp", "focal": [1, 2]}}
+    with override_settings(SHIFT_MEDIA={"PRESETS": presets}):
+        assert str(build(storage, "avatar").spec) == "96x96-fill-79-noupscale-f1.2"
+        assert build(storage, "avatar").spec.format == "webp"
+        changed = build(storage, "avatar", quality=50, focal=(9, 9), format="jpg")
+        assert str(changed.spec) == "96x96-fill-50-noupscale-f9.9"
+    with pytest.raises(InvalidSpec, match="'avatar' is not a size"):
+        build(storage, "avatar")
+
+
+def test_an_unknown_option_is_named(storage: LocalMediaStorage) -> None:
+    with pytest.raises(InvalidSpec, match="'colour' is not an option"):
+        build(storage, "9x9", colour="red")
+
+
+def test_quality_follows_the_settings_at_once(storage: LocalMediaStorage) -> None:
+    assert build(storage, "9x").spec.quality == 80
+    with override_settings(SHIFT_MEDIA={"QUALITY": {"jpg": 33}}):
+        assert build(storage, "9x").spec.quality == 33
+
+
+def test_srcset_is_never_wider_than_the_original(storage: LocalMediaStorage) -> None:
+    def widths(metadata: Metadata | None, **options: Any) -> list[str]:
+        text = resizes.srcset(
+            KEY, [1280, 320, 640, 320], storage=storage, metadata=metadata, **options
+        )
+        return [candidate.split()[1] for candidate in text.split(", ")]
+
+    assert widths(PHOTO) == ["320w", "640w", "1280w"]
+    small = Metadata(content_type="image/jpeg", size=1, width=500, height=400)
+    assert widths(small) == ["320w", "500w"]
+    assert widths(None) == ["320w", "640w", "1280w"]
+    square = resizes.srcset(KEY, [100], storage=storage, size="4x3", mode="fill")
+    assert "/100x75-fill-" in square
