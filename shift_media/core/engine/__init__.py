@@ -1,0 +1,67 @@
+"""Makes resizes with Pillow: header first, then one decoder, shrunk while decoding.
+
+Changes no global state of Pillow and may run in any number of threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from shift_media.core import geometry
+from shift_media.core.engine import animation, decode, encode
+from shift_media.core.engine.guard import decoding
+from shift_media.core.engine.look import Look, look
+from shift_media.core.engine.pipeline import Pipeline
+from shift_media.core.errors import LimitExceeded
+from shift_media.core.probe import DEFAULT_LIMITS, SourceLimits, read_header
+from shift_media.core.spec import Limits, Spec
+
+__all__ = ["Look", "Result", "look", "make"]
+
+_DEFAULT_OUTPUT = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A resize that was made.
+
+    Attributes:
+        content: the whole file.
+        width, height: pixels.
+        format: extension, as in the spec.
+    """
+
+    content: bytes
+    width: int
+    height: int
+    format: str
+
+
+def make(
+    source: BinaryIO,
+    spec: Spec,
+    *,
+    limits: SourceLimits = DEFAULT_LIMITS,
+    output: Limits = _DEFAULT_OUTPUT,
+) -> Result:
+    """Make the resize that a spec asks for of an original, from any seekable binary file.
+
+    Its size is the one that `geometry.output_size` promises. Raises `UnsupportedType`,
+    `Undecodable`, `TooManyPixels`, `TooManyFrames`, `EmptyCrop` and `LimitExceeded`.
+    """
+    header = read_header(source, limits)
+    plan = geometry.plan(spec, *header.upright)
+    output.check(*plan.canvas)
+    animated = animation.stays(header, spec)
+    frames = header.frames if animated else 1
+    if frames * plan.canvas[0] * plan.canvas[1] > max(limits.pixels, output.area):
+        raise LimitExceeded(f"A resize of {frames} frames of {plan.canvas} is over the limits.")
+    with decoding():
+        pipeline = Pipeline.of(source, header, spec, plan)
+        if animated:
+            content = animation.make(source, header, spec, pipeline)
+        else:
+            decoded = decode.still(source, header, pipeline.wanted)
+            content = encode.encode(pipeline.run(*decoded), spec)
+    return Result(content, *plan.canvas, spec.format)

@@ -1,0 +1,110 @@
+"""Animations: every frame through the pipeline, with its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import BinaryIO, Final
+
+from PIL import Image
+
+from shift_media.core.engine import decode
+from shift_media.core.engine.encode import paletted
+from shift_media.core.engine.pipeline import Pipeline
+from shift_media.core.formats import RESIZE_FORMATS
+from shift_media.core.headers.base import Frame, Header
+from shift_media.core.spec import Spec
+
+_TO_BACKGROUND, _TO_PREVIOUS = 2, 3
+_GIF_MAX_DELAY: Final = 655_350
+_WEBP_METHOD: Final = 2
+
+Shown = tuple[Image.Image, int]
+"""A composed frame and how long it is shown, in milliseconds."""
+
+
+def stays(header: Header, spec: Spec) -> bool:
+    """Tell whether a resize of an original is an animation."""
+    source, target = header.format, RESIZE_FORMATS[spec.format]
+    return header.frames > 1 and source.animation and target.animation
+
+
+def make(source: BinaryIO, header: Header, spec: Spec, pipeline: Pipeline) -> bytes:
+    """Make an animated resize. One canvas is held, and the frames once they are resized."""
+    images: list[Image.Image] = []
+    delays: list[int] = []
+    for image, delay in frames(source, header):
+        made = pipeline.run(image)
+        made.info = {}
+        images.append(paletted(made) if spec.format == "gif" else _colored(made))
+        delays.append(delay)
+    save = _save_gif if spec.format == "gif" else _save_webp
+    return save(images, delays, header.loop, spec)
+
+
+def frames(source: BinaryIO, header: Header) -> Iterator[Shown]:
+    """Decode the frames of an animation one after the other, each as the whole canvas shows it."""
+    return _gif_frames(source, header) if header.gif_frames else _webp_frames(source, header)
+
+
+def _webp_frames(source: BinaryIO, header: Header) -> Iterator[Shown]:
+    image = decode.opened(source, header, header.parts)
+    for index in range(header.frames):
+        image.seek(index)
+        image.load()
+        yield image.copy(), int(image.info.get("duration", 0))
+
+
+def _gif_frames(source: BinaryIO, header: Header) -> Iterator[Shown]:
+    """Compose the frames as browsers do: what is disposed of becomes transparent."""
+    canvas = Image.new("RGBA", (header.width, header.height))
+    for frame in header.gif_frames:
+        before = canvas.copy() if frame.disposal == _TO_PREVIOUS else None
+        image = decode.gif_frame(source, frame).convert("RGBA")
+        canvas.paste(image, frame.box[:2], image)
+        yield canvas.copy(), frame.delay
+        if before is not None:
+            canvas = before
+        elif frame.disposal == _TO_BACKGROUND:
+            canvas.paste((0, 0, 0, 0), _inside(frame, header))
+
+
+def _inside(frame: Frame, header: Header) -> tuple[int, int, int, int]:
+    left, top, right, bottom = frame.box
+    return left, top, min(right, header.width), min(bottom, header.height)
+
+
+def _colored(image: Image.Image) -> Image.Image:
+    return image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+
+
+def _save_gif(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
+    """Write a GIF: its loop count says how often it is repeated, and none at all means once."""
+    output = BytesIO()
+    repeats = {} if loop == 1 else {"loop": max(0, loop - 1)}
+    transparent = any("transparency" in image.info for image in images)
+    images[0].save(
+        output,
+        "GIF",
+        save_all=True,
+        append_images=images[1:],
+        duration=[min(delay, _GIF_MAX_DELAY) for delay in delays],
+        disposal=_TO_BACKGROUND if transparent else 1,
+        **repeats,
+    )
+    return output.getvalue()
+
+
+def _save_webp(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
+    output = BytesIO()
+    images[0].save(
+        output,
+        "WEBP",
+        save_all=True,
+        append_images=images[1:],
+        duration=delays,
+        loop=loop,
+        quality=spec.quality,
+        method=_WEBP_METHOD,
+    )
+    return output.getvalue()

@@ -1,0 +1,70 @@
+"""One picture through all steps but the encoder: what stills and frames of animations share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import Image
+
+from shift_media.core.engine import color, decode, transform
+from shift_media.core.formats import RESIZE_FORMATS
+from shift_media.core.geometry import Box, Plan, Size, cut
+from shift_media.core.headers.base import Header
+from shift_media.core.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The steps from decoded pixels of one original to those of one resize.
+
+    Attributes:
+        box: what is seen of the stored pixels.
+        region: what may be looked at around it: the crop, or all.
+        size: of the box once resized, not yet upright.
+    """
+
+    header: Header
+    spec: Spec
+    plan: Plan
+    profile: bytes | None
+    box: Box
+    region: Box
+    size: Size
+
+    @classmethod
+    def of(cls, source: BinaryIO, header: Header, spec: Spec, plan: Plan) -> Pipeline:
+        """Work out the boxes in stored pixels, and read the profile."""
+        turn, upright = header.orientation, header.upright
+        x, y, width, height = cut(spec.crop, *upright)
+        region = (float(x), float(y), float(x + width), float(y + height))
+        return cls(
+            header,
+            spec,
+            plan,
+            color.profile_of(source, header),
+            transform.stored_box(plan.box, turn, upright),
+            transform.stored_box(region, turn, upright),
+            transform.stored_size(plan.size, turn),
+        )
+
+    @property
+    def wanted(self) -> tuple[float, float]:
+        """The share of the original's width and height that has to be decoded at least."""
+        box, size = self.box, self.size
+        wide = decode.SHARPNESS * size[0] / (box[2] - box[0])
+        high = decode.SHARPNESS * size[1] / (box[3] - box[1])
+        return min(wide, 1.0), min(high, 1.0)
+
+    def run(self, image: Image.Image, scale: tuple[float, float] = (1.0, 1.0)) -> Image.Image:
+        """Give the pixels of the resize, upright, in sRGB and on their canvas."""
+        seen = transform.resample(
+            image, _times(self.box, scale), self.size, _times(self.region, scale)
+        )
+        seen = transform.upright(color.to_srgb(seen, self.profile), self.header.orientation)
+        alpha = RESIZE_FORMATS[self.spec.format].alpha
+        return transform.placed(seen, self.plan, self.spec, alpha=alpha)
+
+
+def _times(box: Box, scale: tuple[float, float]) -> Box:
+    return (box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1])

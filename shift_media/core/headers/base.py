@@ -1,0 +1,164 @@
+"""What every header parser gives, what it reads from, and the limits that it keeps to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Final, NamedTuple
+
+from shift_media.core.errors import StorageError, TooManyFrames, TooManyPixels, Undecodable
+from shift_media.core.formats import Format
+
+PIXEL_SHARE: Final[Mapping[str, float]] = {"webp": 0.5}
+"""Which part of `SourceLimits.pixels` a format may have, where its decoder needs more memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """The largest original that is decoded.
+
+    Attributes:
+        pixels: width × height, over all frames.
+        frames: frames of an animation.
+    """
+
+    pixels: int = 50_000_000
+    frames: int = 1_000
+
+    def of(self, format: Format) -> int:
+        """Tell how many pixels an original of this format may have."""
+        return int(self.pixels * PIXEL_SHARE.get(format.extension, 1))
+
+    def check(self, format: Format, width: int, height: int, frames: int = 1) -> None:
+        """Raise `TooManyFrames` or `TooManyPixels` where an image is over the limits."""
+        self.check_totals(format, width * height * frames, frames)
+
+    def check_totals(self, format: Format, pixels: int, frames: int) -> None:
+        """Raise `TooManyFrames` or `TooManyPixels` for sums over all frames."""
+        if frames > self.frames:
+            raise TooManyFrames(
+                f"The animation has {frames} frames or more, the limit is {self.frames} "
+                '(SHIFT_MEDIA["MAX_FRAMES"]).'
+            )
+        if pixels > self.of(format):
+            raise TooManyPixels(
+                f"The {format.name} image has {pixels} pixels or more over {frames} frame(s), "
+                f'the limit for {format.name} is {self.of(format)} (SHIFT_MEDIA["MAX_PIXELS"]).'
+            )
+
+
+class Span(NamedTuple):
+    """A run of bytes of the original."""
+
+    offset: int
+    length: int
+
+
+Part = bytes | Span
+"""Bytes as they are, or bytes of the original."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a GIF, and the GIF of one frame that its decoder is given.
+
+    Attributes:
+        box: left, top, right, bottom on the canvas.
+        delay: milliseconds.
+        disposal: what happens to it before the next frame (GIF89a, 23.c.iv).
+        transparent: whether one of its colours is.
+        parts: a whole GIF that holds nothing but this frame.
+    """
+
+    box: tuple[int, int, int, int]
+    delay: int
+    disposal: int
+    transparent: bool
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What the header of an original says, and which of its bytes a decoder needs.
+
+    Metadata is not among these bytes: what a decoder never sees costs no memory and cannot leak.
+
+    Attributes:
+        width, height: pixels, as stored: not yet upright.
+        orientation: 1 to 8, as in EXIF.
+        parts: the file as its decoder gets it.
+        still: the same for the first frame alone.
+        profile: where the ICC profile lies; empty without one.
+        deflated: whether the profile is compressed.
+        shrinks: whether its decoder can shrink while decoding.
+        gif_frames: the frames of a GIF; ``parts`` and ``still`` are then those of its first.
+        loop: how often an animation plays; 0 is for ever.
+    """
+
+    format: Format
+    width: int
+    height: int
+    orientation: int = 1
+    frames: int = 1
+    has_alpha: bool = False
+    parts: tuple[Part, ...]
+    still: tuple[Part, ...]
+    profile: tuple[Span, ...] = ()
+    deflated: bool = False
+    shrinks: bool = False
+    gif_frames: tuple[Frame, ...] = ()
+    loop: int = 0
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height in pixels once the orientation is applied."""
+        size = (self.width, self.height)
+        return size if self.orientation < 5 else (size[1], size[0])
+
+
+def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
+    """Read at most ``length`` bytes; raises `StorageError` where the file itself cannot be read.
+
+    What fails here says nothing about the picture, so it must not look like a broken one.
+    """
+    try:
+        file.seek(offset)
+        return file.read(length)
+    except OSError as error:
+        raise StorageError(f"The original cannot be read at byte {offset}: {error}") from error
+
+
+class Reader:
+    """Exact reads at offsets of a seekable file."""
+
+    __slots__ = ("file", "size")
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.size = file.seek(0, 2)
+
+    def upto(self, offset: int, length: int) -> bytes:
+        """Read at most ``length`` bytes at ``offset``; fewer at the end of the file."""
+        content = read_at(self.file, offset, length)
+        while len(content) < length:
+            more = read_at(self.file, offset + len(content), length - len(content))
+            if not more:
+                break
+            content += more
+        return content
+
+    def exact(self, offset: int, length: int) -> bytes:
+        """Read exactly ``length`` bytes at ``offset``; raises `Undecodable` at the end."""
+        content = self.upto(offset, length)
+        if len(content) < length:
+            raise truncated(offset)
+        return content
+
+    def number(self, offset: int, length: int, order: str = "big") -> int:
+        """Read an unsigned number of ``length`` bytes."""
+        return int.from_bytes(self.exact(offset, length), "little" if order == "little" else "big")
+
+
+def truncated(offset: int) -> Undecodable:
+    """Make the error for a file that ends too early."""
+    return Undecodable(f"The file ends early, at or after byte {offset}.")
