@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from django.test import override_settings
 from PIL import Image
+
 from shift_media import resizes
 from shift_media.core import paths
 from shift_media.resizes import Resize
