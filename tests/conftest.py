@@ -63,7 +63,7 @@ def needs() -> Needs:
 
 @pytest.fixture(scope="session")
 def corpus(needs: Needs) -> Path:
-    """Give the folder of real files: ``hostile``, with its ``INDEX.tsv``, ``photos``, ``video``."""
+    """Give the folder of real files: ``hostile`` and its ``INDEX.tsv``, ``photos``, ``video``."""
     return needs("corpus")
 
 

@@ -29,6 +29,7 @@ crops = st.builds(
     st.integers(1, 99_999),
     st.integers(1, 99_999),
 )
+_maybe_crops = st.none() | crops
 signatures = st.text(HEX, min_size=32, max_size=32)
 signing_keys = st.text(min_size=1, max_size=200).filter(lambda key: bool(key.strip()))
 """Keys as settings hold them: any text that is not blank."""
@@ -39,7 +40,7 @@ def specs(
     draw: st.DrawFn,
     modes: st.SearchStrategy[Any] = modes,
     sides: st.SearchStrategy[int] = sides,
-    crops: st.SearchStrategy[Crop | None] = st.none() | crops,
+    crops: st.SearchStrategy[Crop | None] = _maybe_crops,
 ) -> Spec:
     """Draw a valid spec, with every option that its mode and format allow."""
     mode, format = draw(modes), draw(formats)
@@ -86,7 +87,7 @@ keys = originals | resize_keys | rendition_keys | mezzanine_keys
 
 @st.composite
 def nearly(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
-    """Draw a text that differs from a valid one by one character: changed, gone, added, swapped."""
+    """Draw a text that is one character away from a valid one: changed, gone, added, swapped."""
     text = draw(texts)
     at = draw(st.integers(0, len(text) - 1))
     other = draw(st.sampled_from(KEY_CHARACTERS + "AZ +%\n\r\0\\;?#²٣３é") | st.characters())
@@ -104,7 +105,9 @@ def nearly(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
 file_names = st.text(max_size=80) | st.builds(
     "{}{}.{}".format,
     st.text(max_size=20),
-    st.sampled_from(["upscale", "UpScale", "con", "é", "日本", "😀", "‮", "../", "\\", "\0", ""]),
+    st.sampled_from(
+        ["upscale", "UpScale", "con", "é", "日本", "😀", "\u202e", "../", "\\", "\0", ""]
+    ),
     st.text(max_size=10),
 )
 """What clients call their files."""

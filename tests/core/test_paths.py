@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
 
@@ -55,7 +56,9 @@ def test_any_text_is_refused_or_rebuilds_to_itself(text: str) -> None:
 
 
 @given(strategies.resize_keys.map(str), st.data())
-def test_a_resize_key_has_no_second_spelling_of_the_same_parts(key: str, data: st.DataObject) -> None:
+def test_a_resize_key_has_no_second_spelling_of_the_same_parts(
+    key: str, data: st.DataObject
+) -> None:
     other = data.draw(strategies.nearly(st.just(key)))
     assume(other != key)
     try:
@@ -325,7 +328,7 @@ def test_a_refused_key_is_quoted_in_part_only() -> None:
 @example("x.jpg\0.png", "png")
 @example("a\nb.jpg", "jpg")
 @example("<img onerror=alert(1)>.jpg", "jpg")
-@example("gpj.‮x.exe", "jpg")
+@example("gpj.\u202ex.exe", "jpg")
 @example("x" * 1000, "jpg")
 @example("", "jpg")
 @example(".htaccess", "bin")
@@ -367,7 +370,7 @@ def test_a_slug_is_its_own_slug(filename: str) -> None:
         ("a+b.jpg", "a-b"),
         ("a%20b.jpg", "a-20b"),
         ("a#b?c.jpg", "a-b-c"),
-        ("‮gpj.exe", "gpj"),
+        ("\u202egpj.exe", "gpj"),
         ("../../etc/passwd", "passwd"),
         ("C:\\Users\\me\\x.jpg", "x"),
         ("archive.tar.gz", "archive-tar"),
@@ -414,7 +417,5 @@ def test_a_name_to_show_keeps_its_letters() -> None:
 @given(st.text())
 def test_only_the_family_of_media_errors_escapes(text: str) -> None:
     for read in (paths.parse, paths.parse_original, paths.parse_resize):
-        try:
+        with contextlib.suppress(MediaError):
             read(text)
-        except MediaError as error:
-            assert isinstance(error, ValueError)

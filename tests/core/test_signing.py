@@ -111,7 +111,9 @@ def test_the_first_key_signs_and_all_keys_verify() -> None:
 
 
 @pytest.mark.acceptance(48)
-@pytest.mark.parametrize("keys", [[], (), [""], ["  "], [b""], ["secret", ""], "secret", b"secret"])
+@pytest.mark.parametrize(
+    "keys", [[], (), [""], ["  "], [b""], ["secret", ""], "secret", b"secret"]
+)
 def test_without_a_key_or_with_an_empty_one_there_is_no_signer(keys: list[str]) -> None:
     with pytest.raises(InvalidSigningKey) as caught:
         Signer(keys)

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from shift_media.core.errors import InvalidSpec, LimitExceeded, MediaError
+from shift_media.core.spec import DEFAULT_QUALITY, Crop, Focal, Limits, Spec
+from tests import strategies
+
+HUGE = 10**5000
+"""An integer that Python itself refuses to write out."""
+
+FOREIGN_NUMBERS = [
+    "٤٠٠", "４００", "²", "4²0", "+10", "1_0", "010", "00", "0", "-1", " 1", "1 ", "1.0", "1e3",
+    "0x10", "10000", "9" * 5000, "x", "a", "1\n", "",
+]  # fmt: skip
+
+
+def make(size: Any = "400x300", **options: Any) -> Spec:
+    return Spec.make(size, **{"format": "webp", **options})
+
+
+def refused(text: str, extension: str = "webp") -> bool:
+    try:
+        Spec.parse(text, extension)
+    except InvalidSpec:
+        return True
+    return False
+
+
+# One spelling
+
+
+@given(strategies.specs())
+def test_what_is_built_parses_to_itself(spec: Spec) -> None:
+    assert Spec.parse(str(spec), spec.format) == spec
+
+
+@given(
+    st.text()
+    | st.text("0123456789x-.fbcilpadstreho", max_size=60)
+    | strategies.nearly(strategies.specs().map(str)),
+    strategies.formats | st.text(max_size=5),
+)
+@example("400x300-fill-80-noupscale", "")
+@example("\ud800", "jpg")
+def test_any_text_is_refused_or_rebuilds_to_itself(text: str, extension: str) -> None:
+    try:
+        spec = Spec.parse(text, extension)
+    except InvalidSpec:
+        return
+    assert str(spec) == text
+    assert spec.format == extension
+
+
+@given(strategies.specs(), strategies.formats)
+def test_the_quality_of_another_format_is_no_spelling(spec: Spec, format: str) -> None:
+    lossless = format in ("png", "gif")
+    if lossless and spec.quality != 99:
+        assert refused(str(spec), format)
+
+
+@pytest.mark.parametrize(
+    ("text", "extension"),
+    [
+        ("400x300-fit-80-noupscale", "jpg"),
+        ("400x-fit-80-noupscale", "jpg"),
+        ("x300-fit-1-upscale", "avif"),
+        ("9999x9999-stretch-99-upscale", "png"),
+        ("400x300-pad-80-noupscale-bffffff", "webp"),
+        ("400x300-pad-80-noupscale-b000000", "jpg"),
+        ("400x300-fit-80-noupscale-bff8800", "jpg"),
+        ("400x300-fill-80-noupscale-c0.0.1.1-f0.100", "webp"),
+        ("400x300-fill-80-noupscale-bff8800-c99999.99999.99999.99999-f100.0", "jpg"),
+        ("400x300-fill-80-noupscale-f50.49", "jpg"),
+    ],
+)
+def test_spellings(text: str, extension: str) -> None:
+    assert str(Spec.parse(text, extension)) == text
+
+
+@pytest.mark.acceptance(1, 3, 4)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "x", "400x300", "400x300-fill", "400x300-fill-80", "400x300-fill-80-",
+        "x-fit-80-noupscale", "-fit-80-noupscale", "400-fit-80-noupscale",
+        "400x-fill-80-noupscale", "x300-pad-80-noupscale", "400x-stretch-80-noupscale",
+        "400x300-Fill-80-noupscale", "400x300-fill-80-Noupscale", "400X300-fill-80-noupscale",
+        "400x300-crop-80-noupscale", "400x300--80-noupscale", "400x300-fill-80-no",
+        "400x300-fill-80-noupscale-", "400x300-fill-80-noupscale-b", "400x300 -fill-80-noupscale",
+        "400x300-fill-80-noupscale\n", "\n400x300-fill-80-noupscale",
+        "400x300-fill-80-noupscale\0",
+        "400x300-fill-80-noupscale-noupscale", "400x300-400x300-fill-80-noupscale",
+        "400x300-fill-80-noupscale-80", "400x300-fill-0-noupscale", "400x300-fill-00-noupscale",
+        "400x300-fill-080-noupscale", "400x300-fill-100-noupscale", "400x300-fill-8.0-noupscale",
+        "400x300-fill--80-noupscale", "400x300-fill-+80-noupscale", "400×300-fill-80-noupscale",
+    ],
+)  # fmt: skip
+def test_a_spec_of_another_form_is_refused(text: str) -> None:
+    assert refused(text)
+
+
+@pytest.mark.acceptance(1)
+@pytest.mark.parametrize(
+    ("options", "extension"),
+    [
+        ("-bfffff", "jpg"), ("-bfffffff", "jpg"), ("-bFF8800", "jpg"), ("-b#ff8800", "jpg"),
+        ("-bgggggg", "jpg"), ("-b٣٣٣٣٣٣", "jpg"), ("-bffffff", "jpg"), ("-bff8800", "webp"),
+        ("-bff8800", "png"), ("-b000000-b000000", "jpg"), ("-f10.10-b000000", "jpg"),
+        ("-c1.1.1.1-b000000", "jpg"), ("-f10.10-c1.1.1.1", "webp"), ("-c1.1.1.1-c1.1.1.1", "webp"),
+        ("-f1.1-f1.1", "webp"), ("-f50.50", "webp"), ("-f101.0", "webp"), ("-f0.101", "webp"),
+        ("-f-1.0", "webp"), ("-f010.0", "webp"), ("-f0.00", "webp"), ("-f1", "webp"),
+        ("-f1.1.1", "webp"), ("-f1,1", "webp"), ("-f1x1", "webp"), ("-f.5", "webp"),
+        ("-c1.1.0.1", "webp"), ("-c1.1.1.0", "webp"), ("-c01.1.1.1", "webp"), ("-c1.1.1", "webp"),
+        ("-c1.1.1.1.1", "webp"), ("-c-1.1.1.1", "webp"), ("-c100000.1.1.1", "webp"),
+        ("-c1.1.1.100000", "webp"), ("-c1x1x1x1", "webp"), ("-c1.1.1.²", "webp"), ("-z", "webp"),
+    ],
+)  # fmt: skip
+def test_options_out_of_order_twice_default_or_misspelt_are_refused(
+    options: str, extension: str
+) -> None:
+    quality = 99 if extension == "png" else 80
+    assert not refused(f"400x300-fill-{quality}-noupscale", extension)
+    assert refused(f"400x300-fill-{quality}-noupscale{options}", extension)
+
+
+@pytest.mark.parametrize("mode", ["fit", "pad", "stretch"])
+def test_a_focal_point_goes_with_fill_only(mode: str) -> None:
+    assert refused(f"400x300-{mode}-80-noupscale-f10.10")
+
+
+@pytest.mark.acceptance(8)
+@pytest.mark.parametrize(
+    "extension", ["", "jpeg", "JPG", "tiff", "svg", "mp4", "bin", "jpg\n", "ｊｐｇ"]
+)
+def test_an_unknown_format_is_refused(extension: str) -> None:
+    assert refused("400x300-fill-80-noupscale", extension)
+    with pytest.raises(InvalidSpec):
+        make(format=extension)
+
+
+@pytest.mark.acceptance(6)
+@pytest.mark.parametrize("number", FOREIGN_NUMBERS, ids=lambda text: text[:9])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{}x300-fill-80-noupscale",
+        "400x{}-fill-80-noupscale",
+        "400x300-fill-{}-noupscale",
+        "400x300-fill-80-noupscale-c{}.1.1.x",
+        "400x300-fill-80-noupscale-c1.1.{}.x",
+        "400x300-fill-80-noupscale-f{}.x",
+    ],
+)
+def test_only_plain_ascii_numbers_are_read(template: str, number: str) -> None:
+    assert refused(template.format(number))
+
+
+@pytest.mark.acceptance(6)
+@pytest.mark.parametrize("number", FOREIGN_NUMBERS[:-1], ids=lambda text: text[:9])
+def test_only_plain_ascii_sizes_are_built(number: str) -> None:
+    for size in (f"{number}x300", f"400x{number}", f"{number}x", f"x{number}", number):
+        with pytest.raises(InvalidSpec) as caught:
+            make(size)
+        assert len(str(caught.value)) < 400
+
+
+@pytest.mark.acceptance(6)
+@pytest.mark.parametrize(
+    "size",
+    [
+        "", "x", "0x0", "-1x1", "1x-1", "400", "400x300x200", "400 x 300", "400x300\n", "400×300",
+        "400X300", "400*300", None, 400, (400, 300), b"400x300", 4.5,
+        pytest.param(HUGE, id="huge"), pytest.param("9" * 5000 + "x", id="5000 digits"),
+    ],
+)  # fmt: skip
+def test_what_is_no_size_is_our_own_error(size: object) -> None:
+    with pytest.raises(InvalidSpec, match=r"is not a size|at least one side"):
+        make(size)
+
+
+@pytest.mark.acceptance(6, 8)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mode": "crop"}, {"mode": "FIT"}, {"mode": ""}, {"mode": 7},
+        {"quality": 0}, {"quality": 100}, {"quality": -1}, {"quality": HUGE}, {"quality": 80.0},
+        {"quality": "80"}, {"quality": True}, {"quality": math.nan},
+        {"background": "white"}, {"background": "#fff"}, {"background": ""}, {"background": HUGE},
+        {"background": "٣٣٣٣٣٣"}, {"background": "ff8800"}, {"background": "ff8800\n"},
+        {"crop": (0, 0, 0, 1)}, {"crop": (-1, 0, 1, 1)}, {"crop": (0, 0, 1)}, {"crop": 5},
+        {"crop": (0, 0, 1, 100_000)}, {"crop": (0.0, 0, 1, 1)}, {"crop": (True, 0, 1, 1)},
+        {"crop": ("0", "0", "1", "1")}, {"crop": (0, 0, 1, HUGE)}, {"crop": "abcd"}, {"crop": ()},
+        {"mode": "fill", "focal": (101, 0)}, {"mode": "fill", "focal": (0, -1)},
+        {"mode": "fill", "focal": (0, -1.2)}, {"mode": "fill", "focal": (100.5, 0)},
+        {"mode": "fill", "focal": (math.nan, 0)}, {"mode": "fill", "focal": (math.inf, 0)},
+        {"mode": "fill", "focal": (0, HUGE)}, {"mode": "fill", "focal": (1,)},
+        {"mode": "fill", "focal": 5}, {"mode": "fill", "focal": ("1", "1")},
+        {"mode": "fit", "focal": (10, 10)}, {"mode": "pad", "focal": (50, 50)},
+    ],
+    ids=lambda options: str({k: "huge" if HUGE in (v, *(v if isinstance(v, tuple) else ())) else v
+                             for k, v in options.items()}),
+)  # fmt: skip
+def test_what_the_builder_cannot_ask_for_is_our_own_error(options: dict[str, object]) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        make("400x300", **options)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.acceptance(6)
+@pytest.mark.parametrize("side", [0, -1, 10_000, pytest.param(HUGE, id="huge"), 4.5, True, "4"])
+def test_the_class_itself_refuses_what_has_no_spelling(side: Any) -> None:
+    with pytest.raises(InvalidSpec):
+        Spec(side, 300, "fit", 80, False, "jpg")
+
+
+# What a developer writes
+
+
+@given(strategies.specs())
+def test_make_and_parse_agree(spec: Spec) -> None:
+    made = Spec.make(
+        f"{spec.width or ''}x{spec.height or ''}",
+        mode=spec.mode,
+        quality=spec.quality,
+        upscale=spec.upscale,
+        format=spec.format,
+        background=spec.background,
+        crop=spec.crop,
+        focal=spec.focal,
+    )
+    assert made == spec
+
+
+@given(
+    st.text(max_size=20),
+    st.none() | st.text(max_size=8) | strategies.modes,
+    st.none() | st.integers(),
+    st.none() | st.text(max_size=8),
+    st.none() | st.tuples(*[st.integers()] * 4),
+    st.none() | st.tuples(*[st.floats() | st.integers()] * 2),
+)
+def test_the_builder_gives_a_canonical_spec_or_our_own_error(
+    size: str, mode: Any, quality: Any, background: Any, crop: Any, focal: Any
+) -> None:
+    options = {"mode": mode, "quality": quality, "crop": crop, "focal": focal}
+    try:
+        spec = make(size, background=background, **options)
+    except MediaError:
+        return
+    assert Spec.parse(str(spec), "webp") == spec
+
+
+def test_defaults_are_fit_the_quality_of_the_format_and_no_upscale() -> None:
+    for format, quality in [*DEFAULT_QUALITY.items(), ("png", 99), ("gif", 99)]:
+        assert str(make("400x", format=format)) == f"400x-fit-{quality}-noupscale"
+
+
+def test_qualities_of_the_site_hold_where_none_is_given() -> None:
+    assert make(qualities={"webp": 60}).quality == 60
+    assert make(qualities={"jpg": 60}).quality == DEFAULT_QUALITY["webp"]
+    assert make(qualities={"webp": 60}, quality=70).quality == 70
+    assert make(format="png", qualities={"png": 60}, quality=70).quality == 99
+
+
+def test_defaults_are_left_out() -> None:
+    assert str(make(mode="fill", focal=(50, 50))) == "400x300-fill-79-noupscale"
+    assert str(make(mode="fill", focal=(50.4, 49.5))) == "400x300-fill-79-noupscale"
+    assert make(format="jpg", background="#FFFFFF").background is None
+    assert make(format="jpg", background="#FF8800").background == "ff8800"
+    assert make(mode="pad", background="FFFFFF").background == "ffffff"
+
+
+@given(st.floats(0, 100), st.floats(0, 100))
+def test_a_focal_point_is_rounded_to_whole_percent_halves_up(x: float, y: float) -> None:
+    focal = make(mode="fill", focal=(x, y)).focal or Focal(50, 50)
+    assert focal == (math.floor(x + 0.5), math.floor(y + 0.5))
+
+
+# Limits
+
+
+@pytest.mark.acceptance(8)
+@pytest.mark.parametrize(
+    ("size", "allowed"),
+    [
+        ((5000, 1), True), ((5001, 1), False), ((1, 5001), False), ((4000, 4000), True),
+        ((4000, 4001), False), ((5000, None), True), ((None, 5001), False), ((None, None), True),
+    ],
+)  # fmt: skip
+def test_limits_hold_for_each_side_and_for_the_area(
+    size: tuple[int | None, int | None], allowed: bool
+) -> None:
+    if allowed:
+        Limits().check(*size)
+        return
+    with pytest.raises(LimitExceeded, match="MAX_OUTPUT"):
+        Limits().check(*size)
+
+
+@given(strategies.specs())
+def test_a_spec_is_a_value(spec: Spec) -> None:
+    other = replace(spec, upscale=not spec.upscale)
+    assert hash(replace(other, upscale=spec.upscale)) == hash(spec)
+    assert other != spec
+    assume(spec.crop is not None)
+    assert replace(spec, crop=Crop(*(spec.crop or ()))) == spec
