@@ -21,6 +21,7 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 from django.utils.deconstruct import deconstructible
 
+from shift_media.conf import settings
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.core.signing import Signer
 from shift_media.storages import disk
@@ -229,6 +230,4 @@ def _signed(key: str, expires: str) -> str:
 
 
 def _signer() -> Signer:
-    from shift_media.conf import settings
-
     return settings.signer(ORIGINAL_PURPOSE)

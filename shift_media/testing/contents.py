@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
+import threading
 from collections.abc import Callable
 
 _BLOCK = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(256)) * 8
 """64 KiB in which a lost or doubled part shows."""
+
+_PATIENCE = 3.0  # seconds, for a storage that lets fewer writers in at once
 
 
 class Broken(Exception):
@@ -39,6 +44,22 @@ class Breaking(Stream):
         if self.left <= self._size // 2:
             raise Broken
         return super().read(min(size, self._size // 4) if size > 0 else self._size // 4)
+
+
+class Together(io.BytesIO):
+    """Bytes whose first reading waits until the other writers are that far, too."""
+
+    def __init__(self, content: bytes, barrier: threading.Barrier) -> None:
+        super().__init__(content)
+        self._barrier: threading.Barrier | None = barrier
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Give the next bytes."""
+        barrier, self._barrier = self._barrier, None
+        if barrier:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                barrier.wait(_PATIENCE)
+        return super().read(size)
 
 
 def pattern(start: int, count: int) -> bytes:

@@ -54,6 +54,8 @@ def refused(
         result = call(*args, **kw)
     except errors:
         return
+    if hasattr(result, "close"):
+        result.close()
     names = " or ".join(error.__name__ for error in errors)
     raise AssertionError(f"{call} of {args} gave {result!r} and not {names}")
 

@@ -1,0 +1,289 @@
+"""Storages that each break one promise, and the tests of the contract that must notice."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage
+
+from shift_media.storages import Entry, LocalMediaStorage, Source, Stat
+from shift_media.storages.base import CHUNK, Readable
+from shift_media.storages.rules import check_prefix
+
+
+class Overwriting(LocalMediaStorage):
+    """Puts a complete file in the place of another."""
+
+    caught_by = (
+        "test_put_keeps_what_is_stored_already",
+        "test_put_of_one_key_by_many_threads_writes_one_whole_content",
+        "test_save_and_open_keep_name_and_bytes",
+    )
+
+    def _publish(self, temporary: str, path: str) -> bool:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.replace(temporary, path)
+        return True
+
+
+class LookingFirst(Overwriting):
+    """Asks whether the key is free and then writes, as many storages do."""
+
+    caught_by = ("test_put_of_one_key_by_many_threads_writes_one_whole_content",)
+
+    def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
+        return not self.exists(key) and super().put(key, content, **kwargs)
+
+
+class AlwaysWritten(LocalMediaStorage):
+    """Keeps the first bytes, but says it wrote the second."""
+
+    caught_by = ("test_put_keeps_what_is_stored_already",)
+
+    def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
+        super().put(key, content, **kwargs)
+        return True
+
+
+class InPlace(LocalMediaStorage):
+    """Writes under the final name from the first byte on."""
+
+    caught_by = (
+        "test_put_whose_content_breaks_off_leaves_nothing",
+        "test_put_shows_nothing_before_all_is_written",
+        "test_put_of_another_size_than_promised_leaves_nothing",
+    )
+
+    def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
+        path = Path(self.path(key))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError), path.open("xb") as file:
+            while part := content.read(CHUNK):
+                file.write(part)
+            return True
+        return False
+
+
+class Littering(LocalMediaStorage):
+    """Leaves what it could not finish beside the key."""
+
+    caught_by = ("test_put_whose_content_breaks_off_leaves_nothing",)
+
+    def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
+        try:
+            return super().put(key, content, **kwargs)
+        except Exception:
+            Path(self.path(key)).parent.mkdir(parents=True, exist_ok=True)
+            Path(self.path(key) + ".part").write_bytes(b"x")
+            raise
+
+
+class Trusting(LocalMediaStorage):
+    """Does not compare the size with what was promised."""
+
+    caught_by = ("test_put_of_another_size_than_promised_leaves_nothing",)
+
+    def put(self, key: str, content: Readable, *, size: int | None = None, **kwargs: Any) -> bool:
+        return super().put(key, content, **kwargs)
+
+
+class Rewinding(LocalMediaStorage):
+    """Writes a content from its beginning, wherever it stands."""
+
+    caught_by = ("test_put_reads_from_the_position_of_the_content",)
+
+    def put(self, key: str, content: Readable, *, size: int | None = None, **kwargs: Any) -> bool:
+        if hasattr(content, "seek"):
+            content.seek(0)
+        return super().put(key, content, **kwargs)
+
+
+class Hoarding(LocalMediaStorage):
+    """Takes the whole content into memory."""
+
+    caught_by = ("test_large_files_pass_through_small_memory",)
+
+    def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
+        held = content.read(1 << 40)
+        return super().put(key, _Once(held), **kwargs)
+
+
+class StringPrefix(LocalMediaStorage):
+    """Deletes what begins with the prefix's letters."""
+
+    caught_by = ("test_delete_prefix_deletes_exactly_the_prefix",)
+
+    def delete_prefix(self, prefix: str) -> int:
+        keys = [entry.key for entry in self.entries(check_prefix(prefix)[:-1])]
+        for key in keys:
+            self.delete(key)
+        return len(keys)
+
+
+class OnePage(LocalMediaStorage):
+    """Deletes and lists the first thousand keys."""
+
+    caught_by = ("test_delete_prefix_and_entries_know_more_than_one_page",)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        return islice(super().entries(prefix), 1000)
+
+
+class Careless(LocalMediaStorage):
+    """Deletes whatever it is told, the whole location too."""
+
+    caught_by = ("test_delete_prefix_refuses_what_is_no_folder",)
+
+    def delete_prefix(self, prefix: str) -> int:
+        keys = [entry.key for entry in self.entries(prefix.strip("/."))]
+        for key in keys:
+            self.delete(key)
+        return len(keys)
+
+
+class Renaming(LocalMediaStorage):
+    """Gives another name where one is taken, as Django's storages do."""
+
+    caught_by = ("test_names_are_given_back_as_they_are", "test_save_and_open_keep_name_and_bytes")
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        return FileSystemStorage.get_available_name(self, name, max_length)
+
+
+class Guessing(LocalMediaStorage):
+    """Answers for a missing key with an empty file."""
+
+    caught_by = ("test_a_missing_key_is_told_as_missing",)
+
+    def stat(self, key: str) -> Stat | None:
+        return super().stat(key) or Stat(0, datetime.fromtimestamp(0))  # noqa: DTZ006
+
+
+class ShortReading(LocalMediaStorage):
+    """Gives fewer bytes than asked for, as sockets do."""
+
+    caught_by = ("test_fetch_reads_in_parts_and_tells_the_size",)
+
+    def fetch(self, key: str) -> Source:
+        source = super().fetch(key)
+        whole = source.read
+        source.read = lambda size=-1, /: whole(min(size or 0, 5000))  # type: ignore[method-assign]
+        return source
+
+
+class Writable(LocalMediaStorage):
+    """Opens stored files for writing."""
+
+    caught_by = ("test_open_refuses_to_write",)
+
+    def _open(self, name: str, mode: str = "rb") -> File[Any]:
+        return File(open(self.path(name), mode))
+
+
+class Wandering(LocalMediaStorage):
+    """Tidies keys instead of refusing them."""
+
+    caught_by = ("test_keys_that_lead_elsewhere_are_refused",)
+
+    def path(self, name: str) -> str:
+        return super().path(os.path.normpath(f"/{name}").strip("/") or "x")
+
+
+class Unslashed(LocalMediaStorage):
+    """Lets a key continue the host name."""
+
+    caught_by = ("test_urls_begin_with_the_public_url",)
+
+    @property
+    def public_url(self) -> str:
+        return super().public_url.rstrip("/")
+
+
+class Naive(LocalMediaStorage):
+    """Tells times without a zone."""
+
+    caught_by = ("test_stat_tells_size_time_and_checksum",)
+
+    def stat(self, key: str) -> Stat | None:
+        stat = super().stat(key)
+        return stat and Stat(stat.size, stat.modified.replace(tzinfo=None))
+
+
+class Cutting(LocalMediaStorage):
+    """Writes the first chunk only, and calls it done."""
+
+    caught_by = ("test_put_stores_all_bytes_and_says_so",)
+
+    def put(self, key: str, content: Readable, *, size: int | None = None, **kwargs: Any) -> bool:
+        return super().put(key, _Once(content.read(CHUNK)), **kwargs)
+
+
+class Untyped(LocalMediaStorage):
+    """Keeps another content type than it was given."""
+
+    caught_by = ("test_put_keeps_the_content_type",)
+    types = {"svg": "image/svg+xml", "webp": "image/webp"}
+
+
+class Sweeping(LocalMediaStorage):
+    """Deletes the whole folder with one key."""
+
+    caught_by = ("test_delete_deletes_one_key",)
+
+    def delete(self, name: str) -> None:
+        self.delete_prefix(name.rpartition("/")[0] + "/")
+
+
+class Measureless(LocalMediaStorage):
+    """Lists keys without their sizes."""
+
+    caught_by = ("test_entries_lists_keys_and_sizes_by_any_beginning",)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        return (Entry(entry.key, 0, entry.modified) for entry in super().entries(prefix))
+
+
+class Fragile(LocalMediaStorage):
+    """Gives up when a deletion takes the folder away before the file is in it."""
+
+    caught_by = ("test_put_beside_a_deletion_neither_fails_nor_stays",)
+
+    def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
+        folder = Path(self.path(key)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        time.sleep(0.01)
+        return folder.exists() and super().put(key, content, **kwargs)
+
+
+class Odd(LocalMediaStorage):
+    """Has an option of its own making."""
+
+    caught_by = ("test_options_have_known_values",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.delivery = "sideways"  # type: ignore[assignment]
+
+
+class _Once:
+    def __init__(self, held: bytes) -> None:
+        self.held = held
+
+    def read(self, size: int, /) -> bytes:
+        part, self.held = self.held, b""
+        return part
+
+
+BROKEN: list[type[LocalMediaStorage]] = [
+    value
+    for value in list(globals().values())
+    if isinstance(value, type) and hasattr(value, "caught_by")
+]

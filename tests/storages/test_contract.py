@@ -1,0 +1,57 @@
+"""The contract notices storages that break it, and names the promise that is broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shift_media.storages import LocalMediaStorage
+from shift_media.storages.base import MediaStorage
+from shift_media.testing import MediaStorageContract
+from tests.storages.broken import BROKEN
+
+CHECKS = [name for name in vars(MediaStorageContract) if name.startswith("test_")]
+CASES = [(storage, check) for storage in BROKEN for check in storage.caught_by]  # type: ignore[attr-defined]
+
+
+class Contract(MediaStorageContract):
+    __test__ = False
+
+    def __init__(self, storage: MediaStorage) -> None:
+        self.storage = storage
+
+    def make_storage(self) -> MediaStorage:
+        return self.storage
+
+    def stored_type(self, storage: MediaStorage, key: str) -> str | None:
+        types: dict[str, str] = getattr(storage, "types", {})
+        return types.get(key.rpartition(".")[2])
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"), CASES, ids=[f"{storage.__name__}-{check}" for storage, check in CASES]
+)
+def test_a_broken_storage_is_caught(
+    broken: type[LocalMediaStorage], check: str, tmp_path: Path
+) -> None:
+    contract = Contract(broken(tmp_path, base_url="https://cdn.example/", fsync=False))
+    with pytest.raises(AssertionError):
+        getattr(contract, check)()
+
+
+def test_each_promise_is_broken_by_some_storage() -> None:
+    assert {check for _, check in CASES} == set(CHECKS)
+
+
+def test_a_contract_without_a_storage_says_what_is_missing() -> None:
+    with pytest.raises(NotImplementedError, match="make_storage"):
+        MediaStorageContract().test_put_keeps_what_is_stored_already()
+
+
+def test_the_sound_storage_passes_where_the_broken_ones_fail(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"base_url": "https://cdn.example/", "fsync": False}
+    contract = Contract(LocalMediaStorage(tmp_path, **arguments))
+    for check in {check for _, check in CASES}:
+        getattr(contract, check)()

@@ -1,0 +1,83 @@
+"""Which storage is the default, and how a storage is found by its alias and named by it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db.migrations.writer import MigrationWriter
+from django.test import override_settings
+
+from shift_media.storages import (
+    LocalMediaStorage,
+    by_alias,
+    default_media_storage,
+    get_default_media_storage,
+    identify,
+)
+
+LOCAL = "shift_media.storages.LocalMediaStorage"
+
+
+def options(location: str) -> dict[str, Any]:
+    return {"BACKEND": LOCAL, "OPTIONS": {"location": location, "base_url": "/m/"}}
+
+
+@pytest.fixture
+def two() -> Iterator[None]:
+    with override_settings(STORAGES={"default": options("/d"), "media": options("/m")}):
+        yield
+
+
+def location_of(storage: Storage) -> object:
+    assert isinstance(storage, LocalMediaStorage)
+    return storage.location
+
+
+def test_the_default_is_media_else_default_and_follows_the_settings(two: None) -> None:
+    assert location_of(default_media_storage) == "/m"
+    with override_settings(STORAGES={"default": options("/only")}):
+        assert location_of(default_media_storage) == "/only"
+    assert location_of(default_media_storage) == "/m"
+
+
+def test_the_default_follows_media_root(tmp_path: Path) -> None:
+    with override_settings(STORAGES={"default": {"BACKEND": LOCAL}}, MEDIA_ROOT=tmp_path):
+        assert location_of(default_media_storage) == str(tmp_path)
+    with override_settings(STORAGES={"default": {"BACKEND": LOCAL}}, MEDIA_ROOT="/other"):
+        assert location_of(default_media_storage) == "/other"
+
+
+def test_the_default_is_equal_to_what_it_stands_for(two: None) -> None:
+    assert default_media_storage == storages["media"]
+    assert default_media_storage != storages["default"]
+
+
+def test_the_default_stays_itself_in_copies_and_pickles(two: None) -> None:
+    location_of(default_media_storage)
+    assert copy.copy(default_media_storage) is default_media_storage
+    assert copy.deepcopy([default_media_storage])[0] is default_media_storage
+    assert pickle.loads(pickle.dumps(default_media_storage)) is default_media_storage
+    assert b"/m" not in pickle.dumps(default_media_storage)
+
+
+def test_a_migration_names_the_default_and_none_of_its_options(two: None) -> None:
+    location_of(default_media_storage)
+    source, imports = MigrationWriter.serialize(default_media_storage)
+    assert source == "shift_media.storages.get_default_media_storage"
+    assert imports == {"import shift_media.storages"}
+    assert get_default_media_storage() is default_media_storage
+
+
+def test_a_storage_is_named_by_its_alias(two: None) -> None:
+    assert identify(storages["default"]) == "default"
+    assert identify(default_media_storage) == "media"
+    assert identify(by_alias("default")) == "default"
+    assert by_alias("") is default_media_storage
+    assert identify(LocalMediaStorage("/m", base_url="/m/")) == ""
+    assert identify(FileSystemStorage()) == ""

@@ -1,0 +1,119 @@
+"""The options of media storages, and where their URLs lead."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from shift_media.storages import LocalMediaStorage
+
+KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
+
+
+@pytest.mark.acceptance(11)
+@pytest.mark.parametrize(
+    "base", ["https://cdn.example", "https://cdn.example/", "/media", "/media/"]
+)
+@pytest.mark.parametrize(
+    "key", ["@evil.example/x", ".evil.example/x", "//evil.example", "evil", KEY]
+)
+def test_a_key_never_changes_the_host_of_the_public_url(base: str, key: str) -> None:
+    storage = LocalMediaStorage(public_url=base)
+    parts = urlsplit(storage.derived_url(key))
+    assert parts.netloc == urlsplit(base).netloc
+    assert parts.path.startswith(urlsplit(storage.public_url).path)
+
+
+@pytest.mark.acceptance(11)
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        "cdn.example",
+        "//evil.example/",
+        "ftp://cdn.example/",
+        "javascript:alert(1)",
+        "https://",
+        "https:///media/",
+        "https://user@evil.example/",
+        "https://cdn.example@evil.example/",
+        "https://cdn.example/?x=",
+        "https://cdn.example/?",
+        "https://cdn.example/#",
+        "https://cdn.example\\@evil.example/",
+        "\\\\evil.example/",
+        "/\\evil.example/",
+        "https://cdn.example/ /",
+        "https://cdn.example/\r\nSet-Cookie: x",
+        "https://cdn.example/ä/",
+    ],
+)
+def test_a_public_url_that_may_lead_elsewhere_is_refused(base: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="public URL"):
+        LocalMediaStorage(public_url=base)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"delivery": "proxy"}, "'redirect' or 'content'"),
+        ({"originals": "secret"}, "'public' or 'private'"),
+        ({"mezzanine": "yes"}, "True or False"),
+        ({"url_expire": 0}, "whole seconds"),
+        ({"url_expire": True}, "whole seconds"),
+        ({"url_expire": 10**9}, "at most 604800"),
+        ({"allow_overwrite": True}, "never overwrites"),
+    ],
+)
+def test_a_wrong_option_says_what_to_write(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=says):
+        LocalMediaStorage("/nowhere", **options)
+
+
+def test_an_unknown_option_is_refused() -> None:
+    with pytest.raises(TypeError, match="public_urls"):
+        LocalMediaStorage("/nowhere", public_urls="https://cdn.example/")
+
+
+def test_the_public_url_of_a_disk_is_its_base_url(settings: Any) -> None:
+    assert LocalMediaStorage(base_url="/pictures").public_url == "/pictures/"
+    assert LocalMediaStorage(base_url="/x/", public_url="https://a.example").public_url == (
+        "https://a.example/"
+    )
+    storage = LocalMediaStorage()
+    with override_settings(MEDIA_URL="/elsewhere/"):
+        assert storage.derived_url(KEY) == f"/elsewhere/{KEY}"
+
+
+def test_names_that_are_no_keys_of_ours_are_quoted() -> None:
+    storage = LocalMediaStorage(public_url="https://cdn.example/")
+    assert storage.url("a b?#%.txt") == "https://cdn.example/a%20b%3F%23%25.txt"
+
+
+def test_defaults_of_a_disk() -> None:
+    storage = LocalMediaStorage()
+    assert (storage.delivery, storage.originals, storage.mezzanine) == ("content", "public", False)
+
+
+def test_deconstruct_names_the_public_path_and_the_options() -> None:
+    storage = LocalMediaStorage("/srv/media", base_url="/m/", originals="private")
+    path, args, kwargs = storage.deconstruct()
+    assert path == "shift_media.storages.LocalMediaStorage"
+    again = LocalMediaStorage(*args, **kwargs)
+    assert (again.location, again.base_url, again.originals) == ("/srv/media", "/m/", "private")
+
+
+def test_local_storage_starts_without_boto3(tmp_path: Path) -> None:
+    code = (
+        "import sys, shift_media.storages; from shift_media.storages import LocalMediaStorage\n"
+        "assert not {'boto3', 'botocore', 'storages'} & set(sys.modules), 'imported'\n"
+        "assert 'S3MediaStorage' in shift_media.storages.__all__"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
