@@ -1,0 +1,114 @@
+"""The gallery's forms: a picture, its focal point, a resize to try out."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from shift_media.core.errors import InvalidSpec, LimitExceeded
+from shift_media.core.formats import RESIZE_FORMATS
+from shift_media.core.spec import LOSSLESS, MODES
+from shift_media.resizes import Resize
+from testproject.gallery.models import Photo
+
+COLOR = RegexValidator(r"^#?[0-9A-Fa-f]{6}$", 'Write six hex digits, such as "ff8800".')
+
+
+class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One picture to upload."""
+
+    class Meta:
+        """The file alone."""
+
+        model = Photo
+        fields: ClassVar = ["image"]
+
+
+class FocalForm(forms.Form):
+    """The point that `fill` keeps in view, in percent from the top left."""
+
+    x = forms.IntegerField(min_value=0, max_value=100, label="From the left, %")
+    y = forms.IntegerField(min_value=0, max_value=100, label="From the top, %")
+
+
+class ResizeForm(forms.Form):
+    """A resize to try out. It may be asked for by anybody: this is a demonstration."""
+
+    size = forms.CharField(
+        max_length=9,
+        initial="480x360",
+        help_text="480x360, or 480x and x360 with fit",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    mode = forms.ChoiceField(choices=[(mode, mode) for mode in MODES], initial="fit")
+    format = forms.ChoiceField(
+        choices=[("", "as uploaded"), *((f.extension, f.name) for f in RESIZE_FORMATS.values())],
+        required=False,
+    )
+    quality = forms.IntegerField(
+        min_value=1, max_value=99, required=False, help_text="1 to 99; empty: the format's own"
+    )
+    background = forms.CharField(
+        max_length=7,
+        required=False,
+        validators=[COLOR],
+        help_text="ff8800; with pad, or with JPEG",
+    )
+    crop = forms.RegexField(
+        r"^\s*\d+(?:\s*,\s*\d+){3}\s*$",
+        required=False,
+        help_text="x, y, width, height in pixels of the original",
+        error_messages={"invalid": "Write four whole numbers: x, y, width, height."},
+    )
+    upscale = forms.BooleanField(required=False, label="Enlarge a smaller original")
+
+    def __init__(self, *args: Any, photo: Photo, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", **kwargs)
+        self.photo = photo
+        self.resize: Resize | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Build the resize, and say in words why it cannot be built."""
+        options = self.options()
+        if self.errors:
+            return self.cleaned_data
+        try:
+            self.resize = self.photo.image.resize(self.cleaned_data["size"], **options)
+        except LimitExceeded as error:
+            self.add_error("size", f"{error.public} Sides and area have limits.")
+        except InvalidSpec as error:
+            # The detail is about what was typed here, which holds no secret.
+            self.add_error(None, str(error))
+        return self.cleaned_data
+
+    def options(self) -> dict[str, Any]:
+        """List what was asked for beside the size, without the defaults."""
+        given = {
+            name: value for name, value in self.cleaned_data.items() if value and name != "size"
+        }
+        if given.get("format", self.photo.image.name.rpartition(".")[2]) in LOSSLESS:
+            given.pop("quality", None)
+        if "crop" in given:
+            given["crop"] = tuple(int(number) for number in given["crop"].split(","))
+        return given
+
+    def tag(self) -> str:
+        """Write the template tag that gives this resize."""
+        options = self.options()
+        if options.get("mode") == "fit":
+            del options["mode"]
+        written = "".join(f" {name}={_literal(value)}" for name, value in options.items())
+        return f'{{% resize_img photo.image "{self.cleaned_data["size"]}"{written} %}}'
+
+
+def _literal(value: object) -> str:
+    """Write a value as a template does: a crop is a variable of the view there."""
+    return (
+        "crop"
+        if isinstance(value, tuple)
+        else f'"{value}"'
+        if isinstance(value, str)
+        else str(value)
+    )

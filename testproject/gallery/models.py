@@ -1,0 +1,44 @@
+"""The gallery's one model."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.urls import reverse
+
+from shift_media.fields import MediaField
+
+MAX_BYTES = 25_000_000
+
+
+class Photo(models.Model):
+    """A picture that somebody uploaded."""
+
+    image = MediaField(accept=["image/*"], max_bytes=MAX_BYTES, metadata_field="image_meta")
+    image_meta = models.JSONField(default=dict, editable=False)
+    title = models.CharField(max_length=200, blank=True)
+    alt = models.CharField(
+        "description",
+        max_length=300,
+        blank=True,
+        help_text="What the picture shows, for those who cannot see it.",
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """The newest first."""
+
+        ordering: ClassVar = ["-created", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title or self.image.metadata.original_name or f"Picture {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """Give the URL of the picture's own page."""
+        return reverse("gallery:photo", args=[self.pk])
+
+    @property
+    def description(self) -> str:
+        """What an ``alt`` attribute says: the description, else the title."""
+        return self.alt or str(self)

@@ -1,0 +1,139 @@
+"""A gallery under gunicorn, and a browser that keeps what its console says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@dataclass
+class Site:
+    """A running gallery."""
+
+    url: str
+    folder: Path
+
+    def files(self) -> list[Path]:
+        """List what lies in its media folder."""
+        return [path for path in (self.folder / "media").rglob("*") if path.is_file()]
+
+
+@dataclass
+class Console:
+    """What the browser complained about."""
+
+    errors: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Keep the errors of a page."""
+        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda said: (
+                self.errors.append(f"{said.location.get('url')}: {said.text}")
+                if said.type in ("error", "warning")
+                else None
+            ),
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
+    """Run an empty gallery with two processes of gunicorn."""
+    port = free_port()
+    site = Site(f"http://127.0.0.1:{port}", tmp_path / "site")
+    env = {**os.environ, "SHIFT_MEDIA_DEMO_DIR": str(site.folder), "SHIFT_MEDIA_DEMO_DEBUG": "0"}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+    gunicorn = f"gunicorn -b 127.0.0.1:{port} -w 2 -k gthread --threads 4 --log-level warning"
+    command = [sys.executable, "-m", *gunicorn.split(), "testproject.wsgi"]
+    with (tmp_path / "gunicorn.log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        try:
+            _wait_for(site.url)
+            yield site
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def _wait_for(url: str) -> None:
+    deadline = monotonic() + START_SECONDS
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            if monotonic() > deadline:
+                pytest.fail(f"{url} did not answer within {START_SECONDS} seconds.")
+            sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def browser(needs: Callable[[str], Path]) -> Iterator[Browser]:
+    """Start the Chromium of this machine, without a window."""
+    chromium = str(needs("chromium"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
+    """Open a browser with nothing in its cache, as wide as a desktop."""
+    context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def console() -> Console:
+    """Collect the errors of the test's page."""
+    return Console()
+
+
+@pytest.fixture
+def page(context: BrowserContext, console: Console) -> Page:
+    """Open a page whose errors are kept."""
+    page = context.new_page()
+    console.watch(page)
+    return page
+
+
+@pytest.fixture
+def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], Path]:
+    """Give a function that takes a picture of the whole page and tells where it lies."""
+    named = os.environ.get("SHIFT_MEDIA_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def take(page: Page, name: str) -> Path:
+        path = folder / f"{name}.png"
+        page.screenshot(path=path, full_page=True)
+        return path
+
+    return take

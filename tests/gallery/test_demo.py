@@ -1,0 +1,149 @@
+"""The commands `seed` and `demo`, and the pictures they draw."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageOps
+
+from testproject.gallery.pictures import ORIENTATION, PICTURES
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+Demo = tuple[Path, str]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-u", "manage.py", "demo", *arguments]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "SHIFT_MEDIA_DEMO_DIR": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Set the demo up once, in a folder of its own; give the folder and what was said."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        command("--no-serve"),
+        cwd=ROOT,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
+
+
+@pytest.fixture(scope="module")
+def drawn(demo: Demo) -> dict[str, bytes]:
+    """Read the originals that the demo stored."""
+    files = (demo[0] / "media").rglob("*.*")
+    return {f.name: f.read_bytes() for f in files if f.is_file() and f.parent.name == f.name}
+
+
+def test_the_pictures_are_varied(drawn: dict[str, bytes]) -> None:
+    images = {name: Image.open(io.BytesIO(content)) for name, content in drawn.items()}
+    assert len(images) >= 8
+    assert {image.format for image in images.values()} == {"JPEG", "PNG", "GIF", "WEBP"}
+    assert any("A" in image.getbands() for image in images.values())
+    assert any(getattr(image, "n_frames", 1) > 1 for image in images.values())
+    pixels = [
+        w * h * getattr(image, "n_frames", 1) for image in images.values() for w, h in [image.size]
+    ]
+    assert min(pixels) >= 4_000_000
+    assert max(pixels) < 50_000_000
+    for image in images.values():
+        image.close()
+
+
+def test_one_picture_lies_sideways_and_is_upright_by_its_exif(drawn: dict[str, bytes]) -> None:
+    turned = []
+    for name, content in drawn.items():
+        with Image.open(io.BytesIO(content)) as image:
+            if image.getexif().get(ORIENTATION, 1) != 1:
+                turned.append(name)
+                upright = ImageOps.exif_transpose(image)
+                assert upright.height > upright.width > 0
+                assert image.width > image.height
+    assert turned == ["balloons.jpg"]
+
+
+def test_the_pictures_come_out_the_same_every_time(drawn: dict[str, bytes]) -> None:
+    for picture in PICTURES[-3:]:
+        assert picture.draw() == drawn[picture.file_name]
+
+
+def test_the_demo_tells_a_password_and_its_progress(demo: Demo) -> None:
+    _, said = demo
+    assert re.search(r"admin, password [\w-]{10,}\n", said)
+    assert f"12 of {len(PICTURES)}" in said
+
+
+def test_the_demo_serves_pictures_and_takes_the_next_port_when_one_is_taken(
+    demo: Demo, free_port: Callable[[], int]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port()))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = subprocess.Popen(
+            command("--port", str(port)),
+            cwd=ROOT,
+            env=environment(demo[0]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            said = _until_ready(server)
+            assert f"Port {port} is taken" in said
+            assert "has pictures already" in said
+            found = re.search(r"Gallery\s+(http://\S+)", said)
+            assert found is not None
+            _check_page(found[1])
+        finally:
+            server.terminate()
+            server.communicate(timeout=10)
+
+
+def _check_page(url: str) -> None:
+    sources = re.findall(r'src="(/media/[^"]+)"', _get(url).decode())
+    assert len(sources) == len(PICTURES)
+    with Image.open(io.BytesIO(_get(url.rstrip("/") + sources[0]))) as first:
+        assert first.height == 440
+
+
+def _until_ready(server: subprocess.Popen[str]) -> str:
+    assert server.stdout is not None
+    said = ""
+    for line in server.stdout:
+        said += line
+        if "stops it" in line:
+            break
+    return said
+
+
+def _get(url: str) -> bytes:
+    for _ in range(50):
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                content: bytes = answer.read()
+                return content
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    pytest.fail(f"{url} does not answer")
