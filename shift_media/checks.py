@@ -56,12 +56,12 @@ def _check_default() -> Iterator[CheckMessage]:
     if not isinstance(default_media_storage, MediaStorage):
         kind = default_media_storage.__class__
         yield Error(
-            f"Media are stored in {kind.__module__}.{kind.__qualname__}, which is no media storage.",
+            f"Media are stored in {kind.__module__}.{kind.__qualname__}, no media storage.",
             hint='Set STORAGES["media"] to {"BACKEND": "shift_media.storages.LocalMediaStorage"} '
             'or {"BACKEND": "shift_media.storages.S3MediaStorage"}, with its OPTIONS.',
             id="shift_media.E002",
         )
-    elif settings_are_right() and settings.MAX_PIXELS > (Image.MAX_IMAGE_PIXELS or 0):
+    elif settings_are_right() and (Image.MAX_IMAGE_PIXELS or 0) < settings.MAX_PIXELS:
         yield Warning(
             f'SHIFT_MEDIA["MAX_PIXELS"] is {settings.MAX_PIXELS}, beyond Pillow\'s own limit.',
             hint=f"Stay below {Image.MAX_IMAGE_PIXELS}, or raise PIL.Image.MAX_IMAGE_PIXELS too.",

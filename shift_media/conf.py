@@ -1,7 +1,7 @@
 """The one reader of ``settings.SHIFT_MEDIA``.
 
-Each key is a typed, lazily read attribute of `settings`, whose docstring documents it. All are read
-again after ``override_settings``. A wrong value raises `ConfigurationError`, which says what to
+Each key is a typed, lazily read attribute of `settings`, whose docstring documents it. All are
+read again after ``override_settings``. A wrong value raises `ConfigurationError`, which says what to
 write; the system checks report every wrong value at start-up.
 """
 
@@ -102,7 +102,7 @@ class Settings:
 
     @cached_property
     def MAX_OUTPUT(self) -> tuple[int, int]:
-        """Largest side and largest area of a resize, in pixels. Default: ``(5000, 16_000_000)``."""
+        """Largest side and area of a resize, in pixels. Default: ``(5000, 16_000_000)``."""
         default = (Limits().side, Limits().area)
         pair = self._raw.get("MAX_OUTPUT", default)
         if not (
@@ -135,7 +135,7 @@ class Settings:
         Used while a resize is made (single flight across hosts, remembered failures), never for
         URLs. A cache that lives in one process is not used.
         """
-        alias = self._raw.get("CACHE", "default")
+        alias: str | None = self._raw.get("CACHE", "default")
         if alias is not None and alias not in django_settings.CACHES:
             aliases = ", ".join(map(repr, django_settings.CACHES))
             raise _wrong("CACHE", alias, f"None or an alias of CACHES: {aliases}")

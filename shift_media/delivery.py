@@ -162,7 +162,7 @@ def _make(key: ResizeKey, storage: MediaStorage) -> bytes:
 
 
 def _remember(key: ResizeKey, error: SourceError | InvalidSpec) -> None:
-    """Note a failure: those of the original for all its resizes, those of the spec for this one."""
+    """Note a failure: one of the original for all its resizes, one of the spec for this one."""
     logger.info("No resize of %s: %s: %s", key.source, error.code, error)
     of_spec = isinstance(error, EmptyCrop | InvalidSpec)
     _failed.write(str(key) if of_spec else key.source, error.code)

@@ -58,7 +58,7 @@ def _warn_once(message: str) -> None:
 
 
 def shared_cache() -> BaseCache | None:
-    """Return the cache that all hosts share, or None where the configured one lives in a process."""
+    """Return the cache that all hosts share; None where it lives in one process."""
     if settings.CACHE is None:
         return None
     cache = caches[settings.CACHE]

@@ -70,12 +70,12 @@ class Resize:
 
     @property
     def width(self) -> int | None:
-        """The width in pixels that the made image has; None where the original's is not at hand."""
+        """The made image's width in pixels; None where the original's is not at hand."""
         return self._size[0] if self._size else None
 
     @property
     def height(self) -> int | None:
-        """The height in pixels that the made image has; None where the original's is not at hand."""
+        """The made image's height in pixels; None where the original's is not at hand."""
         return self._size[1] if self._size else None
 
     def ensure(self) -> bool:
@@ -142,8 +142,8 @@ def _expand(size: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         )
     given = {name: value for name, value in options.items() if value is not None}
     merged = {"size": size, **settings.PRESETS.get(size, {}), **given}
-    hashable = {n: tuple(v) if isinstance(v, list) else v for n, v in merged.items()}
-    return hashable.pop("size"), hashable
+    name: str = merged.pop("size")
+    return name, {n: tuple(v) if isinstance(v, list) else v for n, v in merged.items()}
 
 
 def _format_of(original: OriginalKey) -> str:

@@ -1,6 +1,7 @@
 """``path("media/", include("shift_media.urls"))``.
 
-With several storages, one include for each: ``include("shift_media.urls"), {"storage": "private"}``.
+With several storages, one include for each:
+``path("private/", include("shift_media.urls"), {"storage": "private"})``.
 """
 
 from __future__ import annotations

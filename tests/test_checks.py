@@ -10,6 +10,9 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 
+pytestmark = pytest.mark.django_db  # the JSON field asks the database what it can do
+
+
 def found(deploy: bool = False) -> dict[str, str]:
     return {
         str(message.id): f"{message.msg} {message.hint}"
@@ -34,7 +37,7 @@ def test_a_wrong_setting_is_e001() -> None:
 @pytest.mark.parametrize(
     ("media", "told"),
     [
-        ({"BACKEND": "django.core.files.storage.FileSystemStorage"}, "which is no media storage"),
+        ({"BACKEND": "django.core.files.storage.FileSystemStorage"}, "no media storage"),
         ({"BACKEND": "shift_media.storages.Missing"}, "Missing"),
         (
             {"BACKEND": "shift_media.storages.LocalMediaStorage", "OPTIONS": {"delivery": "post"}},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+
 from shift_media.conf import KEYS, ConfigurationError, Settings, settings
 from shift_media.core.errors import MediaError
 

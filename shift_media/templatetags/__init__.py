@@ -1,0 +1,1 @@
+"""``{% load shift_media %}``."""

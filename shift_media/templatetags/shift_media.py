@@ -35,7 +35,7 @@ def resize_url(file: Any, size: str, **options: Any) -> str:
 
 @register.simple_tag
 def resize(file: Any, size: str, **options: Any) -> Resize | str:
-    """Give a resize: ``{% resize photo.image "400x300" as img %}{{ img.url }} {{ img.width }}``."""
+    """Give a resize: ``{% resize photo.image "400x300" as img %}{{ img.url }}``."""
     made = _resize(file, size, options)
     return "" if made is None else made
 

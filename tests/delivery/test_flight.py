@@ -280,7 +280,10 @@ def test_notes_are_forgotten_and_swept(tmp_path: Path) -> None:
 
 
 def test_local_storage_starts_without_boto3() -> None:
-    code = "import django, sys; django.setup(); import shift_media.views; print('boto3' in sys.modules)"
+    code = (
+        "import django, sys; django.setup(); import shift_media.views\n"
+        "print('boto3' in sys.modules)"
+    )
     seen = subprocess.run(
         [sys.executable, "-c", code],
         env=environment(ROOT / "var"),

@@ -1,0 +1,128 @@
+"""Remove what nobody refers to any more: ``manage.py media_cleanup``."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.storage import InvalidStorageError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from shift_media import deletions
+from shift_media.cleanup import SHARDS, Findings, Sweep, Tally
+from shift_media.core.errors import MediaError
+from shift_media.management.progress import Progress
+from shift_media.models import PendingDeletion
+from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
+
+GRACE_HOURS = 24
+"""Longer than any transaction between an upload and its commit."""
+
+LEAST_GRACE_HOURS = 1
+
+
+class Command(BaseCommand):
+    """Remove pending deletions, orphaned originals and resizes of retired signatures."""
+
+    help = (
+        "Runs the deletions that are due, removes originals that no row refers to and that are "
+        "older than the grace time, and resizes that none of the signing keys signed. Safe beside "
+        "running uploads. Run it daily."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the options."""
+        parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+        parser.add_argument(
+            "--storage", default="", help="alias in STORAGES; without it the site's media storage"
+        )
+        parser.add_argument(
+            "--grace",
+            type=float,
+            default=GRACE_HOURS,
+            metavar="HOURS",
+            help=f"keep what was written since; at least {LEAST_GRACE_HOURS}",
+        )
+        parser.add_argument(
+            "--resign",
+            action="store_true",
+            help="copy resizes that an older signing key signed to their new names",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="count what would be done, and change nothing"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run all parts."""
+        if options["grace"] < LEAST_GRACE_HOURS:
+            raise CommandError(
+                f"--grace {options['grace']} is too short: an upload may be under way. "
+                f"Write at least {LEAST_GRACE_HOURS}."
+            )
+        storage = self._storage(options["storage"])
+        dry_run: bool = options["dry_run"]
+        try:
+            self._deletions(dry_run)
+            self._temporary(storage, dry_run)
+            findings = self._sweep(storage, options)
+        except MediaError as error:
+            raise CommandError(f"The storage failed: {error} Run the command again.") from error
+        self._report(findings, dry_run)
+
+    def _storage(self, alias: str) -> MediaStorage:
+        try:
+            storage = by_alias(alias)
+        except InvalidStorageError as error:
+            raise CommandError(f"--storage {alias}: {error}") from error
+        if not isinstance(storage, MediaStorage):
+            raise CommandError(f"--storage {alias or 'default'} is no media storage.")
+        return storage
+
+    def _deletions(self, dry_run: bool) -> None:
+        due = PendingDeletion.objects.filter(not_before__lte=timezone.now())
+        number = due.count()
+        if dry_run:
+            self.stdout.write(f"Pending deletions: {number} would run.")
+            return
+        done = 0
+        while batch := deletions.run_due(limit=1000):
+            done += batch
+        left = PendingDeletion.objects.count()
+        self.stdout.write(f"Pending deletions: {done} of {number} ran, {left} wait their time.")
+
+    def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
+        if isinstance(storage, LocalMediaStorage) and not dry_run:
+            removed = storage.sweep_temporary()
+            self.stdout.write(f"Temporary files of killed uploads: {removed} removed.")
+
+    def _sweep(self, storage: MediaStorage, options: dict[str, Any]) -> Findings:
+        with Progress(self.stdout, "Listing", len(SHARDS)) as progress:
+            sweep = Sweep(
+                storage,
+                timezone.now() - timedelta(hours=options["grace"]),
+                resign=options["resign"],
+                dry_run=options["dry_run"],
+                tell=lambda done, seen: progress.show(done, f"{seen.seen.objects} objects"),
+            )
+            return sweep.run()
+
+    def _report(self, findings: Findings, dry_run: bool) -> None:
+        would = "would be " if dry_run else ""
+        removed, copied = f"{would}removed", f"{would}copied"
+        for name, tally, outcome in (
+            ("Objects", findings.seen, "seen"),
+            ("Orphaned originals and what is theirs", findings.orphaned, removed),
+            ("Resizes of retired signatures", findings.retired, removed),
+            ("Resizes under older signatures", findings.resigned, f"{copied} to new names"),
+            ("Without a row, but younger than the grace time", findings.young, "kept"),
+            ("Not ours", findings.foreign, "left alone"),
+        ):
+            self.stdout.write(f"{name}: {_count(tally)} {outcome}.")
+
+
+def _count(tally: Tally) -> str:
+    size = filesizeformat(tally.bytes).replace("\xa0", " ")
+    return f"{tally.objects} ({size})"
