@@ -1,0 +1,312 @@
+"""What ``photo.image`` is: a `MediaFile`, which knows its key, its metadata and its resizes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from django.core.exceptions import FieldError
+from django.core.files.base import File
+from django.db import models, router
+from django.db.models.fields.files import FieldFile, FileDescriptor
+
+from shift_media import deletions, resizes
+from shift_media.core import paths
+from shift_media.core.errors import AlreadyStored, InvalidSpec, MediaError
+from shift_media.core.formats import BY_EXTENSION, UNKNOWN
+from shift_media.core.metadata import Metadata
+from shift_media.core.spec import Focal
+from shift_media.resizes import Resize
+from shift_media.storages import MediaStorage
+from shift_media.validators import Inspection, read_facts, seekable
+
+if TYPE_CHECKING:
+    from shift_media.fields import MediaField
+
+logger = logging.getLogger("shift_media")
+
+NAMELESS: Final = "file"
+"""What an upload without any name is called."""
+
+_ATTEMPTS: Final = (
+    5  # to find an id that is free: one collision of random UUIDs is a broken source
+)
+
+
+class MediaFile(FieldFile):
+    """A file of a `MediaField`: the original, and everything that is derived from it."""
+
+    field: MediaField
+    _remembered: Metadata | None = None
+
+    @property
+    def media_storage(self) -> MediaStorage:
+        """The storage, as what it is."""
+        return cast("MediaStorage", self.storage)
+
+    # Saving and deleting.
+
+    def save(self, name: str | None, content: File[Any], save: bool = True) -> None:
+        """Check a file, store it under a new key and save the row.
+
+        Raises `InvalidMedia`, before anything is stored, for what the field does not accept.
+        """
+        upload = self.store(name, content)
+        if not save:
+            return
+        try:
+            self.instance.save()
+        except BaseException:
+            if stored_key(self.instance, self.field) != self.name:
+                upload.undo()
+            raise
+
+    save.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
+
+    def store(self, name: str | None, content: File[Any]) -> Upload:
+        """Check a file and store it under a new key; the row is still to be saved."""
+        file = seekable(content, self.field.max_bytes)
+        inspection = self.field.inspect(file, name)
+        key = self._put(file, inspection)
+        if not self._committed:
+            self._file = file  # What is no longer readable otherwise can be saved again.
+        upload = Upload(self, key)
+        self.name, self._committed, self._file = str(key), True, None
+        self._remembered = inspection.metadata
+        setattr(self.instance, self.field.attname, self)
+        self.field.write_companions(self.instance, inspection.metadata)
+        return upload
+
+    def _put(self, file: File[Any], inspection: Inspection) -> paths.OriginalKey:
+        found = inspection.metadata
+        for _ in range(_ATTEMPTS):
+            key = paths.new_original(found.original_name, inspection.format.extension)
+            file.seek(0)
+            written = self.media_storage.put(
+                str(key),
+                file,
+                content_type=found.content_type,
+                sha256=found.sha256,
+                size=found.size,
+            )
+            if written:
+                file.seek(0)
+                return key
+        raise AlreadyStored(f"{_ATTEMPTS} new ids in a row were taken already.")
+
+    def delete(self, save: bool = True) -> None:
+        """Empty the field, and delete the original and everything derived from it.
+
+        The deletion runs after the commit, and only when no row refers to the original any more:
+        with ``save=False`` that is for the caller to see to.
+        """
+        if not self:
+            return
+        instance, key = self.instance, self.name if self._committed else ""
+        replaced = save and stored_key(instance, self.field) == key
+        if getattr(self, "_file", None) is not None:
+            self.close()
+        self.name, self._committed, self._file, self._remembered = None, False, None, None
+        setattr(instance, self.field.attname, None)
+        self.field.write_companions(instance, None)
+        if save:
+            instance.save()
+        if key and not replaced:  # Otherwise saving has seen to it.
+            using = instance._state.db or router.db_for_write(type(instance), instance=instance)
+            deletions.schedule(self.field, key, using)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+
+    # What is known of it.
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known of the original: from the metadata field, else read once from its header.
+
+        Raises a `MediaError` where it must be read and cannot.
+        """
+        self._require_file()
+        if self.field.metadata_field:
+            getattr(self.instance, self.field.metadata_field)  # Loads it where it was deferred.
+        known = self.known_metadata
+        if known is None:
+            known = self._remembered = self._read()
+        return known
+
+    @property
+    def known_metadata(self) -> Metadata | None:
+        """What is known of the original without any I/O."""
+        name = self.field.metadata_field
+        if name and self._committed and self.name:
+            stored = Metadata.from_json(self.instance.__dict__.get(name), self.name)
+            if stored is not None:
+                return stored
+        return self._remembered
+
+    def _read(self) -> Metadata:
+        if not self._committed:
+            return self.field.inspect(seekable(self.file), self.name).metadata
+        format = BY_EXTENSION.get(self.name.rpartition(".")[2], UNKNOWN)
+        if format.kind != "image":
+            return Metadata(content_type=format.served_type, size=self.storage.size(self.name))
+        with self.storage.open(self.name) as file:
+            return read_facts(cast("BinaryIO", file), format, file.size)
+
+    @property
+    def size(self) -> int:
+        """The size in bytes."""
+        known = self.known_metadata if self._committed else None
+        return super().size if known is None else known.size
+
+    @property
+    def width(self) -> int | None:
+        """The width in pixels, upright; None for what is no image."""
+        return self.metadata.width
+
+    @property
+    def height(self) -> int | None:
+        """The height in pixels, upright; None for what is no image."""
+        return self.metadata.height
+
+    @property
+    def duration(self) -> float | None:
+        """The duration in seconds, where it is known."""
+        return self.metadata.duration
+
+    @property
+    def placeholder(self) -> str:
+        """A data URI to show while the picture loads; empty where there is none."""
+        return self.metadata.placeholder
+
+    @property
+    def focal(self) -> Focal | None:
+        """The point in percent that ``fill`` keeps in view; None is the centre.
+
+        Set it and save the row: ``photo.image.focal = (30, 70)``. The metadata field keeps it.
+        """
+        return self.metadata.focal
+
+    @focal.setter
+    def focal(self, point: tuple[float, float] | None) -> None:
+        if not self.field.metadata_field:
+            raise FieldError(
+                f"A focal point is kept in the metadata field, and {self.field} has none: give it "
+                f'metadata_field="{self.field.name}_meta" and a JSONField of that name.'
+            )
+        metadata = replace(self.metadata, focal=_focal(point))
+        self._remembered = metadata
+        if self._committed:
+            self.field.write_companions(self.instance, metadata)
+
+    # Resizes.
+
+    def resize(
+        self,
+        size: str,
+        mode: str | None = None,
+        quality: int | None = None,
+        upscale: bool | None = None,
+        format: str | None = None,
+        focal: tuple[float, float] | None = None,
+        crop: tuple[int, int, int, int] | None = None,
+        background: str | None = None,
+    ) -> Resize:
+        """Build a resize, ``"400x300"`` or the name of a preset, without any I/O.
+
+        Raises `InvalidSpec` and `LimitExceeded`.
+        """
+        self._require_file()
+        return resizes.build(
+            self.name,
+            size,
+            storage=self.media_storage,
+            metadata=self.known_metadata,
+            mode=mode,
+            quality=quality,
+            upscale=upscale,
+            format=format,
+            focal=focal,
+            crop=crop,
+            background=background,
+        )
+
+    def srcset(self, widths: Sequence[int], **spec: Any) -> str:
+        """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
+        self._require_file()
+        return resizes.srcset(
+            self.name, widths, storage=self.media_storage, metadata=self.known_metadata, **spec
+        )
+
+
+def _focal(point: tuple[float, float] | None) -> Focal | None:
+    if point is None:
+        return None
+    try:
+        x, y = point
+        focal = Focal(int(x + 0.5), int(y + 0.5))
+    except (TypeError, ValueError, OverflowError):
+        focal = Focal(-1, -1)
+    if not all(0 <= value <= 100 for value in focal):
+        raise InvalidSpec(f"{point!r} is not a focal point: write (x, y) in percent, 0 to 100.")
+    return focal
+
+
+@dataclass
+class Upload:
+    """A file that has been stored for a row that is not saved yet: it can still be taken back."""
+
+    file: MediaFile
+    key: paths.OriginalKey
+    _before: dict[str, Any] = field(init=False)
+    _row: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = (self.file.field.attname, *self.file.field.companions)
+        state = self.file.instance.__dict__
+        self._before = dict(self.file.__dict__)
+        self._row = {name: state[name] for name in names if name in state}
+
+    def undo(self) -> None:
+        """Remove the stored file and put the row's attributes back, so that it can be saved again.
+
+        What cannot be removed now is an orphan, which ``media_cleanup`` removes later.
+        """
+        try:
+            self.file.media_storage.delete_prefix(self.key.prefix)
+        except (MediaError, OSError) as error:
+            logger.warning("%s stays as an orphan: %s", self.key, error)
+        self.file.__dict__.clear()
+        self.file.__dict__.update(self._before)
+        self.file.instance.__dict__.update(self._row)
+
+
+def stored_key(instance: models.Model, field: MediaField) -> str | None:
+    """Tell the key that the row has in the database, as far as it is known without asking."""
+    if instance._state.adding:
+        return None
+    key: str | None = instance.__dict__.get(_marker(field))
+    return key
+
+
+def set_stored_key(instance: models.Model, field: MediaField, key: str | None) -> None:
+    """Remember the key that the row has in the database."""
+    instance.__dict__[_marker(field)] = key
+
+
+def _marker(field: MediaField) -> str:
+    return f"_{field.attname}_stored_key"
+
+
+class MediaFileDescriptor(FileDescriptor):
+    """Give the `MediaFile`, and remember the key that the row was loaded with."""
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        if self.field.attname not in instance.__dict__ and instance._state.adding:
+            # Only Model.__init__ comes here, and from_db() is what makes the row not a new one.
+            loaded = value if isinstance(value, str) else "" if value is None else None
+            set_stored_key(instance, self.field, loaded)
+        if isinstance(value, File) and not isinstance(value, FieldFile) and not value.name:
+            value.name = NAMELESS
+        super().__set__(instance, value)

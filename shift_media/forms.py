@@ -1,0 +1,59 @@
+"""The form field: refuses what a MediaField would, with the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.core.files.base import File
+
+from shift_media.core.formats import accepted_formats
+from shift_media.validators import IMAGES, InvalidMedia, inspect, seekable
+from shift_media.widgets import MediaInput
+
+
+class MediaFormField(forms.FileField):
+    """A `FileField` that looks at the content of a file.
+
+    Args:
+        accept: what is accepted, by content: ``["image/*"]``, ``["video/mp4"]``.
+        max_bytes: the largest size.
+    """
+
+    widget = MediaInput
+
+    def __init__(
+        self, *, accept: Iterable[str] = IMAGES, max_bytes: int | None = None, **kwargs: Any
+    ) -> None:
+        self.accept = list(accept)
+        self.max_bytes = max_bytes
+        super().__init__(**kwargs)
+
+    def to_python(self, data: Any) -> File[Any] | None:
+        """Give the file; raises `InvalidMedia` for one that is not accepted."""
+        given: File[Any] | None = super().to_python(data)
+        if given is None:
+            return None
+        file = seekable(given, self.max_bytes)
+        try:
+            inspect(file, accept=self.accept, max_bytes=self.max_bytes)
+        except InvalidMedia as error:
+            error.message = self.error_messages.get(str(error.code), error.message)
+            raise
+        return file
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """Let browsers offer the accepted files only, by type and by extension."""
+        attrs = super().widget_attrs(widget)
+        if isinstance(widget, forms.FileInput) and "accept" not in widget.attrs:
+            attrs["accept"] = ",".join(_hints(self.accept))
+        return attrs
+
+
+def _hints(accept: list[str]) -> list[str]:
+    """List accepted types and extensions; ``image/*`` as it is would offer HEIC and SVG too."""
+    if "*/*" in accept:
+        return []
+    formats = accepted_formats(accept)
+    return [format.content_type for format in formats] + [f".{f.extension}" for f in formats]

@@ -1,0 +1,220 @@
+"""What happens to files when rows are saved and deleted.
+
+A model with a media field has its ``_save_table`` wrapped, the one place in Django through which
+every column of a row goes, after the ``pre_save`` signal and before the first statement: so files
+are stored and their metadata known whichever column comes first, and the row that replaces a key
+is locked, read and written in one transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from django.apps import apps
+from django.db import DatabaseError, connections, models, transaction
+from django.db.models.signals import class_prepared, post_save, pre_delete
+
+from shift_media import deletions
+from shift_media.files import MediaFile, Upload, set_stored_key, stored_key
+from shift_media.signals import media_saved
+
+if TYPE_CHECKING:
+    from shift_media.fields import MediaField
+
+_WRAPPED = "_shift_media_wrapped"
+_NEWS = "_shift_media_saved"
+
+
+def prepare(sender: type[models.Model], **kwargs: Any) -> None:
+    """Make a model with media fields look after its files; does nothing the second time."""
+    if not media_fields(sender._meta.concrete_fields):
+        return
+    if not any(hasattr(vars(base).get("_save_table"), _WRAPPED) for base in sender.__mro__):
+        sender._save_table = _wrap(sender._save_table)  # type: ignore[attr-defined]
+    if _is_installed(sender):
+        post_save.connect(_announce, sender=sender, dispatch_uid=f"{__name__}.saved")
+        if media_fields(sender._meta.local_concrete_fields):
+            pre_delete.connect(_schedule_all, sender=sender, dispatch_uid=f"{__name__}.deleted")
+
+
+class_prepared.connect(prepare, dispatch_uid=__name__)
+
+
+def _is_installed(model: type[models.Model]) -> bool:
+    """Tell whether it is a model of the project: those of migrations only look like one."""
+    return model._meta.apps is apps
+
+
+def media_fields(fields: Iterable[Any]) -> list[MediaField]:
+    """Pick the media fields."""
+    return [field for field in fields if getattr(field, "holds_media", False)]
+
+
+def _wrap(save_table: Callable[..., bool]) -> Callable[..., bool]:
+    @functools.wraps(save_table)
+    def _save_table(
+        self: models.Model,
+        raw: bool = False,
+        cls: type[models.Model] | None = None,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> bool:
+        arguments = (force_insert, force_update, using)
+        if raw or cls is None or using is None:  # raw: fixtures bring all columns as they are
+            return save_table(self, raw, cls, *arguments, update_fields)
+        write = _Write(self, cls, using, update_fields)
+        return write.run(
+            partial(save_table, self, raw, cls, *arguments), may_exist=not force_insert
+        )
+
+    setattr(_save_table, _WRAPPED, True)
+    return _save_table
+
+
+class _Write:
+    """The files of one row of one table, while it is written."""
+
+    def __init__(
+        self,
+        instance: models.Model,
+        table: type[models.Model],
+        using: str,
+        update_fields: Iterable[str] | None,
+    ) -> None:
+        self.instance, self.table, self.using = instance, table, using
+        self.update_fields = None if update_fields is None else frozenset(update_fields)
+        self.fields = [
+            field
+            for field in media_fields(table._meta.local_concrete_fields)
+            if field.attname in instance.__dict__ and self._is_written(field)
+        ]
+
+    def _is_written(self, field: MediaField) -> bool:
+        return self.update_fields is None or not self.update_fields.isdisjoint(
+            (field.name, field.attname)
+        )
+
+    def run(self, save: Callable[..., bool], may_exist: bool) -> bool:
+        uploads: list[Upload] = []
+        try:
+            for field in self.fields:
+                uploads += field.commit(self.instance)
+            changed = [field for field in self.fields if self._has_changed(field)]
+            for field in changed:
+                if not self.instance._state.adding or _key(self.instance, field):
+                    field.sync_companions(self.instance)
+            replaced = changed if may_exist and self._may_exist() else []
+            with self._transaction(replaced):
+                before = self._keys_in_database(replaced)
+                updated = save(self._widened())
+                self._schedule(before)
+        except BaseException as error:
+            self._undo(uploads, error)
+            raise
+        self._remember(changed)
+        return updated
+
+    def _has_changed(self, field: MediaField) -> bool:
+        return stored_key(self.instance, field) != _key(self.instance, field)
+
+    def _may_exist(self) -> bool:
+        """Tell whether a row may be there already, by the rule of ``Model._save_table``."""
+        meta = self.table._meta
+        if not self.instance._is_pk_set(meta):  # type: ignore[attr-defined]
+            return False
+        own = all(f.has_default() or f.has_db_default() for f in meta.pk_fields)  # type: ignore[attr-defined]
+        return not (self.instance._state.adding and own)
+
+    def _transaction(self, replaced: list[MediaField]) -> contextlib.AbstractContextManager[Any]:
+        if not replaced:
+            return contextlib.nullcontext()
+        return transaction.atomic(using=self.using, savepoint=False)
+
+    def _keys_in_database(self, replaced: list[MediaField]) -> dict[MediaField, str]:
+        """Lock the row and read the keys that are about to be replaced."""
+        if not replaced:
+            return {}
+        key = self.instance._get_pk_val(self.table._meta)
+        row = models.QuerySet(model=self.table, using=self.using).filter(pk=key)
+        if connections[self.using].features.has_select_for_update:
+            row = row.select_for_update()
+        else:
+            # A write takes SQLite's lock at once; a read before a write could fail as "locked".
+            column = replaced[0].attname
+            row.update(**{column: models.F(column)})
+        names = [field.attname for field in replaced]
+        found = row.values_list(*names).first()
+        return dict(zip(replaced, found, strict=True)) if found else {}
+
+    def _widened(self) -> frozenset[str] | None:
+        """Add the columns that describe a file to those that are written with it."""
+        if self.update_fields is None:
+            return None
+        companions = {name for field in self.fields for name in field.companions}
+        return self.update_fields | {name for name in companions if name in self.instance.__dict__}
+
+    def _schedule(self, before: dict[MediaField, str]) -> None:
+        for field, key in before.items():
+            if key and key != _key(self.instance, field) and _is_installed(self.table):
+                deletions.schedule(field, key, self.using)
+
+    def _undo(self, uploads: list[Upload], error: BaseException) -> None:
+        """Take back what was stored for a row that was not written.
+
+        Where the connection broke while it committed, nobody knows: what a row may refer to stays.
+        """
+        for upload in reversed(uploads):
+            if self._is_unused(str(upload.key), error):
+                upload.undo()
+
+    def _is_unused(self, key: str, error: BaseException) -> bool:
+        connection = connections[self.using]
+        failed = isinstance(error, DatabaseError) and connection.in_atomic_block
+        if failed or connection.needs_rollback:
+            return True  # And nothing can be asked before the rollback.
+        try:
+            return not deletions.is_referenced(key, self.using)
+        except DatabaseError:
+            return False
+
+    def _remember(self, changed: list[MediaField]) -> None:
+        for field in changed:
+            key = _key(self.instance, field)
+            set_stored_key(self.instance, field, key)
+            if key and _is_installed(self.table):
+                self.instance.__dict__.setdefault(_NEWS, []).append((field, key))
+
+
+def _key(instance: models.Model, field: MediaField) -> str:
+    return cast("MediaFile", getattr(instance, field.attname)).name or ""
+
+
+def _announce(sender: type[models.Model], instance: models.Model, using: str, **kw: Any) -> None:
+    """Send `media_saved` for new keys of a saved row, after the commit."""
+    for field, key in instance.__dict__.pop(_NEWS, ()):
+        if key != _key(instance, field):
+            continue
+        send = partial(
+            media_saved.send_robust, sender=sender, instance=instance, field=field, key=key
+        )
+        transaction.on_commit(send, using=using, robust=True)
+
+
+def _schedule_all(
+    sender: type[models.Model], instance: models.Model, using: str, **kw: Any
+) -> None:
+    """Schedule the deletion of a row's files, within the transaction that deletes the row."""
+    for field in media_fields(sender._meta.local_concrete_fields):
+        keys = {stored_key(instance, field)}
+        if field.attname not in instance.__dict__ or getattr(instance, field.attname)._committed:
+            keys.add(
+                _key(instance, field)
+            )  # A deferred one is loaded now, while the row is there.
+        for key in keys - {None, ""}:
+            deletions.schedule(field, str(key), using)

@@ -1,0 +1,1 @@
+"""Models with media fields of every shape, for the tests alone."""

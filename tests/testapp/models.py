@@ -1,0 +1,153 @@
+"""Models with media fields of every shape."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.core.files.storage import Storage, storages
+from django.db import models
+
+from shift_media.fields import MediaField
+
+
+def meta() -> models.JSONField[Any, Any]:
+    return models.JSONField(default=dict, editable=False)
+
+
+def side() -> models.PositiveIntegerField[Any, Any]:
+    return models.PositiveIntegerField(null=True, editable=False)
+
+
+class Album(models.Model):
+    title = models.CharField(max_length=50, blank=True)
+
+
+class Photo(models.Model):
+    """The usual one: the metadata come after the image."""
+
+    title = models.CharField(max_length=50, blank=True)
+    image = MediaField(max_bytes=25_000_000, metadata_field="image_meta", blank=True)
+    image_meta = meta()
+    album = models.ForeignKey(Album, models.CASCADE, null=True, blank=True)
+
+
+class PhotoProxy(Photo):
+    class Meta:
+        proxy = True
+
+
+class MetaFirst(models.Model):
+    """All that describes the file is declared before it."""
+
+    image_meta = meta()
+    width = side()
+    height = side()
+    code = models.CharField(max_length=50, unique=True, null=True)
+    image = MediaField(
+        metadata_field="image_meta", width_field="width", height_field="height", blank=True
+    )
+
+
+class Bare(models.Model):
+    """No metadata field, and a null column."""
+
+    image = MediaField(null=True, blank=True)
+
+
+class Measured(models.Model):
+    """No metadata field, but sides."""
+
+    image = MediaField(width_field="width", height_field="height", blank=True)
+    width = side()
+    height = side()
+
+
+class Clip(models.Model):
+    video = MediaField(
+        accept=["video/mp4", "video/quicktime", "video/webm"],
+        metadata_field="video_meta",
+        duration_field="length",
+    )
+    video_meta = meta()
+    length = models.DurationField(null=True, editable=False)
+
+
+class Attachment(models.Model):
+    """Accepts anything."""
+
+    file = MediaField(accept=["*/*"], metadata_field="file_meta")
+    file_meta = meta()
+
+
+class Pair(models.Model):
+    """Two files in one row."""
+
+    left = MediaField(metadata_field="left_meta", blank=True)
+    left_meta = meta()
+    right = MediaField(metadata_field="right_meta", blank=True, max_bytes=100_000)
+    right_meta = meta()
+
+
+class Picture(models.Model):
+    """Abstract: what inherits has the columns."""
+
+    image = MediaField(metadata_field="image_meta", blank=True)
+    image_meta = meta()
+
+    class Meta:
+        abstract = True
+
+
+class Stamp(Picture):
+    value = models.IntegerField(default=1)
+
+
+class Base(models.Model):
+    """The parent in inheritance over two tables."""
+
+    image = MediaField(metadata_field="image_meta", blank=True)
+    image_meta = meta()
+
+
+class Child(Base):
+    name = models.CharField(max_length=50, blank=True)
+    code = models.CharField(max_length=50, unique=True, null=True)
+    extra = MediaField(metadata_field="extra_meta", blank=True)
+    extra_meta = meta()
+
+
+class Plain(models.Model):
+    """A parent without files."""
+
+    name = models.CharField(max_length=50, blank=True)
+
+
+class PlainChild(Plain):
+    image = MediaField(metadata_field="image_meta", blank=True)
+    image_meta = meta()
+
+
+class Coded(models.Model):
+    """A primary key that people choose."""
+
+    code = models.CharField(max_length=20, primary_key=True)
+    image = MediaField(metadata_field="image_meta", blank=True)
+    image_meta = meta()
+
+
+def private_storage() -> Storage:
+    return storages["private"]
+
+
+class Secret(models.Model):
+    document = MediaField(
+        accept=["image/*", "application/pdf"], storage=private_storage, metadata_field="meta"
+    )
+    meta = meta()
+
+
+class Gallery(models.Model):
+    """Not a media model: only points to some."""
+
+    cover = models.ForeignKey(Photo, models.SET_NULL, null=True)
+    photos: ClassVar[Any] = models.ManyToManyField(Photo, related_name="galleries")
