@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -35,6 +38,25 @@ def _need(name: str) -> Path:
     if parts.full() and name not in parts.excused():
         pytest.fail(f"{parts.missing(name)} (SHIFT_MEDIA_FULL=1 skips nothing)", pytrace=False)
     pytest.skip(parts.missing(name))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rows", action="store_true", help="list the rows of the acceptance list and their tests"
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Print which tests cover which rows: ``pytest --rows --collect-only -qq``."""
+    if not session.config.getoption("--rows"):
+        return
+    rows: dict[int, set[str]] = {}
+    for item in session.items:
+        for mark in item.iter_markers("acceptance"):
+            for row in mark.args:
+                rows.setdefault(row, set()).add(item.nodeid.partition("[")[0])
+    for row in sorted(rows):
+        print(row, *sorted(rows[row]), sep="\n   ")  # noqa: T201
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -78,6 +100,25 @@ def free_port() -> Callable[[], int]:
             return port
 
     return pick
+
+
+@pytest.fixture(scope="session")
+def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel, from a copy, and unpack it: what a user gets."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    skip = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(parts.ROOT / "shift_media", source / "shift_media", ignore=skip)
+    shutil.copytree(parts.ROOT / "testproject", source / "testproject", ignore=skip)
+    for name in ("setup.cfg", "pyproject.toml", "README.rst", "CHANGELOG.rst", "LICENSE"):
+        shutil.copy(parts.ROOT / name, source)
+    options = ["--wheel", "--no-isolation", "--outdir", out]
+    built = subprocess.run(
+        [sys.executable, "-m", "build", *options, source], capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = out.glob("*.whl")
+    shutil.unpack_archive(wheel, out / "unpacked", "zip")
+    return out / "unpacked"
 
 
 @pytest.fixture(scope="session", autouse=True)

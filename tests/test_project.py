@@ -1,0 +1,204 @@
+"""What holds for the project as a whole: layers, wheel, readability, no trace of a machine."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from email import message_from_string
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+import shift_media
+from tests.parts import ROOT
+
+PACKAGES = ("shift_media", "testproject")
+MOST_LINES_OF_A_FILE = 400
+MOST_LINES_OF_A_FUNCTION = 45
+NOT_OURS = {"build", "dist", "var", "__pycache__"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def config() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def project_files() -> Iterator[Path]:
+    """Give the files of the project; what tools and the demo leave behind is passed over."""
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        left_behind = any(part in NOT_OURS or part.endswith(".egg-info") for part in inside)
+        hidden = any(part.startswith(".") and part not in (".ci", ".gitignore") for part in inside)
+        if path.is_file() and not left_behind and not hidden:
+            yield path
+
+
+def modules() -> list[Path]:
+    return [path for name in PACKAGES for path in sorted((ROOT / name).rglob("*.py"))]
+
+
+def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+# Layers
+
+
+def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
+    code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports('setup.cfg'))"
+    return run(sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); {code}", cwd=project)
+
+
+def test_imports_go_down_the_layers() -> None:
+    linted = lint_imports(ROOT)
+    assert linted.returncode == 0, linted.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("storages/base.py", "from shift_media import resizes", "Imports go down the layers"),
+        ("core/spec.py", "from shift_media import conf", "Imports go down the layers"),
+        ("core/spec.py", "import django", "The core knows no Django"),
+        ("resizes.py", "import boto3", "Only the S3 storage imports boto3"),
+        ("stranger.py", "", "Imports go down the layers"),
+    ],
+)
+def test_an_import_against_the_layers_is_caught(
+    tmp_path: Path, module: str, line: str, contract: str
+) -> None:
+    shutil.copytree(ROOT / "shift_media", tmp_path / "shift_media")
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    with (tmp_path / "shift_media" / module).open("a") as file:
+        file.write(f"\n{line}\n")
+    linted = lint_imports(tmp_path)
+    assert linted.returncode != 0
+    assert re.search(rf"{contract}.* BROKEN", linted.stdout)
+
+
+def test_the_core_runs_without_django_and_boto3() -> None:
+    names = sorted(
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in (ROOT / "shift_media" / "core").rglob("*.py")
+    )
+    code = f"import sys, importlib; [importlib.import_module(name) for name in {names}]"
+    check = "assert not {'django', 'boto3', 'botocore'} & set(sys.modules)"
+    ran = run(sys.executable, "-c", f"{code}; {check}")
+    assert ran.returncode == 0, ran.stderr
+
+
+# The wheel
+
+
+def metadata(unpacked: Path) -> Message:
+    (info,) = unpacked.glob("*.dist-info")
+    return message_from_string((info / "METADATA").read_text())
+
+
+def test_the_wheel_holds_the_package_whole_and_nothing_else(unpacked_wheel: Path) -> None:
+    def files(folder: Path) -> set[str]:
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return {str(p.relative_to(folder)) for p in found if "__pycache__" not in p.parts}
+
+    assert files(unpacked_wheel / "shift_media") == files(ROOT / "shift_media")
+    assert (unpacked_wheel / "shift_media" / "py.typed").is_file()
+    top = {path.name for path in unpacked_wheel.iterdir()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"shift_media"}
+
+
+def test_the_wheel_says_what_it_is(unpacked_wheel: Path) -> None:
+    said = metadata(unpacked_wheel)
+    assert said["Name"] == "django-shift-media"
+    assert said["Version"] == shift_media.__version__
+    assert said["Requires-Python"] == ">=3.11"
+    assert said["License-File"] == "LICENSE"
+    required = {
+        re.split(r"[^A-Za-z0-9_-]", line)[0].lower()
+        for line in said.get_all("Requires-Dist", [])
+        if "extra ==" not in line
+    }
+    assert required == {"django", "pillow", "boto3", "django-storages", "filelock"}
+    assert "MediaField" in str(said.get_payload())
+
+
+def test_extras_that_errors_name_exist() -> None:
+    named: set[str] = set()
+    for path in modules():
+        named |= set(re.findall(r'MissingExtra\(\s*"[^"]+",\s*"([^"]+)"', path.read_text()))
+    assert named <= set(config()["options.extras_require"])
+
+
+# Readability
+
+
+def functions(path: Path) -> Iterator[Function]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, Function):
+            yield node
+
+
+def test_files_and_functions_can_be_read_at_one_sitting() -> None:
+    long = []
+    for path in modules():
+        if "migrations" in path.parts:
+            continue
+        lines = path.read_text().count("\n")
+        if lines > MOST_LINES_OF_A_FILE:
+            long.append(f"{path.relative_to(ROOT)}: {lines} lines")
+        for function in functions(path):
+            lines = (function.end_lineno or 0) - function.lineno + 1
+            if lines > MOST_LINES_OF_A_FUNCTION:
+                long.append(f"{path.relative_to(ROOT)} {function.name}: {lines} lines")
+    assert long == []
+
+
+# No trace of a machine
+
+
+def test_no_file_names_a_place_on_the_machine_it_was_written_on() -> None:
+    places = {str(ROOT), str(Path.home()), sys.prefix, sys.base_prefix, sys.exec_prefix}
+    places -= {"/usr", "/usr/local", "/"}
+    pattern = re.compile(
+        "|".join([*(re.escape(place) + r"\b" for place in places), r"/(?:home|Users)/[a-z]"])
+    )
+    found = []
+    for path in project_files():
+        text = path.read_bytes().decode(errors="replace")
+        if match := pattern.search(text):
+            found.append(f"{path.relative_to(ROOT)}: {match[0]}")
+    assert found == []
+
+
+# What runs it all
+
+
+def test_the_ci_script_is_executable_and_valid() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    checked = run("bash", "-n", script)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_help_names_every_target() -> None:
+    shown = run("make", "help").stdout
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+    for target in set(phony[1].split()) - {"help"}:
+        assert re.search(rf"\b{target}\b", shown), target
+
+
+def test_a_python_that_is_too_old_or_missing_is_named(tmp_path: Path) -> None:
+    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    made = run("make", "unit", "PYTHON=python2.0", cwd=tmp_path)
+    assert made.returncode != 0
+    assert 'Python 3.11 or newer, which "python2.0" is not' in made.stderr

@@ -1,0 +1,222 @@
+"""Every block of code in README.rst is run."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.files.base import ContentFile
+from django.core.management import get_commands
+from django.db import connection, models
+from django.template import engines
+from django.test import Client, override_settings
+from django.test.utils import isolate_apps
+from docutils import nodes
+from docutils.core import publish_doctree
+from PIL import Image
+
+from shift_media.core import paths
+from tests.parts import ROOT
+
+README = ROOT / "README.rst"
+FIRST_SCREEN_LINES = 60
+
+
+def read_blocks() -> dict[str, tuple[str, str]]:
+    """Read the language and text of each block; a fault in the reST itself is an error."""
+    options = {"halt_level": 2, "report_level": 5, "syntax_highlight": "none"}
+    document = publish_doctree(README.read_text(), settings_overrides=options)
+    return {
+        " ".join(block["names"]): (block["classes"][-1], block.astext())
+        for block in document.findall(nodes.literal_block)
+    }
+
+
+BLOCKS = read_blocks()
+RUN = {
+    "models",
+    "template",
+    "url",
+    "install",
+    "commands",
+    "settings",
+    "urls",
+    "set-up",
+    "use",
+    "tags",
+}
+"""The blocks that a test below runs."""
+
+
+def run(name: str, **names: Any) -> dict[str, Any]:
+    namespace = {"__name__": "testproject.gallery.readme", **names}
+    exec(compile(BLOCKS[name][1], f"README.rst, {name}", "exec"), namespace)
+    return namespace
+
+
+def render(name: str, **context: Any) -> str:
+    return engines["django"].from_string(BLOCKS[name][1]).render(context)
+
+
+def photograph() -> bytes:
+    file = BytesIO()
+    Image.linear_gradient("L").resize((1600, 1200)).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[None]:
+    """Set a site up exactly as the README says."""
+    made = run("settings", BASE_DIR=tmp_path, INSTALLED_APPS=[])
+    assert made["INSTALLED_APPS"] == ["shift_media"]
+    urls = ModuleType("readme_urls")
+    vars(urls).update(run("urls", urlpatterns=[]))
+    with override_settings(
+        STORAGES=made["STORAGES"], SHIFT_MEDIA=made["SHIFT_MEDIA"], ROOT_URLCONF=urls
+    ):
+        yield
+
+
+@pytest.fixture
+def photo_model(transactional_db: None) -> Iterator[type[models.Model]]:
+    """Make the model of the README, with a table."""
+    with isolate_apps("testproject.gallery"):
+        model: type[models.Model] = run("models")["Photo"]
+    model._meta.db_table = "readme_photo"
+    with connection.schema_editor() as editor:
+        editor.create_model(model)
+    yield model
+    with connection.schema_editor() as editor:
+        editor.delete_model(model)
+
+
+@pytest.fixture
+def photo(site: None, photo_model: type[models.Model]) -> models.Model:
+    """Upload a photograph."""
+    row = photo_model()
+    row.image.save("Photo.JPG", ContentFile(photograph()))  # type: ignore[attr-defined]
+    return row
+
+
+def test_every_block_is_run_by_one_of_these_tests() -> None:
+    assert set(BLOCKS) == RUN
+
+
+def test_the_first_screen_shows_model_template_url_install_and_commands() -> None:
+    screen = "\n".join(README.read_text().splitlines()[:FIRST_SCREEN_LINES])
+    for name in ("models", "template", "url", "install", "commands"):
+        assert f":name: {name}\n" in screen
+
+
+@pytest.mark.usefixtures("site")
+def test_the_settings_and_urls_pass_the_system_checks() -> None:
+    found = [m for m in run_checks(include_deployment_checks=True) if "shift_media" in str(m.id)]
+    assert found == []
+
+
+@pytest.mark.usefixtures("site")
+def test_the_url_is_what_the_template_makes_of_the_model(
+    photo_model: type[models.Model],
+) -> None:
+    url = BLOCKS["url"][1]
+    resize = paths.parse_resize(url.removeprefix("/media/"))
+    photo = photo_model(image=str(resize.original))
+    with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["readme"]}):
+        shown = render("template", photo=photo).strip()
+    assert shown == f'<img src="{url}" alt="">'
+
+
+def test_the_template_shows_an_uploaded_photograph(photo: models.Model) -> None:
+    found = re.search(r'src="([^"]+)"', render("template", photo=photo))
+    assert found
+    answer = Client().get(found[1])
+    assert answer.status_code == 200
+    picture = Image.open(BytesIO(answer.getvalue()))
+    assert (picture.format, picture.size) == ("WEBP", (400, 300))
+
+
+def test_the_python_calls_work(photo: models.Model) -> None:
+    image = photo.image  # type: ignore[attr-defined]
+    assert (image.width, image.height) == (1600, 1200)
+    assert image.metadata.content_type == "image/jpeg"
+    cover = run("use", photo=photo)["cover"]
+    assert (cover.width, cover.height) == (800, 450)
+
+
+def test_the_tags_render(photo: models.Model) -> None:
+    shown = render("tags", photo=photo)
+    assert len(re.findall(r"/media/[^\s\"]+upscale-[0-9a-f]{32}\.jpg", shown)) >= 3
+    assert " 400 300" in shown
+    assert 'alt="A lake"' in shown
+    assert 'width="400"' in shown
+    assert Client().get(shown.split()[0]).status_code == 200
+
+
+def test_an_empty_field_renders_nothing(photo_model: type[models.Model]) -> None:
+    shown = render("tags", photo=photo_model())
+    assert "media/" not in shown
+    assert "<img" not in shown
+
+
+def lines_of(name: str) -> list[list[str]]:
+    return [shlex.split(line, comments=True) for line in BLOCKS[name][1].splitlines()]
+
+
+def test_the_make_commands_are_targets() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert lines_of("commands") == [["make", "demo"], ["make", "test"]]
+    for _, target in lines_of("commands"):
+        assert target in targets
+
+
+def test_the_management_commands_exist() -> None:
+    for python, script, command, *_ in lines_of("set-up"):
+        assert (python, script) == ("python", "manage.py")
+        assert command in get_commands()
+
+
+def manage(project: Path, wheel: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(wheel)}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    command = [sys.executable, "manage.py", *arguments]
+    ran = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_a_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wheel: Path) -> None:
+    subprocess.run([sys.executable, "-m", "django", "startproject", "fresh", tmp_path], check=True)
+    manage(tmp_path, unpacked_wheel, "startapp", "photos")
+    for file, block in (("settings", "settings"), ("urls", "urls")):
+        with (tmp_path / "fresh" / f"{file}.py").open("a") as module:
+            module.write("\n" + BLOCKS[block][1] + "\n")
+    with (tmp_path / "fresh" / "settings.py").open("a") as module:
+        module.write('INSTALLED_APPS += ["photos"]\n')
+    (tmp_path / "photos" / "models.py").write_text(BLOCKS["models"][1])
+    for _python, _script, *arguments in lines_of("set-up"):
+        manage(tmp_path, unpacked_wheel, *arguments)
+    assert "No changes detected" in manage(tmp_path, unpacked_wheel, "makemigrations")
+    assert "no issues" in manage(tmp_path, unpacked_wheel, "check")
+
+
+def test_the_install_line_installs_this_project() -> None:
+    assert lines_of("install") == [["python", "-m", "pip", "install", "."]]
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert config["metadata"]["name"] == "django-shift-media"
+
+
+def test_the_changelog_is_well_formed() -> None:
+    text = (ROOT / "CHANGELOG.rst").read_text()
+    publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 5})
