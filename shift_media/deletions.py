@@ -182,7 +182,7 @@ def is_referenced(key: str, using: str) -> bool:
     for field in media_fields():
         model = field.model
         for alias in {using, router.db_for_read(model), router.db_for_write(model)}:
-            rows = models.QuerySet(model=model, using=alias)
+            rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=alias)
             if (
                 router.allow_migrate_model(alias, model)
                 and rows.filter(**{field.name: key}).exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.core.checks import CheckMessage
 from django.core.exceptions import SuspiciousOperation
@@ -19,9 +19,10 @@ from shift_media import field_checks, saving
 from shift_media.core.errors import MediaError
 from shift_media.core.metadata import Metadata
 from shift_media.core.paths import KEY_LENGTH
-from shift_media.files import MediaFile, MediaFileDescriptor, Upload
+from shift_media.files import MediaFile, MediaFileDescriptor
 from shift_media.forms import MediaFormField
 from shift_media.storages import default_media_storage
+from shift_media.uploads import Upload
 from shift_media.validators import IMAGES, Inspection, InvalidMedia, inspect, seekable
 from shift_media.widgets import MediaInput
 
@@ -98,7 +99,7 @@ class MediaField(FileField):
             "height_field": (self.height_field, None),
             "duration_field": (self.duration_field, None),
             "max_length": (self.max_length, KEY_LENGTH),
-            "db_index": (self.db_index, True),
+            "db_index": (self.db_index, True),  # type: ignore[attr-defined]  # not in the stubs
         }
         for option, (value, default) in optional.items():
             kwargs.pop(option, None)
@@ -110,9 +111,11 @@ class MediaField(FileField):
         """Add what `shift_media.field_checks` finds."""
         return [*super().check(**kwargs), *field_checks.check(self)]
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
+    def contribute_to_class(
+        self, cls: type[models.Model], name: str, private_only: bool = False, **kwargs: Any
+    ) -> None:
         """Make the model look after its files, also when the field is added to it later."""
-        super().contribute_to_class(cls, name, **kwargs)
+        super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
         meta = cls._meta
         if meta.apps.all_models[meta.app_label].get(str(meta.model_name)) is cls:
             saving.prepare(cls)
@@ -175,8 +178,9 @@ class MediaField(FileField):
     def write_companions(self, instance: models.Model, metadata: Metadata | None) -> None:
         """Write what is known of the file into the fields that describe it."""
         if self.metadata_field:
-            key = cast("MediaFile", getattr(instance, self.attname)).name
-            setattr(instance, self.metadata_field, metadata.to_json(key) if metadata else {})
+            file: MediaFile = getattr(instance, self.attname)
+            known = metadata.to_json(file.key) if metadata else {}
+            setattr(instance, self.metadata_field, known)
         for name, fact in self._columns.items():
             value = getattr(metadata, fact, None)
             column = instance._meta.get_field(name)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from django.core.exceptions import FieldError
@@ -14,18 +13,17 @@ from django.db.models.fields.files import FieldFile, FileDescriptor
 
 from shift_media import deletions, resizes
 from shift_media.core import paths
-from shift_media.core.errors import AlreadyStored, InvalidSpec, MediaError
+from shift_media.core.errors import AlreadyStored, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.resizes import Resize
 from shift_media.storages import MediaStorage
+from shift_media.uploads import Upload, set_stored_key, stored_key
 from shift_media.validators import Inspection, read_facts, seekable
 
 if TYPE_CHECKING:
     from shift_media.fields import MediaField
-
-logger = logging.getLogger("shift_media")
 
 NAMELESS: Final = "file"
 """What an upload without any name is called."""
@@ -38,8 +36,19 @@ _ATTEMPTS: Final = (
 class MediaFile(FieldFile):
     """A file of a `MediaField`: the original, and everything that is derived from it."""
 
-    field: MediaField
+    if TYPE_CHECKING:  # What Django has and its stubs have not.
+        field: MediaField
+        _committed: bool
+        _file: File[Any] | None
+        _require_file: Callable[[], None]
+
     _remembered: Metadata | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the original; raises ``ValueError`` where there is none."""
+        self._require_file()
+        return str(self.name)
 
     @property
     def media_storage(self) -> MediaStorage:
@@ -148,10 +157,10 @@ class MediaFile(FieldFile):
     def _read(self) -> Metadata:
         if not self._committed:
             return self.field.inspect(seekable(self.file), self.name).metadata
-        format = BY_EXTENSION.get(self.name.rpartition(".")[2], UNKNOWN)
+        format = BY_EXTENSION.get(self.key.rpartition(".")[2], UNKNOWN)
         if format.kind != "image":
-            return Metadata(content_type=format.served_type, size=self.storage.size(self.name))
-        with self.storage.open(self.name) as file:
+            return Metadata(content_type=format.served_type, size=self.storage.size(self.key))
+        with self.storage.open(self.key) as file:
             return read_facts(cast("BinaryIO", file), format, file.size)
 
     @property
@@ -217,9 +226,8 @@ class MediaFile(FieldFile):
 
         Raises `InvalidSpec` and `LimitExceeded`.
         """
-        self._require_file()
         return resizes.build(
-            self.name,
+            self.key,
             size,
             storage=self.media_storage,
             metadata=self.known_metadata,
@@ -234,9 +242,8 @@ class MediaFile(FieldFile):
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
-        self._require_file()
         return resizes.srcset(
-            self.name, widths, storage=self.media_storage, metadata=self.known_metadata, **spec
+            self.key, widths, storage=self.media_storage, metadata=self.known_metadata, **spec
         )
 
 
@@ -253,54 +260,11 @@ def _focal(point: tuple[float, float] | None) -> Focal | None:
     return focal
 
 
-@dataclass
-class Upload:
-    """A file that has been stored for a row that is not saved yet: it can still be taken back."""
-
-    file: MediaFile
-    key: paths.OriginalKey
-    _before: dict[str, Any] = field(init=False)
-    _row: dict[str, Any] = field(init=False)
-
-    def __post_init__(self) -> None:
-        names = (self.file.field.attname, *self.file.field.companions)
-        state = self.file.instance.__dict__
-        self._before = dict(self.file.__dict__)
-        self._row = {name: state[name] for name in names if name in state}
-
-    def undo(self) -> None:
-        """Remove the stored file and put the row's attributes back, so that it can be saved again.
-
-        What cannot be removed now is an orphan, which ``media_cleanup`` removes later.
-        """
-        try:
-            self.file.media_storage.delete_prefix(self.key.prefix)
-        except (MediaError, OSError) as error:
-            logger.warning("%s stays as an orphan: %s", self.key, error)
-        self.file.__dict__.clear()
-        self.file.__dict__.update(self._before)
-        self.file.instance.__dict__.update(self._row)
-
-
-def stored_key(instance: models.Model, field: MediaField) -> str | None:
-    """Tell the key that the row has in the database, as far as it is known without asking."""
-    if instance._state.adding:
-        return None
-    key: str | None = instance.__dict__.get(_marker(field))
-    return key
-
-
-def set_stored_key(instance: models.Model, field: MediaField, key: str | None) -> None:
-    """Remember the key that the row has in the database."""
-    instance.__dict__[_marker(field)] = key
-
-
-def _marker(field: MediaField) -> str:
-    return f"_{field.attname}_stored_key"
-
-
 class MediaFileDescriptor(FileDescriptor):
     """Give the `MediaFile`, and remember the key that the row was loaded with."""
+
+    if TYPE_CHECKING:
+        field: MediaField
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         if self.field.attname not in instance.__dict__ and instance._state.adding:

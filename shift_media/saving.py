@@ -19,8 +19,9 @@ from django.db import DatabaseError, connections, models, transaction
 from django.db.models.signals import class_prepared, post_save, pre_delete
 
 from shift_media import deletions
-from shift_media.files import MediaFile, Upload, set_stored_key, stored_key
+from shift_media.files import MediaFile
 from shift_media.signals import media_saved
+from shift_media.uploads import Upload, set_stored_key, stored_key
 
 if TYPE_CHECKING:
     from shift_media.fields import MediaField
@@ -128,7 +129,7 @@ class _Write:
         meta = self.table._meta
         if not self.instance._is_pk_set(meta):  # type: ignore[attr-defined]
             return False
-        own = all(f.has_default() or f.has_db_default() for f in meta.pk_fields)  # type: ignore[attr-defined]
+        own = all(f.has_default() or f.has_db_default() for f in meta.pk_fields)
         return not (self.instance._state.adding and own)
 
     def _transaction(self, replaced: list[MediaField]) -> contextlib.AbstractContextManager[Any]:
@@ -141,7 +142,9 @@ class _Write:
         if not replaced:
             return {}
         key = self.instance._get_pk_val(self.table._meta)
-        row = models.QuerySet(model=self.table, using=self.using).filter(pk=key)
+        row: models.QuerySet[models.Model] = models.QuerySet(
+            model=self.table, using=self.using
+        ).filter(pk=key)
         if connections[self.using].features.has_select_for_update:
             row = row.select_for_update()
         else:

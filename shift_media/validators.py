@@ -65,7 +65,7 @@ class InvalidMedia(MediaError, ValidationError):
 
     def __init__(self, code: str, detail: str = "", **params: str) -> None:
         # Not cooperatively: each of the two would reset what the other has set.
-        ValidationError.__init__(self, MESSAGES[code], code=code, params=params)
+        ValidationError.__init__(self, cast("str", MESSAGES[code]), code=code, params=params)
         MediaError.__init__(self, detail or self.sentence, code=code)
 
     @property

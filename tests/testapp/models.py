@@ -1,4 +1,5 @@
 """Models with media fields of every shape."""
+# ruff: noqa: DJ008
 
 from __future__ import annotations
 

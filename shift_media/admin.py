@@ -1,0 +1,91 @@
+"""The admin: deletions that are still to come, and a column with a small resize."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from shift_media import deletions
+from shift_media.core.errors import MediaError
+from shift_media.models import PendingDeletion
+
+if TYPE_CHECKING:
+    PendingDeletionBase = admin.ModelAdmin[PendingDeletion]
+else:
+    PendingDeletionBase = admin.ModelAdmin
+
+
+@admin.register(PendingDeletion)
+class PendingDeletionAdmin(PendingDeletionBase):
+    """What is to be deleted, why it has not been yet, and a way to try again at once."""
+
+    list_display = ("prefix", "stage", "attempts", "not_before", "last_error")
+    list_filter = ("stage", "storage", "source")
+    search_fields = ("prefix",)
+    actions = ("run_now",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Rows are written by deleting and replacing."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows are not for editing: a changed prefix would delete another file."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A row that is removed by hand is a file that stays for ever."""
+        return False
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        """Who could delete the rows may run them."""
+        return super().has_delete_permission(request)
+
+    @admin.action(description=_("Delete the files now"), permissions=["run"])
+    def run_now(self, request: HttpRequest, queryset: QuerySet[PendingDeletion]) -> None:
+        """Run the chosen deletions, due or not."""
+        done = [deletions.run(pending) for pending in queryset]
+        if succeeded := sum(done):
+            text = ngettext("%d deletion succeeded.", "%d deletions succeeded.", succeeded)
+            self.message_user(request, text % succeeded, messages.SUCCESS)
+        if failed := len(done) - succeeded:
+            text = ngettext(
+                "%d deletion failed and will be tried again.",
+                "%d deletions failed and will be tried again.",
+                failed,
+            )
+            self.message_user(request, text % failed, messages.WARNING)
+
+
+def resize_column(
+    field: str, size: str = "120x80", *, description: Any = None, **spec: Any
+) -> Callable[[Model], SafeString | str]:
+    """Make a column for ``list_display``: ``list_display = [resize_column("image", "96x96")]``.
+
+    Takes the options of `MediaFile.resize`. What has no resize gives an empty cell.
+    """
+
+    @admin.display(description=description or field.replace("_", " "), empty_value="")
+    def column(row: Model) -> SafeString | str:
+        file = getattr(row, field)
+        if not file:
+            return ""
+        try:
+            made = file.resize(size, **spec)
+            return format_html(
+                '<img src="{}" width="{}" height="{}" alt="" loading="lazy">',
+                made.url,
+                made.width or "",
+                made.height or "",
+            )
+        except MediaError:
+            return ""
+
+    return column

@@ -1,0 +1,17 @@
+"""The models of the tests in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from shift_media.admin import resize_column
+from tests.testapp.models import MetaFirst, Photo
+
+
+@admin.register(Photo)
+class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has no generics at run time
+    list_display = (resize_column("image", "96x96", mode="fill"), "title")
+    list_display_links = ("title",)
+
+
+admin.site.register(MetaFirst)
