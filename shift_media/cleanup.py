@@ -176,7 +176,8 @@ def referenced(keys: Sequence[str]) -> set[str]:
     kept: set[str] = set()
     for media_field in deletions.media_fields():
         model = media_field.model
-        rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=router.db_for_read(model))
+        database = router.db_for_read(model)
+        rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=database)
         for start in range(0, len(keys), _QUERY):
             wanted = keys[start : start + _QUERY]
             found = rows.filter(**{f"{media_field.name}__in": wanted})

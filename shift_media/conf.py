@@ -1,8 +1,8 @@
 """The one reader of ``settings.SHIFT_MEDIA``.
 
 Each key is a typed, lazily read attribute of `settings`, whose docstring documents it. All are
-read again after ``override_settings``. A wrong value raises `ConfigurationError`, which says what to
-write; the system checks report every wrong value at start-up.
+read again after ``override_settings``. A wrong value raises `ConfigurationError`, which says what
+to write; the system checks report every wrong value at start-up.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
-
 pytestmark = pytest.mark.django_db  # the JSON field asks the database what it can do
 
 

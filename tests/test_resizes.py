@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
+
 from shift_media import resizes
 from shift_media.core import paths
 from shift_media.core.errors import InvalidSpec, LimitExceeded

@@ -9,6 +9,7 @@ import pytest
 from django.core.cache.backends.base import BaseCache
 from django.template import Context, Template
 from django.test import override_settings
+
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.metadata import Metadata
 from testproject.gallery.models import Photo
@@ -41,7 +42,8 @@ def test_resize_url_gives_the_url() -> None:
     one = photo()
     url = one.image.resize("400x300", mode="fill").url
     assert render('{% resize_url p.image "400x300" mode="fill" %}', p=one) == url
-    assert render('{% resize_url p.image "400x300" mode="fill" as u %}[{{ u }}]', p=one) == f"[{url}]"
+    named = '{% resize_url p.image "400x300" mode="fill" as u %}{{ u }}!'
+    assert render(named, p=one) == f"{url}!"
 
 
 def test_resize_gives_the_resize() -> None:
