@@ -41,7 +41,7 @@ class PendingDeletionAdmin(PendingDeletionBase):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A row that is removed by hand is a file that stays for ever."""
+        """Keep the rows: one that is removed by hand is a file that stays for ever."""
         return False
 
     def has_run_permission(self, request: HttpRequest) -> bool:

@@ -156,7 +156,8 @@ class MediaField(FileField):
 
     def get_prep_value(self, value: Any) -> Any:
         """Give the key; refuse a file that has none yet, rather than write a client's name."""
-        if isinstance(value, MediaFile) and value and not value._committed:
+        stored = not isinstance(value, File) or (isinstance(value, MediaFile) and value._committed)
+        if not stored and value:
             raise ValueError(
                 f"The file of {self} is not stored yet, so that it has no key: save its row, or "
                 f"call .save(name, content, save=False) first."

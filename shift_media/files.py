@@ -38,6 +38,7 @@ class MediaFile(FieldFile):
 
     if TYPE_CHECKING:  # What Django has and its stubs have not.
         field: MediaField
+        storage: MediaStorage
         _committed: bool
         _file: File[Any] | None
         _require_file: Callable[[], None]
@@ -49,11 +50,6 @@ class MediaFile(FieldFile):
         """The key of the original; raises ``ValueError`` where there is none."""
         self._require_file()
         return str(self.name)
-
-    @property
-    def media_storage(self) -> MediaStorage:
-        """The storage, as what it is."""
-        return cast("MediaStorage", self.storage)
 
     # Saving and deleting.
 
@@ -67,9 +63,9 @@ class MediaFile(FieldFile):
             return
         try:
             self.instance.save()
-        except BaseException:
+        except BaseException as error:
             if stored_key(self.instance, self.field) != self.name:
-                upload.undo()
+                upload.take_back(self._database, error)
             raise
 
     save.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
@@ -93,7 +89,7 @@ class MediaFile(FieldFile):
         for _ in range(_ATTEMPTS):
             key = paths.new_original(found.original_name, inspection.format.extension)
             file.seek(0)
-            written = self.media_storage.put(
+            written = self.storage.put(
                 str(key),
                 file,
                 content_type=found.content_type,
@@ -123,10 +119,25 @@ class MediaFile(FieldFile):
         if save:
             instance.save()
         if key and not replaced:  # Otherwise saving has seen to it.
-            using = instance._state.db or router.db_for_write(type(instance), instance=instance)
-            deletions.schedule(self.field, key, using)
+            deletions.schedule(self.field, key, self._database)
 
     delete.alters_data = True  # type: ignore[attr-defined]
+
+    @property
+    def _database(self) -> str:
+        row = self.instance
+        return row._state.db or router.db_for_write(type(row), instance=row)
+
+    def for_row(self, instance: models.Model, field: MediaField) -> MediaFile:
+        """Give the same file to another row: the same key, or a copy where the storage differs."""
+        copy: MediaFile = field.attr_class(instance, field, self.name)
+        copy._remembered = self.known_metadata
+        if not self._committed:
+            copy._file, copy._committed = self._file, False
+        elif self and self.storage is not field.storage:
+            copy._file, copy._committed = self, False
+            copy.name = copy._remembered.original_name if copy._remembered else self.name
+        return copy
 
     # What is known of it.
 
@@ -229,7 +240,7 @@ class MediaFile(FieldFile):
         return resizes.build(
             self.key,
             size,
-            storage=self.media_storage,
+            storage=self.storage,
             metadata=self.known_metadata,
             mode=mode,
             quality=quality,
@@ -243,7 +254,7 @@ class MediaFile(FieldFile):
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
         return resizes.srcset(
-            self.key, widths, storage=self.media_storage, metadata=self.known_metadata, **spec
+            self.key, widths, storage=self.storage, metadata=self.known_metadata, **spec
         )
 
 
@@ -266,11 +277,22 @@ class MediaFileDescriptor(FileDescriptor):
     if TYPE_CHECKING:
         field: MediaField
 
+    def __get__(self, instance: Any, cls: Any = None) -> Any:
+        if instance is not None:
+            file = instance.__dict__.get(self.field.attname)
+            if isinstance(file, MediaFile) and file.instance is not instance:
+                # A copy of a row (copy.copy) shares what it holds: each needs a file of its own.
+                instance.__dict__[self.field.attname] = file.for_row(instance, self.field)
+        return super().__get__(instance, cls)
+
     def __set__(self, instance: models.Model, value: Any) -> None:
         if self.field.attname not in instance.__dict__ and instance._state.adding:
             # Only Model.__init__ comes here, and from_db() is what makes the row not a new one.
             loaded = value if isinstance(value, str) else "" if value is None else None
             set_stored_key(instance, self.field, loaded)
-        if isinstance(value, File) and not isinstance(value, FieldFile) and not value.name:
+        if isinstance(value, MediaFile):
+            if value.instance is not instance or value.field is not self.field:
+                value = value.for_row(instance, self.field)
+        elif isinstance(value, File) and not value.name:
             value.name = NAMELESS
         super().__set__(instance, value)

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
-from django.db import DatabaseError, connections, models, transaction
+from django.db import connections, models, transaction
 from django.db.models.signals import class_prepared, post_save, pre_delete
 
 from shift_media import deletions
@@ -116,7 +116,8 @@ class _Write:
                 updated = save(self._widened())
                 self._schedule(before)
         except BaseException as error:
-            self._undo(uploads, error)
+            for upload in reversed(uploads):
+                upload.take_back(self.using, error)
             raise
         self._remember(changed)
         return updated
@@ -152,7 +153,7 @@ class _Write:
             column = replaced[0].attname
             row.update(**{column: models.F(column)})
         names = [field.attname for field in replaced]
-        found = row.values_list(*names).first()
+        found = next(iter(row.values_list(*names)), None)
         return dict(zip(replaced, found, strict=True)) if found else {}
 
     def _widened(self) -> frozenset[str] | None:
@@ -166,25 +167,6 @@ class _Write:
         for field, key in before.items():
             if key and key != _key(self.instance, field) and _is_installed(self.table):
                 deletions.schedule(field, key, self.using)
-
-    def _undo(self, uploads: list[Upload], error: BaseException) -> None:
-        """Take back what was stored for a row that was not written.
-
-        Where the connection broke while it committed, nobody knows: what a row may refer to stays.
-        """
-        for upload in reversed(uploads):
-            if self._is_unused(str(upload.key), error):
-                upload.undo()
-
-    def _is_unused(self, key: str, error: BaseException) -> bool:
-        connection = connections[self.using]
-        failed = isinstance(error, DatabaseError) and connection.in_atomic_block
-        if failed or connection.needs_rollback:
-            return True  # And nothing can be asked before the rollback.
-        try:
-            return not deletions.is_referenced(key, self.using)
-        except DatabaseError:
-            return False
 
     def _remember(self, changed: list[MediaField]) -> None:
         for field in changed:

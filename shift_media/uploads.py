@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import DatabaseError, connections, models
 
+from shift_media import deletions
 from shift_media.core.errors import MediaError
 from shift_media.core.paths import OriginalKey
 
@@ -33,18 +34,32 @@ class Upload:
         self._before = dict(self.file.__dict__)
         self._row = {name: state[name] for name in names if name in state}
 
-    def undo(self) -> None:
-        """Remove the stored file and put the row's attributes back, so that it can be saved again.
+    def take_back(self, using: str, error: BaseException) -> None:
+        """Remove the file of a row that was not written, and make the row what it was.
 
-        What cannot be removed now is an orphan, which ``media_cleanup`` removes later.
+        So it can be saved again. Where the connection broke while it committed, nobody knows: what
+        a row may refer to stays. What cannot be removed now is an orphan, which ``media_cleanup``
+        removes later.
         """
+        if not self._is_unused(using, error):
+            return
         try:
-            self.file.media_storage.delete_prefix(self.key.prefix)
+            self.file.storage.delete_prefix(self.key.prefix)
         except (MediaError, OSError) as error:
             logger.warning("%s stays as an orphan: %s", self.key, error)
         self.file.__dict__.clear()
         self.file.__dict__.update(self._before)
         self.file.instance.__dict__.update(self._row)
+
+    def _is_unused(self, using: str, error: BaseException) -> bool:
+        connection = connections[using]
+        failed = isinstance(error, DatabaseError) and connection.in_atomic_block
+        if failed or connection.needs_rollback:
+            return True  # And nothing can be asked before the rollback.
+        try:
+            return not deletions.is_referenced(str(self.key), using)
+        except DatabaseError:
+            return False
 
 
 def stored_key(instance: models.Model, field: MediaField) -> str | None:

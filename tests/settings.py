@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
+
 from testproject import settings as gallery
 from testproject.settings import *  # noqa: F403
 
 INSTALLED_APPS = [*gallery.INSTALLED_APPS, "tests.testapp"]
+ROOT_URLCONF = "tests.urls"
+SILENCED_SYSTEM_CHECKS = [
+    "shift_media.W101",  # two models of the tests do without metadata
+    "urls.W005",  # one include for each storage, and nothing reverses their names
+]
 
 STORAGES = {
     **gallery.STORAGES,
@@ -17,4 +26,13 @@ STORAGES = {
             "originals": "private",
         },
     },
+}
+
+# A file, so that threads have connections of their own and wait for each other as they do on a
+# site; in memory they would share one cache, whose locks nobody waits for.
+DATABASES = {
+    "default": {
+        **gallery.DATABASES["default"],
+        "TEST": {"NAME": Path(tempfile.gettempdir()) / f"shift_media-{os.getpid()}.sqlite3"},
+    }
 }

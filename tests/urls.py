@@ -1,0 +1,10 @@
+"""The gallery's URLs, and the view of a second storage."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("private/", include("shift_media.urls"), {"storage": "private"}),
+    path("", include("testproject.urls")),
+]
