@@ -197,6 +197,13 @@ class MediaStorage(Storage, ABC):
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """List, lazily and in no promised order, all keys that begin with a prefix."""
 
+    def copy(self, key: str, new_key: str) -> bool:
+        """Copy what lies under a key to a new one; returns what `put` does."""
+        with self.fetch(key) as source:
+            return self.put(
+                new_key, source, content_type=format_of(new_key).served_type, size=source.size
+            )
+
     @abstractmethod
     def _private_url(self, key: str) -> str:
         """Make a signed URL of an original that expires after ``url_expire`` seconds."""

@@ -13,6 +13,8 @@ from shift_media.core.formats import BY_EXTENSION, UNKNOWN, Format
 _LONGEST_EXPIRE = 7 * 24 * 3600  # what S3's signature version 4 admits
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
+_EXECUTED = frozenset(("image/svg+xml",))
+_STREAMED = frozenset(("application/vnd.apple.mpegurl", "application/dash+xml", "text/vtt"))
 
 
 def format_of(key: str) -> Format:
@@ -78,3 +80,10 @@ def seconds_of(option: str, value: Any) -> int:
             f"The option {option} is {value!r}: write whole seconds, at most {_LONGEST_EXPIRE}."
         )
     return value
+
+
+def disposition_of(content_type: str) -> str:
+    """Tell how what has this type is shown: ``""`` in place, or ``"attachment"``."""
+    kind = content_type.partition("/")[0]
+    shown = kind in ("image", "video", "audio") and content_type not in _EXECUTED
+    return "" if shown or content_type in _STREAMED else "attachment"

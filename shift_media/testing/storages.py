@@ -40,6 +40,8 @@ from shift_media.testing.steps import (
     refused,
 )
 
+SAFE_TYPES = ["application/octet-stream", "binary/octet-stream"]
+
 
 class MediaStorageContract:
     """Put a media storage through what shift_media relies on."""
@@ -120,13 +122,10 @@ class MediaStorageContract:
 
     def test_put_keeps_the_content_type(self) -> None:
         storage = self.make_storage()
-        for extension, content_type in (
-            ("webp", "image/webp"),
-            ("svg", "application/octet-stream"),
-        ):
+        for extension, types in (("webp", ["image/webp"]), ("svg", SAFE_TYPES)):
             key = str(new_key(extension))
-            storage.put(key, io.BytesIO(b"x"), content_type=content_type)
-            assert self.stored_type(storage, key) in (content_type, None)
+            storage.put(key, io.BytesIO(b"x"), content_type=types[0])
+            assert self.stored_type(storage, key) in (*types, None)
 
     # Reading
 

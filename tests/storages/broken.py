@@ -22,7 +22,7 @@ from shift_media.storages.rules import check_prefix
 class Overwriting(LocalMediaStorage):
     """Puts a complete file in the place of another."""
 
-    caught_by = (
+    caught_by: tuple[str, ...] = (
         "test_put_keeps_what_is_stored_already",
         "test_put_of_one_key_by_many_threads_writes_one_whole_content",
         "test_save_and_open_keep_name_and_bytes",

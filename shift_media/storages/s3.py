@@ -1,0 +1,314 @@
+"""Media files in a bucket of S3, or of a server that speaks like it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+
+from boto3.session import Session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.deconstruct import deconstructible
+from storages.backends.s3 import S3Storage
+from urllib3.exceptions import HTTPError
+
+from shift_media.conf import settings
+from shift_media.core.errors import MediaError, SourceTruncated, StorageError
+from shift_media.core.formats import SAFE_TYPE
+from shift_media.storages import s3_errors
+from shift_media.storages.base import (
+    URL_EXPIRE,
+    DeliveryMode,
+    Entry,
+    MediaStorage,
+    Readable,
+    Source,
+    Stat,
+)
+from shift_media.storages.rules import base_url_of, check_key, check_prefix, disposition_of
+from shift_media.storages.s3_upload import SHA256_METADATA, Write, prepared
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+STORED_SAFE_TYPE = "binary/octet-stream"
+"""What stands in for `SAFE_TYPE`: S3's own default, which means the same to a browser.
+
+SeaweedFS forgets ``application/octet-stream`` and serves an SVG by its extension.
+"""
+
+CONNECT_TIMEOUT = 5
+READ_TIMEOUT = 20
+ATTEMPTS = 3
+
+_LEAST_CONNECTIONS, _MOST_CONNECTIONS = 10, 50
+_CACHE_CONTROL = "max-age=31536000, immutable"
+_REFUSED_OPTIONS = {
+    "default_acl": "buckets made since 2023 refuse ACLs; a bucket policy says who reads what",
+    "file_overwrite": "a media storage never overwrites",
+    "gzip": "images and videos are compressed already",
+    "querystring_auth": 'write originals="private" for signed URLs of originals',
+}
+
+_making_client = threading.Lock()
+
+
+def _renew_lock() -> None:
+    # Another thread may have held it at the fork, and does not run in the child.
+    global _making_client  # noqa: PLW0603
+    _making_client = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+class S3Source(Source):
+    """An object being read; compares its SHA-256 at the end, where the bucket keeps one."""
+
+    def __init__(self, stream: BinaryIO, size: int, key: str, sha256: str) -> None:
+        super().__init__(stream, size, key)
+        self._sha256 = sha256
+        self._digest = hashlib.sha256()
+
+    def _pull(self, size: int) -> bytes:
+        try:
+            with _s3_errors(self._key):
+                part = super()._pull(size)
+        except StorageError as error:
+            if isinstance(error.__cause__, IncompleteReadError | ResponseStreamingError):
+                raise SourceTruncated(f"{self._key!r} was cut: {error.__cause__}") from error
+            raise
+        self._digest.update(part)
+        return part
+
+    def _check_end(self) -> None:
+        super()._check_end()
+        if self._sha256 and self._digest.hexdigest() != self._sha256:
+            raise StorageError(f"{self._key!r} has another SHA-256 than when it was stored.")
+
+
+@deconstructible(path="shift_media.storages.S3MediaStorage")
+class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
+    """Keep media files in a bucket, each under its key, written once by a conditional PUT.
+
+    Takes the options of django-storages' `S3Storage` and those of `MediaStorage`. ``public_url``
+    is the bucket's website endpoint or the CDN before it; ``custom_domain`` stands in for it.
+
+    Args:
+        max_pool_connections: connections kept open to S3 by a process.
+    """
+
+    default_delivery: ClassVar[DeliveryMode] = "redirect"
+
+    def __init__(self, *, max_pool_connections: int | None = None, **options: Any) -> None:
+        for option, reason in _REFUSED_OPTIONS.items():
+            if options.get(option):
+                raise ImproperlyConfigured(f"S3MediaStorage takes no {option}: {reason}.")
+        options.setdefault("url_expire", options.get("querystring_expire", URL_EXPIRE))
+        self._max_pool_connections = max_pool_connections
+        self._held: tuple[int, S3Client] | None = None
+        super().__init__(**options)
+        self._check_options()
+
+    def get_default_settings(self) -> dict[str, Any]:
+        """Give django-storages' defaults, with the signature that all regions know."""
+        defaults = cast("dict[str, Any]", super().get_default_settings())
+        return {**defaults, "signature_version": defaults["signature_version"] or "s3v4"}
+
+    def _check_options(self) -> None:
+        if not self.bucket_name:
+            raise ImproperlyConfigured('S3MediaStorage needs the option bucket_name: "my-bucket".')
+        if self.location:
+            raise ImproperlyConfigured(
+                f"S3MediaStorage has the location {self.location!r}: keys begin at the bucket's "
+                'root, where the website rules look for them. Write "location": "" in OPTIONS.'
+            )
+        if "ACL" in self.object_parameters:
+            reason = _REFUSED_OPTIONS["default_acl"]
+            raise ImproperlyConfigured(f"S3MediaStorage sends no ACL: {reason}.")
+        base_url_of(self.public_url)
+
+    def _default_public_url(self) -> str:
+        if self.custom_domain:
+            return base_url_of(f"{self.url_protocol}//{self.custom_domain}")
+        raise ImproperlyConfigured(
+            "S3MediaStorage needs the option public_url: the website endpoint of the bucket, "
+            f'"http://{self.bucket_name}.s3-website.REGION.amazonaws.com/", or the CDN before it.'
+        )
+
+    # The client
+
+    @property
+    def client(self) -> S3Client:
+        """Return the one client of this process, which threads share; a fork makes its own."""
+        held = self._held
+        if held is None or held[0] != os.getpid():
+            with _making_client:
+                held = self._held
+                if held is None or held[0] != os.getpid():
+                    held = self._held = (os.getpid(), self._make_client())
+        return held[1]
+
+    def _make_client(self) -> S3Client:
+        session: Session = self._create_session()
+        client: S3Client = session.client(
+            "s3",
+            region_name=self.region_name,
+            use_ssl=self.use_ssl,
+            endpoint_url=self.endpoint_url,
+            config=self._client_defaults().merge(self.client_config),
+            verify=self.verify,
+        )
+        return client
+
+    def _client_defaults(self) -> Config:
+        wanted = settings.CONCURRENCY + settings.QUEUE
+        pool = min(max(wanted, _LEAST_CONNECTIONS), _MOST_CONNECTIONS)
+        return Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            max_pool_connections=self._max_pool_connections or pool,
+            tcp_keepalive=True,
+            # We compare a SHA-256 of our own; older servers fail on the checksums of others.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_held": None}
+
+    # Reading
+
+    def stat(self, key: str) -> Stat | None:
+        """Ask by one HEAD; None where there is nothing, or where S3 does not tell (403)."""
+        with _s3_errors(key):
+            try:
+                head = self.client.head_object(Bucket=self.bucket_name, Key=check_key(key))
+            except ClientError as error:
+                if s3_errors.is_missing(error.response) or s3_errors.is_unknown(error.response):
+                    return None
+                raise
+        sha256 = head["Metadata"].get(SHA256_METADATA, "")
+        return Stat(head["ContentLength"], head["LastModified"], sha256)
+
+    def fetch(self, key: str) -> Source:
+        """Begin one GET, whose bytes come as they are read; raises `NotStored`."""
+        with _s3_errors(key, s3_errors.read_refusal):
+            got = self.client.get_object(Bucket=self.bucket_name, Key=check_key(key))
+        sha256 = got["Metadata"].get(SHA256_METADATA, "")
+        return S3Source(cast("BinaryIO", got["Body"]), got["ContentLength"], key, sha256)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """List a thousand keys at a time, in their order."""
+        for page in self._pages(prefix):
+            for item in page.get("Contents", ()):
+                yield Entry(item["Key"], item["Size"], item["LastModified"])
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """List the folders and files in a folder; ``""`` is the bucket."""
+        prefix = f"{path.strip('/')}/" if path.strip("/.") else ""
+        folders: list[str] = []
+        files: list[str] = []
+        for page in self._pages(prefix, Delimiter="/"):
+            folders += [
+                item["Prefix"][len(prefix) : -1] for item in page.get("CommonPrefixes", ())
+            ]
+            files += [item["Key"][len(prefix) :] for item in page.get("Contents", ())]
+        return folders, files
+
+    def _pages(self, prefix: str, **options: Any) -> Iterator[dict[str, Any]]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket_name, Prefix=prefix, **options
+        )
+        with _s3_errors(prefix):
+            yield from cast("Iterator[dict[str, Any]]", pages)
+
+    def _private_url(self, key: str) -> str:
+        return self.client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self.bucket_name, "Key": key},
+            ExpiresIn=self.url_expire,
+        )
+
+    # Deleting
+
+    def delete(self, name: str) -> None:
+        """Delete one key; a missing one is no error."""
+        with _s3_errors(name):
+            self.client.delete_object(Bucket=self.bucket_name, Key=check_key(name))
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete a thousand keys at a time; raises `StorageError` if one of them is refused."""
+        removed = 0
+        for page in self._pages(check_prefix(prefix)):
+            keys = [item["Key"] for item in page.get("Contents", ())]
+            removed += self._delete_keys(keys, prefix) if keys else 0
+        return removed
+
+    def _delete_keys(self, keys: list[str], prefix: str) -> int:
+        with _s3_errors(prefix):
+            answer = self.client.delete_objects(
+                Bucket=self.bucket_name,
+                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+            )
+        refused = [e for e in answer.get("Errors", ()) if not s3_errors.is_missing({"Error": e})]
+        if refused:
+            raise s3_errors.refusal({"Error": refused[0]}, f"{len(refused)} keys of {prefix}")
+        return len(keys)
+
+    # Writing
+
+    def put(
+        self,
+        key: str,
+        content: Readable,
+        *,
+        content_type: str,
+        sha256: str = "",
+        size: int | None = None,
+    ) -> bool:
+        """Write by one conditional PUT, above 100 MB in parts with the condition at the end."""
+        parameters = self._parameters(check_key(key), content_type)
+        with prepared(content, size, sha256) as upload, upload.own_failures(), _s3_errors(key):
+            parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
+            return Write(self.client, upload, parameters).once()
+
+    def _parameters(self, key: str, content_type: str) -> dict[str, Any]:
+        name, _, leaf = key.rpartition("/")
+        private = self.originals == "private" and name.rpartition("/")[2] == leaf
+        disposition = disposition_of(content_type)
+        return {
+            "CacheControl": f"{'private' if private else 'public'}, {_CACHE_CONTROL}",
+            **({"ContentDisposition": disposition} if disposition else {}),
+            **self.get_object_parameters(key),
+            "Bucket": self.bucket_name,
+            "Key": key,
+            "ContentType": STORED_SAFE_TYPE if content_type == SAFE_TYPE else content_type,
+        }
+
+
+@contextlib.contextmanager
+def _s3_errors(
+    key: str, refusal: Callable[[s3_errors.Response, str], MediaError] = s3_errors.refusal
+) -> Iterator[None]:
+    """Turn what botocore, urllib3 and the socket raise into errors of ours."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except ClientError as error:
+        raise refusal(error.response, key) from error
+    except (BotoCoreError, HTTPError, OSError) as error:
+        raise StorageError(f"S3 failed for {key!r}: {error}") from error

@@ -1,0 +1,92 @@
+"""Fixtures of the S3 servers; a ``conftest.py`` imports those it wants.
+
+Each server is started once, when the first test asks for it, whatever files that test is in.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from tests.servers.rgw import RGW
+from tests.servers.seaweedfs import SeaweedFS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+class S3Server(Protocol):
+    """What the tests know of an S3 server."""
+
+    access_key: str
+    secret_key: str
+    region: str
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def endpoint(self) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(
+    needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SeaweedFS]:
+    """Run SeaweedFS."""
+    server = SeaweedFS(needs("seaweedfs"), tmp_path_factory.mktemp("seaweedfs"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def rgw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RGW]:
+    """Run Ceph's S3 gateway."""
+    needs("rgw")
+    server = RGW(tmp_path_factory.mktemp("rgw"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+def client_of(server: S3Server) -> S3Client:
+    """Make a plain client, to look at what a storage did."""
+    import boto3
+    from botocore.config import Config
+
+    client: S3Client = boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name=server.region,
+        config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
+    )
+    return client
+
+
+def new_bucket(server: S3Server) -> str:
+    """Make an empty bucket."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client_of(server).create_bucket(Bucket=name)
+    return name
+
+
+def storage_options(server: S3Server, bucket: str, endpoint: str = "") -> dict[str, Any]:
+    """Give the options of a storage on a server's bucket, perhaps through a proxy."""
+    return {
+        "bucket_name": bucket,
+        "access_key": server.access_key,
+        "secret_key": server.secret_key,
+        "region_name": server.region,
+        "endpoint_url": endpoint or server.endpoint,
+        "addressing_style": "path",
+        "public_url": "https://cdn.example/",
+    }

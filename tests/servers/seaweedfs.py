@@ -1,0 +1,57 @@
+"""SeaweedFS on loopback and free ports, in one process, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.servers.processes import Processes, answers, free_ports
+
+_PORTS = (
+    "admin.port admin.port.grpc filer.port filer.port.grpc master.port master.port.grpc s3.port"
+    " s3.port.grpc s3.port.iceberg s3.port.lance volume.port volume.port.grpc".split()
+)
+_OFF = ("admin.ui", "webdav", "s3.iam", "master.telemetry")
+
+
+class SeaweedFS:
+    """An S3 server that needs no root."""
+
+    access_key = "AKSEAWEED0000000TEST"
+    secret_key = "SKSEAWEED00000000000000000000000000000TEST"
+    region = "us-east-1"
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self._program = program
+        self._folder = folder
+        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
+        self._processes = Processes(folder / "weed.log")
+
+    @property
+    def port(self) -> int:
+        return self._ports["s3.port"]
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> SeaweedFS:
+        """Start it, and wait until it takes writes."""
+        keys = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        actions = ["Admin", "Read", "Write", "List", "Tagging"]
+        identity = {"name": "app", "credentials": [keys], "actions": actions}
+        config = self._folder / "s3.json"
+        config.write_text(json.dumps({"identities": [identity]}))
+        data = self._folder / "data"
+        data.mkdir()
+        options = [f"-{name}={port}" for name, port in self._ports.items()]
+        options += [f"-{name}=false" for name in _OFF]
+        loopback = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
+        command = [self._program, "mini", f"-dir={data}", *loopback, *options]
+        self._processes.start(command, cwd=self._folder)
+        self._processes.wait(lambda: answers(self.endpoint), "SeaweedFS")
+        return self
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._processes.stop()
