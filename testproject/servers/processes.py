@@ -1,0 +1,82 @@
+"""Server processes that are started, waited for and stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports on loopback that nobody listens on."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in sockets]
+
+
+class Processes:
+    """Processes that belong together: each is watched while waiting, and all are stopped."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, command: Sequence[str | Path], cwd: Path | None = None) -> None:
+        """Start a process whose output goes to the log."""
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=cwd,
+            )
+        self.running.append(process)
+
+    def wait(self, ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Wait until something is ready; fail at once when a process has ended."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for process in self.running:
+                if process.poll() is not None:
+                    tail = self.log.read_text(errors="replace")[-2000:]
+                    raise RuntimeError(f"{process.args!r} ended: {process.returncode}\n{tail}")
+            if ready():
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"{what} is not ready after {seconds} s; see {self.log}")
+
+    def stop(self) -> None:
+        """Stop all at once: what they keep is thrown away with the test's folder."""
+        for process in reversed(self.running):
+            process.kill()
+        for process in self.running:
+            process.wait()
+        self.running = []
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port on loopback."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server answers, whatever it says."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(url, timeout=2).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code < 500
+    except OSError:
+        return False
+    return True

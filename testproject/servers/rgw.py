@@ -1,0 +1,165 @@
+"""Ceph's S3 gateway on loopback and free ports: a monitor, a store and the gateway.
+
+Needs Debian's ceph-mon, ceph-osd, ceph-common and radosgw, and root. Beside S3 it serves websites
+with their routing rules, enforces bucket policies, and answers a conditional PUT atomically.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import uuid
+from pathlib import Path
+
+from testproject.servers.processes import Processes, answers, free_ports, listens
+
+# What it took: cephx with one keyring (`auth none` hangs radosgw 16); the monitor's addresses in
+# both protocols; and never `rgw_print_continue = false`, with which each PUT of boto3 costs a
+# second. The intervals are short because a test waits for them.
+_CONFIG = """[global]
+fsid = {fsid}
+mon_host = [v2:127.0.0.1:{monitor2},v1:127.0.0.1:{monitor1}]
+mon_initial_members = a
+public_addr = 127.0.0.1
+cluster_addr = 127.0.0.1
+auth_cluster_required = cephx
+auth_service_required = cephx
+auth_client_required = cephx
+auth_allow_insecure_global_id_reclaim = false
+keyring = {folder}/keyring
+run_dir = {folder}/run
+admin_socket =
+pid_file = {folder}/run/$name.pid
+log_file = {folder}/log/$name.log
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+osd_pool_default_pg_num = 1
+osd_pool_default_pgp_num = 1
+osd_pool_default_pg_autoscale_mode = off
+osd_crush_chooseleaf_type = 0
+mon_allow_pool_size_one = true
+mon_max_pg_per_osd = 2000
+mon_client_hunt_interval = 0.3
+mon_client_ping_interval = 1
+mon_tick_interval = 1
+objecter_tick_interval = 0.5
+osd_mon_report_interval = 1
+osd_fast_shutdown = true
+mon_osd_initial_require_min_compat_client = pacific
+paxos_propose_interval = 0.1
+paxos_min_wait = 0.02
+[mon]
+mon_data = {folder}/mon
+mon_cluster_log_file = {folder}/log/cluster.log
+mon_data_avail_crit = 1
+[osd]
+keyring = {folder}/keyring
+osd_data = {folder}/osd
+osd_objectstore = memstore
+memstore_device_bytes = 2147483648
+osd_op_num_shards = 1
+osd_op_num_threads_per_shard = 2
+[client.rgw]
+keyring = {folder}/keyring
+rgw_data = {folder}/rgw
+rgw_frontends = beast endpoint=127.0.0.1:{gateway}
+rgw_enable_apis = s3, s3website, admin
+rgw_enable_static_website = true
+rgw_dns_name = s3.localhost
+rgw_dns_s3website_name = s3-website.localhost
+rgw_resolve_cname = false
+rgw_thread_pool_size = 32
+rgw_enable_usage_log = false
+rgw_enable_ops_log = false
+"""
+
+
+class RGW:
+    """A single-node cluster in memory, with its gateway."""
+
+    access_key = "AKTEST00000000000000"
+    secret_key = "SKTEST0000000000000000000000000000000000"
+    region = "us-east-1"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._config = folder / "ceph.conf"
+        self._monitor1, self._monitor2, self.port = free_ports(3)
+        self._processes = Processes(folder / "output.log")
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def website(self, bucket: str) -> str:
+        """Give the website endpoint of a bucket; browsers resolve it to loopback, Python not."""
+        return f"http://{bucket}.s3-website.localhost:{self.port}"
+
+    def start(self) -> RGW:
+        """Make a new cluster and start it; takes some seconds."""
+        try:
+            self._configure()
+            self._start_monitor()
+            self._start_store()
+            self._start_gateway()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the gateway, the store and the monitor."""
+        self._processes.stop()
+
+    def _configure(self) -> None:
+        for name in ("mon", "osd", "run", "log", "rgw"):
+            (self._folder / name).mkdir()
+        self._fsid = str(uuid.uuid4())
+        config = _CONFIG.format(
+            fsid=self._fsid,
+            folder=self._folder,
+            monitor1=self._monitor1,
+            monitor2=self._monitor2,
+            gateway=self.port,
+        )
+        self._config.write_text(config)
+        keyring = self._folder / "keyring"
+        allow = ["--cap", "mon", "allow *"]
+        _run("ceph-authtool", "--create-keyring", keyring, "--gen-key", "-n", "mon.", *allow)
+        allow += ["--cap", "osd", "allow *", "--cap", "mgr", "allow *"]
+        for name in ("client.admin", "client.rgw", "osd.0"):
+            _run("ceph-authtool", keyring, "--gen-key", "-n", name, *allow)
+
+    def _start_monitor(self) -> None:
+        map, keyring = self._folder / "monmap", self._folder / "keyring"
+        addresses = f"[v2:127.0.0.1:{self._monitor2},v1:127.0.0.1:{self._monitor1}]"
+        create = ["--create", "--clobber", "--addv", "a", addresses, "--fsid", self._fsid]
+        _run("monmaptool", *create, map)
+        monitor = ["ceph-mon", "-c", self._config, "-i", "a"]
+        _run(*monitor, "--mkfs", "--monmap", map, "--keyring", keyring)
+        self._processes.start([*monitor, "-f"])
+        self._processes.wait(lambda: listens(self._monitor2), "The monitor")
+
+    def _start_store(self) -> None:
+        ceph = ["ceph", "-c", self._config, "osd"]
+        id = str(uuid.uuid4())
+        _run(*ceph, "new", id)
+        store = ["ceph-osd", "-c", self._config, "-i", "0"]
+        _run(*store, "--mkfs", "--osd-uuid", id)
+        _run(*ceph, "crush", "add", "osd.0", "1", "root=default", "host=localhost")
+        self._processes.start([*store, "-f"])
+        self._processes.wait(lambda: " 1 up" in _run(*ceph, "stat"), "The store")
+
+    def _start_gateway(self) -> None:
+        gateway = ["-c", self._config, "-n", "client.rgw"]
+        self._processes.start(["radosgw", "-f", *gateway])
+        self._processes.wait(lambda: answers(self.endpoint), "The gateway", seconds=90)
+        keys = [f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"]
+        user = ["--uid=app", "--display-name=app"]
+        _run("radosgw-admin", *gateway, "user", "create", *user, *keys)
+
+
+def _run(*command: str | Path) -> str:
+    done = subprocess.run(
+        [str(part) for part in command], check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout
