@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from PIL import Image
+
 from shift_media.core import geometry
 from shift_media.core.engine import animation, decode, encode
 from shift_media.core.engine.guard import decoding
 from shift_media.core.engine.look import Look, look
 from shift_media.core.engine.pipeline import Pipeline
 from shift_media.core.errors import LimitExceeded
+from shift_media.core.headers.base import Header
 from shift_media.core.probe import DEFAULT_LIMITS, SourceLimits, read_header
 from shift_media.core.spec import Limits, Spec
 
@@ -62,6 +65,10 @@ def make(
         if animated:
             content = animation.make(source, header, spec, pipeline)
         else:
-            decoded = decode.still(source, header, pipeline.wanted)
-            content = encode.encode(pipeline.run(*decoded), spec)
+            content = encode.encode(_still(source, header, pipeline), spec)
     return Result(content, *plan.canvas, spec.format)
+
+
+def _still(source: BinaryIO, header: Header, pipeline: Pipeline) -> Image.Image:
+    """Decode and run; the original's pixels are gone before the encoder needs memory."""
+    return pipeline.run(*decode.still(source, header, pipeline.wanted))

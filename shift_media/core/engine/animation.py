@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from shift_media.core.engine import decode
-from shift_media.core.engine.encode import paletted
+from shift_media.core.engine.encode import colored, paletted
 from shift_media.core.engine.pipeline import Pipeline
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.headers.base import Frame, Header
@@ -17,7 +17,9 @@ from shift_media.core.spec import Spec
 
 _TO_BACKGROUND, _TO_PREVIOUS = 2, 3
 _GIF_MAX_DELAY: Final = 655_350
-_WEBP_METHOD: Final = 2
+_QUANTIZE: Final = Image.Quantize.FASTOCTREE
+_WEBP_FINE: Final = 5_000_000
+"""Up to this area over all frames method 4, above it 0."""
 
 Shown = tuple[Image.Image, int]
 """A composed frame and how long it is shown, in milliseconds."""
@@ -36,7 +38,7 @@ def make(source: BinaryIO, header: Header, spec: Spec, pipeline: Pipeline) -> by
     for image, delay in frames(source, header):
         made = pipeline.run(image)
         made.info = {}
-        images.append(paletted(made) if spec.format == "gif" else _colored(made))
+        images.append(_prepared(made, spec))
         delays.append(delay)
     save = _save_gif if spec.format == "gif" else _save_webp
     return save(images, delays, header.loop, spec)
@@ -74,8 +76,9 @@ def _inside(frame: Frame, header: Header) -> tuple[int, int, int, int]:
     return left, top, min(right, header.width), min(bottom, header.height)
 
 
-def _colored(image: Image.Image) -> Image.Image:
-    return image.convert("RGBA" if image.mode in ("LA", "RGBA") else "RGB")
+def _prepared(image: Image.Image, spec: Spec) -> Image.Image:
+    """Convert to what the encoder takes; frames are many, so their palettes are chosen quickly."""
+    return paletted(image, _QUANTIZE) if spec.format == "gif" else colored(image)
 
 
 def _save_gif(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
@@ -97,6 +100,7 @@ def _save_gif(images: list[Image.Image], delays: list[int], loop: int, spec: Spe
 
 def _save_webp(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
     output = BytesIO()
+    area = sum(image.width * image.height for image in images)
     images[0].save(
         output,
         "WEBP",
@@ -105,6 +109,6 @@ def _save_webp(images: list[Image.Image], delays: list[int], loop: int, spec: Sp
         duration=delays,
         loop=loop,
         quality=spec.quality,
-        method=_WEBP_METHOD,
+        method=4 if area <= _WEBP_FINE else 0,
     )
     return output.getvalue()

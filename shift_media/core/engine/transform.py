@@ -95,9 +95,9 @@ def _cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
 def _resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """Resize with LANCZOS, premultiplied where there is alpha, after a box filter if far apart."""
-    whole = tuple(round(side) for side in box)
-    if whole == box and (whole[2] - whole[0], whole[3] - whole[1]) == size:
-        return image.crop(whole)
+    left, top, right, bottom = (round(side) for side in box)
+    if (left, top, right, bottom) == box and (right - left, bottom - top) == size:
+        return image.crop((left, top, right, bottom))
     box = (max(box[0], 0), max(box[1], 0), min(box[2], image.width), min(box[3], image.height))
     premultiplied = _PREMULTIPLIED.get(image.mode)
     if premultiplied is None:
