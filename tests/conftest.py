@@ -111,9 +111,9 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(parts.ROOT / "testproject", source / "testproject", ignore=skip)
     for name in ("setup.cfg", "pyproject.toml", "README.rst", "CHANGELOG.rst", "LICENSE"):
         shutil.copy(parts.ROOT / name, source)
-    options = ["--wheel", "--no-isolation", "--outdir", out]
+    options = ["--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     built = subprocess.run(
-        [sys.executable, "-m", "build", *options, source], capture_output=True, text=True
+        [sys.executable, "-m", "build", *options], capture_output=True, text=True
     )
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = out.glob("*.whl")

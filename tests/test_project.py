@@ -54,8 +54,9 @@ def run(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[s
 
 
 def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
-    code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports('setup.cfg'))"
-    return run(sys.executable, "-c", f"import sys; sys.path.insert(0, '.'); {code}", cwd=project)
+    code = "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports; "
+    code += "sys.exit(lint_imports(config_filename='setup.cfg', no_cache=True))"
+    return run(sys.executable, "-c", code, cwd=project)
 
 
 def test_imports_go_down_the_layers() -> None:
@@ -69,7 +70,7 @@ def test_imports_go_down_the_layers() -> None:
         ("storages/base.py", "from shift_media import resizes", "Imports go down the layers"),
         ("core/spec.py", "from shift_media import conf", "Imports go down the layers"),
         ("core/spec.py", "import django", "The core knows no Django"),
-        ("resizes.py", "import boto3", "Only the S3 storage imports boto3"),
+        ("resizes.py", "import boto3", "Only what talks to AWS imports boto3"),
         ("stranger.py", "", "Imports go down the layers"),
     ],
 )
