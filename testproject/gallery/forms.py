@@ -29,8 +29,8 @@ class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]
 class FocalForm(forms.Form):
     """The point that `fill` keeps in view, in percent from the top left."""
 
-    x = forms.IntegerField(min_value=0, max_value=100, label="From the left, %")
-    y = forms.IntegerField(min_value=0, max_value=100, label="From the top, %")
+    x = forms.IntegerField(min_value=0, max_value=100, label="Left, %")
+    y = forms.IntegerField(min_value=0, max_value=100, label="Top, %")
 
 
 class ResizeForm(forms.Form):
@@ -39,7 +39,7 @@ class ResizeForm(forms.Form):
     size = forms.CharField(
         max_length=9,
         initial="480x360",
-        help_text="480x360, or 480x and x360 with fit",
+        help_text="480x360, 480x or x360",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     mode = forms.ChoiceField(choices=[(mode, mode) for mode in MODES], initial="fit")
@@ -48,13 +48,7 @@ class ResizeForm(forms.Form):
         required=False,
     )
     quality = forms.IntegerField(
-        min_value=1, max_value=99, required=False, help_text="1 to 99; empty: the format's own"
-    )
-    background = forms.CharField(
-        max_length=7,
-        required=False,
-        validators=[COLOR],
-        help_text="ff8800; with pad, or with JPEG",
+        min_value=1, max_value=99, required=False, help_text="1 to 99, or empty"
     )
     crop = forms.RegexField(
         r"^\s*\d+(?:\s*,\s*\d+){3}\s*$",
@@ -62,7 +56,10 @@ class ResizeForm(forms.Form):
         help_text="x, y, width, height in pixels of the original",
         error_messages={"invalid": "Write four whole numbers: x, y, width, height."},
     )
-    upscale = forms.BooleanField(required=False, label="Enlarge a smaller original")
+    background = forms.CharField(
+        max_length=7, required=False, validators=[COLOR], help_text="ff8800; with pad or JPEG"
+    )
+    upscale = forms.BooleanField(required=False, label="Enlarge")
 
     def __init__(self, *args: Any, photo: Photo, **kwargs: Any) -> None:
         super().__init__(*args, label_suffix="", **kwargs)
@@ -94,21 +91,17 @@ class ResizeForm(forms.Form):
             given["crop"] = tuple(int(number) for number in given["crop"].split(","))
         return given
 
-    def tag(self) -> str:
-        """Write the template tag that gives this resize."""
+    def code(self) -> str:
+        """Write what gives this resize: a template tag, or Python where there is a crop."""
         options = self.options()
         if options.get("mode") == "fit":
             del options["mode"]
-        written = "".join(f" {name}={_literal(value)}" for name, value in options.items())
-        return f'{{% resize_img photo.image "{self.cleaned_data["size"]}"{written} %}}'
+        size = self.cleaned_data["size"]
+        named = [f"{name}={_literal(value)}" for name, value in options.items()]
+        if "crop" in options:  # Templates have no way to write a tuple.
+            return f"photo.image.resize({', '.join([_literal(size), *named])})"
+        return f"{{% resize_img photo.image {' '.join([_literal(size), *named])} %}}"
 
 
 def _literal(value: object) -> str:
-    """Write a value as a template does: a crop is a variable of the view there."""
-    return (
-        "crop"
-        if isinstance(value, tuple)
-        else f'"{value}"'
-        if isinstance(value, str)
-        else str(value)
-    )
+    return f'"{value}"' if isinstance(value, str) else repr(value)

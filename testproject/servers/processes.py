@@ -31,7 +31,7 @@ class Processes:
     def start(self, command: Sequence[str | Path], cwd: Path | None = None) -> None:
         """Start a process whose output goes to the log."""
         with self.log.open("ab") as log:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 (commands of this package)
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -6,6 +6,8 @@ with their routing rules, enforces bucket policies, and answers a conditional PU
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import uuid
 from pathlib import Path
@@ -73,11 +75,28 @@ rgw_enable_ops_log = false
 """
 
 
+PACKAGES = {
+    "ceph": "ceph-common",
+    "ceph-mon": "ceph-mon",
+    "ceph-osd": "ceph-osd",
+    "radosgw": "radosgw",
+}
+"""The programs that are needed, and Debian's packages that bring them."""
+
+
+def missing_packages() -> list[str]:
+    """Name the Debian packages that are not installed."""
+    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    return [
+        package for program, package in PACKAGES.items() if not shutil.which(program, path=places)
+    ]
+
+
 class RGW:
     """A single-node cluster in memory, with its gateway."""
 
     access_key = "AKTEST00000000000000"
-    secret_key = "SKTEST0000000000000000000000000000000000"
+    secret_key = "SKTEST0000000000000000000000000000000000"  # noqa: S105 (a made-up one)
     region = "us-east-1"
 
     def __init__(self, folder: Path) -> None:
@@ -88,6 +107,7 @@ class RGW:
 
     @property
     def endpoint(self) -> str:
+        """Where the S3 API is."""
         return f"http://127.0.0.1:{self.port}"
 
     def website(self, bucket: str) -> str:
@@ -159,7 +179,8 @@ class RGW:
 
 
 def _run(*command: str | Path) -> str:
-    done = subprocess.run(
-        [str(part) for part in command], check=True, capture_output=True, text=True, timeout=60
+    words = [str(part) for part in command]
+    done = subprocess.run(  # noqa: S603 (commands of this file)
+        words, check=True, capture_output=True, text=True, timeout=60
     )
     return done.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
+START_SECONDS = 60
 QUIET = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -37,7 +36,7 @@ class Site:
 
     def files(self) -> list[Path]:
         """List what lies in its media folder."""
-        return [path for path in (self.folder / "media").rglob("*") if path.is_file()]
+        return sorted(path for path in (self.folder / "media").rglob("*") if path.is_file())
 
 
 @dataclass
@@ -59,17 +58,22 @@ class Console:
         )
 
 
-@pytest.fixture
-def site(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Site]:
-    """Run an empty gallery with two processes of gunicorn."""
-    port = free_port()
-    site = Site(f"http://127.0.0.1:{port}", tmp_path / "site")
-    env = {**os.environ, "SHIFT_MEDIA_DEMO_DIR": str(site.folder), "SHIFT_MEDIA_DEMO_DEBUG": "0"}
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Site]:
+    """Run a gallery, empty at first, with two processes of gunicorn."""
+    port, folder = free_port(), tmp_path_factory.mktemp("site")
+    site = Site(f"http://127.0.0.1:{port}", folder)
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "testproject.settings",
+        "SHIFT_MEDIA_DEMO_DIR": str(site.folder),
+        "SHIFT_MEDIA_DEMO_DEBUG": "0",
+    }
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
     subprocess.run(migrate, cwd=ROOT, env=env, check=True)
     gunicorn = f"gunicorn -b 127.0.0.1:{port} -w 2 -k gthread --threads 4 --log-level warning"
     command = [sys.executable, "-m", *gunicorn.split(), "testproject.wsgi"]
-    with (tmp_path / "gunicorn.log").open("wb") as log:
+    with (folder / "gunicorn.log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
             _wait_for(site.url)
@@ -83,9 +87,9 @@ def _wait_for(url: str) -> None:
     deadline = monotonic() + START_SECONDS
     while True:
         try:
-            urllib.request.urlopen(url, timeout=5).close()
+            urllib.request.urlopen(url, timeout=START_SECONDS).close()
             return
-        except (urllib.error.URLError, ConnectionError):
+        except OSError:
             if monotonic() > deadline:
                 pytest.fail(f"{url} did not answer within {START_SECONDS} seconds.")
             sleep(0.1)

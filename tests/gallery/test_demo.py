@@ -30,7 +30,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "SHIFT_MEDIA_DEMO_DIR": str(folder)}
+    settings = "testproject.settings"  # not those of the tests
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": settings, "SHIFT_MEDIA_DEMO_DIR": str(folder)}
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,18 @@ def test_a_resize_that_is_tried_out_is_shown_with_its_tag(client: Client, photo:
     page = body(client.get(photo.get_absolute_url(), query))
     assert "200 × 133" in page
     assert "-c10.20.300.200-" in page
-    assert "{% resize_img photo.image &quot;200x&quot; format=&quot;webp&quot;" in page
+    assert (
+        "photo.image.resize(&quot;200x&quot;, format=&quot;webp&quot;, crop=(10, 20, 300" in page
+    )
+
+
+def test_a_resize_without_a_crop_is_shown_as_the_tag_that_gives_it(
+    client: Client, photo: Photo
+) -> None:
+    query = {"size": "90x90", "mode": "pad", "background": "ff8800"}
+    page = body(client.get(photo.get_absolute_url(), query))
+    tag = '{% resize_img photo.image "90x90" mode="pad" background="ff8800" %}'
+    assert tag.replace('"', "&quot;") in page
 
 
 @pytest.mark.parametrize(

@@ -53,12 +53,12 @@ class Command(BaseCommand):
 
     def serve(self, host: str, port: int) -> None:
         """Run Django's development server until it is interrupted."""
-        free = _free_port(host, port)
+        free = free_port(host, port)
         if free != port:
             self.stdout.write(self.style.WARNING(f"Port {port} is taken: {free} is used instead."))
         if host not in settings.ALLOWED_HOSTS:
             settings.ALLOWED_HOSTS.append("*" if host in ("0.0.0.0", "::") else host)  # noqa: S104
-        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104
+        shown = shown_host(host)
         self.stdout.write(
             f"\n  Gallery  http://{shown}:{free}/\n  Admin    http://{shown}:{free}/admin/\n\n"
             "Ctrl-C stops it."
@@ -70,7 +70,12 @@ class Command(BaseCommand):
             self.stdout.write("\nStopped.")
 
 
-def _free_port(host: str, port: int) -> int:
+def shown_host(host: str) -> str:
+    """Name the host as a browser on this machine does."""
+    return "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104
+
+
+def free_port(host: str, port: int) -> int:
     """Find a port that nobody listens on, from ``port`` upwards."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, min(port + PORTS_TRIED, 65536)):

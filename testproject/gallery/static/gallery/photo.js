@@ -3,8 +3,8 @@
 const picture = document.getElementById("picture");
 const marker = picture.querySelector(".focal");
 const frame = picture.querySelector(".crop");
-const width = Number(picture.style.getPropertyValue("--w"));
-const height = Number(picture.style.getPropertyValue("--h"));
+const width = Number(picture.dataset.width);
+const height = Number(picture.dataset.height);
 const LEAST_DRAG = 8; // in pixels of the screen: less is a click
 
 const form = (id) => document.getElementById(id);
@@ -136,7 +136,7 @@ function measure() {
     const image = place.closest(".card").querySelector("img");
     const tell = () => {
       const size = performance.getEntriesByName(image.currentSrc).at(-1)?.encodedBodySize;
-      const text = size ? `${(size / 1000).toFixed(1)} KB` : "";
+      const text = size ? `${(size / 1000).toFixed(1)} kB` : "";
       place.textContent = [place.dataset.bytes, text].filter(Boolean).join(" ");
     };
     if (image.complete) tell();

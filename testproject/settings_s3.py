@@ -1,0 +1,49 @@
+"""Settings of the gallery on S3: pictures in a bucket, told by the environment.
+
+``SHIFT_MEDIA_DEMO_S3_BUCKET``, ``_ACCESS_KEY``, ``_SECRET_KEY`` and ``_PUBLIC_URL`` must be there;
+``_ENDPOINT`` where it is no bucket of AWS, ``_REGION``, ``_DELIVERY`` and ``_ORIGINALS`` as
+wanted. ``SHIFT_MEDIA_DEMO_CACHE`` is the URL of a Redis that several hosts share.
+``manage.py demo_s3`` sets them for a server that it starts.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from testproject import settings as gallery
+from testproject.settings import *  # noqa: F403
+
+_PREFIX = "SHIFT_MEDIA_DEMO_S3_"
+
+ROOT_URLCONF = "testproject.urls_s3"
+# Before the gallery, whose page of a picture it adds to.
+INSTALLED_APPS = ["testproject.traffic", *gallery.INSTALLED_APPS]
+MIDDLEWARE = ["testproject.traffic.middleware.record", *gallery.MIDDLEWARE]
+
+STORAGES: dict[str, dict[str, Any]] = {
+    **gallery.STORAGES,
+    "media": {
+        "BACKEND": "shift_media.storages.S3MediaStorage",
+        "OPTIONS": {
+            "bucket_name": os.environ[f"{_PREFIX}BUCKET"],
+            "access_key": os.environ[f"{_PREFIX}ACCESS_KEY"],
+            "secret_key": os.environ[f"{_PREFIX}SECRET_KEY"],
+            "public_url": os.environ[f"{_PREFIX}PUBLIC_URL"],
+            "endpoint_url": os.environ.get(f"{_PREFIX}ENDPOINT"),
+            "region_name": os.environ.get(f"{_PREFIX}REGION", "us-east-1"),
+            "delivery": os.environ.get(f"{_PREFIX}DELIVERY", "redirect"),
+            "originals": os.environ.get(f"{_PREFIX}ORIGINALS", "public"),
+            "addressing_style": "path",  # a name of its own for each bucket needs DNS
+        },
+    },
+}
+
+if _cache := os.environ.get("SHIFT_MEDIA_DEMO_CACHE"):
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache}
+    }
+if _locks := os.environ.get("SHIFT_MEDIA_DEMO_LOCK_DIR"):
+    SHIFT_MEDIA = {"LOCK_DIR": _locks}
+
+TRAFFIC_LOG = gallery.DATA_DIR / "traffic.jsonl"

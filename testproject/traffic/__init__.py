@@ -1,0 +1,1 @@
+"""What the bucket and the app were asked for, shown on a picture's page of the gallery on S3."""

@@ -1,0 +1,44 @@
+"""The log that the app and the proxy before the bucket write to: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+LONGEST_ANSWER = 400_000
+"""Bytes of the log that one answer tells; the newest count."""
+
+
+class TrafficLog:
+    """A file that several processes append to."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, server: str, key: str, **facts: Any) -> None:
+        """Note a request, in one write."""
+        entry = {"server": server, "key": key, "at": time.time(), **facts}
+        with self._path.open("a") as file:
+            file.write(f"{json.dumps(entry)}\n")
+
+    def read(self, after: int) -> tuple[list[dict[str, Any]], int]:
+        """Read what came after a place in the file, and tell the next one."""
+        try:
+            with self._path.open("rb") as file:
+                end = file.seek(0, 2)
+                start = after if 0 <= after <= end else 0
+                start = max(start, end - LONGEST_ANSWER)
+                file.seek(start)
+                text = file.read()
+        except FileNotFoundError:
+            return [], 0
+        whole = text[: text.rfind(b"\n") + 1]
+        entries = []
+        for line in whole.splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue  # Cut by the limit: it is older than what is told.
+        return entries, start + len(whole)
