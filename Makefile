@@ -64,8 +64,10 @@ clean:
 # An environment of another Python than the one that is asked for by name is made anew.
 ifneq ($(filter command environment,$(origin PYTHON)),)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ifneq ($(VERSION),)
 ifeq ($(wildcard $(VENV)/lib/python$(VERSION)),)
 $(shell rm -rf $(VENV))
+endif
 endif
 endif
 

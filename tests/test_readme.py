@@ -30,7 +30,7 @@ from shift_media.core import paths
 from tests.parts import ROOT
 
 README = ROOT / "README.rst"
-FIRST_SCREEN_LINES = 60
+FIRST_SCREEN_LINES = 50
 
 
 def read_blocks() -> dict[str, tuple[str, str]]:
