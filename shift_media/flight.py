@@ -56,8 +56,11 @@ class SingleFlight(Generic[T]):
         try:
             with host_lock(key), hosts_lock(key):
                 flight.set_result(make())
-        except BaseException as error:
+        except Exception as error:
             flight.set_exception(error)
+        except BaseException:  # This thread is to stop; those who wait are not.
+            flight.set_exception(Busy("The thread that made the same resize was stopped."))
+            raise
         finally:
             with self._lock:
                 del self._flights[key]

@@ -266,6 +266,25 @@ def test_a_failure_reaches_all_who_waited_and_the_next_tries_again() -> None:
     assert flights.run("key", lambda: "made") == ("made", True)
 
 
+def test_who_waits_is_not_stopped_with_the_maker() -> None:
+    flights: SingleFlight[str] = SingleFlight()
+    started, release = threading.Event(), threading.Event()
+
+    def stop() -> str:
+        started.set()
+        release.wait(5)
+        raise SystemExit(1)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(flights.run, "key", stop)
+        started.wait(5)
+        second = pool.submit(flights.run, "key", lambda: "never")
+        time.sleep(0.05)
+        release.set()
+        assert isinstance(second.exception(5), Busy)
+        assert isinstance(first.exception(5), SystemExit)
+
+
 def test_notes_are_forgotten_and_swept(tmp_path: Path) -> None:
     with override_settings(SHIFT_MEDIA={"LOCK_DIR": tmp_path / "locks"}):
         short = notes.Notes("short", seconds=0.1)
