@@ -42,7 +42,9 @@ class ResizeForm(forms.Form):
         help_text="480x360, 480x or x360",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    mode = forms.ChoiceField(choices=[(mode, mode) for mode in MODES], initial="fit")
+    mode = forms.ChoiceField(
+        choices=[(mode, mode) for mode in MODES], initial="fit", required=False
+    )
     format = forms.ChoiceField(
         choices=[("", "as uploaded"), *((f.extension, f.name) for f in RESIZE_FORMATS.values())],
         required=False,
@@ -62,7 +64,7 @@ class ResizeForm(forms.Form):
     upscale = forms.BooleanField(required=False, label="Enlarge")
 
     def __init__(self, *args: Any, photo: Photo, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
         self.photo = photo
         self.resize: Resize | None = None
 
@@ -85,7 +87,7 @@ class ResizeForm(forms.Form):
         given = {
             name: value for name, value in self.cleaned_data.items() if value and name != "size"
         }
-        if given.get("format", self.photo.image.name.rpartition(".")[2]) in LOSSLESS:
+        if given.get("format", str(self.photo.image).rpartition(".")[2]) in LOSSLESS:
             given.pop("quality", None)
         if "crop" in given:
             given["crop"] = tuple(int(number) for number in given["crop"].split(","))

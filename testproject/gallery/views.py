@@ -57,15 +57,19 @@ def upload(request: HttpRequest) -> HttpResponse:
     if refused:
         return JsonResponse({"errors": refused[0][1]}, status=422)
     tile = render_to_string("gallery/_tile.html", {"photo": stored[0]}, request)
-    return JsonResponse({"url": stored[0].get_absolute_url(), "tile": tile}, status=201)
+    url, count = stored[0].get_absolute_url(), Photo.objects.count()
+    return JsonResponse({"url": url, "tile": tile, "count": count}, status=201)
 
 
-def _store_all(uploads: list[UploadedFile]) -> tuple[list[Photo], list[Refusal]]:
-    stored, refused = [], []
+def _store_all(uploads: list[UploadedFile[Any]]) -> tuple[list[Photo], list[Refusal]]:
+    stored: list[Photo] = []
+    refused: list[Refusal] = []
     for upload in uploads:
         form = PhotoForm(files=MultiValueDict({"image": [upload]}))
         if not form.is_valid():
-            refused.append((upload.name or "", form.errors.get("image", [])))
+            refused.append(
+                (upload.name or "", [str(e) for errors in form.errors.values() for e in errors])
+            )
             continue
         try:
             stored.append(form.save())

@@ -116,6 +116,7 @@ def test_dropped_files_are_uploaded_and_the_refused_one_says_why(
     carried = [[name, kind, base64.b64encode(content).decode()] for name, kind, content in files]
     page.evaluate(DROP, [carried, "main"])
     expect(page.locator(".tile")).to_have_count(before + 2)
+    expect(page.locator("#count")).to_have_text(f"{before + 2} pictures")
     refused = page.locator(".progress li")
     expect(refused).to_have_count(1)
     expect(refused.locator("b")).to_have_text("page.jpg")
@@ -244,7 +245,7 @@ def test_nothing_is_wider_than_a_telephone(
     upload(page, *(corpus / "photos" / n for n in ("china.jpg", "flower.jpg")))
     paths = ["/", page.locator(".tile a").first.get_attribute("href") or ""]
     for path, name in zip(paths, ("list", "photo"), strict=True):
-        page.goto(f"{path}?size=300x200" if name == "photo" else path)
+        page.goto(f"{path}?size=300x200&mode=pad" if name == "photo" else path)
         assert_all_drawn(page, 3)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         shot(page, f"{name}-phone-{scheme}")

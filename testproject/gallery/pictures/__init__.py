@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
@@ -54,7 +55,7 @@ def animated_gif(draw: Callable[[], list[Image.Image]]) -> bytes:
     return _bytes(first, "GIF", optimize=False, disposal=1, **options)
 
 
-def _bytes(image: Image.Image, format: str, **options: object) -> bytes:
+def _bytes(image: Image.Image, format: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, format, **options)
     return stream.getvalue()

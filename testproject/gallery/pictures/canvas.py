@@ -71,7 +71,8 @@ def clouds(size: Size, rng: random.Random, cells: int, octaves: int = 4) -> Imag
         total = Image.blend(
             total, blots.resize(small, Image.Resampling.BICUBIC), 0.6**octave * 0.6
         )
-    low, high = (int(value) for value in total.getextrema())  # type: ignore[arg-type]
+    values = total.tobytes()
+    low, high = min(values), max(values)
     stretched = total.point(
         [max(0, min(255, (v - low) * 255 // max(high - low, 1))) for v in range(256)]
     )

@@ -83,7 +83,7 @@ def _dune(rng: random.Random, width: int, base: float, height: float) -> list[Po
     """Draw a crest that rises slowly on the left of each summit and falls fast on its right."""
     phase, other = rng.uniform(0, math.tau), rng.uniform(0, math.tau)
     waves = rng.uniform(1.3, 2.1) * math.tau / width
-    line = []
+    line: list[Point] = []
     for x in range(0, width + 9, 8):
         at = waves * x + phase
         swell = math.sin(at + 0.55 * math.cos(at)) + 0.3 * math.sin(1.7 * waves * x + other)

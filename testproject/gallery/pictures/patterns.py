@@ -102,8 +102,8 @@ def _tile(rng: random.Random, side: int, tones: tuple[Color, Color, Color]) -> I
         pen.ellipse((-full, -full, full - 1, full - 1), fill=front)
         pen.ellipse((-full // 2, -full // 2, full // 2, full // 2), fill=third)
     elif kind == 1:
-        pen.pieslice((0, -full // 2, full - 1, full // 2), 0, 180, fill=front)
-        pen.pieslice((0, full // 2, full - 1, full + full // 2), 0, 180, fill=third)
+        pen.pieslice(((0, -full // 2), (full - 1, full // 2)), 0, 180, fill=front)
+        pen.pieslice(((0, full // 2), (full - 1, full + full // 2)), 0, 180, fill=third)
     elif kind == 2:
         for ring, tone in ((0.06, front), (0.2, behind), (0.34, third)):
             edge = round(ring * full)
@@ -112,8 +112,8 @@ def _tile(rng: random.Random, side: int, tones: tuple[Color, Color, Color]) -> I
         pen.polygon([(0, 0), (full, 0), (0, full)], fill=front)
         pen.polygon([(full // 2, full // 2), (full, full), (0, full)], fill=third)
     else:
-        pen.pieslice((-full, 0, full - 1, 2 * full), 270, 360, fill=front)
-        pen.pieslice((0, -full, 2 * full, full - 1), 90, 180, fill=third)
+        pen.pieslice(((-full, 0), (full - 1, 2 * full)), 270, 360, fill=front)
+        pen.pieslice(((0, -full), (2 * full, full - 1)), 90, 180, fill=third)
     tile = tile.reduce(2)
     return tile.rotate(90 * rng.randrange(4))
 

@@ -4,6 +4,7 @@ const form = document.getElementById("upload");
 const input = form.querySelector("input[type=file]");
 const list = form.querySelector(".progress");
 const grid = document.getElementById("grid");
+const count = document.getElementById("count");
 const maxBytes = Number(form.dataset.maxBytes);
 const AT_ONCE = 2;
 
@@ -78,6 +79,7 @@ function finish(row, request) {
     const tile = holder.content.firstElementChild;
     tile.classList.add("new");
     grid.prepend(tile);
+    count.textContent = `${answer.count} picture${answer.count === 1 ? "" : "s"}`;
     row.remove();
   } else {
     refuse(row, answer?.errors ?? ["The server could not take it. Try it again later."]);
