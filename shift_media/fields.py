@@ -134,7 +134,8 @@ class MediaField(FileField):
         """Refuse, in ``full_clean()``, what saving would refuse."""
         super().validate(value, model_instance)
         if isinstance(value, MediaFile) and value and not value._committed:
-            self.inspect(seekable(value.file, self.max_bytes), value.name)
+            value.file = seekable(value.file, self.max_bytes)
+            self.inspect(value.file, value.name)
 
     # Saving.
 

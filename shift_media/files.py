@@ -63,18 +63,22 @@ class MediaFile(FieldFile):
             return
         try:
             self.instance.save()
-        except BaseException as error:
-            if stored_key(self.instance, self.field) != self.name:
-                upload.take_back(self._database, error)
+        except BaseException:
+            upload.take_back(self._database)
             raise
 
     save.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
 
     def store(self, name: str | None, content: File[Any]) -> Upload:
         """Check a file and store it under a new key; the row is still to be saved."""
+        was_closed = getattr(content, "closed", False)
         file = seekable(content, self.field.max_bytes)
-        inspection = self.field.inspect(file, name)
-        key = self._put(file, inspection)
+        try:
+            inspection = self.field.inspect(file, name)
+            key = self._put(file, inspection)
+        finally:
+            if was_closed:  # It was opened here: the file of another row, say.
+                file.close()
         if not self._committed:
             self._file = file  # What is no longer readable otherwise can be saved again.
         upload = Upload(self, key)
@@ -167,7 +171,8 @@ class MediaFile(FieldFile):
 
     def _read(self) -> Metadata:
         if not self._committed:
-            return self.field.inspect(seekable(self.file), self.name).metadata
+            self.file = seekable(self.file, self.field.max_bytes)
+            return self.field.inspect(self.file, self.name).metadata
         format = BY_EXTENSION.get(self.key.rpartition(".")[2], UNKNOWN)
         if format.kind != "image":
             return Metadata(content_type=format.served_type, size=self.storage.size(self.key))

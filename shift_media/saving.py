@@ -1,9 +1,10 @@
 """What happens to files when rows are saved and deleted.
 
-A model with a media field has its ``_save_table`` wrapped, the one place in Django through which
-every column of a row goes, after the ``pre_save`` signal and before the first statement: so files
-are stored and their metadata known whichever column comes first, and the row that replaces a key
-is locked, read and written in one transaction.
+A model with a media field has two methods wrapped. ``save_base``: files are stored before Django
+begins, so that their metadata are known whichever column comes first, a refused file breaks no
+transaction, and what was stored for a row that was not written is taken back. ``_save_table``: the
+row whose file is replaced is locked, read and written in one transaction, in which the deletion of
+the old file is scheduled.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django.apps import apps
-from django.db import connections, models, transaction
-from django.db.models.signals import class_prepared, post_save, pre_delete
+from django.db import connections, models, router, transaction
+from django.db.models.signals import class_prepared, pre_delete
 
 from shift_media import deletions
 from shift_media.files import MediaFile
@@ -34,12 +35,13 @@ def prepare(sender: type[models.Model], **kwargs: Any) -> None:
     """Make a model with media fields look after its files; does nothing the second time."""
     if not media_fields(sender._meta.concrete_fields):
         return
-    if not any(hasattr(vars(base).get("_save_table"), _WRAPPED) for base in sender.__mro__):
-        sender._save_table = _wrap(sender._save_table)  # type: ignore[attr-defined]
-    if _is_installed(sender):
-        post_save.connect(_announce, sender=sender, dispatch_uid=f"{__name__}.saved")
-        if media_fields(sender._meta.local_concrete_fields):
-            pre_delete.connect(_schedule_all, sender=sender, dispatch_uid=f"{__name__}.deleted")
+    for name, wrap in (("save_base", _wrap_save_base), ("_save_table", _wrap_save_table)):
+        if not any(hasattr(vars(base).get(name), _WRAPPED) for base in sender.__mro__):
+            wrapped = wrap(getattr(sender, name))
+            setattr(wrapped, _WRAPPED, True)
+            setattr(sender, name, wrapped)
+    if _is_installed(sender) and _own(sender):
+        pre_delete.connect(_schedule_all, sender=sender, dispatch_uid=__name__)
 
 
 class_prepared.connect(prepare, dispatch_uid=__name__)
@@ -50,14 +52,49 @@ def _is_installed(model: type[models.Model]) -> bool:
     return model._meta.apps is apps
 
 
+def _own(model: type[models.Model]) -> list[MediaField]:
+    """List the media fields in a model's own table; a proxy has those of its model."""
+    concrete = model._meta.concrete_model or model
+    return media_fields(concrete._meta.local_concrete_fields)
+
+
 def media_fields(fields: Iterable[Any]) -> list[MediaField]:
     """Pick the media fields."""
     return [field for field in fields if getattr(field, "holds_media", False)]
 
 
-def _wrap(save_table: Callable[..., bool]) -> Callable[..., bool]:
+def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(save_base)
+    def wrapped(
+        self: models.Model,
+        raw: bool = False,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        arguments = (raw, force_insert, force_update)
+        if raw:  # Fixtures bring all columns as they are.
+            save_base(self, *arguments, using, update_fields)
+            return
+        using = using or router.db_for_write(type(self), instance=self)
+        uploads: list[Upload] = []
+        try:
+            for field in _written(self, self._meta.concrete_fields, update_fields):
+                uploads += field.commit(self)
+            save_base(self, *arguments, using, update_fields)
+        except BaseException:
+            for upload in reversed(uploads):
+                upload.take_back(using)
+            raise
+        _announce(self, using)
+
+    return wrapped
+
+
+def _wrap_save_table(save_table: Callable[..., bool]) -> Callable[..., bool]:
     @functools.wraps(save_table)
-    def _save_table(
+    def wrapped(
         self: models.Model,
         raw: bool = False,
         cls: type[models.Model] | None = None,
@@ -66,16 +103,25 @@ def _wrap(save_table: Callable[..., bool]) -> Callable[..., bool]:
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> bool:
-        arguments = (force_insert, force_update, using)
-        if raw or cls is None or using is None:  # raw: fixtures bring all columns as they are
-            return save_table(self, raw, cls, *arguments, update_fields)
-        write = _Write(self, cls, using, update_fields)
-        return write.run(
-            partial(save_table, self, raw, cls, *arguments), may_exist=not force_insert
-        )
+        save = partial(save_table, self, raw, cls, force_insert, force_update, using)
+        if raw or cls is None or using is None:
+            return save(update_fields)
+        return _Write(self, cls, using, update_fields).run(save, may_exist=not force_insert)
 
-    setattr(_save_table, _WRAPPED, True)
-    return _save_table
+    return wrapped
+
+
+def _written(
+    instance: models.Model, fields: Iterable[Any], update_fields: Iterable[str] | None
+) -> list[MediaField]:
+    """Pick the media fields that a save writes: not the deferred ones, nor others than asked."""
+    names = None if update_fields is None else frozenset(update_fields)
+    return [
+        field
+        for field in media_fields(fields)
+        if field.attname in instance.__dict__
+        and (names is None or not names.isdisjoint((field.name, field.attname)))
+    ]
 
 
 class _Write:
@@ -90,35 +136,20 @@ class _Write:
     ) -> None:
         self.instance, self.table, self.using = instance, table, using
         self.update_fields = None if update_fields is None else frozenset(update_fields)
-        self.fields = [
-            field
-            for field in media_fields(table._meta.local_concrete_fields)
-            if field.attname in instance.__dict__ and self._is_written(field)
-        ]
-
-    def _is_written(self, field: MediaField) -> bool:
-        return self.update_fields is None or not self.update_fields.isdisjoint(
-            (field.name, field.attname)
-        )
+        self.fields = _written(instance, table._meta.local_concrete_fields, update_fields)
 
     def run(self, save: Callable[..., bool], may_exist: bool) -> bool:
-        uploads: list[Upload] = []
-        try:
-            for field in self.fields:
-                uploads += field.commit(self.instance)
-            changed = [field for field in self.fields if self._has_changed(field)]
-            for field in changed:
-                if not self.instance._state.adding or _key(self.instance, field):
-                    field.sync_companions(self.instance)
-            replaced = changed if may_exist and self._may_exist() else []
-            with self._transaction(replaced):
-                before = self._keys_in_database(replaced)
-                updated = save(self._widened())
-                self._schedule(before)
-        except BaseException as error:
-            for upload in reversed(uploads):
-                upload.take_back(self.using, error)
-            raise
+        for field in self.fields:
+            field.commit(self.instance)  # What a receiver of pre_save has assigned.
+        changed = [field for field in self.fields if self._has_changed(field)]
+        for field in changed:
+            if not self.instance._state.adding or _key(self.instance, field):
+                field.sync_companions(self.instance)
+        replaced = changed if may_exist and self._may_exist() else []
+        with self._transaction(replaced):
+            before = self._keys_in_database(replaced)
+            updated = save(self._widened())
+            self._schedule(before)
         self._remember(changed)
         return updated
 
@@ -180,22 +211,21 @@ def _key(instance: models.Model, field: MediaField) -> str:
     return cast("MediaFile", getattr(instance, field.attname)).name or ""
 
 
-def _announce(sender: type[models.Model], instance: models.Model, using: str, **kw: Any) -> None:
+def _announce(instance: models.Model, using: str) -> None:
     """Send `media_saved` for new keys of a saved row, after the commit."""
     for field, key in instance.__dict__.pop(_NEWS, ()):
-        if key != _key(instance, field):
-            continue
         send = partial(
-            media_saved.send_robust, sender=sender, instance=instance, field=field, key=key
+            media_saved.send_robust, sender=type(instance), instance=instance, field=field, key=key
         )
-        transaction.on_commit(send, using=using, robust=True)
+        if key == _key(instance, field):
+            transaction.on_commit(send, using=using, robust=True)
 
 
 def _schedule_all(
     sender: type[models.Model], instance: models.Model, using: str, **kw: Any
 ) -> None:
     """Schedule the deletion of a row's files, within the transaction that deletes the row."""
-    for field in media_fields(sender._meta.local_concrete_fields):
+    for field in _own(sender):
         keys = {stored_key(instance, field)}
         if field.attname not in instance.__dict__ or getattr(instance, field.attname)._committed:
             keys.add(

@@ -29,19 +29,20 @@ class Upload:
     _row: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        names = (self.file.field.attname, *self.file.field.companions)
+        field = self.file.field
+        names = (field.attname, *field.companions, _marker(field))
         state = self.file.instance.__dict__
         self._before = dict(self.file.__dict__)
         self._row = {name: state[name] for name in names if name in state}
 
-    def take_back(self, using: str, error: BaseException) -> None:
+    def take_back(self, using: str) -> None:
         """Remove the file of a row that was not written, and make the row what it was.
 
         So it can be saved again. Where the connection broke while it committed, nobody knows: what
         a row may refer to stays. What cannot be removed now is an orphan, which ``media_cleanup``
         removes later.
         """
-        if not self._is_unused(using, error):
+        if not self._is_unused(using):
             return
         try:
             self.file.storage.delete_prefix(self.key.prefix)
@@ -51,11 +52,9 @@ class Upload:
         self.file.__dict__.update(self._before)
         self.file.instance.__dict__.update(self._row)
 
-    def _is_unused(self, using: str, error: BaseException) -> bool:
-        connection = connections[using]
-        failed = isinstance(error, DatabaseError) and connection.in_atomic_block
-        if failed or connection.needs_rollback:
-            return True  # And nothing can be asked before the rollback.
+    def _is_unused(self, using: str) -> bool:
+        if connections[using].needs_rollback:
+            return True  # Whatever was written is not any more, and nothing can be asked now.
         try:
             return not deletions.is_referenced(str(self.key), using)
         except DatabaseError:

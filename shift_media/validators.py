@@ -231,8 +231,15 @@ def seekable(content: Any, max_bytes: int | None = None) -> File[Any]:
     return file if file.seekable() else _spooled(file, max_bytes)
 
 
+class _Spool(tempfile.SpooledTemporaryFile[bytes]):
+    """A temporary file that closes itself: who hands in a response never sees it."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _spooled(file: File[Any], max_bytes: int | None) -> File[Any]:
-    spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL)
+    spool = _Spool(max_size=_SPOOL)
     size = 0
     while chunk := file.read(_CHUNK):
         size += len(chunk)

@@ -6,8 +6,16 @@ import os
 import tempfile
 from pathlib import Path
 
+import atexit
+import shutil
+import tempfile
+
 from testproject import settings as gallery
 from testproject.settings import *  # noqa: F403
+
+# A field whose storage is a function calls it when its model is loaded, before any test's settings.
+_PRIVATE = tempfile.mkdtemp(prefix="shift-media-tests-")
+atexit.register(shutil.rmtree, _PRIVATE, ignore_errors=True)
 
 INSTALLED_APPS = [*gallery.INSTALLED_APPS, "tests.testapp"]
 ROOT_URLCONF = "tests.urls"
@@ -21,7 +29,7 @@ STORAGES = {
     "private": {
         "BACKEND": "shift_media.storages.LocalMediaStorage",
         "OPTIONS": {
-            "location": gallery.DATA_DIR / "private",
+            "location": _PRIVATE,
             "base_url": "/private/",
             "originals": "private",
         },

@@ -1,0 +1,57 @@
+"""A media storage on disk that counts, and what lies in it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from django.conf import settings
+from django.core.files.storage import storages
+from django.test import override_settings
+
+from tests.delivery.counting import CountingStorage
+
+Use = Callable[..., CountingStorage]
+
+
+@pytest.fixture
+def use(tmp_path: Path) -> Iterator[Use]:
+    """Set the class of the media storage, which lies in the test's own folder."""
+    overrides = []
+
+    def use(backend: str = "tests.delivery.counting.CountingStorage") -> CountingStorage:
+        given: dict[str, Any] = copy.deepcopy(settings.STORAGES)
+        given["media"] = {
+            "BACKEND": backend,
+            "OPTIONS": {"location": tmp_path / "media", "base_url": "/media/"},
+        }
+        given["private"]["OPTIONS"]["location"] = tmp_path / "private"
+        override = override_settings(STORAGES=given)
+        override.enable()
+        overrides.append(override)
+        return cast("CountingStorage", storages["media"])
+
+    yield use
+    for override in reversed(overrides):
+        override.disable()
+
+
+@pytest.fixture
+def media(use: Use) -> CountingStorage:
+    """Give the empty media storage of this one test."""
+    return use()
+
+
+@pytest.fixture
+def stored(tmp_path: Path, media: CountingStorage) -> Callable[[], list[str]]:
+    """List the keys that are stored, without the storage noticing."""
+    folder = tmp_path / "media"
+
+    def keys() -> list[str]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(folder)) for path in files)
+
+    return keys

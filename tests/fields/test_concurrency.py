@@ -1,0 +1,83 @@
+"""Several processes' worth of connections at one row, on a real database file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+REPLACE = """
+import io, threading
+import django
+django.setup()
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.db import connections
+from PIL import Image
+from tests.testapp.models import Photo
+from shift_media.models import PendingDeletion
+from shift_media.storages import default_media_storage
+
+call_command("migrate", run_syncdb=True, verbosity=0)
+
+def picture():
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(file, "JPEG")
+    return ContentFile(file.getvalue(), "photo.jpg")
+
+pk = Photo.objects.create(image=picture()).pk
+start, failures = threading.Barrier(8), []
+
+def work(number):
+    try:
+        photo = Photo.objects.get(pk=pk)
+        photo.image = picture()
+        start.wait()
+        photo.save()
+        Photo.objects.create(image=picture(), title="new").delete()
+    except Exception as error:
+        failures.append(repr(error))
+    finally:
+        connections.close_all()
+
+threads = [threading.Thread(target=work, args=[number]) for number in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+kept = [entry.key for entry in default_media_storage.entries()]
+assert not failures, failures
+assert kept == [Photo.objects.get().image.name], kept
+assert PendingDeletion.objects.count() == 16, PendingDeletion.objects.count()
+"""
+
+
+@pytest.mark.acceptance(44)
+@pytest.mark.parametrize("mode", ["IMMEDIATE", "DEFERRED"])
+def test_of_eight_replacements_at_once_the_last_stays_and_no_file_is_left_over(
+    mode: str, tmp_path: Path
+) -> None:
+    settings = tmp_path / "race_settings.py"
+    settings.write_text(
+        "from tests.settings import *\n"
+        f"DATABASES['default']['OPTIONS'] = {{'timeout': 30, 'transaction_mode': {mode!r}}}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", REPLACE],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "race_settings",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
+            "SHIFT_MEDIA_DEMO_DIR": str(tmp_path / "var"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,273 @@
+"""What an upload is, by its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile, File
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.migrations.writer import MigrationWriter
+from django.test import override_settings
+from django.utils import translation
+
+from shift_media.core.errors import MediaError
+from shift_media.core.formats import Format
+from shift_media.validators import (
+    MESSAGES,
+    InvalidMedia,
+    MediaValidator,
+    inspect,
+    seekable,
+)
+from tests.fields.material import HTML, MP4, PDF, SVG, picture, png_header, upload
+
+
+def refused(content: bytes, **options: Any) -> InvalidMedia:
+    with pytest.raises(InvalidMedia) as caught:
+        inspect(io.BytesIO(content), **options)
+    return caught.value
+
+
+def test_a_refusal_is_djangos_error_and_ours() -> None:
+    error = refused(b"")
+    assert isinstance(error, ValidationError)
+    assert isinstance(error, MediaError)
+    assert error.code == "empty"
+    assert error.messages == ["The file is empty."]
+    assert str(error) == "The file is empty."
+    assert [wrapped.code for wrapped in ValidationError({"f": [error]}).error_dict["f"]] == [
+        "empty"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "code", "sentence"),
+    [
+        (b"", {}, "empty", "The file is empty."),
+        (
+            PDF,
+            {},
+            "unsupported_type",
+            "The content of this file is PDF. Choose JPEG, PNG, GIF, WebP or AVIF.",
+        ),
+        (
+            picture(),
+            {"accept": ["video/mp4"]},
+            "unsupported_type",
+            "The content of this file is JPEG. Choose MP4.",
+        ),
+        (
+            b"\x00" * 100,
+            {"accept": ["image/png", "image/gif"]},
+            "unknown_type",
+            "The type of this file is not known. Choose PNG or GIF.",
+        ),
+        (
+            b"\x00" * 31_400_000,
+            {"max_bytes": 25_000_000},
+            "too_large",
+            "The file is 31 MB; at most 25 MB are allowed.",
+        ),
+        (
+            b"\x00" * 25_000_001,
+            {"max_bytes": 25_000_000},
+            "too_large",
+            "The file is 25,000,001 bytes; at most 25,000,000 bytes are allowed.",
+        ),
+        (
+            b"\x00" * 1_600,
+            {"max_bytes": 999},
+            "too_large",
+            "The file is 1.6 kB; at most 999 bytes are allowed.",
+        ),
+        (picture()[:200], {}, "undecodable", "The file is damaged or incomplete."),
+        (
+            png_header(16_384, 16_384),
+            {},
+            "too_many_pixels",
+            "The image has too many pixels: at most 50,000,000 are allowed, over all its frames.",
+        ),
+    ],
+)
+def test_a_refusal_says_what_was_seen_and_what_is_expected(
+    content: bytes, options: dict[str, Any], code: str, sentence: str
+) -> None:
+    with translation.override("en"):
+        error = refused(content, **options)
+        assert (error.code, error.sentence) == (code, sentence)
+
+
+@override_settings(SHIFT_MEDIA={"MAX_FRAMES": 2})
+def test_too_many_frames_are_refused() -> None:
+    from PIL import Image
+
+    file = io.BytesIO()
+    frames = [Image.new("L", (9, 9), tone) for tone in (0, 90, 180)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    error = refused(file.getvalue())
+    assert error.code == "too_many_frames"
+    assert "at most 2" in error.sentence
+
+
+def test_every_sentence_has_its_code() -> None:
+    codes = {"empty", "too_large", "unsupported_type", "unknown_type"}
+    codes |= {"undecodable", "too_many_pixels", "too_many_frames"}
+    assert set(MESSAGES) == codes
+
+
+@pytest.mark.acceptance(22)
+@pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.svg", "photo", "x.html"])
+@pytest.mark.parametrize("type", ["image/jpeg", "text/html", ""])
+def test_name_and_declared_type_decide_nothing(name: str, type: str) -> None:
+    for content, expected in (
+        (picture(), "jpg"),
+        (picture("PNG"), "png"),
+        (picture("WEBP"), "webp"),
+    ):
+        found = inspect(SimpleUploadedFile(name, content, type))
+        assert found.format.extension == expected
+        assert found.metadata.content_type == found.format.content_type
+    for content in (HTML, SVG, PDF, MP4, b'{"a": 1}'):
+        with pytest.raises(InvalidMedia):
+            inspect(SimpleUploadedFile(name, content, type))
+
+
+@pytest.mark.acceptance(23)
+@pytest.mark.parametrize("content", [HTML, SVG, PDF])
+def test_what_a_browser_would_run_is_stored_as_a_type_that_it_does_not(content: bytes) -> None:
+    assert refused(content).code == "unsupported_type"
+    found = inspect(io.BytesIO(content), accept=["*/*"])
+    assert found.metadata.content_type == "application/octet-stream"
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+def test_the_metadata_of_an_image_are_complete(format: str) -> None:
+    content = picture(format, (70, 50))
+    found = inspect(upload(content, "Ein Bild.bin"))
+    metadata = found.metadata
+    assert (metadata.width, metadata.height, metadata.frames) == (70, 50, 1)
+    assert metadata.size == len(content)
+    assert metadata.sha256 == hashlib.sha256(content).hexdigest()
+    assert metadata.placeholder.startswith("data:image/")
+    assert len(metadata.placeholder) <= 400
+    assert len(metadata.color) == 7
+    assert metadata.original_name == "Ein Bild.bin"
+    assert metadata.duration is None
+
+
+def test_the_metadata_of_a_video_are_size_type_and_checksum() -> None:
+    metadata = inspect(io.BytesIO(MP4), accept=["video/*"]).metadata
+    assert (metadata.content_type, metadata.size) == ("video/mp4", len(MP4))
+    assert metadata.sha256 == hashlib.sha256(MP4).hexdigest()
+    assert metadata.width is None
+
+
+def test_the_file_is_left_at_its_beginning() -> None:
+    for file in (io.BytesIO(picture()), upload()):
+        file.seek(7)
+        inspect(file)
+        assert file.tell() == 0
+
+
+class CountingFile(io.BytesIO):
+    """Counts the bytes that are read."""
+
+    count = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.count += len(data)
+        return data
+
+
+def test_one_upload_is_read_once_however_often_it_is_inspected() -> None:
+    raw = CountingFile(picture(size=(800, 600)))
+    file: File[Any] = File(raw, "a.jpg")
+    inspect(file)
+    count = raw.count
+    inspect(file)
+    inspect(file, original_name="b.jpg")
+    assert raw.count == count
+    assert inspect(file, original_name="b.jpg").metadata.original_name == "b.jpg"
+
+
+def test_another_question_about_an_upload_is_answered_anew() -> None:
+    file = ContentFile(picture(), "a.jpg")
+    inspect(file)
+    with pytest.raises(InvalidMedia):
+        inspect(file, accept=["image/png"])
+    with pytest.raises(InvalidMedia):
+        inspect(file, max_bytes=10)
+    with override_settings(SHIFT_MEDIA={"MAX_PIXELS": 10}), pytest.raises(InvalidMedia):
+        inspect(file)
+    file.file = io.BytesIO(PDF)
+    with pytest.raises(InvalidMedia):
+        inspect(file)
+
+
+def test_the_size_is_counted_and_not_believed() -> None:
+    file = upload()
+    file.size = 1
+    assert inspect(file).metadata.size == len(picture())
+    with pytest.raises(InvalidMedia, match="at most"):
+        inspect(file, max_bytes=100)
+
+
+@pytest.mark.acceptance(38)
+@pytest.mark.parametrize("content", [b"", b"\xff", b"G", b"\x89"])
+def test_no_and_one_byte_are_refused(content: bytes) -> None:
+    assert refused(content, accept=["image/*"]).code in ("empty", "unknown_type")
+
+
+def test_what_is_read_only_once_is_copied_and_refused_on_the_way() -> None:
+    class Stream(io.RawIOBase):
+        def __init__(self, content: bytes) -> None:
+            self._content = io.BytesIO(content)
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            return self._content.readinto(buffer)
+
+    file = seekable(File(Stream(picture()), "a.jpg"))
+    assert inspect(file).format.extension == "jpg"
+    with pytest.raises(InvalidMedia) as caught:
+        seekable(File(Stream(b"x" * 3_000_000), "a.jpg"), max_bytes=2_000_000)
+    assert caught.value.code == "too_large"
+
+
+def test_text_is_bytes() -> None:
+    file = seekable(ContentFile("<svg></svg>", "a.svg"))
+    assert inspect(file, accept=["*/*"]).format.name == "SVG"
+
+
+def test_a_closed_file_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(picture())
+    file = File(path.open("rb"))
+    file.close()
+    assert inspect(seekable(file)).format.extension == "jpg"
+    file.close()
+
+
+def test_the_validator_suits_any_form_and_any_migration() -> None:
+    validator = MediaValidator(accept=["image/png"], max_bytes=1000)
+    validator(ContentFile(picture("PNG", (4, 4)), "a.jpg"))
+    with pytest.raises(ValidationError):
+        validator(ContentFile(picture(), "a.png"))
+    text, imports = MigrationWriter.serialize(validator)
+    assert text == "shift_media.validators.MediaValidator(accept=['image/png'], max_bytes=1000)"
+    assert imports == {"import shift_media.validators"}
+    assert validator == MediaValidator(accept=("image/png",), max_bytes=1000)
+    assert validator != MediaValidator(accept=["image/png"])
+    assert hash(validator) == hash(MediaValidator(accept=["image/png"], max_bytes=1000))
+
+
+def test_a_format_of_the_table_is_given(media: object) -> None:
+    assert isinstance(inspect(upload()).format, Format)
