@@ -18,10 +18,11 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full test-oldest unit lint types layers clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit lint types layers clean
 
 help:
 	echo "make demo         start the gallery on http://$(ADDRESS)/ with pictures in it"
+	echo "make demo-s3      the same on an S3 server of its own, with the redirect shown (as root)"
 	echo "make test         all checks and tests; what is not installed is skipped and named"
 	echo "make test-full    the same, with nothing skipped (.ci/run installs what it needs)"
 	echo "make test-oldest  the unit tests on the oldest Python and Django"
@@ -33,6 +34,9 @@ help:
 
 demo: $(VENV)/.demo
 	exec $(VENV)/bin/python manage.py demo $(ADDRESS) $(ARGS)
+
+demo-s3: $(VENV)/.demo
+	exec $(VENV)/bin/python manage.py demo_s3 $(ADDRESS) $(ARGS)
 
 test: lint types layers
 	$(VENV)/bin/python -m pytest $(ARGS)

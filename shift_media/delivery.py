@@ -103,6 +103,11 @@ def deliver(key: str, storage: MediaStorage | None = None, *, content: bool = Tr
     return delivery if leading else _follower(delivery)
 
 
+def forget(key: str) -> None:
+    """Forget that a resize was made a moment ago: it was deleted on purpose, not lost."""
+    _made.forget(key)
+
+
 def _follower(delivery: Delivery) -> Delivery:
     return Delivery(delivery.key, delivery.content, found=delivery.found, lost=delivery.lost)
 

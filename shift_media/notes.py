@@ -101,6 +101,19 @@ class Notes:
                 return found
         return text
 
+    def forget(self, about: str) -> None:
+        """Drop what is remembered about a key."""
+        name = digest(self.kind, about)
+        with self._lock:
+            self._memory.pop(name, None)
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
+                (self._folder / name).unlink(missing_ok=True)
+        cache = shared_cache()
+        if cache is not None:
+            with cache_failures():
+                cache.delete(f"shift_media:{self.kind}:{name}")
+
     @property
     def _folder(self) -> Path | None:
         folder = host_folder()

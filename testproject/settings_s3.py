@@ -9,7 +9,6 @@ wanted. ``SHIFT_MEDIA_DEMO_CACHE`` is the URL of a Redis that several hosts shar
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from testproject import settings as gallery
 from testproject.settings import *  # noqa: F403
@@ -21,7 +20,7 @@ ROOT_URLCONF = "testproject.urls_s3"
 INSTALLED_APPS = ["testproject.traffic", *gallery.INSTALLED_APPS]
 MIDDLEWARE = ["testproject.traffic.middleware.record", *gallery.MIDDLEWARE]
 
-STORAGES: dict[str, dict[str, Any]] = {
+STORAGES = {
     **gallery.STORAGES,
     "media": {
         "BACKEND": "shift_media.storages.S3MediaStorage",
@@ -46,4 +45,10 @@ if _cache := os.environ.get("SHIFT_MEDIA_DEMO_CACHE"):
 if _locks := os.environ.get("SHIFT_MEDIA_DEMO_LOCK_DIR"):
     SHIFT_MEDIA = {"LOCK_DIR": _locks}
 
-TRAFFIC_LOG = gallery.DATA_DIR / "traffic.jsonl"
+# The panel asks more than once a second: its requests would hide the others.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"panel": {"()": "testproject.traffic.log.not_of_the_panel"}},
+    "loggers": {"django.server": {"filters": ["panel"]}},
+}

@@ -154,23 +154,23 @@ class RGW:
         addresses = f"[v2:127.0.0.1:{self._monitor2},v1:127.0.0.1:{self._monitor1}]"
         create = ["--create", "--clobber", "--addv", "a", addresses, "--fsid", self._fsid]
         _run("monmaptool", *create, map)
-        monitor = ["ceph-mon", "-c", self._config, "-i", "a"]
+        monitor: list[str | Path] = ["ceph-mon", "-c", self._config, "-i", "a"]
         _run(*monitor, "--mkfs", "--monmap", map, "--keyring", keyring)
         self._processes.start([*monitor, "-f"])
         self._processes.wait(lambda: listens(self._monitor2), "The monitor")
 
     def _start_store(self) -> None:
-        ceph = ["ceph", "-c", self._config, "osd"]
+        ceph: list[str | Path] = ["ceph", "-c", self._config, "osd"]
         id = str(uuid.uuid4())
         _run(*ceph, "new", id)
-        store = ["ceph-osd", "-c", self._config, "-i", "0"]
+        store: list[str | Path] = ["ceph-osd", "-c", self._config, "-i", "0"]
         _run(*store, "--mkfs", "--osd-uuid", id)
         _run(*ceph, "crush", "add", "osd.0", "1", "root=default", "host=localhost")
         self._processes.start([*store, "-f"])
         self._processes.wait(lambda: " 1 up" in _run(*ceph, "stat"), "The store")
 
     def _start_gateway(self) -> None:
-        gateway = ["-c", self._config, "-n", "client.rgw"]
+        gateway: list[str | Path] = ["-c", self._config, "-n", "client.rgw"]
         self._processes.start(["radosgw", "-f", *gateway])
         self._processes.wait(lambda: answers(self.endpoint), "The gateway", seconds=90)
         keys = [f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"]

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from django.conf import settings
+
+FILE_NAME = "traffic.jsonl"
 
 LONGEST_ANSWER = 400_000
 """Bytes of the log that one answer tells; the newest count."""
@@ -42,3 +48,13 @@ class TrafficLog:
             except ValueError:
                 continue  # Cut by the limit: it is older than what is told.
         return entries, start + len(whole)
+
+
+def site_log() -> TrafficLog:
+    """Find the log of this site."""
+    return TrafficLog(settings.DATA_DIR / FILE_NAME)
+
+
+def not_of_the_panel() -> Callable[[logging.LogRecord], bool]:
+    """Make a filter that leaves the panel's own requests out of the server's log."""
+    return lambda record: "GET /traffic/" not in record.getMessage()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from testproject.traffic.log import TrafficLog
+from testproject.traffic.log import site_log
 
 MEDIA = "/media/"
 
@@ -18,7 +17,7 @@ def record(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Note each request for media, with its answer."""
-    log = TrafficLog(settings.TRAFFIC_LOG)
+    log = site_log()
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
@@ -10,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from shift_media import delivery
 from shift_media.core.errors import MediaError
 from shift_media.storages import default_media_storage
-from testproject.traffic.log import TrafficLog
+from testproject.traffic.log import site_log
 
 
 @require_safe
@@ -18,7 +17,7 @@ from testproject.traffic.log import TrafficLog
 def requests(request: HttpRequest) -> JsonResponse:
     """Tell the requests that came after a place in the log."""
     after = request.GET.get("after", "")
-    entries, place = _log().read(int(after) if after.isdecimal() else 0)
+    entries, place = site_log().read(int(after) if after.isdecimal() else 0)
     return JsonResponse({"entries": entries, "place": place})
 
 
@@ -31,9 +30,5 @@ def delete(request: HttpRequest) -> HttpResponse:
         return HttpResponse(error.public, status=404)
     default_media_storage.delete(key)
     delivery.forget(key)
-    _log().add("you", key, method="DELETE", path=f"/{key}", status=204, ms=0, location="")
+    site_log().add("you", key, method="DELETE", path=f"/{key}", status=204, ms=0, location="")
     return HttpResponse(status=204)
-
-
-def _log() -> TrafficLog:
-    return TrafficLog(settings.TRAFFIC_LOG)

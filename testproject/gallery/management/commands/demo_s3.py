@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from testproject.gallery.management.commands import demo
 from testproject.servers.rgw import RGW, missing_packages
-from testproject.traffic.log import TrafficLog
+from testproject.traffic.log import FILE_NAME, TrafficLog
 from testproject.traffic.proxy import WebsiteProxy
 
 BUCKET = "gallery"
@@ -76,7 +76,7 @@ class Command(BaseCommand):
         try:
             website = f"{BUCKET}.s3-website.localhost"
             listen = (host, demo.free_port(host, bucket_port))
-            log = TrafficLog(data / "traffic.jsonl")
+            log = TrafficLog(data / FILE_NAME)
             proxy = WebsiteProxy(listen, ("127.0.0.1", server.port, website), log).start()
             try:
                 self._serve(server, data, (host, demo.free_port(host, port)), listen[1])

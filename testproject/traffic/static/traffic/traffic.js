@@ -136,7 +136,7 @@ function states() {
     const last = visits.get(key)?.at(-1)?.at(-1);
     const gone = last?.server === "you";
     row.item.classList.toggle("gone", gone);
-    row.state.textContent = gone ? "deleted" : last ? visits.get(key).at(-1).map((e) => `${e.server} ${e.status}`).join(" → ") : "not asked for";
+    row.state.textContent = gone ? "deleted" : last ? visits.get(key).at(-1).map((entry) => entry.status).join(" → ") : "not asked for";
   }
 }
 
