@@ -12,8 +12,9 @@ from django.core.files.storage import Storage, storages
 from django.core.signals import setting_changed
 from django.utils.functional import LazyObject, empty
 
-from shift_media.storages.base import Entry, MediaStorage, MissingFile, Source, Stat
+from shift_media.storages.base import Entry, MediaStorage, MissingFile, Stat
 from shift_media.storages.local import LocalMediaStorage
+from shift_media.storages.source import Source
 
 if TYPE_CHECKING:
     from shift_media.storages.s3 import S3MediaStorage

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, ClassVar, Literal, Protocol, cast, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
@@ -23,7 +23,7 @@ from django.core.files.storage import Storage
 from django.utils.encoding import filepath_to_uri
 from django.utils.timezone import make_naive
 
-from shift_media.core.errors import AlreadyStored, NotStored, SourceTruncated
+from shift_media.core.errors import AlreadyStored, NotStored
 from shift_media.storages.rules import (
     base_url_of,
     check_key,
@@ -32,12 +32,10 @@ from shift_media.storages.rules import (
     format_of,
     seconds_of,
 )
+from shift_media.storages.source import CHUNK, Readable, Source
 
 DeliveryMode = Literal["redirect", "content"]
 Originals = Literal["public", "private"]
-
-CHUNK = 1 << 20
-"""Bytes read and written at a time."""
 
 URL_EXPIRE = 3600
 """Seconds that the URL of a private original holds, where the storage is told nothing else."""
@@ -65,68 +63,6 @@ class Entry:
 
 class MissingFile(NotStored, FileNotFoundError):
     """There is nothing under this key: our error, and the one that Django's users catch."""
-
-
-class Readable(Protocol):
-    """The least that content needs: ``read(n)`` gives bytes, and none at the end."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read at most so many bytes."""
-
-
-class Source(io.BufferedIOBase):
-    """Read once what lies under a key, and refuse an end that comes early.
-
-    Raises `SourceTruncated` at the end when fewer bytes came than ``size``.
-    """
-
-    def __init__(self, stream: BinaryIO, size: int, key: str) -> None:
-        self.size = size
-        self._stream = stream
-        self._key = key
-        self._position = 0
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def tell(self) -> int:
-        """Tell how many bytes have been read."""
-        return self._position
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read exactly so many bytes, fewer only at the end."""
-        wanted = self.size + 1 if size is None or size < 0 else size
-        parts = []
-        while wanted > 0:
-            part = self._pull(min(wanted, CHUNK))
-            if not part:
-                self._check_end()
-                break
-            parts.append(part)
-            wanted -= len(part)
-            self._position += len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def read1(self, size: int = -1, /) -> bytes:
-        """Read so many bytes, by default one chunk."""
-        return self.read(CHUNK if size < 0 else size)
-
-    def close(self) -> None:
-        """Close the stream beneath."""
-        if not self.closed:
-            self._stream.close()
-        super().close()
-
-    def _pull(self, size: int) -> bytes:
-        """Read from the stream; a storage overrides this to translate its errors."""
-        return self._stream.read(size)
-
-    def _check_end(self) -> None:
-        if self._position < self.size:
-            raise SourceTruncated(
-                f"{self._key!r} ended after {self._position} of {self.size} bytes."
-            )
 
 
 class MediaStorage(Storage, ABC):

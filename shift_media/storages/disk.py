@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from shift_media.core.errors import MediaError, StorageError
-from shift_media.storages.base import CHUNK, Entry, Readable, Source
+from shift_media.storages.base import Entry
+from shift_media.storages.source import CHUNK, Readable, Source
 
 GONE = (FileNotFoundError, NotADirectoryError)
 
@@ -38,10 +39,6 @@ class DiskSource(Source):
         """Give the descriptor, for ``sendfile``."""
         return self._stream.fileno()
 
-    def _pull(self, size: int) -> bytes:
-        with disk_errors(self._key):
-            return self._stream.read(size)
-
 
 @contextlib.contextmanager
 def disk_errors(key: str) -> Iterator[None]:
@@ -64,7 +61,7 @@ def open_source(path: str, key: str) -> DiskSource | None:
     if not modes.S_ISREG(found.st_mode):
         os.close(descriptor)
         return None
-    return DiskSource(os.fdopen(descriptor, "rb"), found.st_size, key)
+    return DiskSource(os.fdopen(descriptor, "rb"), found.st_size, key, disk_errors)
 
 
 def write_new(path: str, content: Readable, key: str, *, mode: int, fsync: bool) -> int:

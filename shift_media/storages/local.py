@@ -29,14 +29,13 @@ from shift_media.storages.base import (
     DeliveryMode,
     Entry,
     MediaStorage,
-    Readable,
-    Source,
     Stat,
     check_mode,
     missing,
 )
 from shift_media.storages.disk import disk_errors
 from shift_media.storages.rules import base_url_of, check_key, check_prefix
+from shift_media.storages.source import Readable, Source
 
 TEMPORARY = ".tmp"
 """The folder inside the location where files lie until they are complete."""

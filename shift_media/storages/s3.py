@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -31,12 +30,11 @@ from shift_media.storages.base import (
     DeliveryMode,
     Entry,
     MediaStorage,
-    Readable,
-    Source,
     Stat,
 )
 from shift_media.storages.rules import base_url_of, check_key, check_prefix, disposition_of
 from shift_media.storages.s3_upload import SHA256_METADATA, Write, prepared
+from shift_media.storages.source import HashedSource, Readable, Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -71,31 +69,6 @@ def _renew_lock() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_lock)
-
-
-class S3Source(Source):
-    """An object being read; compares its SHA-256 at the end, where the bucket keeps one."""
-
-    def __init__(self, stream: BinaryIO, size: int, key: str, sha256: str) -> None:
-        super().__init__(stream, size, key)
-        self._sha256 = sha256
-        self._digest = hashlib.sha256()
-
-    def _pull(self, size: int) -> bytes:
-        try:
-            with _s3_errors(self._key):
-                part = super()._pull(size)
-        except StorageError as error:
-            if isinstance(error.__cause__, IncompleteReadError | ResponseStreamingError):
-                raise SourceTruncated(f"{self._key!r} was cut: {error.__cause__}") from error
-            raise
-        self._digest.update(part)
-        return part
-
-    def _check_end(self) -> None:
-        super()._check_end()
-        if self._sha256 and self._digest.hexdigest() != self._sha256:
-            raise StorageError(f"{self._key!r} has another SHA-256 than when it was stored.")
 
 
 @deconstructible(path="shift_media.storages.S3MediaStorage")
@@ -208,7 +181,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
         with _s3_errors(key, s3_errors.read_refusal):
             got = self.client.get_object(Bucket=self.bucket_name, Key=check_key(key))
         sha256 = got["Metadata"].get(SHA256_METADATA, "")
-        return S3Source(cast("BinaryIO", got["Body"]), got["ContentLength"], key, sha256)
+        body = cast("BinaryIO", got["Body"])
+        return HashedSource(body, got["ContentLength"], key, sha256, _s3_errors)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """List a thousand keys at a time, in their order."""
@@ -310,5 +284,7 @@ def _s3_errors(
         raise
     except ClientError as error:
         raise refusal(error.response, key) from error
+    except (IncompleteReadError, ResponseStreamingError) as error:
+        raise SourceTruncated(f"{key!r} was cut: {error}") from error
     except (BotoCoreError, HTTPError, OSError) as error:
         raise StorageError(f"S3 failed for {key!r}: {error}") from error

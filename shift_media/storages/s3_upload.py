@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from shift_media.core.errors import SourceTruncated, StorageBusy
-from shift_media.storages.base import CHUNK, Readable
 from shift_media.storages.s3_errors import (
     code_of,
     is_missing,
@@ -23,6 +22,7 @@ from shift_media.storages.s3_errors import (
     status_of,
     was_retried,
 )
+from shift_media.storages.source import CHUNK, Readable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -186,10 +186,14 @@ class Write:
         """Send until S3 tells of no conflict; return whether what lies there is what was sent.
 
         A refusal of a request that was repeated may be the effect of its first attempt, whose
-        answer was lost: then what lies there is looked at. One sent once was refused for another's.
+        answer was lost: then what lies there is looked at. What was sent once and refused came
+        too late.
         """
-        wait = _CONFLICT_WAIT
         for attempt in range(_CONFLICT_ATTEMPTS):
+            if attempt:
+                # Spread, so that those who met do not meet again.
+                spread = 1 + random.random()  # noqa: S311
+                time.sleep(_CONFLICT_WAIT * 2 ** (attempt - 1) * spread)
             try:
                 self._send()
             except self.client.exceptions.ClientError as error:
@@ -203,9 +207,6 @@ class Write:
                     raise
             else:
                 return True
-            # Spread, so that those who met do not meet again.
-            time.sleep(wait * (1 + random.random()))  # noqa: S311
-            wait *= 2
         raise StorageBusy(f"S3 told of a conflict {_CONFLICT_ATTEMPTS} times.")
 
     def _send(self) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from shift_media.core.paths import OriginalKey, new_original
-from shift_media.storages.base import MediaStorage, Source
+from shift_media.storages.base import MediaStorage
+from shift_media.storages.source import Source
 from shift_media.testing.contents import Stream
 
 JPEG = "image/jpeg"

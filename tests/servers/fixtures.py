@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from tests.servers.faults import FaultProxy
 from tests.servers.rgw import RGW
 from tests.servers.seaweedfs import SeaweedFS
 
@@ -90,3 +91,27 @@ def storage_options(server: S3Server, bucket: str, endpoint: str = "") -> dict[s
         "addressing_style": "path",
         "public_url": "https://cdn.example/",
     }
+
+
+@pytest.fixture(scope="session")
+def fault_proxy(seaweedfs: SeaweedFS) -> Iterator[FaultProxy]:
+    """Run a proxy in front of SeaweedFS."""
+    proxy = FaultProxy(seaweedfs.port)
+    try:
+        yield proxy
+    finally:
+        proxy.stop()
+
+
+@pytest.fixture
+def faults(fault_proxy: FaultProxy) -> Iterator[FaultProxy]:
+    """Give the proxy without faults and requests to one test."""
+    fault_proxy.clear()
+    yield fault_proxy
+    fault_proxy.clear()
+
+
+@pytest.fixture(scope="session")
+def bucket(seaweedfs: SeaweedFS) -> str:
+    """Make a bucket in SeaweedFS that tests share."""
+    return new_bucket(seaweedfs)

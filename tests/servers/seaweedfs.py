@@ -47,7 +47,7 @@ class SeaweedFS:
         options = [f"-{name}={port}" for name, port in self._ports.items()]
         options += [f"-{name}=false" for name in _OFF]
         loopback = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
-        command = [self._program, "mini", f"-dir={data}", *loopback, *options]
+        command: list[str | Path] = [self._program, "mini", f"-dir={data}", *loopback, *options]
         self._processes.start(command, cwd=self._folder)
         self._processes.wait(lambda: answers(self.endpoint), "SeaweedFS")
         return self

@@ -15,8 +15,8 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from shift_media.storages import Entry, LocalMediaStorage, Source, Stat
-from shift_media.storages.base import CHUNK, Readable
 from shift_media.storages.rules import check_prefix
+from shift_media.storages.source import CHUNK, Readable
 
 
 class Overwriting(LocalMediaStorage):

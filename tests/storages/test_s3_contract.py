@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shift_media.storages import S3MediaStorage
@@ -27,7 +29,7 @@ class S3Contract(MediaStorageContract):
         return head["ContentType"]
 
     @classmethod
-    def use(cls, server: S3Server, **options: str) -> None:
+    def use(cls, server: S3Server, **options: Any) -> None:
         cls.server = server
         cls.storage = S3MediaStorage(**storage_options(server, new_bucket(server)), **options)
 

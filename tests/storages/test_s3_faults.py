@@ -1,0 +1,427 @@
+"""What the S3 storage makes of a server that fails: a real one, with faults put in between."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from shift_media.core.errors import (
+    MediaError,
+    NotStored,
+    SourceTruncated,
+    StorageBusy,
+    StorageError,
+)
+from shift_media.storages import S3MediaStorage, s3_upload
+from shift_media.storages.s3 import ATTEMPTS
+from shift_media.storages.source import Source
+from shift_media.testing.contents import pattern
+from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
+from tests.servers.faults import FaultProxy
+from tests.servers.fixtures import client_of, storage_options
+from tests.servers.processes import free_ports
+from tests.servers.seaweedfs import SeaweedFS
+
+pytestmark = pytest.mark.s3
+
+ONCE = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
+TWICE = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 2})
+CONTENT = pattern(0, 300_000)
+
+
+@pytest.fixture(scope="module")
+def storage(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3MediaStorage:
+    """Give a storage behind the proxy that sends each request once."""
+    options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
+    return S3MediaStorage(**options, client_config=ONCE)
+
+
+@pytest.fixture(scope="module")
+def patient(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3MediaStorage:
+    """Give one that sends a request a second time."""
+    options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
+    return S3MediaStorage(**options, client_config=TWICE)
+
+
+@pytest.fixture
+def key(storage: S3MediaStorage, faults: FaultProxy) -> str:
+    """Store an object."""
+    key = str(new_key())
+    assert put(storage, key, CONTENT)
+    faults.clear()
+    return key
+
+
+@pytest.fixture
+def free() -> str:
+    return str(new_key())
+
+
+def drain(source: Source, amount: int) -> None:
+    """Read to the end in parts."""
+    while source.read(amount):
+        pass
+
+
+# Reading
+
+
+@pytest.mark.acceptance(18)
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 404, "code": "NoSuchKey"}, NotStored),
+        ({"status": 404, "code": "NoSuchBucket"}, StorageError),
+        ({"status": 403, "code": "AccessDenied"}, NotStored),
+        ({"status": 403, "code": "SignatureDoesNotMatch"}, StorageError),
+        ({"status": 403, "code": "InvalidAccessKeyId"}, StorageError),
+        ({"status": 500, "code": "InternalError"}, StorageError),
+        ({"status": 503, "code": "SlowDown"}, StorageBusy),
+        ({"status": 503, "body": b"<html>not S3</html>"}, StorageBusy),
+        ({"status": 429, "code": "TooManyRequests"}, StorageBusy),
+        ({"status": 200, "body": b"", "hang": True}, StorageError),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
+)
+def test_fetch_tells_why_it_fails(
+    storage: S3MediaStorage,
+    faults: FaultProxy,
+    key: str,
+    fault: dict[str, Any],
+    error: type[MediaError],
+) -> None:
+    faults.inject(method="GET", **fault)
+    with pytest.raises(error) as raised:
+        storage.fetch(key)
+    assert raised.value.code == error.code
+    assert storage.access_key not in str(raised.value)
+    assert key not in raised.value.public
+    faults.clear()
+    assert read(storage, key) == CONTENT
+
+
+@pytest.mark.acceptance(18)
+def test_a_denied_read_is_logged(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults.inject(method="GET", status=403, code="AccessDenied")
+    with caplog.at_level(logging.WARNING, "shift_media.storages"), pytest.raises(NotStored):
+        storage.fetch(key)
+    assert "s3:GetObject" in caplog.text
+
+
+@pytest.mark.acceptance(18)
+@pytest.mark.parametrize("bytes_sent", [0, 1, 299_999])
+def test_a_body_that_is_cut_is_told(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, bytes_sent: int
+) -> None:
+    faults.inject(method="GET", cut=bytes_sent)
+    for amount in (-1, 70_000, 300_000):
+        with storage.fetch(key) as source, pytest.raises(SourceTruncated):
+            drain(source, amount)
+
+
+@pytest.mark.acceptance(18)
+@pytest.mark.parametrize("fault", [{"corrupt": True}, {"shorten": 1000}], ids=str)
+@pytest.mark.parametrize("amount", [-1, 70_000, 299_000, 300_000])
+def test_bytes_that_are_not_those_stored_are_told(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, fault: dict[str, Any], amount: int
+) -> None:
+    faults.inject(method="GET", **fault)
+    with storage.fetch(key) as source, pytest.raises(StorageError, match="SHA-256"):
+        drain(source, amount)
+
+
+@pytest.mark.acceptance(18)
+def test_a_body_that_stops_coming_is_told(
+    storage: S3MediaStorage, faults: FaultProxy, key: str
+) -> None:
+    faults.inject(method="GET", cut=1000, hang=True)
+    with storage.fetch(key) as source, pytest.raises(StorageError, match="timeout"):
+        source.read()
+
+
+@pytest.mark.acceptance(18)
+def test_a_server_that_is_down_is_told(seaweedfs: SeaweedFS, bucket: str) -> None:
+    options = storage_options(seaweedfs, bucket, f"http://127.0.0.1:{free_ports(1)[0]}")
+    down = S3MediaStorage(**options, client_config=ONCE)
+    for call in (down.fetch, down.stat, down.delete, lambda key: put(down, key, b"x")):
+        with pytest.raises(StorageError):
+            call(str(new_key()))
+
+
+@pytest.mark.acceptance(18)
+def test_open_gives_no_half_file_and_leaves_no_temporary_one(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    faults.inject(method="GET", cut=1000)
+    with pytest.raises(SourceTruncated):
+        storage.open(key)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.acceptance(18)
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_head_that_is_refused_means_unknown(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, status: int
+) -> None:
+    faults.inject(method="HEAD", status=status)
+    assert storage.stat(key) is None
+    assert storage.exists(key) is False
+
+
+@pytest.mark.parametrize(("status", "error"), [(500, StorageError), (503, StorageBusy)])
+def test_a_head_that_fails_is_told(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, status: int, error: type[MediaError]
+) -> None:
+    faults.inject(method="HEAD", status=status)
+    with pytest.raises(MediaError) as raised:
+        storage.stat(key)
+    assert raised.value.code == error.code
+
+
+def test_requests_are_tried_again_unless_told_otherwise(
+    seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy, key: str
+) -> None:
+    storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
+    faults.inject(method="HEAD", status=500, times=ATTEMPTS - 1)
+    assert storage.exists(key)
+    assert faults.methods() == ["HEAD"] * ATTEMPTS
+
+
+# Writing
+
+
+@pytest.mark.acceptance(19)
+def test_what_is_there_already_costs_one_request(
+    storage: S3MediaStorage, faults: FaultProxy, key: str
+) -> None:
+    assert put(storage, key, CONTENT) is False, "these bytes lay there before this call"
+    assert faults.methods() == ["PUT"]
+
+
+@pytest.mark.acceptance(19)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"hang": True},
+        {"status": 500, "code": "InternalError"},
+        {"status": 503, "code": "SlowDown"},
+    ],
+    ids=["timeout", "500", "503"],
+)
+def test_a_write_whose_answer_was_lost_is_known_as_our_own(
+    patient: S3MediaStorage, faults: FaultProxy, free: str, fault: dict[str, Any]
+) -> None:
+    faults.inject(method="PUT", forward=True, times=1, **fault)
+    assert put(patient, free, CONTENT) is True
+    assert faults.methods() == ["PUT", "PUT", "HEAD"]
+    assert read(patient, free) == CONTENT
+
+
+@pytest.mark.acceptance(19)
+def test_a_repeated_write_that_meets_anothers_is_not_our_own(
+    patient: S3MediaStorage, faults: FaultProxy, key: str
+) -> None:
+    faults.inject(method="PUT", status=500, code="InternalError", times=1)
+    assert put(patient, key, b"other bytes") is False
+    assert faults.methods() == ["PUT", "PUT", "HEAD"]
+    assert read(patient, key) == CONTENT
+
+
+@pytest.mark.acceptance(19)
+def test_a_conflict_is_tried_again(storage: S3MediaStorage, faults: FaultProxy, free: str) -> None:
+    faults.inject(method="PUT", status=409, code="ConditionalRequestConflict", times=2)
+    assert put(storage, free, CONTENT) is True
+    assert faults.methods() == ["PUT"] * 3
+    assert read(storage, free) == CONTENT
+
+
+@pytest.mark.acceptance(19)
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 409, "code": "ConditionalRequestConflict"}, StorageBusy),
+        ({"status": 500, "code": "InternalError"}, StorageError),
+        ({"status": 503, "code": "SlowDown"}, StorageBusy),
+        ({"status": 403, "code": "AccessDenied"}, StorageError),
+        ({"status": 404, "code": "NoSuchBucket"}, StorageError),
+        ({"status": 400, "code": "EntityTooLarge"}, StorageError),
+        ({"hang": True}, StorageError),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
+)
+def test_a_write_that_fails_is_told_and_leaves_nothing(
+    storage: S3MediaStorage,
+    faults: FaultProxy,
+    free: str,
+    fault: dict[str, Any],
+    error: type[MediaError],
+) -> None:
+    faults.inject(method="PUT", **fault)
+    with pytest.raises(error):
+        put(storage, free, CONTENT)
+    faults.clear()
+    assert storage.stat(free) is None
+
+
+@pytest.mark.acceptance(19)
+def test_bytes_that_are_not_those_inspected_are_not_stored(
+    storage: S3MediaStorage, free: str
+) -> None:
+    with pytest.raises(StorageError, match="BadDigest"):
+        storage.put(free, io.BytesIO(b"x"), content_type=JPEG, sha256="00" * 32)
+    assert storage.stat(free) is None
+
+
+@pytest.mark.acceptance(13)
+def test_a_lost_write_looks_like_a_write(
+    storage: S3MediaStorage, faults: FaultProxy, free: str
+) -> None:
+    faults.inject(method="PUT", lose=True)
+    assert put(storage, free, CONTENT) is True
+    assert storage.stat(free) is None
+
+
+# Writing in parts
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Let three parts be enough for an upload in parts; give its content."""
+    monkeypatch.setattr(s3_upload, "SINGLE_PUT", 6_000_000)
+    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 << 20)
+    return pattern(3, 12_000_000)
+
+
+def left_uploads(server: SeaweedFS, bucket: str, key: str) -> list[str]:
+    listed = client_of(server).list_multipart_uploads(Bucket=bucket, Prefix=key)
+    return [upload["Key"] for upload in listed.get("Uploads", [])]
+
+
+@pytest.mark.acceptance(19)
+def test_a_large_upload_goes_in_parts_and_once(
+    storage: S3MediaStorage,
+    faults: FaultProxy,
+    seaweedfs: SeaweedFS,
+    bucket: str,
+    free: str,
+    parts: bytes,
+) -> None:
+    assert put(storage, free, parts) is True
+    assert faults.methods() == ["POST", "PUT", "PUT", "PUT", "HEAD", "POST"]
+    assert read(storage, free) == parts
+    head = client_of(seaweedfs).head_object(Bucket=bucket, Key=free)
+    assert (head["ContentType"], head["CacheControl"]) == (
+        JPEG,
+        "public, max-age=31536000, immutable",
+    )
+    assert put(storage, free, parts[:-1]) is False
+    assert read(storage, free) == parts
+    assert left_uploads(seaweedfs, bucket, free) == []
+
+
+@pytest.mark.acceptance(19)
+def test_a_completion_that_comes_too_late_overwrites_nothing(
+    storage: S3MediaStorage,
+    faults: FaultProxy,
+    seaweedfs: SeaweedFS,
+    bucket: str,
+    key: str,
+    parts: bytes,
+) -> None:
+    faults.inject(method="HEAD", status=404)  # the other one comes between the look and the end
+    assert put(storage, key, parts) is False
+    assert faults.methods()[-2:] == ["POST", "DELETE"]
+    assert read(storage, key) == CONTENT
+    assert left_uploads(seaweedfs, bucket, key) == []
+
+
+@pytest.mark.acceptance(19)
+def test_a_completion_whose_answer_was_lost_is_known_as_our_own(
+    patient: S3MediaStorage, faults: FaultProxy, free: str, parts: bytes
+) -> None:
+    faults.inject(method="POST", query="uploadId", forward=True, hang=True, times=1)
+    assert put(patient, free, parts) is True
+    assert read(patient, free) == parts
+
+
+@pytest.mark.acceptance(19)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"method": "PUT", "query": "partNumber=2", "status": 500, "code": "InternalError"},
+        {"method": "POST", "query": "uploadId", "status": 400, "code": "InvalidPart"},
+    ],
+    ids=["part", "completion"],
+)
+def test_a_large_upload_that_fails_leaves_nothing(
+    storage: S3MediaStorage,
+    faults: FaultProxy,
+    seaweedfs: SeaweedFS,
+    bucket: str,
+    free: str,
+    parts: bytes,
+    fault: dict[str, Any],
+) -> None:
+    faults.inject(**fault)
+    with pytest.raises(StorageError):
+        put(storage, free, parts)
+    faults.clear()
+    assert storage.stat(free) is None
+    assert left_uploads(seaweedfs, bucket, free) == []
+
+
+@pytest.mark.parametrize("size", [100_000, 12_000_000])
+def test_a_content_that_fails_while_it_is_sent_stays_itself(
+    storage: S3MediaStorage, free: str, parts: bytes, size: int
+) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() >= 60_000:
+                raise ConnectionResetError("the client left")
+            return super().read(min(size or 0, 60_000))
+
+    with pytest.raises(ConnectionResetError, match="the client left"):
+        storage.put(free, Failing(bytes(size)), content_type=JPEG, sha256="00" * 32)
+    assert storage.stat(free) is None
+
+
+# Deleting and listing
+
+
+@pytest.mark.acceptance(42)
+@pytest.mark.parametrize(
+    ("code", "error"), [("AccessDenied", StorageError), ("SlowDown", StorageBusy)]
+)
+def test_a_key_that_a_batch_does_not_delete_is_told(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, code: str, error: type[MediaError]
+) -> None:
+    refused = f"<DeleteResult><Error><Key>{key}</Key><Code>{code}</Code></Error></DeleteResult>"
+    faults.inject(method="POST", status=200, body=refused.encode())
+    prefix = key.rpartition("/")[0] + "/"
+    with pytest.raises(error, match=code):
+        storage.delete_prefix(prefix)
+    faults.clear()
+    assert storage.delete_prefix(prefix) == 1
+
+
+@pytest.mark.acceptance(42)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_deletion_that_fails_is_told(
+    storage: S3MediaStorage, faults: FaultProxy, key: str, method: str
+) -> None:
+    faults.inject(method=method, status=503, code="SlowDown")
+    with pytest.raises(StorageBusy):
+        storage.delete_prefix(key.rpartition("/")[0] + "/")
+    if method == "GET":
+        with pytest.raises(StorageBusy):
+            keys_of(storage, "")
+    faults.clear()
+    assert read(storage, key) == CONTENT
