@@ -72,6 +72,14 @@ def test_the_list_takes_the_same_queries_for_one_picture_as_for_many(
     assert len(SRC.findall(body(page))) == 13
 
 
+def test_a_long_list_has_pages(client: Client, photo: Photo) -> None:
+    Photo.objects.bulk_create(
+        Photo(image=photo.image.name, image_meta=photo.image_meta) for _ in range(48)
+    )
+    assert "Page 1 of 2" in body(client.get("/"))
+    assert len(SRC.findall(body(client.get("/?page=2")))) == 1
+
+
 def test_the_page_of_a_picture_shows_its_facts_modes_and_formats(
     client: Client, photo: Photo
 ) -> None:

@@ -41,6 +41,8 @@ function show() {
   showCrop();
 }
 
+const turns = {};
+
 // Send a form, and put the parts of the answer in the places of those shown here.
 async function send(element, parts) {
   const body = new FormData(element);
@@ -48,12 +50,21 @@ async function send(element, parts) {
   const url = new URL(element.action);
   if (get) url.search = new URLSearchParams(body);
   const places = parts.map((id) => document.getElementById(id));
+  const focused = element.contains(document.activeElement) && document.activeElement.name;
+  const turn = (turns[element.id] = (turns[element.id] ?? 0) + 1);
   places.forEach((part) => part.classList.add("busy"));
   try {
     const answer = await fetch(url, get ? {} : { method: "POST", body });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    parts.forEach((id, index) => places[index].replaceWith(page.getElementById(id)));
+    if (turn !== turns[element.id]) return; // A later one is on its way.
+    for (const part of places) {
+      part.replaceChildren(...page.getElementById(part.id).childNodes);
+      part.classList.remove("busy");
+    }
+    if (focused !== false) {
+      (element.elements[focused] ?? element.querySelector("button")).focus({ preventScroll: true });
+    }
     if (get) history.replaceState(null, "", url);
     else if (location.search) form("resize").requestSubmit(); // It may follow the focal point.
     show();
@@ -102,7 +113,7 @@ picture.addEventListener("click", (event) => {
 });
 
 document.addEventListener("submit", (event) => {
-  const parts = { focal: ["messages", "focal", "modes"], resize: ["resize", "result"] }[event.target.id];
+  const parts = { focal: ["messages", "modes"], resize: ["resize", "result"] }[event.target.id];
   if (!parts) return;
   event.preventDefault();
   send(event.target, parts);
