@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.servers.fixtures import bucket, fault_proxy, faults, rgw, seaweedfs
+from tests.servers.fixtures import bucket, fault_proxy, faults
 
-__all__ = ["bucket", "fault_proxy", "faults", "rgw", "seaweedfs"]
+__all__ = ["bucket", "fault_proxy", "faults"]

@@ -12,7 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from shift_media.storages import LocalMediaStorage
+from shift_media.storages import LocalMediaStorage, S3MediaStorage
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
 
@@ -117,3 +117,58 @@ def test_local_storage_starts_without_boto3(tmp_path: Path) -> None:
         "assert 'S3MediaStorage' in shift_media.storages.__all__"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# S3
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"bucket_name": None}, "bucket_name"),
+        ({"location": "media"}, "'media'.*root"),
+        ({"public_url": None}, "public_url.*website.*CDN"),
+        ({"public_url": "cdn.example"}, "https"),
+        ({"default_acl": "public-read"}, "default_acl.*policy"),
+        ({"object_parameters": {"ACL": "public-read"}}, "no ACL.*policy"),
+        ({"file_overwrite": True}, "never overwrites"),
+        ({"gzip": True}, "compressed already"),
+        ({"querystring_auth": True}, "originals"),
+        ({"delivery": "both"}, "'redirect' or 'content'"),
+        ({"bucket": "b"}, "Invalid setting 'bucket'"),
+    ],
+)
+def test_a_wrong_option_of_s3_says_what_to_write(options: dict[str, Any], says: str) -> None:
+    given = {"bucket_name": "b", "public_url": "https://cdn.example/", **options}
+    with pytest.raises(ImproperlyConfigured, match=says):
+        S3MediaStorage(**given)
+
+
+def test_defaults_of_s3() -> None:
+    storage = S3MediaStorage(bucket_name="b", public_url="https://cdn.example")
+    assert (storage.delivery, storage.originals) == ("redirect", "public")
+    assert storage.url(KEY) == f"https://cdn.example/{KEY}"
+    assert storage.get_available_name(KEY) == KEY
+
+
+def test_a_custom_domain_stands_in_for_the_public_url() -> None:
+    storage = S3MediaStorage(bucket_name="b", custom_domain="cdn.example")
+    assert storage.public_url == "https://cdn.example/"
+
+
+def test_settings_of_django_storages_hold_but_for_a_location() -> None:
+    with override_settings(AWS_STORAGE_BUCKET_NAME="b", AWS_S3_CUSTOM_DOMAIN="cdn.example"):
+        assert S3MediaStorage().bucket_name == "b"
+        with override_settings(AWS_LOCATION="static"):
+            with pytest.raises(ImproperlyConfigured, match="static"):
+                S3MediaStorage()
+            assert S3MediaStorage(location="").public_url == "https://cdn.example/"
+
+
+def test_deconstruct_names_the_public_path_of_s3() -> None:
+    options: dict[str, Any] = {"bucket_name": "b", "public_url": "https://cdn.example/"}
+    assert S3MediaStorage(**options).deconstruct() == (
+        "shift_media.storages.S3MediaStorage",
+        (),
+        options,
+    )

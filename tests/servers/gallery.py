@@ -1,0 +1,125 @@
+"""The gallery on S3 under gunicorn, with the log of what it was asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from testproject.servers.processes import Processes, answers, free_ports
+from tests.parts import ROOT
+from tests.servers.fixtures import S3Server
+
+PREFIX = "SHIFT_MEDIA_DEMO_S3_"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request in the log of gunicorn."""
+
+    method: str
+    path: str
+    status: int
+
+
+class S3Gallery:
+    """Processes of one host that serve the gallery, all settings told by the environment."""
+
+    def __init__(
+        self,
+        folder: Path,
+        server: S3Server,
+        bucket: str,
+        *,
+        endpoint: str = "",
+        public_url: str,
+        workers: int = 2,
+        threads: int = 8,
+        **more: str,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (self._port,) = free_ports(1)
+        self._log = folder / "access.log"
+        self._log.touch()
+        self._workers, self._threads = workers, threads
+        self._processes = Processes(folder / "gunicorn.log")
+        told = {
+            "BUCKET": bucket,
+            "ACCESS_KEY": server.access_key,
+            "SECRET_KEY": server.secret_key,
+            "REGION": server.region,
+            "ENDPOINT": endpoint or server.endpoint,
+            "PUBLIC_URL": public_url,
+        }
+        self._env = {
+            **os.environ,
+            **{f"{PREFIX}{name}": value for name, value in told.items()},
+            "DJANGO_SETTINGS_MODULE": "testproject.settings_s3",
+            "SHIFT_MEDIA_DEMO_DIR": str(folder),
+            "SHIFT_MEDIA_DEMO_DEBUG": "0",
+            **{f"SHIFT_MEDIA_DEMO_{name}": value for name, value in more.items()},
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        """Run a command of manage.py."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**self._env, **(env or {})},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def set_bucket_up(self, *options: str) -> None:
+        """Create the bucket, and give it its rules and its policy, as a site does."""
+        self.manage("media_bucket", "create")
+        app = ["--app-url", f"{self.url}/media/"]
+        self.manage("media_bucket", "apply", "--website", "--policy", *app, *options)
+
+    def start(self) -> S3Gallery:
+        """Serve."""
+        options = [
+            f"--bind=127.0.0.1:{self._port}",
+            f"--workers={self._workers}",
+            "--worker-class=gthread",
+            f"--threads={self._threads}",
+            "--log-level=warning",
+            f"--access-logfile={self._log}",
+            "--access-logformat=%(m)s %(U)s %(s)s",
+        ]
+        command = [sys.executable, "-m", "gunicorn", "testproject.wsgi", *options]
+        self._processes.start(command, cwd=ROOT, env=self._env)
+        try:
+            self._processes.wait(lambda: answers(f"{self.url}/media/"), "The gallery")
+        except BaseException:
+            self.stop()
+            raise
+        self.forget()
+        return self
+
+    def asked(self, key: str = "") -> list[Seen]:
+        """Read in its own log what it was asked for below ``/media/``."""
+        lines = [line.split() for line in self._log.read_text().splitlines()]
+        seen = [Seen(method, path, int(status)) for method, path, status in lines]
+        return [one for one in seen if one.path.startswith(f"/media/{key}")]
+
+    def forget(self) -> None:
+        """Begin a new log."""
+        os.truncate(self._log, 0)
+
+    def said(self) -> str:
+        """Read what it wrote about itself."""
+        return self._processes.log.read_text(errors="replace")
+
+    def stop(self) -> None:
+        """Stop its processes."""
+        self._processes.stop(gently=True)

@@ -1,0 +1,314 @@
+"""What the S3 storage sends and stores, on both servers; what it costs; its client."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from django.core.files.base import ContentFile
+
+from shift_media.core.paths import new_original
+from shift_media.storages import S3MediaStorage, s3_upload
+from shift_media.testing.contents import pattern
+from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
+from tests import parts
+from tests.servers.faults import FaultProxy
+from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
+from tests.servers.seaweedfs import SeaweedFS
+
+SERVERS = [
+    pytest.param("seaweedfs", marks=pytest.mark.s3),
+    pytest.param("rgw", marks=pytest.mark.rgw),
+]
+PLAYLIST = "application/vnd.apple.mpegurl"
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest) -> S3Server:
+    found: S3Server = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(scope="module")
+def storage(server: S3Server) -> S3MediaStorage:
+    return S3MediaStorage(**storage_options(server, new_bucket(server)))
+
+
+def private_of(storage: S3MediaStorage, server: S3Server, **options: Any) -> S3MediaStorage:
+    arguments = storage_options(server, storage.bucket_name)
+    return S3MediaStorage(**arguments, originals="private", **options)
+
+
+def head_of(server: S3Server, storage: S3MediaStorage, key: str) -> dict[str, Any]:
+    return dict(client_of(server).head_object(Bucket=storage.bucket_name, Key=key))
+
+
+def get(url: str) -> tuple[int, bytes]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, b""
+
+
+# What is stored
+
+
+@pytest.mark.parametrize(
+    ("file", "content_type", "stored_type", "disposition"),
+    [
+        ("photo.webp", "image/webp", "image/webp", None),
+        ("clip.mp4", "video/mp4", "video/mp4", None),
+        (
+            "_web/index.m3u8",
+            "application/vnd.apple.mpegurl",
+            "application/vnd.apple.mpegurl",
+            None,
+        ),
+        ("page.svg", "application/octet-stream", "binary/octet-stream", "attachment"),
+        ("page.html", "application/octet-stream", "binary/octet-stream", "attachment"),
+        ("page.svg", "image/svg+xml", "image/svg+xml", "attachment"),
+    ],
+)
+@pytest.mark.acceptance(23)
+def test_types_and_headers_of_what_is_stored(
+    server: S3Server,
+    storage: S3MediaStorage,
+    file: str,
+    content_type: str,
+    stored_type: str,
+    disposition: str | None,
+) -> None:
+    key = new_key().prefix + file
+    assert storage.put(key, ContentFile(b"x"), content_type=content_type)
+    head = head_of(server, storage, key)
+    assert head["ContentType"] == stored_type
+    assert head.get("ContentDisposition") == disposition
+    assert head["CacheControl"] == FOREVER
+
+
+def test_save_takes_the_type_from_the_key_and_not_from_the_client(
+    server: S3Server, storage: S3MediaStorage
+) -> None:
+    key = str(new_original("x", "png"))
+    content = ContentFile(b"x", name="evil.html")
+    content.content_type = "text/html"  # type: ignore[attr-defined]
+    storage.save(key, content)
+    assert head_of(server, storage, key)["ContentType"] == "image/png"
+
+
+def test_a_private_original_is_not_for_shared_caches(
+    server: S3Server, storage: S3MediaStorage
+) -> None:
+    private, key = private_of(storage, server), new_key()
+    put(private, str(key), b"x")
+    put(private, f"{key.prefix}320x-fit-80-noupscale-0.webp", b"x")
+    stored = {
+        entry.key: head_of(server, storage, entry.key)["CacheControl"]
+        for entry in private.entries(key.prefix)
+    }
+    assert stored.pop(str(key)) == FOREVER.replace("public", "private")
+    assert list(stored.values()) == [FOREVER]
+
+
+def test_the_url_of_a_private_original_opens_it_until_it_expires(
+    server: S3Server, storage: S3MediaStorage
+) -> None:
+    private, key, other = private_of(storage, server, url_expire=2), str(new_key()), str(new_key())
+    for name in (key, other):
+        put(private, name, name.encode())
+    url = private.url(key)
+    assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
+    assert get(url) == (200, key.encode())
+    assert get(url.replace(key, other))[0] == 403
+    assert get(url.partition("?")[0])[0] == 403, "the bucket is readable by everybody"
+    time.sleep(3)
+    assert get(url)[0] == 403
+    assert private.may_read(key, {}) is False
+
+
+def test_object_parameters_are_sent_along(server: S3Server, storage: S3MediaStorage) -> None:
+    options = storage_options(server, storage.bucket_name)
+    other = S3MediaStorage(
+        **options, object_parameters={"CacheControl": "max-age=60", "ContentType": "text/html"}
+    )
+    key = str(new_key())
+    put(other, key, b"x")
+    head = head_of(server, storage, key)
+    assert (head["CacheControl"], head["ContentType"]) == ("max-age=60", JPEG)
+
+
+def test_an_upload_in_parts_overwrites_nothing_on_any_server(
+    storage: S3MediaStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_upload, "SINGLE_PUT", 6_000_000)
+    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 << 20)
+    key, content = str(new_key()), pattern(1, 7_000_000)
+    assert put(storage, key, content) is True
+    assert put(storage, key, content) is False
+    assert put(storage, key, b"small") is False
+    assert read(storage, key) == content
+
+
+def test_listdir_names_folders_and_files(storage: S3MediaStorage) -> None:
+    key = new_key()
+    for name in ("a", "b/c", "b/d"):
+        put(storage, key.prefix + name, b"x")
+    assert storage.listdir(key.prefix) == (["b"], ["a"])
+    assert storage.listdir(f"{key.prefix}b") == ([], ["c", "d"])
+    assert key.id[:8] in storage.listdir("")[0]
+
+
+# What it costs
+
+
+@pytest.mark.s3
+def test_requests_of_each_operation(seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy) -> None:
+    storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
+    key = new_key()
+    resize = f"{key.prefix}320x-fit-80-noupscale-0.webp"
+
+    def requests(call: Any, *args: Any, **kwargs: Any) -> list[str]:
+        faults.clear()
+        call(*args, **kwargs)
+        return faults.methods()
+
+    assert requests(storage.save, str(key), ContentFile(b"original")) == ["PUT"]
+    assert requests(put, storage, resize, b"resize") == ["PUT"]
+    assert requests(read, storage, str(key)) == ["GET"]
+    assert requests(lambda: storage.open(str(key)).close()) == ["GET"]
+    for method in (storage.stat, storage.exists, storage.size, storage.get_modified_time):
+        assert requests(method, str(key)) == ["HEAD"]
+    for free in (storage.url, storage.derived_url, storage.get_available_name):
+        assert requests(free, str(key)) == []
+    assert requests(keys_of, storage, key.prefix) == ["GET"]
+    assert requests(storage.delete_prefix, key.prefix) == ["GET", "POST"]
+    assert requests(storage.delete_prefix, key.prefix) == ["GET"]
+
+
+@pytest.mark.s3
+def test_headers_of_a_write(seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy) -> None:
+    storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
+    put(storage, str(new_key()), b"x")
+    (request,) = faults.requests
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    assert headers["if-none-match"] == "*"
+    assert headers["cache-control"] == FOREVER
+    assert len(headers["x-amz-meta-sha256"]) == 64
+    assert not [name for name in headers if "acl" in name or "grant" in name]
+
+
+MEASURE = """
+import os, resource, sys, tempfile, time
+from django.conf import settings
+settings.configure(SECRET_KEY="x", USE_TZ=True)
+from django.core.files.base import File
+from shift_media.storages import S3MediaStorage
+from shift_media.testing.steps import new_key, put
+endpoint, access, secret, bucket, size = sys.argv[1:]
+storage = S3MediaStorage(endpoint_url=endpoint, access_key=access, secret_key=secret,
+    bucket_name=bucket, region_name="us-east-1", addressing_style="path", public_url="/m/")
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+put(storage, str(new_key()), b"x" * 5_000_000)
+before, key = peak(), new_key("mp4")
+with tempfile.TemporaryFile() as file:
+    file.truncate(int(size))
+    started = time.monotonic()
+    storage.save(str(key), File(file))
+    sent = time.monotonic() - started
+count = 0
+with storage.fetch(str(key)) as source:
+    while part := source.read(1 << 20):
+        count += len(part)
+assert count == int(size) == storage.size(str(key)), count
+assert storage.delete_prefix(key.prefix) == 1
+print(before, peak(), round(sent, 1))
+"""
+
+
+@pytest.mark.s3
+def test_a_large_upload_takes_no_more_memory_than_a_small_one(
+    seaweedfs: SeaweedFS, bucket: str
+) -> None:
+    size = 1_000_000_000 if parts.full() else 200_000_000
+    access = [seaweedfs.endpoint, seaweedfs.access_key, seaweedfs.secret_key]
+    command = [sys.executable, "-c", MEASURE, *access, bucket, str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    before, after, _ = map(float, done.stdout.split())
+    assert after - before < 40, f"{before} MB before, {after} MB after"
+
+
+# The client
+
+
+def offline(**options: Any) -> S3MediaStorage:
+    given = {"bucket_name": "b", "public_url": "https://cdn.example/", "region_name": "eu-west-1"}
+    return S3MediaStorage(**{**given, **options})
+
+
+def config_of(storage: S3MediaStorage) -> Any:
+    return storage.client.meta.config
+
+
+def test_threads_share_one_client() -> None:
+    storage = offline()
+    with ThreadPoolExecutor(20) as pool:
+        clients = list(pool.map(lambda _: storage.client, range(100)))
+    assert len(set(map(id, clients))) == 1
+
+
+@pytest.mark.s3
+def test_a_forked_process_makes_its_own_client(seaweedfs: SeaweedFS, bucket: str) -> None:
+    code = """
+import os, sys
+from django.conf import settings
+settings.configure(SECRET_KEY="x", USE_TZ=True)
+from shift_media.storages import S3MediaStorage
+storage = S3MediaStorage(endpoint_url=sys.argv[1], access_key=sys.argv[2], secret_key=sys.argv[3],
+    bucket_name=sys.argv[4], region_name="us-east-1", addressing_style="path", public_url="/m/")
+assert storage.stat("a/b") is None
+parent = storage.client
+children = [os.fork()]
+if children[0] == 0:
+    mine = storage.client is not parent and storage.stat("a/b") is None
+    os._exit(0 if mine else 1)
+assert os.waitpid(children[0], 0)[1] == 0
+assert storage.client is parent and storage.stat("a/b") is None
+"""
+    access = [seaweedfs.endpoint, seaweedfs.access_key, seaweedfs.secret_key, bucket]
+    subprocess.run([sys.executable, "-c", code, *access], check=True, timeout=60)
+
+
+def test_the_client_is_patient_but_not_for_ever() -> None:
+    config = config_of(offline(max_pool_connections=33))
+    assert config.max_pool_connections == 33
+    assert (config.connect_timeout, config.read_timeout) == (5, 20)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert config.signature_version == "s3v4"
+    assert 10 <= config_of(offline()).max_pool_connections <= 50
+
+
+def test_a_client_config_wins() -> None:
+    config = config_of(offline(client_config=Config(read_timeout=3)))
+    assert (config.read_timeout, config.connect_timeout) == (3, 5)
+
+
+def test_a_storage_can_be_pickled_with_its_client_made() -> None:
+    storage = offline()
+    client = storage.client
+    again = pickle.loads(pickle.dumps(storage))
+    assert again.derived_url("a") == "https://cdn.example/a"
+    assert again.client is not client
