@@ -13,7 +13,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shift_media.core.errors import Undecodable
-from shift_media.core.headers.base import Frame, Header, Part
+from shift_media.core.headers import png
+from shift_media.core.headers.base import Frame, Header, Part, Reader
 from shift_media.core.headers.parts import open_parts
 
 SHARPNESS: Final = 1.5
@@ -68,6 +69,8 @@ def shrunk(
             box = drafted[1]
             scale = (box[2] / header.width, box[3] / header.height)
     image.load()
+    if header.format.extension == "png" and not _all_there(source, image):
+        raise Undecodable("The PNG has fewer rows than its header says.")
     return Decoded(image, scale)
 
 
@@ -77,6 +80,17 @@ def opened(source: BinaryIO, header: Header, parts: Sequence[Part]) -> ImageFile
     if header.format.extension == "png":
         _mend_transparency(image)
     return image
+
+
+def _all_there(source: BinaryIO, image: Image.Image) -> bool:
+    """Tell whether a PNG had all its rows, of which Pillow leaves those that are missing black.
+
+    Only where the last row is empty, or may be of another pass, is it worth counting bytes.
+    """
+    last_row = image.crop((0, image.height - 1, image.width, image.height))
+    if not image.info.get("interlace") and last_row.getbbox(alpha_only=False) is not None:
+        return True
+    return png.complete(Reader(source))
 
 
 def gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:

@@ -9,7 +9,7 @@ from typing import BinaryIO, Final, NamedTuple
 from shift_media.core.errors import StorageError, TooManyFrames, TooManyPixels, Undecodable
 from shift_media.core.formats import Format
 
-PIXEL_SHARE: Final[Mapping[str, float]] = {"webp": 0.5}
+PIXEL_SHARE: Final[Mapping[str, float]] = {"webp": 0.5, "avif": 0.5}
 """Which part of `SourceLimits.pixels` a format may have, where its decoder needs more memory."""
 
 
@@ -23,7 +23,7 @@ class SourceLimits:
     """
 
     pixels: int = 50_000_000
-    frames: int = 1_000
+    frames: int = 500
 
     def of(self, format: Format) -> int:
         """Tell how many pixels an original of this format may have."""

@@ -21,6 +21,8 @@ _PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _BARE = frozenset((0x01, *range(0xD0, 0xD8)))
 _ICC = b"ICC_PROFILE\0"
 _ICC_HEAD = len(_ICC) + 2
+_CMYK = 4
+"""Components of a CMYK image, whose pixels count 4/3: a progressive one needs that much memory."""
 _MAX_SEGMENTS = 5_000
 _MAX_JUNK = 65_536
 _WINDOW = 262_144
@@ -148,7 +150,8 @@ def _frame(reader: Reader, segment: Segment, limits: SourceLimits) -> tuple[int,
         )
     if not width or not height:
         raise Undecodable(f"The JPEG frame header says {width}x{height}.")
-    limits.check(FORMAT, width, height)
+    area = width * height
+    limits.check_totals(FORMAT, area if components < _CMYK else area * 4 // 3, 1)
     return width, height, segment.marker in _LOSSLESS
 
 

@@ -19,6 +19,19 @@ _IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths by colour type (11.2.1)."""
 _WITH_ALPHA = (4, 6)
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ONE_PASS = ((0, 0, 1, 1),)
+_ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+"""Left, top and steps of the passes of an interlaced image (8.2)."""
+_WINDOW = 1_000_000
 _MAX_SIDE = 2**31 - 1
 _MAX_CHUNKS = 100_000
 
@@ -95,6 +108,38 @@ def chunks(reader: Reader) -> Iterator[Chunk]:
             return
         at += length + 12
     raise Undecodable(f"The PNG has more than {_MAX_CHUNKS} chunks.")
+
+
+def complete(reader: Reader) -> bool:
+    """Tell whether the image data inflate to all the rows that the header promises."""
+    walk = chunks(reader)
+    header = reader.exact(next(walk).content.offset, 13)
+    missing = _raw_length(header)
+    inflater = zlib.decompressobj()
+    try:
+        for chunk in walk:
+            if chunk.type != b"IDAT":
+                continue
+            content = reader.upto(*chunk.content)
+            while content and missing > 0:
+                missing -= len(inflater.decompress(content, _WINDOW))
+                content = inflater.unconsumed_tail
+    except zlib.error:
+        return False
+    return missing <= 0
+
+
+def _raw_length(header: bytes) -> int:
+    """Tell how many bytes all scanlines have with their filter bytes (sections 7.2 and 8)."""
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    bits = header[8] * _CHANNELS[header[9]]
+    total = 0
+    for left, top, step_x, step_y in _ADAM7 if header[12] else _ONE_PASS:
+        columns = (width - left + step_x - 1) // step_x
+        rows = (height - top + step_y - 1) // step_y
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
 
 
 def _image_header(reader: Reader, chunk: Chunk) -> tuple[int, int, bool]:

@@ -1,0 +1,201 @@
+"""Pictures that tests draw themselves, in every format, mode and orientation."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageCms
+
+RED, GREEN, BLUE, YELLOW = (230, 30, 30), (30, 200, 30), (30, 30, 230), (230, 220, 30)
+CORNERS = (RED, GREEN, BLUE, YELLOW)
+"""Top left, top right, bottom left, bottom right of `quadrants`."""
+WHITE = (255, 255, 255)
+
+_TURNED_FROM = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""From an upright picture to the stored pixels that an EXIF orientation turns back."""
+
+
+def quadrants(width: int = 64, height: int = 48) -> Image.Image:
+    """Draw four coloured quarters: no two orientations of it look the same."""
+    image = Image.new("RGB", (width, height), RED)
+    image.paste(GREEN, (width // 2, 0, width, height))
+    image.paste(BLUE, (0, height // 2, width, height))
+    image.paste(YELLOW, (width // 2, height // 2, width, height))
+    return image
+
+
+def photograph(width: int, height: int, seed: int = 7) -> Image.Image:
+    """Draw something with the statistics of a photograph: noise of several sizes, and edges."""
+    random = np.random.default_rng(seed)
+    total = np.zeros((height, width, 3))
+    for cells, weight in ((4, 90), (16, 50), (64, 30), (256, 16)):
+        shape = (max(2, cells * height // width), cells, 3)
+        noise = Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
+        large = noise.resize((width, height), Image.Resampling.BICUBIC)
+        total += weight / 255 * np.asarray(large, dtype=float)
+    image = Image.fromarray(np.clip(total + 30, 0, 255).astype(np.uint8))
+    for index in range(12):
+        x, y = (int(v) for v in random.integers(0, (width * 9 // 10, height * 9 // 10)))
+        box = (x, y, x + width // 12, y + height // (8 + index))
+        image.paste(tuple(int(v) for v in random.integers(0, 256, 3)), box)
+    return image
+
+
+def stored(upright: Image.Image, orientation: int) -> Image.Image:
+    """Turn an upright picture into the stored pixels of an orientation."""
+    turn = _TURNED_FROM[orientation]
+    return upright if turn is None else upright.transpose(turn)
+
+
+def exif(orientation: int, **tags: Any) -> bytes:
+    """Write an EXIF block with an orientation."""
+    block = Image.Exif()
+    block[0x0112] = orientation
+    for name, value in tags.items():
+        block[{"model": 0x0110, "artist": 0x013B}[name]] = value
+    return block.tobytes()
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    """Encode a picture; JPEG, WebP and AVIF at a quality that keeps flat colours."""
+    if format in ("jpg", "webp", "avif"):
+        options = {"quality": 95, **options}
+    if format == "avif":
+        options = {"speed": 9, "subsampling": "4:4:4", "max_threads": 1, **options}
+    if format == "jpg":
+        options = {"subsampling": "4:4:4", **options}
+    output = BytesIO()
+    name = {"jpg": "JPEG", "webp": "WEBP"}.get(format, format.upper())
+    image.save(output, name, **options)
+    return output.getvalue()
+
+
+def oriented(format: str, orientation: int, upright: Image.Image | None = None) -> bytes:
+    """Encode a picture so that it is upright only once its orientation is applied."""
+    pixels = stored(upright or quadrants(), orientation)
+    return encoded(pixels, format, exif=exif(orientation))
+
+
+def opened(content: bytes) -> Image.Image:
+    """Decode a picture in full."""
+    image = Image.open(BytesIO(content))
+    image.load()
+    return image
+
+
+def near(seen: Sequence[float], expected: Sequence[float], tolerance: float = 10) -> bool:
+    """Tell whether two colours differ by at most so much in every channel."""
+    return all(abs(a - b) <= tolerance for a, b in zip(seen, expected, strict=True))
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    """Show a picture on white."""
+    canvas = Image.new("RGBA", image.size, (*WHITE, 255))
+    canvas.alpha_composite(image.convert("RGBA"))
+    return canvas.convert("RGB")
+
+
+def mean(image: Image.Image) -> tuple[float, ...]:
+    """Tell the mean colour over white."""
+    return tuple(np.asarray(over_white(image), dtype=float).mean(axis=(0, 1)))
+
+
+def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
+    """Tell the colours in the middles of the four quarters, as in `CORNERS`."""
+    flat = over_white(image)
+    width, height = flat.size
+    xs, ys = (width // 4, width * 3 // 4), (height // 4, height * 3 // 4)
+    pixels = [flat.getpixel((x, y)) for y in ys for x in xs]
+    return tuple(pixel for pixel in pixels if isinstance(pixel, tuple))
+
+
+def ssim(first: Image.Image, second: Image.Image) -> float:
+    """Compare two pictures of one size: mean SSIM of luma, 8 × 8 windows (Wang et al., 2004)."""
+    x, y = (np.asarray(image.convert("L"), dtype=float) for image in (first, second))
+    mean_x, mean_y = _windows(x), _windows(y)
+    var_x, var_y = _windows(x * x) - mean_x**2, _windows(y * y) - mean_y**2
+    both = _windows(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    top = (2 * mean_x * mean_y + c1) * (2 * both + c2)
+    return float((top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
+
+
+def _windows(values: Any, side: int = 8) -> Any:
+    sums = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    inner = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    return inner / side**2
+
+
+def png(width: int, height: int, *chunks: tuple[bytes, bytes], color: int = 2) -> bytes:
+    """Write a PNG by hand: its header says what it likes, its chunks are given."""
+    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        png_chunk(*chunk) for chunk in ((b"IHDR", header), *chunks, (b"IEND", b""))
+    )
+
+
+def png_chunk(type: bytes, content: bytes) -> bytes:
+    """Write one PNG chunk."""
+    checksum = zlib.crc32(type + content)
+    return struct.pack(">I", len(content)) + type + content + struct.pack(">I", checksum)
+
+
+def with_chunks(content: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """Put chunks into a PNG, right after its header."""
+    return content[:33] + b"".join(png_chunk(*chunk) for chunk in chunks) + content[33:]
+
+
+def with_segments(content: bytes, *segments: tuple[int, bytes]) -> bytes:
+    """Put marker segments into a JPEG, right after its start."""
+    written = b"".join(
+        bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
+        for marker, body in segments
+    )
+    return content[:2] + written + content[2:]
+
+
+def gif(canvas: tuple[int, int], frames: Iterable[tuple[int, int, int, int]]) -> bytes:
+    """Write a GIF by hand: frames of these boxes (left, top, width, height), one colour each."""
+    out = b"GIF89a" + struct.pack("<HH", *canvas) + b"\x80\0\0" + bytes((255, 0, 0, 0, 0, 255))
+    for left, top, width, height in frames:
+        out += b"," + struct.pack("<HHHH", left, top, width, height) + b"\0"
+        out += b"\x02\x02\x4c\x01\0"
+    return out + b";"
+
+
+def animated(
+    format: str, frames: Sequence[Image.Image], delays: Sequence[int], loop: int | None = 0
+) -> bytes:
+    """Encode an animation; ``loop`` as the format itself counts, None for none."""
+    output = BytesIO()
+    options: dict[str, Any] = {} if loop is None else {"loop": loop}
+    if format == "webp":
+        options["lossless"] = True
+    frames[0].save(
+        output,
+        {"webp": "WEBP"}.get(format, format.upper()),
+        save_all=True,
+        append_images=list(frames[1:]),
+        duration=list(delays),
+        **options,
+    )
+    return output.getvalue()
+
+
+def srgb_profile() -> bytes:
+    """Write an sRGB profile."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
