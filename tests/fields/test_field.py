@@ -1,0 +1,282 @@
+"""The field as a part of a model: migrations, checks, options."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.checks import CheckMessage
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db import models
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.state import ModelState, ProjectState
+from django.db.migrations.writer import MigrationWriter
+from django.test import override_settings
+from django.test.utils import isolate_apps
+
+from shift_media.core.paths import KEY_LENGTH
+from shift_media.fields import MediaField
+from shift_media.files import MediaFile
+from shift_media.forms import MediaFormField
+from shift_media.storages import (
+    LocalMediaStorage,
+    default_media_storage,
+    get_default_media_storage,
+)
+from shift_media.widgets import MediaInput
+from tests.testapp.models import Photo, Secret, private_storage
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def other_storage() -> Storage:
+    return storages["private"]
+
+
+def arguments(field: MediaField) -> dict[str, Any]:
+    return dict(field.deconstruct()[3])
+
+
+def test_defaults_are_left_out_of_migrations() -> None:
+    assert arguments(MediaField()) == {}
+    assert arguments(MediaField(accept=("image/*",), max_length=KEY_LENGTH, db_index=True)) == {}
+    assert arguments(MediaField(storage=default_media_storage)) == {}
+
+
+def test_options_come_back_from_a_migration() -> None:
+    options: dict[str, Any] = {
+        "accept": ["video/mp4"],
+        "max_bytes": 5,
+        "metadata_field": "m",
+        "width_field": "w",
+        "height_field": "h",
+        "duration_field": "d",
+        "max_length": 100,
+        "db_index": False,
+        "storage": other_storage,
+        "blank": True,
+    }
+    field = MediaField("a name", **options)
+    name, path, args, kwargs = field.deconstruct()
+    assert kwargs == {**options, "verbose_name": "a name"}
+    assert path == "shift_media.fields.MediaField"
+    again = MediaField(*args, **kwargs)
+    assert again.deconstruct()[1:] == (path, args, kwargs)
+    assert again.clone().deconstruct() == again.deconstruct()
+    assert again.storage is storages["private"]
+
+
+def test_a_storage_is_written_as_file_field_writes_it(tmp_path: Path) -> None:
+    storage = LocalMediaStorage(location=tmp_path, base_url="/m/")
+    assert arguments(MediaField(storage=storage))["storage"] is storage
+    assert arguments(MediaField(storage=get_default_media_storage))["storage"] is (
+        get_default_media_storage
+    )
+
+
+def test_the_default_storage_is_not_set_up_when_a_model_is_defined() -> None:
+    with override_settings(STORAGES={"media": {"BACKEND": "no.such.Storage"}}):
+        field = MediaField()
+        assert arguments(field) == {}
+        assert "no.such" not in MigrationWriter.serialize(field)[0]
+
+
+@pytest.mark.parametrize("given", ["photos/", "", None])
+def test_upload_to_is_refused(given: Any) -> None:
+    with pytest.raises(TypeError, match="takes no upload_to"):
+        MediaField(upload_to=given)
+
+
+def test_the_column_is_that_of_a_file_field_with_an_index() -> None:
+    field = Photo._meta.get_field("image")
+    assert field.get_internal_type() == "FileField"
+    assert (field.max_length, field.db_index) == (200, True)  # type: ignore[attr-defined]
+    assert isinstance(Photo().image, MediaFile)
+
+
+def test_the_form_field_knows_the_limits() -> None:
+    field = Photo._meta.get_field("image").formfield()
+    assert isinstance(field, MediaFormField)
+    assert (field.accept, field.max_bytes, field.max_length) == (["image/*"], 25_000_000, None)
+    assert isinstance(field.widget, MediaInput)
+
+
+def changes(*states: ModelState) -> dict[str, Any]:
+    """Detect what makemigrations would write after these models."""
+    before, after = ProjectState(), ProjectState.from_apps(Photo._meta.apps)
+    for state in states:
+        before.add_model(state)
+    for state in after.models.values():
+        if state.app_label != "testapp":
+            before.add_model(state)
+    return MigrationAutodetector(before, after)._detect_changes()  # type: ignore[no-any-return]
+
+
+def test_makemigrations_is_quiet_the_second_time_and_writes_no_secret() -> None:
+    with override_settings(
+        STORAGES={
+            **settings.STORAGES,
+            "media": {
+                "BACKEND": "shift_media.storages.LocalMediaStorage",
+                "OPTIONS": {"location": "/srv/secret-folder", "base_url": "/m/"},
+            },
+        }
+    ):
+        assert default_media_storage.exists("x") is False  # set up, with its options
+        (migration,) = changes()["testapp"]
+        text = MigrationWriter(migration).as_string()
+    assert "shift_media.fields.MediaField(" in text
+    assert "secret-folder" not in text
+    assert "storage=tests.testapp.models.private_storage" in text
+    assert "upload_to" not in text
+    written: dict[str, Any] = {}
+    exec(compile(text, "migration", "exec"), written)
+    state = ProjectState()
+    for operation in written["Migration"].operations:
+        operation.state_forwards("testapp", state)
+    assert changes(*state.models.values()) == {}
+
+
+@pytest.mark.parametrize("storage", ["local", "s3"])
+def test_makemigrations_in_a_project_is_quiet_and_writes_no_secret(
+    storage: str, tmp_path: Path
+) -> None:
+    options = {
+        "local": {"location": str(tmp_path / "hidden-folder"), "base_url": "/media/"},
+        "s3": {
+            "bucket_name": "b",
+            "secret_key": "hidden-secret",
+            "access_key": "hidden-id",
+            "public_url": "https://b.example/",
+        },
+    }[storage]
+    backend = {"local": "LocalMediaStorage", "s3": "S3MediaStorage"}[storage]
+    (tmp_path / "site_settings.py").write_text(
+        "SECRET_KEY = 'hidden-secret-key'\n"
+        "INSTALLED_APPS = ['shift_media', 'shop']\n"
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db'}}\n"
+        "DEFAULT_AUTO_FIELD = 'django.db.models.BigAutoField'\n"
+        f"STORAGES = {{'media': {{'BACKEND': 'shift_media.storages.{backend}', "
+        f"'OPTIONS': {options!r}}}}}\n"
+    )
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "__init__.py").touch()
+    (shop / "models.py").write_text(
+        "from django.db import models\n"
+        "from shift_media.fields import MediaField\n"
+        "from shift_media.storages import default_media_storage\n"
+        "default_media_storage.public_url\n"
+        "class Item(models.Model):\n"
+        "    image = MediaField(metadata_field='image_meta')\n"
+        "    image_meta = models.JSONField(default=dict, editable=False)\n"
+    )
+
+    def manage(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-W", "error", "-m", "django", *command],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "DJANGO_SETTINGS_MODULE": "site_settings",
+                "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
+            },
+            capture_output=True,
+            text=True,
+        )
+
+    first = manage("makemigrations", "shop", "--skip-checks")
+    assert first.returncode == 0, first.stderr
+    migration = (shop / "migrations" / "0001_initial.py").read_text()
+    assert "shift_media.fields.MediaField" in migration
+    assert "hidden" not in migration
+    second = manage("makemigrations", "--check", "--dry-run", "--skip-checks")
+    assert second.returncode == 0, second.stdout + second.stderr
+
+
+# System checks.
+
+
+def found(field: Callable[[], MediaField], **fields: models.Field[Any, Any]) -> list[CheckMessage]:
+    """Check a model with this field."""
+    body = {"__module__": __name__, "image": field(), **fields}
+    body["Meta"] = type("Meta", (), {"app_label": "testapp"})
+    with isolate_apps("tests.testapp"):
+        model = type("Made", (models.Model,), body)
+        return model._meta.get_field("image").check()
+
+
+def ids(field: Callable[[], MediaField], **fields: models.Field[Any, Any]) -> set[str]:
+    return {str(message.id).removeprefix("shift_media.") for message in found(field, **fields)}
+
+
+def json() -> models.JSONField[Any, Any]:
+    return models.JSONField(default=dict)
+
+
+def test_a_good_field_passes() -> None:
+    assert not ids(
+        lambda: MediaField(metadata_field="meta", width_field="w", height_field="h"),
+        meta=json(),
+        w=models.IntegerField(null=True),
+        h=models.IntegerField(null=True),
+    )
+    assert not Photo.check()
+    assert not Secret.check()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, {"W101"}),
+        ({"max_length": 199}, {"E101", "W101"}),
+        ({"max_length": None}, {"E101", "W101"}),
+        ({"max_length": 500}, {"W101"}),
+        ({"accept": "image/*"}, {"E102", "W101"}),
+        ({"accept": []}, {"E102", "W101"}),
+        ({"accept": [1]}, {"E102", "W101"}),
+        ({"accept": ["image/jpg"]}, {"E103", "W101"}),
+        ({"accept": ["image/*", ".png"]}, {"E103", "W101"}),
+        ({"accept": ["*/*"]}, {"W101"}),
+        ({"accept": ["application/pdf"]}, {"W101"}),
+        ({"max_bytes": 0}, {"E104", "W101"}),
+        ({"max_bytes": "25MB"}, {"E104", "W101"}),
+        ({"max_bytes": True}, {"E104", "W101"}),
+        ({"metadata_field": "gone"}, {"E105"}),
+        ({"metadata_field": "text"}, {"E105"}),
+        ({"width_field": "gone"}, {"E106", "W101"}),
+        ({"height_field": "gone", "duration_field": "too"}, {"E106", "W101"}),
+        ({"primary_key": True}, {"fields.E201", "W101"}),
+    ],
+)
+def test_a_wrong_option_has_its_check(options: dict[str, Any], expected: set[str]) -> None:
+    assert ids(lambda: MediaField(**options), text=models.TextField()) == expected
+
+
+def test_two_files_may_not_share_what_describes_them() -> None:
+    other = MediaField(metadata_field="meta")
+    assert ids(lambda: MediaField(metadata_field="meta"), other=other, meta=json()) == {"E107"}
+
+
+def test_a_storage_must_be_a_media_storage(tmp_path: Path) -> None:
+    plain = FileSystemStorage(location=tmp_path)
+    assert "E108" in ids(lambda: MediaField(storage=plain))
+    assert "E108" not in ids(lambda: MediaField(storage=LocalMediaStorage(location=tmp_path)))
+
+
+def test_a_storage_of_the_settings_is_given_by_a_function() -> None:
+    assert "W102" in ids(lambda: MediaField(storage=storages["private"]))
+    assert "W102" not in ids(lambda: MediaField(storage=private_storage))
+
+
+def test_every_check_says_what_to_write() -> None:
+    for options in ({"max_length": 5}, {"accept": "x"}, {"metadata_field": "gone"}):
+        for message in found(lambda options=options: MediaField(**options)):  # type: ignore[misc]
+            assert message.hint
+            assert message.obj.name == "image"

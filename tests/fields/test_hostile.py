@@ -1,0 +1,247 @@
+"""Broken, lying, huge and odd files, through the field."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+
+from shift_media.validators import InvalidMedia
+from tests.delivery.counting import CountingStorage
+from tests.fields.material import HTML, PDF, SVG, gif_header, picture, png_header, turned, upload
+from tests.testapp.models import Attachment, MetaFirst, Photo
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 5
+"""The CPU time that one file may cost."""
+
+Stored = Callable[[], list[str]]
+
+
+def index(corpus: Path) -> list[dict[str, str]]:
+    with (corpus / "hostile" / "INDEX.tsv").open() as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def save(content: bytes, name: str) -> Photo | InvalidMedia:
+    """Save a file; only our own refusal may come out."""
+    started = time.process_time()
+    photo = Photo()
+    try:
+        photo.image.save(name, ContentFile(content))
+    except InvalidMedia as error:
+        return error
+    finally:
+        assert time.process_time() - started < SECONDS, name
+    return photo
+
+
+IMAGES = {"jpeg", "png", "gif", "webp", "avif"}
+
+
+@pytest.mark.acceptance(22, 29, 30)
+@pytest.mark.parametrize("expected", ["reject-type", "reject-content", "reject-limit"])
+def test_what_the_corpus_calls_bad_is_refused_and_nothing_stays(
+    expected: str, corpus: Path, stored: Stored, media: CountingStorage
+) -> None:
+    rows = [row for row in index(corpus) if row["expected"] == expected]
+    assert rows
+    accepted = []
+    for row in rows:
+        content = (corpus / "hostile" / row["file"]).read_bytes()
+        for name in (Path(row["file"]).name, "photo.jpg"):
+            outcome = save(content, name)
+            if not isinstance(outcome, InvalidMedia):
+                accepted.append(row["file"])
+                continue
+            assert outcome.code in {
+                "empty",
+                "unsupported_type",
+                "unknown_type",
+                "undecodable",
+                "too_many_pixels",
+                "too_many_frames",
+            }
+            assert str(media.location) not in outcome.sentence
+    assert not accepted
+    assert not stored()
+    assert not Photo.objects.exists()
+
+
+@pytest.mark.acceptance(31, 32, 33, 35)
+def test_what_the_corpus_calls_good_is_accepted_with_its_upright_size(corpus: Path) -> None:
+    rows = [
+        row for row in index(corpus) if row["expected"] == "ok" and row["kind_by_magic"] in IMAGES
+    ]
+    assert len(rows) > 50
+    refused, sizes = {}, {}
+    for row in rows:
+        outcome = save((corpus / "hostile" / row["file"]).read_bytes(), "x")
+        if isinstance(outcome, InvalidMedia):
+            refused[row["file"]] = str(outcome)
+            continue
+        meta = outcome.image.metadata
+        if row["size_after_orientation"] not in ("", f"{meta.width}x{meta.height}"):
+            sizes[row["file"]] = (row["size_after_orientation"], meta.width, meta.height)
+        assert len(meta.placeholder) <= 400
+    assert not refused
+    assert not sizes
+
+
+@pytest.mark.acceptance(27, 28, 30)
+def test_of_the_rest_of_the_corpus_no_other_exception_escapes(corpus: Path) -> None:
+    for row in index(corpus):
+        if row["expected"] in ("either", "ok-if-enabled") or row["kind_by_magic"] not in IMAGES:
+            content = (corpus / "hostile" / row["file"]).read_bytes()
+            outcome = save(content, Path(row["file"]).name)
+            if isinstance(outcome, Photo):
+                assert outcome.image.width
+                assert outcome.image.height
+
+
+@pytest.mark.acceptance(22)
+def test_any_file_of_the_corpus_is_stored_as_what_it_is_where_all_is_accepted(
+    corpus: Path, stored: Stored
+) -> None:
+    for row in index(corpus)[::7]:
+        content = (corpus / "hostile" / row["file"]).read_bytes()
+        file = Attachment()
+        try:
+            file.file.save(Path(row["file"]).name, ContentFile(content))
+        except InvalidMedia:
+            continue
+        with file.file.storage.open(file.file.name) as kept:
+            assert kept.read() == content
+        assert file.file.name.rpartition(".")[2] != "html" or content.lstrip().startswith(b"<")
+    assert stored()
+
+
+BOMBS = {
+    "gif": gif_header(65_535, 65_535),
+    "png": png_header(16_384, 16_384),
+    "wide png": png_header(2_000_000_000, 1),
+    "bmp": b"BM" + b"\0" * 12 + b"\x28\0\0\0\xff\xff\0\0\xff\xff\0\0\x01\0\x20\0" + b"\0" * 24,
+    "ico": b"\0\0\x01\0\x01\0\0\0\0\0\x01\0\x20\0\x30\0\0\0\x16\0\0\0"
+    + png_header(65_535, 65_535),
+}
+
+MEASURE = """
+import resource, sys, time
+import django
+django.setup()
+from django.core.files.base import ContentFile
+from shift_media.validators import InvalidMedia
+from tests.fields.material import picture
+from tests.testapp.models import Photo
+field = Photo._meta.get_field("image")
+field.inspect(ContentFile(picture(), "warm.jpg"))
+content = sys.stdin.buffer.read()
+before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+try:
+    field.inspect(ContentFile(content, "bomb.jpg"))
+except InvalidMedia as error:
+    code = error.code
+spent = time.process_time() - started
+print(code, spent, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+@pytest.mark.acceptance(25)
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_header_bomb_is_refused_from_its_header(name: str, stored: Stored) -> None:
+    assert isinstance(save(BOMBS[name], "photo.jpg"), InvalidMedia)
+    assert not stored()
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE],
+        input=BOMBS[name],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    code, seconds, megabytes = done.stdout.decode().split()
+    assert code in ("too_many_pixels", "unknown_type", "undecodable")
+    assert float(seconds) < 1
+    assert float(megabytes) <= 64
+
+
+@pytest.mark.acceptance(25)
+@pytest.mark.parametrize("name", ["gif", "png"])
+def test_a_bomb_of_a_known_type_is_refused_for_its_pixels(name: str) -> None:
+    outcome = save(BOMBS[name], "photo.jpg")
+    assert isinstance(outcome, InvalidMedia)
+    assert outcome.code == "too_many_pixels"
+
+
+@pytest.mark.acceptance(24)
+@pytest.mark.parametrize("tail", [HTML, PDF, b"PK\x03\x04zip"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
+def test_a_picture_with_something_behind_it_is_a_picture(format: str, tail: bytes) -> None:
+    photo = save(picture(format) + tail, "x.html")
+    assert isinstance(photo, Photo)
+    assert photo.image.metadata.content_type.startswith("image/")
+    assert photo.image.name.rpartition(".")[2] in ("jpg", "png", "gif")
+
+
+@pytest.mark.acceptance(23)
+@pytest.mark.parametrize("content", [SVG, HTML, PDF], ids=["svg", "html", "pdf"])
+def test_active_documents_are_refused_or_stored_as_attachments(content: bytes) -> None:
+    assert isinstance(save(content, "photo.jpg"), InvalidMedia)
+    row = Attachment.objects.create(file=upload(content, "photo.jpg"))
+    assert row.file.metadata.content_type == "application/octet-stream"
+
+
+@pytest.mark.acceptance(30)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
+def test_a_picture_cut_short_is_refused_or_has_all_that_it_claims(format: str) -> None:
+    whole = picture(format, (120, 90))
+    for length in range(0, len(whole), max(1, len(whole) // 25)):
+        outcome = save(whole[:length], "x.jpg")
+        if isinstance(outcome, Photo):
+            assert (outcome.image.width, outcome.image.height) == (120, 90)
+
+
+@pytest.mark.acceptance(32)
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sides_are_those_of_the_upright_picture(format: str, orientation: int) -> None:
+    row = MetaFirst.objects.create(image=upload(turned(orientation, format)))
+    upright = (60, 40) if orientation < 5 else (40, 60)
+    assert (row.width, row.height) == upright
+    assert (row.image.width, row.image.height) == upright
+    made = row.image.resize("20x20")
+    assert (made.width, made.height) == ((20, 13) if orientation < 5 else (13, 20))
+
+
+@pytest.mark.acceptance(31)
+def test_broken_exif_does_not_matter() -> None:
+    for exif in (b"Exif\0\0" + b"\xff" * 200, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"nonsense"):
+        photo = save(picture(exif=exif), "x.jpg")
+        assert isinstance(photo, Photo), exif
+        assert photo.image.width == 64
+
+
+@pytest.mark.acceptance(34)
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (940, 2), (39, 39)])
+def test_tiny_and_thin_pictures_have_all_metadata(size: tuple[int, int]) -> None:
+    photo = save(picture("PNG", size), "x.png")
+    assert isinstance(photo, Photo)
+    assert (photo.image.width, photo.image.height) == size
+    assert photo.image.placeholder
+    made = photo.image.resize("1x1", mode="fill")
+    assert (made.width, made.height) == (1, 1)
+
+
+def test_a_photograph_of_the_corpus(corpus: Path, media: CountingStorage) -> None:
+    content = (corpus / "photos" / "seeding_16mp_base.jpg").read_bytes()
+    photo = save(content, "seeding.jpg")
+    assert isinstance(photo, Photo)
+    assert (photo.image.width, photo.image.height) == (5312, 2988)
+    assert media.calls == {"put": 1}
