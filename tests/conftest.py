@@ -15,6 +15,11 @@ import pytest
 from django.test import override_settings
 
 from tests import parts
+from tests.servers.fixtures import rgw, seaweedfs
+from tests.servers.redis import redis
+from tests.servers.sites import s3_proxy, s3_server, s3_site
+
+__all__ = ["redis", "rgw", "s3_proxy", "s3_server", "s3_site", "seaweedfs"]
 
 hypothesis.settings.register_profile(
     "quick",

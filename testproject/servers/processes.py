@@ -8,7 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -28,7 +28,12 @@ class Processes:
         self.log = log
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: Sequence[str | Path], cwd: Path | None = None) -> None:
+    def start(
+        self,
+        command: Sequence[str | Path],
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Start a process whose output goes to the log."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 (commands of this package)
@@ -37,6 +42,7 @@ class Processes:
                 stdout=log,
                 stderr=log,
                 cwd=cwd,
+                env=env,
             )
         self.running.append(process)
 
@@ -53,12 +59,19 @@ class Processes:
             time.sleep(0.05)
         raise TimeoutError(f"{what} is not ready after {seconds} s; see {self.log}")
 
-    def stop(self) -> None:
-        """Stop all at once: what they keep is thrown away with the test's folder."""
+    def stop(self, *, gently: bool = False) -> None:
+        """Stop all at once: what they keep is thrown away with the folder.
+
+        Gently those that have processes of their own to stop.
+        """
         for process in reversed(self.running):
-            process.kill()
+            process.terminate() if gently else process.kill()
         for process in self.running:
-            process.wait()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
         self.running = []
 
 

@@ -7,6 +7,7 @@ with their routing rules, enforces bucket policies, and answers a conditional PU
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import uuid
@@ -113,6 +114,12 @@ class RGW:
     def website(self, bucket: str) -> str:
         """Give the website endpoint of a bucket; browsers resolve it to loopback, Python not."""
         return f"http://{bucket}.s3-website.localhost:{self.port}"
+
+    def asked(self, path: str) -> list[int]:
+        """Read in its own log how it answered strangers' GET requests for a path, in order."""
+        line = re.compile(rf'- anonymous \[[^]]*\] "GET {re.escape(path)} HTTP/[0-9.]+" ([0-9]+) ')
+        log = (self._folder / "log" / "client.rgw.log").read_text(errors="replace")
+        return [int(status) for status in line.findall(log)]
 
     def start(self) -> RGW:
         """Make a new cluster and start it; takes some seconds."""

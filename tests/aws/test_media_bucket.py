@@ -16,9 +16,7 @@ from django.test import override_settings
 
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
-from tests.servers.fixtures import client_of, rgw, storage_options
-
-__all__ = ["rgw"]
+from tests.servers.fixtures import client_of, storage_options
 
 APP_URL = "http://app.localhost:8000/media/"
 

@@ -93,6 +93,7 @@ class S3Gallery:
             "--worker-class=gthread",
             f"--threads={self._threads}",
             "--log-level=warning",
+            "--graceful-timeout=2",
             f"--access-logfile={self._log}",
             "--access-logformat=%(m)s %(U)s %(s)s",
         ]

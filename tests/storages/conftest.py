@@ -1,4 +1,4 @@
-"""The S3 servers."""
+"""A bucket, and a proxy that makes faults."""
 
 from __future__ import annotations
 

@@ -1,0 +1,222 @@
+"""The redirect for real: a browser, a bucket with website rules, and the app under gunicorn."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+from testproject.gallery.pictures import PICTURES
+from tests import parts
+from tests.servers.fixtures import client_of
+from tests.servers.gallery import S3Gallery, Seen
+from tests.servers.rgw import RGW
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Console
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.rgw,
+    pytest.mark.needs("chromium", "rgw"),
+    pytest.mark.acceptance(12, 13),
+]
+
+FILL = "#modes .card:has(h3:text('fill')) img"
+Shot = Callable[[Page, str], Path]
+Hop = tuple[str, int]
+
+
+@dataclass
+class Trip:
+    """The gallery, and the bucket whose website its pictures are on."""
+
+    gallery: S3Gallery
+    server: RGW
+    bucket: str
+
+    @property
+    def website(self) -> str:
+        return f"{self.server.website(self.bucket)}/"
+
+    def key(self, url: str) -> str:
+        assert url.startswith(self.website)
+        return url.removeprefix(self.website)
+
+    def stored(self, key: str) -> bool:
+        found = client_of(self.server).list_objects_v2(Bucket=self.bucket, Prefix=key)
+        return bool(found["KeyCount"])
+
+
+@pytest.fixture(scope="module")
+def trip(rgw: RGW, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trip]:
+    """Set a bucket up by `media_bucket` alone, and serve the gallery on it."""
+    bucket = f"trip-{uuid.uuid4().hex[:12]}"
+    folder = tmp_path_factory.mktemp("trip")
+    gallery = S3Gallery(folder, rgw, bucket, public_url=rgw.website(bucket))
+    gallery.manage("migrate", "--verbosity=0")
+    gallery.set_bucket_up()
+    try:
+        yield Trip(gallery.start(), rgw, bucket)
+    finally:
+        gallery.stop()
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Find a real photograph; where there is no corpus, draw a picture."""
+    corpus = parts.locate("corpus")
+    if corpus is not None:
+        return corpus / "photos" / "china.jpg"
+    drawn = tmp_path_factory.mktemp("photo") / "drawn.jpg"
+    drawn.write_bytes(next(one for one in PICTURES if one.file_name.endswith(".jpg")).draw())
+    return drawn
+
+
+@pytest.fixture
+def open_browser(browser: Browser, trip: Trip) -> Iterator[Callable[[], Watched]]:
+    """Open browsers with empty caches."""
+    contexts: list[BrowserContext] = []
+
+    def open() -> Watched:
+        context = browser.new_context(
+            base_url=trip.gallery.url, viewport={"width": 1280, "height": 900}
+        )
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        return Watched(context.new_page())
+
+    yield open
+    for context in contexts:
+        context.close()
+
+
+class Watched:
+    """A page whose requests are kept."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.finished: list[Request] = []
+        page.on("requestfinished", lambda request: self.finished.append(request))
+
+    def chain(self, url: str) -> list[Hop]:
+        """Tell the hosts that the request for a picture led to, and their answers."""
+        steps = max((way for way in map(way_to, self.finished) if way[0].url == url), key=len)
+        answers = ((step.url, step.response()) for step in steps)
+        return [(urlsplit(url).netloc, answer.status if answer else 0) for url, answer in answers]
+
+
+def way_to(request: Request) -> list[Request]:
+    """List the requests that redirected here, and this one."""
+    before = request.redirected_from
+    return [*(way_to(before) if before else []), request]
+
+
+def upload(page: Page, photograph: Path) -> None:
+    page.goto("/")
+    before = page.locator(".tile").count()
+    page.set_input_files("#files", photograph)
+    expect(page.locator(".tile")).to_have_count(before + 1)
+
+
+def open_picture(watched: Watched) -> str:
+    """Open the newest picture's page, wait for all its pictures, and give the URL of one."""
+    page = watched.page
+    page.goto("/")
+    page.locator(".tile a").first.click()
+    draw_all(page)
+    url = page.locator(FILL).get_attribute("src")
+    assert url is not None
+    return url
+
+
+def draw_all(page: Page) -> None:
+    """Hold that all pictures of the page are drawn, each as wide as its resize."""
+    for image in page.locator("main img[src^=http]").all():
+        image.scroll_into_view_if_needed()
+        expect(image).to_have_js_property("complete", True)
+        seen = image.evaluate("async (i) => { await i.decode(); return i.naturalWidth; }")
+        assert seen > 0
+    fill = page.locator(FILL)
+    assert fill.evaluate("(i) => [i.naturalWidth, i.naturalHeight]") == [320, 320]
+
+
+def test_a_missing_resize_is_made_by_the_app_and_then_comes_from_the_bucket_alone(
+    trip: Trip, open_browser: Callable[[], Watched], photograph: Path, shot: Shot
+) -> None:
+    bucket, app = urlsplit(trip.website).netloc, urlsplit(trip.gallery.url).netloc
+    first = open_browser()
+    upload(first.page, photograph)
+    url = open_picture(first)
+    key = trip.key(url)
+    shot(first.page, "round-trip")
+
+    assert first.chain(url) == [(bucket, 307), (app, 302), (bucket, 200)]
+    assert trip.server.asked(f"/{key}") == [307, 200]
+    assert trip.gallery.asked(key) == [Seen("GET", f"/media/{key}", 302)]
+    print_log("first view", trip, key)
+
+    trip.gallery.forget()
+    second = open_browser()
+    assert open_picture(second) == url
+    assert second.chain(url) == [(bucket, 200)]
+    assert trip.server.asked(f"/{key}") == [307, 200, 200]
+    assert trip.gallery.asked() == []
+    print_log("second view", trip, key)
+
+
+def test_a_resize_deleted_from_the_bucket_is_back_without_a_loop(
+    trip: Trip, open_browser: Callable[[], Watched], photograph: Path, shot: Shot
+) -> None:
+    bucket, app = urlsplit(trip.website).netloc, urlsplit(trip.gallery.url).netloc
+    watched = open_browser()
+    upload(watched.page, photograph)
+    url = open_picture(watched)
+    key = trip.key(url)
+    client_of(trip.server).delete_object(Bucket=trip.bucket, Key=key)
+    trip.gallery.forget()
+
+    watched.page.reload()  # with the browser's cache on
+    draw_all(watched.page)
+    shot(watched.page, "round-trip-reloaded")
+    assert len(trip.gallery.asked()) <= 1
+
+    client_of(trip.server).delete_object(Bucket=trip.bucket, Key=key)
+    other = open_browser()  # whose cache is empty
+    assert open_picture(other) == url
+    # Made less than a minute ago and missing again: the app answers itself, and stores it again.
+    assert other.chain(url) == [(bucket, 307), (app, 200)]
+    assert trip.stored(key)
+    print_log("deleted and loaded again", trip, key)
+
+
+def test_the_page_works_without_an_error_and_shows_who_was_asked(
+    trip: Trip, open_browser: Callable[[], Watched], photograph: Path, console: Console, shot: Shot
+) -> None:
+    watched = open_browser()
+    console.watch(watched.page)
+    upload(watched.page, photograph)
+    open_picture(watched)
+    panel = watched.page.locator("#traffic")
+    panel.locator(".pick", has_text="fill").click()
+    panel.get_by_role("button", name="Delete it from the bucket").click()
+    expect(panel.locator(".meaning").first).to_contain_text("Deleted from the bucket.")
+    panel.get_by_role("button", name="Load it").click()
+    expect(panel.locator(".visit").first.locator("li.app .status")).to_have_text("302")
+    panel.scroll_into_view_if_needed()
+    shot(watched.page, "round-trip-panel")
+    assert console.errors == []
+
+
+def print_log(what: str, trip: Trip, key: str) -> None:
+    """Show what each server logged: ``pytest -s``."""
+    print(f"\n{what}: {key}")  # noqa: T201
+    print(f"   bucket {trip.server.asked(f'/{key}')}")  # noqa: T201
+    for seen in trip.gallery.asked(key):
+        print(f"   app    {seen.method} {seen.path} {seen.status}")  # noqa: T201
