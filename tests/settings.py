@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
 import atexit
+import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from testproject import settings as gallery
 from testproject.settings import *  # noqa: F403
 
-# A field whose storage is a function calls it when its model is loaded, before any test's settings.
+# A field whose storage is a function calls it when its model is loaded, before any test begins.
 _PRIVATE = tempfile.mkdtemp(prefix="shift-media-tests-")
 atexit.register(shutil.rmtree, _PRIVATE, ignore_errors=True)
 

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 REPLACE = """
@@ -57,16 +61,10 @@ assert PendingDeletion.objects.count() == 16, PendingDeletion.objects.count()
 """
 
 
-@pytest.mark.acceptance(44)
-@pytest.mark.parametrize("mode", ["IMMEDIATE", "DEFERRED"])
-def test_of_eight_replacements_at_once_the_last_stays_and_no_file_is_left_over(
-    mode: str, tmp_path: Path
-) -> None:
+def race(tmp_path: Path, database: str) -> None:
+    """Replace one row's file eight times at once, in a process of its own."""
     settings = tmp_path / "race_settings.py"
-    settings.write_text(
-        "from tests.settings import *\n"
-        f"DATABASES['default']['OPTIONS'] = {{'timeout': 30, 'transaction_mode': {mode!r}}}\n"
-    )
+    settings.write_text(f"from tests.settings import *\nDATABASES['default'] |= {database}\n")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", REPLACE],
         cwd=ROOT,
@@ -81,3 +79,18 @@ def test_of_eight_replacements_at_once_the_last_stays_and_no_file_is_left_over(
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.acceptance(44)
+@pytest.mark.parametrize("mode", ["IMMEDIATE", "DEFERRED"])
+def test_of_eight_replacements_at_once_the_last_stays_and_no_file_is_left_over(
+    mode: str, tmp_path: Path
+) -> None:
+    race(tmp_path, repr({"OPTIONS": {"timeout": 30, "transaction_mode": mode}}))
+
+
+@pytest.mark.acceptance(44)
+@pytest.mark.postgres
+@pytest.mark.needs("postgres")
+def test_so_they_do_where_rows_are_locked(tmp_path: Path, postgres: Postgres) -> None:
+    race(tmp_path, repr({"OPTIONS": {}, **postgres.settings}))

@@ -63,7 +63,7 @@ def test_options_come_back_from_a_migration() -> None:
         "blank": True,
     }
     field = MediaField("a name", **options)
-    name, path, args, kwargs = field.deconstruct()
+    _, path, args, kwargs = field.deconstruct()
     assert kwargs == {**options, "verbose_name": "a name"}
     assert path == "shift_media.fields.MediaField"
     again = MediaField(*args, **kwargs)
