@@ -103,7 +103,10 @@ class Watched:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.finished: list[Request] = []
-        page.on("requestfinished", lambda request: self.finished.append(request))
+        page.on("requestfinished", self.keep)
+
+    def keep(self, request: Request) -> None:
+        self.finished.append(request)
 
     def chain(self, url: str) -> list[Hop]:
         """Tell the hosts that the request for a picture led to, and their answers."""
