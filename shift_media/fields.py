@@ -41,7 +41,8 @@ class MediaField(FileField):
         storage: as on `FileField`; the default is ``STORAGES["media"]``, else
             ``STORAGES["default"]``, as they are when they are used.
 
-    There is no ``upload_to``: keys are made so that they never collide.
+    There is no ``upload_to``: keys are made so that they never collide. ``update()``, a cascade of
+    the database's own and raw SQL tell nobody: the files that they leave are ``media_cleanup``'s.
     """
 
     attr_class = MediaFile

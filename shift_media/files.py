@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 NAMELESS: Final = "file"
 """What an upload without any name is called."""
 
-_ATTEMPTS: Final = (
-    5  # to find an id that is free: one collision of random UUIDs is a broken source
-)
+_ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs a second
 
 
 class MediaFile(FieldFile):
@@ -93,14 +91,8 @@ class MediaFile(FieldFile):
         for _ in range(_ATTEMPTS):
             key = paths.new_original(found.original_name, inspection.format.extension)
             file.seek(0)
-            written = self.storage.put(
-                str(key),
-                file,
-                content_type=found.content_type,
-                sha256=found.sha256,
-                size=found.size,
-            )
-            if written:
+            facts = {"content_type": found.content_type, "sha256": found.sha256}
+            if self.storage.put(str(key), file, size=found.size, **facts):
                 file.seek(0)
                 return key
         raise AlreadyStored(f"{_ATTEMPTS} new ids in a row were taken already.")

@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.core.management import call_command
 from django.db import models
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.state import ModelState, ProjectState
@@ -198,6 +199,11 @@ def test_makemigrations_in_a_project_is_quiet_and_writes_no_secret(
     assert "hidden" not in migration
     second = manage("makemigrations", "--check", "--dry-run", "--skip-checks")
     assert second.returncode == 0, second.stdout + second.stderr
+
+
+@pytest.mark.django_db
+def test_our_own_migrations_are_complete() -> None:
+    call_command("makemigrations", "shift_media", check=True, dry_run=True, verbosity=0)
 
 
 # System checks.
