@@ -140,9 +140,16 @@ def _windows(values: Any, side: int = 8) -> Any:
     return inner / side**2
 
 
-def png(width: int, height: int, *chunks: tuple[bytes, bytes], color: int = 2) -> bytes:
+def png(
+    width: int,
+    height: int,
+    *chunks: tuple[bytes, bytes],
+    color: int = 2,
+    depth: int = 8,
+    interlaced: bool = False,
+) -> bytes:
     """Write a PNG by hand: its header says what it likes, its chunks are given."""
-    header = struct.pack(">IIBBBBB", width, height, 8, color, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         png_chunk(*chunk) for chunk in ((b"IHDR", header), *chunks, (b"IEND", b""))
     )

@@ -8,16 +8,16 @@ from typing import BinaryIO, Final
 
 from PIL import Image
 
-from shift_media.core.engine import decode
-from shift_media.core.engine.encode import colored, paletted
+from shift_media.core.engine import decode, gif
+from shift_media.core.engine.encode import colored
 from shift_media.core.engine.pipeline import Pipeline
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.headers.base import Frame, Header
 from shift_media.core.spec import Spec
 
 _TO_BACKGROUND, _TO_PREVIOUS = 2, 3
-_GIF_MAX_DELAY: Final = 655_350
-_QUANTIZE: Final = Image.Quantize.FASTOCTREE
+_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
+"""Offset of the flags in an extended WebP, and the flag that says something is transparent."""
 _WEBP_FINE: Final = 5_000_000
 """Up to this area over all frames method 4, above it 0."""
 
@@ -38,10 +38,11 @@ def make(source: BinaryIO, header: Header, spec: Spec, pipeline: Pipeline) -> by
     for image, delay in frames(source, header):
         made = pipeline.run(image)
         made.info = {}
-        images.append(_prepared(made, spec))
+        images.append(colored(made))
         delays.append(delay)
-    save = _save_gif if spec.format == "gif" else _save_webp
-    return save(images, delays, header.loop, spec)
+    if spec.format == "gif":
+        return gif.animation(images, delays, header.loop)
+    return _webp(images, delays, header.loop, spec)
 
 
 def frames(source: BinaryIO, header: Header) -> Iterator[Shown]:
@@ -91,29 +92,7 @@ def _inside(frame: Frame, header: Header) -> tuple[int, int, int, int]:
     return left, top, min(right, header.width), min(bottom, header.height)
 
 
-def _prepared(image: Image.Image, spec: Spec) -> Image.Image:
-    """Convert to what the encoder takes; frames are many, so their palettes are chosen quickly."""
-    return paletted(image, _QUANTIZE) if spec.format == "gif" else colored(image)
-
-
-def _save_gif(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
-    """Write a GIF: its loop count says how often it is repeated, and none at all means once."""
-    output = BytesIO()
-    repeats = {} if loop == 1 else {"loop": max(0, loop - 1)}
-    transparent = any("transparency" in image.info for image in images)
-    images[0].save(
-        output,
-        "GIF",
-        save_all=True,
-        append_images=images[1:],
-        duration=[min(delay, _GIF_MAX_DELAY) for delay in delays],
-        disposal=_TO_BACKGROUND if transparent else 1,
-        **repeats,
-    )
-    return output.getvalue()
-
-
-def _save_webp(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
+def _webp(images: list[Image.Image], delays: list[int], loop: int, spec: Spec) -> bytes:
     output = BytesIO()
     area = sum(image.width * image.height for image in images)
     images[0].save(
@@ -128,4 +107,8 @@ def _save_webp(images: list[Image.Image], delays: list[int], loop: int, spec: Sp
         kmax=0,  # no key frames after the first: half the time, and nobody seeks in a picture
         method=4 if area <= _WEBP_FINE else 0,
     )
-    return output.getvalue()
+    content = bytearray(output.getvalue())
+    if content[12:16] == b"VP8X" and any(image.mode == "RGBA" for image in images):
+        # The encoder forgets it where each frame's own rectangle is opaque.
+        content[_WEBP_FLAGS] |= _WEBP_ALPHA
+    return bytes(content)

@@ -17,6 +17,7 @@ _ALPHA, _ANIMATION = 0x10, 0x02
 _VP8_MARK = b"\x9d\x01\x2a"
 _VP8L_MARK = 0x2F
 _FRAME_HEAD = 16
+_DISPOSE = 0x01
 _MAX_CHUNKS = 100_000
 _BYTES_PER_PIXEL = 8
 _FREE_BYTES = 1_000_000
@@ -132,6 +133,8 @@ def _animated(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits)
     width, height = _u24(head, 6) + 1, _u24(head, 9) + 1
     if left + width > found.size[0] or top + height > found.size[1]:
         raise Undecodable("The WebP has a frame that reaches over its canvas.")
+    # Where a frame leaves canvas uncovered, that is transparent, whatever the flags say.
+    found.alpha |= head[15] & _DISPOSE != 0 or (not found.frames and (width, height) != found.size)
     start = chunk.content.offset + _FRAME_HEAD
     for inner in chunks(reader, start, chunk.content.offset + chunk.content.length):
         if inner.type in (b"VP8 ", b"VP8L") and _bitstream(reader, inner)[:2] != (width, height):
