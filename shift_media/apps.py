@@ -15,4 +15,4 @@ class ShiftMediaConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from shift_media import checks  # noqa: F401, PLC0415
+        from shift_media import checks  # noqa: F401

@@ -56,7 +56,9 @@ def test_a_redirect_that_browsers_keep_is_refused(code: str) -> None:
         website_configuration("https://www.example.com/media/", code)
 
 
-@pytest.mark.parametrize("url", ["", "www.example.com/media/", "ftp://x/", "https://u@evil/", "/m/"])
+@pytest.mark.parametrize(
+    "url", ["", "www.example.com/media/", "ftp://x/", "https://u@evil/", "/m/"]
+)
 def test_where_the_app_is_needs_a_scheme_and_a_host(url: str) -> None:
     with pytest.raises(ValueError, match="is not where the app is"):
         website_configuration(url)
