@@ -29,7 +29,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.register_profile(
-    "thorough", parent=hypothesis.settings.get_profile("quick"), max_examples=500
+    "thorough", parent=hypothesis.settings.get_profile("quick"), max_examples=300
 )
 hypothesis.settings.load_profile("thorough" if parts.full() else "quick")
 
@@ -49,6 +49,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rows", action="store_true", help="list the rows of the acceptance list and their tests"
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser last: Playwright leaves an event loop behind, in which Django refuses SQL."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

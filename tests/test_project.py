@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -34,12 +35,14 @@ def config() -> configparser.ConfigParser:
 
 def project_files() -> Iterator[Path]:
     """Give the files of the project; what tools and the demo leave behind is passed over."""
-    for path in sorted(ROOT.rglob("*")):
-        inside = path.relative_to(ROOT).parts
-        left_behind = any(part in NOT_OURS or part.endswith(".egg-info") for part in inside)
-        hidden = any(part.startswith(".") and part not in (".ci", ".gitignore") for part in inside)
-        if path.is_file() and not left_behind and not hidden:
-            yield path
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if is_ours(name)]
+        yield from (Path(folder) / name for name in files if is_ours(name))
+
+
+def is_ours(name: str) -> bool:
+    hidden = name.startswith(".") and name not in (".ci", ".gitignore")
+    return not hidden and name not in NOT_OURS and not name.endswith(".egg-info")
 
 
 def modules() -> list[Path]:

@@ -119,6 +119,7 @@ def test_the_first_screen_shows_model_template_url_install_and_commands() -> Non
         assert f":name: {name}\n" in screen
 
 
+@pytest.mark.django_db
 @pytest.mark.usefixtures("site")
 def test_the_settings_and_urls_pass_the_system_checks() -> None:
     found = run_checks(include_deployment_checks=True)
