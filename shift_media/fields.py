@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
 
 from django.core.checks import CheckMessage
 from django.core.exceptions import SuspiciousOperation
@@ -49,6 +49,16 @@ class MediaField(FileField):
     descriptor_class = MediaFileDescriptor
     description = _("Media file")
     holds_media: ClassVar[bool] = True
+
+    if TYPE_CHECKING:
+        # What `photo.image` is: the stubs of Django know `FieldFile` alone.
+        @overload
+        def __get__(self, instance: None, owner: Any) -> MediaFileDescriptor: ...
+        @overload
+        def __get__(self, instance: models.Model, owner: Any) -> MediaFile: ...
+        @overload
+        def __get__(self, instance: Any, owner: Any) -> Self: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
 
     def __init__(
         self,
