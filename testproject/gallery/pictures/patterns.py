@@ -69,7 +69,9 @@ def current() -> Image.Image:
             if not (0 <= x < 180 and 0 <= y < 120):
                 break
             line.append((x * 15 * scale, y * 15 * scale))
-            turn = field[int(x), int(y)] / 255 * math.tau * 1.15
+            slope = field[int(x), int(y)]
+            assert isinstance(slope, int)  # noqa: S101 (a grey image has one number a pixel)
+            turn = slope / 255 * math.tau * 1.15
             x, y = x + 0.8 * math.cos(turn), y + 0.8 * math.sin(turn)
         if len(line) > 2:
             pen.line(line, fill=tone, width=rng.choice((5, 8, 8, 14, 22)), joint="curve")
