@@ -78,7 +78,7 @@ class S3Site:
     def resize(self, key: str, size: str = "400x300", **options: Any) -> Resize:
         return resizes.build(key, size, storage=self.storage, **options)
 
-    def keys(self) -> set[str]:
+    def stored(self) -> set[str]:
         """List the bucket, past the proxy."""
         listed = self.client.list_objects_v2(Bucket=self.bucket)
         return {item["Key"] for item in listed.get("Contents", ())}

@@ -1,0 +1,296 @@
+"""The field on real S3 servers: rows and objects stay together, and what each step costs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.template import Context, Template
+from django.test import Client
+from django.utils import timezone
+
+from shift_media import deletions
+from shift_media.cleanup import Sweep
+from shift_media.core import paths
+from shift_media.core.errors import AlreadyStored
+from shift_media.models import PendingDeletion
+from shift_media.signals import media_saved
+from tests.fields.material import picture, upload
+from tests.servers.sites import S3Site
+from tests.testapp.models import Album, Photo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RESIZES = 100
+
+
+class RollBack(Exception):
+    """Undoes a transaction."""
+
+
+def roll_back(work: Callable[[], object]) -> None:
+    def fail() -> None:
+        with transaction.atomic():
+            work()
+            raise RollBack
+
+    with pytest.raises(RollBack):
+        fail()
+
+
+def second_deletions() -> None:
+    """Run what is to be deleted some minutes later."""
+    PendingDeletion.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    deletions.run_due()
+
+
+def sweep(site: S3Site, **options: Any) -> Any:
+    """Sweep as if all had been written long ago."""
+    return Sweep(site.storage, timezone.now() + timedelta(hours=1), **options).run()
+
+
+@pytest.fixture
+def photo(s3_site: S3Site) -> Photo:
+    """Upload a picture with one resize."""
+    photo = Photo.objects.create(image=upload(), album=Album.objects.create())
+    assert photo.image.resize("32x32").ensure()
+    s3_site.proxy.clear()
+    return photo
+
+
+def test_what_each_step_costs(s3_site: S3Site) -> None:
+    """Upload, first resize, page with 100 resizes, deletion: the requests that S3 saw."""
+    proxy, costs = s3_site.proxy, {}
+
+    def cost(step: str) -> list[str]:
+        costs[step] = [f"{r.method} {r.query}".strip() for r in proxy.requests]
+        proxy.clear()
+        return costs[step]
+
+    photo = Photo.objects.create(image=upload(content=picture(size=(640, 480))))
+    assert cost("upload") == ["PUT"]
+    resizes = [photo.image.resize(f"{100 + number}x") for number in range(RESIZES)]
+    assert Client().get(f"/media/{resizes[0].key}").status_code == 302
+    assert cost("first resize") == ["HEAD", "GET", "PUT"]
+
+    page = Template(
+        "{% load shift_media %}"
+        "{% for size in sizes %}{% resize_img photo.image size %}{% endfor %}"
+    )
+    shown = Photo.objects.get()
+    sizes = [f"{100 + number}x" for number in range(RESIZES)]
+    html = page.render(Context({"photo": shown, "sizes": sizes}))
+    assert html.count("<img") == RESIZES
+    assert cost("page with 100 resizes") == []
+
+    photo.delete()
+    deleted = cost("deletion")
+    assert [line.partition(" ")[0] for line in deleted] == ["GET", "POST"]  # list, delete
+    second_deletions()
+    assert [line.partition(" ")[0] for line in cost("second deletion")] == ["GET"]  # list
+    assert s3_site.stored() == set()
+    print(f"\n{s3_site.server.__class__.__name__}: {costs}")  # noqa: T201
+
+
+@pytest.mark.acceptance(40)
+def test_a_save_that_is_rolled_back_leaves_no_row_and_the_orphan_is_swept(
+    s3_site: S3Site, photo: Photo
+) -> None:
+    kept = s3_site.stored()
+    roll_back(lambda: Photo.objects.create(image=upload()))
+    assert Photo.objects.count() == 1
+    (orphan,) = s3_site.stored() - kept
+    Sweep(s3_site.storage, timezone.now() - timedelta(hours=1)).run()
+    assert orphan in s3_site.stored()  # it may be an upload whose row is yet to be committed
+    sweep(s3_site, dry_run=True)
+    assert orphan in s3_site.stored()
+    findings = sweep(s3_site)
+    assert findings.orphaned.objects == 1
+    assert s3_site.stored() == kept
+
+
+@pytest.mark.acceptance(41)
+def test_what_follows_an_upload_waits_for_the_commit(s3_site: S3Site) -> None:
+    heard: list[bool] = []
+
+    def listen(key: str, **kwargs: object) -> None:
+        heard.append(Photo.objects.filter(image=key).exists() and key in s3_site.stored())
+
+    media_saved.connect(listen)
+    try:
+        with transaction.atomic():
+            Photo.objects.create(image=upload())
+            assert heard == []
+        roll_back(lambda: Photo.objects.create(image=upload()))
+    finally:
+        media_saved.disconnect(listen)
+    assert heard == [True]
+
+
+DELETIONS: dict[str, Callable[[Photo], object]] = {
+    "instance": lambda photo: photo.delete(),
+    "queryset": lambda photo: Photo.objects.all().delete(),
+    "cascade": lambda photo: Album.objects.all().delete(),
+    "replaced": lambda photo: photo.image.save("b.jpg", ContentFile(picture())),
+}
+
+
+@pytest.mark.acceptance(42)
+@pytest.mark.parametrize("way", DELETIONS)
+def test_deletions_follow_the_commit(s3_site: S3Site, photo: Photo, way: str) -> None:
+    prefix, before = paths.parse_original(photo.image.name).prefix, s3_site.stored()
+    assert len(before) == 2
+    roll_back(lambda: DELETIONS[way](Photo.objects.get()))
+    assert before <= s3_site.stored()
+    with transaction.atomic():
+        DELETIONS[way](Photo.objects.get())
+        assert before <= s3_site.stored()
+    assert not any(key.startswith(prefix) for key in s3_site.stored())
+
+
+@pytest.mark.acceptance(42)
+def test_what_is_gone_already_is_no_error_and_what_fails_is_not_lost(
+    s3_site: S3Site, photo: Photo
+) -> None:
+    other = Photo.objects.create(image=upload())
+    s3_site.storage.delete_prefix(paths.parse_original(photo.image.name).prefix)
+    photo.delete()
+    s3_site.proxy.inject(status=503, code="SlowDown")
+    other.delete()
+    assert not Photo.objects.exists()
+    pending = PendingDeletion.objects.get(stage=PendingDeletion.Stage.FIRST)
+    assert pending.attempts == 1
+    assert "StorageBusy" in pending.last_error
+    assert len(s3_site.stored()) == 1
+    s3_site.proxy.clear()
+    second_deletions()
+    assert s3_site.stored() == set()
+    second_deletions()
+    assert not PendingDeletion.objects.exists()
+
+
+@pytest.mark.acceptance(20)
+def test_a_resize_made_while_its_original_is_deleted_goes_with_the_second_deletion(
+    s3_site: S3Site, photo: Photo
+) -> None:
+    resize = photo.image.resize("20x20")
+    s3_site.proxy.inject(method="PUT", key=resize.key, delay=0.6)
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(Client().get, f"/media/{resize.key}")
+        while "PUT" not in s3_site.proxy.methods():
+            assert not made.done()
+        photo.delete()
+        assert s3_site.stored() == set()
+        assert made.result().status_code == 302
+    assert s3_site.stored() == {resize.key}
+    second_deletions()
+    assert s3_site.stored() == set()
+    assert Client().get(f"/media/{resize.key}").status_code == 404
+
+
+@pytest.mark.acceptance(43)
+def test_exactly_its_own_prefix_is_deleted(s3_site: S3Site, photo: Photo) -> None:
+    prefix = paths.parse_original(photo.image.name).prefix
+    beside = {f"{prefix[:-1]}x/photo.jpg", f"{prefix[:-5]}/photo.jpg", f"x{prefix}photo.jpg"}
+    for key in beside:
+        s3_site.storage.put(key, io.BytesIO(b"beside"), content_type="image/jpeg")
+    assert s3_site.storage.delete_prefix(prefix) == 2
+    assert s3_site.stored() == beside
+
+
+@pytest.mark.acceptance(44)
+def test_of_two_replacements_at_once_the_last_commit_wins_and_nothing_is_left_over(
+    s3_site: S3Site, photo: Photo
+) -> None:
+    def replace(number: int) -> None:
+        try:
+            mine = Photo.objects.get(pk=photo.pk)
+            mine.image.save(f"new-{number}.jpg", ContentFile(picture(size=(64, 48 + number))))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(replace, range(2)))
+    second_deletions()
+    sweep(s3_site)
+    assert s3_site.stored() == {Photo.objects.get().image.name}
+
+
+@pytest.mark.acceptance(45)
+def test_one_name_from_twenty_threads_gives_twenty_keys(s3_site: S3Site) -> None:
+    contents = [picture(size=(40 + number, 30)) for number in range(20)]
+
+    def save(content: bytes) -> str:
+        photo = Photo()
+        photo.image.save("photo.jpg", ContentFile(content), save=False)
+        return str(photo.image.name)
+
+    with ThreadPoolExecutor(20) as pool:
+        keys = list(pool.map(save, contents))
+    assert len(set(keys)) == 20
+    for key, content in zip(keys, contents, strict=True):
+        stored = s3_site.client.get_object(Bucket=s3_site.bucket, Key=key)
+        assert stored["Body"].read() == content
+
+
+@pytest.mark.acceptance(45)
+def test_a_forced_collision_overwrites_nothing(
+    s3_site: S3Site, photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = str(photo.image.name)
+    with pytest.raises(AlreadyStored):
+        s3_site.storage.save(key, ContentFile(picture(size=(9, 9))))
+    with ThreadPoolExecutor(20) as pool:
+        written = list(
+            pool.map(
+                lambda number: s3_site.storage.put(
+                    "a/b/c.jpg", io.BytesIO(b"%d" % number), content_type="image/jpeg"
+                ),
+                range(20),
+            )
+        )
+    assert sorted(written) == [False] * 19 + [True]
+    stored = s3_site.client.get_object(Bucket=s3_site.bucket, Key="a/b/c.jpg")["Body"].read()
+    assert stored == b"%d" % written.index(True)
+
+
+@pytest.mark.acceptance(48)
+def test_rotated_keys_verify_and_resign_copies_inside_the_bucket(s3_site: S3Site) -> None:
+    s3_site.configure(shift_media={"SIGNING_KEYS": ["old"]})
+    photo = Photo.objects.create(image=upload())
+    old = photo.image.resize("32x32")
+    assert old.ensure()
+    old_key = old.key
+    s3_site.configure(shift_media={"SIGNING_KEYS": ["new", "old"]})
+    new_key = photo.image.resize("32x32").key
+    assert new_key != old_key
+    assert Client().get(f"/media/{old_key}").status_code == 200
+    s3_site.proxy.clear()
+    call_command("media_cleanup", "--resign", stdout=io.StringIO())
+    assert {old_key, new_key} <= s3_site.stored()
+    s3_site.configure(shift_media={"SIGNING_KEYS": ["new"]})
+    assert Client().get(f"/media/{old_key}").status_code == 404
+    assert Client().get(f"/media/{new_key}").status_code == 200
+    call_command("media_cleanup", stdout=io.StringIO())
+    assert s3_site.stored() == {photo.image.name, new_key}
+
+
+@pytest.mark.acceptance(49)
+def test_a_copied_row_keeps_the_file_until_the_last_one_goes(
+    s3_site: S3Site, photo: Photo
+) -> None:
+    before = s3_site.stored()
+    copy = Photo.objects.get()
+    copy.pk = None
+    copy.save()
+    photo.delete()
+    assert s3_site.stored() == before
+    copy.delete()
+    assert s3_site.stored() == set()
