@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the browser last: Playwright leaves an event loop behind, in which Django refuses SQL."""
+    """Put the browser last: Playwright leaves an event loop in which Django refuses SQL."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
