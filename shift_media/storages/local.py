@@ -131,6 +131,14 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
                 disk.share_group(temporary, self._root)
                 return self._publish(temporary, path)
 
+    def copy(self, key: str, new_key: str) -> bool:
+        """Give the file a second name: what is stored is never changed."""
+        path, new_path = self.path(key), self.path(new_key)
+        if self.stat(key) is None:
+            raise missing(key)
+        with disk_errors(key):
+            return self._publish(path, new_path)
+
     def delete(self, name: str) -> None:
         """Delete one file and the folders it leaves empty; a missing one is no error."""
         path = self.path(name)

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
-from shift_media.core.formats import BY_EXTENSION, UNKNOWN, Format
+from shift_media.core.formats import BY_EXTENSION, FORMATS, UNKNOWN, Format
 
 _LONGEST_EXPIRE = 7 * 24 * 3600  # what S3's signature version 4 admits
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
-_EXECUTED = frozenset(("image/svg+xml",))
+_SERVED_TYPES = {format.content_type: format.served_type for format in FORMATS}
 _STREAMED = frozenset(("application/vnd.apple.mpegurl", "application/dash+xml", "text/vtt"))
 
 
@@ -82,8 +82,12 @@ def seconds_of(option: str, value: Any) -> int:
     return value
 
 
-def disposition_of(content_type: str) -> str:
+def served_type_of(content_type: str) -> str:
+    """Give the type that bytes of this one are served as: never one that a browser executes."""
+    return _SERVED_TYPES.get(content_type, content_type)
+
+
+def disposition_of(served_type: str) -> str:
     """Tell how what has this type is shown: ``""`` in place, or ``"attachment"``."""
-    kind = content_type.partition("/")[0]
-    shown = kind in ("image", "video", "audio") and content_type not in _EXECUTED
-    return "" if shown or content_type in _STREAMED else "attachment"
+    shown = served_type.partition("/")[0] in ("image", "video", "audio")
+    return "" if shown or served_type in _STREAMED else "attachment"

@@ -16,7 +16,6 @@ from botocore.exceptions import (
     IncompleteReadError,
     ResponseStreamingError,
 )
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.deconstruct import deconstructible
 from storages.backends.s3 import S3Storage
 from urllib3.exceptions import HTTPError
@@ -32,7 +31,19 @@ from shift_media.storages.base import (
     MediaStorage,
     Stat,
 )
-from shift_media.storages.rules import base_url_of, check_key, check_prefix, disposition_of
+from shift_media.storages.rules import (
+    base_url_of,
+    check_key,
+    check_prefix,
+    disposition_of,
+    served_type_of,
+)
+from shift_media.storages.s3_options import (
+    check_bucket,
+    public_url_missing,
+    refuse_options,
+    without_acl,
+)
 from shift_media.storages.s3_upload import SHA256_METADATA, Write, prepared
 from shift_media.storages.source import HashedSource, Readable, Source
 
@@ -45,18 +56,11 @@ STORED_SAFE_TYPE = "binary/octet-stream"
 SeaweedFS forgets ``application/octet-stream`` and serves an SVG by its extension.
 """
 
-CONNECT_TIMEOUT = 5
-READ_TIMEOUT = 20
+CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds
 ATTEMPTS = 3
 
-_LEAST_CONNECTIONS, _MOST_CONNECTIONS = 10, 50
+_LEAST, _MOST = 10, 50  # connections, where the option says nothing
 _CACHE_CONTROL = "max-age=31536000, immutable"
-_REFUSED_OPTIONS = {
-    "default_acl": "buckets made since 2023 refuse ACLs; a bucket policy says who reads what",
-    "file_overwrite": "a media storage never overwrites",
-    "gzip": "images and videos are compressed already",
-    "querystring_auth": 'write originals="private" for signed URLs of originals',
-}
 
 _making_client = threading.Lock()
 
@@ -85,40 +89,23 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
     default_delivery: ClassVar[DeliveryMode] = "redirect"
 
     def __init__(self, *, max_pool_connections: int | None = None, **options: Any) -> None:
-        for option, reason in _REFUSED_OPTIONS.items():
-            if options.get(option):
-                raise ImproperlyConfigured(f"S3MediaStorage takes no {option}: {reason}.")
+        refuse_options(options)
         options.setdefault("url_expire", options.get("querystring_expire", URL_EXPIRE))
         self._max_pool_connections = max_pool_connections
         self._held: tuple[int, S3Client] | None = None
         super().__init__(**options)
-        self._check_options()
+        check_bucket(self.bucket_name, self.location)
+        base_url_of(self.public_url)
 
     def get_default_settings(self) -> dict[str, Any]:
         """Give django-storages' defaults, with the signature that all regions know."""
         defaults = cast("dict[str, Any]", super().get_default_settings())
         return {**defaults, "signature_version": defaults["signature_version"] or "s3v4"}
 
-    def _check_options(self) -> None:
-        if not self.bucket_name:
-            raise ImproperlyConfigured('S3MediaStorage needs the option bucket_name: "my-bucket".')
-        if self.location:
-            raise ImproperlyConfigured(
-                f"S3MediaStorage has the location {self.location!r}: keys begin at the bucket's "
-                'root, where the website rules look for them. Write "location": "" in OPTIONS.'
-            )
-        if "ACL" in self.object_parameters:
-            reason = _REFUSED_OPTIONS["default_acl"]
-            raise ImproperlyConfigured(f"S3MediaStorage sends no ACL: {reason}.")
-        base_url_of(self.public_url)
-
     def _default_public_url(self) -> str:
-        if self.custom_domain:
-            return base_url_of(f"{self.url_protocol}//{self.custom_domain}")
-        raise ImproperlyConfigured(
-            "S3MediaStorage needs the option public_url: the website endpoint of the bucket, "
-            f'"http://{self.bucket_name}.s3-website.REGION.amazonaws.com/", or the CDN before it.'
-        )
+        if not self.custom_domain:
+            raise public_url_missing(self.bucket_name)
+        return base_url_of(f"{self.url_protocol}//{self.custom_domain}")
 
     # The client
 
@@ -146,13 +133,12 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
         return client
 
     def _client_defaults(self) -> Config:
-        wanted = settings.CONCURRENCY + settings.QUEUE
-        pool = min(max(wanted, _LEAST_CONNECTIONS), _MOST_CONNECTIONS)
+        pool = settings.CONCURRENCY + settings.QUEUE
         return Config(
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=self._max_pool_connections or pool,
+            max_pool_connections=self._max_pool_connections or min(max(pool, _LEAST), _MOST),
             tcp_keepalive=True,
             # We compare a SHA-256 of our own; older servers fail on the checksums of others.
             request_checksum_calculation="when_required",
@@ -259,17 +245,41 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
             parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
             return Write(self.client, upload, parameters).once()
 
+    def copy(self, key: str, new_key: str) -> bool:
+        """Copy inside the bucket, with type and headers.
+
+        Looks first: servers that overlook the condition of a copy would overwrite.
+        """
+        check_key(new_key)
+        source = {"Bucket": self.bucket_name, "Key": check_key(key)}
+        if self.stat(new_key) is not None:
+            return False
+        with _s3_errors(key, s3_errors.read_refusal):
+            try:
+                self.client.copy_object(
+                    Bucket=self.bucket_name,
+                    Key=new_key,
+                    CopySource=cast("Any", source),
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if s3_errors.status_of(error.response) == 412:
+                    return False
+                raise
+        return True
+
     def _parameters(self, key: str, content_type: str) -> dict[str, Any]:
         name, _, leaf = key.rpartition("/")
         private = self.originals == "private" and name.rpartition("/")[2] == leaf
-        disposition = disposition_of(content_type)
+        served_type = served_type_of(content_type)
+        disposition = disposition_of(served_type)
         return {
             "CacheControl": f"{'private' if private else 'public'}, {_CACHE_CONTROL}",
             **({"ContentDisposition": disposition} if disposition else {}),
-            **self.get_object_parameters(key),
+            **without_acl(self.get_object_parameters(key)),
             "Bucket": self.bucket_name,
             "Key": key,
-            "ContentType": STORED_SAFE_TYPE if content_type == SAFE_TYPE else content_type,
+            "ContentType": STORED_SAFE_TYPE if served_type == SAFE_TYPE else served_type,
         }
 
 

@@ -17,6 +17,9 @@ from shift_media.testing.contents import Stream
 
 JPEG = "image/jpeg"
 
+SAFE_TYPES = ["application/octet-stream", "binary/octet-stream"]
+"""What a browser saves and never shows; the second is S3's own default."""
+
 
 def new_key(extension: str = "jpg") -> OriginalKey:
     """Make the key of an original that nobody has used."""
@@ -37,6 +40,12 @@ def read(storage: MediaStorage, key: str) -> bytes:
 def keys_of(storage: MediaStorage, prefix: str) -> list[str]:
     """List the keys that begin with a prefix, sorted."""
     return sorted(entry.key for entry in storage.entries(prefix))
+
+
+def assert_nothing(storage: MediaStorage, key: OriginalKey) -> None:
+    """Assert that neither the key nor anything in its directory is stored."""
+    assert storage.stat(str(key)) is None, "something lies under the key"
+    assert keys_of(storage, key.prefix) == [], "something was left behind"
 
 
 def digest_of(stream: Source | Stream) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from testproject.servers.rgw import RGW
 from tests.servers.faults import FaultProxy
-from tests.servers.rgw import RGW
 from tests.servers.seaweedfs import SeaweedFS
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.servers.processes import Processes, answers, free_ports
+from testproject.servers.processes import Processes, answers, free_ports
 
 _PORTS = (
     "admin.port admin.port.grpc filer.port filer.port.grpc master.port master.port.grpc s3.port"

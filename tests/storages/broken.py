@@ -263,6 +263,16 @@ class Fragile(LocalMediaStorage):
         return folder.exists() and super().put(key, content, **kwargs)
 
 
+class Moving(LocalMediaStorage):
+    """Moves where it should copy."""
+
+    caught_by = ("test_copy_writes_a_free_key_and_leaves_the_other",)
+
+    def copy(self, key: str, new_key: str) -> bool:
+        os.replace(self.path(key), self.path(new_key))
+        return True
+
+
 class Odd(LocalMediaStorage):
     """Has an option of its own making."""
 

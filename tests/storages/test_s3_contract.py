@@ -9,8 +9,9 @@ import pytest
 from shift_media.storages import S3MediaStorage
 from shift_media.storages.base import MediaStorage
 from shift_media.testing import MediaStorageContract
+from testproject.servers.rgw import RGW
+from tests import parts
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
-from tests.servers.rgw import RGW
 from tests.servers.seaweedfs import SeaweedFS
 
 
@@ -44,6 +45,8 @@ class TestSeaweedFS(S3Contract):
 
 @pytest.mark.rgw
 class TestCephGateway(S3Contract):
+    many = 1001 if parts.full() else 30
+
     @pytest.fixture(autouse=True, scope="class")
     @classmethod
     def _server(cls, rgw: RGW) -> None:

@@ -22,9 +22,9 @@ from shift_media.storages.s3 import ATTEMPTS
 from shift_media.storages.source import Source
 from shift_media.testing.contents import pattern
 from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
+from testproject.servers.processes import free_ports
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import client_of, storage_options
-from tests.servers.processes import free_ports
 from tests.servers.seaweedfs import SeaweedFS
 
 pytestmark = pytest.mark.s3

@@ -1,0 +1,49 @@
+"""Options of django-storages that a media storage does not take, and those that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+_NO_ACL = "buckets made since 2023 refuse ACLs; a bucket policy says who reads what"
+_REFUSED = {
+    "default_acl": _NO_ACL,
+    "file_overwrite": "a media storage never overwrites",
+    "gzip": "images and videos are compressed already",
+    "querystring_auth": 'write originals="private" for signed URLs of originals',
+}
+
+
+def refuse_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that go against what a media storage does."""
+    for option, reason in _REFUSED.items():
+        if options.get(option):
+            raise ImproperlyConfigured(f"S3MediaStorage takes no {option}: {reason}.")
+    if "ACL" in options.get("object_parameters", {}):
+        raise ImproperlyConfigured(f"S3MediaStorage sends no ACL: {_NO_ACL}.")
+
+
+def without_acl(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out an ACL that ``AWS_S3_OBJECT_PARAMETERS`` has for other storages."""
+    return {name: value for name, value in parameters.items() if name != "ACL"}
+
+
+def check_bucket(bucket_name: str | None, location: str) -> None:
+    """Require a bucket, and keys that begin at its root."""
+    if not bucket_name:
+        raise ImproperlyConfigured('S3MediaStorage needs the option bucket_name: "my-bucket".')
+    if location:
+        raise ImproperlyConfigured(
+            f"S3MediaStorage has the location {location!r}: keys begin at the bucket's root, "
+            'where the website rules look for them. Write "location": "" in OPTIONS.'
+        )
+
+
+def public_url_missing(bucket_name: str) -> ImproperlyConfigured:
+    """Make the error for a storage that knows no URL of its bucket."""
+    return ImproperlyConfigured(
+        "S3MediaStorage needs the option public_url: the website endpoint of the bucket, "
+        f'"http://{bucket_name}.s3-website.REGION.amazonaws.com/", or the CDN before it.'
+    )
