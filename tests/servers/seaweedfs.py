@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from testproject.servers.processes import Processes, answers, free_ports
@@ -48,10 +49,14 @@ class SeaweedFS:
         options += [f"-{name}=false" for name in _OFF]
         loopback = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
         command: list[str | Path] = [self._program, "mini", f"-dir={data}", *loopback, *options]
-        self._processes.start(command, cwd=self._folder)
+        environment = {**os.environ, "TMPDIR": str(self._folder)}
+        self._processes.start(command, cwd=self._folder, env=environment)
         self._processes.wait(lambda: answers(self.endpoint), "SeaweedFS")
         return self
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop it, and remove the sockets that it leaves in the system's temporary folder."""
         self._processes.stop()
+        for port in self._ports.values():
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
