@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import floor
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from django.core.exceptions import FieldError
@@ -260,7 +261,7 @@ def _focal(point: tuple[float, float] | None) -> Focal | None:
         return None
     try:
         x, y = point
-        focal = Focal(int(x + 0.5), int(y + 0.5))
+        focal = Focal(floor(x + 0.5), floor(y + 0.5))
     except (TypeError, ValueError, OverflowError):
         focal = Focal(-1, -1)
     if not all(0 <= value <= 100 for value in focal):

@@ -122,7 +122,7 @@ def test_the_input_shows_the_current_picture_as_a_resize(media: CountingStorage)
     media.calls.clear()
     html = str(PhotoForm(instance=Photo.objects.get())["image"])
     preview = photo.image.resize("240x160")
-    assert f'<img src="{preview.url}" width="240" height="120"' in html
+    assert f'src="{preview.url}" width="240" height="120"' in html
     assert "&lt;b&gt;Boat.jpg" in html
     assert "<b>" not in html
     assert 'name="image-clear"' in html
@@ -145,8 +145,7 @@ def test_the_input_shows_a_video_by_its_name() -> None:
 
 def test_the_input_of_an_old_name_has_its_link() -> None:
     html = str(PhotoForm(instance=Photo(image="photos/old.jpg"))["image"])
-    assert '<a href="/media/photos/old.jpg">' in html
-    assert "old.jpg</span>" in html
+    assert '<a href="/media/photos/old.jpg">old.jpg</a>' in html
     assert "<img" not in html
 
 
