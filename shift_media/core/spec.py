@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import floor
 from typing import Final, Literal, NamedTuple, get_args
 
 from shift_media.core.errors import InvalidSpec, LimitExceeded
