@@ -94,9 +94,9 @@ def _cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
 
 
 def _resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
-    """Resize with LANCZOS, premultiplied where there is alpha, after a box filter if far apart."""
+    """Resize with LANCZOS, premultiplied where there is alpha; far apart, after a box filter."""
     as_it_is = (box[2] - box[0], box[3] - box[1]) == (float(size[0]), float(size[1]))
-    if as_it_is and box[0].is_integer() and box[1].is_integer():
+    if as_it_is and box[0] % 1 == 0 and box[1] % 1 == 0:
         return image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
     box = (max(box[0], 0), max(box[1], 0), min(box[2], image.width), min(box[3], image.height))
     premultiplied = _PREMULTIPLIED.get(image.mode)
