@@ -9,8 +9,14 @@ VERSION = "2012-10-17"
 
 Readable = Literal["all", "derived"]
 
-DERIVED = ("*upscale-*", "*/_*")
-"""Patterns that resizes and renditions match, and originals by their grammar never do."""
+_ID = "????????/????/????/????/????????????"
+
+DERIVED = ("*upscale-*", "*/_*", f"{_ID}/*/*upscale-*", f"{_ID}/*/_*")
+"""Patterns that resizes and renditions match, and originals by their grammar never do.
+
+The first two say all to AWS. Ceph 16 ends a ``*`` at the first place where the next character
+fits, and never tries another: the last two hold there too.
+"""
 
 
 def public_read_policy(bucket: str, readable: Readable = "all") -> dict[str, Any]:
