@@ -248,3 +248,14 @@ def test_metadata_bombs_are_stepped_over() -> None:
 def test_headers_that_break_their_format_are_undecodable(content: bytes) -> None:
     with pytest.raises(Undecodable):
         facts(content)
+
+
+@pytest.mark.acceptance(25)
+def test_avif_data_larger_than_its_boxes_say_are_refused() -> None:
+    content = images.encoded(images.quadrants(400, 300), "avif")
+    size = struct.pack(">II", 400, 300)
+    assert content.count(size) == 1
+    lying = content.replace(size, struct.pack(">II", 8, 8))
+    assert facts(lying).width == 8
+    with pytest.raises(TooManyPixels):
+        facts(lying, SourceLimits(pixels=100_000))
