@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -120,6 +121,14 @@ class S3Gallery:
     def said(self) -> str:
         """Read what it wrote about itself."""
         return self._processes.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Kill all its processes at once, as when a machine goes."""
+        (master,) = self._processes.running
+        children = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()
+        for pid in (master.pid, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
+        self._processes.stop()
 
     def stop(self) -> None:
         """Stop its processes."""
