@@ -239,7 +239,7 @@ class MediaFile(FieldFile):
             self.key,
             size,
             storage=self.storage,
-            metadata=self.known_metadata,
+            facts=self._facts,
             mode=mode,
             quality=quality,
             upscale=upscale,
@@ -251,9 +251,10 @@ class MediaFile(FieldFile):
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
-        return resizes.srcset(
-            self.key, widths, storage=self.storage, metadata=self.known_metadata, **spec
-        )
+        return resizes.srcset(self.key, widths, storage=self.storage, facts=self._facts, **spec)
+
+    def _facts(self) -> Metadata | None:
+        return self.known_metadata
 
 
 def _focal(point: tuple[float, float] | None) -> Focal | None:

@@ -5,7 +5,7 @@ Making one is `delivery`'s; `ensure` is the way in that commands and files use.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,20 @@ from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 
 from shift_media import delivery
-from shift_media.conf import PRESET_OPTIONS, settings
+from shift_media.conf import settings
 from shift_media.core import geometry, paths
 from shift_media.core.errors import EmptyCrop, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.metadata import Metadata
 from shift_media.core.paths import OriginalKey
-from shift_media.core.spec import CENTRE, Spec
+from shift_media.core.spec import CENTRE, Focal, Spec
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
+
+Facts = Callable[[], Metadata | None]
+
+_OPTIONS = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
 
 
 def ensure(key: str, storage: MediaStorage | None = None) -> bool:
@@ -39,28 +43,29 @@ def ensure(key: str, storage: MediaStorage | None = None) -> bool:
 class Resize:
     """One resize of one original: a URL and a size, known without any I/O."""
 
-    __slots__ = ("_key", "_size", "original", "spec", "storage")
+    __slots__ = ("_facts", "_key", "original", "spec", "storage")
 
     def __init__(
         self,
         original: OriginalKey,
         spec: Spec,
         storage: MediaStorage,
-        size: tuple[int, int] | None = None,
+        facts: Facts = lambda: None,
     ) -> None:
         self.original = original
         self.spec = spec
         self.storage = storage
-        self._size = size
+        self._facts = facts
         self._key: str | None = None
 
     @property
     def key(self) -> str:
         """The signed key."""
         if self._key is None:
-            payload = f"{self.original.directory}/{self.spec}.{self.spec.format}"
-            stem, _, extension = payload.rpartition(".")
-            self._key = f"{stem}-{settings.resize_signer.sign(payload)}.{extension}"
+            original, (stem, extension) = self.original, _leaf(self.spec)
+            path = f"{original.id}/{original.name}/{stem}"
+            signature = settings.resize_signer.sign(f"{path}.{extension}")
+            self._key = f"{path}-{signature}.{extension}"
         return self._key
 
     @property
@@ -69,14 +74,22 @@ class Resize:
         return self.storage.derived_url(self.key)
 
     @property
+    def size(self) -> tuple[int, int] | None:
+        """The made image's width and height; None where the original's are not at hand."""
+        seen = _size_of(self._facts())
+        return None if seen is None else geometry.output_size(self.spec, *seen)
+
+    @property
     def width(self) -> int | None:
         """The made image's width in pixels; None where the original's is not at hand."""
-        return self._size[0] if self._size else None
+        size = self.size
+        return size[0] if size else None
 
     @property
     def height(self) -> int | None:
         """The made image's height in pixels; None where the original's is not at hand."""
-        return self._size[1] if self._size else None
+        size = self.size
+        return size[1] if size else None
 
     def ensure(self) -> bool:
         """Make it now unless it is stored; returns whether this call made it."""
@@ -98,8 +111,14 @@ def build(
     size: str,
     *,
     storage: MediaStorage,
-    metadata: Metadata | None = None,
-    **options: Any,
+    facts: Facts = lambda: None,
+    mode: str | None = None,
+    quality: int | None = None,
+    upscale: bool | None = None,
+    format: str | None = None,
+    focal: tuple[float, float] | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+    background: str | None = None,
 ) -> Resize:
     """Build the resize of an original, without any I/O.
 
@@ -108,51 +127,79 @@ def build(
         size: ``"400x300"``, ``"400x"``, ``"x300"``, or the name of a preset, whose values hold
             unless given here.
         storage: where the original is.
-        metadata: what is known of the original; gives the resize's size and the focal point.
-        options: ``mode, quality, upscale, format, focal, crop, background``.
+        facts: gives what is known of the original, or None: the resize's size and the stored
+            focal point come from it. Called only where they are needed.
+        mode: ``fit``, ``fill``, ``pad`` or ``stretch``.
+        quality: 1 to 99; default: the format's.
+        upscale: whether a smaller original is enlarged.
+        format: ``jpg``, ``png``, ``webp``, ``avif`` or ``gif``; default: the original's.
+        focal: x, y in percent, with ``fill``; default: the stored one, else the centre.
+        crop: x, y, width, height in pixels of the upright original.
+        background: six hex digits, with ``pad`` or ``jpg``.
 
     Raises `InvalidSpec` and `LimitExceeded`.
     """
-    original = paths.parse_original(file_key)
-    size, options = _expand(size, options)
-    if "format" not in options:
-        options["format"] = _format_of(original)
-    spec = _spec(size, **options)
-    settings.limits.check(spec.width, spec.height)
-    seen = _size_of(metadata)
-    if metadata is None or seen is None:
-        return Resize(original, spec, storage)
+    original = _original(file_key)
+    asked = (size, mode, quality, upscale, format, _frozen(focal), _frozen(crop), background)
     try:
-        if spec.mode == "fill" and "focal" not in options:
-            spec = _stored_focal(spec, metadata, seen)
-        promised = geometry.output_size(spec, *seen)
+        spec, centred = _asked(original.extension, *asked)
+    except TypeError as error:
+        raise InvalidSpec(f"{asked!r} is no resize: an option is of a wrong type.") from error
+    whole = spec.crop is None and spec.width is not None and spec.height is not None
+    known = facts() if centred or not whole else None
+    stored = known.focal if known is not None and centred else None
+    seen = _size_of(known)
+    if seen is not None and not (whole and stored is None):
+        spec = _fitted(spec, stored, seen)
+    return Resize(original, spec, storage, facts)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+_original = lru_cache(maxsize=8192)(paths.parse_original)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _asked(extension: str, size: str, *values: Any) -> tuple[Spec, bool]:
+    """Make the spec of what is asked for, and tell whether a stored focal point may move it."""
+    given = {n: v for n, v in zip(_OPTIONS, values, strict=True) if v is not None}
+    preset = settings.PRESETS.get(size, {})
+    merged = {"size": size, "format": None, **preset, **given}
+    if merged["format"] is None:
+        merged["format"] = _format_of(extension)
+    spec = Spec.make(qualities=settings.QUALITY, **merged)
+    settings.limits.check(spec.width, spec.height)
+    return spec, spec.mode == "fill" and merged.get("focal") is None
+
+
+@lru_cache(maxsize=4096)
+def _leaf(spec: Spec) -> tuple[str, str]:
+    return str(spec), spec.format
+
+
+def _fitted(spec: Spec, stored: Focal | None, seen: tuple[int, int]) -> Spec:
+    """Fill around the stored focal point, and check what comes out of an original of this size."""
+    try:
+        if stored is not None:
+            # Stored in percent of the whole, asked for in percent of what a crop leaves.
+            focal = geometry.focal_in_crop(stored, spec.crop, *seen)
+            spec = spec if focal == CENTRE else replace(spec, focal=focal)
+        settings.limits.check(*geometry.output_size(spec, *seen))
     except EmptyCrop as error:
         raise InvalidSpec(str(error)) from error
-    settings.limits.check(*promised)
-    return Resize(original, spec, storage, promised)
+    return spec
 
 
-def _expand(size: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Fill in a preset, leave out what is None, and make the rest hashable."""
-    unknown = options.keys() - PRESET_OPTIONS
-    if unknown:
-        raise InvalidSpec(
-            f"{min(unknown)!r} is not an option of a resize: use one of "
-            f"{', '.join(sorted(PRESET_OPTIONS - {'size'}))}."
-        )
-    given = {name: value for name, value in options.items() if value is not None}
-    merged = {"size": size, **settings.PRESETS.get(size, {}), **given}
-    name: str = merged.pop("size")
-    return name, {n: tuple(v) if isinstance(v, list) else v for n, v in merged.items()}
-
-
-def _format_of(original: OriginalKey) -> str:
-    kind = BY_EXTENSION[original.extension].kind
+def _format_of(extension: str) -> str:
+    """Choose the format of a resize that asks for none: the original's."""
+    kind = BY_EXTENSION[extension].kind
     if kind == "video":
         return "jpg"
     if kind != "image":
-        raise InvalidSpec(f"{original.name!r} is no image or video: it has no resizes.")
-    return original.extension
+        raise InvalidSpec(f"A file of type {extension} is no image or video: it has no resizes.")
+    return extension
 
 
 def _size_of(metadata: Metadata | None) -> tuple[int, int] | None:
@@ -161,21 +208,8 @@ def _size_of(metadata: Metadata | None) -> tuple[int, int] | None:
     return metadata.width, metadata.height
 
 
-def _stored_focal(spec: Spec, metadata: Metadata, seen: tuple[int, int]) -> Spec:
-    """Fill around the stored focal point, translated into what a crop leaves."""
-    if metadata.focal is None:
-        return spec
-    focal = geometry.focal_in_crop(metadata.focal, spec.crop, *seen)
-    return spec if focal == CENTRE else replace(spec, focal=focal)
-
-
-@lru_cache(maxsize=4096, typed=True)
-def _spec(size: str, **options: Any) -> Spec:
-    return Spec.make(size, qualities=settings.QUALITY, **options)
-
-
 def _forget_specs(**kwargs: object) -> None:
-    _spec.cache_clear()
+    _asked.cache_clear()
 
 
 setting_changed.connect(_forget_specs, dispatch_uid="shift_media.resizes")
@@ -186,7 +220,7 @@ def srcset(
     widths: Sequence[int],
     *,
     storage: MediaStorage,
-    metadata: Metadata | None = None,
+    facts: Facts = lambda: None,
     size: str | None = None,
     **options: Any,
 ) -> str:
@@ -195,12 +229,12 @@ def srcset(
     Never wider than the original: what would be is replaced by one as wide as the original.
     ``size="400x300"`` gives the ratio, for the modes that need both sides.
     """
-    known = _size_of(metadata)
+    known = _size_of(facts())
     candidates: dict[int, str] = {}
     for width in sorted(set(widths)):
         seen = min(width, known[0]) if known else width
         text = _scaled(size, seen)
-        resize = build(file_key, text, storage=storage, metadata=metadata, **options)
+        resize = build(file_key, text, storage=storage, facts=facts, **options)
         candidates.setdefault(resize.width or seen, resize.url)
     return ", ".join(f"{url} {width}w" for width, url in candidates.items())
 

@@ -112,6 +112,17 @@ def test_a_wrong_tag_raises_in_debug_and_is_logged_in_production(
     assert "'huge' is not a size" in caplog.text
 
 
+def test_an_option_that_is_none_is_named_in_debug_and_logged_in_production(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = '{% resize_url p.image "9x9" colour="red" %}'
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match="'colour' is not"):
+        render(source, p=photo())
+    with override_settings(DEBUG=False):
+        assert render(source, p=photo()) == ""
+    assert "'colour' is not an option" in caplog.text
+
+
 def test_a_key_that_is_none_of_ours_renders_nothing_in_production() -> None:
     with override_settings(DEBUG=False):
         assert render('{% resize_url p.image "9x" %}', p=Photo(image="old/upload.jpg")) == ""

@@ -25,6 +25,8 @@ class Metadata:
         color: mean colour, ``"#rrggbb"``.
         original_name: the client's file name. Data: escape it where it is shown.
         focal: the point in percent that ``fill`` keeps in view, or None for the centre.
+        fps: frames per second of a video.
+        codecs: of a video, picture first: ``"h264, aac"``; empty where they are not known.
     """
 
     content_type: str
@@ -39,6 +41,8 @@ class Metadata:
     color: str = ""
     original_name: str = ""
     focal: Focal | None = None
+    fps: float | None = None
+    codecs: str = ""
 
     def to_json(self, key: str) -> dict[str, Any]:
         """Make the flat JSON object, with the key that it describes."""
@@ -51,9 +55,12 @@ class Metadata:
         """Read the JSON object of ``key``; None where it is absent, foreign or another key's."""
         if not isinstance(data, Mapping) or data.get("key") != key:
             return None
-        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        known = {name: data[name] for name in _NAMES if name in data}
         try:
             known["focal"] = Focal(*known["focal"]) if known.get("focal") else None
             return cls(**known)
         except TypeError:
             return None
+
+
+_NAMES = tuple(field.name for field in fields(Metadata))

@@ -159,11 +159,13 @@ class MediaStorage(Storage, ABC):
     def url(self, name: str | None) -> str:
         """Give the URL of an original: its public one, or a signed one that expires."""
         key = check_key(name or "")
-        return self.derived_url(key) if self.originals == "public" else self._private_url(key)
+        if self.originals == "private":
+            return self._private_url(key)
+        return self.derived_url(filepath_to_uri(key))
 
     def derived_url(self, key: str) -> str:
-        """Give the public URL of a resize or a rendition, without asking anybody."""
-        return f"{self.public_url}{filepath_to_uri(key)}"
+        """Give the public URL of a canonical key, which needs no quoting; asks nobody."""
+        return f"{self.public_url}{key}"
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:
         """Tell whether the app may answer with this original, asked for with this query string."""

@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 from django.utils.deconstruct import deconstructible
+from django.utils.encoding import filepath_to_uri
 
 from shift_media.conf import settings
 from shift_media.core.errors import SourceTruncated, StorageError
@@ -199,7 +200,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
     def _private_url(self, key: str) -> str:
         expires = str(int(time.time()) + self.url_expire)
         signature = _signer().sign(_signed(key, expires))
-        return f"{self.derived_url(key)}?expires={expires}&signature={signature}"
+        return f"{self.derived_url(filepath_to_uri(key))}?expires={expires}&signature={signature}"
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         check_mode(name, mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,7 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+@lru_cache(maxsize=64)  # asked for each URL
 def base_url_of(url: str) -> str:
     """Check what keys are appended to, and end it in a slash.
 

@@ -16,7 +16,7 @@ from django.forms.utils import flatatt
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from shift_media.core.errors import MediaError
+from shift_media.core.errors import InvalidSpec, MediaError
 from shift_media.resizes import Resize
 
 logger = logging.getLogger("shift_media")
@@ -78,7 +78,17 @@ def _double(file: Any, made: Resize) -> Resize | None:
 def _resize(file: Any, size: str, options: dict[str, Any]) -> Resize | None:
     if not file:
         return None
-    return _guarded(lambda: file.resize(size, **options))
+    return _guarded(lambda: _built(file, size, options))
+
+
+def _built(file: Any, size: str, options: dict[str, Any]) -> Resize:
+    unknown = options.keys() - set(SPEC_OPTIONS)
+    if unknown:
+        raise InvalidSpec(
+            f"{min(unknown)!r} is not an option of a resize: use one of {', '.join(SPEC_OPTIONS)}."
+        )
+    resize: Resize = file.resize(size, **options)
+    return resize
 
 
 def _guarded(build: Callable[[], Resize]) -> Resize | None:

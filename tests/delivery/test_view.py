@@ -6,7 +6,7 @@ import dataclasses
 import io
 import unicodedata
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -497,11 +497,8 @@ def test_old_signing_keys_still_verify(site: Site, add: Add, resize_of: ResizeOf
     assert get(old).status_code == 404
 
 
-def test_the_view_names_its_storage_by_the_include(
-    storage: CountingStorage, add: Add, resize_of: ResizeOf, settings: Any
-) -> None:
+def test_the_urls_can_be_reversed(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
     from django.urls import reverse
 
     resize = resize_of(add())
-    assert reverse("shift_media:resize", args=[resize.key]) == resize.url
-    assert cast("Any", settings).LOGIN_URL
+    assert f"/{resize.key}" in reverse("shift_media:resize", args=[resize.key])
