@@ -2,7 +2,8 @@
 
 ``SHIFT_MEDIA_DEMO_S3_BUCKET``, ``_ACCESS_KEY``, ``_SECRET_KEY`` and ``_PUBLIC_URL`` must be there;
 ``_ENDPOINT`` where it is no bucket of AWS, ``_REGION``, ``_DELIVERY`` and ``_ORIGINALS`` as
-wanted. ``SHIFT_MEDIA_DEMO_CACHE`` is the URL of a Redis that several hosts share.
+wanted. ``SHIFT_MEDIA_DEMO_CACHE`` is the URL of a Redis that several hosts share, and
+``SHIFT_MEDIA_DEMO_LOCK_DIR`` the folder of a host's locks.
 ``manage.py demo_s3`` sets them for a server that it starts.
 """
 

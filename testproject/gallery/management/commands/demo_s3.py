@@ -92,6 +92,7 @@ class Command(BaseCommand):
         public_url = f"http://{shown}:{bucket_port}/"
         env = {**os.environ, **environment(server, BUCKET, public_url)}
         env["SHIFT_MEDIA_DEMO_DIR"] = str(data)
+        env["SHIFT_MEDIA_DEMO_LOCK_DIR"] = str(data / "locks")
         self._manage(env, "media_bucket", "create")
         app_url = f"http://{shown}:{port}/media/"
         self._manage(env, "media_bucket", "apply", "--website", "--policy", "--app-url", app_url)

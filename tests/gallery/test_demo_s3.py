@@ -1,0 +1,170 @@
+"""`make demo-s3`: what it says, the panel's requests, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from django.core.management import CommandError
+
+from testproject.gallery.management.commands import demo_s3
+from testproject.servers.processes import listens
+from testproject.traffic.log import TrafficLog
+from tests.parts import ROOT
+
+DEMO = [sys.executable, "-u", "manage.py", "demo_s3"]
+
+
+def test_missing_packages_are_named_with_the_way_to_install_them() -> None:
+    done = subprocess.run(
+        DEMO, cwd=ROOT, env={**os.environ, "PATH": "/nowhere"}, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "apt-get install --no-install-recommends" in done.stderr
+    for package in ("ceph-mon", "ceph-osd", "ceph-common", "radosgw"):
+        assert package in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_says_that_it_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_s3, "missing_packages", list)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(CommandError, match="root"):
+        demo_s3.Command().handle(address="127.0.0.1:8000", bucket_port=9000)
+
+
+def test_the_log_tells_what_came_after_a_place(tmp_path: Path) -> None:
+    log = TrafficLog(tmp_path / "log")
+    assert log.read(0) == ([], 0)
+    log.add("bucket", "a.jpg", status=307)
+    (first,), place = log.read(0)
+    assert (first["server"], first["key"], first["status"]) == ("bucket", "a.jpg", 307)
+    assert log.read(place) == ([], place)
+    log.add("app", "a.jpg", status=302)
+    assert [entry["server"] for entry in log.read(place)[0]] == ["app"]
+    assert len(log.read(10**9)[0]) == 2  # a log begun anew
+    with (tmp_path / "log").open("a") as half:
+        half.write('{"server": "bu')
+    assert len(log.read(0)[0]) == 2
+
+
+def ask(method: str, url: str, **parts: Any) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port, timeout=60)
+    try:
+        path = urlsplit(url)
+        connection.request(method, f"{path.path}?{path.query}".rstrip("?"), **parts)
+        answer = connection.getresponse()
+        return answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def follow(url: str) -> list[int]:
+    statuses: list[int] = []
+    while len(statuses) < 10:
+        status, headers, _ = ask("GET", url)
+        statuses.append(status)
+        if "location" not in headers:
+            break
+        url = urljoin(url, headers["location"])
+    return statuses
+
+
+@pytest.mark.rgw
+@pytest.mark.needs("rgw")
+def test_the_demo_shows_the_redirect_and_leaves_nothing(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    command = [*DEMO, f"127.0.0.1:{free_port()}", f"--bucket-port={free_port()}"]
+    server = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "TMPDIR": str(tmp_path),
+            "DJANGO_SETTINGS_MODULE": "testproject.settings",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        said = until_ready(server)
+        gallery, bucket = re.findall(r"(?:Gallery|Bucket)\s+(http://\S+)", said)[::-1]
+        wait_for(urlsplit(gallery).port or 0)
+        look_around(gallery, bucket)
+        os.killpg(server.pid, signal.SIGINT)  # as Ctrl-C does
+        told, _ = server.communicate(timeout=30)
+        assert server.returncode == 0, told
+        assert "Traceback" not in told
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.communicate()
+    assert list(tmp_path.iterdir()) == []
+    left = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if alive(path)]
+    assert not any(str(tmp_path).encode() in line for line in left)
+
+
+def alive(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
+
+
+def until_ready(server: subprocess.Popen[str]) -> str:
+    assert server.stdout is not None
+    said = ""
+    for line in server.stdout:
+        said += line
+        if "Ctrl-C stops it" in line:
+            return said
+    pytest.fail(said)
+
+
+def wait_for(port: int) -> None:
+    """Wait out the moment between what it says and that it listens."""
+    end = time.monotonic() + 20
+    while not listens(port):
+        assert time.monotonic() < end, "the gallery does not listen"
+        time.sleep(0.05)
+
+
+def look_around(gallery: str, bucket: str) -> None:
+    """Ask for a picture, delete it as the panel does, and ask again."""
+    _, headers, body = ask("GET", f"{gallery}photos/1/")
+    page = body.decode()
+    assert 'id="traffic"' in page
+    found = re.search(rf'{re.escape(bucket)}([^"]+-fill-[^"]+)', page)
+    assert found is not None
+    key = found[1]
+    assert follow(bucket + key) == [307, 302, 200]
+    assert follow(bucket + key) == [200]
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert token is not None
+    form = {"csrfmiddlewaretoken": token[1], "key": key}
+    cookie = headers["set-cookie"].partition(";")[0]
+    sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    delete = f"{gallery}traffic/delete/"
+    assert ask("POST", delete, body=urllib.parse.urlencode(form), headers=sent)[0] == 204
+    form["key"] = key.rpartition("/")[0] + "/" + key.split("/")[5]  # the original is no resize
+    assert ask("POST", delete, body=urllib.parse.urlencode(form), headers=sent)[0] == 404
+    assert follow(bucket + key) == [307, 302, 200]
+    told = json.loads(ask("GET", f"{gallery}traffic/?after=0")[2])
+    seen = [(e["server"], e["status"]) for e in told["entries"] if e["key"] == key]
+    trip = [("bucket", 307), ("app", 302), ("bucket", 200)]
+    assert seen == [*trip, ("bucket", 200), ("you", 204), *trip]
