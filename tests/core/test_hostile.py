@@ -21,7 +21,6 @@ from tests.core.processes import run
 IMAGES = ("jpeg", "png", "gif", "webp", "avif")
 PNG = Spec.make("100x100", format="png")
 JPEG = Spec.make("100x100", format="jpg", quality=95)
-MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
