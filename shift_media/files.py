@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import floor
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -22,17 +23,16 @@ from shift_media.resizes import Resize
 from shift_media.storages import MediaStorage
 from shift_media.uploads import Upload, set_stored_key, stored_key
 from shift_media.validators import Inspection, read_facts, seekable
+from shift_media.videos import Video
 
 if TYPE_CHECKING:
     from shift_media.fields import MediaField
 
-NAMELESS: Final = "file"
-"""What an upload without any name is called."""
-
+NAMELESS: Final = "file"  # what an upload without any name is called
 _ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs a second
 
 
-class MediaFile(FieldFile):
+class MediaFile(Video, FieldFile):
     """A file of a `MediaField`: the original, and everything that is derived from it."""
 
     if TYPE_CHECKING:  # What Django has and its stubs have not.
@@ -82,6 +82,7 @@ class MediaFile(FieldFile):
             self._file = file  # What is no longer readable otherwise can be saved again.
         upload = Upload(self, key)
         self.name, self._committed, self._file = str(key), True, None
+        self._renditions = None
         self._remembered = inspection.metadata
         setattr(self.instance, self.field.attname, self)
         self.field.write_companions(self.instance, inspection.metadata)
@@ -111,6 +112,7 @@ class MediaFile(FieldFile):
         if getattr(self, "_file", None) is not None:
             self.close()
         self.name, self._committed, self._file, self._remembered = None, False, None, None
+        self._renditions = None
         setattr(instance, self.field.attname, None)
         self.field.write_companions(instance, None)
         if save:
@@ -147,20 +149,20 @@ class MediaFile(FieldFile):
         self._require_file()
         if self.field.metadata_field:
             getattr(self.instance, self.field.metadata_field)  # Loads it where it was deferred.
-        known = self.known_metadata
-        if known is None:
+        if (known := self.known_metadata) is None:
             known = self._remembered = self._read()
         return known
 
     @property
     def known_metadata(self) -> Metadata | None:
         """What is known of the original without any I/O."""
-        name = self.field.metadata_field
-        if name and self._committed and self.name:
-            stored = Metadata.from_json(self.instance.__dict__.get(name), self.name)
-            if stored is not None:
-                return stored
-        return self._remembered
+        return self._facts()()
+
+    def _facts(self) -> Callable[[], Metadata | None]:
+        """Give what is known of this very original, whatever the row holds when it is asked."""
+        name, key = self.field.metadata_field, self.name if self._committed else None
+        data = self.instance.__dict__.get(name) if name and key else None
+        return partial(_known, data, key, self._remembered)
 
     def _read(self) -> Metadata:
         if not self._committed:
@@ -239,7 +241,7 @@ class MediaFile(FieldFile):
             self.key,
             size,
             storage=self.storage,
-            facts=self._facts,
+            facts=self._facts(),
             mode=mode,
             quality=quality,
             upscale=upscale,
@@ -251,10 +253,11 @@ class MediaFile(FieldFile):
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
-        return resizes.srcset(self.key, widths, storage=self.storage, facts=self._facts, **spec)
+        return resizes.srcset(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
 
-    def _facts(self) -> Metadata | None:
-        return self.known_metadata
+
+def _known(data: object, key: str | None, remembered: Metadata | None) -> Metadata | None:
+    return Metadata.from_json(data, key or "") or remembered
 
 
 def _focal(point: tuple[float, float] | None) -> Focal | None:

@@ -167,3 +167,13 @@ def test_models_of_migrations_store_files_and_schedule_nothing(
     row.delete()
     assert first in stored()
     assert not PendingDeletion.objects.exists()
+
+
+def test_a_resize_keeps_the_size_of_its_own_original(photo: Photo) -> None:
+    first = photo.image.resize("100x")
+    photo.image = upload(picture("PNG", (30, 20)))
+    photo.save()
+    assert (first.width, first.height) == (100, 75)
+    second = photo.image.resize("100x")
+    photo.image.delete()
+    assert (second.width, second.height) == (30, 20)
