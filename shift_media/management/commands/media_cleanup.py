@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.files.storage import InvalidStorageError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections, router
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
@@ -82,16 +83,20 @@ class Command(BaseCommand):
         return storage
 
     def _deletions(self, dry_run: bool) -> None:
-        due = PendingDeletion.objects.filter(not_before__lte=timezone.now())
-        number = due.count()
+        number = done = left = 0
+        for alias in connections:
+            if not router.allow_migrate_model(alias, PendingDeletion):
+                continue
+            rows = PendingDeletion.objects.using(alias)
+            number += rows.filter(not_before__lte=timezone.now()).count()
+            while not dry_run and (batch := deletions.run_due(limit=1000, using=alias)):
+                done += batch
+            left += rows.count()
         if dry_run:
             self.stdout.write(f"Pending deletions: {number} would run.")
-            return
-        done = 0
-        while batch := deletions.run_due(limit=1000):
-            done += batch
-        left = PendingDeletion.objects.count()
-        self.stdout.write(f"Pending deletions: {done} of {number} ran, {left} wait their time.")
+        else:
+            told = f"{done} of {number} ran, {left} wait for their time."
+            self.stdout.write(f"Pending deletions: {told}")
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:
