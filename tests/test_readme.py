@@ -9,15 +9,16 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.files.base import ContentFile
-from django.core.management import get_commands
+from django.core.management import call_command, get_commands
 from django.db import connection, models
 from django.template import engines
 from django.test import Client, override_settings
@@ -26,8 +27,11 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from PIL import Image
 
+from shift_media import resizes
 from shift_media.core import paths
+from shift_media.storages import by_alias
 from tests.parts import ROOT
+from tests.servers.fixtures import client_of, storage_options
 
 README = ROOT / "README.rst"
 FIRST_SCREEN_LINES = 50
@@ -53,10 +57,14 @@ RUN = {
     "settings",
     "urls",
     "set-up",
+    "s3-settings",
+    "s3-set-up",
+    "cleanup",
     "use",
     "tags",
 }
 """The blocks that a test below runs."""
+RESIZE = paths.parse_resize(BLOCKS["url"][1].removeprefix("/media/"))
 
 
 def run(name: str, **names: Any) -> dict[str, Any]:
@@ -133,8 +141,7 @@ def test_the_url_is_what_the_template_makes_of_the_model(
     photo_model: type[models.Model],
 ) -> None:
     url = BLOCKS["url"][1]
-    resize = paths.parse_resize(url.removeprefix("/media/"))
-    photo = photo_model(image=str(resize.original))
+    photo = photo_model(image=str(RESIZE.original))
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["readme"]}):
         shown = render("template", photo=photo).strip()
     assert shown == f'<img src="{url}" alt="">'
@@ -183,10 +190,49 @@ def test_the_make_commands_are_targets() -> None:
         assert target in targets
 
 
-def test_the_management_commands_exist() -> None:
-    for python, script, command, *_ in lines_of("set-up"):
+def commands_of(name: str) -> Iterator[list[str]]:
+    for python, script, *arguments in lines_of(name):
         assert (python, script) == ("python", "manage.py")
+        yield arguments
+
+
+def test_the_management_commands_exist() -> None:
+    for command, *_ in commands_of("set-up"):
         assert command in get_commands()
+
+
+@pytest.mark.django_db
+def test_the_storage_on_s3_passes_the_system_checks(site: None) -> None:
+    with override_settings(STORAGES=s3_storages()):
+        found = run_checks(include_deployment_checks=True)
+        resize = resizes.build(str(RESIZE.original), "9x", storage=by_alias("media"))  # type: ignore[arg-type]
+    assert [message for message in found if message.level >= ERROR] == []
+    assert resize.url.startswith("http://my-site-media.s3-website.eu-central-1.amazonaws.com/")
+
+
+def s3_storages(**options: Any) -> dict[str, Any]:
+    storages = run("s3-settings", STORAGES=dict(settings.STORAGES))["STORAGES"]
+    media = storages["media"]
+    return {**storages, "media": {**media, "OPTIONS": {**media["OPTIONS"], **options}}}
+
+
+@pytest.mark.rgw
+@pytest.mark.needs("rgw")
+def test_the_bucket_is_set_up_by_the_commands(rgw: Any) -> None:
+    server = storage_options(rgw, "unused")
+    del server["bucket_name"], server["public_url"]
+    with override_settings(STORAGES=s3_storages(**server)):
+        for arguments in commands_of("s3-set-up"):
+            call_command(*arguments)
+    website = client_of(rgw).get_bucket_website(Bucket="my-site-media")
+    redirect = website["RoutingRules"][0]["Redirect"]
+    assert (redirect["HostName"], redirect["Protocol"]) == ("www.example.com", "https")
+
+
+@pytest.mark.django_db
+def test_the_cleaning_runs(site: None) -> None:
+    for arguments in commands_of("cleanup"):
+        call_command(*arguments, stdout=StringIO())
 
 
 def manage(project: Path, wheel: Path, *arguments: str) -> str:
