@@ -123,7 +123,7 @@ def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> Plan:
 
 def _window(origin: int, whole: int, length: float, percent: int) -> tuple[float, float]:
     """Place a window so that the focal point is in its middle, as far as the image reaches."""
-    start = min(max(whole * percent / 100 - length / 2, 0.0), whole - length)
+    start = float(min(max(whole * percent / 100 - length / 2, 0.0), whole - length))
     # The sum of rounded floats can pass the image's edge by an ulp, which Pillow refuses.
     return origin + start, min(origin + start + length, float(origin + whole))
 

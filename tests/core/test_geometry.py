@@ -70,6 +70,7 @@ def test_the_seen_box_lies_inside_the_image_and_the_crop(s: Spec, width: int, he
     made = planned(s, width, height)
     part = seen(s, width, height)
     left, top, right, bottom = made.box
+    assert all(type(edge) is float for edge in made.box)
     assert 0 <= part.x <= left < right <= part.x + part.width <= width
     assert 0 <= part.y <= top < bottom <= part.y + part.height <= height
 
