@@ -49,7 +49,10 @@ def hosts_on(s3_site: S3Site, redis: Redis, tmp_path: Path) -> Iterator[StartHos
                 LOCK_DIR=str(tmp_path / name / "locks"),
                 S3_DELIVERY=delivery,
             )
-            running.append(host.start())
+            host.launch()
+            running.append(host)
+        for host in running:
+            host.wait()
         s3_site.proxy.clear()
         return running
 

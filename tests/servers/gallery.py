@@ -87,7 +87,12 @@ class S3Gallery:
         self.manage("media_bucket", "apply", "--website", "--policy", *app, *options)
 
     def start(self) -> S3Gallery:
-        """Serve."""
+        """Serve, and wait until it answers."""
+        self.launch()
+        return self.wait()
+
+    def launch(self) -> None:
+        """Start its processes."""
         options = [
             f"--bind=127.0.0.1:{self._port}",
             f"--workers={self._workers}",
@@ -100,6 +105,9 @@ class S3Gallery:
         ]
         command = [sys.executable, "-m", "gunicorn", "testproject.wsgi", *options]
         self._processes.start(command, cwd=ROOT, env=self._env)
+
+    def wait(self) -> S3Gallery:
+        """Wait until it answers."""
         try:
             self._processes.wait(lambda: answers(f"{self.url}/media/"), "The gallery")
         except BaseException:
