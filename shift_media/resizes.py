@@ -129,10 +129,8 @@ def build(
         storage: where the original is.
         facts: gives what is known of the original, or None: the resize's size and the stored
             focal point come from it. Called only where they are needed.
-        mode: ``fit``, ``fill``, ``pad`` or ``stretch``.
-        quality: 1 to 99; default: the format's.
-        upscale: whether a smaller original is enlarged.
-        format: ``jpg``, ``png``, ``webp``, ``avif`` or ``gif``; default: the original's.
+        mode, quality, upscale: as in `Spec`.
+        format: default: the original's.
         focal: x, y in percent, with ``fill``; default: the stored one, else the centre.
         crop: x, y, width, height in pixels of the upright original.
         background: six hex digits, with ``pad`` or ``jpg``.
