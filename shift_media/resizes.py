@@ -127,9 +127,10 @@ def build(
         size: ``"400x300"``, ``"400x"``, ``"x300"``, or the name of a preset, whose values hold
             unless given here.
         storage: where the original is.
-        facts: gives what is known of the original, or None: the resize's size and the stored
-            focal point come from it. Called only where they are needed.
-        mode, quality, upscale: as in `Spec`.
+        facts: gives what is known of the original, or None; called only where it is needed.
+        mode: as in `Spec`, and so are the next two.
+        quality: default: the format's.
+        upscale: default: no.
         format: default: the original's.
         focal: x, y in percent, with ``fill``; default: the stored one, else the centre.
         crop: x, y, width, height in pixels of the upright original.
