@@ -111,9 +111,12 @@ def hosts_lock(key: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with notes.cache_failures():
-            if cache.get(name) == token:
-                cache.delete(name)
+        if (
+            notes.shared_cache() is not None
+        ):  # it may have failed meanwhile: the lease ends by itself
+            with notes.cache_failures():
+                if cache.get(name) == token:
+                    cache.delete(name)
 
 
 def _take(cache: BaseCache, name: str, token: str) -> None:

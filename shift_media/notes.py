@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.core.cache import BaseCache, caches
+from django.core.signals import setting_changed
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
@@ -27,6 +28,10 @@ logger = logging.getLogger("shift_media")
 
 _LOCAL_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
 _MOST_IN_PROCESS = 10_000
+_PAUSE = 10
+"""Seconds that a shared cache is left alone after a failure, each of which may be a timeout."""
+
+_down_until: dict[str, float] = {}
 
 
 def host_folder() -> Path | None:
@@ -58,8 +63,8 @@ def _warn_once(message: str) -> None:
 
 
 def shared_cache() -> BaseCache | None:
-    """Return the cache that all hosts share; None where it lives in one process."""
-    if settings.CACHE is None:
+    """Return the cache that all hosts share; None where it lives in one process, or failed."""
+    if settings.CACHE is None or time.monotonic() < _down_until.get(settings.CACHE, 0):
         return None
     cache = caches[settings.CACHE]
     backend = f"{type(cache).__module__}.{type(cache).__qualname__}"
@@ -177,4 +182,18 @@ def cache_failures() -> Iterator[None]:
     except MediaError:
         raise
     except Exception as error:
-        logger.warning("The shared cache failed: %s: %s", type(error).__name__, error)
+        _down_until[settings.CACHE or ""] = time.monotonic() + _PAUSE
+        logger.warning(
+            "The shared cache failed, and is left alone for %d s: %s: %s",
+            _PAUSE,
+            type(error).__name__,
+            error,
+        )
+
+
+def _try_again(*, setting: str, **kwargs: object) -> None:
+    if setting in ("CACHES", "SHIFT_MEDIA"):
+        _down_until.clear()
+
+
+setting_changed.connect(_try_again, dispatch_uid="shift_media.notes")

@@ -16,9 +16,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.test import override_settings
 from PIL import Image
 
+from shift_media.resizes import Resize
 from tests.delivery.conftest import picture
+from tests.delivery.counting import CountingStorage
 from tests.servers.gallery import S3Gallery
 from tests.servers.redis import Redis
 from tests.servers.sites import PUBLIC_URL, S3Site
@@ -179,6 +182,27 @@ def test_another_host_takes_over_from_one_that_was_killed(
             killed.result()
     assert s3_site.stored() == {key, resize}
     assert s3_site.counts()["PUT", resize] == 1
+
+
+@pytest.mark.acceptance(15)
+def test_a_redis_that_hangs_is_waited_for_once(
+    storage: CountingStorage,
+    redis: Redis,
+    add: Callable[..., str],
+    resize_of: Callable[..., Resize],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cache = "django.core.cache.backends.redis.RedisCache"
+    shared = {"BACKEND": cache, "LOCATION": redis.url, "OPTIONS": {"socket_timeout": 1}}
+    key = add()
+    with override_settings(CACHES={"default": shared}):
+        assert resize_of(key, "20x20").ensure() is True
+        redis.hang()
+        started = time.monotonic()
+        for width in range(30, 35):
+            assert resize_of(key, f"{width}x").ensure() is True
+        assert time.monotonic() - started < 4
+    assert caplog.text.count("shared cache failed") == 1
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:

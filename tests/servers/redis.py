@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,11 @@ class Redis:
         self._processes.start(command, cwd=self._folder)
         self._processes.wait(lambda: listens(self._port), "Redis")
         return self
+
+    def hang(self) -> None:
+        """Keep its connections and answer nothing."""
+        for process in self._processes.running:
+            process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
         """Kill it, as when a machine goes."""
