@@ -1,4 +1,4 @@
-"""The admin: deletions that are still to come, and a column with a small resize."""
+"""The admin: pending deletions, transcoding jobs, and a column with a small resize."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from django.utils.translation import ngettext
 
 from shift_media import deletions
 from shift_media.core.errors import MediaError
-from shift_media.models import PendingDeletion
+from shift_media.models import PendingDeletion, Rendition, TranscodeJob
+from shift_media.transcoding import services
 
 if TYPE_CHECKING:
     PendingDeletionBase = admin.ModelAdmin[PendingDeletion]
+    TranscodeJobBase = admin.ModelAdmin[TranscodeJob]
+    RenditionInlineBase = admin.TabularInline[Rendition, TranscodeJob]
 else:
-    PendingDeletionBase = admin.ModelAdmin
+    PendingDeletionBase = TranscodeJobBase = admin.ModelAdmin
+    RenditionInlineBase = admin.TabularInline
 
 
 @admin.register(PendingDeletion)
@@ -62,6 +66,69 @@ class PendingDeletionAdmin(PendingDeletionBase):
                 failed,
             )
             self.message_user(request, text % failed, messages.WARNING)
+
+
+class RenditionInline(RenditionInlineBase):
+    """What a job makes, under the job."""
+
+    model = Rendition
+    extra = 0
+    fields = ("key", "kind", "state", "progress", "width", "height", "duration", "size", "error")
+    readonly_fields = fields
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Jobs make renditions, people don't."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows are not for editing: they say what was made."""
+        return False
+
+
+@admin.register(TranscodeJob)
+class TranscodeJobAdmin(TranscodeJobBase):
+    """How far each video is, what failed and why, and ways to try again and to stop."""
+
+    list_display = ("original", "profile", "state", "bar", "attempts", "created", "error_code")
+    list_filter = ("state", "profile", "transcoder", "source")
+    search_fields = ("original", "external_id")
+    date_hierarchy = "created"
+    inlines = (RenditionInline,)
+    actions = ("retry", "cancel")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Rows are written by saving a video, and by ``.transcode()``."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows are not for editing: workers rely on them."""
+        return False
+
+    def has_work_permission(self, request: HttpRequest) -> bool:
+        """Who could change the rows may try again and stop."""
+        return super().has_change_permission(request)
+
+    @admin.display(description=_("progress"), ordering="progress")
+    def bar(self, job: TranscodeJob) -> SafeString:
+        """Draw the progress."""
+        return format_html(
+            '<progress max="100" value="{0}" aria-label="{0} %"></progress> {0} %', job.progress
+        )
+
+    @admin.action(description=_("Try again"), permissions=["work"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
+        """Have those that failed or were cancelled done again."""
+        done = sum(services.retry(job) for job in queryset)
+        text = ngettext("%d job will be tried again.", "%d jobs will be tried again.", done)
+        self.message_user(request, text % done, messages.SUCCESS if done else messages.WARNING)
+
+    @admin.action(description=_("Cancel"), permissions=["work"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
+        """Stop those that are live."""
+        done = sum(services.cancel(job) for job in queryset)
+        text = ngettext("%d job cancelled.", "%d jobs cancelled.", done)
+        self.message_user(request, text % done, messages.SUCCESS if done else messages.WARNING)
 
 
 def resize_column(

@@ -14,5 +14,11 @@ class ShiftMediaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
+        """Register the system checks; jobs go with their originals."""
         from shift_media import checks  # noqa: F401
+        from shift_media.signals import media_deleted
+        from shift_media.transcoding import services
+
+        media_deleted.connect(
+            lambda key, **kwargs: services.forget(key), weak=False, dispatch_uid=__name__
+        )

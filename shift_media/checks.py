@@ -9,6 +9,8 @@ E003      a local storage's ``base_url`` is not where ``shift_media.urls`` is in
 W001      resizes are signed with ``SECRET_KEY``
 W002      ``CACHE`` names a cache that lives in one process
 W003      ``MAX_PIXELS`` is beyond the limit at which Pillow itself warns
+E006      the transcoder, or its options, are wrong
+W005      videos are to be transcoded, and ffmpeg is not installed
 ========  ==========================================================================
 """
 
@@ -25,9 +27,10 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.urls import NoReverseMatch, Resolver404, resolve
 from PIL import Image
 
-from shift_media import notes
+from shift_media import deletions, notes
 from shift_media.conf import ConfigurationError, settings
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
+from shift_media.transcoding import services
 
 
 @register()
@@ -141,3 +144,16 @@ def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[
 def settings_are_right() -> bool:
     """Tell whether `check_settings` finds nothing."""
     return next(settings.errors(), None) is None
+
+
+@register()
+def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check the transcoder, where a field has videos transcoded."""
+    fields = deletions.media_fields()
+    if not settings_are_right() or not any(getattr(f, "transcode", None) for f in fields):
+        return []
+    try:
+        return list(services.transcoder().check())
+    except ConfigurationError as error:
+        hint = 'Mend SHIFT_MEDIA["TRANSCODER"].'
+        return [Error(str(error), hint=hint, id="shift_media.E006")]

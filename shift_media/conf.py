@@ -22,6 +22,7 @@ from django.core.signals import setting_changed
 from shift_media.core.errors import InvalidSigningKey, InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.probe import SourceLimits
+from shift_media.core.profiles import BUILT_IN, InvalidProfile, Profile, parse_profile
 from shift_media.core.signing import RESIZE, Signer
 from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits, Spec
 
@@ -151,6 +152,59 @@ class Settings:
         if folder is not None and not isinstance(folder, str | Path):
             raise _wrong("LOCK_DIR", folder, "a path, such as /run/mysite/media-locks")
         return None if folder is None else Path(folder)
+
+    @cached_property
+    def PROFILES(self) -> dict[str, Profile]:
+        """Named sets of renditions of a video; beside the built-in ``"web"``, or instead of it.
+
+        ``{"small": {"480p.mp4": {"kind": "mp4", "height": 480}}}``: each has a kind, one of
+        ``mp4``, ``hls``, ``poster``, ``sprite`` and ``audio``, and its options.
+        """
+        given = self._typed("PROFILES", {}, dict, "a dict of profiles")
+        try:
+            parsed = [parse_profile(*item) for item in {**BUILT_IN, **given}.items()]
+        except InvalidProfile as error:
+            raise ConfigurationError(
+                f'SHIFT_MEDIA["PROFILES"]: {error}', key="PROFILES"
+            ) from error
+        return {profile.name: profile for profile in parsed}
+
+    @cached_property
+    def TRANSCODER(self) -> dict[str, Any]:
+        """What makes renditions: ``{"BACKEND": "path.of.the.Class", "OPTIONS": {…}}``.
+
+        Default: ffmpeg on this machine.
+        """
+        default = {"BACKEND": "shift_media.transcoding.backends.ffmpeg.FFmpeg"}
+        given = self._typed("TRANSCODER", default, dict, f"a dict such as {default}")
+        options = given.get("OPTIONS", {})
+        path = given.get("BACKEND", default["BACKEND"])
+        known = set(given) <= {"BACKEND", "OPTIONS"} and isinstance(path, str)
+        if not known or not isinstance(options, dict):
+            raise _wrong("TRANSCODER", given, f'a dict such as {default}, with "OPTIONS" or not')
+        return {"BACKEND": path, "OPTIONS": options}
+
+    @cached_property
+    def TASKS(self) -> str | None:
+        """Alias in Django's ``TASKS`` that jobs are handed to, or None. Default: None.
+
+        Without it ``manage.py media_transcode`` does what is pending. Beware of the immediate
+        backend: it would transcode within the request.
+        """
+        alias: str | None = self._raw.get("TASKS")
+        if alias is not None and not isinstance(alias, str):
+            raise _wrong("TASKS", alias, "None or an alias of Django's TASKS")
+        return alias
+
+    @cached_property
+    def TRANSCODE_ATTEMPTS(self) -> int:
+        """How often a job is tried before its error is final. Default: 3."""
+        return self._positive("TRANSCODE_ATTEMPTS", 3)
+
+    @cached_property
+    def TRANSCODE_LEASE(self) -> int:
+        """Seconds after which a job whose worker is silent is given to another. Default: 60."""
+        return self._positive("TRANSCODE_LEASE", 60)
 
     @cached_property
     def limits(self) -> Limits:

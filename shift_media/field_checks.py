@@ -9,6 +9,7 @@ E105      ``metadata_field`` is no JSONField of the same model
 E106      ``width_field``, ``height_field`` or ``duration_field`` is no field of the same model
 E107      two media fields share a field that describes the file
 E108      ``storage`` is no media storage, or cannot be set up
+E109      ``transcode`` names no profile, or ``accept`` admits no video
 W101      there is no ``metadata_field``
 W102      ``storage`` is a storage of STORAGES itself: its options go into migrations
 ========  ==========================================================================
@@ -24,7 +25,8 @@ from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError
 from django.db import models
 
-from shift_media.core.formats import FORMATS, accepts
+from shift_media.conf import ConfigurationError, settings
+from shift_media.core.formats import FORMATS, accepted_formats, accepts
 from shift_media.core.paths import KEY_LENGTH
 from shift_media.storages import MediaStorage, default_media_storage, identify, unwrapped
 
@@ -42,6 +44,7 @@ def check(field: MediaField) -> list[CheckMessage]:
         *_check_columns(field),
         *_check_shared(field),
         *_check_storage(field),
+        *_check_transcode(field),
     ]
 
 
@@ -157,6 +160,30 @@ def _check_storage(field: MediaField) -> Iterator[CheckMessage]:
             hint=f'Give a function instead: def {alias}_storage(): return storages["{alias}"].',
             obj=field,
             id="shift_media.W102",
+        )
+
+
+def _check_transcode(field: MediaField) -> Iterator[CheckMessage]:
+    name = field.transcode
+    if name is None:
+        return
+    try:
+        profiles = settings.PROFILES
+    except ConfigurationError:
+        return  # The checks of the settings say so.
+    if name not in profiles:
+        yield Error(
+            f"transcode is {name!r}, and there is no such profile.",
+            hint=f'Use one of {", ".join(profiles)}, or add it to SHIFT_MEDIA["PROFILES"].',
+            obj=field,
+            id="shift_media.E109",
+        )
+    elif not any(format.kind == "video" for format in accepted_formats(field.accept)):
+        yield Error(
+            "transcode is given, and accept admits no video.",
+            hint='Accept some: accept=["video/mp4", "video/quicktime", "video/webm"].',
+            obj=field,
+            id="shift_media.E109",
         )
 
 

@@ -38,6 +38,7 @@ class MediaField(FileField):
         metadata_field: name of a JSONField of the same model for what is known of the file.
         width_field, height_field: names of fields for the sides in pixels, upright.
         duration_field: name of a field for the duration in seconds.
+        transcode: name of a profile: renditions of each video are made when its row is saved.
         storage: as on `FileField`; the default is ``STORAGES["media"]``, else
             ``STORAGES["default"]``, as they are when they are used.
 
@@ -71,6 +72,7 @@ class MediaField(FileField):
         width_field: str | None = None,
         height_field: str | None = None,
         duration_field: str | None = None,
+        transcode: str | None = None,
         storage: Storage | Callable[[], Storage] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -84,6 +86,7 @@ class MediaField(FileField):
         self.metadata_field = metadata_field
         self.width_field, self.height_field = width_field, height_field
         self.duration_field = duration_field
+        self.transcode = transcode
         kwargs.setdefault("max_length", KEY_LENGTH)
         kwargs.setdefault("db_index", True)
         super().__init__(verbose_name, name, storage=storage, **kwargs)
@@ -109,6 +112,7 @@ class MediaField(FileField):
             "width_field": (self.width_field, None),
             "height_field": (self.height_field, None),
             "duration_field": (self.duration_field, None),
+            "transcode": (self.transcode, None),
             "max_length": (self.max_length, KEY_LENGTH),
             "db_index": (self.db_index, True),  # type: ignore[attr-defined]  # not in the stubs
         }

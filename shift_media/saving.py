@@ -20,6 +20,7 @@ from django.db import connections, models, router, transaction
 from django.db.models.signals import class_prepared, pre_delete
 
 from shift_media import deletions
+from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.files import MediaFile
 from shift_media.signals import media_saved
 from shift_media.uploads import Upload, set_stored_key, stored_key
@@ -146,10 +147,12 @@ class _Write:
             if not self.instance._state.adding or _key(self.instance, field):
                 field.sync_companions(self.instance)
         replaced = changed if may_exist and self._may_exist() else []
-        with self._transaction(replaced):
+        videos = [field for field in changed if self._is_to_be_transcoded(field)]
+        with self._transaction([*replaced, *videos]):
             before = self._keys_in_database(replaced)
             updated = save(self._widened())
             self._schedule(before)
+            self._submit(videos)
         self._remember(changed)
         return updated
 
@@ -164,8 +167,8 @@ class _Write:
         own = all(f.has_default() or f.has_db_default() for f in meta.pk_fields)
         return not (self.instance._state.adding and own)
 
-    def _transaction(self, replaced: list[MediaField]) -> contextlib.AbstractContextManager[Any]:
-        if not replaced:
+    def _transaction(self, several: list[MediaField]) -> contextlib.AbstractContextManager[Any]:
+        if not several:
             return contextlib.nullcontext()
         return transaction.atomic(using=self.using, savepoint=False)
 
@@ -198,6 +201,19 @@ class _Write:
         for field, key in before.items():
             if key and key != _key(self.instance, field) and _is_installed(self.table):
                 deletions.schedule(field, key, self.using)
+
+    def _is_to_be_transcoded(self, field: MediaField) -> bool:
+        extension = _key(self.instance, field).rpartition(".")[2]
+        is_video = BY_EXTENSION.get(extension, UNKNOWN).kind == "video"
+        return bool(field.transcode) and is_video and _is_installed(self.table)
+
+    def _submit(self, videos: list[MediaField]) -> None:
+        """Make the job's row in the transaction that writes the video's."""
+        if videos:
+            from shift_media.transcoding import services
+
+            for field in videos:
+                services.submit(getattr(self.instance, field.attname), using=self.using)
 
     def _remember(self, changed: list[MediaField]) -> None:
         for field in changed:

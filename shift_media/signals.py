@@ -16,3 +16,15 @@ media_deleted = Signal()
 
 resize_created = Signal()
 """A resize was made and stored: ``key, storage, width, height, size`` (bytes)."""
+
+transcode_submitted = Signal()
+"""A job is to be done, and its row committed: ``job``, a `TranscodeJob`."""
+
+transcode_progressed = Signal()
+"""A job has come further: ``job``, whose ``progress`` is in percent."""
+
+transcode_completed = Signal()
+"""All renditions of a job are stored, and its row says so: ``job``."""
+
+transcode_failed = Signal()
+"""A job ended in an error that is not tried again: ``job``, with ``error_code`` and ``error``."""

@@ -35,6 +35,7 @@ from shift_media.core.formats import (
 )
 from shift_media.core.metadata import Metadata
 from shift_media.core.probe import SourceLimits, probe
+from shift_media.transcoding import probing
 
 IMAGES: Final = ("image/*",)
 """What is accepted where nothing else is said: the images of the format table."""
@@ -138,6 +139,8 @@ def read_facts(file: BinaryIO, format: Format, size: int) -> Metadata:
 
 def _header(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> Metadata:
     plain = Metadata(content_type=format.served_type, size=size)
+    if format.kind == "video":
+        return _of_video(file, format, plain)
     if format.kind != "image":
         return plain
     facts = probe(file, limits)
@@ -147,6 +150,21 @@ def _header(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> 
         height=facts.height,
         frames=facts.frames,
         has_alpha=facts.has_alpha,
+    )
+
+
+def _of_video(file: BinaryIO, format: Format, plain: Metadata) -> Metadata:
+    """Add what the header and the first frame say, where PyAV is there to read them."""
+    facts = probing.probe_upload(file, format.extension, probing.VideoLimits())
+    if facts is None:
+        return plain
+    return replace(
+        plain,
+        width=facts.width or None,
+        height=facts.height or None,
+        duration=facts.duration or None,
+        fps=facts.fps or None,
+        codecs=facts.codecs,
     )
 
 

@@ -82,6 +82,18 @@ def _postgres() -> Path | None:
     return initdb.parent if initdb else None
 
 
+def _ffmpeg() -> Path | None:
+    """Find the ffmpeg that the app itself would take, where PyAV is there to probe with."""
+    from shift_media.core.errors import MissingExtra
+    from shift_media.transcoding.backends.ffmpeg import find_program
+    from shift_media.transcoding.probing import is_available
+
+    try:
+        return Path(find_program()) if is_available() else None
+    except MissingExtra:
+        return None
+
+
 def _corpus() -> Path | None:
     named = os.environ.get("SHIFT_MEDIA_CORPUS")
     folder = Path(named) if named else ROOT.parent / "shared" / "corpus"
@@ -94,6 +106,7 @@ PARTS = {
         "apt-get install chromium",
     ),
     "corpus": Part(_corpus, "SHIFT_MEDIA_CORPUS must name the folder of test files"),
+    "ffmpeg": Part(_ffmpeg, 'pip install "django-shift-media[ffmpeg]"'),
     "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
     "postgres": Part(_postgres, "apt-get install postgresql"),
     "redis": Part(_programs("redis-server"), "apt-get install redis-server"),

@@ -13,7 +13,7 @@ from typing import Any
 from django import template
 from django.conf import settings as django_settings
 from django.forms.utils import flatatt
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from shift_media.core.errors import InvalidSpec, MediaError
@@ -101,3 +101,49 @@ def _guarded(build: Callable[[], Resize]) -> Resize | None:
         logger.warning("A resize in a template failed: %s: %s", error.code, error)
         return None
     return made
+
+
+@register.simple_tag
+def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
+    """Write a ``<video>``: ``{% media_video clip.video controls=True captions=clip.vtt.url %}``.
+
+    HLS stands first, for browsers that play it, then the MP4s, largest first. As long as there is
+    nothing to play it renders nothing. ``captions`` is a URL of WebVTT, with ``srclang`` and
+    ``label``; what else is given becomes an attribute, ``_`` in its name a ``-``.
+    """
+    if not file:
+        return mark_safe("")
+    try:
+        return _video(file.renditions, str(captions), options)
+    except MediaError as error:
+        if django_settings.DEBUG:
+            raise
+        logger.warning("A video in a template failed: %s: %s", error.code, error)
+        return mark_safe("")
+
+
+def _video(renditions: list[Any], captions: str, options: dict[str, Any]) -> SafeString:
+    playable = [r for kind in ("hls", "mp4", "audio") for r in renditions if r.kind == kind]
+    if not playable:
+        return mark_safe("")
+    attributes: dict[str, Any] = {"preload": "metadata", "playsinline": True}
+    largest = next((r for r in playable if r.width), None)
+    if largest is not None:
+        attributes |= {"width": largest.width, "height": largest.height}
+    extras = {"poster": "poster", "data-preview": "sprite"}
+    for name, kind in extras.items():
+        found = next((r for r in renditions if r.kind == kind), None)
+        attributes |= {name: found.url} if found else {}
+    track = {"srclang": options.pop("srclang", "en"), "label": options.pop("label", None)}
+    attributes |= {name.replace("_", "-"): value for name, value in options.items()}
+    sources = format_html_join(
+        "", '<source src="{}" type="{}">', ((r.url, r.content_type) for r in playable)
+    )
+    if captions:
+        named = {"kind": "captions", "src": captions, **track}
+        sources += format_html("<track{}>", flatatt(_given(named)))
+    return format_html("<video{}>{}</video>", flatatt(_given(attributes)), sources)
+
+
+def _given(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if value not in (None, False)}

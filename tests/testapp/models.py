@@ -73,6 +73,16 @@ class Clip(models.Model):
     length = models.DurationField(null=True, editable=False)
 
 
+class Film(models.Model):
+    """Renditions are made of it."""
+
+    title = models.CharField(max_length=50, blank=True)
+    video = MediaField(
+        accept=["video/*"], transcode="web", metadata_field="video_meta", blank=True
+    )
+    video_meta = meta()
+
+
 class Attachment(models.Model):
     """Accepts anything."""
 

@@ -1,0 +1,70 @@
+"""Progress of several jobs: bars that move on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from django.core.management.base import OutputWrapper
+
+from shift_media.models import TranscodeJob
+
+BAR_WIDTH = 24
+LINE_SECONDS = 10.0
+"""How often a job that is under way gets a line where there is no terminal."""
+
+
+class Output:
+    """Tell how far jobs are; called from several threads."""
+
+    def __init__(self, out: OutputWrapper) -> None:
+        self._out = out
+        self._terminal = bool(out.isatty())
+        self._lock = threading.Lock()
+        self._bars: dict[int, str] = {}
+        self._told: dict[int, tuple[float, str]] = {}
+
+    def tell(self, job: TranscodeJob) -> None:
+        """Show a job as it is now."""
+        with self._lock:
+            if self._terminal:
+                self._draw(job)
+            else:
+                self._write(job)
+
+    def close(self) -> None:
+        """Leave the last state on the terminal."""
+        with self._lock:
+            self._bars.clear()
+
+    def _write(self, job: TranscodeJob) -> None:
+        when, state = self._told.get(job.pk, (0.0, ""))
+        now = time.monotonic()
+        if state == job.state and now - when < LINE_SECONDS:
+            return
+        self._told[job.pk] = (now, job.state)
+        self._out.write(_line(job))
+        self._out.flush()
+
+    def _draw(self, job: TranscodeJob) -> None:
+        up = f"\x1b[{len(self._bars)}A" if self._bars else ""
+        filled = BAR_WIDTH * job.progress // 100
+        bar = "#" * filled + "." * (BAR_WIDTH - filled)
+        if job.is_live:
+            self._bars[job.pk] = f"#{job.pk} [{bar}] {job.progress:3} % {_name(job)}"
+            ended = ""
+        else:
+            self._bars.pop(job.pk, None)
+            ended = f"{_line(job)}\x1b[K\n"
+        lines = "".join(f"{line}\x1b[K\n" for line in self._bars.values())
+        self._out.write(f"{up}\x1b[J{ended}{lines}", ending="")
+        self._out.flush()
+
+
+def _line(job: TranscodeJob) -> str:
+    line = f"#{job.pk} {_name(job)}: {job.state}, {job.progress} %"
+    return f"{line}: {job.error_code}: {job.error}" if job.error_code else line
+
+
+def _name(job: TranscodeJob) -> str:
+    return f"{job.original.rpartition('/')[2]} ({job.profile})"

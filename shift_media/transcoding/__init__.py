@@ -1,0 +1,1 @@
+"""Videos become renditions: the transcoders, and the services that run their jobs."""

@@ -1,0 +1,125 @@
+"""The transcoder that needs nobody: ffmpeg, in a process on this machine."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from django.core.checks import CheckMessage, Error, Warning
+
+from shift_media.core.errors import MissingExtra
+from shift_media.transcoding import probing
+from shift_media.transcoding.backends.ffmpeg.commands import Tools
+from shift_media.transcoding.backends.ffmpeg.run import Run, bounds
+from shift_media.transcoding.base import Job, JobReport, State, TranscodeError, Transcoder
+from shift_media.transcoding.probing import VideoLimits
+
+_LOOK_SECONDS = 20
+
+
+class FFmpeg(Transcoder):
+    """Run ffmpeg, which `imageio-ffmpeg` brings, or the one on the path.
+
+    Args:
+        program: path of another ffmpeg.
+        max_seconds: the longest source.
+        max_pixels: the largest frame.
+        timeout: seconds that the encoding of one job may take.
+        max_file_bytes: the largest file that it may write.
+        max_memory_bytes: address space; large frames need 2 GB.
+        threads: per encoder; 0 leaves it to ffmpeg.
+        folder: where private folders are made; by default where temporary files lie.
+    """
+
+    name: ClassVar[str] = "ffmpeg"
+    embedded: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        program: str = "",
+        max_seconds: int = 4 * 3600,
+        max_pixels: int = 36_000_000,
+        timeout: int = 6 * 3600,
+        max_file_bytes: int = 8 << 30,
+        max_memory_bytes: int = 4 << 30,
+        threads: int = 0,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._program = program
+        self._limits = VideoLimits(max_seconds, max_pixels)
+        self._bounds = bounds(timeout, max_file_bytes, max_memory_bytes)
+        self._threads = threads
+        self._folder = None if folder is None else Path(folder)
+        self._runs: dict[str, Run] = {}
+
+    def submit(self, job: Job) -> str:
+        """Take the job in hand; `read` works on it."""
+        program = find_program(self._program)
+        if not probing.is_available():
+            raise MissingExtra("av", "ffmpeg")
+        tools = Tools(program, self._limits, self._threads, has_filter(program, "zscale"))
+        self._runs.setdefault(job.token, Run(job, tools, self._bounds, self._folder))
+        return f"{os.getpid()}/{job.token}"
+
+    def read(self, job: Job) -> JobReport:
+        """Work on it for a moment."""
+        run = self._runs.get(job.token)
+        if run is None:
+            raise TranscodeError("No run of this process.", code="lost", passing=True)
+        report = run.step()
+        if report.state not in (State.SUBMITTED, State.PROGRESSING):
+            self.cancel(job)
+        return report
+
+    def cancel(self, job: Job) -> None:
+        """End its program and remove its folder."""
+        run = self._runs.pop(job.token, None)
+        if run is not None:
+            run.close()
+
+    def check(self) -> Iterator[CheckMessage]:
+        """Tell what is not installed."""
+        try:
+            find_program(self._program)
+        except MissingExtra as error:
+            yield Warning(str(error), hint="Videos wait until it is.", id="shift_media.W005")
+        if self._program and not os.access(self._program, os.X_OK):
+            yield Error(
+                f"{self._program} is no program.",
+                hint='Mend "program" in the OPTIONS of SHIFT_MEDIA["TRANSCODER"].',
+                id="shift_media.E006",
+            )
+
+
+def find_program(named: str = "") -> str:
+    """Find ffmpeg: the one that was named, the one of `imageio-ffmpeg`, the one on the path."""
+    if named:
+        return named
+    try:
+        import imageio_ffmpeg
+
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except (ImportError, RuntimeError):
+        found = shutil.which("ffmpeg")
+    if found is None:
+        raise MissingExtra("ffmpeg", "ffmpeg")
+    return found
+
+
+@functools.cache
+def has_filter(program: str, name: str) -> bool:
+    """Tell whether this ffmpeg was built with a filter."""
+    listed = subprocess.run(  # noqa: S603 (our own program and arguments)
+        [program, "-hide_banner", "-filters"],
+        capture_output=True,
+        text=True,
+        timeout=_LOOK_SECONDS,
+        check=False,
+    )
+    return f" {name} " in listed.stdout

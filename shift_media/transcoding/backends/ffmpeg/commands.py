@@ -1,0 +1,170 @@
+"""The argument lists for ffmpeg: data in, lists out, nothing run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shift_media.core.profiles import Poster, Sprite
+from shift_media.core.video import VideoFacts, fitted, tiles
+from shift_media.transcoding import probing
+from shift_media.transcoding.probing import VideoLimits
+from shift_media.transcoding.profiles import Encode, Plan, Playlist
+
+MOST_FPS = 60
+_CLEAN = "-map_metadata -1 -map_chapters -1 -sn -dn".split()
+_QUIET = "-hide_banner -nostdin -y -loglevel error -nostats".split()
+_PROGRESS = "-stats_period 0.25 -progress pipe:1".split()
+_FAST_START = ["-movflags", "+faststart"]
+
+# PQ and HLG are brought to the light of ordinary screens; without it they look washed out.
+_TONE_MAP = (
+    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
+    "zscale=t=bt709:m=bt709:r=tv,"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the lists depend on beside the plan."""
+
+    program: str
+    limits: VideoLimits
+    threads: int = 0
+    tone_map: bool = False
+
+
+def reading(tools: Tools, file: str, *, start: float = 0) -> list[str]:
+    """Open an input: both allow-lists stand before every one."""
+    seek = ["-ss", f"{start:.3f}"] if start else []
+    allowed = ["-protocol_whitelist", probing.PROTOCOLS] if probing.PROTOCOLS else []
+    allowed += ["-format_whitelist", probing.FORMATS] if probing.FORMATS else []
+    limits = ["-max_pixels", str(tools.limits.pixels), "-t", f"{tools.limits.seconds:g}"]
+    return [*allowed, *limits, *seek, "-i", file]
+
+
+def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
+    """Make all MP4s and all sounds in one run, so that the source is decoded once."""
+    command = [tools.program, *_QUIET, *_PROGRESS, *reading(tools, source)]
+    if plan.encodes:
+        command += ["-filter_complex", _split(tools, plan)]
+    for number, made in enumerate(plan.encodes):
+        command += ["-map", f"[v{number}]", *_video(tools, made, plan.segment_seconds)]
+        command += _sound(made.audio_kbps) if plan.facts.audio else ["-an"]
+        command += [*_CLEAN, *_FAST_START, "-f", "mp4", made.file]
+    for sound in plan.sounds:
+        command += ["-vn", *_sound(sound.kbps), *_CLEAN, *_FAST_START, "-f", "mp4", sound.file]
+    return command
+
+
+def _split(tools: Tools, plan: Plan) -> str:
+    tone = _TONE_MAP if tools.tone_map and plan.facts.hdr else ""
+    outs = "".join(f"[s{number}]" for number in range(len(plan.encodes)))
+    scales = [
+        f"[s{number}]scale={made.width}:{made.height},setsar=1,format=yuv420p[v{number}]"
+        for number, made in enumerate(plan.encodes)
+    ]
+    return ";".join([f"[0:v:0]{tone}split={len(plan.encodes)}{outs}", *scales])
+
+
+def _video(tools: Tools, made: Encode, segment_seconds: int) -> list[str]:
+    options = ["-c:v", "libx264", "-preset", made.preset, "-crf", str(made.crf)]
+    options += ["-pix_fmt", "yuv420p", "-profile:v", "high", "-fpsmax", str(MOST_FPS)]
+    options += ["-threads", str(tools.threads)] if tools.threads else []
+    if segment_seconds:
+        options += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds})"]
+    return options
+
+
+def _sound(kbps: int) -> list[str]:
+    return ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{kbps}k", "-ac", "2"]
+
+
+def playlist(tools: Tools, made: Playlist, has_sound: bool) -> list[str]:
+    """Cut what has been encoded into segments, without encoding it again."""
+    command = [tools.program, *_QUIET]
+    streams = []
+    for rung in made.rungs:
+        command += reading(tools, rung.file)
+    for number, rung in enumerate(made.rungs):
+        command += ["-map", f"{number}:v:0"]
+        sound = ""
+        if has_sound:
+            command += ["-map", f"{number}:a:0"]
+            sound = f"a:{number},"
+        streams.append(f"v:{number},{sound}name:{made.folder(rung)}")
+    command += ["-c", "copy", *_CLEAN, "-f", "hls"]
+    command += ["-hls_time", str(made.rendition.segment_seconds), "-hls_playlist_type", "vod"]
+    command += ["-hls_segment_type", "fmp4", "-hls_flags", "independent_segments"]
+    command += ["-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
+    command += ["-hls_segment_filename", "%v/s%05d.m4s", "-master_pl_name", made.rendition.file]
+    return [*command, "-var_stream_map", " ".join(streams), "%v/index.m3u8"]
+
+
+def poster_size(wanted: Poster, facts: VideoFacts) -> tuple[int, int]:
+    """Give a poster's sides: those of the video, odd ones too, unless that is too large."""
+    if min(facts.width, facts.height) <= wanted.height:
+        return facts.width, facts.height
+    return fitted(facts.width, facts.height, wanted.height)
+
+
+def posters(tools: Tools, source: str, wanted: Poster, facts: VideoFacts) -> Iterator[list[str]]:
+    """Give the ways to a still picture, to be tried one after the other: the last always is."""
+    width, height = poster_size(wanted, facts)
+    tone = _TONE_MAP if tools.tone_map and facts.hdr else ""
+    draw = f"{tone}scale={width}:{height},setsar=1"
+    made = ["-frames:v", "1", "-vf", draw, "-map", "0:v:0", "-an", *_CLEAN]
+    made += ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-f", "image2", "-update", "1"]
+    # A place past the last frame gives nothing, and no error either.
+    for start in dict.fromkeys((facts.duration * wanted.at / 100, 0.0)):
+        yield [tools.program, *_QUIET, *reading(tools, source, start=start), *made, wanted.file]
+
+
+def sprite(tools: Tools, source: str, wanted: Sprite, facts: VideoFacts) -> list[str]:
+    """Draw the small pictures into one JPEG."""
+    layout = SpriteLayout(wanted, facts)
+    draw = (
+        f"fps=1/{layout.seconds:.3f}:round=up,scale={layout.width}:{layout.height},setsar=1,"
+        f"tpad=stop_mode=clone:stop={layout.number},tile={layout.columns}x{layout.rows}"
+    )
+    made = ["-map", "0:v:0", "-an", *_CLEAN, "-vf", draw, "-frames:v", "1", "-c:v", "mjpeg"]
+    made += ["-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "image2", "-update", "1", layout.file]
+    return [tools.program, *_QUIET, *reading(tools, source), *made]
+
+
+class SpriteLayout:
+    """Where the small pictures of a sprite lie."""
+
+    def __init__(self, wanted: Sprite, facts: VideoFacts) -> None:
+        self.file = f"{wanted.file.removesuffix('.vtt')}.jpg"
+        self.width, self.height = fitted(facts.width, facts.height, wanted.height)
+        self.number, self.seconds = tiles(facts.duration, wanted.most, wanted.seconds)
+        self.columns = min(wanted.columns, self.number)
+        self.rows = -(-self.number // self.columns)
+        self._duration = facts.duration
+
+    def webvtt(self) -> str:
+        """Write the WebVTT file whose cues name a part of the JPEG each."""
+        cues = ["WEBVTT"]
+        for number in range(self.number):
+            start, end = number * self.seconds, (number + 1) * self.seconds
+            x = number % self.columns * self.width
+            y = number // self.columns * self.height
+            cues.append(
+                f"{_stamp(start)} --> {_stamp(min(end, self._duration))}\n"
+                f"{self.file}#xywh={x},{y},{self.width},{self.height}"
+            )
+        return "\n\n".join(cues) + "\n"
+
+
+def _stamp(seconds: float) -> str:
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{thousandths:03}"
+
+
+def progress_of(line: str, duration: float) -> float | None:
+    """Read one line of ``-progress``: the share that is done, or None where it does not say."""
+    name, _, value = line.partition("=")
+    if name != "out_time_us" or not value.strip().lstrip("-").isdigit() or duration <= 0:
+        return None
+    return min(1.0, max(0.0, int(value) / 1_000_000 / duration))

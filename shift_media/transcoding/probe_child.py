@@ -1,0 +1,64 @@
+"""Tell in one line of JSON what a video is: run as a script, within limits, never imported.
+
+probe_child.py FILE PROTOCOLS FORMATS MAX_PIXELS
+"""
+
+import json
+import sys
+from typing import Any
+
+HDR_TRANSFERS = {16, 18}  # SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG), ISO/IEC 23001-8
+
+
+def facts(path: str, protocols: str, formats: str, max_pixels: int) -> dict[str, Any]:
+    """Read the header, and one frame: what has none cannot be played."""
+    import av
+
+    options = {"protocol_whitelist": protocols, "format_whitelist": formats}
+    options = {name: value for name, value in options.items() if value}
+    with av.open(path, options=options) as media:
+        duration = (media.duration or 0) / 1_000_000
+        found: dict[str, Any] = {"format": media.format.name, "duration": duration}
+        if media.streams.audio:
+            sound = media.streams.audio[0].codec_context
+            found |= {"audio": sound.name, "channels": sound.channels}
+        pictures = [s for s in media.streams.video if s.codec_context.width]
+        if not pictures:
+            return found
+        picture = pictures[0]
+        context = picture.codec_context
+        ratio = picture.sample_aspect_ratio or 1
+        found |= {
+            "video": context.name,
+            "width": context.width,
+            "height": context.height,
+            "fps": float(picture.average_rate or 0),
+            "pixel_ratio": [ratio.numerator, ratio.denominator],
+            "hdr": int(getattr(context, "color_trc", 0) or 0) in HDR_TRANSFERS,
+            "rotation": 0,
+            "frames": 0,
+        }
+        if context.width * context.height <= max_pixels:
+            context.thread_count = 1
+            frame = next(media.decode(picture), None)
+            if frame is not None:
+                found |= {
+                    "frames": 1,
+                    "rotation": frame.rotation,
+                    "width": frame.width,
+                    "height": frame.height,
+                }
+        return found
+
+
+def main() -> None:
+    """Print the facts, or in one line why there are none."""
+    try:
+        found = facts(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    except Exception as error:  # Whatever the library raises for hostile bytes.
+        found = {"refused": f"{type(error).__name__}: {error}"[:500]}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()

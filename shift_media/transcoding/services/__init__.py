@@ -1,0 +1,33 @@
+"""Jobs: submitted with the row that has the video, claimed by one worker, moved forward only.
+
+``submit``, ``refresh`` and ``cancel`` are what the field, the admin and the commands use; ``work``
+is what a worker does.
+"""
+
+from __future__ import annotations
+
+from shift_media.transcoding.services.claims import claim, recover
+from shift_media.transcoding.services.jobs import (
+    cancel,
+    forget,
+    latest,
+    live,
+    retry,
+    submit,
+    transcoder,
+)
+from shift_media.transcoding.services.work import Worker, refresh
+
+__all__ = [
+    "Worker",
+    "cancel",
+    "claim",
+    "forget",
+    "latest",
+    "live",
+    "recover",
+    "refresh",
+    "retry",
+    "submit",
+    "transcoder",
+]

@@ -1,0 +1,110 @@
+"""Tiny videos that ffmpeg draws, and what lies where."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+
+from shift_media.transcoding.services import Worker
+from tests.testapp.models import Film
+
+Draw = Callable[..., Path]
+NewFilm = Callable[..., Film]
+
+
+@pytest.fixture(scope="session")
+def draw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Draw:
+    """Make a video with ffmpeg's arguments, once for each name."""
+    program, folder = needs("ffmpeg"), tmp_path_factory.mktemp("clips")
+
+    def draw(name: str, *arguments: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            command = [program, "-nostdin", "-loglevel", "error", *arguments, path]
+            subprocess.run(command, check=True)
+        return path
+
+    return draw
+
+
+def pattern(size: str = "160x120", seconds: float = 1, rate: int = 10) -> list[str]:
+    return ["-f", "lavfi", "-i", f"testsrc=size={size}:rate={rate}:duration={seconds}"]
+
+
+def sound(seconds: float = 1, layout: str = "stereo") -> list[str]:
+    source = f"sine=duration={seconds},aformat=channel_layouts={layout}"
+    return ["-f", "lavfi", "-i", source, "-c:a", "aac"]
+
+
+H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"]
+
+
+@pytest.fixture(scope="session")
+def clip(draw: Draw) -> Path:
+    """Draw a second of video with sound."""
+    return draw("clip.mp4", *pattern(), *sound(), *H264)
+
+
+@pytest.fixture
+def new_film(media_root: Path, clip: Path) -> NewFilm:
+    """Save a row with a video, which makes its job."""
+
+    def new(path: Path = clip, name: str = "", **values: object) -> Film:
+        file = ContentFile(path.read_bytes(), name or path.name)
+        return Film.objects.create(video=file, **values)
+
+    return new
+
+
+@pytest.fixture
+def film(new_film: NewFilm) -> Film:
+    """Save the second of video."""
+    return new_film()
+
+
+def work() -> None:
+    """Do all that is pending."""
+    worker = Worker()
+    while worker.run_one():
+        pass
+
+
+@pytest.fixture
+def stored(media_root: Path) -> Callable[[], list[str]]:
+    """List the keys that are stored."""
+
+    def keys() -> list[str]:
+        files = (path for path in media_root.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(media_root)) for path in files)
+
+    return keys
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold, after every test, that no private folder and no ffmpeg is left."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    yield
+    left = [path.name for path in scratch.iterdir() if path.is_dir()]
+    assert left == []
+    assert children_in(scratch) == []
+
+
+def children_in(folder: Path) -> list[str]:
+    """List the programs that run in a folder, or ran in one that is gone."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            place = str((process / "cwd").readlink())
+        except OSError:
+            continue
+        if place.startswith(str(folder)):
+            found.append((process / "cmdline").read_text())
+    return found

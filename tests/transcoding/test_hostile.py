@@ -1,0 +1,268 @@
+"""Videos that lie: nothing of another file or host gets in, and everything ends."""
+
+from __future__ import annotations
+
+import http.server
+import shutil
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import override_settings
+
+from shift_media.core import paths
+from shift_media.models import TranscodeJob
+from shift_media.storages import default_media_storage
+from shift_media.transcoding import probing
+from shift_media.transcoding.backends.ffmpeg import commands, find_program
+from shift_media.transcoding.base import State, TranscodeError
+from shift_media.transcoding.probing import VideoLimits, probe_video
+from shift_media.validators import InvalidMedia
+from tests.testapp.models import Film
+from tests.transcoding.conftest import H264, Draw, pattern, sound, work
+
+pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]
+
+Stored = Callable[[], list[str]]
+POSTER = {"web": {"480p.mp4": {"kind": "mp4"}, "_poster.jpg": {"kind": "poster"}}}
+
+
+@pytest.fixture(autouse=True)
+def _small() -> Iterator[None]:
+    with override_settings(SHIFT_MEDIA={"PROFILES": POSTER}):
+        yield
+
+
+class Loopback:
+    """A server that counts who comes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: list[str] = []
+        asked = self.asked
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *args: Any, **options: Any) -> None:
+                super().__init__(*args, directory=str(folder), **options)
+
+            def log_message(self, *args: Any) -> None:
+                asked.append(self.path)
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def loopback(secret: Path) -> Iterator[Loopback]:
+    server = Loopback(secret.parent)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def secret(draw: Draw) -> Path:
+    """Draw what must not get out: a red video, as a stream of which a playlist may name parts."""
+    red = "color=red:size=160x120:rate=10:duration=1"
+    return draw("secret.ts", "-f", "lavfi", "-i", red, *H264, "-f", "mpegts")
+
+
+def texts(secret: Path, url: str) -> dict[str, bytes]:
+    hls = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
+    dash = (
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" '
+        'type="static" '
+        'mediaPresentationDuration="PT1S" profiles="urn:mpeg:dash:profile:isoff-main:2011">'
+        '<Period><AdaptationSet mimeType="video/mp2t"><Representation id="1" bandwidth="1000" width="160" '
+        'height="120"><BaseURL>{}</BaseURL></Representation></AdaptationSet></Period></MPD>'
+    )
+    sdp = (
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+    )
+    return {
+        "hls-http": hls.format(f"{url}/{secret.name}").encode(),
+        "hls-file": hls.format(f"file://{secret}").encode(),
+        "dash": dash.format(f"{url}/{secret.name}").encode(),
+        "ffconcat": f"ffconcat version 1.0\nfile {secret}\n".encode(),
+        "sdp": sdp.encode(),
+        "text": b"the quick brown fox\n" * 50,
+    }
+
+
+KINDS = ["hls-http", "hls-file", "dash", "ffconcat", "sdp", "text"]
+
+
+def store(content: bytes, extension: str = "mp4") -> Film:
+    """Put bytes where no upload would have let them through, and have them transcoded."""
+    key = paths.new_original("clip", extension)
+    default_media_storage.put(str(key), ContentFile(content), content_type="video/mp4")  # type: ignore[attr-defined]
+    return Film.objects.create(video=str(key))
+
+
+def ended(film: Film) -> TranscodeJob:
+    work()
+    return TranscodeJob.objects.get(original=film.video.key)
+
+
+@pytest.mark.acceptance(50)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_text_that_names_other_files_is_refused_at_both_doors(
+    kind: str, secret: Path, loopback: Loopback, media_root: Path, stored: Stored
+) -> None:
+    content = texts(secret, loopback.url)[kind]
+    with pytest.raises(InvalidMedia):
+        Film.objects.create(video=ContentFile(content, "clip.mp4"))
+    assert stored() == []
+    film = store(content)
+    job = ended(film)
+    assert (job.state, job.error_code) == (State.ERROR, "unreadable")
+    assert loopback.asked == []
+    assert stored() == [film.video.key]
+
+
+@pytest.mark.acceptance(50)
+def test_without_the_allow_lists_it_would_leak(
+    secret: Path, loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Newer ffmpegs look at names too, so the text gets the name that it would like to have, and
+    # the folder a neighbour, which ours never has.
+    folder = tmp_path / "open"
+    folder.mkdir()
+    (folder / "list.m3u8").write_bytes(texts(secret, loopback.url)["hls-http"])
+    (folder / "list.mp4").write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
+    shutil.copy(secret, folder)
+    tools = commands.Tools(find_program(), VideoLimits())
+
+    def leaks(name: str) -> bool:
+        out = folder / "out.mp4"
+        out.unlink(missing_ok=True)
+        command = [tools.program, "-loglevel", "error", *commands.reading(tools, name), out]
+        subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL)
+        return out.exists() and out.stat().st_size > 0
+
+    assert not leaks("list.m3u8")
+    assert not leaks("list.mp4")
+    assert loopback.asked == []
+    for name in ("list.m3u8", "list.mp4"):
+        with pytest.raises(TranscodeError):
+            probe_video(folder / name, VideoLimits())
+    monkeypatch.setattr(probing, "FORMATS", "")
+    assert leaks("list.mp4")
+    assert probe_video(folder / "list.mp4", VideoLimits()).format == "concat"
+    assert not leaks("list.m3u8")
+    assert loopback.asked == []
+    monkeypatch.setattr(probing, "PROTOCOLS", "file,http,tcp")
+    assert leaks("list.m3u8")
+    assert loopback.asked
+
+
+@pytest.mark.acceptance(50)
+def test_each_input_of_each_program_stands_behind_both_lists(film: Film) -> None:
+    from shift_media.transcoding.backends.ffmpeg import run
+
+    commands: list[list[str]] = []
+    program = run.Program
+
+    class Noted(program):  # type: ignore[misc, valid-type]
+        def __init__(self, command: list[str], *rest: Any) -> None:
+            commands.append(command)
+            super().__init__(command, *rest)
+
+    run.Program = Noted  # type: ignore[misc]
+    try:
+        with override_settings(SHIFT_MEDIA={}):
+            assert ended(film).state == State.COMPLETE
+    finally:
+        run.Program = program  # type: ignore[misc]
+    inputs = 0
+    for command in commands:
+        assert "-nostdin" in command
+        for place in (n for n, word in enumerate(command) if word == "-i"):
+            inputs += 1
+            before = command[:place][-11:]
+            assert before[before.index("-protocol_whitelist") + 1] == "file"
+            assert before[before.index("-format_whitelist") + 1] == "mov,mp4,matroska,webm"
+    assert inputs >= 4
+
+
+@pytest.mark.acceptance(51)
+@pytest.mark.needs("corpus")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("rails__rails/video_without_video_stream.mp4", "no_video"),
+        ("mozilla__nestegg/test_media_bug1480003.webm", "no_frames"),
+        ("webmproject__libwebm/invalid_invalid_vp9_bitstream-bug_1416.webm", "too_many_pixels"),
+        ("webmproject__libwebm/simple_block.webm", "unreadable"),
+        ("sindresorhus__file-type/fixture-corrupt.mkv", "unreadable"),
+        ("Eyevinn__mp4ff/mp4_testdata_init_truncated.mp4", "no_video"),
+    ],
+)
+def test_broken_videos_end_in_an_error_with_a_reason(
+    name: str, code: str, corpus: Path, media_root: Path, stored: Stored
+) -> None:
+    path = corpus / "hostile" / name
+    film = store(path.read_bytes(), path.suffix[1:])
+    job = ended(film)
+    assert (job.state, job.error_code) == (State.ERROR, code)
+    assert job.error
+    assert str(media_root) not in job.error
+    assert stored() == [film.video.key]
+
+
+@pytest.mark.acceptance(51)
+def test_a_header_that_claims_ten_hours_is_refused(draw: Draw, media_root: Path) -> None:
+    content = draw("lying.mkv", *pattern(), *H264).read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3  # Duration (RFC 9559, 5.1.2.10), a double
+    lying = content[:at] + struct.pack(">d", 36_000_000.0) + content[at + 8 :]
+    job = ended(store(lying, "mkv"))
+    assert (job.state, job.error_code) == (State.ERROR, "too_long")
+    within = content[:at] + struct.pack(">d", 3_600_000.0) + content[at + 8 :]
+    job = ended(store(within, "mkv"))
+    assert (job.state, job.error_code) == (State.ERROR, "incomplete")
+
+
+@pytest.mark.acceptance(51)
+def test_a_video_of_no_time_and_one_with_sound_alone_are_errors(
+    draw: Draw, media_root: Path
+) -> None:
+    alone = draw("alone.mp4", *sound())
+    assert ended(store(alone.read_bytes())).error_code == "no_video"
+    cut = draw("none.mp4", *pattern(), *H264, "-t", "0")
+    assert ended(store(cut.read_bytes())).state == State.ERROR
+
+
+@pytest.mark.acceptance(51)
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"max_seconds": 10}, "too_long"),
+        ({"max_pixels": 160 * 120 - 1}, "too_many_pixels"),
+        ({"timeout": 1}, "deadline"),
+        ({"max_file_bytes": 100_000}, "failed"),
+        ({"max_memory_bytes": 64 << 20}, "failed"),
+    ],
+)
+def test_each_limit_ends_the_job_and_nothing_is_left(
+    options: dict[str, int], code: str, draw: Draw, media_root: Path, stored: Stored
+) -> None:
+    noise = "nullsrc=s=160x120:r=30:d=40,geq=random(1)*255:128:128"
+    long = draw("long-noise.mp4", "-f", "lavfi", "-i", noise, *H264, "-crf", "40")
+    film = store(long.read_bytes())
+    slow = {"web": {"480p.mp4": {"kind": "mp4", "preset": "slower", "crf": 1}}}
+    chosen = {"PROFILES": slow, "TRANSCODER": {"OPTIONS": options}}
+    with override_settings(SHIFT_MEDIA=chosen):
+        began = time.monotonic()
+        job = ended(film)
+    assert (job.state, job.error_code) == (State.ERROR, code)
+    assert time.monotonic() - began < 60
+    assert stored() == [film.video.key]
