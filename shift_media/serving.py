@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ def _content(request: HttpRequest, body: Body, start: int, end: int) -> HttpResp
     if request.method == "HEAD":
         body.file.close()
         return HttpResponse()
+    if isinstance(body.file, io.BytesIO):  # Nothing to stream, so that ASGI need not wait for it.
+        return HttpResponse(body.file.getbuffer()[start:end])
     if start:
         body.file.seek(start)
     whole = end == body.size

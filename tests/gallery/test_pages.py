@@ -57,7 +57,7 @@ def test_the_list_shows_each_picture_as_a_resize_that_is_served(
     assert len(sources) == 1
     answer = client.get(sources[0])
     assert answer.status_code == 200
-    with Image.open(io.BytesIO(b"".join(answer.streaming_content))) as made:  # type: ignore[attr-defined]
+    with Image.open(io.BytesIO(b"".join(answer))) as made:
         assert made.size == (640, 400)
 
 
