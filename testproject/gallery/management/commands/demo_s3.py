@@ -49,9 +49,10 @@ class Command(BaseCommand):
         try:
             self._run(folder, host or "127.0.0.1", int(port), bucket_port)
         except KeyboardInterrupt:
-            self.stdout.write("Stopped.")
+            pass
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        self.stdout.write("The S3 server is stopped, and its pictures are gone.")
 
     def _check_server(self) -> None:
         """Say what is missing, and how to get it."""
