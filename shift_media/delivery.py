@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.core.signals import setting_changed
 
+from shift_media.arriving import Arriving
 from shift_media.conf import settings
 from shift_media.core import engine, errors, paths
 from shift_media.core.errors import (
@@ -38,10 +38,6 @@ if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
 logger = logging.getLogger("shift_media")
-
-_CHUNK_BYTES = 1 << 20
-_SPOOL_BYTES = 16_000_000
-"""Fetched originals up to this size are held in memory, larger ones on disk."""
 
 _made = Notes("made", seconds=60)
 """Keys made a moment ago: when one is missing again, the storage loses writes."""
@@ -141,7 +137,7 @@ def _make_unless_made(key: ResizeKey, storage: MediaStorage) -> Delivery:
 
 def _make(key: ResizeKey, storage: MediaStorage) -> bytes:
     try:
-        with _source(key.source, storage) as source:
+        with _source(key, storage) as source:
             result = engine.make(
                 source, key.spec, limits=settings.source_limits, output=settings.limits
             )
@@ -181,20 +177,17 @@ def _raise_remembered(key: ResizeKey) -> None:
 
 
 @contextmanager
-def _source(key: str, storage: MediaStorage) -> Iterator[BinaryIO]:
-    """Open an original as a seekable file that has all its bytes."""
-    with storage.fetch(key) as source:
+def _source(key: ResizeKey, storage: MediaStorage) -> Iterator[BinaryIO]:
+    """Open an original as a seekable file, of which all has arrived that its resize needs."""
+    with storage.fetch(key.source) as source:
         if source.seekable():
             yield cast("BinaryIO", source)
             return
-        with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
-            arrived = 0
-            while chunk := source.read(_CHUNK_BYTES):
-                arrived += len(chunk)
-                spool.write(chunk)
-            _check_complete(arrived, source.size)
-            spool.seek(0)
-            yield cast("BinaryIO", spool)
+        with Arriving(cast("BinaryIO", source), source.size) as arriving:
+            file = cast("BinaryIO", arriving)
+            limits = settings.source_limits
+            arriving.require(engine.enough(file, key.spec, limits=limits))
+            yield file
 
 
 def _read(source: object, size: int) -> bytes:

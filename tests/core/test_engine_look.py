@@ -9,9 +9,6 @@ import pytest
 from PIL import Image
 
 from shift_media.core import engine
-from shift_media.core.headers import jpeg
-from shift_media.core.headers.base import Reader
-from shift_media.core.probe import read_header
 from tests.core import images
 
 
@@ -64,16 +61,3 @@ def test_a_placeholder_is_upright(orientation: int) -> None:
 def test_transparency_counts_as_white() -> None:
     look = engine.look(BytesIO(images.encoded(Image.new("RGBA", (50, 50)), "png")))
     assert look.color == "#ffffff"
-
-
-def test_of_a_progressive_jpeg_only_the_first_scan_is_read() -> None:
-    picture = images.photograph(1200, 900)
-    content = images.encoded(picture, "jpg", progressive=True, subsampling="4:2:0")
-    source = BytesIO(content)
-    parts = jpeg.first_scan(Reader(source), read_header(source))
-    assert parts is not None
-    read = sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
-    assert read < len(content) / 3
-    assert images.near(rgb(engine.look(source).color), images.mean(picture))
-    baseline = BytesIO(images.encoded(picture, "jpg"))
-    assert jpeg.first_scan(Reader(baseline), read_header(baseline)) is None

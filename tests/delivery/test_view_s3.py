@@ -16,6 +16,8 @@ import pytest
 from django.test import Client, override_settings
 from PIL import Image
 
+from shift_media.core import engine
+from tests.core import images
 from tests.delivery.conftest import picture
 from tests.servers.sites import PUBLIC_URL, S3Site
 
@@ -180,6 +182,31 @@ def test_an_original_that_cannot_be_read(s3_site: S3Site, case: str) -> None:
     if case != "404":
         s3_site.proxy.clear()
         assert get(resize.key).status_code == 302  # not remembered
+
+
+@pytest.mark.acceptance(18)
+def test_of_a_progressive_original_the_front_is_enough_but_no_less(s3_site: S3Site) -> None:
+    content = photograph()
+    key = s3_site.add(content)
+    resize = s3_site.resize(key, "150x100")
+    front = engine.enough(io.BytesIO(content), resize.spec)
+    assert front + 100_000 < 0.9 * len(content)
+    s3_site.proxy.inject(method="GET", key=key, cut=front - 1)
+    assert get(resize.key).status_code == 503
+    assert s3_site.stored() == {key}
+    s3_site.proxy.clear()
+    s3_site.proxy.inject(method="GET", key=key, cut=front + 100_000)
+    assert get(resize.key).status_code == 302
+    stored = s3_site.client.get_object(Bucket=s3_site.bucket, Key=resize.key)["Body"].read()
+    assert stored == engine.make(io.BytesIO(content), resize.spec).content
+    assert get(s3_site.resize(key, "1500x1000").key).status_code == 503
+
+
+def photograph() -> bytes:
+    """Draw noise of several sizes, so that every scan has something to say."""
+    file = io.BytesIO()
+    images.photograph(2400, 1600).save(file, "JPEG", quality=90, progressive=True)
+    return file.getvalue()
 
 
 @pytest.mark.acceptance(18)

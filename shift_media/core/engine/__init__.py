@@ -15,12 +15,12 @@ from shift_media.core.engine import animation, decode, encode
 from shift_media.core.engine.guard import decoding
 from shift_media.core.engine.look import Look, look
 from shift_media.core.engine.pipeline import Pipeline
-from shift_media.core.errors import LimitExceeded
-from shift_media.core.headers.base import Header
+from shift_media.core.errors import InvalidSpec, LimitExceeded, SourceError
+from shift_media.core.headers.base import Header, Reader
 from shift_media.core.probe import DEFAULT_LIMITS, SourceLimits, read_header
 from shift_media.core.spec import Limits, Spec
 
-__all__ = ["Look", "Result", "look", "make"]
+__all__ = ["Look", "Result", "enough", "look", "make"]
 
 _DEFAULT_OUTPUT = Limits()
 
@@ -67,6 +67,21 @@ def make(
         else:
             content = encode.encode(_still(source, header, pipeline), spec)
     return Result(content, *plan.canvas, spec.format)
+
+
+def enough(source: BinaryIO, spec: Spec, *, limits: SourceLimits = DEFAULT_LIMITS) -> int:
+    """Tell how many bytes from its beginning `make` reads of an original.
+
+    All of them, but for progressive JPEGs that are made so small that their last scans could not
+    be seen. Reads no further than that; what `make` will refuse needs all.
+    """
+    try:
+        header = read_header(source, limits)
+        pipeline = Pipeline.of(source, header, spec, geometry.plan(spec, *header.upright))
+        front = decode.front(source, header, pipeline.wanted)
+    except (SourceError, InvalidSpec):
+        front = None
+    return Reader(source).size if front is None else front.end
 
 
 def _still(source: BinaryIO, header: Header, pipeline: Pipeline) -> Image.Image:

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shift_media.core.errors import Undecodable
-from shift_media.core.headers import png
+from shift_media.core.headers import png, scans
 from shift_media.core.headers.base import Frame, Header, Part, Reader
 from shift_media.core.headers.parts import open_parts
 
@@ -48,10 +48,18 @@ def still(source: BinaryIO, header: Header, wanted: tuple[float, float]) -> Deco
     if header.gif_frames:
         frame = header.gif_frames[0]
         return Decoded(on_canvas(gif_frame(source, frame), frame, header), (1.0, 1.0))
-    return shrunk(source, header, header.still, wanted)
+    part = front(source, header, wanted)
+    return _shrunk(source, header, header.still if part is None else part.parts, wanted)
 
 
-def shrunk(
+def front(source: BinaryIO, header: Header, wanted: tuple[float, float]) -> scans.Front | None:
+    """Find the scans of a progressive JPEG that show at ``wanted``; None: all of the file."""
+    if header.format.extension != "jpg" or not header.shrinks:
+        return None
+    return scans.front(Reader(source), header, wanted)
+
+
+def _shrunk(
     source: BinaryIO, header: Header, parts: Sequence[Part], wanted: tuple[float, float]
 ) -> Decoded:
     """Decode these parts of the original; see `still`."""

@@ -11,8 +11,7 @@ from PIL import Image
 
 from shift_media.core.engine import color, decode, transform
 from shift_media.core.engine.guard import decoding
-from shift_media.core.headers import jpeg
-from shift_media.core.headers.base import Header, Reader
+from shift_media.core.headers.base import Header
 from shift_media.core.probe import DEFAULT_LIMITS, SourceLimits, read_header
 
 _SIDE: Final = 64
@@ -49,21 +48,12 @@ def _glimpse(source: BinaryIO, header: Header) -> Image.Image:
     longer = max(header.width, header.height)
     ratio = min(1.0, _SIDE / longer)
     size = (max(1, round(header.width * ratio)), max(1, round(header.height * ratio)))
-    decoded = _decoded(source, header, ratio)
+    decoded = decode.still(source, header, (ratio, ratio))
     scale = decoded.scale
     box = (0.0, 0.0, header.width * scale[0], header.height * scale[1])
     image = transform.resample(decoded.image, box, size, box)
     image = color.to_srgb(image, color.profile_of(source, header))
     return transform.upright(image, header.orientation)
-
-
-def _decoded(source: BinaryIO, header: Header, ratio: float) -> decode.Decoded:
-    """Decode at a small scale; of a progressive JPEG, which has to be read in full, one scan."""
-    if header.shrinks and ratio <= 1 / 8:
-        parts = jpeg.first_scan(Reader(source), header)
-        if parts is not None:
-            return decode.shrunk(source, header, parts, (ratio, ratio))
-    return decode.still(source, header, (ratio, ratio))
 
 
 def _mean(image: Image.Image) -> str:

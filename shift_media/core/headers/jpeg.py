@@ -17,7 +17,6 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _APP0, _APP1, _APP2, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
-_PROGRESSIVE = frozenset((0xC2, 0xC6, 0xCA, 0xCE))
 _BARE = frozenset((0x01, *range(0xD0, 0xD8)))
 _ICC = b"ICC_PROFILE\0"
 _ICC_HEAD = len(_ICC) + 2
@@ -25,7 +24,7 @@ _CMYK = 4
 """Components of a CMYK image, whose pixels count 4/3: a progressive one needs that much memory."""
 _MAX_SEGMENTS = 5_000
 _MAX_JUNK = 65_536
-_WINDOW = 262_144
+_WINDOW = 65_536
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 
@@ -54,7 +53,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
             turn = exif.orientation(reader.exact(span.offset + 4, span.length - 4))
         elif marker == _APP2:
             _collect_profile(reader, span, icc)
-        if _needed(marker):
+        if needed(marker):
             parts.append(span)
     if frame is None:
         raise Undecodable("The JPEG has a scan before its frame header.")
@@ -76,7 +75,7 @@ def segments(reader: Reader) -> Iterator[Segment]:
     """Walk the segments from the start of image to the first start of scan, which is the last."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
-        at, marker = _marker(reader, at)
+        at, marker = next_marker(reader, at)
         if marker in (_SOI, _EOI):
             raise Undecodable("The JPEG has no scan.")
         if marker in _BARE:
@@ -92,30 +91,7 @@ def segments(reader: Reader) -> Iterator[Segment]:
     raise Undecodable(f"The JPEG has more than {_MAX_SEGMENTS} segments before its first scan.")
 
 
-def first_scan(reader: Reader, header: Header) -> tuple[Part, ...] | None:
-    """Give the parts of a progressive JPEG up to the end of its first scan.
-
-    None where the file is not progressive, or that scan does not hold the mean of every block of
-    every component: then only the whole file will do.
-    """
-    frame = scan = None
-    for segment in segments(reader):
-        if segment.marker in _FRAMES:
-            frame = segment
-        scan = segment
-    if frame is None or scan is None or frame.marker not in _PROGRESSIVE:
-        return None
-    components = reader.number(frame.span.offset + 9, 1)
-    head = reader.exact(scan.span.offset + 4, scan.span.length - 4)
-    if head[0] != components or head[-3:-1] != b"\0\0":
-        return None
-    end = _scan_end(reader, scan.span.offset + scan.span.length)
-    if end is None:
-        return None
-    return (*header.still[:-1], Span(scan.span.offset, end - scan.span.offset), b"\xff\xd9")
-
-
-def _scan_end(reader: Reader, at: int) -> int | None:
+def scan_end(reader: Reader, at: int) -> int | None:
     """Find the first marker in entropy-coded data that is neither stuffing nor a restart."""
     while content := reader.upto(at, _WINDOW):
         if match := _MARKER.search(content):
@@ -126,7 +102,7 @@ def _scan_end(reader: Reader, at: int) -> int | None:
     return None
 
 
-def _marker(reader: Reader, at: int) -> tuple[int, int]:
+def next_marker(reader: Reader, at: int) -> tuple[int, int]:
     """Find the next marker at or after a byte, over fill bytes and a little junk."""
     pair = reader.exact(at, 2)
     if pair[0] == 0xFF and pair[1] not in (0x00, 0xFF):
@@ -162,6 +138,6 @@ def _collect_profile(reader: Reader, span: Span, icc: dict[int, Span]) -> None:
         icc.setdefault(head[_ICC_HEAD - 2], Span(span.offset + skip, span.length - skip))
 
 
-def _needed(marker: int) -> bool:
+def needed(marker: int) -> bool:
     """Tell whether a decoder needs a segment: tables, frames, JFIF, Adobe's colour transform."""
     return marker in (_APP0, _APP14) or not (_APP0 <= marker <= _COM)
