@@ -90,7 +90,7 @@ endef
 # A stamp newer than setup.cfg means that nothing is to be installed. The developer's environment
 # holds all that the demo needs, so it sets both.
 $(VENV)/.demo: setup.cfg pyproject.toml
-	$(call set_up,$(VENV),$(PYTHON),-e .,Name another one: make PYTHON=python3.13 …)
+	$(call set_up,$(VENV),$(PYTHON),-e ".[ffmpeg]",Name another one: make PYTHON=python3.13 …)
 	touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml

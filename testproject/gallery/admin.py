@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from testproject.gallery.models import Photo
+from testproject.gallery.models import Clip, Photo
 
 
 @admin.register(Photo)
@@ -38,3 +38,12 @@ class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def dimensions(self, photo: Photo) -> str:
         """Tell width and height of the original, upright."""
         return f"{photo.image.width} × {photo.image.height}"
+
+
+@admin.register(Clip)
+class ClipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Videos; their jobs have a page of their own."""
+
+    list_display = ("__str__", "created")
+    search_fields = ("title",)
+    date_hierarchy = "created"

@@ -11,7 +11,7 @@ from shift_media.core.errors import InvalidSpec, LimitExceeded
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import LOSSLESS, MODES
 from shift_media.resizes import Resize
-from testproject.gallery.models import Photo
+from testproject.gallery.models import Clip, Photo
 
 COLOR = RegexValidator(r"^#?[0-9A-Fa-f]{6}$", 'Write six hex digits, such as "ff8800".')
 
@@ -24,6 +24,16 @@ class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]
 
         model = Photo
         fields: ClassVar = ["image"]
+
+
+class ClipForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One video to upload."""
+
+    class Meta:
+        """The file alone."""
+
+        model = Clip
+        fields: ClassVar = ["video"]
 
 
 class FocalForm(forms.Form):

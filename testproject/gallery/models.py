@@ -1,4 +1,4 @@
-"""The gallery's one model."""
+"""The gallery's models: pictures and videos."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.urls import reverse
 from shift_media.fields import MediaField
 
 MAX_BYTES = 25_000_000
+MAX_VIDEO_BYTES = 500_000_000
 
 
 class Photo(models.Model):
@@ -42,3 +43,29 @@ class Photo(models.Model):
     def description(self) -> str:
         """What an ``alt`` attribute says: the description, else the title."""
         return self.alt or str(self)
+
+
+class Clip(models.Model):
+    """A video that somebody uploaded."""
+
+    video = MediaField(
+        accept=["video/mp4", "video/quicktime", "video/webm"],
+        max_bytes=MAX_VIDEO_BYTES,
+        transcode="web",
+        metadata_field="video_meta",
+    )
+    video_meta = models.JSONField(default=dict, editable=False)
+    title = models.CharField(max_length=200, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """The newest first."""
+
+        ordering: ClassVar = ["-created", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title or self.video.metadata.original_name or f"Video {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """Give the URL of the video's own page."""
+        return reverse("gallery:clip", args=[self.pk])

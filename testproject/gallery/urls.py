@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.generic import RedirectView
 
-from testproject.gallery import views
+from testproject.gallery import clips, views
 
 app_name = "gallery"
 
@@ -15,6 +15,10 @@ urlpatterns = [
     path("photos/<int:pk>/", views.photo, name="photo"),
     path("photos/<int:pk>/focal/", views.focal, name="focal"),
     path("photos/<int:pk>/delete/", views.photo_delete, name="delete"),
+    path("videos/", clips.clip_list, name="clips"),
+    path("videos/<int:pk>/", clips.clip, name="clip"),
+    path("videos/<int:pk>/state/", clips.state, name="clip-state"),
+    path("videos/<int:pk>/delete/", clips.clip_delete, name="clip-delete"),
     # The admin's pages name no icon, and a browser then asks here.
     path("favicon.ico", RedirectView.as_view(url="/static/gallery/icon.svg")),
 ]

@@ -22,7 +22,7 @@ def test_a_rung_is_even_never_enlarged_and_keeps_the_ratio(
     assert made[0] <= width
     assert made[1] <= height
     assert min(made) <= short + 1
-    scale = Fraction(min(short, min(width, height)), min(width, height))
+    scale = Fraction(min(short, width, height), min(width, height))
     for side, source in zip(made, (width, height), strict=True):
         assert side == 2 or abs(side - source * scale) < 2
 

@@ -82,8 +82,9 @@ def texts(secret: Path, url: str) -> dict[str, bytes]:
         '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" '
         'type="static" '
         'mediaPresentationDuration="PT1S" profiles="urn:mpeg:dash:profile:isoff-main:2011">'
-        '<Period><AdaptationSet mimeType="video/mp2t"><Representation id="1" bandwidth="1000" width="160" '
-        'height="120"><BaseURL>{}</BaseURL></Representation></AdaptationSet></Period></MPD>'
+        '<Period><AdaptationSet mimeType="video/mp2t"><Representation id="1" bandwidth="1000" '
+        'width="160" height="120"><BaseURL>{}</BaseURL></Representation></AdaptationSet>'
+        "</Period></MPD>"
     )
     sdp = (
         "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,9 +13,14 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application, run
+from django.db import connections
+
+from shift_media.transcoding.services import Worker
 
 ADDRESS = "127.0.0.1:8000"
 PORTS_TRIED = 20
+WORKER_SECONDS = 5
+"""How long the one that transcodes has to put its work away."""
 
 
 class Command(BaseCommand):
@@ -64,10 +70,24 @@ class Command(BaseCommand):
             "Ctrl-C stops it."
         )
         self.stdout.flush()
+        stop = threading.Event()
+        worker = threading.Thread(target=transcode_until, args=[stop], daemon=True)
+        worker.start()
         try:
             run(host, free, get_internal_wsgi_application(), ipv6=":" in host, threading=True)
         except KeyboardInterrupt:
             self.stdout.write("\nStopped.")
+        finally:
+            stop.set()
+            worker.join(WORKER_SECONDS)
+
+
+def transcode_until(stop: threading.Event) -> None:
+    """Do what ``media_transcode --watch`` does, beside the server: a demo has one process."""
+    while not stop.is_set():
+        if Worker(stop=stop).run_one() is None:
+            stop.wait(1)
+    connections.close_all()
 
 
 def shown_host(host: str) -> str:

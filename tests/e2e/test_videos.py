@@ -1,0 +1,132 @@
+"""A video in the gallery: uploaded, watched while it is prepared, played in a real browser."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image, ImageStat
+from playwright.sync_api import Page, expect
+
+from tests.parts import ROOT
+from tests.transcoding.conftest import H264, Draw, draw, sound
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Console, Site
+
+__all__ = ["draw"]
+
+pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium", "ffmpeg")]
+
+READY_MS = 90_000
+PLAYED = """async () => {
+  const video = document.querySelector("video");
+  video.muted = true;
+  await video.play();
+  await new Promise((done) => setTimeout(done, 1200));
+  return [video.currentTime, video.videoWidth, video.videoHeight, video.currentSrc];
+}"""
+
+
+@pytest.fixture
+def worker(site: Site) -> Iterator[None]:
+    """Do the site's jobs, as a service beside it does."""
+    command = [sys.executable, "manage.py", "media_transcode", "--watch"]
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "testproject.settings",
+        "SHIFT_MEDIA_DEMO_DIR": str(site.folder),
+    }
+    with (site.folder / "worker.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        yield
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def upright(draw: Draw) -> Path:
+    """Draw a landscape that is to be shown turned: blue on the left, which comes to lie below."""
+    halves = "color=red:size=320x240:rate=10:duration=3,drawbox=w=160:color=blue:t=fill"
+    flat = draw("flat3.mp4", "-f", "lavfi", "-i", halves, *sound(3), *H264)
+    return draw("turned3.mp4", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
+
+
+@pytest.mark.acceptance(52)
+def test_a_video_is_uploaded_prepared_and_played(
+    page: Page, draw: Draw, worker: None, console: Console
+) -> None:
+    page.goto("/videos/")
+    page.set_input_files("#id_video", upright(draw))
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("turned3.mp4")
+    expect(page.locator("video")).to_be_visible(timeout=READY_MS)  # The page was not reloaded.
+    time, width, height, source = page.evaluate(PLAYED)
+    assert time > 0.3
+    assert height > width
+    assert "/_web/" in source
+    assert_mp4_plays(page)
+    poster = page.request.get(page.locator("video").get_attribute("poster") or "")
+    picture = Image.open(io.BytesIO(poster.body())).convert("RGB")
+    assert picture.size == (240, 320)
+    red, _, blue = ImageStat.Stat(picture.crop((20, 200, 220, 300))).mean
+    assert blue > red
+    page.goto("/videos/")
+    assert page.locator(".tile img").first.evaluate("image => image.decode().then(() => 1)") == 1
+    assert console.errors == []
+
+
+def assert_mp4_plays(page: Page) -> None:
+    """Play the MP4 alone too: a browser that plays HLS has taken that."""
+    page.evaluate(
+        """() => {
+          const video = document.querySelector("video");
+          video.querySelectorAll("source:not([type='video/mp4'])").forEach((s) => s.remove());
+          video.load();
+        }"""
+    )
+    time, width, height, source = page.evaluate(PLAYED)
+    assert source.endswith("480p.mp4")
+    assert time > 0.3
+    assert (width, height) == (240, 320)
+
+
+def test_progress_moves_without_a_reload(page: Page, draw: Draw, worker: None) -> None:
+    noise = "nullsrc=s=320x240:r=25:d=12,geq=random(1)*255:128:128"
+    long = draw("noise.mp4", "-f", "lavfi", "-i", noise, *H264, "-crf", "40")
+    page.goto("/videos/")
+    page.set_input_files("#id_video", long)
+    page.get_by_role("button", name="Upload").click()
+    page.evaluate("window.loadedOnce = true")
+    page.wait_for_function(
+        """() => {
+          window.seen ??= new Set();
+          const bar = document.querySelector("progress");
+          if (bar) window.seen.add(bar.value);
+          return [...window.seen].filter((value) => value > 0 && value < 100).length > 1;
+        }""",
+        timeout=READY_MS,
+    )
+    expect(page.locator("video")).to_be_visible(timeout=READY_MS)
+    assert page.evaluate("window.loadedOnce")
+
+
+def test_a_video_that_waits_says_so_and_a_refused_file_says_why(
+    page: Page, draw: Draw, tmp_path: Path
+) -> None:
+    page.goto("/videos/")
+    (tmp_path / "page.mp4").write_text("<!doctype html>")
+    page.set_input_files("#id_video", tmp_path / "page.mp4")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator(".errorlist")).to_contain_text("Choose MP4")
+    page.set_input_files("#id_video", upright(draw))
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_label("Pending, 0 %")).to_be_visible()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".message")).to_contain_text("were deleted")

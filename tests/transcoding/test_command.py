@@ -1,0 +1,271 @@
+"""``manage.py media_transcode``: in processes of its own, as people and services run it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from shift_media.models import TranscodeJob
+from shift_media.transcoding.base import State
+from tests.parts import ROOT
+from tests.servers.postgres import Postgres, postgres
+from tests.testapp.models import Film
+from tests.transcoding.conftest import H264, Draw, NewFilm, children_in, pattern
+
+__all__ = ["postgres"]
+
+pytestmark = pytest.mark.needs("ffmpeg")
+
+SETTINGS = """
+from tests.settings import *
+DATABASES["default"] |= {database}
+SHIFT_MEDIA = {{
+    "PROFILES": {{"web": {{"480p.mp4": {{"kind": "mp4", "preset": "{preset}", "crf": 1}}}}}},
+    "TRANSCODE_LEASE": 2,
+}}
+"""
+NEW_FILMS = """
+import sys, django
+django.setup()
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from tests.testapp.models import Film
+call_command("migrate", run_syncdb=True, verbosity=0)
+for _ in range(int(sys.argv[2])):
+    Film.objects.create(video=ContentFile(open(sys.argv[1], "rb").read(), "clip.mp4"))
+"""
+JOBS = """
+import django, json
+django.setup()
+from shift_media.models import TranscodeJob
+from shift_media.storages import default_media_storage
+jobs = list(TranscodeJob.objects.order_by("pk").values("state", "attempts", "error"))
+print(json.dumps([jobs, sorted(entry.key for entry in default_media_storage.entries())]))
+"""
+
+
+class Site:
+    """A site of its own: settings, a database, and processes on it."""
+
+    def __init__(self, folder: Path, database: dict[str, Any], preset: str = "veryfast") -> None:
+        text = SETTINGS.format(database=database, preset=preset)
+        (folder / "site_settings.py").write_text(text)
+        self.scratch = folder / "scratch"
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "site_settings",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}",
+            "SHIFT_MEDIA_DEMO_DIR": str(folder / "var"),
+            "TMPDIR": str(self.scratch),
+        }
+        self._running: list[subprocess.Popen[str]] = []
+
+    def python(self, code: str, *arguments: str) -> str:
+        command = [sys.executable, "-c", code, *arguments]
+        ran = subprocess.run(
+            command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "manage.py", "media_transcode", *options]
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=self.env, stdout=pipe, stderr=pipe, text=True
+        )
+        self._running.append(process)
+        return process
+
+    def run(self, *options: str) -> str:
+        process = self.start(*options)
+        out, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        return out
+
+    def jobs(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.python(JOBS))[0]
+        return found
+
+    def keys(self) -> list[str]:
+        found: list[str] = json.loads(self.python(JOBS))[1]
+        return found
+
+    def close(self) -> None:
+        for process in self._running:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+NewSite = Callable[..., Site]
+
+
+@pytest.fixture
+def new_site(tmp_path: Path) -> Iterator[NewSite]:
+    made = []
+
+    def new(database: dict[str, Any] | None = None, preset: str = "veryfast") -> Site:
+        made.append(Site(tmp_path, database or {"NAME": str(tmp_path / "db.sqlite3")}, preset))
+        return made[-1]
+
+    yield new
+    for site in made:
+        site.close()
+
+
+def side_by_side(site: Site, clip: Path) -> None:
+    site.python(NEW_FILMS, str(clip), "4")
+    both = [site.start(), site.start()]
+    outs = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    done = [set(re.findall(r"#(\d+) .*: complete", out)) for out, _ in outs]
+    assert done[0] | done[1] == {"1", "2", "3", "4"}, outs
+    assert not done[0] & done[1]
+    assert [(job["state"], job["attempts"]) for job in site.jobs()] == [("complete", 1)] * 4
+    assert len(site.keys()) == 8
+
+
+@pytest.mark.acceptance(46)
+def test_two_side_by_side_never_take_the_same_job(new_site: NewSite, clip: Path) -> None:
+    side_by_side(new_site(), clip)
+
+
+@pytest.mark.acceptance(46)
+@pytest.mark.postgres
+@pytest.mark.needs("postgres")
+def test_nor_do_they_where_rows_are_locked(
+    new_site: NewSite, clip: Path, postgres: Postgres
+) -> None:
+    side_by_side(new_site({"OPTIONS": {}, **postgres.settings}), clip)
+
+
+@pytest.fixture(scope="session")
+def slow_clip(draw: Draw) -> Path:
+    """Draw what takes seconds to encode with a slow preset."""
+    return draw("slow.mp4", *pattern("640x480", 12, 25), *H264)
+
+
+def until_it_encodes(site: Site) -> None:
+    deadline = time.monotonic() + 60
+    while not any("libx264" in command for command in children_in(site.scratch)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.acceptance(46)
+def test_a_worker_killed_in_the_middle_takes_its_ffmpeg_along_and_is_recovered_from(
+    new_site: NewSite, slow_clip: Path
+) -> None:
+    site = new_site(preset="slower")
+    site.python(NEW_FILMS, str(slow_clip), "1")
+    worker = site.start()
+    until_it_encodes(site)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    time.sleep(0.5)
+    assert children_in(site.scratch) == []
+    assert site.jobs()[0]["state"] in ("submitted", "progressing")
+    assert len(site.keys()) == 1
+    out = site.run("--wait")
+    assert ": complete" in out
+    assert site.jobs()[0] == {"state": "complete", "attempts": 2, "error": ""}
+    assert len(site.keys()) == 2
+
+
+@pytest.mark.acceptance(46)
+def test_ctrl_c_leaves_the_job_to_the_next_run(new_site: NewSite, slow_clip: Path) -> None:
+    site = new_site(preset="slower")
+    site.python(NEW_FILMS, str(slow_clip), "1")
+    worker = site.start()
+    until_it_encodes(site)
+    worker.send_signal(signal.SIGINT)
+    _, errors = worker.communicate(timeout=30)
+    assert worker.returncode == 130
+    assert "stays pending" in errors
+    assert "Traceback" not in errors
+    assert site.jobs()[0] == {"state": "pending", "attempts": 0, "error": ""}
+    assert children_in(site.scratch) == []
+    assert len(site.keys()) == 1
+    assert ": complete" in site.run()
+
+
+def command(*arguments: str, **options: Any) -> str:
+    out = io.StringIO()
+    call_command("media_transcode", *arguments, stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_models_fields_and_rows_are_chosen(new_film: NewFilm) -> None:
+    first, second = new_film(), new_film()
+    TranscodeJob.objects.all().delete()
+    said = command("testapp.Film", dry_run=True)
+    assert said.count("no job") == 2
+    assert not TranscodeJob.objects.exists()
+    assert ": complete" in command("testapp.Film.video", pk=[str(first.pk)])
+    assert TranscodeJob.objects.get().original == first.video.key
+    assert command("testapp.Film", limit=1).count(": complete") == 1
+    assert TranscodeJob.objects.get(original=second.video.key).state == State.COMPLETE
+    assert command("testapp.Film") == ""
+    forced = command("testapp.Film", pk=[str(first.pk)], force=True)
+    assert forced.count(": complete") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_jobs_are_cancelled_and_failed_ones_tried_again(film: Film) -> None:
+    job = TranscodeJob.objects.get()
+    assert f"#{job.pk} is cancelled" in command(cancel=job.pk)
+    with pytest.raises(CommandError, match="canceled already"):
+        command(cancel=job.pk)
+    TranscodeJob.objects.update(state=State.ERROR, error="broken", error_code="x")
+    assert command() == ""
+    assert ": complete" in command(retry_failed=True, workers=2)
+    with pytest.raises(CommandError, match="There is no job 99"):
+        command(cancel=99)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_fails_gives_an_exit_code(new_film: NewFilm, draw: Draw) -> None:
+    whole = draw("whole.mp4", *pattern(seconds=3), *H264, "-movflags", "+faststart", "-g", "5")
+    half = whole.with_name("part.mp4")
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    new_film(half)
+    with pytest.raises(CommandError, match="1 failed") as caught:
+        command()
+    assert caught.value.returncode == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["testapp.Nothing"], {}),
+        (["nonsense"], {}),
+        (["testapp.Film.title"], {}),
+        (["testapp.Album"], {}),
+        ([], {"pk": ["1"]}),
+        (["testapp.Film"], {"pk": ["x"]}),
+        ([], {"force": True}),
+        ([], {"workers": 0}),
+        ([], {"limit": 0}),
+    ],
+)
+def test_wrong_arguments_have_a_code_of_their_own(
+    arguments: list[str], options: dict[str, Any]
+) -> None:
+    with pytest.raises(CommandError) as caught:
+        command(*arguments, **options)
+    assert caught.value.returncode == 2
