@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.core.signals import setting_changed
 
-from shift_media.arriving import Arriving
 from shift_media.conf import settings
 from shift_media.core import engine, errors, paths
 from shift_media.core.errors import (
@@ -33,6 +32,7 @@ from shift_media.flight import Budget, SingleFlight
 from shift_media.notes import Notes
 from shift_media.signals import resize_created
 from shift_media.storages import default_media_storage
+from shift_media.storages.arriving import Arriving
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shift_media.arriving import Arriving
 from shift_media.core.errors import SourceTruncated
+from shift_media.storages.arriving import Arriving
 
 CONTENT = bytes(range(256)) * 40
 
