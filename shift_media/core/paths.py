@@ -35,6 +35,10 @@ _DEVICES = frozenset(
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories: controls, marks of direction, surrogates, separators of lines."""
 
+_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i"}
+)
+"""Latin letters that have no accent to drop; case folding has made ``ß`` to ``ss`` already."""
 _ID = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
 _NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(BY_EXTENSION)})"
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
@@ -198,12 +202,13 @@ def new_original(filename: str, extension: str) -> OriginalKey:
 def slug(filename: str) -> str:
     """Make the stem of a key from whatever a client calls its file.
 
-    The last extension goes; accents are dropped after NFKD; what is not ``[a-z0-9_-]`` becomes a
-    hyphen. A name of which nothing is left becomes ``file``.
+    The last extension goes; accents are dropped after case folding and NFKD; what is not
+    ``[a-z0-9_-]`` becomes a hyphen. A name of which nothing is left becomes ``file``.
     """
     base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
     stem = base.rpartition(".")[0] or base
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", stem.casefold().translate(_LETTERS))
+    plain = plain.encode("ascii", "ignore").decode().lower()
     plain = re.sub(r"[^a-z0-9_-]+", "-", plain)
     plain = re.sub(r"-{2,}", "-", plain).replace(_RESERVED_WORD, "up-scale")
     plain = plain.lstrip("-_")[:_STEM_LENGTH].rstrip("-_")

@@ -419,3 +419,7 @@ def test_only_the_family_of_media_errors_escapes(text: str) -> None:
     for read in (paths.parse, paths.parse_original, paths.parse_resize):
         with contextlib.suppress(MediaError):
             read(text)
+
+
+def test_latin_letters_of_many_languages_are_kept_as_plain_ones() -> None:
+    assert slug("Größe Łódź Ærø İstanbul ﬁn.jpg") == "grosse-lodz-aero-istanbul-fin"
