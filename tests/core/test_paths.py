@@ -422,4 +422,4 @@ def test_only_the_family_of_media_errors_escapes(text: str) -> None:
 
 
 def test_latin_letters_of_many_languages_are_kept_as_plain_ones() -> None:
-    assert slug("Größe Łódź Ærø İstanbul ﬁn.jpg") == "grosse-lodz-aero-istanbul-fin"
+    assert paths.slug("Größe Łódź Ærø İstanbul ﬁn.jpg") == "grosse-lodz-aero-istanbul-fin"
