@@ -177,3 +177,9 @@ def test_a_profile_that_inflates_without_end_is_ignored() -> None:
     bomb = b"name\0\0" + zlib.compress(bytes(60_000_000))
     content = images.with_chunks(images.encoded(images.quadrants(), "png"), (b"iCCP", bomb))
     assert images.near(images.corners(made(content))[0], images.RED)
+
+
+def test_a_profile_of_srgb_changes_nothing() -> None:
+    content = images.encoded(images.photograph(90, 60), "png", icc_profile=images.srgb_profile())
+    picture = made(content, "90x60")
+    assert picture.tobytes() == images.photograph(90, 60).tobytes()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from io import BytesIO
+from itertools import product
 from typing import BinaryIO, Final
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from shift_media.core.engine.guard import BROKEN
 from shift_media.core.headers.base import Header
@@ -14,6 +16,8 @@ from shift_media.core.headers.parts import Parts
 
 _MAX_PROFILE: Final = 4_000_000
 """Bytes; large press profiles have about 3 MB."""
+_REMEMBERED: Final = 16_384
+"""Bytes; a profile of sRGB has about 3 kB."""
 _SPACES: Final = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 
 
@@ -53,12 +57,25 @@ def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     if profile[16:20] != _SPACES[image.mode].encode():
         return None
     try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            image.mode,
-            "RGB",
-        )
-        return ImageCms.applyTransform(image, transform)
+        if image.mode == "RGB" and len(profile) <= _REMEMBERED and _is_srgb(profile):
+            return image
+        return ImageCms.applyTransform(image, _transform(profile, image.mode))
     except (ImageCms.PyCMSError, *BROKEN):
         return None
+
+
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"), mode, "RGB"
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_srgb(profile: bytes) -> bool:
+    """Tell whether a profile leaves colours as they are; converting them all the same is dear."""
+    steps = range(0, 256, 15)
+    cube = Image.frombytes(
+        "RGB", (18**2, 18), bytes(v for c in product(steps, repeat=3) for v in c)
+    )
+    moved = ImageCms.applyTransform(cube, _transform(profile, "RGB"))
+    return moved is not None and max(ImageChops.difference(cube, moved).tobytes()) <= 1
