@@ -181,5 +181,5 @@ def test_a_profile_that_inflates_without_end_is_ignored() -> None:
 
 def test_a_profile_of_srgb_changes_nothing() -> None:
     content = images.encoded(images.photograph(90, 60), "png", icc_profile=images.srgb_profile())
-    picture = made(content, "90x60")
+    picture = made(content, size="90x60")
     assert picture.tobytes() == images.photograph(90, 60).tobytes()
