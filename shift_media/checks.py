@@ -10,6 +10,7 @@ W001      resizes are signed with ``SECRET_KEY``
 W002      ``CACHE`` names a cache that lives in one process
 W003      ``MAX_PIXELS`` is beyond the limit at which Pillow itself warns
 E006      the transcoder, or its options, are wrong
+E007      ``SNS_TOPICS`` is set, and cryptography is not installed
 W005      videos are to be transcoded, and ffmpeg is not installed
 ========  ==========================================================================
 """
@@ -29,8 +30,9 @@ from PIL import Image
 
 from shift_media import deletions, notes
 from shift_media.conf import ConfigurationError, settings
+from shift_media.core.errors import MissingExtra
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
-from shift_media.transcoding import services
+from shift_media.transcoding import services, sns
 
 
 @register()
@@ -157,3 +159,17 @@ def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     except ConfigurationError as error:
         hint = 'Mend SHIFT_MEDIA["TRANSCODER"].'
         return [Error(str(error), hint=hint, id="shift_media.E006")]
+
+
+@register()
+def check_sns(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that the webhook can verify what it is to believe."""
+    if not settings_are_right() or not settings.SNS_TOPICS or sns.is_available():
+        return []
+    return [
+        Error(
+            'SHIFT_MEDIA["SNS_TOPICS"] is set, and signatures cannot be checked here.',
+            hint=str(MissingExtra("cryptography", "sns")),
+            id="shift_media.E007",
+        )
+    ]

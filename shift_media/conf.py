@@ -32,6 +32,7 @@ PRESET_OPTIONS = frozenset(
     {"size", "mode", "quality", "upscale", "format", "focal", "crop", "background"}
 )
 _PRESET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 
 
 class ConfigurationError(MediaError, ImproperlyConfigured):
@@ -205,6 +206,24 @@ class Settings:
     def TRANSCODE_LEASE(self) -> int:
         """Seconds after which a job whose worker is silent is given to another. Default: 60."""
         return self._positive("TRANSCODE_LEASE", 60)
+
+    @cached_property
+    def SNS_TOPICS(self) -> tuple[str, ...]:
+        """ARNs of the SNS topics whose messages the webhook believes. Default: none.
+
+        Needs the extra ``sns``.
+        """
+        topics = self._raw.get("SNS_TOPICS", ())
+        right = isinstance(topics, list | tuple) and all(
+            isinstance(topic, str) and _TOPIC.fullmatch(topic) for topic in topics
+        )
+        if not right:
+            raise _wrong(
+                "SNS_TOPICS",
+                topics,
+                'a list of ARNs, such as ["arn:aws:sns:eu-west-1:123456789012:videos"]',
+            )
+        return tuple(topics)
 
     @cached_property
     def limits(self) -> Limits:

@@ -6,13 +6,15 @@ With several storages, one include for each:
 
 from __future__ import annotations
 
-from django.urls import re_path
+from django.urls import path, re_path
 
 from shift_media import views
+from shift_media.transcoding import webhooks
 
 app_name = "shift_media"
 
 urlpatterns = [
+    path("sns/", webhooks.sns, name="sns"),
     # Everything below the include is the view's, line breaks too: one and the same 404 for all.
     re_path(r"^(?P<key>[\s\S]*)\Z", views.resize, name="resize"),
 ]

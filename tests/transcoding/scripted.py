@@ -1,0 +1,57 @@
+"""A transcoder that is a service, and reports what a test has written down for it."""
+
+from __future__ import annotations
+
+import threading
+from typing import ClassVar
+
+from django.core.files.base import ContentFile
+
+from shift_media.transcoding.base import (
+    Job,
+    JobReport,
+    RenditionReport,
+    State,
+    TranscodeError,
+    Transcoder,
+)
+
+PATH = f"{__name__}.Scripted"
+
+
+class Scripted(Transcoder):
+    """Give the next state of a list at each `read`; the last one for ever."""
+
+    name = "scripted"
+    states: ClassVar[list[State]] = []
+    read_ids: ClassVar[list[str]] = []
+    cancelled: ClassVar[list[str]] = []
+    together: ClassVar[threading.Barrier | None] = None
+
+    @classmethod
+    def begin(cls, *states: State) -> None:
+        """Write down what is reported from now on, and forget what was done."""
+        cls.states[:] = states
+        cls.read_ids.clear()
+        cls.cancelled.clear()
+        cls.together = None
+
+    def submit(self, job: Job) -> str:
+        return f"external-{job.id}"
+
+    def read(self, job: Job) -> JobReport:
+        type(self).read_ids.append(job.external_id)
+        state = self.states[0] if len(self.states) == 1 else self.states.pop(0)
+        if self.together is not None:
+            self.together.wait(10)
+        if state == State.ERROR:
+            return JobReport(state=state, error=TranscodeError("It went wrong."))
+        if state != State.COMPLETE:
+            return JobReport(state=state, progress=50)
+        key = f"{job.prefix}480p.mp4"
+        job.storage.put(key, ContentFile(b"video"), content_type="video/mp4")
+        made = RenditionReport(key=key, kind="mp4", content_type="video/mp4", state=state)
+        return JobReport(state=state, progress=100, renditions=(made,))
+
+    def cancel(self, job: Job) -> None:
+        self.cancelled.append(job.external_id)

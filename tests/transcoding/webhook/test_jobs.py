@@ -1,0 +1,334 @@
+"""What a message of SNS does: it has a job looked at, or a subscription confirmed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.db import connection
+from django.test import Client, override_settings
+from django.urls import reverse
+
+from shift_media import signals
+from shift_media.models import Rendition, TranscodeJob
+from shift_media.storages import default_media_storage
+from shift_media.transcoding import services
+from shift_media.transcoding.base import State
+from shift_media.transcoding.messages import JOB_KEY, Look, normalise
+from shift_media.transcoding.services import Worker
+from tests.servers.sns import HOST, TOPIC, Aws, envelope
+from tests.testapp.models import Film
+from tests.transcoding.scripted import Scripted
+from tests.transcoding.webhook.conftest import Post
+from tests.transcoding.webhook.material import elastic, mediaconvert
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Tell = Callable[..., int]
+
+
+@pytest.fixture
+def tell(aws: Aws, post: Post) -> Tell:
+    """Post what a service tells, signed; returns the status."""
+
+    def tell(body: Any, **fields: Any) -> int:
+        status: int = post(aws.sign(envelope(body, **fields))).status_code
+        return status
+
+    return tell
+
+
+def state(job: TranscodeJob) -> str:
+    job.refresh_from_db()
+    return job.state
+
+
+@pytest.mark.acceptance(55)
+@pytest.mark.parametrize("written", [mediaconvert, elastic])
+def test_both_services_say_look_and_the_job_is_looked_at(
+    job: TranscodeJob, tell: Tell, written: Any
+) -> None:
+    Scripted.begin(State.PROGRESSING, State.COMPLETE)
+    assert tell(written(job.external_id, "PROGRESSING", **{JOB_KEY: str(job.pk)})) == 200
+    assert (state(job), job.progress) == (State.PROGRESSING, 50)
+    assert tell(written(job.external_id)) == 200
+    assert (state(job), job.progress) == (State.COMPLETE, 100)
+    assert default_media_storage.exists(job.renditions.get().key)
+    assert Scripted.read_ids == [job.external_id] * 2
+
+
+@pytest.mark.acceptance(55)
+@pytest.mark.parametrize("written", [mediaconvert, elastic])
+@pytest.mark.parametrize("claimed", ["COMPLETE", "COMPLETED", "ERROR", "CANCELED", "nonsense"])
+def test_what_a_message_claims_is_not_believed(
+    job: TranscodeJob, tell: Tell, written: Any, claimed: str
+) -> None:
+    Scripted.begin(State.PROGRESSING)
+    assert tell(written(job.external_id, claimed)) == 200
+    assert state(job) == State.PROGRESSING
+
+
+@pytest.mark.acceptance(55)
+def test_a_replayed_message_has_no_effect(job: TranscodeJob, aws: Aws, post: Post) -> None:
+    Scripted.begin(State.PROGRESSING)
+    message = aws.sign(envelope(mediaconvert(job.external_id)))
+    assert [post(message).status_code for _ in range(3)] == [200] * 3
+    assert len(Scripted.read_ids) == 1
+
+
+@pytest.mark.acceptance(55)
+def test_complete_then_error_stays_complete(
+    job: TranscodeJob, tell: Tell, django_capture_on_commit_callbacks: Any
+) -> None:
+    told: list[str] = []
+
+    def completed(job: TranscodeJob, **kwargs: Any) -> None:
+        told.append("completed")
+
+    def failed(job: TranscodeJob, **kwargs: Any) -> None:
+        told.append("failed")
+
+    signals.transcode_completed.connect(completed)
+    signals.transcode_failed.connect(failed)
+    try:
+        Scripted.begin(State.COMPLETE, State.ERROR)
+        assert tell(mediaconvert(job.external_id)) == 200
+        assert tell(mediaconvert(job.external_id, "ERROR")) == 200
+        assert tell(mediaconvert(job.external_id, "PROGRESSING")) == 200
+    finally:
+        signals.transcode_completed.disconnect(completed)
+        signals.transcode_failed.disconnect(failed)
+    assert (state(job), told) == (State.COMPLETE, ["completed"])
+    assert default_media_storage.exists(job.renditions.get().key)
+    assert len(Scripted.read_ids) == 1
+    assert Scripted.cancelled == []
+
+
+@pytest.mark.acceptance(55)
+def test_an_error_is_the_services_own_and_stays(job: TranscodeJob, tell: Tell) -> None:
+    Scripted.begin(State.ERROR, State.COMPLETE)
+    assert tell(elastic(job.external_id, "ERROR")) == 200
+    assert (state(job), job.error) == (State.ERROR, "It went wrong.")
+    assert tell(elastic(job.external_id)) == 200
+    assert state(job) == State.ERROR
+
+
+@pytest.mark.acceptance(55)
+@pytest.mark.parametrize(
+    "body",
+    [
+        mediaconvert("of-somebody-else"),
+        mediaconvert("of-somebody-else", **{JOB_KEY: "999999"}),
+        elastic("of-somebody-else", "PROGRESSING"),
+        {"source": "aws.s3", "detail": {"jobId": "x"}},
+        {"Records": []},
+        [],
+        "Successfully validated SNS topic for Amazon Elastic Transcoder.",
+        "[" * 200_000,
+    ],
+)
+def test_what_is_not_known_is_taken_without_effect(
+    job: TranscodeJob, tell: Tell, body: Any
+) -> None:
+    assert tell(body) == 200
+    assert state(job) == State.SUBMITTED
+    assert Scripted.read_ids == []
+
+
+@pytest.mark.acceptance(55)
+def test_another_sites_job_of_the_same_number_touches_nothing(
+    job: TranscodeJob, tell: Tell
+) -> None:
+    assert tell(mediaconvert("of-another-site", **{JOB_KEY: str(job.pk)})) == 200
+    assert Scripted.read_ids == []
+
+
+@pytest.mark.acceptance(55)
+def test_a_message_that_is_quicker_than_its_submission_may_come_again(
+    film: Film, tell: Tell, aws: Aws, post: Post
+) -> None:
+    job = services.claim("worker")
+    assert job is not None
+    message = aws.sign(envelope(mediaconvert("external-1", **{JOB_KEY: str(job.pk)})))
+    assert post(message).status_code == 503
+    assert Scripted.read_ids == []
+    TranscodeJob.objects.update(external_id="external-1")
+    assert post(message).status_code == 200
+    assert state(job) == State.COMPLETE
+
+
+@pytest.mark.acceptance(55)
+def test_a_message_for_an_attempt_that_is_over_touches_nothing(
+    job: TranscodeJob, tell: Tell
+) -> None:
+    late = job.external_id
+    services.cancel(job)
+    assert tell(mediaconvert(late)) == 200
+    assert services.retry(job)
+    assert tell(mediaconvert(late)) == 200
+    assert state(job) == State.PENDING
+    assert Scripted.read_ids == []
+
+
+@pytest.mark.acceptance(55)
+def test_the_original_is_gone(job: TranscodeJob, tell: Tell, media_root: Path) -> None:
+    Film.objects.all().delete()
+    assert tell(mediaconvert(job.external_id)) == 200
+    assert not Rendition.objects.exists()
+    assert [path for path in media_root.rglob("*") if path.is_file()] == []
+
+
+def post_at_once(post: Post, messages: list[dict[str, Any]]) -> list[int]:
+    statuses = []
+
+    def deliver(message: dict[str, Any]) -> None:
+        try:
+            statuses.append(post(message).status_code)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=deliver, args=(message,)) for message in messages]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return statuses
+
+
+@pytest.mark.acceptance(55)
+def test_two_deliveries_at_once_complete_it_once(job: TranscodeJob, aws: Aws, post: Post) -> None:
+    Scripted.together = threading.Barrier(2)
+    body = mediaconvert(job.external_id)
+    assert post_at_once(post, [aws.sign(envelope(body)) for _ in range(2)]) == [200, 200]
+    assert state(job) == State.COMPLETE
+    assert default_media_storage.exists(job.renditions.get().key)
+    assert Scripted.cancelled == []
+
+
+@pytest.mark.acceptance(55)
+def test_a_service_that_says_less_than_before_loses_nothing(job: TranscodeJob, tell: Tell) -> None:
+    Scripted.begin(State.PROGRESSING, State.SUBMITTED, State.COMPLETE)
+    for _ in range(3):
+        assert tell(mediaconvert(job.external_id)) == 200
+    assert state(job) == State.COMPLETE
+    assert Scripted.cancelled == []
+
+
+def test_a_job_of_an_embedded_transcoder_is_its_workers(
+    job: TranscodeJob, tell: Tell, settings: Any
+) -> None:
+    embedded = "shift_media.transcoding.backends.ffmpeg.FFmpeg"
+    with override_settings(
+        SHIFT_MEDIA={**settings.SHIFT_MEDIA, "TRANSCODER": {"BACKEND": embedded}}
+    ):
+        assert tell(mediaconvert(job.external_id)) == 200
+        assert tell(mediaconvert("other", **{JOB_KEY: str(job.pk)})) == 200
+    assert state(job) == State.SUBMITTED
+
+
+def test_the_worker_and_the_webhook_get_along(job: TranscodeJob, tell: Tell) -> None:
+    assert Worker().run_one() is None
+    assert tell(mediaconvert(job.external_id)) == 200
+    assert Worker().run_one() is None
+    assert state(job) == State.COMPLETE
+
+
+# Subscriptions
+
+
+def confirmations(aws: Aws) -> list[dict[str, list[str]]]:
+    return [parse_qs(body.decode()) for method, _, body in aws.requests if method == "POST"]
+
+
+@pytest.mark.acceptance(54)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/iam/security-credentials/",
+        "https://evil.example/",
+        f"https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=other",
+    ],
+)
+def test_a_subscription_is_confirmed_by_the_api_and_its_url_never_opened(
+    aws: Aws, post: Post, url: str
+) -> None:
+    message = envelope(Type="SubscriptionConfirmation", Token="a1b2", SubscribeURL=url)
+    assert post(aws.sign(message)).status_code == 200
+    (asked,) = confirmations(aws)
+    assert (asked["TopicArn"], asked["Token"]) == ([TOPIC], ["a1b2"])
+    assert {address for _, address, _ in aws.requests} == {
+        message["SigningCertURL"],
+        f"https://{HOST}/",
+    }
+    assert aws.reached == []
+
+
+@pytest.mark.acceptance(54)
+def test_a_confirmation_that_is_refused_is_tried_again(aws: Aws, post: Post) -> None:
+    message = aws.sign(envelope(Type="SubscriptionConfirmation"))
+    right = dict(aws.answers)
+    aws.refuse_confirmations()
+    response = post(message)
+    assert (response.status_code, response.json()["code"]) == (503, "not_yet")
+    aws.answers = right
+    assert post(message).status_code == 200
+    assert len(confirmations(aws)) == 2
+
+
+def test_an_end_of_a_subscription_is_only_logged(
+    aws: Aws, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "shift_media"):
+        assert post(aws.sign(envelope(Type="UnsubscribeConfirmation"))).status_code == 200
+    assert TOPIC in caplog.text
+    assert confirmations(aws) == []
+
+
+# The view
+
+
+def test_it_needs_no_login_no_session_and_no_cookie(
+    job: TranscodeJob, aws: Aws, post: Post, settings: Any
+) -> None:
+    path = f"{LoginRequiredMiddleware.__module__}.{LoginRequiredMiddleware.__qualname__}"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, path]
+    response = post(aws.sign(envelope(mediaconvert(job.external_id))))
+    assert response.status_code == 200
+    assert not response.cookies
+    assert "Cookie" not in response.get("Vary", "")
+
+
+def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
+    assert reverse("shift_media:sns") == "/media/sns/"
+    message = aws.sign(envelope("hello"))
+    for url in ("/media/sns/", "/private/sns/"):
+        response = Client().post(url, message, content_type="application/json")
+        assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "look"),
+    [
+        (mediaconvert("a", **{JOB_KEY: "7"}), Look("a", 7)),
+        (elastic("a", **{JOB_KEY: "7"}), Look("a", 7)),
+        (mediaconvert("a", **{JOB_KEY: "\u0667"}), Look("a")),
+        (mediaconvert("a", **{JOB_KEY: "07"}), Look("a")),
+        (mediaconvert("a", **{JOB_KEY: "9" * 19}), Look("a")),
+        (mediaconvert("a") | {"detail": {"jobId": "a"}}, Look("a")),
+        (elastic("a") | {"userMetadata": []}, Look("a")),
+        (mediaconvert(""), None),
+        (mediaconvert("x" * 201), None),
+        (mediaconvert("a") | {"detail": []}, None),
+        (mediaconvert("a") | {"source": "aws.s3"}, None),
+        (elastic("a") | {"jobId": 7}, None),
+        ({"state": "COMPLETED", "jobId": "a"}, None),
+    ],
+)
+def test_a_message_names_a_job_or_nothing(body: Any, look: Look | None) -> None:
+    assert normalise(body) == look

@@ -1,0 +1,150 @@
+"""Verification alone: whatever is signed is believed as it stands, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shift_media.transcoding import sns
+from shift_media.transcoding.sns import Certificates, Malformed, Unverified
+from tests.servers.sns import TOPIC, certify, envelope, new_key, sign
+
+KEY = new_key()
+SIGNING = certify("sns", key=KEY)
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner),
+    max_leaves=20,
+)
+
+
+def believe(message: dict[str, Any]) -> None:
+    sns.verify(sns.parse(message), [TOPIC], lambda url: SIGNING.pem)
+
+
+@pytest.mark.acceptance(53)
+@given(text=texts, subject=st.none() | texts, version=st.sampled_from(["1", "2"]))
+def test_any_text_is_believed_as_it_was_signed(text: str, subject: Any, version: str) -> None:
+    message = sign(envelope(text, Subject=subject, SignatureVersion=version), KEY)
+    believe(json.loads(json.dumps(message)))
+    with pytest.raises(Unverified):
+        believe(message | {"Message": f"{text}x"})
+    with pytest.raises(Unverified):
+        believe(message | {"Subject": f"{subject or ''}x"})
+
+
+@pytest.mark.acceptance(53, 56)
+@given(name=st.sampled_from(sorted(envelope(Type="SubscriptionConfirmation"))), value=json_values)
+def test_any_other_value_is_refused_and_breaks_nothing(name: str, value: Any) -> None:
+    message = sign(envelope(Type="SubscriptionConfirmation"), KEY)
+    if name == "UnsubscribeURL" or message[name] == value:
+        return
+    with pytest.raises(Unverified):
+        believe(message | {name: value})
+
+
+@pytest.mark.acceptance(56)
+@given(value=json_values)
+def test_json_is_an_object_or_refused(value: Any) -> None:
+    text = json.dumps(value)
+    if isinstance(value, dict):
+        assert json.dumps(sns.load_object(text)) == text
+    else:
+        with pytest.raises(Malformed):
+            sns.load_object(text)
+
+
+@pytest.mark.acceptance(56)
+@given(text=st.text('[]{}":\\,a1', max_size=60))
+def test_any_text_is_an_object_or_refused(text: str) -> None:
+    with contextlib.suppress(Malformed):
+        assert isinstance(sns.load_object(text), dict)
+
+
+@pytest.mark.acceptance(56)
+def test_brackets_in_texts_do_not_count() -> None:
+    text = "[{" * 5000 + '\\"' + "\\" * 7
+    assert sns.load_object(json.dumps({"Message": text})) == {"Message": text}
+    with pytest.raises(Malformed, match="nested"):
+        sns.load_object('{"a":' * 41 + "1" + "}" * 41)
+
+
+def test_a_certificate_is_fetched_by_one_of_many_threads() -> None:
+    asked = []
+    begun = threading.Event()
+
+    def fetch(url: str) -> bytes:
+        asked.append(url)
+        begun.wait(5)
+        return SIGNING.pem
+
+    certificates = Certificates(fetch)
+    got: list[bytes] = []
+    threads = [threading.Thread(target=lambda: got.append(certificates("u"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    begun.set()
+    for thread in threads:
+        thread.join()
+    assert (asked, got) == (["u"], [SIGNING.pem] * 8)
+
+
+def test_who_waits_too_long_for_a_certificate_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sns, "_FETCH_SECONDS", 0.1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def fetch(url: str) -> bytes:
+        begun.set()
+        go_on.wait(5)
+        return b""
+
+    certificates = Certificates(fetch)
+    slow = threading.Thread(target=certificates, args=("slow",))
+    slow.start()
+    begun.wait(5)
+    with pytest.raises(sns.CertificateUnavailable):
+        certificates("other")
+    go_on.set()
+    slow.join()
+
+
+def test_what_could_not_be_fetched_is_fetched_again() -> None:
+    answers: list[Any] = [sns.CertificateUnavailable(), Unverified(), SIGNING.pem]
+
+    def fetch(url: str) -> bytes:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, bytes)
+        return answer
+
+    certificates = Certificates(fetch)
+    for kind in (sns.CertificateUnavailable, Unverified):
+        with pytest.raises(kind):
+            certificates("u")
+    assert certificates("u") == certificates("u") == SIGNING.pem
+
+
+def test_the_certificates_own_time_is_looked_at_each_time() -> None:
+    message = sns.parse(sign(envelope(), KEY))
+    later = datetime.now(UTC) + timedelta(days=2)
+    with pytest.raises(Unverified, match="valid from"):
+        sns.verify(message, [TOPIC], lambda url: SIGNING.pem, later)
+
+
+def test_neither_django_nor_cryptography_is_loaded_before_it_is_used() -> None:
+    code = "import sys, shift_media.transcoding.sns, shift_media.transcoding.messages; "
+    code += "assert not {'django', 'cryptography', 'boto3'} & set(sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
