@@ -1,6 +1,6 @@
-"""Tell in one line of JSON what a video is: run as a script, within limits, never imported.
+"""Tell in a line of JSON each what videos are: run as a script, within limits, never imported.
 
-probe_child.py FILE PROTOCOLS FORMATS MAX_PIXELS
+Its arguments are ``PROTOCOLS FORMATS MAX_PIXELS FILE …``.
 """
 
 import json
@@ -52,12 +52,14 @@ def facts(path: str, protocols: str, formats: str, max_pixels: int) -> dict[str,
 
 
 def main() -> None:
-    """Print the facts, or in one line why there are none."""
-    try:
-        found = facts(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
-    except Exception as error:  # Whatever the library raises for hostile bytes.
-        found = {"refused": f"{type(error).__name__}: {error}"[:500]}
-    sys.stdout.write(json.dumps(found) + "\n")
+    """Print the facts, or why there are none, in one line for each file."""
+    protocols, formats, max_pixels, *paths = sys.argv[1:]
+    for path in paths:
+        try:
+            found = facts(path, protocols, formats, int(max_pixels))
+        except Exception as error:  # Whatever the library raises for hostile bytes.
+            found = {"refused": f"{type(error).__name__}: {error}"[:500]}
+        sys.stdout.write(json.dumps(found) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -44,23 +45,33 @@ def probe_video(path: Path, limits: VideoLimits, seconds: float = 30) -> VideoFa
     Raises `TranscodeError` for what is none, cannot be played or is over the limits, and
     `MissingExtra` where nothing can tell.
     """
+    with start([path.name], path.parent, limits, seconds) as program:
+        return finish(program, limits)[0]
+
+
+def start(names: Sequence[str], folder: Path, limits: VideoLimits, seconds: float = 30) -> Program:
+    """Begin to probe the files of a folder; `finish` gives what they are."""
     if not is_available():
         raise MissingExtra("av", "ffmpeg")
     bounds = Bounds(seconds, math.ceil(seconds), file_bytes=1 << 20)
-    command = [python(), "-P", _CHILD, path.name, PROTOCOLS, FORMATS, str(limits.pixels)]
+    command = [python(), "-P", _CHILD, PROTOCOLS, FORMATS, str(limits.pixels), *names]
+    return Program(command, folder, bounds)
+
+
+def finish(program: Program, limits: VideoLimits) -> list[VideoFacts]:
+    """Wait for what `start` began; raises `TranscodeError` for the first that is not right."""
     try:
-        with Program(command, path.parent, bounds) as program:
-            said = "".join(program.lines())
-        found = json.loads(said)
+        found = [json.loads(line) for line in program.lines() if line]
     except TranscodeError as error:
         if error.code == "deadline":
             raise
         raise TranscodeError(f"It cannot be read: {error}", code="unreadable") from error
     except ValueError as error:
         raise TranscodeError("It cannot be read.", code="unreadable") from error
-    if "refused" in found:
-        raise TranscodeError(f"It cannot be read: {found['refused']}", code="unreadable")
-    return _checked(_facts(found), limits)
+    for one in found:
+        if "refused" in one:
+            raise TranscodeError(f"It cannot be read: {one['refused']}", code="unreadable")
+    return [_checked(_facts(one), limits) for one in found]
 
 
 def probe_upload(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFacts | None:

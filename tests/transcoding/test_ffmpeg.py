@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.template import Context, Template
-from django.test import Client
+from django.test import Client, override_settings
 from PIL import Image, ImageStat
 
 from shift_media.core.video import VideoFacts
@@ -224,6 +224,30 @@ def test_a_truncated_source_is_an_error_although_ffmpeg_says_it_went_well(
     assert (job.state, job.error_code) == (State.ERROR, "incomplete")
     assert film.video.renditions == []
     assert stored() == [film.video.key]
+
+
+def test_renditions_of_ones_own_and_the_sound_alone(film: Film, media_root: Path) -> None:
+    own = {
+        "small.mp4": {"kind": "mp4", "height": 60, "crf": 30, "preset": "ultrafast"},
+        "listen.m4a": {"kind": "audio", "kbps": 64},
+        "stream.m3u8": {"kind": "hls", "heights": [100], "segment_seconds": 2},
+    }
+    alone = {"listen.m4a": {"kind": "audio"}}
+    with override_settings(SHIFT_MEDIA={"PROFILES": {"own": own, "alone": alone}}):
+        film.video.transcode("own")
+        film.video.transcode("alone")
+        work()
+    assert set(TranscodeJob.objects.values_list("state", flat=True)) == {State.COMPLETE}
+    found = {(r.job.profile, r.kind): r for r in film.video.renditions}
+    small = found["own", "mp4"]
+    assert (small.width, small.height) == (80, 60)
+    stream = (media_root / found["own", "hls"].key).read_text()
+    assert "RESOLUTION=132x100" in stream or "RESOLUTION=134x100" in stream
+    for profile in ("own", "alone"):
+        heard = found[profile, "audio"]
+        assert heard.content_type == "audio/mp4"
+        assert facts_of(heard.key, media_root).codecs == "aac"
+    assert not list(media_root.rglob("rung-*"))
 
 
 def test_a_template_shows_the_video(film: Film) -> None:

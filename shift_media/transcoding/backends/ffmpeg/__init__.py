@@ -15,9 +15,10 @@ from django.core.checks import CheckMessage, Error, Warning
 from shift_media.core.errors import MissingExtra
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg.commands import Tools
-from shift_media.transcoding.backends.ffmpeg.run import Run, bounds
+from shift_media.transcoding.backends.ffmpeg.run import Run
 from shift_media.transcoding.base import Job, JobReport, State, TranscodeError, Transcoder
 from shift_media.transcoding.probing import VideoLimits
+from shift_media.transcoding.process import Bounds
 
 _LOOK_SECONDS = 20
 
@@ -53,7 +54,10 @@ class FFmpeg(Transcoder):
     ) -> None:
         self._program = program
         self._limits = VideoLimits(max_seconds, max_pixels)
-        self._bounds = bounds(timeout, max_file_bytes, max_memory_bytes)
+        # The CPU time is that of all cores together.
+        self._bounds = Bounds(
+            timeout, timeout * (os.cpu_count() or 1), max_file_bytes, max_memory_bytes
+        )
         self._threads = threads
         self._folder = None if folder is None else Path(folder)
         self._runs: dict[str, Run] = {}

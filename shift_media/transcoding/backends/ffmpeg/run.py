@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shift_media.core.errors import MediaError
 from shift_media.core.profiles import Poster, Rendition, Sprite
-from shift_media.transcoding import profiles
+from shift_media.core.video import VideoFacts
+from shift_media.transcoding import probing, profiles
 from shift_media.transcoding.backends.ffmpeg import commands
 from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout, Tools
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
@@ -36,17 +37,14 @@ class Unwanted(TranscodeError):
 
 @dataclass
 class Made:
-    """A rendition that lies in the folder: what it is, and its files, the one it is named by last.
-
-    Files are paths relative to the folder, and to where the rendition's key leads.
-    """
+    """A rendition in the folder: what it is, and its files, of which the last gives the key."""
 
     report: RenditionReport
     files: list[str] = field(default_factory=list)
 
 
 class Run:
-    """Work on one job, step by step; closing it ends its program and removes its folder."""
+    """Work on one job, step by step; closing it ends its programs and removes its folder."""
 
     def __init__(self, job: Job, tools: Tools, bounds: Bounds, base: Path | None) -> None:
         self.job = job
@@ -80,18 +78,17 @@ class Run:
             planned = tuple(self._planned(plan))
             yield replace(self._tell(0, FETCHED, FETCHED), renditions=planned)
             yield from self._encode(plan)
-            yield from self._draw(plan)
-            made = list(self._verified(plan))
+            found = yield from self._finish(plan)
+            made = list(self._verified(plan, found))
             yield self._tell(1, ENCODED, MADE)
             yield from self._publish(made)
             reports = tuple(replace(one.report, state=State.COMPLETE) for one in made)
         except TranscodeError as error:
             yield JobReport(state=State.ERROR, progress=self._progress, error=error)
-        except MediaError as error:  # The storage: it may answer again.
-            failed = TranscodeError(str(error), code=error.code, passing=True)
-            yield JobReport(state=State.ERROR, progress=self._progress, error=failed)
-        except OSError as error:
-            failed = TranscodeError(f"{error.strerror}", code="machine", passing=True)
+        except (MediaError, OSError) as error:  # The storage, the disk: they may work again.
+            code = error.code if isinstance(error, MediaError) else "machine"
+            text = str(error) if isinstance(error, MediaError) else str(error.strerror)
+            failed = TranscodeError(text, code=code, passing=True)
             yield JobReport(state=State.ERROR, progress=self._progress, error=failed)
         else:
             yield JobReport(state=State.COMPLETE, progress=100, renditions=reports)
@@ -139,33 +136,48 @@ class Run:
                 share = commands.progress_of(line, plan.facts.duration)
                 yield self._tell(share or 0.0, FETCHED, ENCODED)
 
+    def _finish(self, plan: Plan) -> Generator[JobReport, None, dict[str, VideoFacts]]:
+        """Probe what was encoded, and meanwhile make what is cut and drawn from it."""
+        names = [*(made.file for made in plan.encodes), *(made.file for made in plan.sounds)]
+        if not names:
+            yield from self._draw(plan)
+            return {}
+        with probing.start(names, self._folder, self._tools.limits, _SIDE_SECONDS) as probe:
+            yield from self._draw(plan)
+            found = probing.finish(probe, self._tools.limits)
+        return dict(zip(names, found, strict=True))
+
     def _draw(self, plan: Plan) -> Iterator[JobReport]:
-        """Make what is cut and drawn; the sprite from the smallest MP4, which is quickest."""
+        """Make all at once; the sprite from the smallest MP4, which is quickest."""
+        tools, facts = self._tools, plan.facts
         smallest = min(plan.encodes, key=lambda made: made.width * made.height, default=None)
         source = smallest.file if smallest else self._source
+        work = []
         for playlist in plan.playlists:
             for rung in playlist.rungs:
                 (self._folder / playlist.folder(rung)).mkdir()
-            yield from self._side(commands.playlist(self._tools, playlist, bool(plan.facts.audio)))
-        for poster in plan.posters:
-            for way in commands.posters(self._tools, self._source, poster, plan.facts):
-                yield from self._side(way)
-                if (self._folder / poster.file).exists():
-                    break
-        for sprite in plan.sprites:
-            yield from self._side(commands.sprite(self._tools, source, sprite, plan.facts))
+            work.append(commands.playlist(tools, playlist, bool(facts.audio)))
+        work += [commands.sprite(tools, source, sprite, facts) for sprite in plan.sprites]
+        ways = [list(commands.posters(tools, self._source, p, facts)) for p in plan.posters]
+        yield from self._side([*work, *(way[0] for way in ways)])
+        if any(not (self._folder / poster.file).exists() for poster in plan.posters):
+            yield from self._side([way[-1] for way in ways])
 
-    def _side(self, command: list[str]) -> Iterator[JobReport]:
+    def _side(self, work: list[list[str]]) -> Iterator[JobReport]:
         bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _SIDE_SECONDS))
-        with Program(command, self._folder, bounds) as program:
-            for _ in program.lines():
-                yield self._tell(0, ENCODED, MADE)
+        with contextlib.ExitStack() as stack:
+            programs = [
+                stack.enter_context(Program(command, self._folder, bounds)) for command in work
+            ]
+            for program in programs:
+                for _ in program.lines():
+                    yield self._tell(0, ENCODED, MADE)
 
     # What was made is looked at, since exit codes lie.
 
-    def _verified(self, plan: Plan) -> Iterator[Made]:
+    def _verified(self, plan: Plan, found: dict[str, VideoFacts]) -> Iterator[Made]:
         for encode in plan.encodes:
-            duration = self._check_mp4(encode, plan)
+            duration = self._check_mp4(encode, found[encode.file], plan)
             if encode.published:
                 yield self._made(
                     "mp4", encode.file, encode.width, encode.height, duration=duration
@@ -173,12 +185,10 @@ class Run:
         for playlist in plan.playlists:
             yield self._check_playlist(playlist, plan)
         for sound in plan.sounds:
-            found = probe_video(self._folder / sound.file, self._tools.limits)
-            self._check(found.audio == "aac", sound.file, "it has no sound")
-            self._check(
-                profiles.is_whole(found.duration, plan.facts.duration), sound.file, "it is short"
-            )
-            yield self._made("audio", sound.file, duration=found.duration)
+            heard = found[sound.file]
+            self._check(heard.audio == "aac", sound.file, "it has no sound")
+            self._check_duration(heard, plan)
+            yield self._made("audio", sound.file, duration=heard.duration)
         for poster in plan.posters:
             yield self._check_poster(poster, plan)
         for sprite in plan.sprites:
@@ -190,19 +200,21 @@ class Run:
                 f"What was made is not right: {file}: {wrong}.", code="bad_output"
             )
 
-    def _check_mp4(self, made: Encode, plan: Plan) -> float:
-        found = probe_video(self._folder / made.file, self._tools.limits)
+    def _check_mp4(self, made: Encode, found: VideoFacts, plan: Plan) -> float:
         size = f"{found.width} × {found.height}"
         same = (found.width, found.height) == (made.width, made.height)
         self._check(same, made.file, f"it is {size}")
         self._check(found.video == "h264", made.file, f"it is {found.video}")
         self._check(bool(found.audio) == bool(plan.facts.audio), made.file, "sound is missing")
+        self._check_duration(found, plan)
+        return found.duration
+
+    def _check_duration(self, found: VideoFacts, plan: Plan) -> None:
         if not profiles.is_whole(found.duration, plan.facts.duration):
             raise TranscodeError(
                 f"Only {found.duration:.1f} of {plan.facts.duration:.1f} seconds could be read.",
                 code="incomplete",
             )
-        return found.duration
 
     def _check_playlist(self, made: Playlist, plan: Plan) -> Made:
         files = []
@@ -285,8 +297,3 @@ class Run:
                 content_type=profiles.content_type(file),
                 size=path.stat().st_size,
             )
-
-
-def bounds(seconds: float, file_bytes: int, memory_bytes: int) -> Bounds:
-    """Bound a run: its CPU time is that of two cores for as long as it may last."""
-    return Bounds(seconds, math.ceil(2 * seconds), file_bytes, memory_bytes)
