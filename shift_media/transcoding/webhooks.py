@@ -7,6 +7,7 @@ that a message names is never opened, save that of SNS's certificate.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -131,7 +132,12 @@ def _look(look: Look | None) -> None:
     if job is None:
         logger.info("A message speaks of job %r, which is not known here.", look.external_id)
         return
-    services.refresh(job)
+    before = (job.state, job.progress)
+    with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
+        services.refresh(job)
+    # `refresh` notes why a service could not be asked, and leaves the job as it is.
+    if job.state in RUNNING and job.error_code and (job.state, job.progress) == before:
+        raise NotYet(f"Job {job.pk} was not looked at: {job.error_code}: {job.error}")
 
 
 def _confirm(message: Message) -> None:

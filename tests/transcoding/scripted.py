@@ -20,12 +20,13 @@ PATH = f"{__name__}.Scripted"
 
 
 class Scripted(Transcoder):
-    """Give the next state of a list at each `read`; the last one for ever."""
+    """Give the next state of a list at each `read`, the last one for ever; failures come first."""
 
     name = "scripted"
     states: ClassVar[list[State]] = []
     read_ids: ClassVar[list[str]] = []
     cancelled: ClassVar[list[str]] = []
+    failures: ClassVar[list[TranscodeError]] = []
     together: ClassVar[threading.Barrier | None] = None
 
     @classmethod
@@ -34,6 +35,7 @@ class Scripted(Transcoder):
         cls.states[:] = states
         cls.read_ids.clear()
         cls.cancelled.clear()
+        cls.failures.clear()
         cls.together = None
 
     def submit(self, job: Job) -> str:
@@ -41,6 +43,8 @@ class Scripted(Transcoder):
 
     def read(self, job: Job) -> JobReport:
         type(self).read_ids.append(job.external_id)
+        if self.failures:
+            raise self.failures.pop(0)
         state = self.states[0] if len(self.states) == 1 else self.states.pop(0)
         if self.together is not None:
             self.together.wait(10)

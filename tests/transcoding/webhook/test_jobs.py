@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -12,14 +14,14 @@ from urllib.parse import parse_qs
 import pytest
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.db import connection
-from django.test import Client, override_settings
+from django.test import AsyncClient, Client, override_settings
 from django.urls import reverse
 
 from shift_media import signals
 from shift_media.models import Rendition, TranscodeJob
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
-from shift_media.transcoding.base import State
+from shift_media.transcoding.base import State, TranscodeError
 from shift_media.transcoding.messages import JOB_KEY, Look, normalise
 from shift_media.transcoding.services import Worker
 from tests.servers.sns import HOST, TOPIC, Aws, envelope
@@ -83,9 +85,7 @@ def test_a_replayed_message_has_no_effect(job: TranscodeJob, aws: Aws, post: Pos
 
 
 @pytest.mark.acceptance(55)
-def test_complete_then_error_stays_complete(
-    job: TranscodeJob, tell: Tell, django_capture_on_commit_callbacks: Any
-) -> None:
+def test_complete_then_error_stays_complete(job: TranscodeJob, tell: Tell) -> None:
     told: list[str] = []
 
     def completed(job: TranscodeJob, **kwargs: Any) -> None:
@@ -220,6 +220,34 @@ def test_a_service_that_says_less_than_before_loses_nothing(job: TranscodeJob, t
     assert Scripted.cancelled == []
 
 
+@pytest.mark.acceptance(57)
+def test_a_service_that_throttles_is_asked_again_when_the_message_comes_again(
+    job: TranscodeJob, aws: Aws, post: Post
+) -> None:
+    Scripted.failures.append(TranscodeError("Too many requests.", code="busy", passing=True))
+    message = aws.sign(envelope(mediaconvert(job.external_id)))
+    response = post(message)
+    assert (response.status_code, response["Retry-After"]) == (503, "20")
+    assert "requests" not in response.content.decode()
+    assert (state(job), job.error_code) == (State.SUBMITTED, "busy")
+    assert post(message).status_code == 200
+    assert (state(job), job.error_code) == (State.COMPLETE, "")
+
+
+@pytest.mark.acceptance(55)
+def test_a_job_that_goes_meanwhile_is_nobodys_error(
+    job: TranscodeJob, tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh = services.refresh
+
+    def late(job: TranscodeJob) -> TranscodeJob:
+        TranscodeJob.objects.all().delete()
+        return refresh(job)
+
+    monkeypatch.setattr(services, "refresh", late)
+    assert tell(mediaconvert(job.external_id)) == 200
+
+
 def test_a_job_of_an_embedded_transcoder_is_its_workers(
     job: TranscodeJob, tell: Tell, settings: Any
 ) -> None:
@@ -297,11 +325,22 @@ def test_it_needs_no_login_no_session_and_no_cookie(
     job: TranscodeJob, aws: Aws, post: Post, settings: Any
 ) -> None:
     path = f"{LoginRequiredMiddleware.__module__}.{LoginRequiredMiddleware.__qualname__}"
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, path]
     response = post(aws.sign(envelope(mediaconvert(job.external_id))))
     assert response.status_code == 200
     assert not response.cookies
     assert "Cookie" not in response.get("Vary", "")
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, path]
+    assert post(aws.sign(envelope())).status_code == 200
+
+
+def test_it_works_under_asgi(aws: Aws) -> None:
+    def deliver(body: bytes) -> int:
+        sent = AsyncClient().generic("POST", "/media/sns/", body, "text/plain")
+        return int(asyncio.run(sent).status_code)
+
+    assert deliver(json.dumps(aws.sign(envelope())).encode()) == 200
+    assert deliver(b"[]") == 400
+    assert deliver(b"x" * 300_000) == 413
 
 
 def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
