@@ -179,16 +179,19 @@ def test_reports_move_a_job_forward_only_and_only_its_own_attempt(film: Film) ->
 
 @pytest.mark.acceptance(46)
 def test_a_job_whose_worker_fell_silent_is_tried_again_until_it_is_enough(
-    film: Film, heard: list[Any]
+    film: Film, heard: list[Any], stored: Stored
 ) -> None:
     for attempt in (1, 2, 3):
         job = services.claim("mortal")
         assert job is not None
+        left = f"{services.jobs.request_of(job).prefix}480p.mp4"  # type: ignore[attr-defined]
+        default_media_storage.put(left, ContentFile(b"half"), content_type="video/mp4")  # type: ignore[attr-defined]
         assert job.attempts == attempt
         assert services.claim("other") is None
         assert services.recover() == 0
         TranscodeJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
         assert services.recover() == 1
+        assert stored() == [film.video.key]
     assert (the_job().state, the_job().error_code) == (State.ERROR, "abandoned")
     assert "fell silent" in the_job().error
     assert [name for name, *_ in heard] == ["failed"]

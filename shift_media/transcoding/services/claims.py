@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from shift_media import signals
 from shift_media.conf import settings
+from shift_media.core.errors import MediaError
 from shift_media.models import TranscodeJob, new_token
 from shift_media.transcoding.base import RUNNING, State
-from shift_media.transcoding.services.jobs import row, send
+from shift_media.transcoding.services.jobs import request_of, row, send
 
 logger = logging.getLogger("shift_media")
 
@@ -124,7 +125,10 @@ def _recover(job: TranscodeJob) -> bool:
     if may_be_tried_again(job):
         logger.warning("%s: %s It is tried again.", job, text)
         values = {"error_code": "abandoned", "error": text}
-        return _again(job, silent, not_before=timezone.now(), **values)
+        taken = _again(job, silent, not_before=timezone.now(), **values)
+        if taken:
+            _sweep(job)
+        return taken
     ended = silent.update(
         state=State.ERROR,
         error_code="abandoned",
@@ -134,8 +138,18 @@ def _recover(job: TranscodeJob) -> bool:
         finished=timezone.now(),
     )
     if ended:
+        _sweep(job)
         job.refresh_from_db()
         job.renditions.update(state=State.ERROR)
         told = partial(send, signals.transcode_failed, job)
         transaction.on_commit(told, using=job._state.db, robust=True)
     return bool(ended)
+
+
+def _sweep(job: TranscodeJob) -> None:
+    """Remove what an attempt that fell silent has stored; a poster stays for the next one."""
+    try:
+        attempt = request_of(job)
+        attempt.storage.delete_prefix(attempt.prefix)
+    except (MediaError, OSError) as error:
+        logger.warning("%s keeps what a silent worker has stored: %s", job, error)

@@ -250,6 +250,7 @@ class Run:
         (self._folder / wanted.file).write_text(layout.webvtt())
         made = self._made("sprite", wanted.file, layout.width, layout.height)
         made.files.insert(0, layout.file)
+        made.report = replace(made.report, size=self._bytes(made.files))
         return made
 
     def _made(
