@@ -1,0 +1,84 @@
+"""The engines side by side: each makes the same JPEG of quality 80 from the same bytes."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import numpy as np
+import pyvips
+import simplejpeg
+from PIL import Image
+
+from shift_media.core import engine
+from shift_media.core.spec import Spec
+
+
+def shift_media(content: bytes, width: int, height: int, mode: str = "fit") -> bytes:
+    """Make it as the view does."""
+    spec = Spec.make(f"{width}x{height}", mode=mode, format="jpg", quality=80)
+    return engine.make(BytesIO(content), spec).content
+
+
+def share_read(content: bytes, width: int, height: int, mode: str) -> float:
+    """Tell how much of the bytes `shift_media` needs."""
+    spec = Spec.make(f"{width}x{height}", mode=mode, format="jpg", quality=80)
+    return engine.enough(BytesIO(content), spec) / len(content)
+
+
+def encoded(image: Image.Image) -> bytes:
+    """Encode as all engines do."""
+    output = BytesIO()
+    image.save(output, "JPEG", quality=80)
+    return output.getvalue()
+
+
+def full(content: bytes, width: int, height: int, mode: str = "fit") -> bytes:
+    """Decode all pixels and resize with LANCZOS: the picture that the others are held against."""
+    return encoded(best(content, width, height, mode))
+
+
+def best(content: bytes, width: int, height: int, mode: str = "fit") -> Image.Image:
+    """Give the pixels of `full`."""
+    image = Image.open(BytesIO(content)).convert("RGB")
+    if mode == "fill":
+        scale = min(image.width / width, image.height / height)
+        left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
+        box = (left, top, left + width * scale, top + height * scale)
+        return image.resize((width, height), Image.Resampling.LANCZOS, box)
+    return image.resize(fitted(image.size, width, height), Image.Resampling.LANCZOS)
+
+
+def fitted(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+    """Fit a size into a box."""
+    scale = min(width / size[0], height / size[1])
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def thumbnail(content: bytes, width: int, height: int) -> bytes:
+    """Use `Image.thumbnail`, the best that Pillow offers in one call."""
+    image = Image.open(BytesIO(content))
+    image.thumbnail((width, height), Image.Resampling.LANCZOS)
+    return encoded(image)
+
+
+def vips(content: bytes, width: int, height: int) -> bytes:
+    """Use libvips' own way, shrinking on load."""
+    image = pyvips.Image.thumbnail_buffer(content, width, height=height)
+    return bytes(image.jpegsave_buffer(Q=80, keep="none"))
+
+
+def limit(content: bytes, width: int, height: int) -> bytes:
+    """Scale while decoding, average, encode with libjpeg-turbo: nothing can do with less."""
+    head = simplejpeg.decode_jpeg_header(content)
+    size = fitted((head[1], head[0]), width, height)
+    pixels = simplejpeg.decode_jpeg(
+        content,
+        "RGB",
+        min_width=round(size[0] * 1.3),
+        min_height=round(size[1] * 1.3),
+        min_factor=1,
+    )
+    image = Image.fromarray(np.asarray(pixels)).resize(size, Image.Resampling.BOX)
+    return bytes(
+        simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality=80, colorsubsampling="420")
+    )

@@ -1,0 +1,67 @@
+"""The peak of memory over an idle process, each measurement in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks import site
+from benchmarks.report import Report
+
+_ROOT = Path(__file__).resolve().parent.parent
+_CODE = """
+import sys
+from io import BytesIO
+from PIL import Image
+from shift_media.core import engine
+from shift_media.core.spec import Spec
+spec = Spec.make("400x400", format="jpg", quality=80)
+warm = BytesIO()
+Image.new("RGB", (64, 64)).save(warm, "JPEG")
+if "vips" in sys.argv[1]:
+    import pyvips
+    pyvips.Image.thumbnail_buffer(warm.getvalue(), 40).jpegsave_buffer(Q=80)
+engine.make(warm, spec)
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+idle = peak()
+if sys.argv[1] == "shift_media":
+    with open(sys.argv[2], "rb") as file:
+        engine.make(file, spec)
+elif sys.argv[1] == "pyvips":
+    pyvips.Image.thumbnail(sys.argv[2], 400).jpegsave_buffer(Q=80, keep="none")
+elif sys.argv[1] == "Image.thumbnail":
+    image = Image.open(sys.argv[2])
+    image.thumbnail((400, 400))
+    image.save(BytesIO(), "JPEG", quality=80)
+else:
+    image = Image.open(sys.argv[2]).resize((400, 300), Image.Resampling.LANCZOS)
+    image.save(BytesIO(), "JPEG", quality=80)
+print(peak() - idle)
+"""
+ENGINES = ("shift_media", "Image.thumbnail", "pyvips", "full decode + LANCZOS")
+MOST = 12
+
+
+def measure(report: Report, content: bytes) -> None:
+    """Measure each engine with one original."""
+    path = site.FOLDER / "memory.jpg"
+    path.write_bytes(content)
+    rows = {engine: {"MB": _peak(engine, path)} for engine in ENGINES}
+    report.table("Peak memory over idle, 20 MP baseline -> 400x400 fit", rows)
+    report.target("peak memory over idle, MB", rows["shift_media"]["MB"], MOST, at_least=False)
+
+
+def _peak(engine: str, path: Path) -> float:
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "VIPS_CONCURRENCY": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE, engine, str(path)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    return float(done.stdout)

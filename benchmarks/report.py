@@ -1,0 +1,93 @@
+"""Tables of what was measured, and of the targets that were met or not."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "Django",
+    "Pillow",
+    "sorl-thumbnail",
+    "easy-thumbnails",
+    "django-imagekit",
+    "django-pictures",
+    "django-versatileimagefield",
+    "thumbor",
+    "pyvips",
+    "simplejpeg",
+)
+
+
+@dataclass
+class Target:
+    """A ratio that was promised, and the one that was measured."""
+
+    name: str
+    seen: float
+    bound: float
+    at_least: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Tell whether it was met."""
+        return self.seen >= self.bound if self.at_least else self.seen <= self.bound
+
+
+@dataclass
+class Report:
+    """Collects tables and targets, prints each as it comes, and writes all as JSON."""
+
+    tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    targets: list[Target] = field(default_factory=list)
+
+    def machine(self) -> dict[str, object]:
+        """Tell what this ran on."""
+        found: dict[str, object] = {
+            "cores": os.cpu_count(),
+            "load": [round(load, 2) for load in os.getloadavg()],
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+        }
+        for package in PACKAGES:
+            try:
+                found[package] = version(package)
+            except PackageNotFoundError:
+                found[package] = "not installed"
+        return found
+
+    def table(self, title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+        """Print a table: a row for each engine, a column for each number."""
+        self.tables[title] = {name: dict(row) for name, row in rows.items()}
+        columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+        print(f"\n{title}")
+        print(" " * 34 + "".join(f"{column:>12}" for column in columns))
+        for name, row in rows.items():
+            cells = (f"{row[c]:12.4g}" if c in row else " " * 11 + "–" for c in columns)
+            print(f"  {name:<32}" + "".join(cells))
+        sys.stdout.flush()
+
+    def target(self, name: str, seen: float, bound: float, *, at_least: bool = True) -> None:
+        """Note a target."""
+        self.targets.append(Target(name, seen, bound, at_least))
+
+    def finish(self, path: Path) -> None:
+        """Print the targets and write everything as JSON."""
+        print("\nTargets")
+        for target in self.targets:
+            sign = "≥" if target.at_least else "≤"
+            verdict = "met" if target.met else "NOT MET"
+            print(f"  {target.name:<62}{target.seen:9.4g}  {sign} {target.bound:<6g} {verdict}")
+        content = {
+            "machine": self.machine(),
+            "tables": self.tables,
+            "targets": [{**asdict(target), "met": target.met} for target in self.targets],
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n")
+        print(f"\nWritten to {path}")
