@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from shift_media.core.errors import MediaError
 from shift_media.core.paths import OriginalKey
 from shift_media.core.profiles import Profile
+from shift_media.core.video import VideoFacts
 
 if TYPE_CHECKING:
     from shift_media.storages import MediaStorage
@@ -66,6 +67,7 @@ class Job:
         token: names the attempt; its renditions lie in a folder of that name.
         wanted: asks whether the result is still wanted, which it is not once the original was
             replaced or deleted, or the job was cancelled or given to somebody else.
+        facts: asks what the row says of the original; None where that is not enough.
         external_id: what `Transcoder.submit` returned.
         payload: what the backend wanted to have kept with the job.
     """
@@ -76,6 +78,7 @@ class Job:
     profile: Profile
     storage: MediaStorage
     wanted: Callable[[], bool] = lambda: True
+    facts: Callable[[], VideoFacts | None] = lambda: None
     external_id: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
 

@@ -19,11 +19,13 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.core import paths
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import BY_EXTENSION
+from shift_media.core.metadata import Metadata
 from shift_media.core.paths import OriginalKey
 from shift_media.core.profiles import Profile
+from shift_media.core.video import VideoFacts
 from shift_media.models import Rendition, TranscodeJob, new_token
 from shift_media.storages import MediaStorage, by_alias, identify
-from shift_media.transcoding.base import LIVE, Job, State, TranscodeError, Transcoder
+from shift_media.transcoding.base import LIVE, RUNNING, Job, State, TranscodeError, Transcoder
 
 if TYPE_CHECKING:
     from shift_media.files import MediaFile
@@ -192,9 +194,18 @@ def cancel(job: TranscodeJob) -> bool:
 
 
 def forget(key: str) -> None:
-    """Remove the jobs and renditions of an original that is gone; pictures have none."""
-    if _is_video(paths.parse_original(key)):
-        TranscodeJob._default_manager.filter(original=key).delete()
+    """Remove the jobs and renditions of an original that is gone; pictures have none.
+
+    What a service is still at is cancelled.
+    """
+    if not _is_video(paths.parse_original(key)):
+        return
+    jobs = TranscodeJob._default_manager.filter(original=key)
+    elsewhere = [] if transcoder().embedded else list(jobs.filter(state__in=RUNNING))
+    attempts = [request_of(job) for job in elsewhere if job.external_id]
+    jobs.delete()
+    for attempt in attempts:
+        transcoder().cancel(attempt)
 
 
 def live() -> models.QuerySet[TranscodeJob]:
@@ -236,6 +247,27 @@ def is_wanted(job: TranscodeJob) -> bool:
     return mine.exists() and deletions.is_referenced(job.original, str(job._state.db))
 
 
+def known_facts(job: TranscodeJob) -> VideoFacts | None:
+    """Tell what the upload's metadata say of a video; None where they do not say enough."""
+    field = _field_of(job)
+    if field is None or not getattr(field, "metadata_field", None):
+        return None
+    rows = field.model._default_manager.filter(**{field.name: job.original})
+    data = rows.values_list(field.metadata_field, flat=True).first()
+    known = Metadata.from_json(data, job.original)
+    if known is None or not (known.width and known.height and known.duration and known.codecs):
+        return None
+    video, _, audio = known.codecs.partition(", ")
+    return VideoFacts(
+        duration=known.duration,
+        width=known.width,
+        height=known.height,
+        fps=known.fps or 0.0,
+        video=video,
+        audio=audio,
+    )
+
+
 def request_of(job: TranscodeJob) -> Job:
     """Make what a transcoder is given."""
     return Job(
@@ -245,6 +277,7 @@ def request_of(job: TranscodeJob) -> Job:
         profile=profile_of(job.profile),
         storage=storage_of(job),
         wanted=partial(is_wanted, job),
+        facts=partial(known_facts, job),
         external_id=job.external_id,
         payload=job.payload,
     )

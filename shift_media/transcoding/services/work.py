@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from shift_media.core.errors import MediaError
 from shift_media.models import Rendition, TranscodeJob
 from shift_media.transcoding.base import (
     LIVE,
+    RUNNING,
     Job,
     JobReport,
     RenditionReport,
@@ -77,8 +79,11 @@ class Worker:
                 _cancel_unwanted(job)
                 return
             job.external_id = transcoder().submit(attempt)
-            claims.mine(job).update(external_id=job.external_id, transcoder=transcoder().name)
-            if transcoder().embedded:
+            attempt = replace(attempt, external_id=job.external_id)
+            names = {"external_id": job.external_id, "transcoder": transcoder().name}
+            if not claims.mine(job).update(**names):  # Cancelled or deleted meanwhile.
+                _stop(job, attempt)
+            elif transcoder().embedded:
                 self._attend(job, attempt)
             else:
                 claims.mine(job).update(lease_owner="", lease_until=None)
@@ -128,18 +133,38 @@ class Worker:
 def refresh(job: TranscodeJob) -> TranscodeJob:
     """Ask a service how far it is with a job, and write that down.
 
-    A job of an embedded transcoder is its worker's; here only its row is read again.
+    A job of an embedded transcoder is its worker's; here only its row is read again. A service
+    that cannot be asked at the moment stops no job.
     """
     job.refresh_from_db()
-    if job.state in (State.SUBMITTED, State.PROGRESSING) and not transcoder().embedded:
+    if job.state in RUNNING and job.external_id and not transcoder().embedded:
         try:
             attempt = request_of(job)
-            if not apply(job, transcoder().read(attempt)):
-                _stop(job, attempt)
+            report = transcoder().read(attempt)
         except MediaError as error:
-            _fail(job, _as_transcode_error(error))
-        job.refresh_from_db()
+            failure = _as_transcode_error(error)
+            if failure.passing:
+                claims.mine(job).update(error_code=str(failure.code)[:100], error=str(failure))
+            else:
+                _fail(job, failure)
+        else:
+            _settle(job, attempt, report)
+        with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
+            job.refresh_from_db()
     return job
+
+
+def _settle(job: TranscodeJob, attempt: Job, report: JobReport) -> None:
+    """Apply what a service reports; what nobody wants is stopped, and leaves nothing."""
+    if apply(job, report):
+        if report.state == State.COMPLETE or attempt.wanted():
+            return
+    elif report.state in LIVE and attempt.wanted():  # Older than what is known.
+        return
+    elif row(job).filter(token=job.token, state=State.COMPLETE).exists():
+        return  # Somebody else asked at the same time: these are the renditions that are shown.
+    _stop(job, attempt)
+    _cancel_unwanted(job)
 
 
 def apply(job: TranscodeJob, report: JobReport) -> bool:

@@ -1,0 +1,227 @@
+"""What a job has left in the bucket: looked at before anybody is told that it is there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from PIL import Image
+
+from shift_media.core.errors import NotStored
+from shift_media.core.profiles import Poster, Rendition, Sprite
+from shift_media.core.video import VideoFacts
+from shift_media.transcoding import profiles
+from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout
+from shift_media.transcoding.backends.mediaconvert import playlists
+from shift_media.transcoding.backends.mediaconvert.settings import Group, frames_of
+from shift_media.transcoding.base import Job, RenditionReport, State, TranscodeError
+
+_TEXT_BYTES = 4 << 20  # a playlist of a day has some hundred kilobytes
+_JPEG_BYTES = 32 << 20
+_JPEG_QUALITY = 80
+_MP4_HEAD = 12
+
+Sides = tuple[int, int] | tuple[None, None]
+"""Width and height; sound has none."""
+
+
+class Outputs:
+    """The outputs of a job that is complete; one listing, and a look into each kind of file."""
+
+    def __init__(self, job: Job, facts: VideoFacts) -> None:
+        self._job = job
+        self._facts = facts
+        self._sizes = {entry.key: entry.size for entry in job.storage.entries(job.prefix)}
+
+    def reports(self, groups: list[Group], details: list[Any]) -> Iterator[RenditionReport]:
+        """Check and report all groups; ``details`` are MediaConvert's own, in the same order.
+
+        Raises `TranscodeError` for the first that is not right.
+        """
+        of_profile = {rendition.file: rendition for rendition in self._job.profile.renditions}
+        known = details if len(details) == len(groups) else [{}] * len(groups)
+        for group, detail in zip(groups, known, strict=True):
+            yield self._report(group, of_profile[group.file], detail)
+
+    def _report(
+        self, group: Group, rendition: Rendition, detail: Mapping[str, Any]
+    ) -> RenditionReport:
+        if isinstance(rendition, Poster):
+            return self._poster(rendition)
+        if isinstance(rendition, Sprite):
+            return self._sprite(rendition)
+        if group.kind == "hls":
+            return self._hls(group, rendition)
+        return self._mp4(group, rendition, detail)
+
+    # Files that are there as they should be.
+
+    def _mp4(
+        self, group: Group, rendition: Rendition, detail: Mapping[str, Any]
+    ) -> RenditionReport:
+        key = self._key(rendition)
+        self._size_of(key)
+        head = self._read(key, _MP4_HEAD)
+        self._check(head[4:8] == b"ftyp", group.file, "it is no MP4")
+        made = (detail.get("OutputDetails") or [{}])[0]
+        duration = self._facts.duration
+        if "DurationInMs" in made:
+            duration = made["DurationInMs"] / 1000
+            self._check_duration(group.file, duration)
+        size = _size(group)
+        shown = made.get("VideoDetails") or {}
+        found = shown.get("WidthInPx"), shown.get("HeightInPx")
+        self._check(found in ((None, None), size), group.file, f"it is {found}, not {size}")
+        return self._complete(rendition, size, self._sizes[key], duration)
+
+    def _hls(self, group: Group, rendition: Rendition) -> RenditionReport:
+        key = self._key(rendition)
+        files = {key}
+        master = self._playlist(key)
+        outputs = group.settings["Outputs"]
+        rungs = [one for one in outputs if "VideoDescription" in one]
+        self._check(master.streams == len(rungs), group.file, f"it has {master.streams} streams")
+        self._check(len(master.files) >= len(outputs), group.file, "a stream is missing")
+        for name in master.files:
+            index_key = _beside(key, name)
+            index = self._playlist(index_key)
+            self._check(index.is_whole, name, "its playlist has no end")
+            self._check_duration(name, index.seconds)
+            files |= {index_key, *(_beside(index_key, part) for part in index.files)}
+        size = sum(self._size_of(file) for file in files)
+        return self._complete(rendition, _size(group), size, self._facts.duration)
+
+    def _playlist(self, key: str) -> playlists.Playlist:
+        self._size_of(key)
+        try:
+            return playlists.read(self._read(key, _TEXT_BYTES).decode())
+        except ValueError as error:
+            raise _bad(key, "it is no playlist") from error
+
+    # Stills, which MediaConvert numbers.
+
+    def _poster(self, wanted: Poster) -> RenditionReport:
+        """Copy the last capture beside the original; a poster that is there stays as it is."""
+        key = self._key(wanted)
+        frames = self._frames(wanted)
+        if frames:
+            self._put(key, self._read(frames[-1], _JPEG_BYTES))
+        content = self._read(key, _JPEG_BYTES)
+        with self._picture(wanted.file, content) as picture:
+            sides = picture.size
+        self._remove(frames)
+        return self._complete(wanted, sides, len(content))
+
+    def _sprite(self, wanted: Sprite) -> RenditionReport:
+        """Draw the captures into one JPEG; where the last are missing, the last one stands in."""
+        layout = SpriteLayout(wanted, self._facts)
+        sheet_key, key = self._key(layout.file), self._key(wanted)
+        frames = self._frames(wanted)
+        if frames:
+            sheet = Image.new("RGB", (layout.columns * layout.width, layout.rows * layout.height))
+            for number in range(layout.number):
+                frame = self._read(frames[min(number, len(frames) - 1)], _JPEG_BYTES)
+                with self._picture(wanted.file, frame) as picture:
+                    row, column = divmod(number, layout.columns)
+                    tile = picture.resize((layout.width, layout.height))
+                    sheet.paste(tile, (column * layout.width, row * layout.height))
+            drawn = io.BytesIO()
+            sheet.save(drawn, "JPEG", quality=_JPEG_QUALITY)
+            self._put(sheet_key, drawn.getvalue())
+            self._put(key, layout.webvtt().encode())
+        size = len(self._read(sheet_key, _JPEG_BYTES)) + len(self._read(key, _TEXT_BYTES))
+        self._remove(frames)
+        return self._complete(wanted, (layout.width, layout.height), size)
+
+    def _frames(self, wanted: Poster | Sprite) -> list[str]:
+        stem = self._key(frames_of(wanted)).removesuffix(".jpg")
+        found = (key for key in self._sizes if key.startswith(f"{stem}.") and self._sizes[key])
+        return sorted(key for key in found if key.endswith(".jpg"))
+
+    def _picture(self, file: str, content: bytes) -> Image.Image:
+        try:
+            picture = Image.open(io.BytesIO(content), formats=["JPEG"])
+            picture.load()
+        except (OSError, ValueError) as error:
+            raise _bad(file, f"it is no picture: {error}") from error
+        return picture
+
+    def _put(self, key: str, content: bytes) -> None:
+        kind = profiles.content_type(key)
+        self._job.storage.put(key, io.BytesIO(content), content_type=kind, size=len(content))
+
+    def _remove(self, frames: list[str]) -> None:
+        for key in frames:
+            self._job.storage.delete(key)
+
+    # What all have in common.
+
+    def _complete(
+        self,
+        rendition: Rendition,
+        sides: Sides,
+        size: int,
+        duration: float | None = None,
+    ) -> RenditionReport:
+        return RenditionReport(
+            key=self._key(rendition),
+            kind=rendition.kind,
+            content_type=profiles.content_type(rendition.file),
+            state=State.COMPLETE,
+            width=sides[0],
+            height=sides[1],
+            duration=duration,
+            size=size,
+        )
+
+    def _key(self, rendition: Rendition | str) -> str:
+        job = self._job
+        return profiles.key_of(job.original, job.profile.name, job.token, rendition)
+
+    def _size_of(self, key: str) -> int:
+        size = self._sizes.get(key, 0)
+        if not size:
+            raise _missing(key)
+        return size
+
+    def _read(self, key: str, most: int) -> bytes:
+        """Read the beginning of a file; the storage's own errors pass, but what is missing."""
+        try:
+            with self._job.storage.fetch(key) as stored:
+                content: bytes = stored.read(min(most, stored.size))
+        except NotStored as error:
+            raise _missing(key) from error
+        return content
+
+    def _check_duration(self, file: str, duration: float) -> None:
+        whole = profiles.is_whole(duration, self._facts.duration)
+        self._check(whole, file, f"it lasts {duration:.1f} of {self._facts.duration:.1f} seconds")
+
+    def _check(self, right: bool, file: str, wrong: str) -> None:
+        if not right:
+            raise _bad(file, wrong)
+
+
+def _size(group: Group) -> Sides:
+    """Give the sides of a group's first, which is its largest, output; sound has none."""
+    picture = group.settings["Outputs"][0].get("VideoDescription")
+    return (picture["Width"], picture["Height"]) if picture else (None, None)
+
+
+def _beside(key: str, name: str) -> str:
+    """Resolve a name in a playlist; what leads elsewhere is refused."""
+    folder = key.rpartition("/")[0]
+    if not name or name.startswith("/") or ".." in name or "://" in name:
+        raise _bad(key, f"it names {name!r}")
+    return f"{folder}/{name}"
+
+
+def _bad(file: str, wrong: str) -> TranscodeError:
+    return TranscodeError(f"What was made is not right: {file}: {wrong}.", code="bad_output")
+
+
+def _missing(key: str) -> TranscodeError:
+    """Say that a file is missing, which a new job may mend: somebody deleted it, say."""
+    text = f"MediaConvert says that it is complete, but {key} is missing or empty."
+    return TranscodeError(text, code="missing_output", passing=True)

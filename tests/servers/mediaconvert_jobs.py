@@ -1,0 +1,156 @@
+"""What a job's settings make of its input: real ffmpeg, files named as MediaConvert names them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+Settings = dict[str, Any]
+
+_TYPES = {
+    "m3u8": "application/vnd.apple.mpegurl",
+    "mp4": "video/mp4",
+    "m4a": "audio/mp4",
+    "jpg": "image/jpeg",
+    "cmfv": "video/mp4",
+    "cmfa": "audio/mp4",
+}
+
+
+class Making:
+    """One job's work, in a folder of its own."""
+
+    def __init__(self, s3: S3Client, ffmpeg: Path, folder: Path, settings: Settings) -> None:
+        self._s3, self._ffmpeg, self._folder = s3, ffmpeg, folder
+        self._settings = settings
+        self._source = folder / "source"
+        self._out = folder / "out"
+
+    def run(self) -> list[Settings]:
+        """Make everything, upload it, and give the job's ``outputGroupDetails``."""
+        (one,) = self._settings["inputs"]
+        assert one["videoSelector"]["rotate"] == "AUTO"  # ffmpeg turns by itself
+        bucket, _, key = one["fileInput"].removeprefix("s3://").partition("/")
+        self._source.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        return [self._group(group) for group in self._settings["outputGroups"]]
+
+    def _group(self, group: Settings) -> Settings:
+        settings = group["outputGroupSettings"]
+        is_file = settings["type"] == "FILE_GROUP_SETTINGS"
+        own = settings["fileGroupSettings" if is_file else "cmafGroupSettings"]
+        bucket, _, destination = own["destination"].removeprefix("s3://").partition("/")
+        folder, _, base = destination.rpartition("/")
+        self._out.mkdir()
+        outputs = group["outputs"]
+        assert len(outputs) == 1 or all(output.get("nameModifier") for output in outputs)
+        if is_file:
+            for output in outputs:
+                self._file(output, base + output.get("nameModifier", ""))
+        else:
+            self._cmaf(outputs, base, own)
+        for path in sorted(self._out.iterdir()):
+            self._s3.put_object(
+                Bucket=bucket,
+                Key=f"{folder}/{path.name}",
+                Body=path.read_bytes(),
+                ContentType=_TYPES[path.suffix[1:]],
+            )
+            path.unlink()
+        self._out.rmdir()
+        return {"outputDetails": [_detail(output, self._seconds) for output in outputs]}
+
+    def _run(self, *arguments: str | Path) -> None:
+        command: list[str | Path] = [self._ffmpeg, "-nostdin", "-loglevel", "error", "-y"]
+        subprocess.run([*command, "-i", self._source, *arguments], check=True, cwd=self._out)
+
+    @property
+    def _seconds(self) -> float:
+        import av
+
+        with av.open(str(self._source)) as media:
+            return (media.duration or 0) / 1_000_000
+
+    def _file(self, output: Settings, name: str) -> None:
+        container = output["containerSettings"]["container"]
+        if container == "RAW":
+            self._captures(output["videoDescription"], name)
+            return
+        assert container == "MP4"
+        tracks = [*_video(output), *_audio(output)]
+        self._run(*tracks, "-f", "mp4", f"{name}.{output['extension']}")
+
+    def _captures(self, video: Settings, name: str) -> None:
+        own = video["codecSettings"]["frameCaptureSettings"]
+        every = own["framerateDenominator"] / own["framerateNumerator"]
+        due = f"isnan(prev_selected_t)+gte(t-prev_selected_t,{every:.3f})"
+        draw = f"select='{due}',{_scale(video)}"
+        most = ["-frames:v", str(own["maxCaptures"])]
+        picture = ["-an", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-f", "image2"]
+        picture += ["-fps_mode", "vfr"]
+        self._run("-vf", draw, *most, *picture, "-start_number", "0", f"{name}.%07d.jpg")
+
+    def _cmaf(self, outputs: list[Settings], base: str, own: Settings) -> None:
+        assert own["writeHlsManifest"] == "ENABLED"
+        master = ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
+        for output in outputs:
+            name = f"{base}{output['nameModifier']}"
+            extension = "cmfv" if "videoDescription" in output else "cmfa"
+            segments = ["-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod"]
+            segments += ["-hls_time", str(own["segmentLength"])]
+            segments += ["-hls_fmp4_init_filename", f"{name}init.{extension}"]
+            segments += ["-hls_segment_filename", f"{name}_%09d.{extension}"]
+            self._run(*_video(output), *_audio(output), *segments, f"{name}.m3u8")
+            master += _stream(output, name)
+        (self._out / f"{base}.m3u8").write_text("\n".join(master) + "\n")
+
+
+def _scale(video: Settings) -> str:
+    return f"scale={video['width']}:{video['height']},setsar=1"
+
+
+def _video(output: Settings) -> Iterator[str]:
+    video = output.get("videoDescription")
+    if video is None:
+        yield "-vn"
+        return
+    assert video["scalingBehavior"] == "STRETCH_TO_OUTPUT"
+    h264 = video["codecSettings"]["h264Settings"]
+    keys = f"expr:gte(t,n_forced*{h264['gopSize']})"
+    yield from ["-vf", _scale(video), "-c:v", "libx264", "-preset", "ultrafast"]
+    yield from ["-pix_fmt", "yuv420p", "-force_key_frames", keys, "-map_metadata", "-1"]
+
+
+def _audio(output: Settings) -> Iterator[str]:
+    if not output.get("audioDescriptions"):
+        yield "-an"
+        return
+    (one,) = output["audioDescriptions"]
+    aac = one["codecSettings"]["aacSettings"]
+    yield from ["-c:a", "aac", "-ac", "2", "-ar", str(aac["sampleRate"])]
+    yield from ["-b:a", str(aac["bitrate"])]
+
+
+def _stream(output: Settings, name: str) -> list[str]:
+    cmfc = output["containerSettings"]["cmfcSettings"]
+    video = output.get("videoDescription")
+    if video is None:
+        group = f'GROUP-ID="{cmfc["audioGroupId"]}",NAME="sound",DEFAULT=YES,AUTOSELECT=YES'
+        return [f'#EXT-X-MEDIA:TYPE=AUDIO,{group},URI="{name}.m3u8"']
+    sound = f',AUDIO="{cmfc["audioRenditionSets"]}"' if "audioRenditionSets" in cmfc else ""
+    size = f"RESOLUTION={video['width']}x{video['height']}"
+    return [
+        f'#EXT-X-STREAM-INF:BANDWIDTH=800000,CODECS="avc1.64001f",{size}{sound}',
+        f"{name}.m3u8",
+    ]
+
+
+def _detail(output: Settings, seconds: float) -> Settings:
+    detail: Settings = {"durationInMs": round(seconds * 1000)}
+    if video := output.get("videoDescription"):
+        detail["videoDetails"] = {"widthInPx": video["width"], "heightInPx": video["height"]}
+    return detail

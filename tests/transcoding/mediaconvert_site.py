@@ -1,0 +1,94 @@
+"""A site whose videos lie in a real bucket and go through the tests' own MediaConvert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.test import override_settings
+
+from shift_media.models import TranscodeJob
+from shift_media.transcoding.backends.mediaconvert.client import Api
+from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
+from tests.servers.mediaconvert import MediaConvertServer
+from tests.testapp.models import Film
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+ROLE = "arn:aws:iam::123456789012:role/MediaConvert"
+SMALL = {"web": {"480p.mp4": {"kind": "mp4", "height": 480}, "_poster.jpg": {"kind": "poster"}}}
+
+
+@dataclass
+class Aws:
+    """A bucket and a MediaConvert."""
+
+    server: MediaConvertServer
+    s3: S3Client
+    bucket: str
+
+    def stored(self) -> list[str]:
+        """List the bucket."""
+        listed = self.s3.list_objects_v2(Bucket=self.bucket)
+        return sorted(item["Key"] for item in listed.get("Contents", ()))
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def finish(self) -> None:
+        """Have MediaConvert end all its jobs."""
+        for id in list(self.server.jobs):
+            self.server.finish(id)
+
+
+@pytest.fixture
+def aws(seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """Run a MediaConvert on a bucket of its own, with pauses that a test can wait for."""
+    monkeypatch.setattr(Api, "pauses", (0.01, 0.02, 0.03))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    bucket, s3 = new_bucket(seaweedfs), client_of(seaweedfs)
+    server = MediaConvertServer(s3, needs("ffmpeg"))
+    options = storage_options(seaweedfs, bucket)
+    media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options}
+    from django.conf import settings
+
+    try:
+        with (
+            override_settings(STORAGES={**settings.STORAGES, "media": media}),
+            override_settings(SHIFT_MEDIA=site(server, PROFILES=SMALL)),
+        ):
+            yield Aws(server, s3, bucket)
+    finally:
+        server.stop()
+
+
+def site(server: MediaConvertServer, **settings: Any) -> dict[str, Any]:
+    """Give ``SHIFT_MEDIA`` with a transcoder that talks to a server; names of options in lower."""
+    options = {
+        "role": ROLE,
+        "region": "us-east-1",
+        "endpoint_url": server.endpoint,
+        **{name: settings.pop(name) for name in list(settings) if name.islower()},
+    }
+    backend = "shift_media.transcoding.backends.mediaconvert.MediaConvert"
+    return {"TRANSCODER": {"BACKEND": backend, "OPTIONS": options}, **settings}
+
+
+def new_film(path: Path) -> Film:
+    return Film.objects.create(video=ContentFile(path.read_bytes(), path.name))
+
+
+@pytest.fixture
+def film(aws: Aws, clip: Path) -> Film:
+    """Save a second of video."""
+    return new_film(clip)
+
+
+def the_job() -> TranscodeJob:
+    return TranscodeJob.objects.get()

@@ -1,0 +1,168 @@
+"""Videos through MediaConvert: what comes of them, in a real bucket, by real boto3 over HTTP."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from PIL import Image
+
+from shift_media.models import Rendition
+from shift_media.transcoding import services
+from shift_media.transcoding.base import State
+from shift_media.transcoding.probing import VideoLimits, probe_video
+from tests.testapp.models import Film
+from tests.transcoding.conftest import H264, Draw, pattern, sound, work
+from tests.transcoding.mediaconvert_site import SMALL, Aws, aws, film, new_film, site, the_job
+
+__all__ = ["aws", "film"]
+
+pytestmark = [
+    pytest.mark.needs("ffmpeg"),
+    pytest.mark.s3,
+    pytest.mark.django_db(transaction=True),
+]
+
+
+def facts_of(aws: Aws, key: str, folder: Path) -> Any:
+    copy = folder / "copy.mp4"
+    copy.write_bytes(aws.read(key))
+    return probe_video(copy, VideoLimits())
+
+
+def test_a_video_becomes_what_the_web_profile_says(aws: Aws, draw: Draw, tmp_path: Path) -> None:
+    wide = draw("wide.mp4", *pattern("1280x720", 7), *sound(7), *H264)
+    with override_settings(SHIFT_MEDIA=site(aws.server)):
+        film = new_film(wide)
+        work()
+        assert the_job().state == State.SUBMITTED
+        (id,) = aws.server.jobs
+        assert the_job().external_id == id
+        aws.server.progress(id, 40)
+        job = services.refresh(the_job())
+        assert (job.state, job.progress) == (State.PROGRESSING, 40)
+        assert job.renditions.filter(state=State.PROGRESSING, progress=40).count() == 5
+        assert film.video.renditions == []
+        aws.finish()
+        job = services.refresh(the_job())
+        assert (job.state, job.progress, job.error) == (State.COMPLETE, 100, "")
+        made = {r.key.rpartition("/")[2]: r for r in film.video.renditions}
+    assert list(made) == ["720p.mp4", "480p.mp4", "hls.m3u8", "_poster.jpg", "preview.vtt"]
+    for file, size in {"720p.mp4": (1280, 720), "480p.mp4": (854, 480)}.items():
+        facts = facts_of(aws, made[file].key, tmp_path)
+        assert (facts.width, facts.height, facts.codecs) == (*size, "h264, aac")
+        assert (made[file].width, made[file].height) == size
+        assert made[file].duration == pytest.approx(7, abs=0.1)
+        assert made[file].size == len(aws.read(made[file].key))
+    check_hls(aws, made["hls.m3u8"], tmp_path)
+    check_stills(aws, made, tmp_path)
+    assert [key for key in aws.stored() if "frame" in key] == []
+
+
+def check_hls(aws: Aws, made: Rendition, folder: Path) -> None:
+    """Hold that the segments of each stream make a video together."""
+    base = made.key.rpartition("/")[0]
+    master = aws.read(made.key).decode()
+    assert "RESOLUTION=1280x720" in master
+    assert "RESOLUTION=854x480" in master
+    assert 'URI="hls-sound.m3u8"' in master
+    for stream, height in {"hls-720p": 720, "hls-480p": 480}.items():
+        index = aws.read(f"{base}/{stream}.m3u8").decode().splitlines()
+        names = [line for line in index if line.endswith(".cmfv")]
+        assert len(names) == 2
+        parts = [f"{stream}init.cmfv", *names]
+        (folder / "stream.mp4").write_bytes(b"".join(aws.read(f"{base}/{p}") for p in parts))
+        facts = probe_video(folder / "stream.mp4", VideoLimits())
+        assert (facts.height, facts.codecs) == (height, "h264")
+    whole = sum(len(aws.read(key)) for key in aws.stored() if key.startswith(f"{base}/hls"))
+    assert made.size == whole
+
+
+def check_stills(aws: Aws, made: dict[str, Rendition], folder: Path) -> None:
+    (folder / "poster.jpg").write_bytes(aws.read(made["_poster.jpg"].key))
+    with Image.open(folder / "poster.jpg") as poster:
+        assert poster.size == (1280, 720)
+    preview = made["preview.vtt"].key
+    assert aws.read(preview).decode().count("preview.jpg#xywh=") == 4
+    (folder / "sheet.jpg").write_bytes(aws.read(preview.replace(".vtt", ".jpg")))
+    with Image.open(folder / "sheet.jpg") as sheet:
+        assert sheet.size == (4 * 160, 90)
+
+
+@pytest.mark.acceptance(52)
+def test_an_upright_silent_video_stays_upright_and_is_not_enlarged(
+    aws: Aws, draw: Draw, tmp_path: Path
+) -> None:
+    flat = draw("flat.mp4", *pattern("160x90"), *H264)
+    turned = draw("turned.mov", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
+    with override_settings(SHIFT_MEDIA=site(aws.server)):
+        film = new_film(turned)
+        work()
+        aws.finish()
+        services.refresh(the_job())
+    made = {r.key.rpartition("/")[2]: r for r in film.video.renditions}
+    assert list(made) == ["480p.mp4", "hls.m3u8", "_poster.jpg", "preview.vtt"]
+    facts = facts_of(aws, made["480p.mp4"].key, tmp_path)
+    assert (facts.width, facts.height, facts.codecs) == (90, 160, "h264")
+    assert "TYPE=AUDIO" not in aws.read(made["hls.m3u8"].key).decode()
+    assert (made["_poster.jpg"].width, made["_poster.jpg"].height) == (90, 160)
+
+
+def test_the_sound_alone(aws: Aws, clip: Path, tmp_path: Path) -> None:
+    profiles = {"web": {"sound.m4a": {"kind": "audio", "kbps": 96}}}
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=profiles)):
+        film = new_film(clip)
+        work()
+        aws.finish()
+        services.refresh(the_job())
+        (made,) = film.video.renditions
+    facts = facts_of(aws, made.key, tmp_path)
+    assert (facts.video, facts.audio, made.width) == ("", "aac", None)
+
+
+def test_a_job_says_whose_it_is(aws: Aws, film: Film) -> None:
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, tags={"cost": "site"})):
+        work()
+    (job,) = aws.server.jobs.values()
+    row = the_job()
+    assert job.told["userMetadata"] == {
+        "shift_media_job": str(row.pk),
+        "shift_media_token": row.token,
+        "shift_media_source": "160x120 1.000s h264 aac",
+    }
+    url = f"{aws.server.endpoint}/2017-08-29/tags/{job.told['arn'].replace('/', '%2F')}"
+    with urllib.request.urlopen(url) as answer:
+        tags = json.load(answer)["resourceTags"]["tags"]
+    assert tags == {"cost": "site", "shift-media-job": str(row.pk), "shift-media-profile": "web"}
+    assert (row.transcoder, row.lease_until, row.attempts) == ("mediaconvert", None, 1)
+
+
+def test_an_original_is_not_fetched_where_its_row_says_what_it_is(aws: Aws, film: Film) -> None:
+    aws.s3.delete_object(Bucket=aws.bucket, Key=film.video.key)
+    work()
+    assert aws.server.states() == ["SUBMITTED"]
+
+
+def test_an_original_of_which_the_row_says_nothing_is_probed(aws: Aws, film: Film) -> None:
+    Film.objects.update(video_meta={})
+    work()
+    (job,) = aws.server.jobs.values()
+    assert job.told["userMetadata"]["shift_media_source"] == "160x120 1.000s h264 aac"
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [({"max_seconds": 0}, "too_long"), ({"max_pixels": 100}, "too_many_pixels")],
+)
+def test_a_source_over_the_limits_is_not_sent(
+    aws: Aws, clip: Path, options: dict[str, int], code: str
+) -> None:
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, **options)):
+        new_film(clip)
+        work()
+    assert (the_job().state, the_job().error_code) == (State.ERROR, code)
+    assert aws.server.jobs == {}

@@ -1,0 +1,220 @@
+"""MediaConvert that throttles, fails, loses answers or says what is not so: one job each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone
+
+from shift_media.models import TranscodeJob
+from shift_media.transcoding import services
+from shift_media.transcoding.base import State
+from tests.testapp.models import Film
+from tests.transcoding.conftest import work
+from tests.transcoding.mediaconvert_site import SMALL, Aws, aws, film, new_film, site, the_job
+
+__all__ = ["aws", "film"]
+
+pytestmark = [
+    pytest.mark.needs("ffmpeg"),
+    pytest.mark.s3,
+    pytest.mark.django_db(transaction=True),
+]
+
+
+def due_now() -> None:
+    TranscodeJob.objects.update(not_before=timezone.now())
+
+
+@pytest.mark.acceptance(57)
+@pytest.mark.parametrize("remembers", [True, False], ids=["in its minute", "after its minute"])
+@pytest.mark.parametrize("status", [500, 0], ids=["500", "no answer"])
+def test_an_answer_that_got_lost_after_creating_makes_no_second_job(
+    aws: Aws, clip: Path, status: int, remembers: bool
+) -> None:
+    aws.server.forgets_tokens = not remembers
+    aws.server.inject("POST", "/jobs", status=status, after=True)
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, read_timeout=1)):
+        film = new_film(clip)
+        work()
+        assert aws.server.states() == ["SUBMITTED"]
+        assert aws.server.count("POST", "/jobs") == 1
+        (id,) = aws.server.jobs
+        assert the_job().external_id == id
+    aws.finish()
+    services.refresh(the_job())
+    assert len(film.video.renditions) == 2
+
+
+@pytest.mark.acceptance(57)
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(429, "TooManyRequestsException"), (500, "InternalServerErrorException"), (503, "Busy")],
+)
+def test_what_throttles_or_fails_is_asked_again(
+    aws: Aws, film: Film, status: int, code: str
+) -> None:
+    aws.server.inject("POST", "/jobs", status=status, code=code, times=2)
+    aws.server.inject("GET", "/search", status=status, code=code, times=1)
+    work()
+    assert aws.server.states() == ["SUBMITTED"]
+    assert (the_job().state, the_job().attempts) == (State.SUBMITTED, 1)
+    aws.server.inject("GET", "/jobs/", status=status, code=code, times=2)
+    aws.finish()
+    assert services.refresh(the_job()).state == State.COMPLETE
+
+
+@pytest.mark.acceptance(57)
+def test_an_api_that_goes_on_failing_is_tried_again_later_and_then_it_is_an_error(
+    aws: Aws, film: Film
+) -> None:
+    code = "TooManyRequestsException"
+    aws.server.inject("POST", "/jobs", status=429, code=code, times=1000)
+    for attempt in (1, 2):
+        work()
+        job = the_job()
+        assert (job.state, job.error_code, job.attempts) == (State.PENDING, code, attempt)
+        assert job.not_before > timezone.now()
+        due_now()
+    work()
+    assert (the_job().state, the_job().error_code) == (State.ERROR, code)
+    assert "made by the test" in the_job().error
+    assert aws.server.jobs == {}
+    assert aws.stored() == [film.video.key]
+
+
+@pytest.mark.acceptance(57)
+def test_a_job_that_an_attempt_lost_sight_of_is_cancelled_before_the_next_is_made(
+    aws: Aws, film: Film
+) -> None:
+    aws.server.inject("POST", "/jobs", status=500, after=True)
+    aws.server.forgets_tokens = True
+    worker_dies_after_creating(aws)
+    assert aws.server.states() == ["SUBMITTED"]
+    due_now()
+    work()
+    assert aws.server.states() == ["CANCELED", "SUBMITTED"]
+    aws.finish()
+    assert services.refresh(the_job()).state == State.COMPLETE
+    assert len(film.video.renditions) == 2
+
+
+def worker_dies_after_creating(aws: Aws) -> None:
+    """Leave the row as a worker does that is killed before it has written the id down."""
+    job = services.claim("mortal")
+    assert job is not None
+    services.transcoder().submit(services.jobs.request_of(job))  # type: ignore[attr-defined]
+    TranscodeJob.objects.update(lease_until=timezone.now())
+    assert services.recover() == 1
+
+
+@pytest.mark.acceptance(57)
+def test_what_is_wrong_is_a_visible_error_at_once(aws: Aws, clip: Path) -> None:
+    wrong = {"queue": "nosuch"}
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, **wrong)):
+        new_film(clip)
+        work()
+    job = the_job()
+    assert (job.state, job.error_code) == (State.ERROR, "NotFoundException")
+    assert "no such queue" in job.error
+    assert aws.server.count("POST", "/jobs") == 1
+
+
+@pytest.mark.acceptance(57)
+def test_a_value_that_the_api_does_not_have_is_not_sent(aws: Aws, clip: Path) -> None:
+    wrong = {"acceleration": "FAST"}
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, **wrong)):
+        new_film(clip)
+        work()
+    job = the_job()
+    assert (job.state, job.error_code) == (State.ERROR, "bad_settings")
+    assert "not one of DISABLED, ENABLED, PREFERRED" in job.error
+    assert aws.server.count("POST", "/jobs") == 0
+
+
+@pytest.mark.acceptance(46, 57)
+def test_a_read_that_fails_stops_no_job_and_makes_no_second(aws: Aws, film: Film) -> None:
+    work()
+    aws.server.inject("GET", "/jobs/", status=500, times=4)
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code) == (State.SUBMITTED, "InternalServerErrorException")
+    aws.finish()
+    job = services.refresh(job)
+    assert (job.state, job.error_code) == (State.COMPLETE, "")
+    assert aws.server.states() == ["COMPLETE"]
+
+
+@pytest.mark.acceptance(46)
+def test_reports_out_of_order_and_twice_end_the_same(aws: Aws, film: Film) -> None:
+    work()
+    (id,) = aws.server.jobs
+    aws.server.progress(id, 60)
+    services.refresh(the_job())
+    aws.server.progress(id, 30)
+    assert services.refresh(the_job()).progress == 60
+    aws.server.jobs[id].told["status"] = "SUBMITTED"
+    assert services.refresh(the_job()).state == State.PROGRESSING
+    aws.finish()
+    late = the_job()
+    attempt = services.jobs.request_of(late)  # type: ignore[attr-defined]
+    report = services.transcoder().read(attempt)
+    services.refresh(the_job())
+    keys = aws.stored()
+    services.work._settle(late, attempt, report)  # type: ignore[attr-defined]
+    assert services.refresh(the_job()).state == State.COMPLETE
+    assert aws.stored() == keys
+    assert len(film.video.renditions) == 2
+
+
+@pytest.mark.acceptance(46)
+@pytest.mark.parametrize(("code", "state"), [(1010, State.ERROR), (1999, State.PENDING)])
+def test_an_error_of_the_service_is_told_and_its_own_faults_are_tried_again(
+    aws: Aws, film: Film, code: int, state: State
+) -> None:
+    work()
+    (id,) = aws.server.jobs
+    aws.server.fail(id, code, "Something is wrong.")
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code) == (state, f"mediaconvert_{code}")
+    assert job.error == "Something is wrong."
+
+
+@pytest.mark.acceptance(46)
+def test_a_job_that_never_ends_is_cancelled_and_an_error(aws: Aws, clip: Path) -> None:
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, timeout=3600)):
+        new_film(clip)
+        work()
+        (job,) = aws.server.jobs.values()
+        job.told["createdAt"] -= 3700
+        assert services.refresh(the_job()).error_code == "deadline"
+    assert aws.server.states() == ["CANCELED"]
+
+
+@pytest.mark.acceptance(46)
+def test_complete_without_its_files_is_not_believed(aws: Aws, film: Film) -> None:
+    work()
+    aws.finish()
+    (lost,) = (key for key in aws.stored() if key.endswith("480p.mp4"))
+    aws.s3.delete_object(Bucket=aws.bucket, Key=lost)
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code) == (State.PENDING, "missing_output")
+    assert film.video.renditions == []
+    assert aws.stored() == [film.video.key]
+    due_now()
+    work()
+    aws.finish()
+    assert services.refresh(the_job()).state == State.COMPLETE
+    assert len(film.video.renditions) == 2
+
+
+@pytest.mark.acceptance(46)
+def test_complete_with_something_else_is_an_error(aws: Aws, film: Film) -> None:
+    work()
+    aws.finish()
+    (made,) = (key for key in aws.stored() if key.endswith("480p.mp4"))
+    aws.s3.put_object(Bucket=aws.bucket, Key=made, Body=b"no video at all")
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code) == (State.ERROR, "bad_output")
+    assert aws.stored() == [film.video.key]

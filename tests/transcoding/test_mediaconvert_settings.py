@@ -1,0 +1,224 @@
+"""The settings of MediaConvert's jobs, held against botocore's own description of the API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+from django.core.files.storage import storages
+from django.test import override_settings
+
+from shift_media.core import paths
+from shift_media.core.profiles import BUILT_IN, Profile, parse_profile
+from shift_media.core.video import VideoFacts
+from shift_media.transcoding import profiles
+from shift_media.transcoding.backends.mediaconvert import MediaConvert, shapes, source
+from shift_media.transcoding.backends.mediaconvert.outputs import _beside
+from shift_media.transcoding.backends.mediaconvert.playlists import read
+from shift_media.transcoding.backends.mediaconvert.settings import groups_of, settings_of
+from shift_media.transcoding.base import Job, TranscodeError
+from tests.testapp.models import Film
+
+ROLE = "arn:aws:iam::123456789012:role/MediaConvert"
+DESTINATION = "s3://bucket/key/_web/0a1b2c3d/"
+WEB = parse_profile("web", BUILT_IN["web"])
+WIDE = VideoFacts(duration=60, width=1920, height=1080, fps=25, video="h264", audio="aac")
+
+
+def settings_for(profile: Profile = WEB, facts: VideoFacts = WIDE) -> dict[str, Any]:
+    groups = groups_of(profiles.plan(profile, facts), DESTINATION)
+    return settings_of(groups, "s3://bucket/key/film.mp4")
+
+
+def videos_of(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    outputs = [one for group in settings["OutputGroups"] for one in group["Outputs"]]
+    return [one["VideoDescription"] for one in outputs if "VideoDescription" in one]
+
+
+EVERYTHING = {
+    "720p.mp4": {"kind": "mp4", "height": 720, "crf": 0, "preset": "slower", "audio_kbps": 512},
+    "240p.mp4": {"kind": "mp4", "height": 240, "crf": 51, "preset": "ultrafast", "audio_kbps": 16},
+    "odd.m3u8": {"kind": "hls", "heights": [1080, 360], "segment_seconds": 5},
+    "sound.m4a": {"kind": "audio", "kbps": 100},
+    "_poster.jpg": {"kind": "poster", "at": 100},
+    "preview.vtt": {"kind": "sprite", "seconds": 7},
+}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        WIDE,
+        VideoFacts(duration=0.4, width=160, height=90, fps=0, video="h264"),
+        VideoFacts(duration=3600, width=2160, height=3840, fps=120, video="hevc", audio="aac"),
+        VideoFacts(duration=7.123, width=641, height=359, fps=29.97, video="vp9", audio="opus"),
+    ],
+)
+@pytest.mark.parametrize("profile", [WEB, parse_profile("all", EVERYTHING)])
+def test_the_api_knows_all_names_and_values(profile: Profile, facts: VideoFacts) -> None:
+    request = {"Role": ROLE, "Settings": settings_for(profile, facts)}
+    assert list(shapes.faults(request)) == []
+
+
+def test_values_that_the_api_does_not_know_are_found() -> None:
+    settings = settings_for()
+    video = settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"]
+    video["CodecSettings"]["H264Settings"]["RateControlMode"] = "CRF"
+    video["Width"] = 16
+    settings["Inputs"][0]["VideoSelector"]["Rotation"] = "AUTO"
+    found = "\n".join(shapes.faults({"Priority": 51, "Settings": settings}))
+    assert "H264Settings.RateControlMode is 'CRF', not one of VBR, CBR, QVBR" in found
+    assert "VideoDescription.Width is 16: at least 32" in found
+    assert "Settings.Inputs[0].VideoSelector.Rotation is not in the API" in found
+    assert "Priority is 51: at most 50" in found
+
+
+def test_botocore_takes_the_request_as_it_is() -> None:
+    client: Any = boto3.session.Session().client(
+        "mediaconvert",
+        region_name="eu-central-1",
+        aws_access_key_id="AKTEST",
+        aws_secret_access_key="test",
+    )
+    request = {"Role": ROLE, "Settings": settings_for(), "ClientRequestToken": "0" * 32}
+    with Stubber(client) as stub:
+        answer = {"Job": {"Role": ROLE, "Settings": {}, "Id": "1-a"}}
+        stub.add_response("create_job", answer, {**request, "Settings": ANY})
+        assert client.create_job(**request)["Job"]["Id"] == "1-a"
+
+
+def test_files_land_under_the_keys_that_the_profile_says() -> None:
+    made = {}
+    for group in settings_for()["OutputGroups"]:
+        own = group["OutputGroupSettings"]
+        place = own.get("FileGroupSettings") or own["CmafGroupSettings"]
+        made[group["Name"]] = place["Destination"].removeprefix(DESTINATION)
+    assert made == {
+        "720p.mp4": "720p",
+        "480p.mp4": "480p",
+        "hls.m3u8": "hls",
+        "poster-frame.jpg": "poster-frame",
+        "preview-frame.jpg": "preview-frame",
+    }
+    hls = settings_for()["OutputGroups"][2]
+    assert [output["NameModifier"] for output in hls["Outputs"]] == ["-720p", "-480p", "-sound"]
+
+
+def test_turned_by_the_service_never_enlarged_and_with_even_sides() -> None:
+    portrait = VideoFacts(duration=9, width=359, height=641, fps=30, video="h264", audio="aac")
+    settings = settings_for(facts=portrait)
+    assert settings["Inputs"][0]["VideoSelector"]["Rotate"] == "AUTO"
+    sizes = {(video["Width"], video["Height"]) for video in videos_of(settings)}
+    assert (358, 640) in sizes
+    for width, height in sizes:
+        assert width <= 359
+        assert height <= 641
+        assert width % 2 == height % 2 == 0
+
+
+def test_a_silent_video_asks_for_no_sound() -> None:
+    silent = VideoFacts(duration=9, width=640, height=360, fps=30, video="h264")
+    settings = settings_for(facts=silent)
+    outputs = [one for group in settings["OutputGroups"] for one in group["Outputs"]]
+    assert not any("AudioDescriptions" in output for output in outputs)
+    assert "AudioRenditionSets" not in str(settings)
+
+
+def test_stills_come_from_where_the_profile_says() -> None:
+    *_, poster, sprite = videos_of(settings_for())
+    captures = poster["CodecSettings"]["FrameCaptureSettings"]
+    assert (captures["FramerateDenominator"], captures["MaxCaptures"]) == (6, 2)
+    captures = sprite["CodecSettings"]["FrameCaptureSettings"]
+    assert (captures["FramerateDenominator"], captures["MaxCaptures"]) == (2, 30)
+    assert (sprite["Width"], sprite["Height"]) == (160, 90)
+
+
+def test_many_frames_a_second_are_fewer_and_whole_pictures_begin_each_segment() -> None:
+    fast = VideoFacts(duration=9, width=640, height=360, fps=120, video="h264")
+    h264 = videos_of(settings_for(facts=fast))[0]["CodecSettings"]["H264Settings"]
+    assert (h264["FramerateControl"], h264["FramerateNumerator"]) == ("SPECIFIED", 60)
+    assert (h264["GopSize"], h264["GopSizeUnits"]) == (2, "SECONDS")
+    assert (h264["ParControl"], h264["ParNumerator"], h264["ParDenominator"]) == (
+        "SPECIFIED",
+        1,
+        1,
+    )
+
+
+def test_what_a_job_says_of_its_source_is_read_again() -> None:
+    facts = source.read_description(source.describe(WIDE))
+    assert (facts.width, facts.height, facts.duration) == (1920, 1080, 60)
+    assert (facts.video, facts.audio) == ("h264", "aac")
+    silent = VideoFacts(duration=1.5, width=64, height=64, video="vp9")
+    assert source.read_description(source.describe(silent)) == silent
+    with pytest.raises(TranscodeError, match="no job of ours"):
+        source.read_description("1920x1080")
+
+
+def test_playlists_are_read_and_lead_nowhere_else() -> None:
+    text = '#EXTM3U\n#EXT-X-MAP:URI="a.mp4"\n#EXTINF:4.5,\nb.m4s?x\n#EXTINF:1,\nc.m4s\n'
+    assert read(text).files == ("a.mp4", "b.m4s", "c.m4s")
+    assert (read(text).seconds, read(text).is_whole) == (5.5, False)
+    assert read(f"{text}#EXT-X-ENDLIST").is_whole
+    assert _beside("a/b/hls.m3u8", "c.m3u8") == "a/b/c.m3u8"
+    for name in ("../c", "/etc/passwd", "http://127.0.0.1/c", ""):
+        with pytest.raises(TranscodeError, match="it names"):
+            _beside("a/b/hls.m3u8", name)
+
+
+def test_an_original_on_disk_is_refused(tmp_path: Path) -> None:
+    job = Job(1, "0a1b2c3d", paths.new_original("a.mp4", "mp4"), WEB, storages["private"])  # type: ignore[arg-type]
+    with pytest.raises(TranscodeError, match="S3 alone"):
+        MediaConvert(role=ROLE, region="eu-central-1").submit(job)
+
+
+IN_BUCKET = {
+    "BACKEND": "shift_media.storages.S3MediaStorage",
+    "OPTIONS": {"bucket_name": "media", "public_url": "https://cdn.example/"},
+}
+
+
+def faults_of(**options: Any) -> list[str]:
+    from django.conf import settings
+
+    given = {"role": ROLE, "region": "eu-central-1", **options}
+    with override_settings(STORAGES={**settings.STORAGES, "media": IN_BUCKET}):
+        return [str(message.msg) for message in MediaConvert(**given).check()]
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"role": "MediaConvert"}, '"role" is'),
+        ({"role": "arn:aws:iam::12:role/x"}, '"role" is'),
+        ({"role": "arn:aws:iam::123456789012:user/x"}, '"role" is'),
+        ({"queue": "arn:aws:sqs:eu-central-1:123456789012:q"}, '"queue" is'),
+        ({"acceleration": "on"}, "AccelerationSettings.Mode is 'on', not one of DISABLED"),
+        ({"status_update": "SECONDS_1"}, "StatusUpdateInterval is 'SECONDS_1', not one of"),
+        ({"priority": 100}, "Priority is 100: at most 50"),
+        ({"region": ""}, 'no "region"'),
+    ],
+)
+def test_wrong_options_are_found_without_the_network(
+    options: dict[str, Any], text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    (found,) = faults_of(**options)
+    assert text in found
+
+
+def test_right_options_pass_the_check() -> None:
+    arn = "arn:aws-us-gov:mediaconvert:us-gov-west-1:123456789012:queues/Default"
+    assert faults_of() == []
+    assert faults_of(queue=arn, role="arn:aws-cn:iam::123456789012:role/service/x") == []
+    assert faults_of(acceleration="PREFERRED", priority=-50, status_update="SECONDS_10") == []
+
+
+def test_a_field_whose_videos_are_on_disk_is_found() -> None:
+    found = [str(m.msg) for m in MediaConvert(role=ROLE, region="eu-central-1").check()]
+    field = Film._meta.get_field("video")
+    assert f"{field} is not on S3, where alone MediaConvert reads." in found
