@@ -106,8 +106,9 @@ def children_in(folder: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             place = str((process / "cwd").readlink())
-        except OSError:
+            command = (process / "cmdline").read_text()
+        except OSError:  # It has ended since.
             continue
         if place.startswith(str(folder)):
-            found.append((process / "cmdline").read_text())
+            found.append(command)
     return found
