@@ -90,14 +90,12 @@ def sns(request: HttpRequest, storage: str | None = None) -> HttpResponse:
 
 def _read(request: HttpRequest) -> str:
     try:
-        announced = int(request.META.get("CONTENT_LENGTH") or 0)
-        body = b"" if announced > MOST_BYTES else request.read(MOST_BYTES + 1)
-        text = body.decode()
-    except (ValueError, UnreadablePostError) as error:
+        body = request.read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
+            raise TooLong(f"The body is over {MOST_BYTES} bytes.")
+        return body.decode()
+    except (UnicodeDecodeError, UnreadablePostError) as error:
         raise Malformed(f"The body cannot be read: {error}") from error
-    if announced > MOST_BYTES or len(body) > MOST_BYTES:
-        raise TooLong(f"The body is over {MOST_BYTES} bytes.")
-    return text
 
 
 def _apply(message: Message) -> None:
