@@ -9,7 +9,9 @@ from django.test import override_settings
 from django.utils import timezone
 
 from shift_media.models import TranscodeJob
-from shift_media.transcoding import services
+from shift_media.transcoding import profiles, services
+from shift_media.transcoding.backends.mediaconvert.outputs import Outputs
+from shift_media.transcoding.backends.mediaconvert.settings import groups_of
 from shift_media.transcoding.base import State
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
@@ -140,6 +142,8 @@ def test_a_read_that_fails_stops_no_job_and_makes_no_second(aws: Aws, film: Film
     aws.server.inject("GET", "/jobs/", status=500, times=4)
     job = services.refresh(the_job())
     assert (job.state, job.error_code) == (State.SUBMITTED, "InternalServerErrorException")
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code, job.error) == (State.SUBMITTED, "", "")
     aws.finish()
     job = services.refresh(job)
     assert (job.state, job.error_code) == (State.COMPLETE, "")
@@ -166,6 +170,23 @@ def test_reports_out_of_order_and_twice_end_the_same(aws: Aws, film: Film) -> No
     assert services.refresh(the_job()).state == State.COMPLETE
     assert aws.stored() == keys
     assert len(film.video.renditions) == 2
+
+
+@pytest.mark.acceptance(46)
+def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path) -> None:
+    with override_settings(SHIFT_MEDIA=site(aws.server)):
+        film = new_film(clip)
+        work()
+        aws.finish()
+        attempt = services.jobs.request_of(the_job())  # type: ignore[attr-defined]
+        facts = attempt.facts()
+        plan = profiles.plan(attempt.profile, facts)
+        slower = Outputs(attempt, facts)
+        services.refresh(the_job())
+        stored = aws.stored()
+        found = slower.reports(groups_of(plan, "s3://any/"), [])
+        assert {r.key: r.size for r in found} == {r.key: r.size for r in film.video.renditions}
+    assert aws.stored() == stored
 
 
 @pytest.mark.acceptance(46)

@@ -148,6 +148,7 @@ def refresh(job: TranscodeJob) -> TranscodeJob:
             else:
                 _fail(job, failure)
         else:
+            claims.mine(job).update(error_code="", error="")  # An earlier reading's, or attempt's.
             _settle(job, attempt, report)
         with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
             job.refresh_from_db()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -24,6 +25,16 @@ _MP4_HEAD = 12
 
 Sides = tuple[int, int] | tuple[None, None]
 """Width and height; sound has none."""
+
+
+class Missing(TranscodeError):
+    """A file that is not there, which a new job may mend: somebody deleted it, say."""
+
+    code = "missing_output"
+
+    def __init__(self, key: str) -> None:
+        text = f"MediaConvert says that it is complete, but {key} is missing or empty."
+        super().__init__(text, passing=True)
 
 
 class Outputs:
@@ -106,7 +117,8 @@ class Outputs:
         key = self._key(wanted)
         frames = self._frames(wanted)
         if frames:
-            self._put(key, self._read(frames[-1], _JPEG_BYTES))
+            with contextlib.suppress(Missing):  # Another process has copied and removed it.
+                self._put(key, self._read(frames[-1], _JPEG_BYTES))
         content = self._read(key, _JPEG_BYTES)
         with self._picture(wanted.file, content) as picture:
             sides = picture.size
@@ -119,20 +131,24 @@ class Outputs:
         sheet_key, key = self._key(layout.file), self._key(wanted)
         frames = self._frames(wanted)
         if frames:
-            sheet = Image.new("RGB", (layout.columns * layout.width, layout.rows * layout.height))
-            for number in range(layout.number):
-                frame = self._read(frames[min(number, len(frames) - 1)], _JPEG_BYTES)
-                with self._picture(wanted.file, frame) as picture:
-                    row, column = divmod(number, layout.columns)
-                    tile = picture.resize((layout.width, layout.height))
-                    sheet.paste(tile, (column * layout.width, row * layout.height))
-            drawn = io.BytesIO()
-            sheet.save(drawn, "JPEG", quality=_JPEG_QUALITY)
-            self._put(sheet_key, drawn.getvalue())
-            self._put(key, layout.webvtt().encode())
+            with contextlib.suppress(Missing):  # Another process has drawn and removed them.
+                self._put(sheet_key, self._sheet(layout, frames))
+                self._put(key, layout.webvtt().encode())
         size = len(self._read(sheet_key, _JPEG_BYTES)) + len(self._read(key, _TEXT_BYTES))
         self._remove(frames)
         return self._complete(wanted, (layout.width, layout.height), size)
+
+    def _sheet(self, layout: SpriteLayout, frames: list[str]) -> bytes:
+        sheet = Image.new("RGB", (layout.columns * layout.width, layout.rows * layout.height))
+        for number in range(layout.number):
+            key = frames[min(number, len(frames) - 1)]
+            with self._picture(key, self._read(key, _JPEG_BYTES)) as picture:
+                row, column = divmod(number, layout.columns)
+                tile = picture.resize((layout.width, layout.height))
+                sheet.paste(tile, (column * layout.width, row * layout.height))
+        drawn = io.BytesIO()
+        sheet.save(drawn, "JPEG", quality=_JPEG_QUALITY)
+        return drawn.getvalue()
 
     def _frames(self, wanted: Poster | Sprite) -> list[str]:
         stem = self._key(frames_of(wanted)).removesuffix(".jpg")
@@ -182,7 +198,7 @@ class Outputs:
     def _size_of(self, key: str) -> int:
         size = self._sizes.get(key, 0)
         if not size:
-            raise _missing(key)
+            raise Missing(key)
         return size
 
     def _read(self, key: str, most: int) -> bytes:
@@ -191,7 +207,7 @@ class Outputs:
             with self._job.storage.fetch(key) as stored:
                 content: bytes = stored.read(min(most, stored.size))
         except NotStored as error:
-            raise _missing(key) from error
+            raise Missing(key) from error
         return content
 
     def _check_duration(self, file: str, duration: float) -> None:
@@ -219,9 +235,3 @@ def _beside(key: str, name: str) -> str:
 
 def _bad(file: str, wrong: str) -> TranscodeError:
     return TranscodeError(f"What was made is not right: {file}: {wrong}.", code="bad_output")
-
-
-def _missing(key: str) -> TranscodeError:
-    """Say that a file is missing, which a new job may mend: somebody deleted it, say."""
-    text = f"MediaConvert says that it is complete, but {key} is missing or empty."
-    return TranscodeError(text, code="missing_output", passing=True)
