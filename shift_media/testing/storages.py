@@ -204,10 +204,13 @@ class MediaStorageContract:
             return put(storage, f"{key.prefix}{number}", b"x" * 1000)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            writes = pool.map(write, range(3 * self.threads))
-            deletions = pool.map(lambda _: storage.delete_prefix(key.prefix), range(10))
-            assert all(writes), "a put was lost"
-            list(deletions)
+            writes, deletions = [], []
+            for number in range(3 * self.threads):
+                writes.append(pool.submit(write, number))
+                deletions.append(pool.submit(storage.delete_prefix, key.prefix))
+            assert all(one.result() for one in writes), "a put was lost"
+            for deletion in deletions:
+                deletion.result()
         storage.delete_prefix(key.prefix)
         assert_nothing(storage, key)
 

@@ -259,8 +259,11 @@ class Fragile(LocalMediaStorage):
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         folder = Path(self.path(key)).parent
         folder.mkdir(parents=True, exist_ok=True)
-        time.sleep(0.01)
-        return folder.exists() and super().put(key, content, **kwargs)
+        for _ in range(20):  # long enough for a deletion to come, however busy the machine is
+            time.sleep(0.01)
+            if not folder.exists():
+                return False
+        return super().put(key, content, **kwargs)
 
 
 class Moving(LocalMediaStorage):
