@@ -18,7 +18,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.files.base import ContentFile
-from django.core.management import call_command, get_commands
+from django.core.management import call_command, get_commands, load_command_class
 from django.db import connection, models
 from django.template import engines
 from django.test import Client, override_settings
@@ -29,7 +29,11 @@ from PIL import Image
 
 from shift_media import resizes
 from shift_media.core import paths
+from shift_media.fields import MediaField
+from shift_media.models import Rendition, TranscodeJob
 from shift_media.storages import by_alias
+from shift_media.transcoding.base import State
+from testproject.gallery.models import Clip
 from tests.parts import ROOT
 from tests.servers.fixtures import client_of, storage_options
 
@@ -62,6 +66,9 @@ RUN = {
     "cleanup",
     "use",
     "tags",
+    "video-model",
+    "video-tag",
+    "video-worker",
 }
 """The blocks that a test below runs."""
 RESIZE = paths.parse_resize(BLOCKS["url"][1].removeprefix("/media/"))
@@ -257,6 +264,43 @@ def test_a_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wh
         manage(tmp_path, unpacked_wheel, *arguments)
     assert "No changes detected" in manage(tmp_path, unpacked_wheel, "makemigrations")
     assert "no issues" in manage(tmp_path, unpacked_wheel, "check")
+
+
+@isolate_apps("testproject.gallery")
+def test_the_model_of_a_video_has_no_faults() -> None:
+    clip = run("video-model", models=models, MediaField=MediaField)["Clip"]
+    field = clip._meta.get_field("video")
+    assert field.transcode == "web"
+    assert field.check() == []
+
+
+@pytest.mark.django_db
+def test_the_tag_of_a_video_renders() -> None:
+    key = str(RESIZE.original).replace(".jpg", ".mp4")
+    job = TranscodeJob.objects.create(original=key, profile="web", state=State.COMPLETE)
+    Rendition.objects.create(
+        job=job,
+        original=key,
+        key=f"{RESIZE.original.directory.replace('.jpg', '.mp4')}/_web/a/720p.mp4",
+        kind="mp4",
+        content_type="video/mp4",
+        state=State.COMPLETE,
+    )
+    assert re.search(
+        r'<video [^>]*controls[^>]*><source src="/media/[^"]+/720p.mp4"',
+        render("video-tag", clip=Clip(video=key)),
+    )
+    assert render("video-tag", clip=Clip()).strip() == ""
+
+
+def test_the_worker_of_videos_is_installed_and_started() -> None:
+    install, worker = lines_of("video-worker")
+    assert install == ["python", "-m", "pip", "install", ".[ffmpeg]"]
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert "ffmpeg" in config["options.extras_require"]
+    parser = load_command_class("shift_media", worker[2]).create_parser("manage.py", worker[2])
+    assert parser.parse_args(worker[3:]).watch is True
 
 
 def test_the_install_line_installs_this_project() -> None:
