@@ -258,7 +258,10 @@ class Fragile(LocalMediaStorage):
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         folder = Path(self.path(key)).parent
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:  # A deletion was quicker than its making.
+            return False
         for _ in range(20):  # long enough for a deletion to come, however busy the machine is
             time.sleep(0.01)
             if not folder.exists():
