@@ -12,6 +12,9 @@ _PORTS = (
     "admin.port admin.port.grpc filer.port filer.port.grpc master.port master.port.grpc s3.port"
     " s3.port.grpc s3.port.iceberg s3.port.lance volume.port volume.port.grpc".split()
 )
+# Each bucket takes volumes of its own, and their number is what fits on the disk at this size:
+# the tests make hundreds of buckets.
+_VOLUME_MEGABYTES = 16
 _OFF = ("admin.ui", "webdav", "s3.iam", "master.telemetry")
 
 
@@ -47,6 +50,7 @@ class SeaweedFS:
         data.mkdir()
         options = [f"-{name}={port}" for name, port in self._ports.items()]
         options += [f"-{name}=false" for name in _OFF]
+        options.append(f"-master.volumeSizeLimitMB={_VOLUME_MEGABYTES}")
         loopback = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-s3.config={config}"]
         command: list[str | Path] = [self._program, "mini", f"-dir={data}", *loopback, *options]
         environment = {**os.environ, "TMPDIR": str(self._folder)}
