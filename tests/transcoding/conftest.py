@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,12 +19,15 @@ NewFilm = Callable[..., Film]
 
 @pytest.fixture(scope="session")
 def draw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Draw:
-    """Make a video with ffmpeg's arguments, once for each name."""
+    """Make a video with ffmpeg's arguments, once for each name and arguments."""
     program, folder = needs("ffmpeg"), tmp_path_factory.mktemp("clips")
 
     def draw(name: str, *arguments: str) -> Path:
-        path = folder / name
+        # Two tests may give one name to different videos, whichever of them comes first.
+        drawing = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
+        path = folder / drawing / name
         if not path.exists():
+            path.parent.mkdir(exist_ok=True)
             command = [program, "-nostdin", "-loglevel", "error", *arguments, path]
             subprocess.run(command, check=True)
         return path
