@@ -58,12 +58,19 @@ class Pipeline:
 
     def run(self, image: Image.Image, scale: tuple[float, float] = (1.0, 1.0)) -> Image.Image:
         """Give the pixels of the resize, upright, in sRGB and on their canvas."""
+        return self.placed(self.shown(image, scale))
+
+    def shown(self, image: Image.Image, scale: tuple[float, float]) -> Image.Image:
+        """Give what is seen of the original, resized, upright and in sRGB."""
         seen = transform.resample(
             image, _times(self.box, scale), self.size, _times(self.region, scale)
         )
-        seen = transform.upright(color.to_srgb(seen, self.profile), self.header.orientation)
+        return transform.upright(color.to_srgb(seen, self.profile), self.header.orientation)
+
+    def placed(self, shown: Image.Image) -> Image.Image:
+        """Put what is seen on the canvas of the resize."""
         alpha = RESIZE_FORMATS[self.spec.format].alpha
-        return transform.placed(seen, self.plan, self.spec, alpha=alpha)
+        return transform.placed(shown, self.plan, self.spec, alpha=alpha)
 
 
 def _times(box: Box, scale: tuple[float, float]) -> Box:

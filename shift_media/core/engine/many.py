@@ -1,0 +1,113 @@
+"""Many resizes of one original from one decode: the largest first, the others from halves of it.
+
+What is decoded is as large as the largest resize needs. Whatever is much smaller is made from
+that, halved by a box filter as often as leaves it finer than the resize; so no original is read or
+decoded twice, and none of its pixels is held while an encoder works.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import BinaryIO, Final
+
+from PIL import Image
+
+from shift_media.core.engine import animation, decode, encode
+from shift_media.core.engine.decode import Decoded
+from shift_media.core.engine.guard import decoding
+from shift_media.core.engine.pipeline import Pipeline
+from shift_media.core.geometry import Box, Size
+from shift_media.core.headers.base import Header
+
+_TOGETHER: Final = 16_000_000
+"""Pixels of resizes that are held at once; of more, the original is decoded again."""
+_FINER: Final = 2 / decode.SHARPNESS
+"""How much finer than what a resize wants its source stays at least: twice as fine as itself."""
+_BAND_PIXELS: Final = 4_000_000
+
+_Seen = tuple[Box, Box, Size]
+"""What makes two resizes of an original the same pixels, but for canvas and encoder."""
+
+
+def contents(source: BinaryIO, header: Header, pipelines: Sequence[Pipeline]) -> Iterator[bytes]:
+    """Make the files of many resizes, in their order. Raises `Undecodable`."""
+    for animated, group in groupby(pipelines, lambda each: animation.stays(header, each.spec)):
+        if animated:
+            for pipeline in group:
+                with decoding():
+                    content = animation.make(source, header, pipeline.spec, pipeline)
+                yield content
+        else:
+            for batch in _batches(list(group)):
+                yield from _stills(source, header, batch)
+
+
+def wanted(pipelines: Sequence[Pipeline]) -> tuple[float, float]:
+    """Tell the share of the original's width and height that is enough for each."""
+    return max(each.wanted[0] for each in pipelines), max(each.wanted[1] for each in pipelines)
+
+
+def _stills(source: BinaryIO, header: Header, batch: Sequence[Pipeline]) -> Iterator[bytes]:
+    with decoding():
+        shown = _pixels(source, header, batch)
+    for pipeline in batch:
+        with decoding():
+            content = encode.encode(pipeline.placed(shown[_seen(pipeline)]), pipeline.spec)
+        yield content
+
+
+def _batches(pipelines: Sequence[Pipeline]) -> Iterator[list[Pipeline]]:
+    """Split resizes, in their order, into those whose pixels are held at once."""
+    batch: list[Pipeline] = []
+    held: dict[_Seen, int] = {}
+    for pipeline in pipelines:
+        seen, area = _seen(pipeline), math.prod(pipeline.size)
+        if batch and seen not in held and sum(held.values()) + area > _TOGETHER:
+            yield batch
+            batch, held = [], {}
+        batch.append(pipeline)
+        held[seen] = area
+    yield batch
+
+
+def _seen(pipeline: Pipeline) -> _Seen:
+    """Tell what of the original a resize shows, and how large."""
+    return pipeline.box, pipeline.region, pipeline.size
+
+
+def _pixels(
+    source: BinaryIO, header: Header, pipelines: Sequence[Pipeline]
+) -> dict[_Seen, Image.Image]:
+    """Decode the first frame once and resize it for each, before canvas and encoder."""
+    decoded = decode.still(source, header, wanted(pipelines))
+    different = {_seen(pipeline): pipeline for pipeline in pipelines}
+    made: dict[_Seen, Image.Image] = {}
+    for pipeline in sorted(different.values(), key=lambda each: _excess(decoded, each)):
+        while _excess(decoded, pipeline) >= 2 * _FINER:
+            decoded = _halved(decoded)
+        made[_seen(pipeline)] = pipeline.shown(*decoded)
+    return made
+
+
+def _excess(decoded: Decoded, pipeline: Pipeline) -> float:
+    """Tell how many times as fine as wanted the decoded pixels are."""
+    return min(decoded.scale[0] / pipeline.wanted[0], decoded.scale[1] / pipeline.wanted[1])
+
+
+def _halved(decoded: Decoded) -> Decoded:
+    """Halve both sides, in bands, so that no converted copy of a large original is made."""
+    image, (across, down) = decoded
+    rows = max(2, _BAND_PIXELS // image.width // 2 * 2)
+    result: Image.Image | None = None
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        whole = (top, bottom) == (0, image.height)
+        band = decode.working(image if whole else image.crop((0, top, image.width, bottom)))
+        half = band.reduce(2)
+        if result is None:
+            result = Image.new(half.mode, (half.width, (image.height + 1) // 2))
+        result.paste(half, (0, top // 2))
+    assert result is not None  # noqa: S101 (an image has at least one row)
+    return Decoded(result, (across / 2, down / 2))
