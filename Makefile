@@ -19,7 +19,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit lint types layers bench clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench clean
 
 help:
 	echo "make demo         start the gallery on http://$(ADDRESS)/ with pictures in it"
@@ -28,6 +28,7 @@ help:
 	echo "make test-full    the same, with nothing skipped (.ci/run installs what it needs)"
 	echo "make test-oldest  the unit tests on the oldest Python and Django"
 	echo "make unit         the unit tests alone: no browser, no server"
+	echo "make docs         build the documentation in docs/_build, with warnings as errors"
 	echo "make lint | types | layers   one check each: ruff, mypy, import-linter"
 	echo "make bench        measure beside other apps and engines, for minutes; ARGS=\"--rounds 9\""
 	echo "make clean        remove what the other targets made, the demo's pictures included"
@@ -52,6 +53,10 @@ test-oldest: $(VENV_OLDEST)/.dev
 unit: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest $(UNIT) $(ARGS)
 
+docs: $(VENV)/.dev
+	$(VENV)/bin/python -m sphinx -W --keep-going -q docs docs/_build
+	echo "Open docs/_build/index.html"
+
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -67,7 +72,7 @@ bench: $(VENV_BENCH)/.bench
 	VIPS_CONCURRENCY=1 MALLOC_MMAP_THRESHOLD_=131072 $(VENV_BENCH)/bin/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) build dist *.egg-info var
+	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) build dist docs/_build *.egg-info var
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find shift_media testproject tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

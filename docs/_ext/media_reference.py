@@ -1,0 +1,136 @@
+"""Directives that write the reference from the code, so that neither can drift from the other.
+
+``media-settings`` lists the keys of ``SHIFT_MEDIA``, ``media-command`` the help of a management
+command, ``media-errors`` the family of errors with their codes and HTTP statuses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from collections.abc import Iterator
+from typing import ClassVar
+
+from django.core.management import load_command_class
+from django.core.management.base import BaseCommand
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.ext import napoleon
+from sphinx.util.docutils import SphinxDirective
+
+from shift_media import conf
+from shift_media.core.errors import BY_CODE, MediaError
+from shift_media.views import STATUS
+
+
+class MediaSettings(SphinxDirective):
+    """Describe every key of ``SHIFT_MEDIA`` by the docstring of the property that reads it."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write one ``confval`` for each key, in the order of the code."""
+        return self.parse_text_to_nodes("\n".join(_settings()))
+
+
+def _settings() -> Iterator[str]:
+    for name in conf.KEYS:
+        yield f".. confval:: {name}"
+        yield ""
+        doc = inspect.getdoc(getattr(conf.Settings, name)) or ""
+        yield from (f"   {line}" for line in doc.splitlines())
+        yield ""
+
+
+class MediaCommand(SphinxDirective):
+    """Describe a management command by its own help."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Write what it does, its usage and its options, without those every command has."""
+        return self.parse_text_to_nodes("\n".join(_command(self.arguments[0])))
+
+
+def _command(name: str) -> Iterator[str]:
+    parser = load_command_class("shift_media", name).create_parser("manage.py", name)
+    common = _common_options()
+    own = [action for action in parser._actions if not common & set(action.option_strings)]
+    yield from (parser.description or "").splitlines()
+    yield ""
+    yield ".. code-block:: text"
+    yield ""
+    yield from (f"   {line}" for line in _usage(parser, own).splitlines())
+    yield ""
+    for action in own:
+        yield from _option(action)
+
+
+def _common_options() -> set[str]:
+    parser = BaseCommand().create_parser("manage.py", "any")
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+def _usage(parser: argparse.ArgumentParser, own: list[argparse.Action]) -> str:
+    formatter = argparse.HelpFormatter(prog=parser.prog, width=88)
+    formatter.add_usage(None, own, parser._mutually_exclusive_groups, prefix="")
+    return formatter.format_help().strip()
+
+
+def _option(action: argparse.Action) -> Iterator[str]:
+    if isinstance(action, argparse._SubParsersAction):
+        for name, parser in action.choices.items():
+            yield f"``{name}``"
+            yield f"   {parser.description or ''}"
+            yield ""
+            for inner in parser._actions:
+                if inner.help != argparse.SUPPRESS and "--help" not in inner.option_strings:
+                    yield from (f"   {line}" for line in _option(inner))
+        return
+    values = action.metavar or (action.dest.upper() if action.nargs != 0 else "")
+    if action.choices and not action.metavar:
+        values = "{" + ",".join(map(str, action.choices)) + "}"
+    shown = values if isinstance(values, str) else " ".join(values)
+    names = [f"{o} {shown}".strip() for o in action.option_strings] or [shown]
+    yield ", ".join(f"``{name}``" for name in names)
+    said = (action.help or "") % {**vars(action), "prog": "manage.py"}
+    yield "   " + said.replace("*", r"\*")
+    yield ""
+
+
+class MediaErrors(SphinxDirective):
+    """List the family of errors: code, class, HTTP status, public sentence."""
+
+    header: ClassVar = ("Code", "Class", "Status", "What anybody may read")
+
+    def run(self) -> list[nodes.Node]:
+        """Write the table from the classes themselves."""
+        lines = [".. list-table::", "   :header-rows: 1", ""]
+        rows = [self.header, *(_error(code, kind) for code, kind in BY_CODE.items())]
+        for row in rows:
+            lines += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def _error(code: str, kind: type[MediaError]) -> tuple[str, str, str, str]:
+    status = next((STATUS[parent] for parent in kind.__mro__ if parent in STATUS), "")
+    return f"``{code}``", f"``{kind.__name__}``", str(status), kind.public
+
+
+def _sections_alone(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Have napoleon read ``Args:``; of an attribute's "sentence: more" it would make a type."""
+    if what not in ("attribute", "data", "property"):
+        napoleon._process_docstring(app, what, name, obj, options, lines)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives."""
+    app.setup_extension("sphinx.ext.napoleon")
+    for listener in list(app.events.listeners["autodoc-process-docstring"]):
+        if listener.handler is napoleon._process_docstring:
+            app.disconnect(listener.id)
+    app.connect("autodoc-process-docstring", _sections_alone)
+    app.add_directive("media-settings", MediaSettings)
+    app.add_directive("media-command", MediaCommand)
+    app.add_directive("media-errors", MediaErrors)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,118 @@
+"""The blocks of code in the documentation, and what it means to run one.
+
+``python``   executed, with ``photo``, ``clip`` and the names of settings and URLs at hand;
+             settings that it makes must pass the system checks, ``>>>`` must print what it says
+``django``   rendered
+``shell``    every command must exist and take these arguments (``console``: the lines after ``$``)
+``json``     parsed, and so are ``xml`` and ``ini``
+``nginx``    must be run by a test of its own, which names the file
+``text``     output, or what is no code
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from xml.etree import ElementTree
+
+from django.core.management import get_commands, load_command_class
+
+from tests.parts import ROOT
+
+DOCS = ROOT / "docs"
+DIRECTIVE = re.compile(r"^( *)\.\. code-block:: *(\S*)$")
+PROGRAMS = {"apt-get", "aws", "cat", "cd", "curl", "export", "nginx", "sudo", "systemctl", "weed"}
+"""Programs that guides name and that are not the project's: not looked at any further."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block of code."""
+
+    file: Path
+    line: int
+    language: str
+    name: str
+    text: str
+
+    @property
+    def page(self) -> str:
+        """Name the page as Sphinx does."""
+        return str(self.file.relative_to(DOCS).with_suffix(""))
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+def read_blocks(file: Path) -> Iterator[Block]:
+    """Read the blocks of a page."""
+    lines = file.read_text().splitlines()
+    for number, line in enumerate(lines):
+        found = DIRECTIVE.match(line)
+        if found:
+            inner = list(_inner(lines[number + 1 :], len(found[1])))
+            options = [text.strip() for text in inner if re.match(r" +:[a-z-]+:", text)]
+            names = [text.removeprefix(":name: ") for text in options if text.startswith(":name:")]
+            body = dedent("\n".join(inner[len(options) :])).strip("\n")
+            yield Block(file, number + 1, found[2], "".join(names), body + "\n")
+
+
+def _inner(lines: list[str], margin: int) -> Iterator[str]:
+    for line in lines:
+        if line.strip() and len(line) - len(line.lstrip()) <= margin:
+            return
+        yield line
+
+
+PAGES = sorted(DOCS.rglob("*.rst"))
+BLOCKS = [block for page in PAGES for block in read_blocks(page)]
+
+
+def check_shell(block: Block) -> None:
+    """Hold that each command exists and takes the arguments that it is given."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    for line in lines:
+        _check_command(shlex.split(line, comments=True))
+
+
+def _check_command(words: list[str]) -> None:
+    while words and (words[0] in ("sudo", "exec") or re.fullmatch(r"[A-Z_]+=.*", words[0])):
+        words = words[1:]
+    match words:
+        case [] | ["python", "-m", _, *_]:
+            pass
+        case ["python", "manage.py", command, *arguments]:
+            apps = get_commands()
+            assert command in apps, f"there is no command {command}"
+            if apps[command] == "shift_media":
+                parser = load_command_class("shift_media", command).create_parser("-", command)
+                parser.parse_args(arguments)
+        case ["make", *targets]:
+            known = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+            assert {target for target in targets if "=" not in target} <= set(known)
+        case [program, *_]:
+            assert program in PROGRAMS, f"{program}: run it in a test, or add it to PROGRAMS"
+
+
+def check_text(block: Block) -> None:
+    """Hold that what is written in a language of data is of that language."""
+    match block.language:
+        case "json":
+            json.loads(block.text)
+        case "xml":
+            ElementTree.fromstring(block.text)
+        case "ini":
+            configparser.ConfigParser(strict=False, interpolation=None).read_string(block.text)
+        case "nginx":
+            tests = [*(ROOT / "tests").rglob("*.py")]
+            assert any(block.file.name in test.read_text() for test in tests)
+        case language:
+            assert language in ("text", "html", "http"), f"what is {language!r}?"

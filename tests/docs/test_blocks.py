@@ -1,0 +1,134 @@
+"""Every block of code in the documentation is run."""
+
+from __future__ import annotations
+
+import doctest
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.checks import ERROR, run_checks
+from django.core.files.base import ContentFile
+from django.template import engines
+from django.test import override_settings
+from django.test.utils import isolate_apps
+from PIL import Image
+
+from shift_media import signals
+from shift_media.storages import LocalMediaStorage
+from testproject.gallery.models import Clip, Photo
+from tests.docs.blocks import BLOCKS, Block, check_shell, check_text
+
+PRESETS = {"avatar": {"size": "96x96", "mode": "fill"}, "card": {"size": "400x300"}}
+SETTINGS = ("STORAGES", "SHIFT_MEDIA", "CACHES")
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def is_session(block: Block) -> bool:
+    return block.language == "python" and block.text.startswith(">>>")
+
+
+def of(*languages: str) -> Any:
+    chosen = [
+        block
+        for block in BLOCKS
+        # The quickstart's modules are run as a whole, by a test of its own.
+        if block.language in languages
+        and not is_session(block)
+        and (block.language, block.page) != ("python", "quickstart")
+    ]
+    return pytest.mark.parametrize("block", chosen, ids=str)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[None]:
+    media = {
+        "BACKEND": "shift_media.storages.LocalMediaStorage",
+        "OPTIONS": {"location": tmp_path / "media", "base_url": "/media/"},
+    }
+    keys = {"SIGNING_KEYS": ["docs"], "PRESETS": PRESETS}
+    with override_settings(
+        STORAGES={**settings.STORAGES, "media": media},
+        SHIFT_MEDIA=keys,
+    ):
+        yield
+
+
+@pytest.fixture
+def rows(site: None, transactional_db: None) -> dict[str, Any]:
+    """Save what the examples speak of."""
+    file = BytesIO()
+    Image.linear_gradient("L").resize((1600, 1200)).convert("RGB").save(file, "JPEG")
+    photo = Photo(title="A lake")
+    photo.image.save("Lake.JPG", ContentFile(file.getvalue()))
+    return {"photo": photo, "Photo": Photo, "clip": Clip(), "Clip": Clip}
+
+
+@pytest.fixture
+def quiet_signals() -> Iterator[None]:
+    """Forget the receivers that an example connects."""
+    kinds = [value for value in vars(signals).values() if isinstance(value, signals.Signal)]
+    before = [list(kind.receivers) for kind in kinds]
+    yield
+    for kind, receivers in zip(kinds, before, strict=True):
+        kind.receivers[:] = receivers
+        kind.sender_receivers_cache.clear()
+
+
+def names_of(rows: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Name what a settings module, a URLs module and a shell have at hand."""
+    return {
+        "__name__": "testproject.gallery.docs",
+        "BASE_DIR": folder,
+        "INSTALLED_APPS": [],
+        "MIDDLEWARE": [],
+        "STORAGES": dict(settings.STORAGES),
+        "CACHES": dict(settings.CACHES),
+        "SHIFT_MEDIA": dict(settings.SHIFT_MEDIA),
+        "urlpatterns": [],
+        "MyStorage": LocalMediaStorage,
+        **rows,
+    }
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if is_session(block)}))
+@pytest.mark.usefixtures("quiet_signals")
+def test_sessions_print_what_they_say(page: str, rows: dict[str, Any], tmp_path: Path) -> None:
+    text = "".join(block.text for block in BLOCKS if block.page == page and is_session(block))
+    example = doctest.DocTestParser().get_doctest(text, names_of(rows, tmp_path), page, None, 0)
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    said: list[str] = []
+    runner.run(example, out=said.append)
+    assert runner.failures == 0, "".join(said)
+
+
+@of("python")
+@pytest.mark.usefixtures("quiet_signals")
+def test_python_runs(block: Block, rows: dict[str, Any], tmp_path: Path) -> None:
+    names = names_of(rows, tmp_path)
+    with isolate_apps("testproject.gallery"):
+        exec(compile(block.text, str(block), "exec"), names)
+    with override_settings(**{name: names[name] for name in SETTINGS}):
+        found = run_checks(include_deployment_checks=True)
+    assert [message for message in found if message.level >= ERROR] == []
+
+
+@of("django")
+def test_templates_render(block: Block, rows: dict[str, Any]) -> None:
+    shown = engines["django"].from_string(block.text).render({**rows, "photos": Photo.objects})
+    images = shown.count("upscale-")
+    assert images >= block.text.count("{% resize")
+
+
+@of("shell", "console")
+def test_commands_exist_and_take_their_arguments(block: Block) -> None:
+    check_shell(block)
+
+
+def test_of_data_all_is_well_formed() -> None:
+    for block in BLOCKS:
+        if block.language not in ("python", "django", "shell", "console"):
+            check_text(block)

@@ -1,0 +1,145 @@
+"""The documentation builds, its quickstart works, and its reference names all there is."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
+
+import pytest
+from PIL import Image
+
+from shift_media.templatetags.shift_media import register
+from tests.docs.blocks import BLOCKS, DOCS
+from tests.parts import ROOT
+
+QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswith("quickstart-")}
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the pages, with warnings as errors."""
+    folder = tmp_path_factory.mktemp("docs")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(folder)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return folder
+
+
+def test_it_builds_without_a_warning(html: Path) -> None:
+    assert (html / "index.html").stat().st_size > 1000
+
+
+def test_the_makefile_builds_it_with_warnings_as_errors() -> None:
+    recipe = (ROOT / "Makefile").read_text().partition("\ndocs:")[2].partition("\n\n")[0]
+    assert "-m sphinx -W" in recipe
+
+
+def test_every_command_is_in_the_reference() -> None:
+    commands = {path.stem for path in (ROOT / "shift_media/management/commands").glob("media_*")}
+    text = (DOCS / "reference/commands.rst").read_text()
+    assert set(re.findall(r"^\.\. media-command:: (\w+)$", text, re.MULTILINE)) == commands
+
+
+def test_every_tag_is_in_the_reference() -> None:
+    text = (DOCS / "reference/tags.rst").read_text()
+    assert {tag for tag in register.tags if f"\n{tag}\n---" not in text} == set()
+
+
+def test_every_check_is_in_the_reference(html: Path) -> None:
+    page = (html / "reference/checks.html").read_text()
+    sources = "\n".join(path.read_text() for path in (ROOT / "shift_media").rglob("*.py"))
+    ids = set(re.findall(r'id="shift_media\.([EW]\d+)"', sources))
+    assert {id for id in ids if f">{id}<" not in page} == set()
+
+
+@pytest.fixture
+def quickstart(tmp_path: Path, unpacked_wheel: Path) -> tuple[Path, dict[str, str]]:
+    """Write the project of the quickstart, as it says."""
+    environment = {**os.environ, "PYTHONPATH": str(unpacked_wheel)}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    for line in QUICKSTART["quickstart-start"].splitlines():
+        run(tmp_path, environment, *shlex.split(line))
+    with (tmp_path / "site1/settings.py").open("a") as settings:
+        settings.write("\n" + QUICKSTART["quickstart-settings"])
+    for name in ("models", "views"):
+        (tmp_path / f"photos/{name}.py").write_text(QUICKSTART[f"quickstart-{name}"])
+    (tmp_path / "site1/urls.py").write_text(QUICKSTART["quickstart-urls"])
+    (tmp_path / "photos/templates").mkdir()
+    (tmp_path / "photos/templates/album.html").write_text(QUICKSTART["quickstart-template"])
+    return tmp_path, environment
+
+
+def run(folder: Path, environment: dict[str, str], *words: str) -> None:
+    assert words[0] == "python"
+    command = [sys.executable, *words[1:]]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_quickstart_ends_at_a_page_with_a_picture(
+    quickstart: tuple[Path, dict[str, str]],
+) -> None:
+    folder, environment = quickstart
+    *setting_up, serving = QUICKSTART["quickstart-run"].splitlines()
+    for line in setting_up:
+        run(folder, environment, *shlex.split(line))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    server = subprocess.Popen(
+        [sys.executable, *shlex.split(serving)[1:], "--noreload", address],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert_picture_is_shown(f"http://{address}")
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def assert_picture_is_shown(site: str) -> None:
+    browser = build_opener(HTTPCookieProcessor())
+    page = first_page(browser, site)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert token
+    page = browser.open(upload(site, token[1])).read().decode()
+    source = re.search(r'<img [^>]*\bsrc="([^"]+)"', page)
+    assert source, page
+    made = Image.open(BytesIO(browser.open(site + source[1]).read()))
+    assert (made.format, made.size) == ("WEBP", (400, 300))
+
+
+def first_page(browser: OpenerDirector, site: str) -> str:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            page: bytes = browser.open(f"{site}/").read()
+        except URLError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return page.decode()
+
+
+def upload(site: str, token: str) -> Request:
+    file = BytesIO()
+    Image.linear_gradient("L").resize((1600, 1200)).convert("RGB").save(file, "JPEG")
+    parts = [
+        b'Content-Disposition: form-data; name="csrfmiddlewaretoken"\r\n\r\n' + token.encode(),
+        b'Content-Disposition: form-data; name="image"; filename="Lake.JPG"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n" + file.getvalue(),
+    ]
+    body = b"".join(b"--border\r\n" + part + b"\r\n" for part in parts) + b"--border--\r\n"
+    kind = "multipart/form-data; boundary=border"
+    return Request(f"{site}/", body, {"Content-Type": kind, "Referer": f"{site}/"})
