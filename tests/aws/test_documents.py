@@ -1,4 +1,4 @@
-"""The documents that AWS takes, in their exact shape, and valid by botocore's own model."""
+"""The documents that S3 takes, in their exact shape, and valid by botocore's own model."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ import json
 from typing import Any
 
 import pytest
-from botocore.session import Session
-from botocore.validate import ParamValidator
 from hypothesis import given
 
-from shift_media.aws.policies import DERIVED, public_read_policy
-from shift_media.aws.website import website_configuration
+from shift_media.aws.access import ownership_controls, public_access_block
+from shift_media.aws.cors import cors_configuration
+from shift_media.aws.lifecycle import UPLOADS_PREFIX, lifecycle_configuration
+from shift_media.aws.policies import DERIVED, cloudfront_read_policy, public_read_policy
+from shift_media.aws.website import website_configuration, website_host
 from shift_media.core.paths import OriginalKey
+from tests.aws.validation import faults
 from tests.strategies import originals, resize_keys
 
+DISTRIBUTION = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
 
-def validate(operation: str, parameters: dict[str, Any]) -> str:
-    shape = Session().get_service_model("s3").operation_model(operation).input_shape
-    return ParamValidator().validate(parameters, shape).generate_report()
+
+def test_a_wrong_document_is_seen() -> None:
+    """Show that the other tests can fail."""
+    block = {"Bucket": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcl": "yes"}}
+    told = faults("s3", "PutPublicAccessBlock", block)
+    assert "Unknown parameter" in told
+    redirect = {"Protocol": "gopher", "HostName": "h"}
+    website = {"RoutingRules": [{"Redirect": redirect}]}
+    told = faults("s3", "PutBucketWebsite", {"Bucket": "b", "WebsiteConfiguration": website})
+    assert "'gopher' is none of" in told
 
 
 def test_the_website_redirects_what_is_missing_whether_s3_says_404_or_403() -> None:
@@ -38,7 +48,7 @@ def test_the_website_redirects_what_is_missing_whether_s3_says_404_or_403() -> N
         ],
     }
     sent = {"Bucket": "b", "WebsiteConfiguration": website}
-    assert validate("PutBucketWebsite", sent) == ""
+    assert faults("s3", "PutBucketWebsite", sent) == ""
 
 
 def test_an_include_at_the_root_has_no_prefix() -> None:
@@ -57,11 +67,24 @@ def test_a_redirect_that_browsers_keep_is_refused(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "www.example.com/media/", "ftp://x/", "https://u@evil/", "/m/"]
+    "url", ["", "www.example.com/media/", "ftp://x/", "https://u@evil/", "/m/", "https://a/?b"]
 )
 def test_where_the_app_is_needs_a_scheme_and_a_host(url: str) -> None:
     with pytest.raises(ValueError, match="is not where the app is"):
         website_configuration(url)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("us-east-1", "b.s3-website-us-east-1.amazonaws.com"),
+        ("eu-west-1", "b.s3-website-eu-west-1.amazonaws.com"),
+        ("eu-central-1", "b.s3-website.eu-central-1.amazonaws.com"),
+        ("cn-north-1", "b.s3-website.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_the_website_endpoint_is_spelt_as_its_region_does(region: str, host: str) -> None:
+    assert website_host("b", region) == host
 
 
 def test_anybody_may_read_and_nobody_list() -> None:
@@ -80,6 +103,30 @@ def test_anybody_may_read_and_nobody_list() -> None:
     assert "List" not in json.dumps(public_read_policy("b", "derived"))
 
 
+def test_one_distribution_reads_a_private_bucket_and_lists_nothing() -> None:
+    assert cloudfront_read_policy("my-bucket", DISTRIBUTION, "derived") == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ShiftMediaCloudFrontRead",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudfront.amazonaws.com"},
+                "Action": "s3:GetObject",
+                "Resource": [
+                    "arn:aws:s3:::my-bucket/*upscale-*",
+                    "arn:aws:s3:::my-bucket/*/_*",
+                    "arn:aws:s3:::my-bucket/????????/????/????/????/????????????/*/*upscale-*",
+                    "arn:aws:s3:::my-bucket/????????/????/????/????/????????????/*/_*",
+                ],
+                "Condition": {"StringEquals": {"AWS:SourceArn": DISTRIBUTION}},
+            }
+        ],
+    }
+    china = DISTRIBUTION.replace("arn:aws:", "arn:aws-cn:")
+    (statement,) = cloudfront_read_policy("b", china)["Statement"]
+    assert statement["Resource"] == ["arn:aws-cn:s3:::b/*"]
+
+
 def matches(key: str) -> bool:
     return any(fnmatch.fnmatchcase(key, pattern) for pattern in DERIVED)
 
@@ -94,3 +141,94 @@ def test_originals_match_no_pattern_of_what_is_derived(key: OriginalKey) -> None
 @given(resize_keys)
 def test_resizes_match_a_pattern_of_what_is_derived(key: Any) -> None:
     assert matches(str(key))
+
+
+def test_a_public_bucket_has_the_blocks_of_policies_off_and_those_of_acls_on() -> None:
+    public, private = public_access_block("public"), public_access_block("private")
+    assert public == {
+        "BlockPublicAcls": True,
+        "IgnorePublicAcls": True,
+        "BlockPublicPolicy": False,
+        "RestrictPublicBuckets": False,
+    }
+    assert private == dict.fromkeys(public, True)
+    sent = {"Bucket": "b", "PublicAccessBlockConfiguration": public}
+    assert faults("s3", "PutPublicAccessBlock", sent) == ""
+
+
+def test_acls_are_disabled() -> None:
+    owned = ownership_controls()
+    assert owned == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    sent = {"Bucket": "b", "OwnershipControls": owned}
+    assert faults("s3", "PutBucketOwnershipControls", sent) == ""
+
+
+def test_anybody_reads_by_script_and_the_sites_own_pages_upload() -> None:
+    cors = cors_configuration(["https://www.example.com"])
+    assert cors == {
+        "CORSRules": [
+            {
+                "ID": "shift-media-read",
+                "AllowedMethods": ["GET", "HEAD"],
+                "AllowedOrigins": ["*"],
+                "AllowedHeaders": ["range"],
+                "ExposeHeaders": ["Content-Range", "ETag"],
+                "MaxAgeSeconds": 3600,
+            },
+            {
+                "ID": "shift-media-direct-upload",
+                "AllowedMethods": ["PUT", "POST"],
+                "AllowedOrigins": ["https://www.example.com"],
+                "AllowedHeaders": [
+                    "content-type",
+                    "content-md5",
+                    "cache-control",
+                    "if-none-match",
+                    "x-amz-*",
+                ],
+                "ExposeHeaders": ["ETag", "x-amz-checksum-sha256"],
+                "MaxAgeSeconds": 3600,
+            },
+        ]
+    }
+    assert faults("s3", "PutBucketCors", {"Bucket": "b", "CORSConfiguration": cors}) == ""
+    assert [rule["ID"] for rule in cors_configuration()["CORSRules"]] == ["shift-media-read"]
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example.com", "www.example.com", "https://a/"])
+def test_pages_that_upload_are_named_one_by_one(origin: str) -> None:
+    with pytest.raises(ValueError, match="is no origin"):
+        cors_configuration([origin])
+
+
+def test_what_was_never_completed_goes() -> None:
+    lifecycle = lifecycle_configuration()
+    assert lifecycle == {
+        "Rules": [
+            {
+                "ID": "shift-media-abort-multipart",
+                "Status": "Enabled",
+                "Filter": {"Prefix": ""},
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
+            },
+            {
+                "ID": "shift-media-direct-upload-leftovers",
+                "Status": "Enabled",
+                "Filter": {"Prefix": "uploads/"},
+                "Expiration": {"Days": 2},
+            },
+        ]
+    }
+    sent = {"Bucket": "b", "LifecycleConfiguration": lifecycle}
+    assert faults("s3", "PutBucketLifecycleConfiguration", sent) == ""
+
+
+@given(originals)
+def test_no_rule_ever_expires_a_key_of_ours(key: OriginalKey) -> None:
+    assert not str(key).startswith(UPLOADS_PREFIX)
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "a", "/uploads/"])
+def test_a_prefix_that_expires_more_is_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="would expire more"):
+        lifecycle_configuration(prefix)

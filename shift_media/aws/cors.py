@@ -1,0 +1,64 @@
+"""CORS rules: which pages may read media by script, and upload into the bucket directly.
+
+Source: Amazon S3 User Guide, "Elements of a CORS configuration".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+READ_ID, UPLOAD_ID = "shift-media-read", "shift-media-direct-upload"
+RULE_IDS = (READ_ID, UPLOAD_ID)
+"""The rules that are ours."""
+
+MAX_AGE = 3600
+"""Seconds for which a browser keeps the answer to its preflight."""
+
+_UPLOAD_HEADERS = ("content-type", "content-md5", "cache-control", "if-none-match", "x-amz-*")
+_UPLOAD_EXPOSED = ("ETag", "x-amz-checksum-sha256")
+
+
+def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
+    """Build the CORS configuration.
+
+    Anybody's page may read, as with the app's own answers: a canvas, a ``crossorigin`` image, a
+    player of HLS. The pages of ``origins``, such as ``"https://www.example.com"``, may also send
+    what the app has signed for them.
+
+    Raises `ValueError` for what is no origin.
+    """
+    rules: list[dict[str, Any]] = [
+        {
+            "ID": READ_ID,
+            "AllowedMethods": ["GET", "HEAD"],
+            "AllowedOrigins": ["*"],
+            "AllowedHeaders": ["range"],
+            "ExposeHeaders": ["Content-Range", "ETag"],
+            "MaxAgeSeconds": MAX_AGE,
+        }
+    ]
+    if origins:
+        rules.append(
+            {
+                "ID": UPLOAD_ID,
+                "AllowedMethods": ["PUT", "POST"],
+                "AllowedOrigins": [_check_origin(origin) for origin in origins],
+                "AllowedHeaders": list(_UPLOAD_HEADERS),
+                "ExposeHeaders": list(_UPLOAD_EXPOSED),
+                "MaxAgeSeconds": MAX_AGE,
+            }
+        )
+    return {"CORSRules": rules}
+
+
+def _check_origin(origin: str) -> str:
+    parts = urlsplit(origin)
+    rest = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.netloc or rest or "*" in origin:
+        raise ValueError(
+            f"{origin!r} is no origin: write the scheme and host of the pages that upload, such "
+            'as "https://www.example.com".'
+        )
+    return origin

@@ -1,0 +1,234 @@
+"""Who may do what: the app's user, MediaConvert's role, EventBridge and the topic."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from shift_media.aws.events import JOB_KEY, event_pattern, event_rule, event_targets, topic_policy
+from shift_media.aws.policies import OBJECT_ACTIONS, iam_policy
+from shift_media.aws.roles import POLICY_NAME, ROLE_NAME, role_policy, trust_policy
+from shift_media.transcoding import messages
+from shift_media.transcoding.backends.mediaconvert import STATES
+from tests.aws.validation import faults
+from tests.parts import ROOT
+
+ROLE = "arn:aws:iam::123456789012:role/shift-media-mediaconvert"
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:shift-media"
+DISTRIBUTION = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
+PIPELINE = "arn:aws:elastictranscoder:eu-west-1:123456789012:pipeline/1111111111111-abcde1"
+
+BUCKET_STATEMENTS = [
+    {
+        "Sid": "ShiftMediaObjects",
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+        "Resource": "arn:aws:s3:::b/*",
+    },
+    {
+        "Sid": "ShiftMediaList",
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": "arn:aws:s3:::b",
+    },
+]
+
+
+def test_the_app_may_use_its_bucket_and_nothing_else() -> None:
+    policy = iam_policy("b")
+    assert policy == {"Version": "2012-10-17", "Statement": BUCKET_STATEMENTS}
+    assert "s3:*" not in json.dumps(policy)
+
+
+def test_with_all_parts_the_app_may_do_what_they_need() -> None:
+    policy = iam_policy(
+        "b",
+        mediaconvert_role=ROLE,
+        topics=[TOPIC],
+        distribution_arn=DISTRIBUTION,
+        elastic_transcoder=PIPELINE,
+    )
+    assert policy["Statement"] == [
+        *BUCKET_STATEMENTS,
+        {
+            "Sid": "ShiftMediaTranscode",
+            "Effect": "Allow",
+            "Action": [
+                "mediaconvert:CreateJob",
+                "mediaconvert:GetJob",
+                "mediaconvert:SearchJobs",
+                "mediaconvert:CancelJob",
+                "mediaconvert:TagResource",
+            ],
+            "Resource": "arn:aws:mediaconvert:*:123456789012:*",
+        },
+        {
+            "Sid": "ShiftMediaPassRole",
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": ROLE,
+            "Condition": {
+                "StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"},
+            },
+        },
+        {
+            "Sid": "ShiftMediaElasticTranscoder",
+            "Effect": "Allow",
+            "Action": [
+                "elastictranscoder:CreateJob",
+                "elastictranscoder:ReadJob",
+                "elastictranscoder:CancelJob",
+                "elastictranscoder:ListJobsByPipeline",
+                "elastictranscoder:ReadPipeline",
+            ],
+            "Resource": [
+                PIPELINE,
+                "arn:aws:elastictranscoder:eu-west-1:123456789012:job/*",
+                "arn:aws:elastictranscoder:eu-west-1:123456789012:preset/*",
+            ],
+        },
+        {
+            "Sid": "ShiftMediaConfirm",
+            "Effect": "Allow",
+            "Action": "sns:ConfirmSubscription",
+            "Resource": [TOPIC],
+        },
+        {
+            "Sid": "ShiftMediaInvalidate",
+            "Effect": "Allow",
+            "Action": "cloudfront:CreateInvalidation",
+            "Resource": DISTRIBUTION,
+        },
+    ]
+    sent = {"UserName": "app", "PolicyName": "shift-media", "PolicyDocument": json.dumps(policy)}
+    assert faults("iam", "PutUserPolicy", sent) == ""
+
+
+# What each call of boto3's needs, by the Service Authorization Reference; a HEAD is a GetObject.
+NEEDED = {
+    "head_object": {"s3:GetObject"},
+    "get_object": {"s3:GetObject"},
+    "generate_presigned_url": {"s3:GetObject"},
+    "get_paginator": {"s3:ListBucket"},
+    "delete_object": {"s3:DeleteObject"},
+    "delete_objects": {"s3:DeleteObject"},
+    "copy_object": {"s3:GetObject", "s3:PutObject"},
+    "put_object": {"s3:PutObject"},
+    "create_multipart_upload": {"s3:PutObject"},
+    "upload_part": {"s3:PutObject"},
+    "complete_multipart_upload": {"s3:PutObject"},
+    "abort_multipart_upload": {"s3:AbortMultipartUpload"},
+}
+
+
+def calls_of_clients(path: Path) -> set[str]:
+    """Name what is called on ``….client`` in a module."""
+    return {
+        node.func.attr
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value).endswith("client")
+    }
+
+
+def test_the_policy_allows_what_the_storage_calls_no_more_and_no_less() -> None:
+    modules = (ROOT / "shift_media" / "storages").glob("s3*.py")
+    called = set().union(*(calls_of_clients(path) for path in modules))
+    assert {"put_object", "delete_objects"} <= called
+    needed = set().union(*(NEEDED[name] for name in called))
+    assert needed == {*OBJECT_ACTIONS, "s3:ListBucket"}
+
+
+def test_mediaconvert_reads_media_and_writes_renditions_for_one_account() -> None:
+    assert trust_policy("123456789012") == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ShiftMediaMediaConvert",
+                "Effect": "Allow",
+                "Principal": {"Service": "mediaconvert.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+            }
+        ],
+    }
+    assert "Condition" not in trust_policy()["Statement"][0]
+    permissions = role_policy("b")
+    assert permissions["Statement"] == [
+        {
+            "Sid": "ShiftMediaRead",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::b/*",
+        },
+        {
+            "Sid": "ShiftMediaWriteRenditions",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::b/*/_*",
+        },
+        {
+            "Sid": "ShiftMediaLook",
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+            "Resource": "arn:aws:s3:::b",
+        },
+    ]
+    role = {"RoleName": ROLE_NAME, "AssumeRolePolicyDocument": json.dumps(trust_policy())}
+    assert faults("iam", "CreateRole", role) == ""
+    named = {"RoleName": ROLE_NAME, "PolicyName": POLICY_NAME}
+    sent = {**named, "PolicyDocument": json.dumps(permissions)}
+    assert faults("iam", "PutRolePolicy", sent) == ""
+
+
+def test_the_events_of_our_own_jobs_go_to_the_topic() -> None:
+    assert event_pattern() == {
+        "source": ["aws.mediaconvert"],
+        "detail-type": ["MediaConvert Job State Change"],
+        "detail": {
+            "status": ["PROGRESSING", "STATUS_UPDATE", "COMPLETE", "CANCELED", "ERROR"],
+            "userMetadata": {"shift_media_job": [{"exists": True}]},
+        },
+    }
+    rule, targets = event_rule(), event_targets(TOPIC)
+    assert json.loads(rule["EventPattern"]) == event_pattern()
+    assert faults("events", "PutRule", rule) == ""
+    assert faults("events", "PutTargets", targets) == ""
+    assert targets == {
+        "Rule": rule["Name"],
+        "Targets": [{"Id": "shift-media-topic", "Arn": TOPIC}],
+    }
+
+
+def test_the_pattern_has_the_names_that_the_jobs_carry() -> None:
+    assert JOB_KEY == messages.JOB_KEY
+    ended = {"COMPLETE", "CANCELED", "ERROR"}
+    assert set(STATES) & ended == ended < set(event_pattern()["detail"]["status"])
+
+
+def test_eventbridge_may_publish_to_the_topic_without_a_condition() -> None:
+    policy = topic_policy(TOPIC)
+    assert policy == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "ShiftMediaEvents",
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sns:Publish",
+                "Resource": TOPIC,
+            }
+        ],
+    }
+    sent = {"TopicArn": TOPIC, "AttributeName": "Policy", "AttributeValue": json.dumps(policy)}
+    assert faults("sns", "SetTopicAttributes", sent) == ""
+
+
+@pytest.mark.parametrize("arn", ["", "shift-media", "arn:aws:sqs:eu-west-1:123456789012:q"])
+def test_what_is_no_topic_is_refused(arn: str) -> None:
+    with pytest.raises(ValueError, match="is no ARN of sns: write one such as arn:aws:sns"):
+        topic_policy(arn)
