@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from math import floor
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -19,7 +18,7 @@ from shift_media.core.errors import AlreadyStored, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
-from shift_media.resizes import Resize
+from shift_media.resizes import Facts, Resize
 from shift_media.storages import MediaStorage
 from shift_media.uploads import Upload, set_stored_key, stored_key
 from shift_media.validators import Inspection, read_facts, seekable
@@ -158,11 +157,11 @@ class MediaFile(Video, FieldFile):
         """What is known of the original without any I/O."""
         return self._facts()()
 
-    def _facts(self) -> Callable[[], Metadata | None]:
+    def _facts(self) -> Facts:
         """Give what is known of this very original, whatever the row holds when it is asked."""
         name, key = self.field.metadata_field, self.name if self._committed else None
         data = self.instance.__dict__.get(name) if name and key else None
-        return partial(_known, data, key, self._remembered)
+        return Facts(data, key or "", self._remembered)
 
     def _read(self) -> Metadata:
         if not self._committed:
@@ -237,27 +236,13 @@ class MediaFile(Video, FieldFile):
 
         Raises `InvalidSpec` and `LimitExceeded`.
         """
-        return resizes.build(
-            self.key,
-            size,
-            storage=self.storage,
-            facts=self._facts(),
-            mode=mode,
-            quality=quality,
-            upscale=upscale,
-            format=format,
-            focal=focal,
-            crop=crop,
-            background=background,
-        )
+        key = str(self.name or self.key)  # The property raises where there is no file.
+        asked = (size, mode, quality, upscale, format, focal, crop, background)
+        return resizes.build_asked(key, asked, self.storage, self._facts())
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
         return resizes.srcset(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
-
-
-def _known(data: object, key: str | None, remembered: Metadata | None) -> Metadata | None:
-    return Metadata.from_json(data, key or "") or remembered
 
 
 def _focal(point: tuple[float, float] | None) -> Focal | None:
@@ -282,7 +267,9 @@ class MediaFileDescriptor(FileDescriptor):
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         if instance is not None:
             file = instance.__dict__.get(self.field.attname)
-            if isinstance(file, MediaFile) and file.instance is not instance:
+            if isinstance(file, MediaFile):
+                if file.instance is instance:
+                    return file  # Django's own descriptor would come to the same, in a while.
                 # A copy of a row (copy.copy) shares what it holds: each needs a file of its own.
                 instance.__dict__[self.field.attname] = file.for_row(instance, self.field)
         return super().__get__(instance, cls)

@@ -5,10 +5,10 @@ Making one is `delivery`'s; `ensure` is the way in that commands and files use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
@@ -20,14 +20,19 @@ from shift_media.core.errors import EmptyCrop, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.metadata import Metadata
 from shift_media.core.paths import OriginalKey
-from shift_media.core.spec import CENTRE, Focal, Spec
+from shift_media.core.spec import CENTRE, Spec
+from shift_media.storages import unwrapped
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
-Facts = Callable[[], Metadata | None]
+Asked = tuple[Any, ...]
+"""A size, and a value or None for each of `OPTIONS`."""
 
-_OPTIONS = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
+Leaf = tuple[str, str]
+"""How a key ends, before and after its signature: ``("/400x300-fill-80-noupscale", ".jpg")``."""
+
+OPTIONS: Final = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
 
 
 def ensure(key: str, storage: MediaStorage | None = None) -> bool:
@@ -40,38 +45,78 @@ def ensure(key: str, storage: MediaStorage | None = None) -> bool:
     return delivery.deliver(key, storage, content=False).made
 
 
+class Facts:
+    """What is known of one original without any I/O.
+
+    Args:
+        data: the JSON object of its row.
+        key: the key that the object must be of.
+        remembered: what is known where the row knows nothing.
+
+    The object is read when somebody asks: most URLs need nothing of it.
+    """
+
+    __slots__ = ("_data", "_key", "_remembered")
+
+    def __init__(
+        self, data: object = None, key: str = "", remembered: Metadata | None = None
+    ) -> None:
+        self._data = data
+        self._key = key
+        self._remembered = remembered
+
+    def __call__(self) -> Metadata | None:
+        """Read them."""
+        return Metadata.from_json(self._data, self._key) or self._remembered
+
+    @property
+    def may_have_focal(self) -> bool:
+        """Tell, for next to nothing, whether it is worth reading them for a focal point."""
+        data = self._data
+        if self._remembered is None and type(data) is dict:
+            return bool(data.get("focal"))
+        return self._remembered is not None or bool(data)
+
+
+NOTHING: Final = Facts()
+
+
 class Resize:
     """One resize of one original: a URL and a size, known without any I/O."""
 
-    __slots__ = ("_facts", "_key", "original", "spec", "storage")
+    __slots__ = ("_facts", "_key", "_leaf", "original", "spec", "storage")
 
     def __init__(
         self,
         original: OriginalKey,
         spec: Spec,
         storage: MediaStorage,
-        facts: Facts = lambda: None,
+        facts: Facts = NOTHING,
+        leaf: Leaf | None = None,
     ) -> None:
         self.original = original
         self.spec = spec
         self.storage = storage
         self._facts = facts
+        self._leaf = leaf or _leaf(spec)
         self._key: str | None = None
 
     @property
     def key(self) -> str:
         """The signed key."""
         if self._key is None:
-            original, (stem, extension) = self.original, _leaf(self.spec)
-            path = f"{original.id}/{original.name}/{stem}"
-            signature = settings.resize_signer.sign(f"{path}.{extension}")
-            self._key = f"{path}-{signature}.{extension}"
+            original, (stem, extension) = self.original, self._leaf
+            path = f"{original.id}/{original.name}{stem}"
+            signature = settings.resize_signer.sign(path + extension)
+            self._key = f"{path}-{signature}{extension}"
         return self._key
 
     @property
     def url(self) -> str:
         """The signed URL."""
-        return self.storage.derived_url(self.key)
+        storage: Any = unwrapped(self.storage)  # Each attribute of a lazy one costs as much.
+        url: str = storage.derived_url(self.key)
+        return url
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -111,7 +156,7 @@ def build(
     size: str,
     *,
     storage: MediaStorage,
-    facts: Facts = lambda: None,
+    facts: Facts = NOTHING,
     mode: str | None = None,
     quality: int | None = None,
     upscale: bool | None = None,
@@ -127,7 +172,7 @@ def build(
         size: ``"400x300"``, ``"400x"``, ``"x300"``, or the name of a preset, whose values hold
             unless given here.
         storage: where the original is.
-        facts: gives what is known of the original, or None; called only where it is needed.
+        facts: what is known of the original; read only where it is needed.
         mode: as in `Spec`, and so are the next two.
         quality: default: the format's.
         upscale: default: no.
@@ -138,48 +183,82 @@ def build(
 
     Raises `InvalidSpec` and `LimitExceeded`.
     """
-    original = _original(file_key)
-    asked = (size, mode, quality, upscale, format, _frozen(focal), _frozen(crop), background)
+    asked = (size, mode, quality, upscale, format, focal, crop, background)
+    return build_asked(file_key, asked, storage, facts)
+
+
+def build_asked(file_key: str, asked: Asked, storage: MediaStorage, facts: Facts) -> Resize:
+    """Build a resize as `build` does, of the size and all options in one tuple.
+
+    A page calls this for each of its pictures. Whatever depends on the options alone is
+    remembered, so that what is left is to look that up.
+    """
+    original, extension = _original(file_key)
     try:
-        spec, centred = _asked(original.extension, *asked)
-    except TypeError as error:
-        raise InvalidSpec(f"{asked!r} is no resize: an option is of a wrong type.") from error
-    whole = spec.crop is None and spec.width is not None and spec.height is not None
-    known = facts() if centred or not whole else None
-    stored = known.focal if known is not None and centred else None
-    seen = _size_of(known)
-    if seen is not None and not (whole and stored is None):
-        spec = _fitted(spec, stored, seen)
-    return Resize(original, spec, storage, facts)
+        form = _form(extension, *asked)
+    except TypeError:
+        form = _unusual_form(extension, asked)
+    spec, leaf = form.spec, form.leaf
+    if not form.whole or (form.follows_focal and facts.may_have_focal):
+        spec = _fitted(form, facts())
+        leaf = form.leaf if spec is form.spec else _leaf(spec)
+    return Resize(original, spec, storage, facts, leaf)
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+@lru_cache(maxsize=8192)
+def _original(key: str) -> tuple[OriginalKey, str]:
+    original = paths.parse_original(key)
+    return original, original.extension
 
 
-_original = lru_cache(maxsize=8192)(paths.parse_original)
+class _Form(NamedTuple):
+    """What is asked for, of any original of one extension.
+
+    Attributes:
+        spec: without what an original's own size and focal point make of it.
+        leaf: how keys with this spec end.
+        whole: whether the box alone tells how large the resize can be.
+        follows_focal: whether a stored focal point moves it.
+    """
+
+    spec: Spec
+    leaf: Leaf
+    whole: bool
+    follows_focal: bool
 
 
 @lru_cache(maxsize=4096, typed=True)
-def _asked(extension: str, size: str, *values: Any) -> tuple[Spec, bool]:
-    """Make the spec of what is asked for, and tell whether a stored focal point may move it."""
-    given = {n: v for n, v in zip(_OPTIONS, values, strict=True) if v is not None}
+def _form(extension: str, size: str, *values: Any) -> _Form:
+    """Make the spec of what is asked for; raises `InvalidSpec` and `LimitExceeded`."""
+    given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
     preset = settings.PRESETS.get(size, {})
     merged = {"size": size, "format": None, **preset, **given}
     if merged["format"] is None:
         merged["format"] = _format_of(extension)
     spec = Spec.make(qualities=settings.QUALITY, **merged)
     settings.limits.check(spec.width, spec.height)
-    return spec, spec.mode == "fill" and merged.get("focal") is None
+    whole = spec.crop is None and spec.width is not None and spec.height is not None
+    return _Form(spec, _leaf(spec), whole, spec.mode == "fill" and merged.get("focal") is None)
 
 
-@lru_cache(maxsize=4096)
-def _leaf(spec: Spec) -> tuple[str, str]:
-    return str(spec), spec.format
+def _unusual_form(extension: str, asked: Asked) -> _Form:
+    """Make the spec of what cannot be looked up as it is: a list where a tuple is meant."""
+    try:
+        return _form(extension, *(tuple(v) if isinstance(v, list) else v for v in asked))
+    except TypeError as error:
+        raise InvalidSpec(f"{asked!r} is no resize: an option is of a wrong type.") from error
 
 
-def _fitted(spec: Spec, stored: Focal | None, seen: tuple[int, int]) -> Spec:
+def _leaf(spec: Spec) -> Leaf:
+    return f"/{spec}", f".{spec.format}"
+
+
+def _fitted(form: _Form, known: Metadata | None) -> Spec:
     """Fill around the stored focal point, and check what comes out of an original of this size."""
+    spec, seen = form.spec, _size_of(known)
+    stored = known.focal if known is not None and form.follows_focal else None
+    if seen is None or (form.whole and stored is None):
+        return spec
     try:
         if stored is not None:
             # Stored in percent of the whole, asked for in percent of what a crop leaves.
@@ -208,7 +287,7 @@ def _size_of(metadata: Metadata | None) -> tuple[int, int] | None:
 
 
 def _forget_specs(**kwargs: object) -> None:
-    _asked.cache_clear()
+    _form.cache_clear()
 
 
 setting_changed.connect(_forget_specs, dispatch_uid="shift_media.resizes")
@@ -219,7 +298,7 @@ def srcset(
     widths: Sequence[int],
     *,
     storage: MediaStorage,
-    facts: Facts = lambda: None,
+    facts: Facts = NOTHING,
     size: str | None = None,
     **options: Any,
 ) -> str:

@@ -31,7 +31,9 @@ def build(
     metadata: Metadata | None = None,
     **options: Any,
 ) -> resizes.Resize:
-    return resizes.build(key, size, storage=storage, facts=lambda: metadata, **options)
+    return resizes.build(
+        key, size, storage=storage, facts=resizes.Facts(remembered=metadata), **options
+    )
 
 
 def test_a_url_is_the_storages_base_and_the_signed_key(storage: LocalMediaStorage) -> None:
@@ -73,6 +75,35 @@ def _facts(metadata: Metadata) -> dict[str, Any]:
     return {name: getattr(metadata, name) for name in metadata.__slots__}
 
 
+@pytest.mark.parametrize(
+    ("stored", "focal"),
+    [
+        ({"focal": [10, 90]}, Focal(10, 90)),
+        ({"focal": [50, 50]}, None),
+        ({"focal": None}, None),
+        ({"focal": [10, 90], "key": KEY.replace("3c", "4c")}, None),  # another upload's
+        ({"focal": [10, 90, 7]}, None),
+    ],
+)
+def test_a_focal_point_is_believed_of_this_very_original_alone(
+    storage: LocalMediaStorage, stored: dict[str, Any], focal: Focal | None
+) -> None:
+    facts = resizes.Facts({**PHOTO.to_json(KEY), **stored}, KEY)
+    made = resizes.build(KEY, "9x9", storage=storage, facts=facts, mode="fill")
+    assert made.spec.focal == focal
+    assert made.key == str(paths.parse(made.key))
+
+
+def test_what_is_remembered_stands_in_for_a_row_that_knows_nothing(
+    storage: LocalMediaStorage,
+) -> None:
+    remembered = Metadata(**{**_facts(PHOTO), "focal": Focal(10, 90)})
+    for data in (None, {}, [], {"key": KEY, "focal": None}):
+        facts = resizes.Facts(data, KEY, remembered)
+        made = resizes.build(KEY, "9x9", storage=storage, facts=facts, mode="fill")
+        assert made.spec.focal == (10, 90)
+
+
 def test_a_crop_outside_and_a_result_too_large_are_errors_when_the_size_is_known(
     storage: LocalMediaStorage,
 ) -> None:
@@ -103,6 +134,31 @@ def test_values_of_a_wrong_type_are_refused(
         build(storage, "9x9", **wrong)
 
 
+@pytest.mark.parametrize(("right", "wrong"), [({"quality": 1}, {"quality": True})])
+def test_what_is_remembered_of_one_type_is_not_given_for_another(
+    storage: LocalMediaStorage, right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    assert build(storage, "9x9", **right).spec.quality == 1
+    with pytest.raises(InvalidSpec):
+        build(storage, "9x9", **wrong)
+
+
+def test_lists_and_tuples_are_the_same_points_and_boxes(storage: LocalMediaStorage) -> None:
+    options = {"mode": "fill", "focal": (1, 2), "crop": (1, 2, 3, 4)}
+    lists = {**options, "focal": [1, 2], "crop": [1, 2, 3, 4]}
+    assert build(storage, "9x9", **lists).key == build(storage, "9x9", **options).key
+
+
+def test_limits_and_the_bases_of_urls_follow_the_settings_at_once() -> None:
+    storage = LocalMediaStorage()
+    with override_settings(MEDIA_URL="/one/"):
+        assert build(storage, "9x").url.startswith("/one/3c72aedc")
+    with override_settings(MEDIA_URL="/two/", SHIFT_MEDIA={"MAX_OUTPUT": (8, 64)}):
+        assert build(storage, "8x").url.startswith("/two/3c72aedc")
+        with pytest.raises(LimitExceeded):
+            build(storage, "9x")
+
+
 def test_quality_follows_the_settings_at_once(storage: LocalMediaStorage) -> None:
     assert build(storage, "9x").spec.quality == 80
     with override_settings(SHIFT_MEDIA={"QUALITY": {"jpg": 33}}):
@@ -112,7 +168,11 @@ def test_quality_follows_the_settings_at_once(storage: LocalMediaStorage) -> Non
 def test_srcset_is_never_wider_than_the_original(storage: LocalMediaStorage) -> None:
     def widths(metadata: Metadata | None, **options: Any) -> list[str]:
         text = resizes.srcset(
-            KEY, [1280, 320, 640, 320], storage=storage, facts=lambda: metadata, **options
+            KEY,
+            [1280, 320, 640, 320],
+            storage=storage,
+            facts=resizes.Facts(remembered=metadata),
+            **options,
         )
         return [candidate.split()[1] for candidate in text.split(", ")]
 

@@ -18,6 +18,8 @@ _BLOCK = 64
 _SIGNATURE_BYTES = 16
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
+_ANY_TEXT = ("utf-8", "surrogatepass")
+"""How whatever a client may send becomes bytes; different texts stay different."""
 
 
 class Signer:
@@ -42,23 +44,18 @@ class Signer:
 
     def sign(self, payload: str) -> str:
         """Sign a payload: 32 lower-case hex digits."""
-        return _digest(self._pairs[0], _bytes(payload))
+        return _digest(self._pairs[0], payload)
 
     def verify(self, payload: str, signature: str) -> bool:
         """Tell whether any key made this signature, in constant time."""
-        message, seen = _bytes(payload), _bytes(signature)
+        seen = signature.encode(*_ANY_TEXT)
         verified = False
         for pair in self._pairs:
-            verified |= hmac.compare_digest(_digest(pair, message).encode(), seen)
+            verified |= hmac.compare_digest(_digest(pair, payload).encode(), seen)
         return verified
 
 
 _Pair = tuple["hashlib._Hash", "hashlib._Hash"]
-
-
-def _bytes(text: str) -> bytes:
-    """Encode whatever a client may send; different texts stay different."""
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _derive(key: str | bytes, purpose: str) -> bytes:
@@ -79,8 +76,8 @@ def _keyed(key: bytes, purpose: str) -> _Pair:
     return inner, hashlib.sha256(block.translate(_OUTER))
 
 
-def _digest(pair: _Pair, message: bytes) -> str:
+def _digest(pair: _Pair, payload: str) -> str:
     inner, outer = pair[0].copy(), pair[1].copy()
-    inner.update(message)
+    inner.update(payload.encode(*_ANY_TEXT))
     outer.update(inner.digest())
     return outer.hexdigest()[: 2 * _SIGNATURE_BYTES]

@@ -102,10 +102,12 @@ def unwrapped(storage: Storage) -> Storage:
     """Unwrap a lazy storage."""
     if not isinstance(storage, LazyObject):
         return storage
-    lazy: LazyStorage = storage
-    if lazy._wrapped is empty:
-        lazy._setup()
-    return unwrapped(lazy._wrapped)
+    # Past LazyObject's own __getattribute__: this is on the way of every URL.
+    found: Any = object.__getattribute__(storage, "_wrapped")
+    if found is empty:
+        storage._setup()
+        found = object.__getattribute__(storage, "_wrapped")
+    return unwrapped(found)
 
 
 def _forget_default(*, setting: str, **kwargs: Any) -> None:

@@ -21,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.utils.encoding import filepath_to_uri
+from django.utils.functional import cached_property
 from django.utils.timezone import make_naive
 
 from shift_media.core.errors import AlreadyStored, NotStored
@@ -151,9 +152,9 @@ class MediaStorage(Storage, ABC):
 
     # What follows from it.
 
-    @property
+    @cached_property
     def public_url(self) -> str:
-        """What a key is appended to in a public URL; always ends in a slash."""
+        """Give what a key is appended to in a public URL; it always ends in a slash."""
         return self._public_url or self._default_public_url()
 
     def url(self, name: str | None) -> str:

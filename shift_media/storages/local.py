@@ -78,6 +78,12 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
     def _default_public_url(self) -> str:
         return base_url_of(self.base_url)
 
+    def _clear_cached_properties(self, setting: Any, **kwargs: Any) -> None:
+        # Django's own hook, which follows MEDIA_URL; what is made of it follows too.
+        super()._clear_cached_properties(setting, **kwargs)
+        if setting == "MEDIA_URL":
+            self.__dict__.pop("public_url", None)
+
     def path(self, name: str) -> str:
         """Give the path of a key; refuses one that leads out of the location, by a link too."""
         if check_key(str(name)).split("/", 1)[0] == TEMPORARY:
