@@ -1,0 +1,67 @@
+"""The types that users of the public interface see, held by mypy and never run."""
+
+from __future__ import annotations
+
+from typing import assert_type
+
+from django.db import models
+
+from shift_media import resizes
+from shift_media.core.metadata import Metadata
+from shift_media.fields import MediaField
+from shift_media.files import MediaFile
+from shift_media.models import Rendition, TranscodeJob
+from shift_media.resizes import Resize
+from shift_media.storages import LocalMediaStorage, MediaStorage, S3MediaStorage
+from shift_media.storages.base import Stat
+from shift_media.transcoding import services
+from shift_media.videos import Poster, prefetch_renditions
+from testproject.gallery.models import Clip, Photo
+
+
+class Album(models.Model):
+    """A model as a user writes it, without a hint of types."""
+
+    cover = MediaField(accept=["image/*"], max_bytes=1_000_000, metadata_field="cover_meta")
+    cover_meta = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        app_label = "gallery"
+        managed = False
+
+
+def files(album: Album, photo: Photo) -> None:
+    """What ``photo.image`` is and knows."""
+    assert_type(album.cover, MediaFile)
+    assert_type(photo.image, MediaFile)
+    assert_type(photo.image.url, str)
+    assert_type(photo.image.width, int | None)
+    assert_type(photo.image.metadata, Metadata)
+    assert_type(photo.image.srcset([320, 640], format="webp"), str)
+
+
+async def made(photo: Photo) -> None:
+    """What a resize is and does."""
+    resize = photo.image.resize("400x300", mode="fill", focal=(30, 40), format="webp")
+    assert_type(resize, Resize)
+    assert_type(resize.url, str)
+    assert_type(resize.width, int | None)
+    assert_type(resize.ensure(), bool)
+    assert_type(await resize.aensure(), bool)
+    assert_type(resizes.ensure(resize.key), bool)
+
+
+def videos(clip: Clip) -> None:
+    """What a video has."""
+    assert_type(clip.video.transcode(force=True), TranscodeJob)
+    assert_type(clip.video.renditions, list[Rendition])
+    assert_type(clip.video.poster, Poster | None)
+    assert_type(services.submit(clip.video), TranscodeJob)
+    assert_type(prefetch_renditions(Clip.objects.all()), list[Clip])
+
+
+def stores(local: LocalMediaStorage, bucket: S3MediaStorage, any: MediaStorage) -> None:
+    """What storages give."""
+    assert_type(local.stat("key"), Stat | None)
+    assert_type(bucket.delete_prefix("directory/"), int)
+    assert_type(any.derived_url("key"), str)
