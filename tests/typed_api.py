@@ -29,6 +29,9 @@ class Album(models.Model):
         app_label = "gallery"
         managed = False
 
+    def __str__(self) -> str:
+        return str(self.cover)
+
 
 def files(album: Album, photo: Photo) -> None:
     """What ``photo.image`` is and knows."""
