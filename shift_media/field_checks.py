@@ -10,6 +10,7 @@ E106      ``width_field``, ``height_field`` or ``duration_field`` is no field of
 E107      two media fields share a field that describes the file
 E108      ``storage`` is no media storage, or cannot be set up
 E109      ``transcode`` names no profile, or ``accept`` admits no video
+E110      ``strip`` is neither True nor False, or ``accept`` admits what cannot be stripped
 W101      there is no ``metadata_field``
 W102      ``storage`` is a storage of STORAGES itself: its options go into migrations
 ========  ==========================================================================
@@ -28,6 +29,7 @@ from django.db import models
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.formats import FORMATS, accepted_formats, accepts
 from shift_media.core.paths import KEY_LENGTH
+from shift_media.core.strip import can_strip
 from shift_media.storages import MediaStorage, default_media_storage, identify, unwrapped
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def check(field: MediaField) -> list[CheckMessage]:
         *_check_shared(field),
         *_check_storage(field),
         *_check_transcode(field),
+        *_check_strip(field),
     ]
 
 
@@ -184,6 +187,26 @@ def _check_transcode(field: MediaField) -> Iterator[CheckMessage]:
             hint='Accept some: accept=["video/mp4", "video/quicktime", "video/webm"].',
             obj=field,
             id="shift_media.E109",
+        )
+
+
+def _check_strip(field: MediaField) -> Iterator[CheckMessage]:
+    strip: object = field.strip
+    if not isinstance(strip, bool):
+        yield Error(
+            f"strip is {strip!r}, which is neither True nor False.",
+            hint="Write strip=True to store images without their metadata.",
+            obj=field,
+            id="shift_media.E110",
+        )
+        return
+    refused = [f.content_type for f in accepted_formats(field.accept) if not can_strip(f)]
+    if strip and refused:
+        yield Error(
+            f"strip takes metadata out of images alone, and accept admits {', '.join(refused)}.",
+            hint='Write accept=["image/*"], or give other files a field of their own.',
+            obj=field,
+            id="shift_media.E110",
         )
 
 

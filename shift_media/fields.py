@@ -23,7 +23,7 @@ from shift_media.files import MediaFile, MediaFileDescriptor
 from shift_media.forms import MediaFormField
 from shift_media.storages import default_media_storage
 from shift_media.uploads import Upload
-from shift_media.validators import IMAGES, Inspection, InvalidMedia, inspect, seekable
+from shift_media.validators import IMAGES, Inspection, InvalidMedia, inspect, seekable, stripped
 from shift_media.widgets import MediaInput
 
 logger = logging.getLogger("shift_media")
@@ -38,6 +38,9 @@ class MediaField(FileField):
         metadata_field: name of a JSONField of the same model for what is known of the file.
         width_field, height_field: names of fields for the sides in pixels, upright.
         duration_field: name of a field for the duration in seconds.
+        strip: store images without their metadata: no GPS, camera, author, comment or thumbnail.
+            Pixels, orientation and colour profile stay as they are, bit for bit. An image that
+            cannot be taken apart for certain is refused.
         transcode: name of a profile: renditions of each video are made when its row is saved.
         storage: as on `FileField`; the default is ``STORAGES["media"]``, else
             ``STORAGES["default"]``, as they are when they are used.
@@ -72,6 +75,7 @@ class MediaField(FileField):
         width_field: str | None = None,
         height_field: str | None = None,
         duration_field: str | None = None,
+        strip: bool = False,
         transcode: str | None = None,
         storage: Storage | Callable[[], Storage] | None = None,
         **kwargs: Any,
@@ -86,6 +90,7 @@ class MediaField(FileField):
         self.metadata_field = metadata_field
         self.width_field, self.height_field = width_field, height_field
         self.duration_field = duration_field
+        self.strip = strip
         self.transcode = transcode
         kwargs.setdefault("max_length", KEY_LENGTH)
         kwargs.setdefault("db_index", True)
@@ -112,6 +117,7 @@ class MediaField(FileField):
             "width_field": (self.width_field, None),
             "height_field": (self.height_field, None),
             "duration_field": (self.duration_field, None),
+            "strip": (self.strip, False),
             "transcode": (self.transcode, None),
             "max_length": (self.max_length, KEY_LENGTH),
             "db_index": (self.db_index, True),  # type: ignore[attr-defined]  # not in the stubs
@@ -139,8 +145,13 @@ class MediaField(FileField):
 
     def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
         """Tell what a file is; raises `InvalidMedia` for what this field does not accept."""
+        return self.prepare(file, name)[1]
+
+    def prepare(self, file: File[Any], name: str | None = None) -> tuple[File[Any], Inspection]:
+        """Give a file as it is to be stored, and what that is; raises `InvalidMedia`."""
         try:
-            return inspect(file, accept=self.accept, max_bytes=self.max_bytes, original_name=name)
+            found = inspect(file, accept=self.accept, max_bytes=self.max_bytes, original_name=name)
+            return stripped(file, found) if self.strip else (file, found)
         except InvalidMedia as error:
             error.message = self.error_messages.get(str(error.code), error.message)
             raise

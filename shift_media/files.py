@@ -72,8 +72,8 @@ class MediaFile(Video, FieldFile):
         was_closed = getattr(content, "closed", False)
         file = seekable(content, self.field.max_bytes)
         try:
-            inspection = self.field.inspect(file, name)
-            key = self._put(file, inspection)
+            content, inspection = self.field.prepare(file, name)
+            key = self._put(content, inspection)
         finally:
             if was_closed:  # It was opened here: the file of another row, say.
                 file.close()

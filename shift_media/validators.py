@@ -24,7 +24,14 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.conf import settings
 from shift_media.core import engine, paths
-from shift_media.core.errors import MediaError, SourceError, TooManyFrames, TooManyPixels
+from shift_media.core.errors import (
+    MediaError,
+    NotStrippable,
+    SourceError,
+    TooManyFrames,
+    TooManyPixels,
+    UnsupportedType,
+)
 from shift_media.core.formats import (
     HEAD_BYTES,
     UNKNOWN,
@@ -35,6 +42,7 @@ from shift_media.core.formats import (
 )
 from shift_media.core.metadata import Metadata
 from shift_media.core.probe import SourceLimits, probe
+from shift_media.core.strip import strip
 from shift_media.transcoding import probing
 
 IMAGES: Final = ("image/*",)
@@ -46,6 +54,10 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
     "unsupported_type": _("The content of this file is %(seen)s. Choose %(expected)s."),
     "unknown_type": _("The type of this file is not known. Choose %(expected)s."),
     "undecodable": _("The file is damaged or incomplete."),
+    "not_strippable": _(
+        "What this file says of its origin, such as where it was taken, cannot be removed. "
+        "Save it in another format."
+    ),
     "too_many_pixels": _(
         "The image has too many pixels: at most %(limit)s are allowed, over all its frames."
     ),
@@ -129,6 +141,22 @@ def _inspect(
     return Inspection(format, replace(metadata, sha256=_sha256(file)))
 
 
+def stripped(file: File[Any], found: Inspection) -> tuple[File[Any], Inspection]:
+    """Give an inspected image without its metadata, and what is known of that.
+
+    Raises `InvalidMedia` where nobody can tell what is metadata in it.
+    """
+    limits = settings.source_limits
+    try:
+        content = strip(cast("BinaryIO", file), limits)
+    except (NotStrippable, UnsupportedType) as error:
+        raise InvalidMedia("not_strippable", str(error)) from error
+    except SourceError as error:
+        raise _refused(error, found.format, limits) from error
+    facts = replace(found.metadata, size=_length(content), sha256=_sha256(content))
+    return File(cast("Any", content), file.name), replace(found, metadata=facts)
+
+
 def read_facts(file: BinaryIO, format: Format, size: int) -> Metadata:
     """Read what the header of a stored original says; no checksum, no placeholder.
 
@@ -154,7 +182,7 @@ def _header(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> 
 
 
 def _of_video(file: BinaryIO, format: Format, plain: Metadata) -> Metadata:
-    """Add what the header and the first frame say, where PyAV is there to read them."""
+    """Add what the header and the first frame say, where something is there to read them."""
     facts = probing.probe_upload(file, format.extension, probing.VideoLimits())
     if facts is None:
         return plain
@@ -165,6 +193,7 @@ def _of_video(file: BinaryIO, format: Format, plain: Metadata) -> Metadata:
         duration=facts.duration or None,
         fps=facts.fps or None,
         codecs=facts.codecs,
+        channels=facts.channels,
     )
 
 

@@ -102,6 +102,13 @@ class TooManyFrames(SourceError):
     public = "The animation has too many frames."
 
 
+class NotStrippable(SourceError):
+    """An image whose metadata nobody can take out for certain without touching its pixels."""
+
+    code = "not_strippable"
+    public = "The metadata of the file cannot be removed."
+
+
 class EmptyCrop(SourceError):
     """A crop box that lies outside the image: a failure of the spec, not of the original."""
 

@@ -58,6 +58,7 @@ def test_options_come_back_from_a_migration() -> None:
         "width_field": "w",
         "height_field": "h",
         "duration_field": "d",
+        "strip": True,
         "max_length": 100,
         "db_index": False,
         "storage": other_storage,
@@ -258,6 +259,9 @@ def test_a_good_field_passes() -> None:
         ({"metadata_field": "text"}, {"E105"}),
         ({"width_field": "gone"}, {"E106", "W101"}),
         ({"height_field": "gone", "duration_field": "too"}, {"E106", "W101"}),
+        ({"strip": True}, {"W101"}),
+        ({"strip": "yes"}, {"E110", "W101"}),
+        ({"strip": True, "accept": ["image/*", "video/mp4"]}, {"E110", "W101"}),
         ({"primary_key": True}, {"fields.E201", "W101"}),
     ],
 )

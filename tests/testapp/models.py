@@ -63,6 +63,13 @@ class Measured(models.Model):
     height = side()
 
 
+class Portrait(models.Model):
+    """Stored without what the camera wrote beside the picture."""
+
+    image = MediaField(strip=True, metadata_field="image_meta", max_bytes=1_000_000)
+    image_meta = meta()
+
+
 class Clip(models.Model):
     video = MediaField(
         accept=["video/mp4", "video/quicktime", "video/webm"],

@@ -28,8 +28,8 @@ _MIRRORED = ((4, 2), (5, 7), (2, 4), (7, 5))
 
 
 @dataclass(slots=True)
-class _Meta:
-    """What the meta box says."""
+class Meta:
+    """What the meta box says, and where in it the types of the items with metadata stand."""
 
     primary: int = 0
     types: dict[int, bytes] = field(default_factory=dict)
@@ -69,14 +69,14 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     )
 
 
-def _top(reader: Reader) -> tuple[Span, _Meta, list[int], int]:
+def _top(reader: Reader) -> tuple[Span, Meta, list[int], int]:
     """Find the file type box, the meta box, the tracks that a decoder must not see, and frames."""
     brands, meta, tracks, frames = None, None, [], 1
     for box in boxes(reader, 0, reader.size):
         if box.type == b"ftyp" and brands is None:
             brands = box.content
         elif box.type == b"meta" and meta is None:
-            meta = _meta(reader, box)
+            meta = read_meta(reader, box)
         elif box.type in (b"moov", b"moof"):
             tracks.append(box.name)
             frames = max(frames, _samples(reader, box, depth=0))
@@ -96,10 +96,11 @@ def _samples(reader: Reader, box: Box, depth: int) -> int:
     return most
 
 
-def _meta(reader: Reader, box: Box) -> _Meta:
+def read_meta(reader: Reader, box: Box) -> Meta:
+    """Read items, properties and locations; raises `Undecodable` without a primary item."""
     if box.content.length > _MAX_META:
         raise Undecodable(f"The AVIF has a meta box of {box.content.length} bytes.")
-    meta = _Meta()
+    meta = Meta()
     found = {inner.type: inner for inner in inner_boxes(reader, box, 4)}
     if b"idat" in found:
         meta.data_offset = found[b"idat"].content.offset
@@ -119,7 +120,7 @@ def _meta(reader: Reader, box: Box) -> _Meta:
     return meta
 
 
-def _items(reader: Reader, box: Box, meta: _Meta) -> None:
+def _items(reader: Reader, box: Box, meta: Meta) -> None:
     """Read the item types (8.11.6), and note where metadata calls itself that."""
     wide = reader.number(box.content.offset, 1)
     for inner in inner_boxes(reader, box, 8 if wide else 6):
@@ -135,7 +136,7 @@ def _items(reader: Reader, box: Box, meta: _Meta) -> None:
             meta.hidden.append(name)
 
 
-def _associations(fields: Fields, meta: _Meta) -> None:
+def _associations(fields: Fields, meta: Meta) -> None:
     """Read which properties belong to which item (23008-12, 9.3)."""
     head = fields.take(4)
     wide_item, wide_index = head >> 24 > 0, head & 1
@@ -146,7 +147,7 @@ def _associations(fields: Fields, meta: _Meta) -> None:
         meta.associations.setdefault(item, []).extend(index & mask for index in indexes)
 
 
-def _locations(fields: Fields, meta: _Meta) -> None:
+def _locations(fields: Fields, meta: Meta) -> None:
     """Read where the items lie (8.11.3)."""
     version = fields.take(4) >> 24
     sizes = fields.take(2)
@@ -164,7 +165,7 @@ def _locations(fields: Fields, meta: _Meta) -> None:
             spans.append(Span(start + (meta.data_offset if method == 1 else 0), length))
 
 
-def _of_primary(meta: _Meta) -> dict[bytes, Box]:
+def _of_primary(meta: Meta) -> dict[bytes, Box]:
     """Give the properties of the primary item by their type."""
     indexes = meta.associations.get(meta.primary, [])
     chosen = [meta.properties[i - 1] for i in indexes if 0 < i <= len(meta.properties)]
@@ -196,7 +197,7 @@ def _is_alpha(reader: Reader, box: Box) -> bool:
     return content.split(b"\0")[0] in _ALPHA_TYPES
 
 
-def _profile(reader: Reader, meta: _Meta) -> tuple[Span, ...]:
+def _profile(reader: Reader, meta: Meta) -> tuple[Span, ...]:
     """Find the ICC profile, which an item shares with the cells of its grid."""
     for box in meta.properties:
         if box.type == b"colr":
@@ -206,7 +207,7 @@ def _profile(reader: Reader, meta: _Meta) -> tuple[Span, ...]:
     return ()
 
 
-def _check_items(reader: Reader, meta: _Meta, limits: SourceLimits, pixels: int) -> None:
+def _check_items(reader: Reader, meta: Meta, limits: SourceLimits, pixels: int) -> None:
     """Compare what the AV1 data of the items declares with the limit and with the image's size."""
     total = 0
     for item, type in meta.types.items():

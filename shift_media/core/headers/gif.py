@@ -57,7 +57,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     """
     screen = reader.exact(6, 7)
     canvas = (_u16(screen, 0), _u16(screen, 2))
-    at = 13 + _table_length(screen[4])
+    at = 13 + table_length(screen[4])
     palette = Span(13, at - 13)
     state = _State(canvas, palette, screen[4] & (_TABLE_FLAG | _TABLE_SIZE))
     if not all(canvas):
@@ -111,7 +111,7 @@ def _extension(reader: Reader, at: int, state: _State) -> int:
     elif head[:2] == bytes((_APPLICATION, 11)) and head[2:13] == b"NETSCAPE2.0":
         repeats = _u16(head, 15) if head[13:15] == b"\x03\x01" else 0
         state.loop = repeats + 1 if repeats else 0
-    return _skip_blocks(reader, at + 2)
+    return skip_blocks(reader, at + 2)
 
 
 def _image(reader: Reader, at: int, state: _State, limits: SourceLimits) -> int:
@@ -126,8 +126,8 @@ def _image(reader: Reader, at: int, state: _State, limits: SourceLimits) -> int:
     if not state.frames:
         state.canvas = union
     flags = descriptor[8]
-    data = at + 10 + _table_length(flags)
-    end = _skip_blocks(reader, data + 1)
+    data = at + 10 + table_length(flags)
+    end = skip_blocks(reader, data + 1)
     table: Part = Span(at + 10, data - at - 10)
     state.frames.append(_frame(state, box, flags, table, Span(data, end - data)))
     state.control = _Control()
@@ -156,7 +156,7 @@ def _frame(state: _State, box: Box, flags: int, table: Part, data: Span) -> Fram
     )
 
 
-def _skip_blocks(reader: Reader, at: int) -> int:
+def skip_blocks(reader: Reader, at: int) -> int:
     """Step over the sub-blocks at a byte; gives the byte after their terminator.
 
     At the end of the file, which some encoders reach without a terminator, gives the end.
@@ -176,7 +176,8 @@ def _skip_blocks(reader: Reader, at: int) -> int:
         return start + position + 1
 
 
-def _table_length(flags: int) -> int:
+def table_length(flags: int) -> int:
+    """Tell how many bytes the colour table has that a field of flags announces."""
     return 3 << (flags & _TABLE_SIZE) + 1 if flags & _TABLE_FLAG else 0
 
 

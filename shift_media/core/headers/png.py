@@ -14,8 +14,8 @@ from shift_media.core.headers.base import Header, Part, Reader, SourceLimits, Sp
 
 FORMAT: Final = BY_EXTENSION["png"]
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths by colour type (11.2.1)."""
 _WITH_ALPHA = (4, 6)
@@ -63,12 +63,12 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     first = next(walk)
     width, height, has_alpha = _image_header(reader, first)
     limits.check(FORMAT, width, height)
-    found = _Found([_SIGNATURE, first.whole])
+    found = _Found([SIGNATURE, first.whole])
     for chunk in walk:
         _sort(reader, chunk, found)
     if not found.data:
         raise Undecodable("The PNG has no image data.")
-    parts = (*found.parts, _IEND)
+    parts = (*found.parts, IEND)
     frames = max(found.declared, found.counted) if found.declared else 1
     limits.check(FORMAT, width, height, frames)
     return Header(
@@ -87,7 +87,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
 
 def chunks(reader: Reader) -> Iterator[Chunk]:
     """Walk the chunks to the end of the image, or of the file where image data came before."""
-    at = len(_SIGNATURE)
+    at = len(SIGNATURE)
     data = False
     for _ in range(_MAX_CHUNKS):
         head = reader.upto(at, 8)

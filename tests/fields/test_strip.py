@@ -1,0 +1,153 @@
+"""A field with ``strip=True``: what is stored tells nothing of where and by whom it was made."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+
+from shift_media.core.strip import strip
+from shift_media.validators import InvalidMedia
+from tests.core.test_strip import BEHIND, FORMATS, MARKS, same_pixels, talkative
+from tests.fields.material import upload
+from tests.testapp.models import Photo, Portrait
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+
+Stored = Callable[[], list[str]]
+
+
+class PortraitForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has no generics at run time
+    class Meta:
+        model = Portrait
+        fields = ["image"]
+
+
+def by_form(content: bytes) -> Portrait:
+    form = PortraitForm({}, {"image": upload(content, "photo.jpg")})
+    assert form.is_valid(), form.errors
+    portrait = form.save()
+    assert isinstance(portrait, Portrait)
+    return portrait
+
+
+def by_api(content: bytes) -> Portrait:
+    portrait = Portrait()
+    portrait.image.save("photo.jpg", ContentFile(content))
+    return portrait
+
+
+def by_assignment(content: bytes) -> Portrait:
+    return Portrait.objects.create(image=ContentFile(content, "photo.jpg"))
+
+
+def stored_bytes(row: Any) -> bytes:
+    with row.image.open() as file:
+        content: bytes = file.read()
+    return content
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("way", [by_form, by_api, by_assignment])
+def test_what_is_stored_holds_the_pixels_and_no_metadata(
+    way: Callable[[bytes], Portrait], format: str
+) -> None:
+    content = talkative(format)
+    stored = stored_bytes(way(content))
+    assert [mark for mark in MARKS if mark in stored] == []
+    assert same_pixels(stored, content)
+
+
+def test_size_and_checksum_are_those_of_what_is_stored() -> None:
+    portrait = by_form(talkative("jpg"))
+    stored = stored_bytes(portrait)
+    metadata = Portrait.objects.get().image.metadata
+    assert metadata.size == len(stored) == portrait.image.size
+    assert metadata.sha256 == hashlib.sha256(stored).hexdigest()
+    assert (metadata.width, metadata.height) == (90, 60)
+    assert metadata.original_name == "photo.jpg"
+
+
+def test_it_is_off_unless_a_field_asks_for_it() -> None:
+    photo = Photo()
+    photo.image.save("photo.jpg", ContentFile(talkative("jpg")))
+    assert stored_bytes(photo) == talkative("jpg")
+
+
+def test_a_copy_into_a_field_that_strips_is_stripped() -> None:
+    photo = Photo()
+    photo.image.save("photo.jpg", ContentFile(talkative("jpg")))
+    portrait = Portrait()
+    with photo.image.open() as file:
+        portrait.image.save("copy.jpg", file)
+    assert stored_bytes(portrait) == strip(io.BytesIO(talkative("jpg"))).read()
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("way", [by_api, by_assignment])
+def test_what_cannot_be_taken_apart_is_refused_and_nothing_is_stored(
+    way: Callable[[bytes], Portrait], stored: Stored
+) -> None:
+    with pytest.raises(InvalidMedia, match="sequence") as error:
+        way(sequence())
+    assert error.value.code == "not_strippable"
+    assert "cannot be removed" in error.value.sentence
+    assert stored() == []
+
+
+def test_a_form_refuses_what_saving_would() -> None:
+    form = PortraitForm({}, {"image": upload(sequence(), "photo.avif")})
+    assert form.errors.as_data()["image"][0].code == "not_strippable"
+    with pytest.raises(ValidationError) as error:
+        Portrait(image=ContentFile(sequence(), "photo.avif")).full_clean()
+    assert error.value.error_dict["image"][0].code == "not_strippable"
+
+
+def test_the_limit_is_on_what_is_uploaded() -> None:
+    content = talkative("jpg") + bytes(1_000_000)
+    with pytest.raises(InvalidMedia) as error:
+        by_api(content)
+    assert error.value.code == "too_large"
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.needs("corpus")
+@pytest.mark.parametrize("way", [by_form, by_api])
+@pytest.mark.parametrize(
+    ("name", "marks"),
+    [
+        ("python-pillow__Pillow/exif_gps.jpg", (b"1999:99:99", b"XXX-XXX", b"Make")),
+        ("image-rs__image/images_jpg_iptc.jpg", (b"8BIM", b"Photoshop")),
+        ("image-rs__image/images_jpg_exif-xmp-metadata.jpg", (b"http://ns.adobe", b"xmpmeta")),
+        ("thumbor__thumbor/thumbor-exif.png", (b"eXIf",)),
+    ],
+)
+def test_files_of_others_are_stored_without_what_they_tell(
+    corpus: Path, name: str, marks: tuple[bytes, ...], way: Callable[[bytes], Portrait]
+) -> None:
+    content = (corpus / "hostile" / name).read_bytes()
+    stored = stored_bytes(way(content + BEHIND))
+    assert [mark for mark in marks if mark not in content] == []
+    assert [mark for mark in (*marks, BEHIND) if mark in stored] == []
+    assert same_pixels(stored, content)
+
+
+@pytest.mark.needs("corpus")
+def test_a_photograph_that_was_turned_stays_so(corpus: Path) -> None:
+    path = corpus / "hostile/recurser__exif-orientation-examples/Portrait_6.jpg"
+    portrait = by_api(path.read_bytes())
+    assert (portrait.image.width, portrait.image.height) == (1200, 1800)
+    assert same_pixels(stored_bytes(portrait), path.read_bytes())
+
+
+def sequence() -> bytes:
+    """Make an AVIF with a track: its primary item is a picture all the same."""
+    return talkative("avif") + b"\0\0\0\x08moov"
