@@ -165,11 +165,13 @@ class MissingExtra(MediaError, ImportError):
     code = "missing_extra"
     public = "A part that this needs is not installed on the site."
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str, instead: str = "") -> None:
+        """Name the package, the extra that brings it, and what would do ``instead``."""
+        other = f"; or {instead}" if instead else ""
         MediaError.__init__(
             self,
             f"{package} is not installed. Install it with: "
-            f'python -m pip install "django-shift-media[{extra}]"',
+            f'python -m pip install "django-shift-media[{extra}]"{other}',
         )
 
 

@@ -53,10 +53,18 @@ class Program:
         command: an absolute path and arguments, never a shell's line.
         folder: where it runs, and where its complaints are kept; its files are named relatively.
         bounds: what it may use.
+        takes_input: whether `write` tells it something; else it reads nothing.
     """
 
-    def __init__(self, command: Sequence[str], folder: Path, bounds: Bounds) -> None:
-        self._deadline = time.monotonic() + bounds.seconds
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        bounds: Bounds,
+        *,
+        takes_input: bool = False,
+    ) -> None:
+        self.allow(bounds.seconds)
         self._complaints = folder / f"stderr-{time.monotonic_ns()}"
         limits = (os.getpid(), bounds.cpu_seconds, bounds.file_bytes, bounds.memory_bytes)
         launch = [python(), "-I", "-S", _LAUNCH, *map(str, limits), *command]
@@ -64,7 +72,7 @@ class Program:
             self._process = subprocess.Popen(  # noqa: S603 (a list; names are the server's own)
                 launch,
                 cwd=folder,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 start_new_session=True,
@@ -89,6 +97,16 @@ class Program:
     def pid(self) -> int:
         """The process, which leads its group."""
         return self._process.pid
+
+    def allow(self, seconds: float) -> None:
+        """Set its deadline anew, from now on."""
+        self._deadline = time.monotonic() + seconds
+
+    def write(self, text: str) -> None:
+        """Tell it something, less than a pipe holds; whether it is still there, `lines` tells."""
+        assert self._process.stdin is not None  # noqa: S101 (it was asked for)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._process.stdin.fileno(), text.encode())
 
     def lines(self) -> Iterator[str]:
         """Give what it prints, line by line, and an empty line whenever it is silent for a tick.
@@ -137,6 +155,7 @@ class Program:
                     os.killpg(self._process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
         self._complaints.unlink(missing_ok=True)

@@ -65,8 +65,7 @@ class FFmpeg(Transcoder):
     def submit(self, job: Job) -> str:
         """Take the job in hand; `read` works on it."""
         program = find_program(self._program)
-        if not probing.is_available():
-            raise MissingExtra("av", "ffmpeg")
+        probing.check_available()
         tools = Tools(program, self._limits, self._threads, has_filter(program, "zscale"))
         self._runs.setdefault(job.token, Run(job, tools, self._bounds, self._folder))
         return f"{os.getpid()}/{job.token}"
@@ -91,6 +90,7 @@ class FFmpeg(Transcoder):
         """Tell what is not installed."""
         try:
             find_program(self._program)
+            probing.check_available()
         except MissingExtra as error:
             yield Warning(str(error), hint="Videos wait until it is.", id="shift_media.W005")
         if self._program and not os.access(self._program, os.X_OK):
@@ -112,7 +112,7 @@ def find_program(named: str = "") -> str:
     except (ImportError, RuntimeError):
         found = shutil.which("ffmpeg")
     if found is None:
-        raise MissingExtra("ffmpeg", "ffmpeg")
+        raise MissingExtra("ffmpeg", "ffmpeg", "with: apt-get install ffmpeg")
     return found
 
 

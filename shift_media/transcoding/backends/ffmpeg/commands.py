@@ -44,27 +44,47 @@ def reading(tools: Tools, file: str, *, start: float = 0) -> list[str]:
 
 
 def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
-    """Make all MP4s and all sounds in one run, so that the source is decoded once."""
+    """Make all that comes from the source in one run, so that it is decoded once.
+
+    That is all but the playlists, and but a poster where nothing else has all frames decoded:
+    see `posters`.
+    """
     command = [tools.program, *_QUIET, *_PROGRESS, *reading(tools, source)]
-    if plan.encodes:
-        command += ["-filter_complex", _split(tools, plan)]
+    graph, outputs = [], []
     for number, made in enumerate(plan.encodes):
-        command += ["-map", f"[v{number}]", *_video(tools, made, plan.segment_seconds)]
-        command += _sound(made.audio_kbps) if plan.facts.audio else ["-an"]
-        command += [*_CLEAN, *_FAST_START, "-f", "mp4", made.file]
-    for sound in plan.sounds:
-        command += ["-vn", *_sound(sound.kbps), *_CLEAN, *_FAST_START, "-f", "mp4", sound.file]
-    return command
+        graph.append(f"scale={made.width}:{made.height},setsar=1,format=yuv420p")
+        video = ["-map", f"[v{number}]", *_video(tools, made, plan.segment_seconds)]
+        sound = _sound(made.audio_kbps) if plan.facts.audio else ["-an"]
+        outputs.append([*video, *sound, *_CLEAN, *_FAST_START, "-f", "mp4", made.file])
+    for wanted in plan.sprites:
+        layout = SpriteLayout(wanted, plan.facts)
+        outputs.append(["-map", f"[v{len(graph)}]", *_jpeg(5, layout.file)])
+        graph.append(_tiled(layout))
+    for poster in drawn_meanwhile(plan):
+        # Two frames, of which the second, where there is one, overwrites the first.
+        outputs.append(["-map", f"[v{len(graph)}]", *_jpeg(3, poster.file, frames=2)])
+        graph.append(f"{_first_and_at(poster, plan.facts)},{_still(poster, plan.facts)}")
+    for audio in plan.sounds:
+        sound = ["-vn", *_sound(audio.kbps)]
+        outputs.append([*sound, *_CLEAN, *_FAST_START, "-f", "mp4", audio.file])
+    if graph:
+        command += ["-filter_complex", _split(_tone(tools, plan.facts), graph)]
+    return [*command, *(word for output in outputs for word in output)]
 
 
-def _split(tools: Tools, plan: Plan) -> str:
-    tone = _TONE_MAP if tools.tone_map and plan.facts.hdr else ""
-    outs = "".join(f"[s{number}]" for number in range(len(plan.encodes)))
-    scales = [
-        f"[s{number}]scale={made.width}:{made.height},setsar=1,format=yuv420p[v{number}]"
-        for number, made in enumerate(plan.encodes)
-    ]
-    return ";".join([f"[0:v:0]{tone}split={len(plan.encodes)}{outs}", *scales])
+def drawn_meanwhile(plan: Plan) -> tuple[Poster, ...]:
+    """List the posters that `encode` makes: where all frames are decoded anyway."""
+    return plan.posters if plan.encodes or plan.sprites else ()
+
+
+def _split(tone: str, graph: list[str]) -> str:
+    outs = "".join(f"[s{number}]" for number in range(len(graph)))
+    branches = [f"[s{number}]{draw}[v{number}]" for number, draw in enumerate(graph)]
+    return ";".join([f"[0:v:0]{tone}split={len(graph)}{outs}", *branches])
+
+
+def _tone(tools: Tools, facts: VideoFacts) -> str:
+    return _TONE_MAP if tools.tone_map and facts.hdr else ""
 
 
 def _video(tools: Tools, made: Encode, segment_seconds: int) -> list[str]:
@@ -109,27 +129,40 @@ def poster_size(wanted: Poster, facts: VideoFacts) -> tuple[int, int]:
 
 
 def posters(tools: Tools, source: str, wanted: Poster, facts: VideoFacts) -> Iterator[list[str]]:
-    """Give the ways to a still picture, to be tried one after the other: the last always is."""
-    width, height = poster_size(wanted, facts)
-    tone = _TONE_MAP if tools.tone_map and facts.hdr else ""
-    draw = f"{tone}scale={width}:{height},setsar=1"
-    made = ["-frames:v", "1", "-vf", draw, "-map", "0:v:0", "-an", *_CLEAN]
-    made += ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "3", "-f", "image2", "-update", "1"]
+    """Give the ways to a still picture alone, in the order of trial: the last is sure."""
+    draw = f"{_tone(tools, facts)}{_still(wanted, facts)}"
+    made = ["-vf", draw, "-map", "0:v:0", *_jpeg(3, wanted.file)]
     # A place past the last frame gives nothing, and no error either.
     for start in dict.fromkeys((facts.duration * wanted.at / 100, 0.0)):
-        yield [tools.program, *_QUIET, *reading(tools, source, start=start), *made, wanted.file]
+        yield [tools.program, *_QUIET, *reading(tools, source, start=start), *made]
 
 
-def sprite(tools: Tools, source: str, wanted: Sprite, facts: VideoFacts) -> list[str]:
-    """Draw the small pictures into one JPEG."""
-    layout = SpriteLayout(wanted, facts)
-    draw = (
+def _first_and_at(wanted: Poster, facts: VideoFacts) -> str:
+    """Let the first frame through, and the one of the poster, which a lying header may not have.
+
+    An encoder that never gets a frame would be an error.
+    """
+    at = f"{facts.duration * wanted.at / 100:.3f}"
+    return f"select=eq(n\\,0)+gte(t\\,{at})*lt(prev_selected_t\\,{at})"
+
+
+def _still(wanted: Poster, facts: VideoFacts) -> str:
+    width, height = poster_size(wanted, facts)
+    return f"scale={width}:{height},setsar=1"
+
+
+def _tiled(layout: SpriteLayout) -> str:
+    """Draw the small pictures beside each other."""
+    return (
         f"fps=1/{layout.seconds:.3f}:round=up,scale={layout.width}:{layout.height},setsar=1,"
         f"tpad=stop_mode=clone:stop={layout.number},tile={layout.columns}x{layout.rows}"
     )
-    made = ["-map", "0:v:0", "-an", *_CLEAN, "-vf", draw, "-frames:v", "1", "-c:v", "mjpeg"]
-    made += ["-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "image2", "-update", "1", layout.file]
-    return [tools.program, *_QUIET, *reading(tools, source), *made]
+
+
+def _jpeg(quality: int, file: str, *, frames: int = 1) -> list[str]:
+    made = ["-an", *_CLEAN, "-frames:v", str(frames), "-fps_mode", "passthrough"]
+    made += ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", str(quality)]
+    return [*made, "-f", "image2", "-update", "1", file]
 
 
 class SpriteLayout:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from shift_media.core.errors import MediaError
-from shift_media.core.profiles import Poster, Rendition, Sprite
 from shift_media.core.video import VideoFacts
-from shift_media.transcoding import probing, profiles
+from shift_media.transcoding import profiles
 from shift_media.transcoding.backends.ffmpeg import commands
-from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout, Tools
+from shift_media.transcoding.backends.ffmpeg.commands import Tools
+from shift_media.transcoding.backends.ffmpeg.verify import Made, Verification, key_in
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, TranscodeError
-from shift_media.transcoding.probing import probe_video
+from shift_media.transcoding.probing import Probe
 from shift_media.transcoding.process import Bounds, Program
-from shift_media.transcoding.profiles import Encode, Plan, Playlist
+from shift_media.transcoding.profiles import Plan
 
 logger = logging.getLogger("shift_media")
 
@@ -26,21 +26,14 @@ FETCHED, ENCODED, MADE, DONE = 2, 85, 95, 99
 """Percent at the end of each stage; 100 is the row's, once it says complete."""
 
 _CHUNK = 4 << 20
-_SIDE_SECONDS = 600  # for what is cut and drawn from what has been encoded
+_SIDE_SECONDS = 600  # for what is cut from what has been encoded
+_PROBE_SECONDS = 120.0  # for looking at all that was made
 
 
 class Unwanted(TranscodeError):
     """The original was replaced or deleted, or the job is somebody else's by now."""
 
     code = "unwanted"
-
-
-@dataclass
-class Made:
-    """A rendition in the folder: what it is, and its files, of which the last gives the key."""
-
-    report: RenditionReport
-    files: list[str] = field(default_factory=list)
 
 
 class Run:
@@ -72,14 +65,8 @@ class Run:
         workspace = Workspace(self._base)
         try:
             self._folder = workspace.folder
-            yield from self._fetch()
-            facts = probe_video(self._folder / self._source, self._tools.limits)
-            plan = profiles.plan(self.job.profile, facts)
-            planned = tuple(self._planned(plan))
-            yield replace(self._tell(0, FETCHED, FETCHED), renditions=planned)
-            yield from self._encode(plan)
-            found = yield from self._finish(plan)
-            made = list(self._verified(plan, found))
+            with Probe(self._folder, self._tools.limits, _PROBE_SECONDS) as probe:
+                made = yield from self._make(probe)
             yield self._tell(1, ENCODED, MADE)
             yield from self._publish(made)
             reports = tuple(replace(one.report, state=State.COMPLETE) for one in made)
@@ -95,6 +82,33 @@ class Run:
         finally:
             workspace.close()
 
+    def _make(self, probe: Probe) -> Generator[JobReport, None, list[Made]]:
+        yield from self._fetch()
+        probe.ask([self._source])
+        (facts,) = yield from self._told(probe, 0, FETCHED)
+        plan = profiles.plan(self.job.profile, facts)
+        planned = tuple(self._planned(plan))
+        yield replace(self._tell(0, FETCHED, FETCHED), renditions=planned)
+        yield from self._encode(plan)
+        # What has been encoded is looked at while the rest is made of it.
+        names = [*(made.file for made in plan.encodes), *(made.file for made in plan.sounds)]
+        probe.ask(names, _PROBE_SECONDS)
+        yield from self._finish(plan)
+        found = yield from self._told(probe, ENCODED, MADE)
+        return Verification(self.job, plan, self._folder).of(dict(zip(names, found, strict=True)))
+
+    def _told(
+        self, probe: Probe, first: int, last: int
+    ) -> Generator[JobReport, None, list[VideoFacts]]:
+        """Wait for a probe."""
+        found = []
+        for one in probe.answers():
+            if one is None:
+                yield self._tell(0, first, last)
+            else:
+                found.append(one)
+        return found
+
     def _planned(self, plan: Plan) -> Iterator[RenditionReport]:
         """List what will be made, which is less than the profile has where the source is small."""
         made = {encode.file for encode in plan.encodes}
@@ -104,15 +118,11 @@ class Run:
             ):
                 continue
             yield RenditionReport(
-                key=self._key(rendition),
+                key=key_in(self.job, rendition),
                 kind=rendition.kind,
                 content_type=profiles.content_type(rendition.file),
                 state=State.PROGRESSING,
             )
-
-    def _key(self, rendition: Rendition | str) -> str:
-        job = self.job
-        return profiles.key_of(job.original, job.profile.name, job.token, rendition)
 
     @property
     def _source(self) -> str:
@@ -128,7 +138,7 @@ class Run:
                 yield self._tell(file.tell() / max(1, stored.size), 0, FETCHED)
 
     def _encode(self, plan: Plan) -> Iterator[JobReport]:
-        if not plan.encodes and not plan.sounds:
+        if not (plan.encodes or plan.sounds or plan.sprites):
             return
         command = commands.encode(self._tools, self._source, plan)
         with Program(command, self._folder, self._bounds) as program:
@@ -136,32 +146,18 @@ class Run:
                 share = commands.progress_of(line, plan.facts.duration)
                 yield self._tell(share or 0.0, FETCHED, ENCODED)
 
-    def _finish(self, plan: Plan) -> Generator[JobReport, None, dict[str, VideoFacts]]:
-        """Probe what was encoded, and meanwhile make what is cut and drawn from it."""
-        names = [*(made.file for made in plan.encodes), *(made.file for made in plan.sounds)]
-        if not names:
-            yield from self._draw(plan)
-            return {}
-        with probing.start(names, self._folder, self._tools.limits, _SIDE_SECONDS) as probe:
-            yield from self._draw(plan)
-            found = probing.finish(probe, self._tools.limits)
-        return dict(zip(names, found, strict=True))
-
-    def _draw(self, plan: Plan) -> Iterator[JobReport]:
-        """Make all at once; the sprite from the smallest MP4, which is quickest."""
-        tools, facts = self._tools, plan.facts
-        smallest = min(plan.encodes, key=lambda made: made.width * made.height, default=None)
-        source = smallest.file if smallest else self._source
+    def _finish(self, plan: Plan) -> Iterator[JobReport]:
+        """Cut the playlists, and draw a poster where there is none yet."""
         work = []
         for playlist in plan.playlists:
             for rung in playlist.rungs:
                 (self._folder / playlist.folder(rung)).mkdir()
-            work.append(commands.playlist(tools, playlist, bool(facts.audio)))
-        work += [commands.sprite(tools, source, sprite, facts) for sprite in plan.sprites]
-        ways = [list(commands.posters(tools, self._source, p, facts)) for p in plan.posters]
-        yield from self._side([*work, *(way[0] for way in ways)])
-        if any(not (self._folder / poster.file).exists() for poster in plan.posters):
-            yield from self._side([way[-1] for way in ways])
+            work.append(commands.playlist(self._tools, playlist, bool(plan.facts.audio)))
+        yield from self._side(work)
+        for poster in plan.posters:
+            for way in commands.posters(self._tools, self._source, poster, plan.facts):
+                if not (self._folder / poster.file).exists():
+                    yield from self._side([way])
 
     def _side(self, work: list[list[str]]) -> Iterator[JobReport]:
         bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _SIDE_SECONDS))
@@ -172,109 +168,6 @@ class Run:
             for program in programs:
                 for _ in program.lines():
                     yield self._tell(0, ENCODED, MADE)
-
-    # What was made is looked at, since exit codes lie.
-
-    def _verified(self, plan: Plan, found: dict[str, VideoFacts]) -> Iterator[Made]:
-        for encode in plan.encodes:
-            duration = self._check_mp4(encode, found[encode.file], plan)
-            if encode.published:
-                yield self._made(
-                    "mp4", encode.file, encode.width, encode.height, duration=duration
-                )
-        for playlist in plan.playlists:
-            yield self._check_playlist(playlist, plan)
-        for sound in plan.sounds:
-            heard = found[sound.file]
-            self._check(heard.audio == "aac", sound.file, "it has no sound")
-            self._check_duration(heard, plan)
-            yield self._made("audio", sound.file, duration=heard.duration)
-        for poster in plan.posters:
-            yield self._check_poster(poster, plan)
-        for sprite in plan.sprites:
-            yield self._check_sprite(sprite, plan)
-
-    def _check(self, right: bool, file: str, wrong: str) -> None:
-        if not right:
-            raise TranscodeError(
-                f"What was made is not right: {file}: {wrong}.", code="bad_output"
-            )
-
-    def _check_mp4(self, made: Encode, found: VideoFacts, plan: Plan) -> float:
-        size = f"{found.width} × {found.height}"
-        same = (found.width, found.height) == (made.width, made.height)
-        self._check(same, made.file, f"it is {size}")
-        self._check(found.video == "h264", made.file, f"it is {found.video}")
-        self._check(bool(found.audio) == bool(plan.facts.audio), made.file, "sound is missing")
-        self._check_duration(found, plan)
-        return found.duration
-
-    def _check_duration(self, found: VideoFacts, plan: Plan) -> None:
-        if not profiles.is_whole(found.duration, plan.facts.duration):
-            raise TranscodeError(
-                f"Only {found.duration:.1f} of {plan.facts.duration:.1f} seconds could be read.",
-                code="incomplete",
-            )
-
-    def _check_playlist(self, made: Playlist, plan: Plan) -> Made:
-        files = []
-        for rung in made.rungs:
-            folder = made.folder(rung)
-            parts = sorted(path.name for path in (self._folder / folder).iterdir())
-            index = (self._folder / folder / "index.m3u8").read_text()
-            self._check("#EXT-X-ENDLIST" in index, folder, "its playlist has no end")
-            listed = sum(
-                float(line[8:].rstrip(",")) for line in index.splitlines() if "#EXTINF:" in line
-            )
-            self._check(
-                profiles.is_whole(listed, plan.facts.duration), folder, "segments are missing"
-            )
-            files += [f"{folder}/{name}" for name in parts]
-        largest = made.rungs[0]
-        master = (self._folder / made.rendition.file).read_text()
-        self._check(master.count("#EXT-X-STREAM-INF") == len(made.rungs), "hls", "no rungs")
-        done = self._made("hls", made.rendition.file, largest.width, largest.height)
-        done.files[:0] = files
-        done.report = replace(
-            done.report, duration=plan.facts.duration, size=self._bytes(done.files)
-        )
-        return done
-
-    def _check_poster(self, wanted: Poster, plan: Plan) -> Made:
-        self._check((self._folder / wanted.file).exists(), wanted.file, "there is none")
-        return self._made("poster", wanted.file, *commands.poster_size(wanted, plan.facts))
-
-    def _check_sprite(self, wanted: Sprite, plan: Plan) -> Made:
-        layout = SpriteLayout(wanted, plan.facts)
-        self._check((self._folder / layout.file).exists(), layout.file, "there is none")
-        (self._folder / wanted.file).write_text(layout.webvtt())
-        made = self._made("sprite", wanted.file, layout.width, layout.height)
-        made.files.insert(0, layout.file)
-        made.report = replace(made.report, size=self._bytes(made.files))
-        return made
-
-    def _made(
-        self,
-        kind: str,
-        file: str,
-        width: int | None = None,
-        height: int | None = None,
-        duration: float | None = None,
-    ) -> Made:
-        rendition = next((r for r in self.job.profile.renditions if r.file == file), file)
-        report = RenditionReport(
-            key=self._key(rendition),
-            kind=kind,
-            content_type=profiles.content_type(file),
-            width=width,
-            height=height,
-            duration=duration,
-            size=self._bytes([file]),
-        )
-        return Made(report, [file])
-
-    def _bytes(self, files: list[str]) -> int:
-        return sum((self._folder / file).stat().st_size for file in files)
 
     # Nothing is put into the storage before everything is right.
 
@@ -290,7 +183,7 @@ class Run:
         path = self._folder / file
         key = made.report.key
         if file != made.files[-1]:
-            key = self._key(file)
+            key = key_in(self.job, file)
         with path.open("rb") as content:
             self.job.storage.put(
                 key,

@@ -1,6 +1,7 @@
 """Tell in a line of JSON each what videos are: run as a script, within limits, never imported.
 
-Its arguments are ``PROTOCOLS FORMATS MAX_PIXELS FILE …``.
+Its arguments are ``PROTOCOLS FORMATS MAX_PIXELS``; the names of files come by standard input, a
+line each.
 """
 
 import json
@@ -21,7 +22,7 @@ def facts(path: str, protocols: str, formats: str, max_pixels: int) -> dict[str,
         found: dict[str, Any] = {"format": media.format.name, "duration": duration}
         if media.streams.audio:
             sound = media.streams.audio[0].codec_context
-            found |= {"audio": sound.name, "channels": sound.channels}
+            found |= {"audio": name_of(sound), "channels": sound.channels}
         pictures = [s for s in media.streams.video if s.codec_context.width]
         if not pictures:
             return found
@@ -29,7 +30,7 @@ def facts(path: str, protocols: str, formats: str, max_pixels: int) -> dict[str,
         context = picture.codec_context
         ratio = picture.sample_aspect_ratio or 1
         found |= {
-            "video": context.name,
+            "video": name_of(context),
             "width": context.width,
             "height": context.height,
             "fps": float(picture.average_rate or 0),
@@ -51,15 +52,24 @@ def facts(path: str, protocols: str, formats: str, max_pixels: int) -> dict[str,
         return found
 
 
+def name_of(context: Any) -> str:
+    """Name the codec itself: a decoder may be called otherwise, ``libdav1d`` for ``av1``."""
+    return str(getattr(context.codec, "canonical_name", None) or context.name)
+
+
 def main() -> None:
     """Print the facts, or why there are none, in one line for each file."""
-    protocols, formats, max_pixels, *paths = sys.argv[1:]
-    for path in paths:
+    import av  # noqa: F401 (loaded while nobody asks yet)
+
+    protocols, formats, max_pixels = sys.argv[1:]
+    for line in sys.stdin:
+        path = line.rstrip("\n")
         try:
             found = facts(path, protocols, formats, int(max_pixels))
         except Exception as error:  # Whatever the library raises for hostile bytes.
             found = {"refused": f"{type(error).__name__}: {error}"[:500]}
         sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""What a run has made is looked at before it is published, since exit codes lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from shift_media.core.profiles import Poster, Rendition, Sprite
+from shift_media.core.video import VideoFacts
+from shift_media.transcoding import profiles
+from shift_media.transcoding.backends.ffmpeg import commands
+from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout
+from shift_media.transcoding.base import Job, RenditionReport, TranscodeError
+from shift_media.transcoding.profiles import Encode, Plan, Playlist
+
+
+def key_in(job: Job, rendition: Rendition | str) -> str:
+    """Name where a file of a job lies."""
+    return profiles.key_of(job.original, job.profile.name, job.token, rendition)
+
+
+@dataclass
+class Made:
+    """A rendition in the folder: what it is, and its files, of which the last gives the key."""
+
+    report: RenditionReport
+    files: list[str] = field(default_factory=list)
+
+
+class Verification:
+    """Compares the files of a folder with what was planned."""
+
+    def __init__(self, job: Job, plan: Plan, folder: Path) -> None:
+        self._job, self._plan, self._folder = job, plan, folder
+        self._source = plan.facts
+
+    def of(self, found: Mapping[str, VideoFacts]) -> list[Made]:
+        """Give the renditions; raises `TranscodeError` for the first that is not right."""
+        return list(self._all(found))
+
+    def _all(self, found: Mapping[str, VideoFacts]) -> Iterator[Made]:
+        plan = self._plan
+        for encode in plan.encodes:
+            duration = self._check_mp4(encode, found[encode.file])
+            if encode.published:
+                yield self._made(
+                    "mp4", encode.file, encode.width, encode.height, duration=duration
+                )
+        for playlist in plan.playlists:
+            yield self._check_playlist(playlist)
+        for sound in plan.sounds:
+            heard = found[sound.file]
+            self._check(heard.audio == "aac", sound.file, "it has no sound")
+            self._check_duration(heard)
+            yield self._made("audio", sound.file, duration=heard.duration)
+        for poster in plan.posters:
+            yield self._check_poster(poster)
+        for sprite in plan.sprites:
+            yield self._check_sprite(sprite)
+
+    def _check(self, right: bool, file: str, wrong: str) -> None:
+        if not right:
+            raise TranscodeError(
+                f"What was made is not right: {file}: {wrong}.", code="bad_output"
+            )
+
+    def _check_mp4(self, made: Encode, found: VideoFacts) -> float:
+        size = f"{found.width} × {found.height}"
+        same = (found.width, found.height) == (made.width, made.height)
+        self._check(same, made.file, f"it is {size}")
+        self._check(found.video == "h264", made.file, f"it is {found.video}")
+        self._check(bool(found.audio) == bool(self._source.audio), made.file, "sound is missing")
+        self._check_duration(found)
+        return found.duration
+
+    def _check_duration(self, found: VideoFacts) -> None:
+        if not profiles.is_whole(found.duration, self._source.duration):
+            raise TranscodeError(
+                f"Only {found.duration:.1f} of {self._source.duration:.1f} seconds could be read.",
+                code="incomplete",
+            )
+
+    def _check_playlist(self, made: Playlist) -> Made:
+        files = []
+        for rung in made.rungs:
+            folder = made.folder(rung)
+            parts = sorted(path.name for path in (self._folder / folder).iterdir())
+            index = (self._folder / folder / "index.m3u8").read_text()
+            self._check("#EXT-X-ENDLIST" in index, folder, "its playlist has no end")
+            listed = sum(
+                float(line[8:].rstrip(",")) for line in index.splitlines() if "#EXTINF:" in line
+            )
+            self._check(
+                profiles.is_whole(listed, self._source.duration),
+                folder,
+                "segments are missing",
+            )
+            files += [f"{folder}/{name}" for name in parts]
+        largest = made.rungs[0]
+        master = (self._folder / made.rendition.file).read_text()
+        self._check(master.count("#EXT-X-STREAM-INF") == len(made.rungs), "hls", "no rungs")
+        done = self._made("hls", made.rendition.file, largest.width, largest.height)
+        done.files[:0] = files
+        done.report = replace(
+            done.report, duration=self._source.duration, size=self._bytes(done.files)
+        )
+        return done
+
+    def _check_poster(self, wanted: Poster) -> Made:
+        self._check((self._folder / wanted.file).exists(), wanted.file, "there is none")
+        return self._made("poster", wanted.file, *commands.poster_size(wanted, self._source))
+
+    def _check_sprite(self, wanted: Sprite) -> Made:
+        layout = SpriteLayout(wanted, self._source)
+        self._check((self._folder / layout.file).exists(), layout.file, "there is none")
+        (self._folder / wanted.file).write_text(layout.webvtt())
+        made = self._made("sprite", wanted.file, layout.width, layout.height)
+        made.files.insert(0, layout.file)
+        made.report = replace(made.report, size=self._bytes(made.files))
+        return made
+
+    def _made(
+        self,
+        kind: str,
+        file: str,
+        width: int | None = None,
+        height: int | None = None,
+        duration: float | None = None,
+    ) -> Made:
+        rendition = next((r for r in self._job.profile.renditions if r.file == file), file)
+        report = RenditionReport(
+            key=key_in(self._job, rendition),
+            kind=kind,
+            content_type=profiles.content_type(file),
+            width=width,
+            height=height,
+            duration=duration,
+            size=self._bytes([file]),
+        )
+        return Made(report, [file])
+
+    def _bytes(self, files: list[str]) -> int:
+        return sum((self._folder / file).stat().st_size for file in files)
