@@ -1,48 +1,49 @@
 """Delivery of a resize: verify, look, single flight, budget, fetch, make, store.
 
 The order is DESIGN's: nothing touches the storage, the cache or the database before the key has
-proved to be canonical, signed and within the limits.
+proved to be canonical, signed and within the limits. Many are delivered as one is, but that those
+of one original are made from one reading of it.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.core.signals import setting_changed
 
+from shift_media import making
 from shift_media.conf import settings
-from shift_media.core import engine, errors, paths
+from shift_media.core import paths
 from shift_media.core.errors import (
     BadSignature,
-    EmptyCrop,
-    InvalidSpec,
+    Busy,
+    MediaError,
     NotStored,
-    SourceError,
     SourceTruncated,
+    StorageError,
 )
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.core.paths import ResizeKey
+from shift_media.core.paths import OriginalKey, ResizeKey
 from shift_media.flight import Budget, SingleFlight
 from shift_media.notes import Notes
-from shift_media.signals import resize_created
 from shift_media.storages import default_media_storage
-from shift_media.storages.arriving import Arriving
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
-logger = logging.getLogger("shift_media")
+MOST_AT_ONCE = 24
+"""Resizes made from one reading of an original: in far less time than passes between the two
+deletions of an original, of which the second finds what was made meanwhile."""
+
+_LISTED_FROM = 4
+"""Resizes of one original from which on a listing is cheaper than a look at each."""
 
 _made = Notes("made", seconds=60)
 """Keys made a moment ago: when one is missing again, the storage loses writes."""
-_failed = Notes("failed", seconds=600)
-"""Originals and keys of which nothing can be made, with the code of the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,30 @@ def deliver(key: str, storage: MediaStorage | None = None, *, content: bool = Tr
     found = _find(parsed, store, content)
     if found is not None:
         return found
-    delivery, leading = _flights.run(key, lambda: _make_unless_made(parsed, store))
-    return delivery if leading else _follower(delivery)
+    return _fly(parsed, store)
+
+
+def deliver_many(
+    keys: Iterable[str], storage: MediaStorage | None = None
+) -> Iterator[tuple[str, Delivery | MediaError]]:
+    """Have many resizes stored, of any originals; give each key once with what became of it.
+
+    Those of one original come together. The bytes of what is found are left where they are.
+    """
+    store = cast("MediaStorage", default_media_storage) if storage is None else storage
+    groups: dict[OriginalKey, list[ResizeKey]] = {}
+    for key in dict.fromkeys(keys):
+        try:
+            parsed = verify(key)
+        except MediaError as error:
+            yield key, error
+        else:
+            groups.setdefault(parsed.original, []).append(parsed)
+    for group in groups.values():
+        rest = iter(group)
+        while batch := list(islice(rest, MOST_AT_ONCE)):
+            for parsed, delivered in _batch(batch, store):
+                yield str(parsed), delivered
 
 
 def forget(key: str) -> None:
@@ -121,73 +144,110 @@ def _find(key: ResizeKey, storage: MediaStorage, content: bool) -> Delivery | No
         return None  # Deleted between the two requests.
 
 
-def _make_unless_made(key: ResizeKey, storage: MediaStorage) -> Delivery:
-    """Make a resize, alone of all processes; others may have made it while this one waited."""
-    lost = _made.read(str(key)) is not None
-    if lost:
-        found = _find(key, storage, content=True)
+def _fly(key: ResizeKey, storage: MediaStorage) -> Delivery:
+    """Make a resize, or wait for whoever makes it."""
+    delivery, leading = _flights.run(str(key), lambda: _make_one(key, storage))
+    return delivery if leading else _follower(delivery)
+
+
+def _make_one(key: ResizeKey, storage: MediaStorage) -> Delivery:
+    ((_, outcome),) = _make_missing([key], storage)
+    if isinstance(outcome, MediaError):
+        raise outcome
+    return outcome
+
+
+def _batch(
+    keys: Sequence[ResizeKey], storage: MediaStorage
+) -> Iterator[tuple[ResizeKey, Delivery | MediaError]]:
+    """Have resizes of one original stored: those that nobody else makes are made together."""
+    try:
+        stored = _stored_of(keys, storage)
+    except MediaError as error:
+        yield from ((key, error) for key in keys)
+        return
+    yield from ((key, Delivery(key, b"", found=True)) for key in keys if str(key) in stored)
+    left = {str(key): key for key in keys if str(key) not in stored}
+    flown = _flights.run_free(list(left), partial(_make_free, dict(left), storage))
+    for key, outcome in flown:
+        yield left.pop(key), _outcome(outcome)
+    for parsed in left.values():
+        try:
+            yield parsed, _fly(parsed, storage)
+        except MediaError as error:
+            yield parsed, error
+
+
+def _make_free(
+    parsed: dict[str, ResizeKey], storage: MediaStorage, keys: list[str]
+) -> Iterator[tuple[str, Delivery | Exception]]:
+    for key, outcome in _make_missing([parsed[key] for key in keys], storage):
+        yield str(key), outcome
+
+
+def _outcome(outcome: Delivery | Exception) -> Delivery | MediaError:
+    if isinstance(outcome, Delivery | MediaError):
+        return outcome
+    raise outcome
+
+
+def _stored_of(keys: Sequence[ResizeKey], storage: MediaStorage) -> set[str]:
+    """Tell which of some resizes of one original are stored.
+
+    A listing costs one request for all. A video's directory may hold thousands of segments, so
+    its few resizes are looked at one by one, and so they are where listing is forbidden.
+    """
+    wanted = set(map(str, keys))
+    original = keys[0].original
+    if len(keys) >= _LISTED_FROM and keys[0].source == str(original):
+        try:
+            return {entry.key for entry in storage.entries(original.prefix)} & wanted
+        except StorageError:
+            pass
+    return {key for key in wanted if storage.stat(key) is not None}
+
+
+def _make_missing(
+    keys: Sequence[ResizeKey], storage: MediaStorage
+) -> Iterator[tuple[ResizeKey, Delivery | MediaError]]:
+    """Make resizes of one original, alone of all processes."""
+    lost: dict[ResizeKey, bool] = {}
+    for key in keys:
+        again = _made.read(str(key)) is not None
+        known = _known(key, storage, again)
+        if known is None:
+            lost[key] = again
+        else:
+            yield key, known
+    if not lost:
+        return
+    left = dict(lost)
+    try:
+        with _budget().turn():
+            for key, made in making.make(list(lost), storage):
+                del left[key]
+                yield key, _delivery(key, made, lost[key])
+    except Busy as error:
+        yield from ((key, error) for key in left)
+
+
+def _known(key: ResizeKey, storage: MediaStorage, again: bool) -> Delivery | MediaError | None:
+    """Tell what became of a resize while this caller waited, or not long ago."""
+    try:
+        found = _find(key, storage, content=True) if again else None
         if found is not None:
             return Delivery(key, found.content)
-    _raise_remembered(key)
-    with _budget().turn():
-        made = _make(key, storage)
+        making.raise_remembered(key)
+    except MediaError as error:
+        return error
+    return None
+
+
+def _delivery(key: ResizeKey, made: bytes | MediaError, lost: bool) -> Delivery | MediaError:
+    if isinstance(made, MediaError):
+        return made
     _made.write(str(key), "made")
     return Delivery(key, made, made=True, lost=lost)
-
-
-def _make(key: ResizeKey, storage: MediaStorage) -> bytes:
-    try:
-        with _source(key, storage) as source:
-            result = engine.make(
-                source, key.spec, limits=settings.source_limits, output=settings.limits
-            )
-    except (SourceError, InvalidSpec) as error:
-        _remember(key, error)
-        raise
-    stored = storage.put(
-        str(key),
-        io.BytesIO(result.content),
-        content_type=BY_EXTENSION[key.spec.format].content_type,
-        size=len(result.content),
-    )
-    if stored:
-        resize_created.send(
-            sender=storage.__class__,  # what a lazy storage stands for
-            key=str(key),
-            storage=storage,
-            width=result.width,
-            height=result.height,
-            size=len(result.content),
-        )
-    return result.content
-
-
-def _remember(key: ResizeKey, error: SourceError | InvalidSpec) -> None:
-    """Note a failure: one of the original for all its resizes, one of the spec for this one."""
-    logger.info("No resize of %s: %s: %s", key.source, error.code, error)
-    of_spec = isinstance(error, EmptyCrop | InvalidSpec)
-    _failed.write(str(key) if of_spec else key.source, error.code)
-
-
-def _raise_remembered(key: ResizeKey) -> None:
-    code = _failed.read(key.source) or _failed.read(str(key))
-    if code is not None:
-        kind = errors.BY_CODE.get(code, SourceError)
-        raise kind(f"It failed a moment ago, and is not tried again for now: {code}.")
-
-
-@contextmanager
-def _source(key: ResizeKey, storage: MediaStorage) -> Iterator[BinaryIO]:
-    """Open an original as a seekable file, of which all has arrived that its resize needs."""
-    with storage.fetch(key.source) as source:
-        if source.seekable():
-            yield cast("BinaryIO", source)
-            return
-        with Arriving(cast("BinaryIO", source), source.size) as arriving:
-            file = cast("BinaryIO", arriving)
-            limits = settings.source_limits
-            arriving.require(engine.enough(file, key.spec, limits=limits))
-            yield file
 
 
 def _read(source: object, size: int) -> bytes:

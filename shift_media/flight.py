@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Generic, TypeVar
@@ -46,11 +46,7 @@ class SingleFlight(Generic[T]):
         The error of the maker is raised for all who waited. Raises `Busy` when waiting took too
         long.
         """
-        with self._lock:
-            flight = self._flights.get(key)
-            leading = flight is None
-            if flight is None:
-                flight = self._flights[key] = Future()
+        flight, leading = self._enter(key)
         if not leading:
             return _wait(flight), False
         try:
@@ -62,9 +58,79 @@ class SingleFlight(Generic[T]):
             flight.set_exception(Busy("The thread that made the same resize was stopped."))
             raise
         finally:
-            with self._lock:
-                del self._flights[key]
+            self._leave(key)
         return flight.result(), True
+
+    def run_free(
+        self, keys: Iterable[str], make: Callable[[list[str]], Iterable[tuple[str, T | Exception]]]
+    ) -> Iterator[tuple[str, T | Exception]]:
+        """Make the values of those keys that nobody else is making, and give them as they come.
+
+        ``make`` gives the value or the error of each key that it is handed. Waits for nobody, so
+        that two who hold some keys each cannot wait for each other: what is not free is left out.
+        """
+        with contextlib.ExitStack() as all_flights:
+            flights = {}
+            for key in keys:
+                flight = self._take(key)
+                if flight is not None:
+                    flights[key] = all_flights.enter_context(flight)
+            for key, value in make(list(flights)):
+                flights[key].end(value)
+                yield key, value
+
+    def _take(self, key: str) -> _Flight[T] | None:
+        """Begin to make a key's value, in all circles; None where somebody else does."""
+        with self._lock:
+            if key in self._flights:
+                return None
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(host_lock(key, seconds=0))
+                held.enter_context(hosts_lock(key, seconds=0))
+            except Busy:
+                return None
+            future, leading = self._enter(key)
+            if not leading:
+                return None
+            held.callback(self._leave, key)
+            return _Flight(future, held.pop_all())
+
+    def _enter(self, key: str) -> tuple[Future[T], bool]:
+        """Give the future of a key's value, and tell whether this caller is to make it."""
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is not None:
+                return flight, False
+            flight = self._flights[key] = Future()
+            return flight, True
+
+    def _leave(self, key: str) -> None:
+        with self._lock:
+            del self._flights[key]
+
+
+class _Flight(Generic[T]):
+    """One key whose value is being made: ends once, by its value or unfinished."""
+
+    def __init__(self, future: Future[T], held: contextlib.ExitStack) -> None:
+        self._future = future
+        self._held = held
+
+    def __enter__(self) -> _Flight[T]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if not self._future.done():
+            self.end(Busy("The thread that made the same resize was stopped."))
+
+    def end(self, value: T | Exception) -> None:
+        """Give a value or an error to all who wait, and let go of the key."""
+        with self._held:
+            if isinstance(value, Exception):
+                self._future.set_exception(value)
+            else:
+                self._future.set_result(value)
 
 
 def _wait(flight: Future[T]) -> T:
@@ -76,14 +142,18 @@ def _wait(flight: Future[T]) -> T:
 
 
 @contextlib.contextmanager
-def host_lock(key: str) -> Iterator[None]:
-    """Keep the other processes of this host from making the same key. Raises `Busy`."""
+def host_lock(key: str, seconds: float | None = None) -> Iterator[None]:
+    """Keep the other processes of this host from making the same key. Raises `Busy`.
+
+    Waits as long as for a turn, or so many seconds.
+    """
     folder = notes.host_folder()
     if folder is None:
         yield
         return
     number = int(notes.digest(key)[:8], 16) % _LOCK_FILES
-    lock = FileLock(folder / f"{number:04d}.lock", timeout=settings.QUEUE_SECONDS)
+    patience = settings.QUEUE_SECONDS if seconds is None else seconds
+    lock = FileLock(folder / f"{number:04d}.lock", timeout=patience)
     try:
         lock.acquire(poll_interval=_POLL)
     except LockTimeout as error:
@@ -97,9 +167,10 @@ def host_lock(key: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hosts_lock(key: str) -> Iterator[None]:
+def hosts_lock(key: str, seconds: float | None = None) -> Iterator[None]:
     """Keep other hosts from making the same key, for at most `LEASE` seconds. Raises `Busy`.
 
+    Waits long enough for another host's lease to end, or so many seconds.
     Where the cache is not shared, or fails, there is nothing to wait for: work may be done twice.
     """
     cache = notes.shared_cache()
@@ -107,7 +178,8 @@ def hosts_lock(key: str) -> Iterator[None]:
         yield
         return
     name, token = f"shift_media:lock:{notes.digest(key)}", secrets.token_hex(8)
-    _take(cache, name, token)
+    patience = max(settings.QUEUE_SECONDS, LEASE + 1) if seconds is None else seconds
+    _take(cache, name, token, patience)
     try:
         yield
     finally:
@@ -119,8 +191,8 @@ def hosts_lock(key: str) -> Iterator[None]:
                     cache.delete(name)
 
 
-def _take(cache: BaseCache, name: str, token: str) -> None:
-    deadline = time.monotonic() + max(settings.QUEUE_SECONDS, LEASE + 1)
+def _take(cache: BaseCache, name: str, token: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     taken = False
     with notes.cache_failures():
         while not (taken := cache.add(name, token, LEASE)) and time.monotonic() < deadline:

@@ -5,7 +5,7 @@ Making one is `delivery`'s; `ensure` is the way in that commands and files use.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,7 +16,7 @@ from django.core.signals import setting_changed
 from shift_media import delivery
 from shift_media.conf import settings
 from shift_media.core import geometry, paths
-from shift_media.core.errors import EmptyCrop, InvalidSpec
+from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.metadata import Metadata
 from shift_media.core.paths import OriginalKey
@@ -43,6 +43,30 @@ def ensure(key: str, storage: MediaStorage | None = None) -> bool:
     of it), `Busy` or `StorageError` (try again later).
     """
     return delivery.deliver(key, storage, content=False).made
+
+
+class Outcome(NamedTuple):
+    """What became of one resize of many: made now, stored before (neither), or failed."""
+
+    made: bool = False
+    error: MediaError | None = None
+
+
+def ensure_many(keys: Iterable[str], storage: MediaStorage | None = None) -> dict[str, Outcome]:
+    """Make the resizes of signed keys, of any originals, unless they are stored.
+
+    Those of one original are made from one reading of it: six widths in two formats in well under
+    half the time that one by one takes. Gives what became of each key, in the order of ``keys``;
+    of what `ensure` would raise, nothing is raised, and the others are made all the same.
+    """
+    asked = list(keys)
+    outcomes = {
+        key: Outcome(error=delivered)
+        if isinstance(delivered, MediaError)
+        else Outcome(delivered.made)
+        for key, delivered in delivery.deliver_many(asked, storage)
+    }
+    return {key: outcomes[key] for key in asked}
 
 
 class Facts:

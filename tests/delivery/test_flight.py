@@ -190,7 +190,7 @@ def test_two_hosts_make_one_resize_through_a_shared_cache(
         delivered = [
             flight.SingleFlight[delivery.Delivery]().run(
                 resize.key,
-                lambda: delivery._make_unless_made(delivery.verify(resize.key), storage),
+                lambda: delivery._make_one(delivery.verify(resize.key), storage),
             )[0]
             for _ in range(2)
         ]

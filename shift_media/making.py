@@ -1,0 +1,128 @@
+"""Making resizes of one original: one reading, one decode, each stored as soon as it is made.
+
+Whoever calls this has seen to it that nobody else makes the same, and has a turn of the budget.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from shift_media.conf import settings
+from shift_media.core import engine, errors
+from shift_media.core.engine import Result
+from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, SourceError
+from shift_media.core.formats import BY_EXTENSION
+from shift_media.core.paths import ResizeKey
+from shift_media.core.spec import Spec
+from shift_media.notes import Notes
+from shift_media.signals import resize_created
+from shift_media.storages.arriving import Arriving
+
+if TYPE_CHECKING:
+    from shift_media.storages.base import MediaStorage
+
+logger = logging.getLogger("shift_media")
+
+_failed = Notes("failed", seconds=600)
+"""Originals and keys of which nothing can be made, with the code of the error."""
+
+
+def raise_remembered(key: ResizeKey) -> None:
+    """Raise the error that a resize, or all of its original, failed with a moment ago."""
+    code = _failed.read(key.source) or _failed.read(str(key))
+    if code is not None:
+        kind = errors.BY_CODE.get(code, SourceError)
+        raise kind(f"It failed a moment ago, and is not tried again for now: {code}.")
+
+
+def make(
+    keys: Sequence[ResizeKey], storage: MediaStorage
+) -> Iterator[tuple[ResizeKey, bytes | MediaError]]:
+    """Make and store resizes of one original; give each with its bytes, or with what failed."""
+    left = dict.fromkeys(keys)
+    try:
+        with _source(keys, storage) as source:
+            for key, made in _results(source, keys):
+                del left[key]
+                yield key, _stored(key, made, storage)
+    except MediaError as error:
+        for key in left:
+            yield key, _remembered(key, error)
+
+
+def _results(
+    source: BinaryIO, keys: Sequence[ResizeKey]
+) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
+    """Make resizes of an open original; what is wrong with one spec is no matter to the others."""
+    good = list(keys)
+    try:
+        results = _make_many(source, [key.spec for key in good])
+    except (EmptyCrop, InvalidSpec):
+        good = []
+        for key in keys:
+            try:
+                _make_many(source, [key.spec])  # plans it, and makes nothing yet
+            except (EmptyCrop, InvalidSpec) as error:
+                yield key, error
+            else:
+                good.append(key)
+        results = _make_many(source, [key.spec for key in good])
+    yield from zip(good, results, strict=True)
+
+
+def _make_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
+    return engine.make_many(source, specs, limits=settings.source_limits, output=settings.limits)
+
+
+def _stored(
+    key: ResizeKey, made: Result | MediaError, storage: MediaStorage
+) -> bytes | MediaError:
+    """Store what was made, unless somebody else has."""
+    if isinstance(made, MediaError):
+        return _remembered(key, made)
+    try:
+        stored = storage.put(
+            str(key),
+            io.BytesIO(made.content),
+            content_type=BY_EXTENSION[key.spec.format].content_type,
+            size=len(made.content),
+        )
+    except MediaError as error:
+        return error
+    if stored:
+        resize_created.send(
+            sender=storage.__class__,  # what a lazy storage stands for
+            key=str(key),
+            storage=storage,
+            width=made.width,
+            height=made.height,
+            size=len(made.content),
+        )
+    return made.content
+
+
+def _remembered(key: ResizeKey, error: MediaError) -> MediaError:
+    """Note a failure: one of the original for all its resizes, one of the spec for this one."""
+    if isinstance(error, SourceError | InvalidSpec):
+        logger.info("No resize of %s: %s: %s", key.source, error.code, error)
+        of_spec = isinstance(error, EmptyCrop | InvalidSpec)
+        _failed.write(str(key) if of_spec else key.source, error.code)
+    return error
+
+
+@contextmanager
+def _source(keys: Sequence[ResizeKey], storage: MediaStorage) -> Iterator[BinaryIO]:
+    """Open an original as a seekable file, of which all has arrived that its resizes need."""
+    with storage.fetch(keys[0].source) as source:
+        if source.seekable():
+            yield cast("BinaryIO", source)
+            return
+        with Arriving(cast("BinaryIO", source), source.size) as arriving:
+            file = cast("BinaryIO", arriving)
+            specs = [key.spec for key in keys]
+            arriving.require(engine.enough(file, *specs, limits=settings.source_limits))
+            yield file
