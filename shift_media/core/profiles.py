@@ -8,6 +8,9 @@ Each maps the file name of a rendition to its options::
         "_poster.jpg": {"kind": "poster"},
         "preview.vtt": {"kind": "sprite"},
     }}
+
+One with ``"outputs"`` is written in the vocabulary of Elastic Transcoder: see
+`shift_media.core.elastic.profiles`, which makes of it what is here.
 """
 
 from __future__ import annotations
@@ -16,9 +19,14 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from shift_media.core.encodings import Encoding, SoundEncoding
 from shift_media.core.errors import MediaError
+from shift_media.core.sizing import Frame, Padding, Policy, Sides, framed
+
+if TYPE_CHECKING:
+    from shift_media.core.elastic.jobs import ElasticJob
 
 POSTER = "_poster.jpg"
 """The file of a poster, which lies beside the original and has no profile in its key."""
@@ -37,16 +45,23 @@ class InvalidProfile(MediaError, ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendition:
-    """One file, or one set of files, of a profile."""
+    """One file, or one set of files, of a profile.
+
+    ``legacy`` is what Elastic Transcoder would have called it, with placeholders.
+    """
 
     kind: ClassVar[str]
     extension: ClassVar[str]
     file: str
+    legacy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mp4(Rendition):
-    """H.264 and AAC in an MP4 that plays while it loads; ``height`` is of the short side."""
+    """H.264 and AAC in an MP4 that plays while it loads; ``height`` is of the short side.
+
+    ``encoding`` says more than the options can, and is stronger.
+    """
 
     kind = "mp4"
     extension = "mp4"
@@ -54,11 +69,15 @@ class Mp4(Rendition):
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
+    encoding: Encoding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hls(Rendition):
-    """A playlist with one stream of fMP4 segments for each rung."""
+    """A playlist with one stream of fMP4 segments for each rung.
+
+    ``streams`` has names and encodings of rungs, and is stronger than ``heights``.
+    """
 
     kind = "hls"
     extension = "m3u8"
@@ -67,6 +86,7 @@ class Hls(Rendition):
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
+    streams: tuple[tuple[str, Encoding], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +113,36 @@ class Sprite(Rendition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio(Rendition):
-    """The sound alone, as AAC in an M4A file."""
+    """The sound alone, as AAC in an M4A file, unless ``encoding`` says otherwise."""
 
     kind = "audio"
     extension = "m4a"
     kbps: int = 128
+    encoding: SoundEncoding | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stills(Rendition):
+    """Pictures in files of their own, one each so many seconds: the thumbnails of a job.
+
+    ``file`` is the first, which ends in ``-00001``. No option of settings gives them.
+    """
+
+    kind = "stills"
+    extension = "png"
+    box: Sides = (192, 108)
+    policy: Policy = "ShrinkToFit"
+    padding: Padding = "NoPad"
+    seconds: int = 60
+
+    def frame(self, width: int, height: int) -> Frame:
+        """Choose the frame of a source with square pixels."""
+        return framed(self.policy, self.padding, (width, height), self.box)
+
+    def numbered(self, number: int) -> str:
+        """Name one of them, from 1 on."""
+        stem, _, extension = self.file.rpartition(".")
+        return f"{stem.removesuffix('00001')}{number:05}.{extension}"
 
 
 KINDS: dict[str, type[Rendition]] = {kind.kind: kind for kind in (Mp4, Hls, Poster, Sprite, Audio)}
@@ -105,10 +150,11 @@ KINDS: dict[str, type[Rendition]] = {kind.kind: kind for kind in (Mp4, Hls, Post
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named set of renditions."""
+    """A named set of renditions; ``elastic`` is what they were made of, where that is a job."""
 
     name: str
     renditions: tuple[Rendition, ...]
+    elastic: ElasticJob | None = None
 
     def of_kind(self, kind: str) -> list[Any]:
         """List the renditions of one kind."""
@@ -129,24 +175,30 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
 
 def parse_profile(name: object, renditions: object) -> Profile:
     """Read one profile; raises `InvalidProfile`, which says what to write."""
-    if not isinstance(name, str) or not PROFILE_NAME.fullmatch(name):
-        raise InvalidProfile(
-            f"{name!r} is no name of a profile: 2 to 32 of a-z, 0-9 and -, a letter first."
-        )
+    check_name(name)
     if not isinstance(renditions, Mapping) or not renditions:
         raise InvalidProfile(
             f'{name!r} is {renditions!r}: write {{"720p.mp4": {{"kind": "mp4", "height": 720}}}}.'
         )
-    return Profile(name, tuple(_rendition(f, options) for f, options in renditions.items()))
+    return Profile(str(name), tuple(parse_rendition(*item) for item in renditions.items()))
 
 
-def _rendition(file: object, options: object) -> Rendition:
+def check_name(name: object) -> None:
+    """Raise `InvalidProfile` for what is no name of a profile."""
+    if not isinstance(name, str) or not PROFILE_NAME.fullmatch(name):
+        raise InvalidProfile(
+            f"{name!r} is no name of a profile: 2 to 32 of a-z, 0-9 and -, a letter first."
+        )
+
+
+def parse_rendition(file: object, options: object) -> Rendition:
+    """Read one rendition; raises `InvalidProfile`."""
     if not isinstance(options, Mapping) or options.get("kind") not in KINDS:
         kinds = ", ".join(KINDS)
         raise InvalidProfile(f'{file!r} is {options!r}: write {{"kind": …}}, one of {kinds}.')
     kind = KINDS[options["kind"]]
     _check_file(file, kind)
-    types = {field.name: field for field in fields(kind) if field.name != "file"}
+    types = {field.name: field for field in fields(kind) if field.name not in _OURS}
     values: dict[str, Any] = {}
     for option, value in options.items():
         if option == "kind":
@@ -185,6 +237,7 @@ def _value(where: str, option: str, value: object, default: object) -> object:
     return _number(where, option, value)
 
 
+_OURS = "file", "legacy", "encoding", "streams"  # no options
 _PRESETS = "ultrafast superfast veryfast faster fast medium slow slower".split()
 _RANGES = {
     "height": _SIDES,
