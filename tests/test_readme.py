@@ -225,7 +225,8 @@ def s3_storages(**options: Any) -> dict[str, Any]:
 
 @pytest.mark.rgw
 @pytest.mark.needs("rgw")
-def test_the_bucket_is_set_up_by_the_commands(rgw: Any) -> None:
+def test_the_bucket_is_set_up_by_the_commands(rgw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("widen\n"))
     server = storage_options(rgw, "unused")
     del server["bucket_name"], server["public_url"]
     with override_settings(STORAGES=s3_storages(**server)):

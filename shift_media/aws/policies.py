@@ -50,7 +50,7 @@ fits, and never tries another: the last two hold there too.
 Policy = dict[str, Any]
 
 
-def public_read_policy(bucket: str, readable: Readable = "all") -> Policy:
+def public_read_policy(bucket: str, readable: Readable = "all", partition: str = "aws") -> Policy:
     """Build the bucket policy that lets anybody read media, and nobody list them.
 
     ``readable="derived"`` leaves the originals private: resizes and renditions alone are public.
@@ -61,7 +61,7 @@ def public_read_policy(bucket: str, readable: Readable = "all") -> Policy:
         "Effect": "Allow",
         "Principal": "*",
         "Action": "s3:GetObject",
-        "Resource": _objects(bucket, readable),
+        "Resource": _objects(bucket, readable, partition),
     }
     return _policy(statement)
 
@@ -143,7 +143,7 @@ def _elastic_transcoder(pipeline: str) -> list[str]:
     return [pipeline, f"{service}:job/*", f"{service}:preset/*"]
 
 
-def _objects(bucket: str, readable: Readable, partition: str = "aws") -> list[str]:
+def _objects(bucket: str, readable: Readable, partition: str) -> list[str]:
     arn = bucket_arn(bucket, partition)
     return [f"{arn}/{pattern}" for pattern in (("*",) if readable == "all" else DERIVED)]
 

@@ -1,7 +1,8 @@
-"""``media_bucket`` against Ceph's gateway, which has website rules and policies of its own."""
+"""``media_bucket`` against Ceph's gateway and SeaweedFS: create, plan, apply, plan."""
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import urllib.request
@@ -14,19 +15,21 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from shift_media.aws.bucket import PARTS, Bucket
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
+from tests.delivery.test_redirect_s3 import ask as ask_url
 from tests.servers.fixtures import client_of, storage_options
 
 APP_URL = "http://app.localhost:8000/media/"
-
-
-@pytest.fixture
-def bucket(rgw: Any) -> Iterator[str]:
-    """Name a bucket that is not there yet, and make it the media storage's."""
-    name = f"made-{uuid.uuid4().hex[:12]}"
-    with media_on(storage_options(rgw, name)):
-        yield name
+AGREED = ("--yes", "--widen")
+OTHERS_STATEMENT = {
+    "Sid": "OthersBackup",
+    "Effect": "Allow",
+    "Principal": {"AWS": "arn:aws:iam:::user/app"},
+    "Action": "s3:GetObject",
+    "Resource": "arn:aws:s3:::{bucket}/*",
+}
 
 
 def media_on(options: dict[str, Any]) -> Any:
@@ -36,83 +39,270 @@ def media_on(options: dict[str, Any]) -> Any:
 
 def run(*options: str) -> str:
     out = io.StringIO()
-    call_command("media_bucket", *options, stdout=out)
+    call_command("media_bucket", *options, stdout=out, stderr=out, no_color=True)
     return out.getvalue()
 
 
-@pytest.mark.rgw
-def test_create_and_apply_can_be_run_again(bucket: str, rgw: Any) -> None:
+@pytest.fixture
+def bucket(s3_server: Any) -> Iterator[str]:
+    """Name a bucket that is not there yet, and make it the media storage's."""
+    name = f"made-{uuid.uuid4().hex[:12]}"
+    with media_on(storage_options(s3_server, name)):
+        yield name
+
+
+@pytest.fixture
+def ceph_bucket(rgw: Any) -> Iterator[str]:
+    """Make one on the server that has website rules."""
+    name = f"made-{uuid.uuid4().hex[:12]}"
+    with media_on(storage_options(rgw, name)):
+        run("create")
+        yield name
+
+
+def test_create_plan_apply_and_then_the_plan_is_empty(bucket: str, s3_server: Any) -> None:
     assert "would be created" in run("create", "--dry-run")
     assert run("create") == f"Bucket {bucket}: created.\n"
     assert "is there already" in run("create")
-    for _ in range(2):
-        told = run("apply", "--website", "--policy", "--app-url", APP_URL)
-        assert told.count("applied") == 2
-    client = client_of(rgw)
-    policy = json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
-    assert policy == public_read_policy(bucket)
-    website = client.get_bucket_website(Bucket=bucket)
-    wanted = website_configuration(APP_URL)
-    assert website["RoutingRules"] == wanted["RoutingRules"]
+    site = ("--app-url", APP_URL, "--upload-origin", "https://www.example.com")
+    planned = run("plan", *site)
+    for part in ("The bucket policy", "The CORS rules", "The lifecycle rules"):
+        assert f"{part} of {bucket}, new:" in planned
+    assert f"This widens access: Everybody may read every object of {bucket}." in planned
+    assert "Block Public Access, passed over: it is a setting of Amazon's own" in planned
+    with pytest.raises(CommandError, match="parts differ"):
+        run("plan", "--check", *site)
+    applied = run("apply", *AGREED, *site)
+    assert "The bucket policy: applied." in applied
+    again = run("plan", "--check", *site)
+    assert f"Nothing differs in {bucket}.\n" in again
+    assert f"Nothing differs in {bucket}.\n" in run("apply", *site)  # and asks nothing
+    client = client_of(s3_server)
+    client.put_object(Bucket=bucket, Key="uploads/x", Body=b"still the owner's")
+    rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert {rule["ID"] for rule in rules} == {
+        "shift-media-abort-multipart",
+        "shift-media-direct-upload-leftovers",
+    }
+
+
+@pytest.mark.s3
+def test_a_server_without_websites_says_what_to_do_instead(seaweedfs: Any) -> None:
+    name = f"made-{uuid.uuid4().hex[:12]}"
+    with media_on(storage_options(seaweedfs, name)):
+        run("create")
+        told = run("plan", "--app-url", APP_URL)
+        assert "The website rules, passed over: SeaweedFS serves no websites" in told
+        assert 'set delivery="content"' in told
+    with media_on({**storage_options(seaweedfs, name), "delivery": "content"}):
+        assert "website" not in run("plan").lower()  # nor is --app-url asked for
 
 
 @pytest.mark.rgw
-def test_a_missing_key_leads_to_the_app_and_nobody_lists(bucket: str, rgw: Any) -> None:
-    run("create")
-    run("apply", "--website", "--policy", "--app-url", APP_URL)
-    status, location = ask(rgw.port, f"{bucket}.s3-website.localhost", "/a/b.jpg")
-    assert (status, location) == (307, f"{APP_URL}a/b.jpg")
-    listing = urllib.request.Request(f"{rgw.endpoint}/{bucket}/?list-type=2")
+def test_a_missing_key_leads_to_the_app_and_nobody_lists(ceph_bucket: str, rgw: Any) -> None:
+    run("apply", *AGREED, "--app-url", APP_URL)
+    status, headers, _ = ask_url(f"{rgw.website(ceph_bucket)}/a/b.jpg")
+    assert (status, headers["location"]) == (307, f"{APP_URL}a/b.jpg")
+    listing = urllib.request.Request(f"{rgw.endpoint}/{ceph_bucket}/?list-type=2")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(listing)
     assert refused.value.code == 403
     refused.value.close()
 
 
-def ask(port: int, host: str, path: str) -> tuple[int, str]:
-    import http.client
+@pytest.mark.rgw
+def test_rules_of_others_are_kept(ceph_bucket: str, rgw: Any) -> None:
+    client = client_of(rgw)
+    statement = {**OTHERS_STATEMENT, "Resource": f"arn:aws:s3:::{ceph_bucket}/*"}
+    policy = {"Version": "2012-10-17", "Id": "theirs", "Statement": [statement]}
+    client.put_bucket_policy(Bucket=ceph_bucket, Policy=json.dumps(policy))
+    cors = {"ID": "theirs", "AllowedMethods": ["GET"], "AllowedOrigins": ["https://a.example"]}
+    client.put_bucket_cors(Bucket=ceph_bucket, CORSConfiguration={"CORSRules": [cors]})  # type: ignore[list-item]
+    expire = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}}
+    lifecycle = {"Rules": [{**expire, "Expiration": {"Days": 1}}]}
+    client.put_bucket_lifecycle_configuration(
+        Bucket=ceph_bucket,
+        LifecycleConfiguration=lifecycle,  # type: ignore[arg-type]
+    )
+    docs = {
+        "Condition": {"KeyPrefixEquals": "docs/"},
+        "Redirect": {"HostName": "docs.example", "ReplaceKeyPrefixWith": "d/"},
+    }
+    website = {"IndexDocument": {"Suffix": "home.html"}, "RoutingRules": [docs]}
+    client.put_bucket_website(Bucket=ceph_bucket, WebsiteConfiguration=website)  # type: ignore[arg-type]
+    run("apply", *AGREED, "--app-url", APP_URL)
+    run("apply", *AGREED, "--app-url", APP_URL, "--redirect-code", "302")
 
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        connection.request("GET", path, headers={"Host": f"{host}:{port}"})
-        response = connection.getresponse()
-        return response.status, response.headers["Location"] or ""
-    finally:
-        connection.close()
+    kept = json.loads(client.get_bucket_policy(Bucket=ceph_bucket)["Policy"])
+    assert kept["Id"] == "theirs"
+    assert kept["Statement"] == [statement, *public_read_policy(ceph_bucket)["Statement"]]
+    rules = client.get_bucket_cors(Bucket=ceph_bucket)["CORSRules"]
+    assert [rule["ID"] for rule in rules] == ["theirs", "shift-media-read"]
+    expiring = client.get_bucket_lifecycle_configuration(Bucket=ceph_bucket)["Rules"]
+    assert "theirs" in {rule["ID"] for rule in expiring}
+    assert len(expiring) == 3
+    served = client.get_bucket_website(Bucket=ceph_bucket)
+    assert served["IndexDocument"] == {"Suffix": "home.html"}
+    ours = website_configuration(APP_URL, "302")["RoutingRules"]
+    assert served["RoutingRules"] == [docs, *ours]
+    assert "Nothing differs" in run("plan", "--app-url", APP_URL, "--redirect-code", "302")
 
 
-def test_a_dry_run_prints_the_documents() -> None:
-    options = {"bucket_name": "my-bucket", "public_url": "https://cdn.example/"}
-    with media_on(options):
-        told = run("apply", "--website", "--policy", "--app-url", APP_URL, "--dry-run")
-    assert json.dumps(public_read_policy("my-bucket"), indent=2) in told
-    assert json.dumps(website_configuration(APP_URL), indent=2) in told
+@pytest.mark.rgw
+def test_a_rule_in_our_place_goes_only_when_that_is_agreed_to(ceph_bucket: str, rgw: Any) -> None:
+    client = client_of(rgw)
+    rule = {
+        "Condition": {"HttpErrorCodeReturnedEquals": "404"},
+        "Redirect": {"HostName": "old.example", "HttpRedirectCode": "301"},
+    }
+    website = {"IndexDocument": {"Suffix": "index.html"}, "RoutingRules": [rule]}
+    client.put_bucket_website(Bucket=ceph_bucket, WebsiteConfiguration=website)  # type: ignore[arg-type]
+    arguments = ("apply", "--website", "--yes", "--app-url", APP_URL)
+    with pytest.raises(CommandError, match=r"old\.example.*--replace-rules"):
+        run(*arguments)
+    assert client.get_bucket_website(Bucket=ceph_bucket)["RoutingRules"] == [rule]
+    run(*arguments, "--replace-rules")
+    wanted = website_configuration(APP_URL)["RoutingRules"]
+    assert client.get_bucket_website(Bucket=ceph_bucket)["RoutingRules"] == wanted
 
 
-def test_private_originals_are_left_out_of_the_policy() -> None:
-    options = {"bucket_name": "b", "public_url": "https://cdn.example/", "originals": "private"}
-    with media_on(options):
-        told = run("apply", "--policy", "--dry-run")
-    assert "arn:aws:s3:::b/*upscale-*" in told
-    assert '"arn:aws:s3:::b/*"' not in told
+@pytest.mark.rgw
+def test_an_earlier_rule_of_ours_with_301_is_mended(ceph_bucket: str, rgw: Any) -> None:
+    client = client_of(rgw)
+    website = copy.deepcopy(website_configuration(APP_URL))
+    for rule in website["RoutingRules"]:
+        rule["Redirect"]["HttpRedirectCode"] = "301"
+    client.put_bucket_website(Bucket=ceph_bucket, WebsiteConfiguration=website)  # type: ignore[arg-type]
+    told = run("apply", "--website", "--yes", "--app-url", APP_URL)
+    assert '-        "HttpRedirectCode": "301"' in told
+    assert '+        "HttpRedirectCode": "307"' in told
+    wanted = website_configuration(APP_URL)["RoutingRules"]
+    assert client.get_bucket_website(Bucket=ceph_bucket)["RoutingRules"] == wanted
+
+
+@pytest.mark.s3
+def test_access_is_never_widened_silently(seaweedfs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"made-{uuid.uuid4().hex[:12]}"
+    client = client_of(seaweedfs)
+    private = {**storage_options(seaweedfs, name), "originals": "private"}
+
+    def public() -> list[str]:
+        policy = json.loads(client.get_bucket_policy(Bucket=name)["Policy"])
+        return [statement["Resource"] for statement in policy["Statement"]]
+
+    def answer(text: str) -> None:
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+    with media_on(private):
+        run("create")
+        with pytest.raises(CommandError, match=r"Everybody may read \*upscale-\*.*add --widen"):
+            run("apply", "--policy", "--yes")
+        for text in ("", "yes\n", "no\n"):
+            answer(text)
+            with pytest.raises(CommandError, match=r"^Nothing was changed\.$"):
+                run("apply", "--policy")
+        with pytest.raises(client.exceptions.ClientError, match="NoSuchBucketPolicy"):
+            public()
+        answer("widen\n")
+        assert "The bucket policy: applied." in run("apply", "--policy")
+        derived = public()
+        assert f"arn:aws:s3:::{name}/*" not in derived[0]
+    with media_on({**private, "originals": "public"}):
+        with pytest.raises(CommandError, match=f"Everybody may read every object of {name}"):
+            run("apply", "--policy", "--yes")
+        assert public() == derived
+        run("apply", "--policy", *AGREED)
+        assert public() == [f"arn:aws:s3:::{name}/*"]
+    with media_on(private):  # Narrower again: nothing that --yes alone does not agree to.
+        told = run("apply", "--policy", "--yes")
+        assert "widens" not in told
+        assert public() == derived
+
+
+@pytest.mark.s3
+def test_a_bucket_that_cloudfront_alone_reads_loses_its_public_statement(seaweedfs: Any) -> None:
+    name = f"made-{uuid.uuid4().hex[:12]}"
+    arn = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
+    with media_on(storage_options(seaweedfs, name)):
+        run("create")
+        run("apply", "--policy", *AGREED)
+        with pytest.raises(CommandError, match="needs the distribution"):
+            run("apply", "--reader", "cloudfront")
+        told = run("apply", *AGREED, "--reader", "cloudfront", "--distribution", arn)
+        assert f"Whoever asks {arn} may read every object of {name}." in told
+    policy = json.loads(client_of(seaweedfs).get_bucket_policy(Bucket=name)["Policy"])
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["ShiftMediaCloudFrontRead"]
+
+
+@pytest.mark.s3
+def test_another_bucket_at_another_server_needs_no_storage(
+    seaweedfs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", seaweedfs.secret_key)
+    name = f"made-{uuid.uuid4().hex[:12]}"
+    assert "created" in run("create", "--bucket", name, "--endpoint-url", seaweedfs.endpoint)
+    client_of(seaweedfs).head_bucket(Bucket=name)
+
+
+@pytest.mark.s3
+def test_without_a_bucket_the_way_to_one_is_told(seaweedfs: Any) -> None:
+    with (
+        media_on(storage_options(seaweedfs, "not-there-yet")),
+        pytest.raises(CommandError, match="media_bucket create"),
+    ):
+        run("apply", "--cors", "--yes")
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["apply"], "--website, --policy, or both"),
-        (["apply", "--website"], "needs --app-url"),
+        (["apply"], "say where shift_media.urls is included by --app-url"),
+        (["plan", "--website"], "say where shift_media.urls is included by --app-url"),
         (["apply", "--website", "--app-url", "evil"], "is not where the app is"),
+        (["plan", "--upload-origin", "*", "--cors"], "is no origin"),
     ],
 )
-def test_what_is_missing_is_told(arguments: list[str], told: str) -> None:
-    with (
-        media_on({"bucket_name": "b", "public_url": "https://cdn.example/"}),
-        pytest.raises(CommandError, match=told),
-    ):
+def test_what_is_missing_is_told(arguments: list[str], told: str, s3_dead: None) -> None:
+    with pytest.raises(CommandError, match=told):
         run(*arguments)
+
+
+@pytest.fixture
+def s3_dead() -> Iterator[None]:
+    """Name a server that is not there."""
+    told = {"bucket_name": "b", "public_url": "https://cdn.example/"}
+    keys = {"access_key": "a", "secret_key": "b", "region_name": "us-east-1"}
+    with media_on({**told, **keys, "endpoint_url": "http://127.0.0.1:9"}):
+        yield
+
+
+def test_a_server_that_is_not_there_is_told(s3_dead: None) -> None:
+    with pytest.raises(CommandError, match="failed: Could not connect"):
+        run("plan", "--policy")
 
 
 def test_a_local_storage_has_no_bucket() -> None:
     with pytest.raises(CommandError, match="has no bucket"):
         run("create")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("endpoint", "sent"),
+    [
+        ("https://s3.eu-central-1.amazonaws.com", True),
+        ("https://s3.cn-north-1.amazonaws.com.cn", True),
+        ("https://s3.example.com", False),
+        ("https://amazonaws.com.evil.example", False),
+    ],
+)
+def test_what_is_amazons_own_is_sent_to_amazon_alone(part: str, endpoint: str, sent: bool) -> None:
+    import boto3
+
+    bucket = Bucket(boto3.client("s3", endpoint_url=endpoint, region_name="x"), "b")
+    if sent or part not in ("public-access-block", "ownership"):
+        bucket.check(PARTS[part])
+    else:
+        with pytest.raises(Exception, match=f"--{part} sends it nevertheless"):
+            bucket.check(PARTS[part])

@@ -84,7 +84,7 @@ class S3Gallery:
         """Create the bucket, and give it its rules and its policy, as a site does."""
         self.manage("media_bucket", "create")
         app = ["--app-url", f"{self.url}/media/"]
-        self.manage("media_bucket", "apply", "--website", "--policy", *app, *options)
+        self.manage("media_bucket", "apply", "--yes", "--widen", *app, *options)
 
     def start(self) -> S3Gallery:
         """Serve, and wait until it answers."""

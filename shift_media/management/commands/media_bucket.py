@@ -1,174 +1,262 @@
-"""Set up the bucket of the media storage: ``manage.py media_bucket create|apply``."""
+"""Set the media's bucket up: ``manage.py media_bucket print|create|plan|apply``."""
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
 
-from django.core.files.storage import InvalidStorageError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shift_media.aws.policies import Readable, public_read_policy
-from shift_media.aws.website import REDIRECT_CODES, website_configuration
-from shift_media.storages import S3MediaStorage, by_alias
-from shift_media.storages.base import MediaStorage
+from shift_media.aws.bucket import PARTS, Bucket, Change, Part, Refused, Unsupported
+from shift_media.aws.merging import Conflict, Document, merge_website, normal
+from shift_media.aws.setup import DOCUMENTS, IN_PARTS, XML, Setup
+from shift_media.aws.xml import to_xml
+from shift_media.management import bucket_options
+from shift_media.storages import S3MediaStorage
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
+YES, WIDEN = "yes", "widen"
+"""What is typed to go on, and to go on where somebody may do more than before."""
 
 
 class Command(BaseCommand):
-    """Create the bucket, and apply the website rules and the policy that the redirect needs."""
+    """Print the documents that AWS takes, compare the bucket with them, and apply them."""
 
     help = (
-        "create makes the bucket of the media storage unless it is there; apply gives it its "
-        "website rules (--website) and its policy (--policy). Both can be run again."
+        "print WHAT shows a document; create makes the bucket; plan shows what differs from what "
+        "the bucket has; apply shows it, asks, and does it. All can be run again. Rules of "
+        "others are kept."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the actions and their options."""
-        parser.add_argument("action", choices=("create", "apply"))
-        parser.add_argument(
-            "--website",
-            action="store_true",
-            help="rules that redirect what is missing (404 and 403) to the app; needs --app-url",
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        shown = actions.add_parser("print", help="show a document")
+        shown.add_argument("what", choices=DOCUMENTS, metavar="WHAT", help=", ".join(DOCUMENTS))
+        shown.add_argument(
+            "--part", default="", help="one of the documents, where WHAT is several"
         )
-        parser.add_argument(
-            "--policy",
-            action="store_true",
-            help="anybody may read media, and nobody list them; originals only where the "
-            'storage has originals="public"',
+        shown.add_argument(
+            "--format", choices=("json", "xml"), default="json", help="default: %(default)s"
         )
-        parser.add_argument(
-            "--app-url",
-            metavar="URL",
-            help="where shift_media.urls is included: https://www.example.com/media/",
+        made = actions.add_parser("create", help="make the bucket unless it is there")
+        made.add_argument("--dry-run", action="store_true", help="say what would be done")
+        plan = actions.add_parser("plan", help="show what differs from what the bucket has")
+        plan.add_argument(
+            "--check", action="store_true", help="fail where something differs, for scripts"
         )
-        parser.add_argument(
-            "--redirect-code",
-            choices=REDIRECT_CODES,
-            default=REDIRECT_CODES[0],
-            help="status of the bucket's redirect; default: %(default)s",
+        apply = actions.add_parser("apply", help="change what differs")
+        apply.add_argument("--yes", action="store_true", help="ask nothing")
+        apply.add_argument(
+            "--widen", action="store_true", help="with --yes: somebody may do more than before"
         )
-        parser.add_argument(
-            "--storage", default="", help="alias in STORAGES; without it the site's media storage"
-        )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="print what would be sent, and send nothing"
-        )
+        for action in (plan, apply):
+            _add_choice(action)
+        for action in (shown, made, plan, apply):
+            bucket_options.add_bucket(action)
+        for action in (shown, plan, apply):
+            bucket_options.add_site(action)
+        bucket_options.add_print(shown)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the action."""
-        storage = _storage(options["storage"])
-        if options["action"] == "create":
-            self._create(storage, options["dry_run"])
-            return
-        steps = self._steps(storage, options)
-        if not steps:
-            raise CommandError("Say what to apply: --website, --policy, or both.")
-        for name, document, send in steps:
-            if options["dry_run"]:
-                self.stdout.write(f"{name} of {storage.bucket_name}:")
-                self.stdout.write(json.dumps(document, indent=2))
-                continue
-            _sent(send, f"{name} of {storage.bucket_name}")
-            self.stdout.write(self.style.SUCCESS(f"{name} of {storage.bucket_name}: applied."))
+        getattr(self, f"_{options['action']}")(options)
 
-    def _create(self, storage: S3MediaStorage, dry_run: bool) -> None:
-        name = storage.bucket_name
-        if _exists(storage.client, name):
-            self.stdout.write(f"Bucket {name} is there already.")
-            return
-        if dry_run:
-            self.stdout.write(f"Bucket {name} would be created.")
-            return
-        parameters: dict[str, Any] = {"Bucket": name}
-        region = storage.client.meta.region_name
-        if region != "us-east-1":  # The one region that must not be named.
-            parameters["CreateBucketConfiguration"] = {"LocationConstraint": region}
-        _sent(lambda: storage.client.create_bucket(**parameters), f"Creating {name}")
-        self.stdout.write(self.style.SUCCESS(f"Bucket {name}: created."))
+    # Printing
 
-    def _steps(
-        self, storage: S3MediaStorage, options: dict[str, Any]
-    ) -> list[tuple[str, dict[str, Any], Callable[[], Any]]]:
-        client, bucket = storage.client, storage.bucket_name
-        steps: list[tuple[str, dict[str, Any], Callable[[], Any]]] = []
-        if options["policy"]:
-            readable: Readable = "all" if storage.originals == "public" else "derived"
-            policy = public_read_policy(bucket, readable)
-            text = json.dumps(policy)
-            steps.append(
-                ("Policy", policy, lambda: client.put_bucket_policy(Bucket=bucket, Policy=text))
+    def _print(self, options: dict[str, Any]) -> None:
+        storage = bucket_options.find_storage(options)
+        setup = bucket_options.setup_of(options, storage)
+        what, part = options["what"], options["part"]
+        self._remark(what, setup, storage)
+        try:
+            document = DOCUMENTS[what](setup)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        if part:
+            document = _part_of(document, what, part)
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(document, indent=2))
+            return
+        self.stdout.write(_as_xml(document, what, part, setup.bucket))
+
+    def _remark(self, what: str, setup: Setup, storage: S3MediaStorage | None) -> None:
+        """Say what goes with a document, beside it."""
+        if what != "cloudfront" or storage is None:
+            return
+        wanted = "content" if setup.cloudfront_origin == "bucket" else "redirect"
+        if storage.delivery != wanted:
+            self.stderr.write(
+                f'This goes with "delivery": "{wanted}" in the options of the storage, which has '
+                f'"{storage.delivery}".'
             )
-        if options["website"]:
-            website = _website(options["app_url"], options["redirect_code"])
-            steps.append(
-                (
-                    "Website rules",
-                    website,
-                    lambda: client.put_bucket_website(
-                        Bucket=bucket, WebsiteConfiguration=cast("Any", website)
-                    ),
+
+    # Creating
+
+    def _create(self, options: dict[str, Any]) -> None:
+        bucket = _bucket(bucket_options.storage_of(options))
+        try:
+            if bucket.exists():
+                self.stdout.write(f"Bucket {bucket.name} is there already.")
+            elif options["dry_run"]:
+                self.stdout.write(f"Bucket {bucket.name} would be created.")
+            else:
+                bucket.create()
+                self.stdout.write(self.style.SUCCESS(f"Bucket {bucket.name}: created."))
+        except (Refused, Unsupported) as error:
+            raise CommandError(str(error)) from error
+
+    # Comparing and changing
+
+    def _plan(self, options: dict[str, Any]) -> None:
+        changes = self._compared(options)[1]
+        if changes and options["check"]:
+            raise CommandError(f"{len(changes)} parts differ. Change them: media_bucket apply.")
+
+    def _apply(self, options: dict[str, Any]) -> None:
+        bucket, changes = self._compared(options)
+        if not changes:
+            return
+        self._ask(options, [sentence for change in changes for sentence in change.widens])
+        for change in changes:
+            try:
+                bucket.write(change)
+            except Unsupported as error:
+                self._pass_over(change.part, error)
+            except Refused as error:
+                raise CommandError(str(error)) from error
+            else:
+                self.stdout.write(self.style.SUCCESS(f"{change.part.title}: applied."))
+
+    def _compared(self, options: dict[str, Any]) -> tuple[Bucket, list[Change]]:
+        storage = bucket_options.storage_of(options)
+        setup = bucket_options.setup_of(options, storage)
+        bucket = _bucket(storage)
+        changes = list(self._changes(bucket, setup, _chosen(options, storage), options))
+        if not changes:
+            self.stdout.write(f"Nothing differs in {bucket.name}.")
+        return bucket, changes
+
+    def _changes(
+        self, bucket: Bucket, setup: Setup, parts: Sequence[Part], options: dict[str, Any]
+    ) -> Iterator[Change]:
+        replacing = partial(merge_website, replacing=options["replace_rules"])
+        for part in parts:
+            merge = replacing if part.name == "website" else part.merge
+            try:
+                if part.name not in options["only"]:
+                    bucket.check(part)
+                change = bucket.compare(part, part.wanted(setup), merge)
+            except Unsupported as error:
+                self._pass_over(part, error)
+            except (Refused, Conflict, ValueError) as error:
+                raise CommandError(str(error)) from error
+            else:
+                if change is not None:
+                    self._show(change, bucket.name, options["verbosity"])
+                    yield change
+
+    def _pass_over(self, part: Part, error: Unsupported) -> None:
+        self.stdout.write(self.style.WARNING(f"{part.title}, passed over: {error}"))
+
+    def _show(self, change: Change, bucket: str, verbosity: int) -> None:
+        state = "new" if change.before is None else "changed"
+        self.stdout.write(self.style.MIGRATE_HEADING(f"{change.part.title} of {bucket}, {state}:"))
+        for line in _difference(change.before, change.after) if verbosity else ():
+            style = {"+": self.style.SUCCESS, "-": self.style.ERROR}.get(line[0])
+            self.stdout.write(f"  {style(line) if style else line}")
+        for sentence in change.widens:
+            self.stdout.write(self.style.WARNING(f"  This widens access: {sentence}"))
+
+    def _ask(self, options: dict[str, Any], widens: Sequence[str]) -> None:
+        """Have the answer that the plan needs; raises `CommandError` without it."""
+        if options["yes"]:
+            if widens and not options["widen"]:
+                raise CommandError(
+                    "This widens access, which --yes alone does not agree to: "
+                    f"{' '.join(widens)} If that is meant, add --widen. Nothing was changed."
                 )
-            )
-        return steps
+            return
+        word = WIDEN if widens else YES
+        self.stdout.write(f'Type "{word}" to apply this: ', ending="")
+        self.stdout.flush()
+        try:
+            answer = input()
+        except EOFError:
+            answer = ""
+        if answer.strip().lower() != word:
+            raise CommandError("Nothing was changed.")
 
 
-def _storage(alias: str) -> S3MediaStorage:
-    try:
-        storage = by_alias(alias)
-    except InvalidStorageError as error:
-        raise CommandError(f"--storage {alias}: {error}") from error
-    if not isinstance(storage, MediaStorage) or not hasattr(storage, "bucket_name"):
-        raise CommandError(
-            f"The storage {alias or 'of media'} is {storage.__class__.__name__}, which has no "
-            'bucket. Set STORAGES["media"] to {"BACKEND": "shift_media.storages.S3MediaStorage", '
-            '"OPTIONS": {"bucket_name": "…", "public_url": "…"}}.'
+def _add_choice(parser: CommandParser) -> None:
+    group = parser.add_argument_group("which parts", "All of them, unless some are named.")
+    for part in PARTS.values():
+        group.add_argument(
+            f"--{part.name}", dest="only", action="append_const", const=part.name, help=part.title
         )
-    return cast("S3MediaStorage", storage)
+    parser.set_defaults(only=[])
+    group.add_argument(
+        "--skip", action="append", default=[], choices=PARTS, help="leave out; repeatable"
+    )
+    group.add_argument(
+        "--replace-rules",
+        action="store_true",
+        help="remove website rules of others that stand where ours must",
+    )
 
 
-def _website(app_url: str | None, code: str) -> dict[str, Any]:
-    if not app_url:
-        raise CommandError("--website needs --app-url, such as https://www.example.com/media/")
-    try:
-        return website_configuration(app_url, code)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
-
-
-def _exists(client: S3Client, bucket: str) -> bool:
-    from botocore.exceptions import ClientError
-
-    try:
-        client.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if status == 404:
-            return False
+def _chosen(options: dict[str, Any], storage: S3MediaStorage) -> list[Part]:
+    """List the parts that are meant; raises `CommandError` where the website lacks the app."""
+    only, skip = options["only"], options["skip"]
+    redirects = storage.delivery == "redirect" and options["reader"] == "everybody"
+    parts = [part for part in PARTS.values() if part.name not in skip]
+    if only:
+        parts = [part for part in parts if part.name in only]
+    elif not redirects:
+        parts = [part for part in parts if part.name != "website"]
+    if any(part.name == "website" for part in parts) and not options["app_url"]:
         raise CommandError(
-            f"Bucket {bucket} answers {status}: it belongs to somebody else, or the access key "
-            "may not see it. Bucket names are shared by all of S3: choose another name, or give "
-            "the key s3:ListBucket on this one."
-        ) from error
-    return True
+            "The website rules lead to the app: say where shift_media.urls is included by "
+            "--app-url, such as https://www.example.com/media/, or leave them out by "
+            "--skip website."
+        )
+    return parts
 
 
-def _sent(send: Callable[[], Any], what: str) -> None:
-    """Send a request, and explain a refusal."""
-    from botocore.exceptions import BotoCoreError, ClientError
+def _bucket(storage: S3MediaStorage) -> Bucket:
+    return Bucket(storage.client, storage.bucket_name)
 
-    try:
-        send()
-    except ClientError as error:
-        hint = ""
-        if error.response["Error"]["Code"] in ("AccessDenied", "403"):
-            hint = (
-                " New buckets block public policies: turn BlockPublicPolicy and "
-                "RestrictPublicBuckets off first, and check that the access key may do this."
-            )
-        raise CommandError(f"{what} was refused: {error}.{hint}") from error
-    except BotoCoreError as error:
-        raise CommandError(f"{what} failed: {error}") from error
+
+def _part_of(document: Document, what: str, part: str) -> Document:
+    if what not in IN_PARTS or part not in document:
+        known = ", ".join(document) if what in IN_PARTS else "none: it is one document"
+        raise CommandError(f"{what} has no part {part!r}. It has {known}.")
+    found: Document = document[part]
+    return found
+
+
+def _as_xml(document: Document, what: str, part: str, bucket: str) -> str:
+    name = part or what
+    if name not in XML:
+        choices = ", ".join(XML)
+        raise CommandError(
+            f"AWS takes {name} as JSON alone. As XML there are {choices}; of what has several "
+            "parts choose one by --part."
+        )
+    service, operation, member = XML[name]
+    parameters = {"Bucket": bucket, member: document} if member else document
+    return to_xml(service, operation, parameters)
+
+
+def _difference(before: Document | None, after: Document) -> Iterator[str]:
+    """Give the lines of a unified diff, without its heading; unchanged lines around for place."""
+    old, new = (_lines(document) for document in (before, after))
+    for line in difflib.unified_diff(old, new, lineterm="", n=3):
+        if not line.startswith(("---", "+++", "@@")):
+            yield line
+
+
+def _lines(document: Document | None) -> list[str]:
+    return [] if document is None else json.dumps(normal(document), indent=2).splitlines()

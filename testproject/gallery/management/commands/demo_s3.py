@@ -96,7 +96,8 @@ class Command(BaseCommand):
         env["SHIFT_MEDIA_DEMO_LOCK_DIR"] = str(data / "locks")
         self._manage(env, "media_bucket", "create")
         app_url = f"http://{shown}:{port}/media/"
-        self._manage(env, "media_bucket", "apply", "--website", "--policy", "--app-url", app_url)
+        agreed = ("--website", "--policy", "--yes", "--widen", "--verbosity=0")
+        self._manage(env, "media_bucket", "apply", *agreed, "--app-url", app_url)
         self.stdout.write(f"\n  Bucket   {public_url}  (its website endpoint, behind a recorder)")
         self.stdout.write("           Open a picture: below it is who was asked for what.\n\n")
         self.stdout.flush()
