@@ -107,6 +107,7 @@ PARTS = {
     ),
     "corpus": Part(_corpus, "SHIFT_MEDIA_CORPUS must name the folder of test files"),
     "ffmpeg": Part(_ffmpeg, 'pip install "django-shift-media[ffmpeg]"'),
+    "ffprobe": Part(_all_programs("ffmpeg", "ffprobe"), "apt-get install ffmpeg"),
     "jpegtran": Part(_programs("jpegtran"), "apt-get install libjpeg-turbo-progs"),
     "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
     "postgres": Part(_postgres, "apt-get install postgresql"),

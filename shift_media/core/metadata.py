@@ -27,6 +27,7 @@ class Metadata:
         focal: the point in percent that ``fill`` keeps in view, or None for the centre.
         fps: frames per second of a video.
         codecs: of a video, picture first: ``"h264, aac"``; empty where they are not known.
+        channels: of a video's sound; 0 where it has none, None where that is not known.
     """
 
     content_type: str
@@ -43,6 +44,7 @@ class Metadata:
     focal: Focal | None = None
     fps: float | None = None
     codecs: str = ""
+    channels: int | None = None
 
     def to_json(self, key: str) -> dict[str, Any]:
         """Make the flat JSON object, with the key that it describes."""

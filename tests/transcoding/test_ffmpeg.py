@@ -47,7 +47,7 @@ def test_a_video_becomes_what_the_web_profile_says(
 ) -> None:
     assert (film.video.width, film.video.height, film.video.duration) == (160, 120, 1.0)
     assert film.video.metadata.codecs == "h264, aac"
-    assert film.video.metadata.fps == 10
+    assert (film.video.metadata.fps, film.video.metadata.channels) == (10, 2)
     keys = made(film)
     assert list(keys) == ["480p.mp4", "hls.m3u8", "_poster.jpg", "preview.vtt"]
     facts = facts_of(keys["480p.mp4"], media_root)
@@ -165,6 +165,7 @@ def test_odd_sources_play_everywhere(
     media_root: Path,
 ) -> None:
     film = new_film(draw(name, *arguments))
+    assert film.video.metadata.channels == (6 if "surround" in name else 0)
     keys = made(film)
     facts = facts_of(keys["480p.mp4"], media_root)
     assert (facts.width, facts.height) == size

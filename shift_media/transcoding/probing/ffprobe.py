@@ -16,16 +16,17 @@ from shift_media.transcoding.process import Bounds, Program
 
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG, as ffmpeg names them
 
-_FIRST, _FURTHER = "%+#8", "%+#100"
-"""Packets that are decoded: the first few, of all streams; then more of the pictures alone."""
+_PACKETS = (8, 100)
+"""How many packets are decoded in search of a frame: a few, and then more."""
 
 
 class FFprobe(Reader):
-    """Asks for the streams and the first frame at once."""
+    """Asks for the streams, and then, where they are within the limits, for a frame."""
 
     def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:
         super().__init__(folder, rules, bounds)
-        self._asked: list[tuple[str, Program]] = []
+        self._asked: list[Program] = []
+        self._names: list[str] = []
 
     @classmethod
     def is_available(cls) -> bool:
@@ -35,54 +36,65 @@ class FFprobe(Reader):
     def ask(self, names: Sequence[str], seconds: float) -> None:
         """Start one process for each file."""
         self.bounds = replace(self.bounds, seconds=seconds)
-        self._asked += [(name, self._start(name, _FIRST)) for name in names]
+        self._asked += [self._start(name, "-show_format", "-show_streams") for name in names]
+        self._names += names
 
-    def _start(self, name: str, interval: str, *more: str) -> Program:
+    def _start(self, name: str, *what: str) -> Program:
         rules = self.rules
         lists = ["-protocol_whitelist", rules.protocols] if rules.protocols else []
         lists += ["-format_whitelist", rules.formats] if rules.formats else []
-        limits = ["-max_pixels", str(rules.pixels), "-threads", "1"]
-        shown = ["-show_format", "-show_streams", "-show_frames", "-read_intervals", interval]
-        command = [shutil.which("ffprobe") or "ffprobe", "-v", "error", *lists, *limits]
-        return Program([*command, "-of", "json", *shown, *more, name], self.folder, self.bounds)
+        command = [shutil.which("ffprobe") or "ffprobe", "-v", "error", *lists, "-threads", "1"]
+        return Program([*command, "-of", "json", *what, name], self.folder, self.bounds)
 
     def answers(self) -> Iterator[Raw | None]:
-        """Read what each prints; where no frame was among the first packets, look further."""
+        """Read what each prints."""
         while self._asked:
-            name, program = self._asked[0]
-            said = yield from _heard(program)
-            found = _facts(said)
-            if found.get("frames") == 0 and found["width"] * found["height"] <= self.rules.pixels:
-                self._asked[0] = name, self._start(name, _FURTHER, "-select_streams", "v")
-                program.end()
-                said["frames"] = (yield from _heard(self._asked[0][1])).get("frames", [])
-                found = _facts(said)
-            self._asked.pop(0)[1].end()
-            yield found
+            said = yield from self._heard()
+            name = self._names.pop(0)
+            stream = None if "refused" in said else _picture_of(said)
+            if stream and stream["width"] * stream["height"] <= self.rules.pixels:
+                said["frames"] = yield from self._frames(name, stream["index"])
+            yield _facts(said)
+
+    def _frames(self, name: str, index: int) -> Generator[None, None, list[Any]]:
+        """Decode as little as gives a frame."""
+        chosen = ["-show_frames", "-select_streams", str(index)]
+        limit = ["-max_pixels", str(self.rules.pixels)]
+        for packets in _PACKETS:
+            interval = ["-read_intervals", f"%+#{packets}"]
+            self._asked.insert(0, self._start(name, *limit, *chosen, *interval))
+            if found := (yield from self._heard()).get("frames"):
+                return list(found)
+        return []
+
+    def _heard(self) -> Generator[None, None, dict[str, Any]]:
+        """Collect the JSON of the first that was asked, or why it refuses.
+
+        Raises `TranscodeError` at the deadline.
+        """
+        program, text = self._asked[0], []
+        try:
+            for line in program.lines():
+                if line:
+                    text.append(line)
+                else:
+                    yield None
+        except TranscodeError as error:
+            if error.code == "deadline":
+                raise
+            complaints = program.complaints().splitlines() or [str(error)]
+            return {"refused": complaints[-1][-500:]}
+        finally:
+            self._asked.pop(0).end()
+        said: dict[str, Any] = json.loads("\n".join(text))
+        return said
 
     def end(self) -> None:
         """End what still runs."""
-        for _, program in self._asked:
+        for program in self._asked:
             program.end()
         self._asked.clear()
-
-
-def _heard(program: Program) -> Generator[None, None, dict[str, Any]]:
-    """Collect its JSON; raises `TranscodeError` for a file that it refuses, or at the deadline."""
-    text = []
-    try:
-        for line in program.lines():
-            if line:
-                text.append(line)
-            else:
-                yield None
-    except TranscodeError as error:
-        if error.code == "deadline":
-            raise
-        complaints = program.complaints().splitlines() or [str(error)]
-        return {"refused": complaints[-1][-500:]}
-    said: dict[str, Any] = json.loads("\n".join(text))
-    return said
+        self._names.clear()
 
 
 def _facts(said: dict[str, Any]) -> Raw:
@@ -98,13 +110,17 @@ def _facts(said: dict[str, Any]) -> Raw:
     if sounds:
         found["audio"] = sounds[0].get("codec_name", "")
         found["channels"] = int(sounds[0].get("channels", 0))
-    pictures = [s for s in streams if s.get("codec_type") == "video" and s.get("width")]
-    return found | (_picture(pictures[0], said.get("frames", [])) if pictures else {})
+    picture = _picture_of(said)
+    return found | (_picture(picture, said.get("frames", [])) if picture else {})
+
+
+def _picture_of(said: dict[str, Any]) -> dict[str, Any] | None:
+    streams = said.get("streams", [])
+    return next((s for s in streams if s.get("codec_type") == "video" and s.get("width")), None)
 
 
 def _picture(stream: dict[str, Any], frames: list[dict[str, Any]]) -> Raw:
-    own = [frame for frame in frames if frame.get("stream_index") == stream["index"]]
-    frame = own[0] if own else {}
+    frame = frames[0] if frames else {}
     ratio = _fraction(str(stream.get("sample_aspect_ratio", "")).replace(":", "/"))
     return {
         "video": stream.get("codec_name", ""),
@@ -114,7 +130,7 @@ def _picture(stream: dict[str, Any], frames: list[dict[str, Any]]) -> Raw:
         "pixel_ratio": [ratio.numerator, ratio.denominator] if ratio else [1, 1],
         "hdr": stream.get("color_transfer") in HDR_TRANSFERS,
         "rotation": _rotation(frame) or _rotation(stream),
-        "frames": len(own[:1]),
+        "frames": len(frames[:1]),
     }
 
 

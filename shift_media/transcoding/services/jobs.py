@@ -265,6 +265,7 @@ def known_facts(job: TranscodeJob) -> VideoFacts | None:
         fps=known.fps or 0.0,
         video=video,
         audio=audio,
+        channels=known.channels or 0,
     )
 
 

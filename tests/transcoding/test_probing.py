@@ -1,0 +1,235 @@
+"""What is read of a video: the same by PyAV and by ffprobe, within the same limits."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from shift_media.core.errors import MissingExtra
+from shift_media.core.video import VideoFacts
+from shift_media.models import TranscodeJob
+from shift_media.transcoding import probing
+from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
+from shift_media.transcoding.base import State, TranscodeError
+from shift_media.transcoding.probing import Probe, VideoLimits, ffprobe, probe_video, pyav
+from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
+
+pytestmark = [pytest.mark.needs("ffmpeg", "ffprobe")]
+
+READERS = (pyav.PyAV, ffprobe.FFprobe)
+VIDEOS = {
+    "clip.mp4": [*pattern(), *sound(), *H264],
+    "surround.mp4": [*pattern(), *sound(layout="5.1"), *H264],
+    "odd.webm": [*pattern("161x121"), "-c:v", "libvpx-vp9", "-b:v", "200k"],
+    "av1.mkv": [*pattern(), *sound(), "-c:v", "libsvtav1", "-preset", "12", "-c:a", "libopus"],
+    "wide.mp4": [*pattern(), *H264, "-vf", "setsar=4/3"],
+    "hlg.mp4": [*pattern(), *H264, "-vf", "setparams=color_trc=arib-std-b67"],
+    "thirty.mp4": [*pattern(rate=30), *H264, "-bf", "3", "-g", "30"],
+    "alone.mp4": sound(),
+}
+
+Read = Callable[[Path], VideoFacts]
+
+
+@pytest.fixture(params=READERS, ids=["pyav", "ffprobe"])
+def one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have one of the two alone."""
+    monkeypatch.setattr(probing, "READERS", (request.param,))
+
+
+def by_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[VideoFacts | str]:
+    """Read a file in both ways: what it is, or why it is refused."""
+    found: list[VideoFacts | str] = []
+    for reader in READERS:
+        monkeypatch.setattr(probing, "READERS", (reader,))
+        try:
+            found.append(probe_video(path, VideoLimits()))
+        except TranscodeError as error:
+            found.append(str(error.code))
+    return found
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_both_tell_the_same(name: str, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = by_both(draw(name, *VIDEOS[name]), monkeypatch)
+    assert isinstance(first, VideoFacts)
+    assert first == second
+    assert first.hdr == (name == "hlg.mp4")
+    assert first.channels == {"surround.mp4": 6}.get(name, 2 if first.audio else 0)
+    if name == "av1.mkv":
+        assert first.codecs == "av1, opus"
+    if name == "wide.mp4":
+        assert (first.width, first.height) == (213, 120)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_both_see_which_way_is_up(
+    degrees: int, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flat = draw("clip.mp4", *VIDEOS["clip.mp4"])
+    turned = draw("up.mp4", "-display_rotation", str(degrees), "-i", str(flat), "-c", "copy")
+    first, second = by_both(turned, monkeypatch)
+    assert isinstance(first, VideoFacts)
+    assert first == second
+    assert (first.width, first.height) == ((160, 120) if degrees == 180 else (120, 160))
+
+
+@pytest.mark.acceptance(51)
+@pytest.mark.needs("corpus")
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("mozilla__nestegg/test_media_bug1480003.webm", {"no_frames"}),
+        ("webmproject__libwebm/invalid_invalid_vp9_bitstream-bug_1416.webm", {"too_many_pixels"}),
+        ("webmproject__libwebm/simple_block.webm", {"unreadable", "no_frames"}),
+        ("sindresorhus__file-type/fixture-corrupt.mkv", {"unreadable"}),
+    ],
+)
+def test_both_refuse_what_is_broken(
+    name: str, codes: set[str], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = shutil.copy(corpus / "hostile" / name, tmp_path)
+    assert set(by_both(Path(path), monkeypatch)) == codes
+
+
+@pytest.mark.needs("corpus")
+def test_both_know_the_real_ones(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["video/bikes.mp4", "video/bigbuckbunny.mp4"]
+    for name in [*names, "hostile/rails__rails/rotated_hdr_video.mov"]:
+        path = Path(shutil.copy(corpus / name, tmp_path))
+        first, second = by_both(path, monkeypatch)
+        assert isinstance(first, VideoFacts), name
+        assert first == second
+    assert (first.width, first.height, first.hdr) == (1080, 1920, True)
+
+
+@pytest.mark.acceptance(50)
+@pytest.mark.usefixtures("one")
+@pytest.mark.parametrize("kind", ["playlist", "ffconcat", "text"])
+def test_neither_reads_a_text_that_names_another_file(
+    kind: str, draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir()
+    shutil.copy(draw("part.ts", *pattern(), *H264, "-f", "mpegts"), folder)
+    text = {
+        "playlist": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat": "ffconcat version 1.0\nfile part.ts\n",
+        "text": "the quick brown fox\n" * 50,
+    }[kind]
+    path = folder / f"list.{'m3u8' if kind == 'playlist' else 'mp4'}"
+    path.write_text(text)
+    with pytest.raises(TranscodeError) as caught:
+        probe_video(path, VideoLimits())
+    assert caught.value.code == "unreadable"
+    assert str(folder) not in str(caught.value)
+    if kind == "ffconcat":  # It is the list of formats that stopped it.
+        monkeypatch.setattr(probing, "FORMATS", "")
+        assert probe_video(path, VideoLimits()).format == "concat"
+
+
+@pytest.mark.usefixtures("one")
+def test_each_has_the_same_limits(draw: Draw) -> None:
+    clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
+    for limits, code in (
+        (VideoLimits(pixels=160 * 120 - 1), "too_many_pixels"),
+        (VideoLimits(seconds=0.5), "too_long"),
+    ):
+        with pytest.raises(TranscodeError) as caught:
+            probe_video(clip, limits)
+        assert caught.value.code == code
+    with pytest.raises(TranscodeError) as caught:
+        probe_video(clip, VideoLimits(), seconds=0.001)
+    assert caught.value.code == "deadline"
+
+
+@pytest.mark.usefixtures("one")
+def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(draw: Draw) -> None:
+    clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
+    shutil.copy(draw("wide.mp4", *VIDEOS["wide.mp4"]), clip.parent)
+    with Probe(clip.parent, VideoLimits()) as probe:
+        for names in (["wide.mp4"], ["clip.mp4", "wide.mp4", "clip.mp4"], []):
+            probe.ask(names)
+            widths = [found.width for found in probe.answers() if found is not None]
+            assert widths == [213 if name == "wide.mp4" else 160 for name in names]
+
+
+@pytest.mark.usefixtures("one")
+def test_a_video_whose_pictures_begin_late_is_looked_at_further(draw: Draw) -> None:
+    late = draw(
+        "late.mkv",
+        *["-itsoffset", "2", *pattern()],
+        *["-f", "lavfi", "-i", "sine=duration=4", "-c:a", "aac", *H264],
+    )
+    assert probe_video(late, VideoLimits()).frames == 1
+
+
+def test_pyav_is_taken_where_both_are_there(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert probing.check_available() is pyav.PyAV
+    monkeypatch.setattr(pyav.PyAV, "is_available", classmethod(lambda cls: False))
+    assert probing.check_available() is ffprobe.FFprobe
+
+
+def test_without_either_the_error_and_the_check_name_both_ways(
+    draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
+    monkeypatch.setattr(probing, "READERS", ())
+    with pytest.raises(MissingExtra) as caught:
+        probe_video(clip, VideoLimits())
+    (told,) = FFmpeg(program=find_program()).check()
+    for said in (str(caught.value), told.msg):
+        assert 'pip install "django-shift-media[ffmpeg]"' in said
+        assert "apt-get install ffmpeg" in said
+
+
+@pytest.mark.acceptance(52)
+@pytest.mark.django_db(transaction=True)
+def test_all_is_made_by_debians_ffmpeg_and_ffprobe_too(
+    draw: Draw,
+    new_film: NewFilm,
+    media_root: Path,
+    needs: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program = needs("ffprobe").with_name("ffmpeg")
+    monkeypatch.setattr(probing, "READERS", (ffprobe.FFprobe,))
+    flat = draw("large.mp4", *pattern("320x240", 3), *sound(3, "5.1"), *H264)
+    film = new_film(draw("large-up.mp4", "-display_rotation", "90", "-i", str(flat), "-c", "copy"))
+    ladder = {
+        "720p.mp4": {"kind": "mp4", "height": 200},
+        "480p.mp4": {"kind": "mp4", "height": 100},
+        "hls.m3u8": {"kind": "hls", "heights": [200, 100]},
+        "_poster.jpg": {"kind": "poster"},
+        "preview.vtt": {"kind": "sprite"},
+        "listen.m4a": {"kind": "audio"},
+    }
+    options = {"OPTIONS": {"program": str(program)}}
+    with override_settings(SHIFT_MEDIA={"PROFILES": {"web": ladder}, "TRANSCODER": options}):
+        work()
+    job = TranscodeJob.objects.get()
+    assert (job.state, job.error) == (State.COMPLETE, "")
+    sizes = {r.key.rpartition("/")[2]: (r.width, r.height) for r in film.video.renditions}
+    assert sizes == {
+        "720p.mp4": (200, 266),
+        "480p.mp4": (100, 134),
+        "hls.m3u8": (200, 266),
+        "_poster.jpg": (240, 320),
+        "preview.vtt": (90, 120),
+        "listen.m4a": (None, None),
+    }
+    small = next(media_root.rglob("480p.mp4"))
+    facts = probe_video(small, VideoLimits())
+    assert replace(facts, fps=0, format="", duration=0) == VideoFacts(
+        width=100, height=134, video="h264", audio="aac", channels=2, frames=1
+    )
+    version = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)
+    assert version.stdout.startswith("ffmpeg version")
