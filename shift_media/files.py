@@ -240,9 +240,13 @@ class MediaFile(Video, FieldFile):
         asked = (size, mode, quality, upscale, format, focal, crop, background)
         return resizes.build_asked(key, asked, self.storage, self._facts())
 
+    def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
+        """Build resizes of several widths, never wider than the original, without any I/O."""
+        return resizes.ladder(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
+
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
-        return resizes.srcset(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
+        return resizes.joined(self.ladder(widths, **spec))
 
 
 def _focal(point: tuple[float, float] | None) -> Focal | None:

@@ -5,7 +5,7 @@ Making one is `delivery`'s; `ensure` is the way in that commands and files use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -33,6 +33,7 @@ Leaf = tuple[str, str]
 """How a key ends, before and after its signature: ``("/400x300-fill-80-noupscale", ".jpg")``."""
 
 OPTIONS: Final = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
+_QUALITY: Final = 1 + OPTIONS.index("quality")
 
 
 def ensure(key: str, storage: MediaStorage | None = None) -> bool:
@@ -219,13 +220,13 @@ def build_asked(file_key: str, asked: Asked, storage: MediaStorage, facts: Facts
     """
     original, extension = _original(file_key)
     try:
-        form = _form(extension, *asked)
+        form = _form(extension, asked, asked[_QUALITY].__class__)
     except TypeError:
         form = _unusual_form(extension, asked)
-    spec, leaf = form.spec, form.leaf
-    if not form.whole or (form.follows_focal and facts.may_have_focal):
+    spec, leaf, whole, follows_focal = form
+    if not whole or (follows_focal and facts.may_have_focal):
         spec = _fitted(form, facts())
-        leaf = form.leaf if spec is form.spec else _leaf(spec)
+        leaf = leaf if spec is form.spec else _leaf(spec)
     return Resize(original, spec, storage, facts, leaf)
 
 
@@ -251,9 +252,13 @@ class _Form(NamedTuple):
     follows_focal: bool
 
 
-@lru_cache(maxsize=4096, typed=True)
-def _form(extension: str, size: str, *values: Any) -> _Form:
-    """Make the spec of what is asked for; raises `InvalidSpec` and `LimitExceeded`."""
+@lru_cache(maxsize=4096)
+def _form(extension: str, asked: Asked, quality_type: type) -> _Form:
+    """Make the spec of what is asked for; raises `InvalidSpec` and `LimitExceeded`.
+
+    ``quality_type`` only tells 1 from True and 80 from 80.0, which are equal, and wrong.
+    """
+    size, *values = asked
     given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
     preset = settings.PRESETS.get(size, {})
     merged = {"size": size, "format": None, **preset, **given}
@@ -268,7 +273,8 @@ def _form(extension: str, size: str, *values: Any) -> _Form:
 def _unusual_form(extension: str, asked: Asked) -> _Form:
     """Make the spec of what cannot be looked up as it is: a list where a tuple is meant."""
     try:
-        return _form(extension, *(tuple(v) if isinstance(v, list) else v for v in asked))
+        frozen = tuple(tuple(value) if isinstance(value, list) else value for value in asked)
+        return _form(extension, frozen, asked[_QUALITY].__class__)
     except TypeError as error:
         raise InvalidSpec(f"{asked!r} is no resize: an option is of a wrong type.") from error
 
@@ -317,7 +323,7 @@ def _forget_specs(**kwargs: object) -> None:
 setting_changed.connect(_forget_specs, dispatch_uid="shift_media.resizes")
 
 
-def srcset(
+def ladder(
     file_key: str,
     widths: Sequence[int],
     *,
@@ -325,20 +331,25 @@ def srcset(
     facts: Facts = NOTHING,
     size: str | None = None,
     **options: Any,
-) -> str:
-    """Write a ``srcset`` of several widths: ``"… 320w, … 640w"``.
+) -> dict[int, Resize]:
+    """Build resizes of several widths, by the width that each will have, narrowest first.
 
     Never wider than the original: what would be is replaced by one as wide as the original.
     ``size="400x300"`` gives the ratio, for the modes that need both sides.
     """
     known = _size_of(facts())
-    candidates: dict[int, str] = {}
+    steps: dict[int, Resize] = {}
     for width in sorted(set(widths)):
         seen = min(width, known[0]) if known else width
         text = _scaled(size, seen)
         resize = build(file_key, text, storage=storage, facts=facts, **options)
-        candidates.setdefault(resize.width or seen, resize.url)
-    return ", ".join(f"{url} {width}w" for width, url in candidates.items())
+        steps.setdefault(resize.width or seen, resize)
+    return steps
+
+
+def joined(steps: Mapping[int, Resize]) -> str:
+    """Write a ladder as a ``srcset``: ``"… 320w, … 640w"``."""
+    return ", ".join(f"{resize.url} {width}w" for width, resize in steps.items())
 
 
 def _scaled(size: str | None, width: int) -> str:

@@ -11,6 +11,7 @@ from django.db import models
 from shift_media.resizes import Resize
 
 if TYPE_CHECKING:
+    from shift_media.core.metadata import Metadata
     from shift_media.files import MediaFile
     from shift_media.models import Rendition, TranscodeJob
 
@@ -50,6 +51,15 @@ class Poster:
     def resize(self, size: str, **spec: Any) -> Resize:
         """Build a resize of it, as `MediaFile.resize` does of a picture."""
         return self.file.resize(size, **spec)
+
+    def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
+        """Build resizes of several widths, as `MediaFile.ladder` does of a picture."""
+        return self.file.ladder(widths, **spec)
+
+    @property
+    def known_metadata(self) -> Metadata | None:
+        """What is known of the video, without any I/O."""
+        return self.file.known_metadata
 
 
 class Video:

@@ -167,18 +167,14 @@ def test_quality_follows_the_settings_at_once(storage: LocalMediaStorage) -> Non
 
 def test_srcset_is_never_wider_than_the_original(storage: LocalMediaStorage) -> None:
     def widths(metadata: Metadata | None, **options: Any) -> list[str]:
-        text = resizes.srcset(
-            KEY,
-            [1280, 320, 640, 320],
-            storage=storage,
-            facts=resizes.Facts(remembered=metadata),
-            **options,
-        )
-        return [candidate.split()[1] for candidate in text.split(", ")]
+        facts = resizes.Facts(remembered=metadata)
+        given = [1280, 320, 640, 320]
+        steps = resizes.ladder(KEY, given, storage=storage, facts=facts, **options)
+        return [candidate.split()[1] for candidate in resizes.joined(steps).split(", ")]
 
     assert widths(PHOTO) == ["320w", "640w", "1280w"]
     small = Metadata(content_type="image/jpeg", size=1, width=500, height=400)
     assert widths(small) == ["320w", "500w"]
     assert widths(None) == ["320w", "640w", "1280w"]
-    square = resizes.srcset(KEY, [100], storage=storage, size="4x3", mode="fill")
-    assert "/100x75-fill-" in square
+    square = resizes.ladder(KEY, [100], storage=storage, size="4x3", mode="fill")
+    assert "/100x75-fill-" in square[100].url

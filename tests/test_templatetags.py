@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.core.cache.backends.base import BaseCache
-from django.template import Context, Template
+from django.template import Context, Template, TemplateSyntaxError
 from django.test import override_settings
 
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.metadata import Metadata
+from shift_media.storages import LocalMediaStorage
 from testproject.gallery.models import Photo
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
@@ -44,6 +46,65 @@ def test_resize_url_gives_the_url() -> None:
     assert render('{% resize_url p.image "400x300" mode="fill" %}', p=one) == url
     named = '{% resize_url p.image "400x300" mode="fill" as u %}{{ u }}!'
     assert render(named, p=one) == f"{url}!"
+
+
+def test_a_url_is_escaped_where_the_template_escapes(tmp_path: Any) -> None:
+    storage = LocalMediaStorage(location=tmp_path, public_url="https://cdn.example/it's/")
+    one = photo()
+    one.image.storage = storage
+    plain = one.image.resize("9x").url
+    escaped = plain.replace("'", "&#x27;")
+    for tag in ("resize_url", "resize"):
+        assert render(f'{{% {tag} p.image "9x" %}}', p=one) == escaped
+        off = f'{{% autoescape off %}}{{% {tag} p.image "9x" %}}{{% endautoescape %}}'
+        assert render(off, p=one) == plain
+        assert render(f'{{% {tag} p.image "9x" as u %}}{{{{ u }}}}', p=one) == escaped
+
+
+def test_what_is_asked_for_may_come_from_variables_and_filters_in_each_round() -> None:
+    tag = '{% resize_url p.image s|add:"x300" mode=mode quality=50 %}'
+    source = f"{{% for s in sizes %}}{tag} {{% endfor %}}"
+    one = photo()
+    urls = [one.image.resize(f"{w}x300", mode="pad", quality=50).url for w in (100, 200)]
+    assert render(source, p=one, sizes=["100", "200"], mode="pad").split() == urls
+
+
+def test_the_file_and_the_size_may_be_named() -> None:
+    one = photo()
+    source = '{% resize_url size="9x" file=p.image format=None as u %}{{ u }}'
+    assert render(source, p=one) == one.image.resize("9x").url
+
+
+@pytest.mark.parametrize(
+    ("tag", "error"),
+    [
+        ("resize_url p.image", "did not receive value.*'size'"),
+        ('resize_url p.image "9x" "fill"', "too many positional arguments"),
+        ('resize_url p.image "9x" size="9x"', "received 'size' twice"),
+    ],
+)
+def test_a_tag_that_cannot_be_read_fails_when_the_template_is_compiled(
+    tag: str, error: str
+) -> None:
+    with pytest.raises(TemplateSyntaxError, match=error):
+        Template(f"{{% load shift_media %}}{{% {tag} %}}")
+
+
+def test_a_compiled_tag_follows_the_settings() -> None:
+    template = Template('{% load shift_media %}{% resize_url p.image "small" %}')
+    for side in ("9x", "8x"):
+        presets = {"small": {"size": side}}
+        with override_settings(SHIFT_MEDIA={"PRESETS": presets}):
+            assert f"/{side}-fit-" in template.render(Context({"p": photo()}))
+
+
+def test_a_compiled_tag_is_used_by_several_threads_at_once() -> None:
+    template = Template('{% load shift_media %}{% resize_url p.image size mode="fill" %}')
+    sizes = [f"{side}x9" for side in range(1, 200)]
+    with ThreadPoolExecutor(4) as pool:
+        one = [lambda s=s: template.render(Context({"p": photo(), "size": s})) for s in sizes]
+        found = list(pool.map(lambda call: call(), one))
+    assert found == [photo().image.resize(size, mode="fill").url for size in sizes]
 
 
 def test_resize_gives_the_resize() -> None:
@@ -92,8 +153,85 @@ def test_resize_img_knows_no_size_without_metadata() -> None:
     assert found["srcset"].endswith(" 2x")
 
 
+def sources(html: str) -> list[dict[str, str]]:
+    """Give the attributes of each source of a picture, and last those of its img."""
+    assert re.fullmatch(r"<picture>(<source[^<>]+>)*<img[^<>]+></picture>", html), html
+    tags = re.findall(r"<(?:source|img)([^<>]+)>", html)
+    return [dict(re.findall(r' ([a-z-]+)="([^"]*)"', tag)) for tag in tags]
+
+
+def test_resize_picture_offers_widths_and_formats_in_the_order_given() -> None:
+    one = photo()
+    html = render(
+        '{% resize_picture p.image widths="640 320" formats="avif webp" sizes="100vw" '
+        'alt=name class="wide" %}',
+        p=one,
+        name='A "<cat>"',
+    )
+    avif, webp, img = sources(html)
+    assert avif == {
+        "type": "image/avif",
+        "srcset": one.image.srcset([320, 640], format="avif"),
+        "sizes": "100vw",
+    }
+    assert (webp["type"], webp["srcset"]) == (
+        "image/webp", one.image.srcset([320, 640], format="webp")
+    )  # fmt: skip
+    assert img == {
+        "src": one.image.resize("640x").url, "srcset": one.image.srcset([320, 640]),
+        "sizes": "100vw", "width": "640", "height": "480", "alt": "A &quot;&lt;cat&gt;&quot;",
+        "loading": "lazy", "decoding": "async", "class": "wide",
+    }  # fmt: skip
+
+
+def test_resize_picture_is_never_wider_than_the_original() -> None:
+    source = '{% resize_picture p.image widths="320 640 1280" formats="webp" %}'
+    for found in sources(render(source, p=photo(500, 400))):
+        assert re.findall(r" (\d+)w", found["srcset"]) == ["320", "500"]
+    assert sources(render(source, p=photo(500, 400)))[-1]["width"] == "500"
+    unknown = sources(render(source, p=Photo(image=KEY)))[-1]
+    assert unknown["srcset"].endswith(" 1280w")
+    assert "width" not in unknown
+
+
+def test_resize_picture_keeps_a_ratio_and_takes_options() -> None:
+    source = (
+        '{% resize_picture p.image widths=widths formats=formats size="4x3" mode="fill" '
+        'quality=50 format="png" %}'
+    )
+    webp, img = sources(render(source, p=photo(), widths=[100, 200], formats=["webp", "png"]))
+    assert "/200x150-fill-50-" in webp["srcset"]
+    assert "/200x150-fill-99-" in img["src"]
+    assert img["src"].endswith(".png")  # so that no source is a png too
+    assert (img["width"], img["height"]) == ("200", "150")
+
+
+def test_resize_picture_does_not_hold_an_animation_still() -> None:
+    key = KEY.replace("jpg", "gif")
+    facts = Metadata(content_type="image/gif", size=1, width=400, height=300, frames=9)
+    one = Photo(image=key, image_meta=facts.to_json(key))
+    source = '{% resize_picture p.image widths="320" formats="avif webp" %}'
+    assert [found.get("type") for found in sources(render(source, p=one))] == ["image/webp", None]
+
+
+@pytest.mark.parametrize("wrong", ['widths="wide"', 'widths=""', "widths=0", "widths=None"])
+def test_resize_picture_names_widths_that_are_none(
+    wrong: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match="write whole numbers"):
+        render(f"{{% resize_picture p.image {wrong} %}}", p=photo())
+    with override_settings(DEBUG=False):
+        assert render(f"{{% resize_picture p.image {wrong} %}}", p=photo()) == ""
+        assert render('{% resize_picture p.image widths="9" formats="tiff" %}', p=photo()) == ""
+    assert "'tiff' in formats is not a format" in caplog.text
+
+
 @pytest.mark.parametrize(
-    "tag", ['resize_url p.image "9x"', 'resize_img p.image "9x"', 'resize p.image "9x"']
+    "tag",
+    [
+        *(f'{tag} p.image "9x"' for tag in ("resize_url", "resize_img", "resize")),
+        'resize_picture p.image "9"',
+    ],
 )
 def test_an_empty_field_renders_nothing(tag: str) -> None:
     assert render(f"{{% {tag} %}}", p=Photo()) == ""

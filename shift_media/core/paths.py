@@ -43,6 +43,7 @@ _ID = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
 _NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(BY_EXTENSION)})"
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
 _KEY = re.compile(rf"({_ID})/({_NAME})/(.+)", re.DOTALL)
+_ORIGINAL = re.compile(rf"({_ID})/({_NAME})/\2")
 _RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE_FORMATS)})")
 _RENDITION = re.compile(rf"_([a-z][a-z0-9-]{{1,31}})/({_SEGMENT}(?:/{_SEGMENT}){{0,2}})")
 _MEZZANINE = re.compile(rf"_m/([1-9][0-9]{{0,3}})\.({'|'.join(RESIZE_FORMATS)})")
@@ -143,10 +144,11 @@ def parse(key: str) -> Key:
 
 def parse_original(key: str) -> OriginalKey:
     """Read the key of an original; raises `InvalidKey` for everything else, resizes included."""
-    parsed = parse(key)
-    if not isinstance(parsed, OriginalKey):
+    match = _ORIGINAL.fullmatch(key)
+    if match is None:
+        parse(key)  # Says what is wrong with what is no key at all.
         raise InvalidKey(f"{key!r} is the key of something derived, not of an original.")
-    return parsed
+    return _original(match[1], match[2])
 
 
 def parse_resize(key: str) -> ResizeKey:

@@ -18,8 +18,8 @@ _BLOCK = 64
 _SIGNATURE_BYTES = 16
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
-_ANY_TEXT = ("utf-8", "surrogatepass")
-"""How whatever a client may send becomes bytes; different texts stay different."""
+_ERRORS = "surrogatepass"
+"""With which whatever a client may send becomes bytes; different texts stay different."""
 
 
 class Signer:
@@ -44,14 +44,14 @@ class Signer:
 
     def sign(self, payload: str) -> str:
         """Sign a payload: 32 lower-case hex digits."""
-        return _digest(self._pairs[0], payload)
+        return _digest(self._pairs[0], payload.encode(errors=_ERRORS))
 
     def verify(self, payload: str, signature: str) -> bool:
         """Tell whether any key made this signature, in constant time."""
-        seen = signature.encode(*_ANY_TEXT)
+        message, seen = payload.encode(errors=_ERRORS), signature.encode(errors=_ERRORS)
         verified = False
         for pair in self._pairs:
-            verified |= hmac.compare_digest(_digest(pair, payload).encode(), seen)
+            verified |= hmac.compare_digest(_digest(pair, message).encode(), seen)
         return verified
 
 
@@ -76,8 +76,8 @@ def _keyed(key: bytes, purpose: str) -> _Pair:
     return inner, hashlib.sha256(block.translate(_OUTER))
 
 
-def _digest(pair: _Pair, payload: str) -> str:
+def _digest(pair: _Pair, message: bytes) -> str:
     inner, outer = pair[0].copy(), pair[1].copy()
-    inner.update(payload.encode(*_ANY_TEXT))
+    inner.update(message)
     outer.update(inner.digest())
     return outer.hexdigest()[: 2 * _SIGNATURE_BYTES]

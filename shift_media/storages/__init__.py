@@ -6,7 +6,7 @@ Importing this package does not import boto3: `S3MediaStorage` is loaded when it
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.files.storage import Storage, storages
 from django.core.signals import setting_changed
@@ -100,14 +100,15 @@ def identify(storage: Storage) -> str:
 
 def unwrapped(storage: Storage) -> Storage:
     """Unwrap a lazy storage."""
-    if not isinstance(storage, LazyObject):
-        return storage
-    # Past LazyObject's own __getattribute__: this is on the way of every URL.
-    found: Any = object.__getattribute__(storage, "_wrapped")
-    if found is empty:
-        storage._setup()
-        found = object.__getattribute__(storage, "_wrapped")
-    return unwrapped(found)
+    found: Any = storage
+    while isinstance(found, LazyObject):
+        lazy = found
+        # Past LazyObject's own __getattribute__: this is on the way of every URL.
+        found = object.__getattribute__(lazy, "_wrapped")
+        if found is empty:
+            lazy._setup()
+            found = object.__getattribute__(lazy, "_wrapped")
+    return cast("Storage", found)
 
 
 def _forget_default(*, setting: str, **kwargs: Any) -> None:
