@@ -19,10 +19,11 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from shift_media.core.elastic.profiles import read_profile
 from shift_media.core.errors import InvalidSigningKey, InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.probe import SourceLimits
-from shift_media.core.profiles import BUILT_IN, InvalidProfile, Profile, parse_profile
+from shift_media.core.profiles import BUILT_IN, InvalidProfile, Profile
 from shift_media.core.signing import RESIZE, Signer
 from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits, Spec
 
@@ -159,11 +160,12 @@ class Settings:
         """Named sets of renditions of a video; beside the built-in ``"web"``, or instead of it.
 
         ``{"small": {"480p.mp4": {"kind": "mp4", "height": 480}}}``: each has a kind, one of
-        ``mp4``, ``hls``, ``poster``, ``sprite`` and ``audio``, and its options.
+        ``mp4``, ``hls``, ``poster``, ``sprite`` and ``audio``, and its options. One with
+        ``"outputs"`` is a job of Elastic Transcoder.
         """
         given = self._typed("PROFILES", {}, dict, "a dict of profiles")
         try:
-            parsed = [parse_profile(*item) for item in {**BUILT_IN, **given}.items()]
+            parsed = [read_profile(*item) for item in {**BUILT_IN, **given}.items()]
         except InvalidProfile as error:
             raise ConfigurationError(
                 f'SHIFT_MEDIA["PROFILES"]: {error}', key="PROFILES"

@@ -120,6 +120,11 @@ class Audio(Rendition):
     kbps: int = 128
     encoding: SoundEncoding | None = None
 
+    @property
+    def is_mp3(self) -> bool:
+        """Whether it is a bare MP3."""
+        return self.encoding is not None and self.encoding.codec == "mp3"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stills(Rendition):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from shift_media.core.elastic.presets import AUTO_BOX, Preset
@@ -15,6 +15,10 @@ HIGHEST_RATE = Fraction(30)
 
 _DEFAULT_SOUND = SoundEncoding()
 _MOST_CHANNELS = 2
+
+# What MP3 (MPEG-1 layer III) may have, in kbit/s, and one of its three sample rates.
+_MP3_KBPS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MP3_HZ = (44_100, 32_000, 48_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ class Reading:
             hz=known.hz or 0,
             channels=min(known.channels or _MOST_CHANNELS, _MOST_CHANNELS),
         )
+        if made.codec == "mp3":
+            kbps = min(_MP3_KBPS, key=lambda allowed: abs(allowed - made.kbps))
+            made = replace(made, kbps=kbps, hz=made.hz if made.hz in _MP3_HZ else _MP3_HZ[0])
         chosen = []
         if self.preset.has_sound is None:
             chosen.append("whether it has sound")
@@ -75,7 +82,7 @@ class Reading:
         if known.kbps is None:
             chosen.append(f"{made.kbps} kbit/s")
         if known.hz is None:
-            chosen.append("the source's sample rate")
+            chosen.append(f"{made.hz} Hz" if made.hz else "the source's sample rate")
         if known.channels is None:
             chosen.append(f"{made.channels} channels")
         if chosen:

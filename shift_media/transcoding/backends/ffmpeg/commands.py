@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shift_media.core.profiles import Poster, Sprite
+from shift_media.core.encodings import SoundEncoding
+from shift_media.core.profiles import Audio, Poster, Sprite
 from shift_media.core.video import VideoFacts, fitted, tiles
 from shift_media.transcoding import probing
+from shift_media.transcoding.backends.ffmpeg import encodings
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.transcoding.profiles import Encode, Plan, Playlist
 
@@ -52,9 +54,9 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
     command = [tools.program, *_QUIET, *_PROGRESS, *reading(tools, source)]
     graph, outputs = [], []
     for number, made in enumerate(plan.encodes):
-        graph.append(f"scale={made.width}:{made.height},setsar=1,format=yuv420p")
+        graph.append(f"{encodings.drawn(made, plan.facts)},format=yuv420p")
         video = ["-map", f"[v{number}]", *_video(tools, made, plan.segment_seconds)]
-        sound = _sound(made.audio_kbps) if plan.facts.audio else ["-an"]
+        sound = _sound_of(made) if made.has_sound(plan.facts) else ["-an"]
         outputs.append([*video, *sound, *_CLEAN, *_FAST_START, "-f", "mp4", made.file])
     for wanted in plan.sprites:
         layout = SpriteLayout(wanted, plan.facts)
@@ -64,9 +66,13 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
         # Two frames, of which the second, where there is one, overwrites the first.
         outputs.append(["-map", f"[v{len(graph)}]", *_jpeg(3, poster.file, frames=2)])
         graph.append(f"{_first_and_at(poster, plan.facts)},{_still(poster, plan.facts)}")
+    for stills in plan.stills:
+        drawn = encodings.stills_options(stills, plan.facts)
+        outputs.append(["-map", f"[v{len(graph)}]", *drawn])
+        graph.append(encodings.stills_drawn(stills, plan.facts))
     for audio in plan.sounds:
-        sound = ["-vn", *_sound(audio.kbps)]
-        outputs.append([*sound, *_CLEAN, *_FAST_START, "-f", "mp4", audio.file])
+        container = ["-f", "mp3"] if audio.is_mp3 else [*_FAST_START, "-f", "mp4"]
+        outputs.append(["-vn", *_sound_alone(audio), *_CLEAN, *container, audio.file])
     if graph:
         command += ["-filter_complex", _split(_tone(tools, plan.facts), graph)]
     return [*command, *(word for output in outputs for word in output)]
@@ -74,7 +80,7 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
 
 def drawn_meanwhile(plan: Plan) -> tuple[Poster, ...]:
     """List the posters that `encode` makes: where all frames are decoded anyway."""
-    return plan.posters if plan.encodes or plan.sprites else ()
+    return plan.posters if plan.encodes or plan.sprites or plan.stills else ()
 
 
 def _split(tone: str, graph: list[str]) -> str:
@@ -88,16 +94,27 @@ def _tone(tools: Tools, facts: VideoFacts) -> str:
 
 
 def _video(tools: Tools, made: Encode, segment_seconds: int) -> list[str]:
-    options = ["-c:v", "libx264", "-preset", made.preset, "-crf", str(made.crf)]
-    options += ["-pix_fmt", "yuv420p", "-profile:v", "high", "-fpsmax", str(MOST_FPS)]
+    options = ["-c:v", "libx264", "-preset", made.preset]
+    if made.encoding is None or not made.encoding.kbps:
+        options += ["-crf", str(made.crf)]
+    more = (
+        ["-profile:v", "high"] if made.encoding is None else encodings.video_options(made.encoding)
+    )
+    options += ["-pix_fmt", "yuv420p", *more, "-fpsmax", str(MOST_FPS)]
     options += ["-threads", str(tools.threads)] if tools.threads else []
     if segment_seconds:
         options += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds})"]
     return options
 
 
-def _sound(kbps: int) -> list[str]:
-    return ["-map", "0:a:0", "-c:a", "aac", "-b:a", f"{kbps}k", "-ac", "2"]
+def _sound_of(made: Encode) -> list[str]:
+    if made.encoding is None or made.encoding.sound is None:
+        return encodings.sound_options(SoundEncoding(kbps=made.audio_kbps))
+    return encodings.sound_options(made.encoding.sound)
+
+
+def _sound_alone(audio: Audio) -> list[str]:
+    return encodings.sound_options(audio.encoding or SoundEncoding(kbps=audio.kbps))
 
 
 def playlist(tools: Tools, made: Playlist, has_sound: bool) -> list[str]:

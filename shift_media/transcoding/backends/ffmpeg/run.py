@@ -78,7 +78,8 @@ class Run:
             failed = TranscodeError(text, code=code, passing=True)
             yield JobReport(state=State.ERROR, progress=self._progress, error=failed)
         else:
-            yield JobReport(state=State.COMPLETE, progress=100, renditions=reports)
+            kept = profiles.payload_of(self.job.profile)
+            yield JobReport(state=State.COMPLETE, progress=100, renditions=reports, payload=kept)
         finally:
             workspace.close()
 
@@ -91,7 +92,8 @@ class Run:
         yield replace(self._tell(0, FETCHED, FETCHED), renditions=planned)
         yield from self._encode(plan)
         # What has been encoded is looked at while the rest is made of it.
-        names = [*(made.file for made in plan.encodes), *(made.file for made in plan.sounds)]
+        names = [made.file for made in plan.encodes]
+        names += [made.file for made in plan.sounds if not made.is_mp3]
         probe.ask(names, _PROBE_SECONDS)
         yield from self._finish(plan)
         found = yield from self._told(probe, ENCODED, MADE)
@@ -138,7 +140,7 @@ class Run:
                 yield self._tell(file.tell() / max(1, stored.size), 0, FETCHED)
 
     def _encode(self, plan: Plan) -> Iterator[JobReport]:
-        if not (plan.encodes or plan.sounds or plan.sprites):
+        if not (plan.encodes or plan.sounds or plan.sprites or plan.stills):
             return
         command = commands.encode(self._tools, self._source, plan)
         with Program(command, self._folder, self._bounds) as program:
@@ -152,7 +154,7 @@ class Run:
         for playlist in plan.playlists:
             for rung in playlist.rungs:
                 (self._folder / playlist.folder(rung)).mkdir()
-            work.append(commands.playlist(self._tools, playlist, bool(plan.facts.audio)))
+            work.append(commands.playlist(self._tools, playlist, playlist.has_sound(plan.facts)))
         yield from self._side(work)
         for poster in plan.posters:
             for way in commands.posters(self._tools, self._source, poster, plan.facts):

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from shift_media.core.profiles import Poster, Rendition, Sprite
+from shift_media.core.encodings import SoundEncoding
+from shift_media.core.formats import HEAD_BYTES, detect
+from shift_media.core.profiles import Audio, Poster, Rendition, Sprite, Stills
 from shift_media.core.video import VideoFacts
 from shift_media.transcoding import profiles
 from shift_media.transcoding.backends.ffmpeg import commands
@@ -50,14 +52,13 @@ class Verification:
         for playlist in plan.playlists:
             yield self._check_playlist(playlist)
         for sound in plan.sounds:
-            heard = found[sound.file]
-            self._check(heard.audio == "aac", sound.file, "it has no sound")
-            self._check_duration(heard)
-            yield self._made("audio", sound.file, duration=heard.duration)
+            yield self._check_sound(sound, found.get(sound.file))
         for poster in plan.posters:
             yield self._check_poster(poster)
         for sprite in plan.sprites:
             yield self._check_sprite(sprite)
+        for stills in plan.stills:
+            yield self._check_stills(stills)
 
     def _check(self, right: bool, file: str, wrong: str) -> None:
         if not right:
@@ -67,12 +68,28 @@ class Verification:
 
     def _check_mp4(self, made: Encode, found: VideoFacts) -> float:
         size = f"{found.width} × {found.height}"
-        same = (found.width, found.height) == (made.width, made.height)
+        same = (found.width, found.height) == made.shown
         self._check(same, made.file, f"it is {size}")
         self._check(found.video == "h264", made.file, f"it is {found.video}")
-        self._check(bool(found.audio) == bool(self._source.audio), made.file, "sound is missing")
+        heard = bool(found.audio) == made.has_sound(self._source)
+        self._check(heard, made.file, "sound is missing")
         self._check_duration(found)
         return found.duration
+
+    def _check_sound(self, made: Audio, found: VideoFacts | None) -> Made:
+        if found is None:
+            found = self._heard(made)
+        self._check(bool(found.audio), made.file, "it has no sound")
+        self._check_duration(found)
+        return self._made("audio", made.file, duration=found.duration)
+
+    def _heard(self, made: Audio) -> VideoFacts:
+        """Look at an MP3, which is not probed: its bit rate is constant, so its size tells."""
+        content = (self._folder / made.file).read_bytes()
+        sound = made.encoding or SoundEncoding()
+        name = detect(content[:HEAD_BYTES]).extension
+        seconds = len(content) * 8 / (sound.kbps * 1000)
+        return VideoFacts(audio="mp3" if name == "mp3" else "", duration=seconds)
 
     def _check_duration(self, found: VideoFacts) -> None:
         if not profiles.is_whole(found.duration, self._source.duration):
@@ -120,6 +137,19 @@ class Verification:
         made.report = replace(made.report, size=self._bytes(made.files))
         return made
 
+    def _check_stills(self, wanted: Stills) -> Made:
+        """Hold that there is one for each moment; the last may lie behind the last frame."""
+        expected = len(profiles.still_times(wanted, self._source.duration))
+        numbered = [wanted.numbered(number) for number in range(1, expected + 1)]
+        files = [file for file in numbered if (self._folder / file).exists()]
+        whole = files == numbered[: len(files)] and len(files) >= max(1, expected - 1)
+        self._check(whole, wanted.file, f"there are {len(files)} of {expected}")
+        sides = wanted.frame(self._source.width, self._source.height).sides
+        made = self._made("stills", wanted.file, *sides)
+        made.files[:0] = files[1:]
+        made.report = replace(made.report, size=self._bytes(made.files))
+        return made
+
     def _made(
         self,
         kind: str,
@@ -129,8 +159,12 @@ class Verification:
         duration: float | None = None,
     ) -> Made:
         rendition = next((r for r in self._job.profile.renditions if r.file == file), file)
+        legacy = ""
+        if not isinstance(rendition, str):
+            legacy = profiles.legacy_key(self._job.original, rendition, width, height)
         report = RenditionReport(
             key=key_in(self._job, rendition),
+            legacy_key=legacy,
             kind=kind,
             content_type=profiles.content_type(file),
             width=width,
