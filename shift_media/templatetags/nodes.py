@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 from django import template
 from django.conf import settings as django_settings
-from django.template.base import FilterExpression, Parser, Token, Variable
-from django.template.library import parse_bits
+from django.template.base import FilterExpression, Parser, Token, Variable, token_kwargs
 from django.utils.html import conditional_escape
 
 from shift_media.core.errors import InvalidSpec, MediaError
@@ -18,6 +17,7 @@ from shift_media.resizes import OPTIONS, Resize
 logger = logging.getLogger("shift_media")
 
 
+_PLACES = ("file", "size")
 _KNOWN = frozenset(("size", *OPTIONS))
 
 
@@ -55,13 +55,17 @@ class ResizeNode(template.Node):
         target = None
         if len(bits) >= 2 and bits[-2] == "as":
             target, bits = bits[-1], bits[:-2]
-        positional, named = parse_bits(
-            parser, bits, ["file", "size"], None, "options", None, [], None, tag
-        )
-        asked = dict(zip(("file", "size"), positional, strict=False))
-        if twice := asked.keys() & named.keys():
-            raise template.TemplateSyntaxError(f"{tag!r} received {min(twice)!r} twice.")
-        asked |= named
+        asked: dict[str, FilterExpression] = {}
+        for place, bit in enumerate(bits):
+            named = token_kwargs([bit], parser)
+            if not named and place < len(_PLACES):
+                named = {_PLACES[place]: parser.compile_filter(bit)}
+            if not named or named.keys() & asked.keys():
+                raise template.TemplateSyntaxError(f"{tag!r} has no place for {bit!r}.")
+            asked |= named
+        for name in _PLACES:
+            if name not in asked:
+                raise template.TemplateSyntaxError(f"{tag!r} needs a {name}.")
         return cls(asked.pop("file"), asked, target)
 
     def render(self, context: template.Context) -> str:
