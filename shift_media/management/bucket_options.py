@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from shift_media.aws.bucket import Client
 
 Options = dict[str, Any]
+
+
+def add_common(parser: CommandParser) -> None:
+    """Add the options that every command of Django's has, after the action as well as before."""
+    absent: Any = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **absent)
+    for name in ("--settings", "--pythonpath"):
+        parser.add_argument(name, **absent)
+    for name in ("--traceback", "--no-color", "--force-color"):
+        parser.add_argument(name, action="store_true", **absent)
 
 
 def add_bucket(parser: CommandParser) -> None:

@@ -96,6 +96,7 @@ def test_a_server_without_websites_says_what_to_do_instead(seaweedfs: Any) -> No
         assert 'set delivery="content"' in told
     with media_on({**storage_options(seaweedfs, name), "delivery": "content"}):
         assert "website" not in run("plan").lower()  # nor is --app-url asked for
+        assert "+" not in run("plan", "--verbosity", "0")
 
 
 @pytest.mark.rgw

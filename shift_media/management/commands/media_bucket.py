@@ -55,6 +55,7 @@ class Command(BaseCommand):
         for action in (plan, apply):
             _add_choice(action)
         for action in (shown, made, plan, apply):
+            bucket_options.add_common(action)
             bucket_options.add_bucket(action)
         for action in (shown, plan, apply):
             bucket_options.add_site(action)
@@ -210,7 +211,8 @@ def _add_choice(parser: CommandParser) -> None:
 def _chosen(options: dict[str, Any], storage: S3MediaStorage) -> list[Part]:
     """List the parts that are meant; raises `CommandError` where the website lacks the app."""
     only, skip = options["only"], options["skip"]
-    redirects = storage.delivery == "redirect" and options["reader"] == "everybody"
+    redirects = storage.delivery == "redirect" or options["app_url"]
+    redirects = redirects and options["reader"] == "everybody"
     parts = [part for part in PARTS.values() if part.name not in skip]
     if only:
         parts = [part for part in parts if part.name in only]
