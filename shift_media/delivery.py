@@ -7,7 +7,7 @@ of one original are made from one reading of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
@@ -101,7 +101,7 @@ def deliver(key: str, storage: MediaStorage | None = None, *, content: bool = Tr
 
 def deliver_many(
     keys: Iterable[str], storage: MediaStorage | None = None
-) -> Iterator[tuple[str, Delivery | MediaError]]:
+) -> Generator[tuple[str, Delivery | MediaError], None, None]:
     """Have many resizes stored, of any originals; give each key once with what became of it.
 
     Those of one original come together. The bytes of what is found are left where they are.
@@ -120,6 +120,22 @@ def deliver_many(
         while batch := list(islice(rest, MOST_AT_ONCE)):
             for parsed, delivered in _batch(batch, store):
                 yield str(parsed), delivered
+
+
+def stored(keys: Sequence[ResizeKey], storage: MediaStorage) -> set[str]:
+    """Tell which of some resizes of one original are stored.
+
+    A listing costs one request for all. A video's directory may hold thousands of segments, so
+    its few resizes are looked at one by one, and so they are where listing is forbidden.
+    """
+    wanted = set(map(str, keys))
+    original = keys[0].original
+    if len(keys) >= _LISTED_FROM and keys[0].source == str(original):
+        try:
+            return {entry.key for entry in storage.entries(original.prefix)} & wanted
+        except StorageError:
+            pass
+    return {key for key in wanted if storage.stat(key) is not None}
 
 
 def forget(key: str) -> None:
@@ -162,12 +178,12 @@ def _batch(
 ) -> Iterator[tuple[ResizeKey, Delivery | MediaError]]:
     """Have resizes of one original stored: those that nobody else makes are made together."""
     try:
-        stored = _stored_of(keys, storage)
+        there = stored(keys, storage)
     except MediaError as error:
         yield from ((key, error) for key in keys)
         return
-    yield from ((key, Delivery(key, b"", found=True)) for key in keys if str(key) in stored)
-    left = {str(key): key for key in keys if str(key) not in stored}
+    yield from ((key, Delivery(key, b"", found=True)) for key in keys if str(key) in there)
+    left = {str(key): key for key in keys if str(key) not in there}
     flown = _flights.run_free(list(left), partial(_make_free, dict(left), storage))
     for key, outcome in flown:
         yield left.pop(key), _outcome(outcome)
@@ -189,22 +205,6 @@ def _outcome(outcome: Delivery | Exception) -> Delivery | MediaError:
     if isinstance(outcome, Delivery | MediaError):
         return outcome
     raise outcome
-
-
-def _stored_of(keys: Sequence[ResizeKey], storage: MediaStorage) -> set[str]:
-    """Tell which of some resizes of one original are stored.
-
-    A listing costs one request for all. A video's directory may hold thousands of segments, so
-    its few resizes are looked at one by one, and so they are where listing is forbidden.
-    """
-    wanted = set(map(str, keys))
-    original = keys[0].original
-    if len(keys) >= _LISTED_FROM and keys[0].source == str(original):
-        try:
-            return {entry.key for entry in storage.entries(original.prefix)} & wanted
-        except StorageError:
-            pass
-    return {key for key in wanted if storage.stat(key) is not None}
 
 
 def _make_missing(

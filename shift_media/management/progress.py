@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from shutil import get_terminal_size
 from types import TracebackType
 
 from django.core.management.base import OutputWrapper
 
+BAR_WIDTH = 24
 _PAUSE_SECONDS = {True: 0.1, False: 10.0}
 
 
@@ -29,12 +31,16 @@ class Progress:
         if now - self._told < _PAUSE_SECONDS[self._terminal]:
             return
         self._told = now
-        line = f"{self._what}: {100 * done // max(1, self._steps)} %, {detail}"
+        share = min(1.0, done / max(1, self._steps))
+        text = f"{int(100 * share)} %, {detail}"
         if self._terminal:
-            self._out.write(f"\r{line}\x1b[K", ending="")
+            filled = int(BAR_WIDTH * share)
+            line = f"{self._what} [{'#' * filled}{'.' * (BAR_WIDTH - filled)}] {text}"
+            # A line that wraps could not be written over.
+            self._out.write(f"\r{line[: get_terminal_size().columns - 1]}\x1b[K", ending="")
             self._out.flush()
         else:
-            self._out.write(line)
+            self._out.write(f"{self._what}: {text}")
 
     def __exit__(
         self,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,12 +14,12 @@ from django.db import connections, models
 
 from shift_media import deletions
 from shift_media.core.errors import MediaError
+from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.transcode_output import Output
 from shift_media.models import TranscodeJob
 from shift_media.transcoding import services
 from shift_media.transcoding.base import RUNNING, State
 
-INTERRUPTED = 130  # what a shell gives for a program that Ctrl-C ended
 PAUSE_SECONDS = 1.0
 
 
@@ -66,7 +64,7 @@ class Command(BaseCommand):
         chosen = self._chosen(options)
         if options["dry_run"]:
             return self._dry_run(chosen)
-        with self._interruptible():
+        with interruptible(self.stop):
             if options["poll"]:
                 self._poll()
             self._drain(chosen, options)
@@ -183,25 +181,6 @@ class Command(BaseCommand):
         if not services.cancel(job):
             raise CommandError(f"Job {pk} is {job.state} already.", returncode=1)
         self.stdout.write(f"#{pk} is cancelled.")
-
-    @contextlib.contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM stop what is under way in order; a second one at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def interrupt(number: int, frame: object) -> None:
-            if self.stop.is_set():
-                raise KeyboardInterrupt
-            self.stop.set()
-
-        before = {n: signal.signal(n, interrupt) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _check(options: dict[str, Any]) -> None:
