@@ -77,17 +77,18 @@ def _check_default() -> Iterator[CheckMessage]:
 def _check_locations() -> Iterator[CheckMessage]:
     for alias in storages.backends:
         storage = storages[alias]
-        if isinstance(storage, LocalMediaStorage) and not _leads_to_view(storage, alias):
+        if isinstance(storage, LocalMediaStorage) and not leads_to_view(storage, alias):
             yield Error(
                 f"STORAGES[{alias!r}] has the base_url {storage.base_url!r}, which does not lead "
                 "to shift_media.urls.",
-                hint=f"Include them there: {_include(storage, alias)}, or set base_url to where "
-                "they are included.",
+                hint=f"Include them there: {include_for(storage, alias)}, or set base_url to "
+                "where they are included.",
                 id="shift_media.E003",
             )
 
 
-def _include(storage: LocalMediaStorage, alias: str) -> str:
+def include_for(storage: LocalMediaStorage, alias: str) -> str:
+    """Write the include that a local storage needs in the URLs."""
     prefix = (storage.base_url or "/").lstrip("/")
     other = "" if storages[alias] is _default() else f', {{"storage": "{alias}"}}'
     return f'path("{prefix}", include("shift_media.urls"){other})'
@@ -97,7 +98,8 @@ def _default() -> object:
     return storages["media" if "media" in storages.backends else "default"]
 
 
-def _leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
+def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
+    """Tell whether a local storage's ``base_url`` leads to the view of this very storage."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return True
     try:

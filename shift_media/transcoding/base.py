@@ -148,3 +148,10 @@ class Transcoder(ABC):
     def check(self) -> Iterator[CheckMessage]:
         """Give what is wrong with its options, without touching the network."""
         yield from ()
+
+    def examine(self) -> Iterator[str]:
+        """Ask the service what costs nothing, and say what it allows: for ``media_doctor``.
+
+        Raises a `MediaError` for what it refuses.
+        """
+        yield from ()

@@ -181,7 +181,7 @@ class MediaConvert(Transcoder):
         groups = settings.groups_of(
             profiles.plan(job.profile, facts), source.url_of(job, job.prefix)
         )
-        if all(group.kind in ("poster", "sprite") for group in groups):
+        if all(group.kind in ("poster", "sprite", "stills") for group in groups):
             raise TranscodeError(
                 f"MediaConvert makes no stills alone: give {job.profile.name} an MP4.",
                 code="stills_alone",
@@ -194,6 +194,7 @@ class MediaConvert(Transcoder):
             **self._options,
             "ClientRequestToken": hashlib.sha256(name.encode()).hexdigest()[:32],
             "UserMetadata": {
+                **(job.profile.elastic.user_metadata if job.profile.elastic else {}),
                 source.JOB: str(job.id),
                 source.TOKEN: job.token,
                 source.SOURCE: source.describe(facts),
@@ -238,6 +239,7 @@ class MediaConvert(Transcoder):
         by_file = dict(zip((group.file for group in groups), reports, strict=True))
         renditions = tuple(by_file[file] for file in order if file in by_file)
         payload = {"OutputGroupDetails": details, "Warnings": found.get("Warnings", [])}
+        payload |= profiles.payload_of(job.profile)
         return JobReport(
             state=State.COMPLETE, progress=100, renditions=renditions, payload=payload
         )
@@ -259,6 +261,14 @@ class MediaConvert(Transcoder):
             for field in model._meta.local_concrete_fields:
                 if getattr(field, "transcode", None) and not _is_in_bucket(field):
                     yield _error(f"{field} is not on S3, where alone MediaConvert reads.")
+
+    def examine(self) -> Iterator[str]:
+        """Ask for the jobs of a file, and for a job, that are not there."""
+        next(iter(self._api.of_input("s3://shift-media-doctor/none")), None)
+        yield "SearchJobs is allowed,"
+        self._api.get("0000000000000-doctor")
+        yield f"GetJob too. Whether {self._role} may be passed, and reads the bucket, only a job"
+        yield "tells."
 
 
 def _error(text: str) -> Error:

@@ -1,0 +1,176 @@
+"""The doctor on a local disk, with a live site, without one, and with one that does not answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.doctor.conftest import KEY, Doctor, media
+from tests.doctor.servers import Hanging, Looping
+
+SECRET = "s3cr3t-of-the-tests-that-nobody-may-see"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "media"
+
+
+@contextmanager
+def on_disk(folder: Path, **options: Any) -> Iterator[None]:
+    told = {"location": folder, "base_url": "/media/", **options}
+    locks = {"LOCK_DIR": folder.parent / "locks", "CACHE": None}
+    with media("LocalMediaStorage", told, SHIFT_MEDIA=locks):
+        yield
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_healthy_local_storage_has_no_findings_and_nothing_is_left(
+    folder: Path, live: str, doctor: Doctor
+) -> None:
+    with on_disk(folder):
+        text = doctor.run("--site", live, "--strict")
+    assert (doctor.code, doctor.errors) == (0, "")
+    assert "A picture for 64×48: 200 from the site." in text
+    assert files(folder) == []
+
+
+def test_private_originals_are_looked_at_too(folder: Path, live: str, doctor: Doctor) -> None:
+    with on_disk(folder, originals="private"):
+        found = doctor.findings("--site", live)
+    seen = {one["code"]: one["seen"] for one in found}
+    assert seen["private-originals"] == "Strangers get 404, a signed URL the bytes."
+    assert doctor.code == 0
+
+
+def test_without_an_address_it_says_what_was_not_looked_at(folder: Path, doctor: Doctor) -> None:
+    with on_disk(folder):
+        skipped = doctor.codes(severity="skipped")
+    assert {"site", "webhook", "public-url", "public-read", "round-trip"} <= skipped
+    assert doctor.code == 0
+
+
+def test_json_has_everything_that_a_finding_says(folder: Path, doctor: Doctor) -> None:
+    with on_disk(folder):
+        told = json.loads(doctor.run("--json"))
+    assert told["backend"] == "LocalMediaStorage"
+    for finding in told["findings"]:
+        assert set(finding) == {"code", "severity", "title", "seen", "why", "mend", "run"}
+        assert finding["seen"]
+
+
+def test_a_base_url_that_leads_elsewhere_is_found(folder: Path, live: str, doctor: Doctor) -> None:
+    with on_disk(folder, base_url="/pictures/"):
+        codes = doctor.codes("--site", live)
+    assert {"local-url", "site"} <= codes
+
+
+def test_a_folder_that_is_none_is_found(folder: Path, doctor: Doctor) -> None:
+    folder.write_bytes(b"a file")
+    with on_disk(folder):
+        assert doctor.codes() == {"local-folder", "storage-write"}
+    assert folder.read_bytes() == b"a file"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_when_it_is_interrupted(
+    folder: Path, doctor: Doctor, number: signal.Signals
+) -> None:
+    stored: list[int] = []
+
+    def interrupt() -> None:
+        stored.append(len(files(folder)))
+        os.kill(os.getpid(), number)
+
+    site = Hanging(interrupt)
+    try:
+        with on_disk(folder):
+            doctor.run("--site", site.url)
+    finally:
+        site.stop()
+    assert stored == [1]
+    assert files(folder) == []
+    assert (doctor.code, doctor.errors) == (130, "Interrupted.")
+
+
+def test_a_site_that_never_answers_is_waited_for_only_so_long(
+    folder: Path, doctor: Doctor
+) -> None:
+    site = Hanging()
+    began = time.monotonic()
+    try:
+        with on_disk(folder):
+            codes = doctor.codes("--site", site.url, "--timeout", "0.2")
+    finally:
+        site.stop()
+    assert {"site", "public-read", "missing-redirect"} <= codes
+    assert time.monotonic() - began < 10
+    assert files(folder) == []
+
+
+def test_too_many_redirects_are_recognised_and_explained(
+    folder: Path, live: str, doctor: Doctor
+) -> None:
+    cdn = Looping()
+    try:
+        with on_disk(folder, public_url=cdn.url):
+            found = doctor.findings("--site", live)
+    finally:
+        cdn.stop()
+    loop = next(one for one in found if one["code"] == "redirect-loop")
+    assert "X-Cache: Hit from cloudfront" in loop["seen"]
+    assert "MinTTL 0" in loop["mend"]
+    assert loop["run"].endswith("media_bucket print cloudfront")
+
+
+def test_no_secret_is_printed(doctor: Doctor) -> None:
+    options = {
+        "bucket_name": "b",
+        "access_key": "AKIA-of-the-tests",
+        "secret_key": SECRET,
+        "endpoint_url": f"http://user:{SECRET}@127.0.0.1:1",
+        "public_url": "http://127.0.0.1:1/",
+    }
+    with media("S3MediaStorage", options, SECRET_KEY=f"{SECRET}-django"):
+        text = doctor.run("--timeout", "1") + doctor.errors
+        assert "storage-write" in text
+        text += doctor.run("--timeout", "1", "--json") + doctor.errors
+    assert doctor.code == 1
+    for secret in (SECRET, KEY, "AKIA-of-the-tests"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--site", "www.example.com"],
+        ["--limit", "5"],
+        ["--timeout", "0"],
+        ["--storage", "nowhere"],
+        ["--storage", "staticfiles"],
+        ["--verify", "--after", "nonsense"],
+    ],
+)
+def test_a_wrong_option_is_a_usage_error(folder: Path, options: list[str]) -> None:
+    with on_disk(folder), pytest.raises(CommandError) as refused:
+        call_command("media_doctor", *options)
+    assert refused.value.returncode == 2
+
+
+def test_on_a_terminal_severities_have_djangos_colours(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "terminal"
+    with on_disk(folder), out.open("w") as file:
+        call_command("media_doctor", stdout=file, force_color=True)
+    assert "\x1b[" in out.read_text()
