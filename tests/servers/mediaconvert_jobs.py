@@ -16,6 +16,7 @@ _TYPES = {
     "m3u8": "application/vnd.apple.mpegurl",
     "mp4": "video/mp4",
     "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
     "jpg": "image/jpeg",
     "cmfv": "video/mp4",
     "cmfa": "audio/mp4",
@@ -77,8 +78,11 @@ class Making:
 
     def _file(self, output: Settings, name: str) -> None:
         container = output["containerSettings"]["container"]
-        if container == "RAW":
+        if container == "RAW" and "videoDescription" in output:
             self._captures(output["videoDescription"], name)
+            return
+        if container == "RAW":
+            self._run("-vn", *_audio(output), "-f", "mp3", f"{name}.{output['extension']}")
             return
         assert container == "MP4"
         tracks = [*_video(output), *_audio(output)]
@@ -110,7 +114,17 @@ class Making:
 
 
 def _scale(video: Settings) -> str:
-    return f"scale={video['width']}:{video['height']},setsar=1"
+    """Cut, scale and place as a description says: ``crop`` of the source, ``position`` of both."""
+    size = {"width": video["width"], "height": video["height"]}
+    own = video["codecSettings"].get("h264Settings", {})
+    cut, place = video.get("crop"), video.get("position", {"x": 0, "y": 0, **size})
+    steps = ["crop={width}:{height}:{x}:{y}".format(**cut)] if cut else []
+    steps += ["scale={width}:{height}".format(**place)]
+    if "position" in video:
+        steps += [f"pad={video['width']}:{video['height']}:{place['x']}:{place['y']}"]
+    return ",".join(
+        [*steps, f"setsar={own.get('parNumerator', 1)}/{own.get('parDenominator', 1)}"]
+    )
 
 
 def _video(output: Settings) -> Iterator[str]:
@@ -120,9 +134,19 @@ def _video(output: Settings) -> Iterator[str]:
         return
     assert video["scalingBehavior"] == "STRETCH_TO_OUTPUT"
     h264 = video["codecSettings"]["h264Settings"]
-    keys = f"expr:gte(t,n_forced*{h264['gopSize']})"
     yield from ["-vf", _scale(video), "-c:v", "libx264", "-preset", "ultrafast"]
-    yield from ["-pix_fmt", "yuv420p", "-force_key_frames", keys, "-map_metadata", "-1"]
+    yield from ["-pix_fmt", "yuv420p", "-map_metadata", "-1"]
+    yield from ["-profile:v", h264["codecProfile"].lower()]
+    if h264["gopSizeUnits"] == "FRAMES":
+        yield from ["-g", str(h264["gopSize"])]
+    else:
+        yield from ["-force_key_frames", f"expr:gte(t,n_forced*{h264['gopSize']})"]
+    if h264["framerateControl"] == "SPECIFIED":
+        yield from ["-r", f"{h264['framerateNumerator']}/{h264['framerateDenominator']}"]
+    if "bitrate" in h264:
+        assert h264["rateControlMode"] in ("CBR", "VBR")
+        yield from ["-b:v", str(h264["bitrate"])]
+    assert ("qvbrSettings" in h264) == (h264["rateControlMode"] == "QVBR")
 
 
 def _audio(output: Settings) -> Iterator[str]:
@@ -130,9 +154,11 @@ def _audio(output: Settings) -> Iterator[str]:
         yield "-an"
         return
     (one,) = output["audioDescriptions"]
-    aac = one["codecSettings"]["aacSettings"]
-    yield from ["-c:a", "aac", "-ac", "2", "-ar", str(aac["sampleRate"])]
-    yield from ["-b:a", str(aac["bitrate"])]
+    codec = one["codecSettings"]["codec"].lower()
+    own = one["codecSettings"][f"{codec}Settings"]
+    mono = own.get("codingMode") == "CODING_MODE_1_0"
+    yield from ["-c:a", {"aac": "aac", "mp3": "libmp3lame"}[codec], "-b:a", str(own["bitrate"])]
+    yield from ["-ac", str(own.get("channels", 1 if mono else 2)), "-ar", str(own["sampleRate"])]
 
 
 def _stream(output: Settings, name: str) -> list[str]:

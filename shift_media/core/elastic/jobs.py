@@ -35,8 +35,8 @@ KEYS = (
 """What a profile in this vocabulary may have beside renditions of ours."""
 
 MOST_OUTPUTS = MOST_PLAYLISTS = 30
-MOST_METADATA = 8
-"""Of the service's ten pairs; two are ours."""
+MOST_METADATA = 7
+"""Of the ten pairs that a job may have; three are ours."""
 
 _OUTPUT_KEYS = (
     "Key",

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from shift_media.core.errors import NotStored
-from shift_media.core.profiles import Poster, Rendition, Sprite
+from shift_media.core.formats import detect
+from shift_media.core.profiles import Audio, Poster, Rendition, Sprite, Stills
 from shift_media.core.video import VideoFacts
 from shift_media.transcoding import profiles
 from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout
@@ -62,6 +63,8 @@ class Outputs:
             return self._poster(rendition)
         if isinstance(rendition, Sprite):
             return self._sprite(rendition)
+        if isinstance(rendition, Stills):
+            return self._stills(rendition)
         if group.kind == "hls":
             return self._hls(group, rendition)
         return self._mp4(group, rendition, detail)
@@ -74,7 +77,9 @@ class Outputs:
         key = self._key(rendition)
         self._size_of(key)
         head = self._read(key, _MP4_HEAD)
-        self._check(head[4:8] == b"ftyp", group.file, "it is no MP4")
+        kind = "MP3" if isinstance(rendition, Audio) and rendition.is_mp3 else "MP4"
+        right = head[4:8] == b"ftyp" or (kind == "MP3" and detect(head).extension == "mp3")
+        self._check(right, group.file, f"it is no {kind}")
         made = (detail.get("OutputDetails") or [{}])[0]
         duration = self._facts.duration
         if "DurationInMs" in made:
@@ -150,7 +155,43 @@ class Outputs:
         sheet.save(drawn, "JPEG", quality=_JPEG_QUALITY)
         return drawn.getvalue()
 
-    def _frames(self, wanted: Poster | Sprite) -> list[str]:
+    def _stills(self, wanted: Stills) -> RenditionReport:
+        """Give the captures their names, and the format that was asked for."""
+        expected = len(profiles.still_times(wanted, self._facts.duration))
+        frames = self._frames(wanted)[:expected]
+        for number, frame in enumerate(frames, 1):
+            with contextlib.suppress(Missing):  # Another process has named and removed it.
+                content = self._read(frame, _JPEG_BYTES)
+                self._put(self._key(wanted.numbered(number)), self._as_wanted(wanted, content))
+        size = sum(self._sizes_of_stills(wanted, expected))
+        self._remove(self._frames(wanted))
+        return self._complete(wanted, self._sides_of_stills(wanted), size)
+
+    def _sizes_of_stills(self, wanted: Stills, expected: int) -> Iterator[int]:
+        """Look at what is there; the last may lie behind the last frame."""
+        for number in range(1, expected + 1):
+            try:
+                content = self._read(self._key(wanted.numbered(number)), _JPEG_BYTES)
+            except Missing:
+                if number < max(2, expected):
+                    raise
+            else:
+                yield len(content)
+
+    def _as_wanted(self, wanted: Stills, content: bytes) -> bytes:
+        with self._picture(wanted.file, content) as picture:
+            right = picture.size == self._sides_of_stills(wanted)
+            self._check(right, wanted.file, f"it is {picture.size}")
+            if not wanted.file.endswith(".png"):
+                return content
+            made = io.BytesIO()
+            picture.save(made, "PNG")
+        return made.getvalue()
+
+    def _sides_of_stills(self, wanted: Stills) -> tuple[int, int]:
+        return wanted.frame(self._facts.width, self._facts.height).sides
+
+    def _frames(self, wanted: Poster | Sprite | Stills) -> list[str]:
         stem = self._key(frames_of(wanted)).removesuffix(".jpg")
         found = (key for key in self._sizes if key.startswith(f"{stem}.") and self._sizes[key])
         return sorted(key for key in found if key.endswith(".jpg"))
@@ -182,6 +223,7 @@ class Outputs:
     ) -> RenditionReport:
         return RenditionReport(
             key=self._key(rendition),
+            legacy_key=profiles.legacy_key(self._job.original, rendition, *sides),
             kind=rendition.kind,
             content_type=profiles.content_type(rendition.file),
             state=State.COMPLETE,

@@ -11,24 +11,23 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from shift_media.core.profiles import Audio, Poster, Sprite
+from shift_media.core.encodings import SoundEncoding
+from shift_media.core.profiles import Audio, Poster, Sprite, Stills
 from shift_media.core.video import VideoFacts, fitted
+from shift_media.transcoding import profiles
 from shift_media.transcoding.backends.ffmpeg.commands import MOST_FPS, SpriteLayout
+from shift_media.transcoding.backends.mediaconvert import encodings
 from shift_media.transcoding.profiles import Encode, Plan, Playlist
 
 Settings = dict[str, Any]
 
 AUDIO = "Audio Selector 1"
 AUDIO_GROUP = "sound"
-SAMPLE_RATE = 48_000
-
-# What AAC-LC with two channels at 48 kHz may have, in kbit/s.
-_KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 _HQ_PRESETS = ("slow", "slower")
 _MOST_BITS_PER_PIXEL = 0.2  # of each frame, at 30 frames per second: 5.5 Mbit/s for 720p
 _LEAST_BITRATE = 200_000
 _GOP_SECONDS = 2
-_JPEG_QUALITY = {"poster": 90, "sprite": 70}
+_JPEG_QUALITY = {"poster": 90, "sprite": 70, "stills": 90}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,7 @@ def groups_of(plan: Plan, destination: str) -> list[Group]:
     made += [_sound(sound, destination) for sound in plan.sounds]
     made += [_poster(plan.facts, poster, destination) for poster in plan.posters]
     made += [_sprite(plan.facts, sprite, destination) for sprite in plan.sprites]
+    made += [_stills(plan.facts, stills, destination) for stills in plan.stills]
     return made
 
 
@@ -80,13 +80,15 @@ def _file_group(file: str, destination: str, output: Settings) -> Settings:
 
 def _mp4(plan: Plan, made: Encode, destination: str) -> Group:
     output = {**_MP4, "VideoDescription": _video(plan, made)}
-    if plan.facts.audio:
-        output["AudioDescriptions"] = [_aac(made.audio_kbps)]
+    if made.has_sound(plan.facts):
+        output["AudioDescriptions"] = [_sound_of(made)]
     return Group("mp4", made.file, _file_group(made.file, destination, output))
 
 
 def _sound(made: Audio, destination: str) -> Group:
-    output = {**_MP4, "AudioDescriptions": [_aac(made.kbps)]}
+    encoding = made.encoding or SoundEncoding(kbps=made.kbps)
+    container = {"ContainerSettings": {"Container": "RAW"}} if made.is_mp3 else _MP4
+    output = {**container, "AudioDescriptions": [_described(encoding)]}
     return Group("audio", made.file, _file_group(made.file, destination, output))
 
 
@@ -102,7 +104,7 @@ def _hls(plan: Plan, made: Playlist, destination: str) -> Group:
     """Make CMAF: fragmented MP4 with playlists for HLS, the sound beside the pictures."""
     seconds = made.rendition.segment_seconds
     outputs = list(_rungs(plan, made))
-    if plan.facts.audio:
+    if made.has_sound(plan.facts):
         track: Settings = {
             "AudioGroupId": AUDIO_GROUP,
             "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
@@ -111,7 +113,7 @@ def _hls(plan: Plan, made: Playlist, destination: str) -> Group:
             {
                 "NameModifier": "-sound",
                 "ContainerSettings": {"Container": "CMFC", "CmfcSettings": track},
-                "AudioDescriptions": [_aac(made.rendition.audio_kbps)],
+                "AudioDescriptions": [_sound_of(made.rungs[0])],
             }
         )
     cmaf = {
@@ -133,7 +135,7 @@ def _hls(plan: Plan, made: Playlist, destination: str) -> Group:
 
 
 def _rungs(plan: Plan, made: Playlist) -> Iterator[Settings]:
-    sound = {"AudioRenditionSets": AUDIO_GROUP} if plan.facts.audio else {}
+    sound = {"AudioRenditionSets": AUDIO_GROUP} if made.has_sound(plan.facts) else {}
     for rung in made.rungs:
         yield {
             "NameModifier": made.folder(rung).removeprefix(made.stem),
@@ -165,8 +167,16 @@ def _video(plan: Plan, made: Encode) -> Settings:
         "ParDenominator": 1,
         **_frame_rate(plan.facts),
     }
+    frame = _frame(made.width, made.height)
+    if made.encoding is not None and made.frame is not None:
+        h264 |= encodings.h264(made.encoding, made.frame, plan.facts, bool(plan.segment_seconds))
+        if h264["RateControlMode"] != "QVBR":
+            del h264["QvbrSettings"]
+        if h264["RateControlMode"] == "CBR":
+            del h264["MaxBitrate"]
+        frame |= encodings.placed(made.frame, (plan.facts.width, plan.facts.height))
     return {
-        **_frame(made.width, made.height),
+        **frame,
         "CodecSettings": {"Codec": "H_264", "H264Settings": h264},
     }
 
@@ -205,13 +215,14 @@ def _most_bitrate(made: Encode, fps: float) -> int:
     return max(_LEAST_BITRATE, round(bits))
 
 
-def _aac(kbps: int) -> Settings:
-    aac = {
-        "Bitrate": 1000 * min(_KBPS, key=lambda allowed: abs(allowed - kbps)),
-        "CodingMode": "CODING_MODE_2_0",
-        "SampleRate": SAMPLE_RATE,
-    }
-    return {"AudioSourceName": AUDIO, "CodecSettings": {"Codec": "AAC", "AacSettings": aac}}
+def _sound_of(made: Encode) -> Settings:
+    named = made.encoding and made.encoding.sound
+    return _described(named or SoundEncoding(kbps=made.audio_kbps))
+
+
+def _described(encoding: SoundEncoding) -> Settings:
+    codec = encodings.mp3(encoding) if encoding.codec == "mp3" else encodings.aac(encoding)
+    return {"AudioSourceName": AUDIO, "CodecSettings": codec}
 
 
 def _poster(facts: VideoFacts, wanted: Poster, destination: str) -> Group:
@@ -220,24 +231,32 @@ def _poster(facts: VideoFacts, wanted: Poster, destination: str) -> Group:
     captures, every = (2, seconds) if seconds >= 1 else (1, 1.0)
     size = fitted(facts.width, facts.height, wanted.height)
     file = frames_of(wanted)
-    output = _captures(size, every, captures, _JPEG_QUALITY["poster"])
+    output = _captures(_frame(*size), every, captures, _JPEG_QUALITY["poster"])
     return Group("poster", wanted.file, _file_group(file, destination, output))
 
 
 def _sprite(facts: VideoFacts, wanted: Sprite, destination: str) -> Group:
     layout = SpriteLayout(wanted, facts)
-    size = layout.width, layout.height
-    output = _captures(size, layout.seconds, layout.number, _JPEG_QUALITY["sprite"])
+    frame = _frame(layout.width, layout.height)
+    output = _captures(frame, layout.seconds, layout.number, _JPEG_QUALITY["sprite"])
     return Group("sprite", wanted.file, _file_group(frames_of(wanted), destination, output))
 
 
-def frames_of(wanted: Poster | Sprite) -> str:
+def _stills(facts: VideoFacts, wanted: Stills, destination: str) -> Group:
+    placed = wanted.frame(facts.width, facts.height)
+    frame = _frame(*placed.sides) | encodings.placed(placed, (facts.width, facts.height))
+    number = len(profiles.still_times(wanted, facts.duration))
+    output = _captures(frame, wanted.seconds, number, _JPEG_QUALITY["stills"])
+    return Group("stills", wanted.file, _file_group(frames_of(wanted), destination, output))
+
+
+def frames_of(wanted: Poster | Sprite | Stills) -> str:
     """Name the captures of a rendition, before the service numbers them."""
     stem = wanted.file.rpartition(".")[0].lstrip("_")
     return f"{stem}-frame.jpg"
 
 
-def _captures(size: tuple[int, int], every: float, most: int, quality: int) -> Settings:
+def _captures(frame: Settings, every: float, most: int, quality: int) -> Settings:
     rate = 1 / Fraction(max(1, round(every * 1000)), 1000)
     captures = {
         "FramerateNumerator": rate.numerator,
@@ -248,5 +267,5 @@ def _captures(size: tuple[int, int], every: float, most: int, quality: int) -> S
     codec = {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": captures}
     return {
         "ContainerSettings": {"Container": "RAW"},
-        "VideoDescription": {**_frame(*size), "CodecSettings": codec},
+        "VideoDescription": {**frame, "CodecSettings": codec},
     }

@@ -1,0 +1,162 @@
+"""A profile in preset ids through MediaConvert: the same files, and the same names kept."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from django.test import override_settings
+from PIL import Image
+
+from shift_media.core.elastic.presets import system
+from shift_media.core.elastic.profiles import read_profile
+from shift_media.core.sizing import POLICIES
+from shift_media.core.video import VideoFacts
+from shift_media.transcoding import profiles, services
+from shift_media.transcoding.backends.mediaconvert import shapes
+from shift_media.transcoding.backends.mediaconvert.settings import groups_of, settings_of
+from shift_media.transcoding.base import State
+from tests.transcoding.conftest import H264, Draw, pattern, sound, work
+from tests.transcoding.elastic.material import CUSTOM, PROJECT, defined
+from tests.transcoding.mediaconvert_site import Aws, aws, new_film, site, the_job
+
+__all__ = ["aws"]
+
+WIDE = VideoFacts(duration=60, width=1920, height=1080, fps=50, video="h264", audio="aac")
+HLS = [id for id in system() if "-2000" in id]
+
+
+def settings_for(profile: dict[str, Any], facts: VideoFacts = WIDE) -> dict[str, Any]:
+    plan = profiles.plan(read_profile("web", profile), facts)
+    return settings_of(groups_of(plan, "s3://b/k/_web/0a1b2c3d/"), "s3://b/k/film.mp4")
+
+
+def made_here() -> list[str]:
+    """List the system presets that other transcoders make, as one file."""
+    found = []
+    for id in system():
+        more = {"SegmentDuration": "6"} if id.startswith("1351620000001-2") else {}
+        job = read_profile("web", {"outputs": [{"Key": "a", "PresetId": id, **more}]}).elastic
+        found += [] if job is None or job.impossible else [id]
+    return found
+
+
+@pytest.mark.parametrize("id", made_here())
+def test_the_api_takes_what_comes_of_each_system_preset(id: str) -> None:
+    output = {"Key": "a", "PresetId": id, "SegmentDuration": "6", "ThumbnailPattern": "{count}"}
+    settings = settings_for({"outputs": [output]})
+    assert list(shapes.faults({"Settings": settings})) == []
+
+
+def test_most_system_presets_are_made_here() -> None:
+    assert len(made_here()) == 35
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("padding", ["Pad", "NoPad"])
+@pytest.mark.parametrize("size", [(1920, 1080), (640, 1138), (333, 251)])
+def test_the_api_takes_every_sizing_policy(
+    policy: str, padding: str, size: tuple[int, int]
+) -> None:
+    preset = defined(MaxWidth="400", MaxHeight="400", SizingPolicy=policy, PaddingPolicy=padding)
+    output = {"Key": "a.mp4", "PresetId": CUSTOM, "ThumbnailPattern": "{count}"}
+    facts = VideoFacts(
+        duration=3, width=size[0], height=size[1], fps=25, video="h264", audio="aac"
+    )
+    settings = settings_for({"outputs": [output], "presets": {CUSTOM: preset}}, facts)
+    assert list(shapes.faults({"Settings": settings})) == []
+    video = settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"]
+    if cut := video.get("Crop"):
+        assert cut["X"] + cut["Width"] <= size[0]
+        assert cut["Y"] + cut["Height"] <= size[1]
+    if place := video.get("Position"):
+        assert place["X"] + place["Width"] <= video["Width"]
+        assert place["Y"] + place["Height"] <= video["Height"]
+
+
+def test_rates_are_the_presets() -> None:
+    settings = settings_for({"outputs": [{"Key": "a", "PresetId": "1351620000001-000010"}]})
+    (video,) = [
+        output["VideoDescription"]["CodecSettings"]["H264Settings"]
+        for output in settings["OutputGroups"][0]["Outputs"]
+    ]
+    assert (video["RateControlMode"], video["Bitrate"]) == ("CBR", 2_400_000)
+    assert (video["CodecProfile"], video["CodecLevel"]) == ("BASELINE", "LEVEL_3_1")
+    assert (video["FramerateNumerator"], video["FramerateDenominator"]) == (30000, 1001)
+    assert (video["GopSizeUnits"], video["GopSize"]) == ("FRAMES", 90)
+
+
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.s3
+@pytest.mark.django_db(transaction=True)
+def test_a_project_keeps_its_profile(aws: Aws, draw: Draw, tmp_path: Path) -> None:
+    wide = draw("My Film.mp4", *pattern("640x360", 3, 50), *sound(3), *H264)
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES={"web": PROJECT})):
+        film = new_film(wide)
+        work()
+        aws.finish()
+        job = services.refresh(the_job())
+        assert (job.state, job.error) == (State.COMPLETE, "")
+        found = {r.key.rpartition("/")[2]: r for r in film.video.renditions}
+    assert {file: r.legacy_key for file, r in found.items()} == {
+        "720p.mp4": "videos/my-film/my-film-720p.mp4",
+        "hls-index.m3u8": "videos/my-film/hls/index.m3u8",
+        "sound.mp3": "videos/my-film/sound.mp3",
+        "thumbs-00001.png": "videos/my-film/thumbs/00001-192x108.png",
+    }
+    (sent,) = aws.server.jobs.values()
+    assert sent.told["userMetadata"]["site"] == "example"
+    assert job.payload["userMetadata"] == {"site": "example"}
+    with av.open(BytesIO(aws.read(found["720p.mp4"].key))) as media:
+        video = media.streams.video[0]
+        assert (video.codec_context.width, video.average_rate) == (640, Fraction(30000, 1001))
+        assert sum(1 for _ in media.decode(video=0)) == pytest.approx(90, abs=2)
+    with av.open(BytesIO(aws.read(found["sound.mp3"].key))) as media:
+        heard = media.streams.audio[0].codec_context
+        assert heard.name.startswith("mp3")
+    assert "hls-index-hls-1m.m3u8" in aws.read(found["hls-index.m3u8"].key).decode()
+    with Image.open(BytesIO(aws.read(found["thumbs-00001.png"].key))) as first:
+        assert (first.format, first.size) == ("PNG", (192, 108))
+    assert [key for key in aws.stored() if "frame" in key] == []
+
+
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.s3
+@pytest.mark.django_db(transaction=True)
+def test_pictures_are_cropped_and_padded_as_the_preset_says(
+    aws: Aws, clip: Path, tmp_path: Path
+) -> None:
+    cut = defined(MaxWidth="100", MaxHeight="96", SizingPolicy="Keep")
+    padded = defined(MaxWidth="160", MaxHeight="160", PaddingPolicy="Pad")
+    other = CUSTOM.replace("abc", "def")
+    profile = {
+        "outputs": [
+            {"Key": "cut.mp4", "PresetId": CUSTOM},
+            {"Key": "padded.mp4", "PresetId": other, "ThumbnailPattern": "t{count}"},
+        ],
+        "presets": {CUSTOM: cut, other: padded},
+    }
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES={"web": profile})):
+        film = new_film(clip)
+        work()
+        aws.finish()
+        job = services.refresh(the_job())
+        assert (job.state, job.error) == (State.COMPLETE, "")
+        found = {r.key.rpartition("/")[2]: r for r in film.video.renditions}
+    frames = {}
+    for file in ("cut.mp4", "padded.mp4"):
+        with av.open(BytesIO(aws.read(found[file].key))) as media:
+            frames[file] = next(media.decode(video=0)).to_image()
+    with av.open(str(clip)) as media:
+        original = next(media.decode(video=0)).to_image()
+    assert frames["cut.mp4"].size == (100, 96)
+    middle = original.getpixel((80, 60))
+    shown = frames["cut.mp4"].getpixel((50, 48))
+    assert all(abs(one - other) < 40 for one, other in zip(middle, shown, strict=True))
+    assert frames["padded.mp4"].size == (160, 160)
+    assert max(frames["padded.mp4"].getpixel((80, 4))) < 24
+    assert (found["t-00001.jpg"].width, found["t-00001.jpg"].height) == (64, 64)
