@@ -1,0 +1,201 @@
+"""Media fields in REST framework: uploads are checked, files go out as URLs and facts."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import RequestFactory, override_settings
+
+from shift_media.core.errors import InvalidSpec
+from tests.delivery.counting import CountingStorage
+from tests.fields.conftest import media, use
+from tests.fields.material import MP4, PDF, picture
+from tests.testapp.models import Attachment, Photo, Portrait
+
+pytest.importorskip("rest_framework")
+
+from rest_framework import renderers, serializers, viewsets
+
+from shift_media.contrib.rest_framework import MediaModelSerializer, MediaSerializerField
+
+__all__ = ["media", "use"]  # fixtures
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+
+PRESETS = {"avatar": {"size": "16x16", "mode": "fill", "format": "webp"}, "wide": {"size": "32x"}}
+
+
+class PhotoSerializer(MediaModelSerializer):
+    class Meta:
+        model = Photo
+        fields = ("id", "title", "image")
+
+
+class Photos(viewsets.ModelViewSet[Photo]):
+    queryset = Photo.objects.order_by("pk")
+    serializer_class = PhotoSerializer
+    renderer_classes = (renderers.JSONRenderer,)
+    authentication_classes = ()
+
+
+def file(content: bytes | None = None, name: str = "photo.jpg") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, picture() if content is None else content, "text/plain")
+
+
+def post(**data: Any) -> Any:
+    return Photos.as_view({"post": "create"})(RequestFactory().post("/photos/", data))
+
+
+def test_an_upload_is_stored_and_comes_back_as_urls_and_facts() -> None:
+    with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
+        response = post(title="a", image=file())
+        assert response.status_code == 201, response.data
+        photo = Photo.objects.get()
+        avatar, wide = photo.image.resize("avatar"), photo.image.resize("wide")
+    host = "http://testserver"
+    assert response.data == {
+        "id": photo.pk,
+        "title": "a",
+        "image": {
+            "url": host + photo.image.url, "content_type": "image/jpeg", "size": photo.image.size,
+            "width": 64, "height": 48, "duration": None,
+            "placeholder": photo.image.placeholder, "color": photo.image.metadata.color,
+            "resizes": {
+                "avatar": {"url": host + avatar.url, "width": 16, "height": 16},
+                "wide": {"url": host + wide.url, "width": 32, "height": 24},
+            },
+        },
+    }  # fmt: skip
+
+
+def test_a_list_asks_for_its_rows_and_for_nothing_else(
+    media: CountingStorage, django_assert_num_queries: Any
+) -> None:
+    for _ in range(3):
+        post(image=file())
+    media.calls.clear()
+    with django_assert_num_queries(1), override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
+        response = Photos.as_view({"get": "list"})(RequestFactory().get("/photos/"))
+    assert [len(row["image"]["resizes"]) for row in response.data] == [2, 2, 2]
+    assert not media.calls
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "sentence"),
+    [
+        (PDF, "unsupported_type", "The content of this file is PDF. Choose JPEG"),
+        (MP4, "unsupported_type", "The content of this file is MP4."),
+        (picture()[:300], "undecodable", "The file is damaged or incomplete."),
+        (b"", "empty", "The submitted file is empty."),
+    ],
+)
+def test_what_the_field_refuses_is_an_error_of_the_field(
+    content: bytes, code: str, sentence: str, media: CountingStorage
+) -> None:
+    response = post(image=file(content))
+    assert response.status_code == 400
+    assert [error.code for error in response.data["image"]] == [code]
+    assert response.data["image"][0].startswith(sentence)
+    assert not Photo.objects.exists()
+    assert "put" not in str(media.calls)
+
+
+def test_a_long_name_is_only_data() -> None:
+    assert post(image=file(name="x" * 240 + ".jpg")).status_code == 201
+
+
+def test_a_file_is_replaced_and_one_that_is_not_sent_stays() -> None:
+    post(title="a", image=file())
+    photo = Photo.objects.get()
+    key = photo.image.key
+    patch = Photos.as_view({"patch": "partial_update"})
+    for data, same in (({"title": "b"}, True), ({"image": file(picture("PNG"))}, False)):
+        request = RequestFactory().generic("PATCH", "/photos/1/", *_multipart(data))
+        assert patch(request, pk=photo.pk).status_code == 200
+        assert (Photo.objects.get().image.key == key) is same
+    assert Photo.objects.get().title == "b"
+
+
+def _multipart(data: dict[str, Any]) -> tuple[bytes, str]:
+    from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+
+    return encode_multipart(BOUNDARY, data), MULTIPART_CONTENT
+
+
+def test_an_empty_field_is_null() -> None:
+    assert PhotoSerializer(Photo()).data["image"] is None
+
+
+def test_presets_and_limits_may_be_given() -> None:
+    class Small(serializers.Serializer[Any]):
+        image = MediaSerializerField(presets=["9x"], accept=["image/png"], max_bytes=2000)
+
+    assert Small(data={"image": file(picture("PNG"))}).is_valid()
+    refused = Small(data={"image": file()})
+    assert not refused.is_valid()
+    assert refused.errors["image"][0].code == "unsupported_type"
+    large = Small(data={"image": file(picture("PNG", size=(900, 900), compress_level=0))})
+    assert not large.is_valid()
+    assert large.errors["image"][0].code == "too_large"
+    photo = Photo()
+    photo.image.save("a.jpg", file(), save=False)
+    shown = Small(photo).data["image"]
+    assert shown["resizes"]["9x"] == {
+        "url": photo.image.resize("9x").url, "width": 9, "height": 7
+    }  # fmt: skip
+
+
+def test_a_file_that_is_no_picture_has_no_resizes() -> None:
+    class Files(MediaModelSerializer):
+        class Meta:
+            model = Attachment
+            fields = ("file",)
+
+    files = Files(data={"file": file(PDF, "a.pdf")})
+    assert files.is_valid(), files.errors
+    files.save()
+    with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
+        assert Files(Attachment.objects.get()).data["file"]["resizes"] == {}
+
+
+def test_what_cannot_be_stripped_is_an_error_of_the_field() -> None:
+    class Portraits(MediaModelSerializer):
+        class Meta:
+            model = Portrait
+            fields = ("image",)
+
+    assert Portraits(data={"image": file()}).is_valid()
+    portrait = Portraits(data={"image": file(picture()[:-2])})
+    assert not portrait.is_valid()
+    assert portrait.errors["image"][0].code in ("undecodable", "not_strippable")
+
+
+def test_a_wrong_preset_is_raised_in_debug_and_logged_in_production(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Wrong(MediaModelSerializer):
+        image = MediaSerializerField(presets=["huge", "9x"])
+
+        class Meta:
+            model = Photo
+            fields = ("image",)
+
+    photo = Photo()
+    photo.image.save("a.jpg", file(), save=False)
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec):
+        assert Wrong(photo).data
+    with override_settings(DEBUG=False):
+        assert list(Wrong(photo).data["image"]["resizes"]) == ["9x"]
+    assert "'huge' is not a size" in caplog.text
+
+
+def test_without_the_framework_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "shift_media.contrib.rest_framework"
+    monkeypatch.setitem(sys.modules, "rest_framework", None)
+    monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(ImportError, match=r"django-shift-media\[drf\]"):
+        importlib.import_module(name)
