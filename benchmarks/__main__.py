@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks import memory, pictures, site
+from benchmarks import memory, pictures, quality, site
 from benchmarks.measure import milliseconds
 from benchmarks.report import Report
 
@@ -31,11 +31,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("var/benchmarks.json"))
+    parser.add_argument("--quality", action="store_true", help="only qualities and efforts")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    site.start()
+    if not arguments.quality:
+        site.start()
     report = Report()
     print("  ".join(f"{name} {value}" for name, value in report.machine().items()))
+    arguments.json.parent.mkdir(exist_ok=True)
+    if arguments.quality:
+        quality.measure(report, arguments.rounds)
+        report.finish(arguments.json)
+        return
     photographs = pictures.photographs()
     for name, content in photographs.items():
         for width, height, mode in SIZES:
@@ -43,7 +50,6 @@ def main() -> None:
     first_resizes(report, photographs["20 MP baseline q90"], arguments.rounds)
     memory.measure(report, photographs["20 MP baseline q90"])
     addresses(report, arguments.rounds)
-    arguments.json.parent.mkdir(exist_ok=True)
     report.finish(arguments.json)
 
 

@@ -185,3 +185,15 @@ def test_the_largest_originals_stay_within_the_bound(name: str, tmp_path: Path) 
     assert outcome == ["made"]
     assert megabytes <= LARGEST
     assert seconds <= CPU_SECONDS
+
+
+@pytest.mark.acceptance(26)
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_the_largest_resizes_of_the_largest_original_stay_within_the_bound(
+    format: str, tmp_path: Path
+) -> None:
+    content = LARGEST_ADMITTED["RGBA PNG"]()
+    megabytes, seconds, outcome = measured(content, tmp_path, "4470x3464", format, works=1)
+    assert outcome == ["made"]
+    assert megabytes <= LARGEST
+    assert seconds <= CPU_SECONDS

@@ -1,0 +1,132 @@
+"""`make bench ARGS=--quality`: what quality and effort cost, format by format.
+
+Bytes, likeness and CPU time per megapixel of output, of photographs and of a drawing: the table
+that the defaults in `core/spec.py` and `core/engine/encode.py` were chosen from, and that
+`docs/explanation/quality.rst` holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from benchmarks import pictures
+from benchmarks.measure import milliseconds
+from benchmarks.report import Report
+
+WIDTH = 1200
+LOSSY: Mapping[str, tuple[str, tuple[dict[str, Any], ...]]] = {
+    "JPEG": (
+        "JPEG",
+        (
+            *({"quality": q, "subsampling": "4:2:0", "optimize": True} for q in (70, 75, 80, 85)),
+            {"quality": 80, "subsampling": "4:4:4", "optimize": True},
+            {"quality": 80, "subsampling": "4:2:0"},
+            {"quality": 80, "subsampling": "4:2:0", "progressive": True},
+        ),
+    ),
+    "WebP": (
+        "WEBP",
+        (
+            *({"quality": q, "method": 4} for q in (70, 79, 85)),
+            *({"quality": 79, "method": m} for m in (0, 2, 6)),
+        ),
+    ),
+    "AVIF": (
+        "AVIF",
+        (
+            *({"quality": q, "speed": 9, "max_threads": 1} for q in (50, 63, 70)),
+            *({"quality": 63, "speed": s, "max_threads": 1} for s in (8, 6)),
+        ),
+    ),
+}
+LOSSLESS: tuple[dict[str, Any], ...] = (
+    *({"compress_level": level} for level in (2, 4, 6)),
+    {"compress_level": 1, "compress_type": 2},
+)
+ALPHA: tuple[dict[str, Any], ...] = tuple({"quality": 79, "method": m} for m in (0, 2, 4))
+
+
+def measure(report: Report, rounds: int) -> None:
+    """Measure every row of the tables."""
+    photographs = [_reduced(content) for content in _two_photographs()]
+    for title, (format, settings) in LOSSY.items():
+        report.table(f"{title}, photographs", _rows(photographs, format, settings, rounds))
+    report.table("PNG, photographs", _rows(photographs, "PNG", LOSSLESS, rounds))
+    report.table("PNG, drawing", _rows([_drawing()], "PNG", LOSSLESS, rounds))
+    soft = [_transparent(image) for image in photographs]
+    report.table("WebP, photographs, softly transparent", _rows(soft, "WEBP", ALPHA, rounds))
+
+
+def _rows(
+    images: list[Image.Image], format: str, settings: tuple[dict[str, Any], ...], rounds: int
+) -> dict[str, dict[str, float]]:
+    """Average over the images: bytes and CPU time by area, and SSIM."""
+    area = sum(image.width * image.height for image in images) / 1e6
+    calls = {_name(options): partial(_all, images, format, options) for options in settings}
+    taken = milliseconds(calls, rounds)
+    rows = {}
+    for name, call in calls.items():
+        made = call()
+        rows[name] = {
+            "kB/MP": sum(map(len, made)) / 1000 / area,
+            "SSIM": sum(map(_ssim, made, images)) / len(images),
+            "CPU ms/MP": taken[name] / area,
+        }
+    return rows
+
+
+def _name(options: dict[str, Any]) -> str:
+    shown = {key: value for key, value in options.items() if key != "max_threads"}
+    if shown.pop("compress_type", None):
+        return "Huffman codes alone"
+    return ", ".join(f"{key.removeprefix('compress_')} {value}" for key, value in shown.items())
+
+
+def _all(images: list[Image.Image], format: str, options: dict[str, Any]) -> list[bytes]:
+    return [_encoded(image, format, options) for image in images]
+
+
+def _encoded(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
+    output = BytesIO()
+    image.save(output, format, **options)
+    return output.getvalue()
+
+
+def _ssim(made: bytes, best: Image.Image) -> float:
+    return float(pictures.images.ssim(Image.open(BytesIO(made)).convert("RGB"), best))
+
+
+def _two_photographs() -> Iterator[bytes]:
+    photographs = pictures.photographs()
+    yield photographs["seeding 16 MP baseline"]
+    yield photographs["sunset 12 MP progressive"]
+
+
+def _reduced(content: bytes) -> Image.Image:
+    """Reduce a photograph to what a page shows, as well as that can be done."""
+    image = Image.open(BytesIO(content)).convert("RGB")
+    size = (WIDTH, round(WIDTH * image.height / image.width))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _transparent(image: Image.Image) -> Image.Image:
+    clear: Image.Image = image.convert("RGBA")
+    clear.putalpha(pictures.images.photograph(*image.size).convert("L"))
+    return clear
+
+
+def _drawing() -> Image.Image:
+    """Draw a page: text and a chart."""
+    image = Image.new("RGB", (WIDTH, 800), "white")
+    draw = ImageDraw.Draw(image)
+    for index in range(60):
+        at = (20 + index % 5 * 230, 20 + index // 5 * 50)
+        draw.text(at, f"Invoice {index}, total {index * 12.5}", fill=(20, 20, 60))
+    for index in range(12):
+        draw.rectangle((index * 100, 790 - index * 9, index * 100 + 60, 790), fill=(90, 80, 200))
+    return image
