@@ -14,6 +14,9 @@ _NO_KEY = "media-doctor"
 """What is no key, so that the view refuses it before it asks anybody."""
 
 
+_NO_MESSAGE = b"media_doctor"
+
+
 def check_app(setup: Setup) -> Iterator[Finding]:
     """Ask the view for nothing, and the webhook for nothing."""
     if not setup.app_url:
@@ -77,7 +80,7 @@ def _webhook(setup: Setup) -> Finding:
     url = f"{setup.app_url}sns/"
     try:
         got = setup.client.ask(url)
-        posted = setup.client.ask(url, "POST", {"Content-Type": "text/plain"}, b"{}")
+        posted = setup.client.ask(url, "POST", {"Content-Type": "text/plain"}, _NO_MESSAGE)
     except Unreachable as problem:
         return error("webhook", str(problem), "See that the site is up, and reached from outside.")
     if (got.status, posted.status) != (405, 400) or b'"code"' not in posted.body:

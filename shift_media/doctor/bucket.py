@@ -81,6 +81,20 @@ def endpoint(storage: S3MediaStorage) -> str:
     return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/", "", ""))
 
 
+def is_there(storage: S3MediaStorage) -> bool:
+    """Tell whether the bucket is there; SeaweedFS makes one that is written to."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        storage.client.head_bucket(Bucket=storage.bucket_name)
+    except ClientError as error:
+        status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return status != 404
+    except BotoCoreError:
+        return True  # What is written next tells it better.
+    return True
+
+
 def website_of(storage: S3MediaStorage) -> Website:
     """Read the website configuration."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -97,7 +111,10 @@ def website_of(storage: S3MediaStorage) -> Website:
 
 def _refused(response: Mapping[str, Any]) -> Website:
     code = response.get("Error", {}).get("Code", "")
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    about = response.get("ResponseMetadata", {})
+    status = about.get("HTTPStatusCode", 0)
+    if "seaweedfs" in about.get("HTTPHeaders", {}).get("server", "").lower():
+        return Website("unsupported", detail="SeaweedFS")  # It says that there is none, always.
     if code in _ABSENT:
         return Website("absent")
     known = status in _UNSUPPORTED and code != "NoSuchBucket"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shift_media.core.errors import MediaError
-from shift_media.doctor.bucket import as_bucket
+from shift_media.doctor.bucket import as_bucket, is_there
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.probe import MISSING
 from shift_media.doctor.setup import Setup
@@ -15,7 +15,10 @@ _OTHER = "an altered copy, which must not be stored"
 
 def check_storage(setup: Setup) -> Iterator[Finding]:
     """Store the probe, read it back, store it again and list it."""
-    probe = setup.probe
+    probe, bucket = setup.probe, as_bucket(setup.storage)
+    if bucket is not None and not is_there(bucket):
+        yield _not_written(setup, f"There is no bucket {bucket.bucket_name}.")
+        return
     try:
         stored = probe.put(str(probe.original), probe.draw())
         with setup.storage.fetch(str(probe.original)) as source:
@@ -30,7 +33,7 @@ def check_storage(setup: Setup) -> Iterator[Finding]:
     yield ok("storage-write", f"{len(read)} bytes written and read back.")
     yield _written_once(setup)
     yield _listed(setup)
-    if bucket := as_bucket(setup.storage):
+    if bucket is not None:
         yield _said_of_missing(setup, bucket.bucket_name)
 
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 from django.db import models, router
 
@@ -171,7 +172,7 @@ def look(
             return _compare(source, kept, stop or threading.Event())
     except NotStored as error:
         return State.MISSING, str(error), 0
-    except MediaError as error:
+    except (MediaError, OSError, SuspiciousOperation) as error:
         return State.UNREADABLE, str(error), 0
 
 

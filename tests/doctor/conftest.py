@@ -33,6 +33,13 @@ class _Quiet(WSGIRequestHandler):
 @pytest.fixture(scope="session")
 def live() -> Iterator[str]:
     """Serve the site of the tests, with the settings of the moment; gives its address."""
+    with serving() as address:
+        yield address
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Serve the site, with the middleware of the moment."""
     server = ThreadedWSGIServer(("127.0.0.1", 0), _Quiet)
     server.set_app(WSGIHandler())
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -1,0 +1,177 @@
+"""What needs no storage: signing keys, the cache, Pillow, ffmpeg, MediaConvert, the webhook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from shift_media.doctor import cache, keys, pictures, video
+from shift_media.doctor.findings import Finding, Severity
+from tests.doctor.conftest import KEY, Doctor, media, serving
+from tests.servers.redis import Redis
+from tests.transcoding.mediaconvert_site import Aws, aws
+from tests.transcoding.mediaconvert_site import site as on_mediaconvert
+
+__all__ = ["aws"]
+
+STRONG = "0123456789abcdef0123456789abcdef"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:videos"
+
+
+def the(findings: Any) -> Finding:
+    (found,) = list(findings)
+    assert isinstance(found, Finding)
+    return found
+
+
+# Signing keys
+
+
+@pytest.mark.acceptance(48)
+@pytest.mark.parametrize(
+    ("given", "severity"),
+    [
+        ([KEY], Severity.OK),
+        ([STRONG, KEY], Severity.OK),
+        ([b"0123456789abcdef0123456789abcdef"], Severity.OK),
+        ([STRONG[:-1]], Severity.ERROR),
+        (["ab" * 40], Severity.ERROR),
+        (["django-insecure-0123456789abcdefghijklmnopqrstuvwxyz"], Severity.ERROR),
+        ([KEY, "short"], Severity.WARNING),
+    ],
+)
+def test_keys_are_judged_by_length_and_variety(given: list[Any], severity: Severity) -> None:
+    with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": given}):
+        found = the(keys.check_keys())
+    assert found.severity == severity
+    assert not any(str(key) in f"{found.seen}{found.mend}" for key in given)
+
+
+def test_the_secret_key_alone_is_warned_of() -> None:
+    with override_settings(SHIFT_MEDIA={}, SECRET_KEY=KEY):
+        found = the(keys.check_keys())
+    assert found.severity == Severity.WARNING
+    assert "when it is rotated, all URLs change" in found.seen
+
+
+# The cache
+
+
+def cached(backend: str, **more: Any) -> Finding:
+    config = {"BACKEND": f"django.core.cache.backends.{backend}", **more}
+    with override_settings(CACHES={"default": config}, SHIFT_MEDIA={}):
+        return the(cache.check_cache())
+
+
+def test_a_cache_that_another_process_sees_is_shared(tmp_path: Path) -> None:
+    found = cached("filebased.FileBasedCache", LOCATION=str(tmp_path / "cache"))
+    assert found.severity == Severity.OK, found.seen
+    assert list((tmp_path / "cache").glob("*.djcache")) == []  # nothing is left in it
+
+
+@pytest.mark.redis
+def test_redis_is_shared_and_one_that_is_down_is_found(redis: Redis) -> None:
+    assert cached("redis.RedisCache", LOCATION=redis.url).severity == Severity.OK
+    down = cached("redis.RedisCache", LOCATION="redis://:hidden-word@127.0.0.1:1/0")
+    assert down.severity == Severity.ERROR
+
+
+@pytest.mark.parametrize("kind", ["locmem.LocMemCache", "dummy.DummyCache"])
+def test_a_cache_of_one_process_is_warned_of(kind: str) -> None:
+    assert cached(kind).severity == Severity.WARNING
+
+
+def test_a_cache_that_only_looks_shared_is_found_out() -> None:
+    """A class of its own name, so that only the child process can tell."""
+    config = {"BACKEND": "tests.doctor.broken.OwnCache"}
+    with override_settings(CACHES={"default": config}, SHIFT_MEDIA={}):
+        found = the(cache.check_cache())
+    assert found.severity == Severity.WARNING
+    assert "does not show a child process" in found.seen
+
+
+# Pillow and ffmpeg
+
+
+def test_every_format_of_the_installed_pillow_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert the(pictures.check_pillow()).severity == Severity.OK
+    from PIL import Image
+
+    without = {name: save for name, save in Image.SAVE.items() if name != "AVIF"}
+    monkeypatch.setattr(Image, "SAVE", without)
+    monkeypatch.setattr(Image, "_initialized", 2)
+    found = the(pictures.check_pillow())
+    assert found.severity == Severity.ERROR
+    assert found.seen.endswith("has no AVIF.")
+    assert "pip install" in found.run
+
+
+def test_an_ffmpeg_without_an_encoder_is_found(tmp_path: Path) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(
+        "#!/bin/sh\necho 'ffmpeg version 5 Copyright'\necho ' V libx264 x  scale x'\n"
+    )
+    program.chmod(0o755)
+    found = video.check_ffmpeg(str(program))
+    assert found.severity == Severity.ERROR
+    assert found.seen == "ffmpeg version 5 was built without aac, mjpeg, fps, tile, zscale."
+
+
+def test_an_ffmpeg_that_is_none_is_found(tmp_path: Path) -> None:
+    assert video.check_ffmpeg(str(tmp_path / "none")).severity == Severity.ERROR
+
+
+@pytest.mark.needs("ffmpeg")
+def test_the_ffmpeg_of_the_extra_has_what_is_needed() -> None:
+    found = video.check_ffmpeg("")
+    assert found.severity == Severity.OK, found.seen
+
+
+# MediaConvert
+
+
+@pytest.mark.s3
+@pytest.mark.needs("ffmpeg")
+def test_mediaconvert_is_asked_for_what_costs_nothing(aws: Aws) -> None:
+    found = the(video.check_videos())
+    assert found.severity == Severity.OK, found.seen
+    assert {method for method, _ in aws.server.requests} == {"GET"}
+    aws.server.inject("GET", "/search", status=403, code="AccessDeniedException")
+    refused = the(video.check_videos())
+    assert refused.severity == Severity.ERROR
+    assert "AccessDeniedException" in refused.seen
+    assert refused.run.endswith("print iam-policy")
+
+
+@pytest.mark.s3
+@pytest.mark.needs("ffmpeg")
+def test_a_role_that_is_none_is_found(aws: Aws) -> None:
+    with override_settings(SHIFT_MEDIA=on_mediaconvert(aws.server, role="MediaConvert")):
+        found = the(video.check_videos())
+    assert found.severity == Severity.ERROR
+    assert "role" in found.seen
+
+
+# The webhook
+
+
+@pytest.mark.parametrize(
+    ("middleware", "severity"),
+    [
+        ([], "warning"),  # it works, without https
+        (["tests.doctor.broken.refuse_post"], "error"),
+    ],
+)
+def test_the_webhook_is_asked(
+    tmp_path: Path, doctor: Doctor, middleware: list[str], severity: str
+) -> None:
+    options = {"location": tmp_path / "media", "base_url": "/media/"}
+    told = {"SNS_TOPICS": [TOPIC], "CACHE": None, "LOCK_DIR": tmp_path / "locks"}
+    with (
+        media("LocalMediaStorage", options, SHIFT_MEDIA=told, MIDDLEWARE=middleware),
+        serving() as site,
+    ):
+        assert "webhook" in doctor.codes("--site", site, severity=severity)

@@ -1,0 +1,43 @@
+"""The doctor on SeaweedFS: what it does not know is said in words; and on no server at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.doctor.conftest import Doctor, media
+from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
+
+HERE = {"LOCK_DIR": None, "CACHE": None}
+
+
+@pytest.mark.s3
+def test_what_seaweedfs_does_not_know_is_said_in_words(
+    seaweedfs: S3Server, live: str, doctor: Doctor
+) -> None:
+    bucket = new_bucket(seaweedfs)
+    options = storage_options(seaweedfs, bucket)
+    options["public_url"] = f"{seaweedfs.endpoint}/{bucket}/"
+    with media("S3MediaStorage", options, SHIFT_MEDIA=HERE):
+        found = {one["code"]: one for one in doctor.findings("--site", live)}
+    assert {code for code, one in found.items() if one["severity"] == "error"} == {
+        "public-read",
+        "missing-redirect",
+    }
+    assert "this server has no website rules" in found["missing-redirect"]["seen"]
+    assert '"delivery": "content"' in found["missing-redirect"]["mend"]
+    for code in ("storage-write", "conditional-put", "storage-list", "anonymous-listing"):
+        assert found[code]["severity"] == "ok", found[code]
+    assert client_of(seaweedfs).list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+@pytest.mark.s3
+def test_a_bucket_that_is_not_there_is_found_once(seaweedfs: S3Server, doctor: Doctor) -> None:
+    options: dict[str, Any] = storage_options(seaweedfs, "nobody-made-this")
+    with media("S3MediaStorage", options, SHIFT_MEDIA=HERE):
+        found = {one["code"]: one for one in doctor.findings()}
+    assert found["storage-write"]["severity"] == "error"
+    assert found["storage-write"]["run"] == "python manage.py media_bucket create"
+    assert found["public-read"]["severity"] == found["round-trip"]["severity"] == "skipped"
+    assert "check-failed" not in found
