@@ -1,7 +1,8 @@
 """Deletion of originals: never before the commit, never while a row refers to one, never lost.
 
 A `PendingDeletion` row is written in the transaction that removes a reference. After the commit
-the original's prefix is deleted, and once more some minutes later. What fails is tried again.
+the original's prefix is deleted, and once more some minutes later. What fails is tried again. A
+cache before the storage is told by `shift_media.invalidations`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.core.files.storage import InvalidStorageError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, models, router, transaction
+from django.db import DEFAULT_DB_ALIAS, models, router, transaction
 from django.utils import timezone
 
+from shift_media import invalidations, waiting
 from shift_media.core import paths
-from shift_media.core.errors import InvalidKey, MediaError, StorageError
+from shift_media.core.errors import InvalidKey
 from shift_media.signals import media_deleted
-from shift_media.storages import MediaStorage, by_alias, identify
+from shift_media.storages import MediaStorage, identify
 
 if TYPE_CHECKING:
     from shift_media.models import PendingDeletion
@@ -31,22 +31,7 @@ logger = logging.getLogger("shift_media")
 SECOND_AFTER = timedelta(minutes=5)
 """Until the second deletion: longer than a resize that is being made meanwhile can take."""
 
-LEASE = timedelta(minutes=10)
-"""How long a deletion that somebody runs is left to them: it is tried again if they died."""
-
-_FIRST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(days=1)
 _IN_PASSING = 2  # due deletions that a request runs for others: few, since somebody waits for it
-_ERROR_LENGTH = 2000
-
-KNOWN_FAILURES = (
-    MediaError,
-    OSError,
-    DatabaseError,
-    ImproperlyConfigured,
-    InvalidStorageError,
-)
-"""What a deletion may fail with and be tried again."""
 
 
 def schedule(field: models.Field[Any, Any], key: str, using: str) -> PendingDeletion | None:
@@ -73,7 +58,11 @@ def schedule(field: models.Field[Any, Any], key: str, using: str) -> PendingDele
 
 def _after_commit(pending: PendingDeletion) -> None:
     run(pending)
-    run_due(limit=_IN_PASSING, using=_database(pending))
+    run_due(limit=_IN_PASSING, using=waiting.database_of(pending))
+    try:
+        invalidations.run_in_passing(pending)
+    except waiting.KNOWN_FAILURES as error:
+        logger.warning("What is deleted stays in caches for now: %s", error)
 
 
 def run_due(limit: int = 1000, using: str = DEFAULT_DB_ALIAS) -> int:
@@ -94,55 +83,47 @@ def run(pending: PendingDeletion) -> bool:
         return False
     try:
         _run(pending)
-    except KNOWN_FAILURES as error:
+    except waiting.KNOWN_FAILURES as error:
         _put_off(pending, error)
         return False
     return True
 
 
 def _run(pending: PendingDeletion) -> None:
-    if is_referenced(pending.key, _database(pending)):
+    first = pending.stage == pending.Stage.FIRST
+    if is_referenced(pending.key, waiting.database_of(pending)):
         pending.delete()
         return
-    if pending.stage == pending.Stage.FIRST and _is_done_already(pending):
+    if first and _is_done_already(pending):
         pending.delete()
         return
-    _storage_of(pending).delete_prefix(pending.prefix)
-    if pending.stage == pending.Stage.SECOND:
+    storage = waiting.storage_of(pending)
+    removed = storage.delete_prefix(pending.prefix)
+    # The second time only where a resize was made meanwhile, as far as that is known.
+    if first or removed or pending.attempts > 1:
+        invalidations.schedule(pending, storage)
+    if not first:
         pending.delete()
         return
-    _update(
+    waiting.update(
         pending,
         stage=pending.Stage.SECOND,
         attempts=0,
         not_before=timezone.now() + SECOND_AFTER,
         last_error="",
     )
-    field = _field_of(pending)
+    field = waiting.field_of(pending)
     media_deleted.send_robust(
-        sender=None if field is None else field.model,
-        key=pending.key,
-        storage=_storage_of(pending),
+        sender=None if field is None else field.model, key=pending.key, storage=storage
     )
 
 
 def _claim(pending: PendingDeletion) -> bool:
-    """Take a deletion, unless somebody else has taken it since it was read."""
-    taken = pending.attempts + 1, timezone.now() + LEASE
-    unchanged = _rows(pending).filter(
-        pk=pending.pk,
-        stage=pending.stage,
-        attempts=pending.attempts,
-        not_before=pending.not_before,
-    )
-    if not unchanged.update(attempts=taken[0], not_before=taken[1]):
-        return False
-    pending.attempts, pending.not_before = taken
-    return True
+    return waiting.claim(pending, stage=pending.stage)
 
 
 def _put_off(pending: PendingDeletion, error: Exception) -> None:
-    pause = min(_FIRST_PAUSE * 2 ** min(pending.attempts - 1, 20), _LONGEST_PAUSE)
+    pause = waiting.put_off(pending, error)
     logger.warning(
         "Deleting %s failed (attempt %d, the next one in %s): %s",
         pending.prefix,
@@ -150,28 +131,12 @@ def _put_off(pending: PendingDeletion, error: Exception) -> None:
         pause,
         error,
     )
-    text = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
-    _update(pending, not_before=timezone.now() + pause, last_error=text)
-
-
-def _update(pending: PendingDeletion, **values: Any) -> None:
-    for name, value in values.items():
-        setattr(pending, name, value)
-    _rows(pending).filter(pk=pending.pk).update(**values)
-
-
-def _rows(pending: PendingDeletion) -> models.QuerySet[PendingDeletion]:
-    return type(pending)._default_manager.using(_database(pending))
 
 
 def _is_done_already(pending: PendingDeletion) -> bool:
     """Tell whether another deletion of the same is past its first time: of two copies, say."""
-    past = _rows(pending).filter(stage=pending.Stage.SECOND, prefix=pending.prefix)
+    past = waiting.rows_of(pending).filter(stage=pending.Stage.SECOND, prefix=pending.prefix)
     return past.filter(storage=pending.storage, source=pending.source).exists()
-
-
-def _database(pending: PendingDeletion) -> str:
-    return pending._state.db or DEFAULT_DB_ALIAS
 
 
 def is_referenced(key: str, using: str) -> bool:
@@ -200,25 +165,5 @@ def media_fields() -> Iterator[models.Field[Any, Any]]:
             )
 
 
-def _field_of(pending: PendingDeletion) -> models.Field[Any, Any] | None:
-    label, _, name = pending.source.rpartition(".")
-    try:
-        field = apps.get_model(label)._meta.get_field(name)
-    except (LookupError, ValueError, FieldDoesNotExist):
-        return None
-    return field if isinstance(field, models.Field) else None
-
-
 def _storage_of_field(field: models.Field[Any, Any]) -> MediaStorage:
     return field.storage  # type: ignore[attr-defined, no-any-return]  # a MediaField, a layer above
-
-
-def _storage_of(pending: PendingDeletion) -> MediaStorage:
-    field = _field_of(pending)
-    storage = by_alias(pending.storage) if pending.storage else getattr(field, "storage", None)
-    if not hasattr(storage, "delete_prefix"):
-        raise StorageError(
-            f"{pending.source} has no media storage any more "
-            f"(it was {pending.storage or 'one of its own'})."
-        )
-    return storage  # type: ignore[return-value]  # hasattr is kinder to third parties than a type

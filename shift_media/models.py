@@ -65,6 +65,28 @@ class PendingDeletion(models.Model):
         return f"{self.prefix}{directory.rpartition('/')[2]}"
 
 
+class PendingInvalidation(models.Model):
+    """A directory that was deleted, and that a cache before the storage is to forget."""
+
+    storage = models.CharField(_("storage"), max_length=100, blank=True)
+    source = models.CharField(_("source"), max_length=200)
+    prefix = models.CharField(_("prefix"), max_length=KEY_LENGTH)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now, db_index=True)
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    last_error = models.TextField(_("last error"), blank=True)
+
+    class Meta:
+        """The oldest first."""
+
+        verbose_name = _("pending invalidation")
+        verbose_name_plural = _("pending invalidations")
+        ordering: ClassVar = ["not_before", "pk"]
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
 def new_token() -> str:
     """Name an attempt: its renditions lie in a folder of that name, beside those of no other."""
     return uuid.uuid4().hex[:8]

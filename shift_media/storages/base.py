@@ -11,7 +11,7 @@ import io
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal, cast, get_args
@@ -133,6 +133,17 @@ class MediaStorage(Storage, ABC):
     @abstractmethod
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """List, lazily and in no promised order, all keys that begin with a prefix."""
+
+    @property
+    def invalidation_batch(self) -> int:
+        """How many directories a cache before it is told of at once; 0 where there is none."""
+        return 0
+
+    def invalidate(self, prefixes: Sequence[str], reference: str) -> None:
+        """Have a cache before it forget directories; raises `StorageError` to be tried again.
+
+        ``reference`` is the same when the same is asked again.
+        """
 
     def copy(self, key: str, new_key: str) -> bool:
         """Copy what lies under a key to a new one; returns what `put` does."""

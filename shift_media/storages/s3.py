@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from boto3.session import Session
@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError, SourceTruncated, StorageError
 from shift_media.core.formats import SAFE_TYPE
-from shift_media.storages import s3_errors
+from shift_media.storages import cloudfront, s3_errors
 from shift_media.storages.base import (
     URL_EXPIRE,
     DeliveryMode,
@@ -84,12 +84,21 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
 
     Args:
         max_pool_connections: connections kept open to S3 by a process.
+        cloudfront_distribution: id of the CloudFront distribution before the bucket, which is
+            told to forget what was deleted.
     """
 
     default_delivery: ClassVar[DeliveryMode] = "redirect"
 
-    def __init__(self, *, max_pool_connections: int | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        max_pool_connections: int | None = None,
+        cloudfront_distribution: str = "",
+        **options: Any,
+    ) -> None:
         refuse_options(options)
+        self.cloudfront_distribution = cloudfront.check_distribution(cloudfront_distribution)
         options.setdefault("url_expire", options.get("querystring_expire", URL_EXPIRE))
         self._max_pool_connections = max_pool_connections
         self._held: tuple[int, S3Client] | None = None
@@ -227,6 +236,21 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
         if refused:
             raise s3_errors.refusal({"Error": refused[0]}, f"{len(refused)} keys of {prefix}")
         return len(keys)
+
+    @property
+    def invalidation_batch(self) -> int:
+        """How many directories CloudFront is told of at once; 0 without a distribution."""
+        return cloudfront.BATCH if self.cloudfront_distribution else 0
+
+    def invalidate(self, prefixes: Sequence[str], reference: str) -> None:
+        """Have CloudFront forget directories."""
+        cloudfront.invalidate(
+            self._create_session(),
+            Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT),
+            self.cloudfront_distribution,
+            cloudfront.paths_of(prefixes, self.public_url),
+            reference,
+        )
 
     # Writing
 

@@ -12,11 +12,11 @@ from django.db import connections, router
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from shift_media import deletions
+from shift_media import deletions, invalidations
 from shift_media.cleanup import SHARDS, Findings, Sweep, Tally
 from shift_media.core.errors import MediaError
 from shift_media.management.progress import Progress
-from shift_media.models import PendingDeletion
+from shift_media.models import PendingDeletion, PendingInvalidation
 from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
 
 GRACE_HOURS = 24
@@ -67,6 +67,7 @@ class Command(BaseCommand):
         dry_run: bool = options["dry_run"]
         try:
             self._deletions(dry_run)
+            self._invalidations(dry_run)
             self._temporary(storage, dry_run)
             findings = self._sweep(storage, options)
         except MediaError as error:
@@ -97,6 +98,15 @@ class Command(BaseCommand):
         else:
             told = f"{done} of {number} ran, {left} wait for their time."
             self.stdout.write(f"Pending deletions: {told}")
+
+    def _invalidations(self, dry_run: bool) -> None:
+        done = left = 0
+        for alias in connections:
+            if router.allow_migrate_model(alias, PendingInvalidation):
+                done += 0 if dry_run else invalidations.run_due(using=alias)
+                left += PendingInvalidation.objects.using(alias).count()
+        if done or left:
+            self.stdout.write(f"Deletions that a CDN was told of: {done}; {left} wait.")
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:
