@@ -31,6 +31,7 @@ help:
 	echo "make docs         build the documentation in docs/_build, with warnings as errors"
 	echo "make lint | types | layers   one check each: ruff, mypy, import-linter"
 	echo "make bench        measure beside other apps and engines, for minutes; ARGS=\"--rounds 9\""
+	echo "                  videos against ffmpeg by hand: ARGS=--videos"
 	echo "make clean        remove what the other targets made, the demo's pictures included"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -113,5 +114,5 @@ $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 	touch $@
 
 $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
-	$(call set_up,$(VENV_BENCH),$(PYTHON),-e . -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
+	$(call set_up,$(VENV_BENCH),$(PYTHON),-e ".[ffmpeg]" -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
 	touch $@

@@ -13,6 +13,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+from django.conf import settings
 from PIL import Image
 
 from benchmarks import memory, pictures, quality, site
@@ -32,25 +33,36 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("var/benchmarks.json"))
     parser.add_argument("--quality", action="store_true", help="only qualities and efforts")
+    parser.add_argument("--videos", action="store_true", help="measure videos, and nothing else")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    if not arguments.quality:
+    if arguments.videos:
+        settings.configure(SECRET_KEY="of-the-benchmarks")  # No peer is needed.
+    elif not arguments.quality:
         site.start()
     report = Report()
     print("  ".join(f"{name} {value}" for name, value in report.machine().items()))
     arguments.json.parent.mkdir(exist_ok=True)
-    if arguments.quality:
+    if arguments.videos:
+        from benchmarks import video
+
+        video.measure(report, arguments.rounds)
+    elif arguments.quality:
         quality.measure(report, arguments.rounds)
-        report.finish(arguments.json)
-        return
+    else:
+        of_pictures(report, arguments.rounds)
+    report.finish(arguments.json)
+
+
+def of_pictures(report: Report, rounds: int) -> None:
+    """Measure all that is about pictures."""
     photographs = pictures.photographs()
     for name, content in photographs.items():
         for width, height, mode in SIZES:
-            one_size(report, name, content, (width, height, mode), arguments.rounds)
-    first_resizes(report, photographs["20 MP baseline q90"], arguments.rounds)
+            one_size(report, name, content, (width, height, mode), rounds)
+    first_resizes(report, photographs["20 MP baseline q90"], rounds)
     memory.measure(report, photographs["20 MP baseline q90"])
-    addresses(report, arguments.rounds)
-    report.finish(arguments.json)
+    addresses(report, rounds)
 
 
 def one_size(

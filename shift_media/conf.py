@@ -210,6 +210,20 @@ class Settings:
         return self._positive("TRANSCODE_LEASE", 60)
 
     @cached_property
+    def TRANSCODE_POLL(self) -> tuple[float, float]:
+        """Shortest and longest pause, in seconds, between two looks at a service's job.
+
+        Default: ``(5, 60)``. The pause grows while a look finds nothing new or the service
+        throttles. Where its messages arrive by the webhook, ``(60, 600)`` is enough.
+        """
+        pair = self._raw.get("TRANSCODE_POLL", (5, 60))
+        right = isinstance(pair, list | tuple) and len(pair) == 2
+        right = right and all(type(value) in (int, float) for value in pair)
+        if not right or not 0 < pair[0] <= pair[1]:
+            raise _wrong("TRANSCODE_POLL", pair, "two numbers of seconds, such as (5, 60)")
+        return pair[0], pair[1]
+
+    @cached_property
     def SNS_TOPICS(self) -> tuple[str, ...]:
         """ARNs of the SNS topics whose messages the webhook believes. Default: none.
 

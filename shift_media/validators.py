@@ -194,6 +194,7 @@ def _of_video(file: BinaryIO, format: Format, plain: Metadata) -> Metadata:
         fps=facts.fps or None,
         codecs=facts.codecs,
         channels=facts.channels,
+        hdr=facts.hdr,
     )
 
 

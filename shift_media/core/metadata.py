@@ -28,6 +28,7 @@ class Metadata:
         fps: frames per second of a video.
         codecs: of a video, picture first: ``"h264, aac"``; empty where they are not known.
         channels: of a video's sound; 0 where it has none, None where that is not known.
+        hdr: whether a video's light is PQ or HLG, which most screens cannot show.
     """
 
     content_type: str
@@ -45,6 +46,7 @@ class Metadata:
     fps: float | None = None
     codecs: str = ""
     channels: int | None = None
+    hdr: bool = False
 
     def to_json(self, key: str) -> dict[str, Any]:
         """Make the flat JSON object, with the key that it describes."""

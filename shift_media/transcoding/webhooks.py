@@ -130,11 +130,9 @@ def _look(look: Look | None) -> None:
     if job is None:
         logger.info("A message speaks of job %r, which is not known here.", look.external_id)
         return
-    before = (job.state, job.progress)
     with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
-        services.refresh(job)
-    # `refresh` notes why a service could not be asked, and leaves the job as it is.
-    if job.state in RUNNING and job.error_code and (job.state, job.progress) == before:
+        if services.look(job):
+            return
         raise NotYet(f"Job {job.pk} was not looked at: {job.error_code}: {job.error}")
 
 

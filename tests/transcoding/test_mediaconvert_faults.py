@@ -166,7 +166,7 @@ def test_reports_out_of_order_and_twice_end_the_same(aws: Aws, film: Film) -> No
     report = services.transcoder().read(attempt)
     services.refresh(the_job())
     keys = aws.stored()
-    services.work._settle(late, attempt, report)  # type: ignore[attr-defined]
+    services.polling._settle(late, attempt, report)  # type: ignore[attr-defined]
     assert services.refresh(the_job()).state == State.COMPLETE
     assert aws.stored() == keys
     assert len(film.video.renditions) == 2

@@ -18,9 +18,11 @@ from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.transcode_output import Output
 from shift_media.models import TranscodeJob
 from shift_media.transcoding import services
-from shift_media.transcoding.base import RUNNING, State
+from shift_media.transcoding.base import State
 
+PUT_OFF = 3
 PAUSE_SECONDS = 1.0
+"""Between two looks into the database; services are asked after pauses of their own."""
 
 
 class Command(BaseCommand):
@@ -30,7 +32,8 @@ class Command(BaseCommand):
         "Without arguments, does what is pending. With a model or field, or --pk, has the videos "
         "of these rows transcoded first. Ctrl-C leaves jobs that another run takes up. "
         "Exit codes: 0, all went well; 1, a job failed or a file cannot be transcoded; "
-        "2, wrong arguments; 130, interrupted."
+        "2, wrong arguments; 3, jobs were put off, and --wait would have waited for them; "
+        "130, interrupted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -48,7 +51,9 @@ class Command(BaseCommand):
             "--wait", action="store_true", help="until the jobs have ended, also elsewhere"
         )
         parser.add_argument("--watch", action="store_true", help="go on and wait for new jobs")
-        parser.add_argument("--poll", action="store_true", help="ask services about their jobs")
+        parser.add_argument(
+            "--poll", action="store_true", help="ask services about their jobs"
+        )
         parser.add_argument("--cancel", type=int, metavar="ID", help="cancel a job")
         parser.add_argument("--workers", type=int, default=1, metavar="N", help="jobs at once")
 
@@ -57,6 +62,8 @@ class Command(BaseCommand):
         self.output = Output(self.stdout)
         self.stop = threading.Event()
         self.failed = 0
+        self.put_off: set[int] = set()
+        self.poller = services.Poller()
         self.left = options["limit"]
         _check(options)
         if options["cancel"] is not None:
@@ -74,7 +81,15 @@ class Command(BaseCommand):
             raise SystemExit(INTERRUPTED)
         if self.failed:
             raise CommandError(f"{self.failed} failed.", returncode=1)
+        if not options["watch"]:
+            self._tell_put_off()
         return None
+
+    def _tell_put_off(self) -> None:
+        """Say what will be tried again, so that no script takes it for done."""
+        again = services.live().filter(pk__in=self.put_off).count()
+        if again:
+            raise CommandError(f"{again} put off: tried again later.", returncode=PUT_OFF)
 
     # Choosing.
 
@@ -147,6 +162,8 @@ class Command(BaseCommand):
             worker = services.Worker(chosen, self.output.tell, self.stop)
             while self._take_one() and (job := worker.run_one()) is not None:
                 self.failed += job.state == State.ERROR
+                if job.state == State.PENDING and not self.stop.is_set():
+                    self.put_off.add(job.pk)
         finally:
             if in_thread:
                 connections.close_all()
@@ -167,10 +184,7 @@ class Command(BaseCommand):
         return (jobs if chosen is None else jobs.filter(pk__in=chosen)).exists()
 
     def _poll(self) -> None:
-        if services.transcoder().embedded:
-            return
-        for job in TranscodeJob._default_manager.filter(state__in=RUNNING):
-            services.refresh(job)
+        for job in self.poller.poll():
             self.output.tell(job)
             self.failed += job.state == State.ERROR
 

@@ -86,7 +86,7 @@ class Probe:
         """
         try:
             for found in self._reader.answers():
-                yield None if found is None else _checked(_facts(found), self._limits)
+                yield None if found is None else within(_facts(found), self._limits)
         except ValueError as error:
             raise TranscodeError("It cannot be read.", code="unreadable") from error
         except TranscodeError as error:
@@ -138,7 +138,8 @@ def _facts(found: dict[str, Any]) -> VideoFacts:
     return VideoFacts(**{**found, "width": width, "height": height})
 
 
-def _checked(facts: VideoFacts, limits: VideoLimits) -> VideoFacts:
+def within(facts: VideoFacts, limits: VideoLimits) -> VideoFacts:
+    """Give the facts back; raises `TranscodeError` for what is too large, or has no frame."""
     if facts.width * facts.height > limits.pixels:
         raise TranscodeError(
             f"Its frames have {facts.width} × {facts.height} pixels; at most {limits.pixels} "

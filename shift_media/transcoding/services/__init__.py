@@ -16,15 +16,18 @@ from shift_media.transcoding.services.jobs import (
     submit,
     transcoder,
 )
-from shift_media.transcoding.services.work import Worker, refresh
+from shift_media.transcoding.services.polling import Poller, look, refresh
+from shift_media.transcoding.services.work import Worker
 
 __all__ = [
+    "Poller",
     "Worker",
     "cancel",
     "claim",
     "forget",
     "latest",
     "live",
+    "look",
     "recover",
     "refresh",
     "retry",

@@ -257,6 +257,8 @@ def known_facts(job: TranscodeJob) -> VideoFacts | None:
     known = Metadata.from_json(data, job.original)
     if known is None or not (known.width and known.height and known.duration and known.codecs):
         return None
+    if known.channels is None:  # Written before sound and light were looked at.
+        return None
     video, _, audio = known.codecs.partition(", ")
     return VideoFacts(
         duration=known.duration,
@@ -265,7 +267,9 @@ def known_facts(job: TranscodeJob) -> VideoFacts | None:
         fps=known.fps or 0.0,
         video=video,
         audio=audio,
-        channels=known.channels or 0,
+        channels=known.channels,
+        hdr=known.hdr,
+        frames=1,  # Else nobody would know its size.
     )
 
 

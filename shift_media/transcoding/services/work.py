@@ -19,7 +19,6 @@ from shift_media.core.errors import MediaError
 from shift_media.models import Rendition, TranscodeJob
 from shift_media.transcoding.base import (
     LIVE,
-    RUNNING,
     Job,
     JobReport,
     RenditionReport,
@@ -76,27 +75,27 @@ class Worker:
         try:
             attempt = request_of(job)
             if not attempt.wanted():
-                _cancel_unwanted(job)
+                cancel_unwanted(job)
                 return
             job.external_id = transcoder().submit(attempt)
             attempt = replace(attempt, external_id=job.external_id)
             names = {"external_id": job.external_id, "transcoder": transcoder().name}
             if not claims.mine(job).update(**names):  # Cancelled or deleted meanwhile.
-                _stop(job, attempt)
+                stop_attempt(job, attempt)
             elif transcoder().embedded:
                 self._attend(job, attempt)
             else:
                 claims.mine(job).update(lease_owner="", lease_until=None)
         except MediaError as error:
-            _stop(job, attempt)
-            _fail(job, _as_transcode_error(error))
+            stop_attempt(job, attempt)
+            fail(job, as_transcode_error(error))
         except Exception as error:  # A fault of ours must not stop the jobs that come after it.
             logger.exception("%s failed in a way that nobody foresaw.", job)
-            _stop(job, attempt)
+            stop_attempt(job, attempt)
             text = f"{type(error).__name__}: {error}"
-            _fail(job, TranscodeError(text, code="unexpected", passing=True))
+            fail(job, TranscodeError(text, code="unexpected", passing=True))
         except BaseException:
-            _stop(job, attempt)
+            stop_attempt(job, attempt)
             claims.give_back(job)
             raise
         finally:
@@ -111,7 +110,7 @@ class Worker:
             report = transcoder().read(attempt)
             now = time.monotonic()
             if self.stop.is_set() and report.state not in (State.COMPLETE, State.ERROR):
-                _stop(job, attempt)
+                stop_attempt(job, attempt)
                 claims.give_back(job)
                 return
             due = now - told >= TELL_SECONDS
@@ -122,50 +121,12 @@ class Worker:
                 claims.renew(job)
                 renewed = now
             if not apply(job, report) or (report.state in LIVE and not attempt.wanted()):
-                _stop(job, attempt)
-                _cancel_unwanted(job)
+                stop_attempt(job, attempt)
+                cancel_unwanted(job)
                 return
             self._tell(job)
             if report.state not in LIVE:
                 return
-
-
-def refresh(job: TranscodeJob) -> TranscodeJob:
-    """Ask a service how far it is with a job, and write that down.
-
-    A job of an embedded transcoder is its worker's; here only its row is read again. A service
-    that cannot be asked at the moment stops no job.
-    """
-    job.refresh_from_db()
-    if job.state in RUNNING and job.external_id and not transcoder().embedded:
-        try:
-            attempt = request_of(job)
-            report = transcoder().read(attempt)
-        except MediaError as error:
-            failure = _as_transcode_error(error)
-            if failure.passing:
-                claims.mine(job).update(error_code=str(failure.code)[:100], error=str(failure))
-            else:
-                _fail(job, failure)
-        else:
-            claims.mine(job).update(error_code="", error="")  # An earlier reading's, or attempt's.
-            _settle(job, attempt, report)
-        with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
-            job.refresh_from_db()
-    return job
-
-
-def _settle(job: TranscodeJob, attempt: Job, report: JobReport) -> None:
-    """Apply what a service reports; what nobody wants is stopped, and leaves nothing."""
-    if apply(job, report):
-        if report.state == State.COMPLETE or attempt.wanted():
-            return
-    elif report.state in LIVE and attempt.wanted():  # Older than what is known.
-        return
-    elif row(job).filter(token=job.token, state=State.COMPLETE).exists():
-        return  # Somebody else asked at the same time: these are the renditions that are shown.
-    _stop(job, attempt)
-    _cancel_unwanted(job)
 
 
 def apply(job: TranscodeJob, report: JobReport) -> bool:
@@ -176,7 +137,7 @@ def apply(job: TranscodeJob, report: JobReport) -> bool:
     if report.state == State.COMPLETE:
         return _complete(job, report)
     if report.state == State.ERROR:
-        _fail(job, report.error or TranscodeError("The transcoder gave no reason."))
+        fail(job, report.error or TranscodeError("The transcoder gave no reason."))
         return False
     current = row(job).filter(
         token=job.token, lease_owner=job.lease_owner, state__in=before(report.state)
@@ -251,7 +212,8 @@ def _after_completion(job: TranscodeJob) -> None:
     send(signals.transcode_completed, job)
 
 
-def _cancel_unwanted(job: TranscodeJob) -> None:
+def cancel_unwanted(job: TranscodeJob) -> None:
+    """End a job whose original is gone."""
     claims.mine(job).update(
         state=State.CANCELED,
         error_code="original_gone",
@@ -262,10 +224,10 @@ def _cancel_unwanted(job: TranscodeJob) -> None:
     )
 
 
-def _fail(job: TranscodeJob, error: TranscodeError) -> None:
+def fail(job: TranscodeJob, error: TranscodeError) -> None:
     """Have it tried again where that may help, else end it."""
     if error.code == "unwanted":
-        _cancel_unwanted(job)
+        cancel_unwanted(job)
         return
     if error.passing and claims.may_be_tried_again(job):
         claims.put_off(job, str(error.code), str(error))
@@ -284,13 +246,15 @@ def _fail(job: TranscodeJob, error: TranscodeError) -> None:
         send(signals.transcode_failed, job)
 
 
-def _stop(job: TranscodeJob, attempt: Job | None) -> None:
+def stop_attempt(job: TranscodeJob, attempt: Job | None) -> None:
+    """Have the transcoder stop, and remove what it has stored."""
     if attempt is not None:
         transcoder().cancel(attempt)
         discard(job, attempt)
 
 
-def _as_transcode_error(error: MediaError) -> TranscodeError:
+def as_transcode_error(error: MediaError) -> TranscodeError:
+    """Take any other error, a storage's say, for one that passes."""
     if isinstance(error, TranscodeError):
         return error
     return TranscodeError(str(error), code=error.code, passing=True)

@@ -238,13 +238,13 @@ def test_a_service_that_throttles_is_asked_again_when_the_message_comes_again(
 def test_a_job_that_goes_meanwhile_is_nobodys_error(
     job: TranscodeJob, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refresh = services.refresh
+    look = services.look
 
-    def late(job: TranscodeJob) -> TranscodeJob:
+    def late(job: TranscodeJob) -> bool:
         TranscodeJob.objects.all().delete()
-        return refresh(job)
+        return look(job)
 
-    monkeypatch.setattr(services, "refresh", late)
+    monkeypatch.setattr(services, "look", late)
     assert tell(mediaconvert(job.external_id)) == 200
 
 

@@ -16,7 +16,7 @@ from shift_media.transcoding.backends.ffmpeg.commands import Tools
 from shift_media.transcoding.backends.ffmpeg.verify import Made, Verification, key_in
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, TranscodeError
-from shift_media.transcoding.probing import Probe
+from shift_media.transcoding.probing import Probe, within
 from shift_media.transcoding.process import Bounds, Program
 from shift_media.transcoding.profiles import Plan
 
@@ -85,8 +85,7 @@ class Run:
 
     def _make(self, probe: Probe) -> Generator[JobReport, None, list[Made]]:
         yield from self._fetch()
-        probe.ask([self._source])
-        (facts,) = yield from self._told(probe, 0, FETCHED)
+        facts = yield from self._known(probe)
         plan = profiles.plan(self.job.profile, facts)
         planned = tuple(self._planned(plan))
         yield replace(self._tell(0, FETCHED, FETCHED), renditions=planned)
@@ -98,6 +97,14 @@ class Run:
         yield from self._finish(plan)
         found = yield from self._told(probe, ENCODED, MADE)
         return Verification(self.job, plan, self._folder).of(dict(zip(names, found, strict=True)))
+
+    def _known(self, probe: Probe) -> Generator[JobReport, None, VideoFacts]:
+        """Take what was read of the upload, by the same rules; where there is nothing, look."""
+        if known := self.job.facts():
+            return within(known, self._tools.limits)
+        probe.ask([self._source])
+        (facts,) = yield from self._told(probe, 0, FETCHED)
+        return facts
 
     def _told(
         self, probe: Probe, first: int, last: int
