@@ -77,8 +77,13 @@ def endpoint(storage: S3MediaStorage) -> str:
     signed = storage.client.generate_presigned_url(
         "list_objects_v2", Params={"Bucket": storage.bucket_name}
     )
-    parts = urlsplit(signed)
-    return urlunsplit((parts.scheme, parts.netloc, f"{parts.path.rstrip('/')}/", "", ""))
+    scheme, host, path, _, _ = urlsplit(storage.client.meta.endpoint_url)
+    # A signed URL tells the style of addressing; its host is not always the region's.
+    if urlsplit(signed).netloc.startswith(f"{storage.bucket_name}."):
+        return urlunsplit(
+            (scheme, f"{storage.bucket_name}.{host}", f"{path.rstrip('/')}/", "", "")
+        )
+    return urlunsplit((scheme, host, f"{path.rstrip('/')}/{storage.bucket_name}/", "", ""))
 
 
 def is_there(storage: S3MediaStorage) -> bool:

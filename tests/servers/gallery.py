@@ -55,7 +55,7 @@ class S3Gallery:
             "ENDPOINT": endpoint or server.endpoint,
             "PUBLIC_URL": public_url,
         }
-        self._env = {
+        self.environment = {
             **os.environ,
             **{f"{PREFIX}{name}": value for name, value in told.items()},
             "DJANGO_SETTINGS_MODULE": "testproject.settings_s3",
@@ -73,7 +73,7 @@ class S3Gallery:
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env={**self._env, **(env or {})},
+            env={**self.environment, **(env or {})},
             capture_output=True,
             text=True,
         )
@@ -104,7 +104,7 @@ class S3Gallery:
             "--access-logformat=%(m)s %(U)s %(s)s",
         ]
         command = [sys.executable, "-m", "gunicorn", "testproject.wsgi", *options]
-        self._processes.start(command, cwd=ROOT, env=self._env)
+        self._processes.start(command, cwd=ROOT, env=self.environment)
 
     def wait(self) -> S3Gallery:
         """Wait until it answers."""

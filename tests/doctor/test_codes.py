@@ -1,0 +1,134 @@
+"""Codes, their explanations in the guide, and the commands that findings name."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import load_command_class
+
+from shift_media.doctor import bucket, setup
+from shift_media.doctor.findings import CODES
+from shift_media.doctor.http import Client
+from shift_media.doctor.probe import Probe
+from shift_media.doctor.secret import redact
+from shift_media.doctor.setup import Setup
+from shift_media.storages import S3MediaStorage
+from tests.parts import ROOT
+
+GUIDE = ROOT / "docs" / "how-to" / "troubleshooting.rst"
+SOURCES = [
+    *(ROOT / "shift_media" / "doctor").glob("*.py"),
+    ROOT / "shift_media" / "management" / "commands" / "media_doctor.py",
+]
+
+
+def test_every_code_is_explained_in_the_guide_and_no_other() -> None:
+    explained = re.findall(r"^``([a-z0-9-]+)``$", GUIDE.read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(CODES)
+
+
+def strings(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_every_code_is_reported_by_some_check() -> None:
+    used = {text for path in SOURCES if path.name != "findings.py" for text in strings(path)}
+    assert {code for code in CODES if code not in used} == set()
+
+
+def test_every_code_says_what_it_is_about_and_why_it_matters() -> None:
+    for code, (title, why) in CODES.items():
+        assert title and why.endswith("."), code  # noqa: PT018
+
+
+# Commands
+
+
+@pytest.fixture
+def on_aws() -> Setup:
+    storage = S3MediaStorage(
+        bucket_name="my-site-media",
+        region_name="eu-central-1",
+        access_key="AK",
+        secret_key="not-a-secret",
+        public_url="http://my-site-media.s3-website.eu-central-1.amazonaws.com/",
+    )
+    probe = Probe(storage)
+    return Setup("media", storage, probe, "https://www.example.com", Client())
+
+
+def parses(command: str) -> bool:
+    python, script, name, *arguments = shlex.split(command)
+    parser = load_command_class("shift_media", name).create_parser("manage.py", name)
+    parser.parse_args(arguments)
+    return (python, script) == ("python", "manage.py")
+
+
+def test_the_commands_that_findings_name_are_understood(on_aws: Setup) -> None:
+    site = "https://www.example.com"
+    for command in (
+        on_aws.apply("--website", "--policy"),
+        on_aws.apply("--website", "--replace-rules"),
+        on_aws.apply("--cors", "--upload-origin", site),
+        on_aws.apply_policy(),
+        on_aws.command("media_bucket create"),
+    ):
+        assert parses(command), command
+    assert "--public-access-block" in on_aws.apply_policy()
+    assert "--app-url https://www.example.com/media/" in on_aws.apply("--website")
+
+
+def test_the_commands_that_are_written_out_are_understood() -> None:
+    texts = [text for path in SOURCES for text in strings(path)]
+    written = [text for text in texts if text.startswith("python manage.py ")]
+    assert written
+    for command in written:
+        assert parses(command), command
+
+
+# Where the site is
+
+
+@pytest.mark.parametrize(
+    ("site", "app_url"),
+    [
+        ("https://www.example.com", "https://www.example.com/media/"),
+        ("https://www.example.com/", "https://www.example.com/media/"),
+        ("https://www.example.com/pictures", "https://www.example.com/pictures/"),
+        ("http://localhost:8000/a/b/", "http://localhost:8000/a/b/"),
+    ],
+)
+def test_the_include_is_found_below_the_site(on_aws: Setup, site: str, app_url: str) -> None:
+    made = Setup("media", on_aws.storage, on_aws.probe, site, Client())
+    assert made.app_url == app_url
+
+
+def test_the_bucket_is_asked_without_a_signature(on_aws: Setup) -> None:
+    found = bucket.as_bucket(on_aws.storage)
+    assert found is not None
+    url = bucket.endpoint(found)
+    assert url == "https://my-site-media.s3.eu-central-1.amazonaws.com/"
+    assert setup.include_of(on_aws) == "/media/"
+
+
+# Secrets
+
+
+def test_urls_lose_their_passwords_and_signatures() -> None:
+    text = "redis://:hunter2@cache:6379 https://x/?X-Amz-Signature=abc&signature=def"
+    shown = redact(text)
+    assert not any(word in shown for word in ("hunter2", "abc", "def"))
+    assert "cache:6379" in shown
+
+
+def test_an_ordinary_text_stays_as_it_is(settings: Any) -> None:
+    text = "307 from the public URL → 302 from the app"
+    assert redact(text) == text
