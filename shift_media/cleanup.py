@@ -1,4 +1,4 @@
-"""Finding what a storage keeps for nobody: orphaned originals and resizes of retired signatures.
+"""Finding what a storage keeps for nobody: orphans, retired signatures, unused mezzanines.
 
 A listing is cut into shards by the first two digits of the ids, so that several are read at once
 and none has to fit in memory with the others.
@@ -18,7 +18,7 @@ from shift_media import deletions
 from shift_media.conf import settings
 from shift_media.core import paths
 from shift_media.core.errors import InvalidKey
-from shift_media.core.paths import OriginalKey, ResizeKey
+from shift_media.core.paths import MezzanineKey, OriginalKey, ResizeKey
 from shift_media.storages import Entry, MediaStorage
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
@@ -52,6 +52,7 @@ class Findings:
     orphaned: Tally = field(default_factory=Tally)
     retired: Tally = field(default_factory=Tally)
     resigned: Tally = field(default_factory=Tally)
+    mezzanines: Tally = field(default_factory=Tally)
 
 
 @dataclass(slots=True)
@@ -149,12 +150,22 @@ class Sweep:
     def _resizes(self, found: Directory) -> None:
         for entry in found.entries:
             key = paths.parse(entry.key)
+            if isinstance(key, MezzanineKey):
+                self._mezzanine(entry)
             if not isinstance(key, ResizeKey):
                 continue
             if not settings.resize_signer.verify(key.payload, key.signature):
                 self._retired(entry)
             elif self.resign:
                 self._resign(entry, key)
+
+    def _mezzanine(self, entry: Entry) -> None:
+        """Remove one that nothing is made from: its storage keeps none any more."""
+        if self.storage.mezzanine or entry.modified >= self.older_than:
+            return
+        self.findings.mezzanines.add([entry])
+        if not self.dry_run:
+            self.storage.delete(entry.key)
 
     def _retired(self, entry: Entry) -> None:
         self.findings.retired.add([entry])

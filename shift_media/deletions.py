@@ -98,6 +98,9 @@ def _run(pending: PendingDeletion) -> None:
         pending.delete()
         return
     storage = waiting.storage_of(pending)
+    if first and getattr(storage, "mezzanine", False):
+        # First what a mezzanine was made from, so that none of it outlives it unlisted.
+        storage.delete(pending.key)
     removed = storage.delete_prefix(pending.prefix)
     # The second time only where a resize was made meanwhile, as far as that is known.
     if first or removed or pending.attempts > 1:

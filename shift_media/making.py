@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from shift_media import mezzanines
 from shift_media.conf import settings
 from shift_media.core import engine, errors
 from shift_media.core.engine import Result
 from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, SourceError
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.core.paths import ResizeKey
+from shift_media.core.paths import MezzanineKey, ResizeKey
 from shift_media.core.spec import Spec
 from shift_media.notes import Notes
 from shift_media.signals import resize_created
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
 logger = logging.getLogger("shift_media")
+
+Derived = ResizeKey | MezzanineKey
 
 _failed = Notes("failed", seconds=600)
 """Originals and keys of which nothing can be made, with the code of the error."""
@@ -45,32 +48,55 @@ def make(
     """Make and store resizes of one original; give each with its bytes, or with what failed."""
     left = dict.fromkeys(keys)
     try:
-        with _source(keys, storage) as source:
-            for key, made in _results(source, keys):
-                del left[key]
-                yield key, _stored(key, made, storage)
+        for key, made in _results(keys, storage):
+            del left[key]
+            yield key, _stored(key, made, storage)
     except MediaError as error:
         for key in left:
             yield key, _remembered(key, error)
 
 
 def _results(
-    source: BinaryIO, keys: Sequence[ResizeKey]
+    keys: Sequence[ResizeKey], storage: MediaStorage
 ) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
-    """Make resizes of an open original; what is wrong with one spec is no matter to the others."""
-    good = list(keys)
+    """Make resizes of a mezzanine, where there is one that is enough, else of the original."""
+    smaller = mezzanines.of(keys, storage)
+    left = dict.fromkeys(keys)
+    if smaller is not None:
+        for key, made in smaller.results(keys):
+            del left[key]
+            yield key, made
+    if not left:
+        return
+    with _opened(keys[0].source, storage) as (source, size):
+        specs: dict[Derived, Spec] = {key: key.spec for key in left}
+        if smaller is not None and smaller.is_to_be_made(source):
+            specs[smaller.key] = smaller.spec
+        if isinstance(source, Arriving):
+            wanted = engine.enough(source, *specs.values(), limits=settings.source_limits)
+            source.require(wanted)
+        for each, result in _of_original(source, specs):
+            if isinstance(each, ResizeKey):
+                yield each, result
+            elif smaller is not None:
+                smaller.store(result, size)
+
+
+def _of_original(
+    source: BinaryIO, specs: Mapping[Derived, Spec]
+) -> Iterator[tuple[Derived, Result | MediaError]]:
+    """Make what an original is to give; what is wrong with one spec is no matter to the others."""
+    good = dict(specs)
     try:
-        results = _make_many(source, [key.spec for key in good])
+        results = _make_many(source, list(good.values()))
     except (EmptyCrop, InvalidSpec):
-        good = []
-        for key in keys:
+        for key, spec in specs.items():
             try:
-                _make_many(source, [key.spec])  # plans it, and makes nothing yet
+                _make_many(source, [spec])  # plans it, and makes nothing yet
             except (EmptyCrop, InvalidSpec) as error:
+                del good[key]
                 yield key, error
-            else:
-                good.append(key)
-        results = _make_many(source, [key.spec for key in good])
+        results = _make_many(source, list(good.values()))
     yield from zip(good, results, strict=True)
 
 
@@ -115,14 +141,11 @@ def _remembered(key: ResizeKey, error: MediaError) -> MediaError:
 
 
 @contextmanager
-def _source(keys: Sequence[ResizeKey], storage: MediaStorage) -> Iterator[BinaryIO]:
-    """Open an original as a seekable file, of which all has arrived that its resizes need."""
-    with storage.fetch(keys[0].source) as source:
+def _opened(key: str, storage: MediaStorage) -> Iterator[tuple[BinaryIO, int]]:
+    """Open an original as a seekable file, and tell how many bytes it has."""
+    with storage.fetch(key) as source:
         if source.seekable():
-            yield cast("BinaryIO", source)
-            return
-        with Arriving(cast("BinaryIO", source), source.size) as arriving:
-            file = cast("BinaryIO", arriving)
-            specs = [key.spec for key in keys]
-            arriving.require(engine.enough(file, *specs, limits=settings.source_limits))
-            yield file
+            yield cast("BinaryIO", source), source.size
+        else:
+            with Arriving(cast("BinaryIO", source), source.size) as arriving:
+                yield cast("BinaryIO", arriving), source.size

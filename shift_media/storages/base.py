@@ -42,6 +42,10 @@ URL_EXPIRE = 3600
 """Seconds that the URL of a private original holds, where the storage is told nothing else."""
 
 _SPOOL = 2 << 20
+_NO_PRIVATE_MEZZANINE = (
+    'mezzanine=True does not go with originals="private": anybody may read what lies under /_ in '
+    "the bucket, and would find a picture of 2048 pixels there without a signature. Leave one out."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class MediaStorage(Storage, ABC):
             to, ``"content"`` where the app answers with the bytes.
         originals: ``"private"`` makes the URLs of originals signed and expiring.
         mezzanine: whether smaller resizes are made from a stored smaller version of the original.
+            Not with private originals, unless the app alone answers for what is stored.
         url_expire: seconds that the URL of a private original holds.
     """
 
@@ -98,6 +103,8 @@ class MediaStorage(Storage, ABC):
         self.delivery: DeliveryMode = choice_of("delivery", delivery, get_args(DeliveryMode))
         self.originals: Originals = choice_of("originals", originals, get_args(Originals))
         self.mezzanine = flag_of("mezzanine", mezzanine)
+        if self.mezzanine and self.originals == "private" and not self.serves_files:
+            raise ImproperlyConfigured(_NO_PRIVATE_MEZZANINE)
         self.url_expire = seconds_of("url_expire", url_expire)
 
     # What each storage brings.

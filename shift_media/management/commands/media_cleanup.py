@@ -132,6 +132,7 @@ class Command(BaseCommand):
             ("Orphaned originals and what is theirs", findings.orphaned, removed),
             ("Resizes of retired signatures", findings.retired, removed),
             ("Resizes under older signatures", findings.resigned, f"{copied} to new names"),
+            ("Mezzanines of a storage that makes none", findings.mezzanines, removed),
             ("Without a row, but younger than the grace time", findings.young, "kept"),
             ("Not ours", findings.foreign, "left alone"),
         ):
