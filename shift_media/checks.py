@@ -11,7 +11,11 @@ W002      ``CACHE`` names a cache that lives in one process
 W003      ``MAX_PIXELS`` is beyond the limit at which Pillow itself warns
 E006      the transcoder, or its options, are wrong
 E007      ``SNS_TOPICS`` is set, and cryptography is not installed
+E008      Elastic Transcoder is closed, and nothing is named that does its work
+E009      a profile asks for what the transcoder does not make
 W005      videos are to be transcoded, and ffmpeg is not installed
+W006      a profile has renditions beside a job that Elastic Transcoder leaves out
+I001      a profile in preset ids has choices of ours, where a preset is not known in full
 ========  ==========================================================================
 """
 
@@ -157,10 +161,13 @@ def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     if not settings_are_right() or not any(getattr(f, "transcode", None) for f in fields):
         return []
     try:
-        return list(services.transcoder().check())
+        chosen = services.transcoder()
+        names = dict.fromkeys(getattr(field, "transcode", None) for field in fields)
+        used = [settings.PROFILES[name] for name in names if name in settings.PROFILES]
+        return [*chosen.check(), *(found for p in used for found in chosen.check_profile(p))]
     except ConfigurationError as error:
         hint = 'Mend SHIFT_MEDIA["TRANSCODER"].'
-        return [Error(str(error), hint=hint, id="shift_media.E006")]
+        return [Error(str(error), hint=hint, id=getattr(error, "check_id", "shift_media.E006"))]
 
 
 @register()

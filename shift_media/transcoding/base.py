@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.checks import CheckMessage
+from django.core.checks import CheckMessage, Error, Info
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -148,6 +148,22 @@ class Transcoder(ABC):
     def check(self) -> Iterator[CheckMessage]:
         """Give what is wrong with its options, without touching the network."""
         yield from ()
+
+    def check_profile(self, profile: Profile) -> Iterator[CheckMessage]:
+        """Give what of a profile it cannot make, and what was chosen where a preset is silent."""
+        if profile.elastic is None:
+            return
+        hint = f'Mend SHIFT_MEDIA["PROFILES"]["{profile.name}"].'
+        for text in profile.elastic.impossible:
+            yield Error(text, hint=hint, id="shift_media.E009")
+        if notes := "\n".join(profile.elastic.notes):
+            hint = 'Put what you know of a preset into "presets", or silence this check.'
+            text = f'The profile "{profile.name}" has choices of shift_media:\n{notes}'
+            yield Info(text, hint=hint, id="shift_media.I001")
+
+    def chosen(self) -> Transcoder:
+        """Give the transcoder that does the work: itself, unless it stands for another."""
+        return self
 
     def examine(self) -> Iterator[str]:
         """Ask the service what costs nothing, and say what it allows: for ``media_doctor``.

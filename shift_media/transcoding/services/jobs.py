@@ -45,7 +45,7 @@ def transcoder() -> Transcoder:
     chosen = settings.TRANSCODER
     try:
         kind = import_string(chosen["BACKEND"])
-        made: Transcoder = kind(**chosen["OPTIONS"])
+        made: Transcoder = kind(**chosen["OPTIONS"]).chosen()
     except (ImportError, TypeError) as error:
         raise ConfigurationError(
             f'SHIFT_MEDIA["TRANSCODER"]: {error}', key="TRANSCODER"
