@@ -34,6 +34,7 @@ from shift_media.models import Rendition, TranscodeJob
 from shift_media.storages import by_alias
 from shift_media.transcoding.base import State
 from testproject.gallery.models import Clip
+from tests.doctor.conftest import serving
 from tests.parts import ROOT
 from tests.servers.fixtures import client_of, storage_options
 
@@ -63,6 +64,7 @@ RUN = {
     "set-up",
     "s3-settings",
     "s3-set-up",
+    "doctor",
     "cleanup",
     "use",
     "tags",
@@ -235,6 +237,13 @@ def test_the_bucket_is_set_up_by_the_commands(rgw: Any, monkeypatch: pytest.Monk
     website = client_of(rgw).get_bucket_website(Bucket="my-site-media")
     redirect = website["RoutingRules"][0]["Redirect"]
     assert (redirect["HostName"], redirect["Protocol"]) == ("www.example.com", "https")
+
+
+def test_the_doctor_finds_nothing_wrong(photo: models.Model) -> None:
+    with serving() as address:
+        for arguments in commands_of("doctor"):
+            here = [address if word.startswith("https:") else word for word in arguments]
+            call_command(*here, stdout=StringIO(), stderr=StringIO())
 
 
 @pytest.mark.django_db
