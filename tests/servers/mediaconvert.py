@@ -6,43 +6,21 @@ Nothing happens by itself: `progress`, `finish` and `fail` say how jobs go on.
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
-import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 
 from tests.servers.mediaconvert_jobs import Making
+from tests.servers.rest_json import Answer, Query, RestJsonServer, refused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-VERSION = "/2017-08-29"
 TOKEN_SECONDS = 60  # for which it knows a request again
 _ENDED = ("COMPLETE", "CANCELED", "ERROR")
-
-
-@dataclass
-class Fault:
-    """What goes wrong with the next requests of a method to a path.
-
-    Args:
-        method, path: which requests; the path's beginning, without the version.
-        times: how many.
-        status, code: the answer; without a status there is none until the client goes.
-        after: do what was asked for nevertheless.
-    """
-
-    method: str
-    path: str
-    times: int = 1
-    status: int = 0
-    code: str = "InternalServerErrorException"
-    after: bool = False
 
 
 @dataclass
@@ -58,41 +36,17 @@ class Job:
         return [one["fileInput"] for one in self.request["settings"]["inputs"]]
 
 
-class MediaConvertServer:
-    """Listens on loopback; reads and writes the buckets that a client of S3 reaches."""
+class MediaConvertServer(RestJsonServer):
+    """Reads and writes the buckets that a client of S3 reaches."""
+
+    version = "/2017-08-29"
 
     def __init__(self, s3: S3Client, ffmpeg: Path) -> None:
         self.jobs: dict[str, Job] = {}
-        self.requests: list[tuple[str, str]] = []
         self.forgets_tokens = False
-        self.closing = threading.Event()
-        self._faults: list[Fault] = []
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
         self._s3, self._ffmpeg = s3, ffmpeg
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.owner = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def stop(self) -> None:
-        """Stop, and release requests that hang."""
-        self.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def inject(self, method: str, path: str, **options: Any) -> None:
-        """Let matching requests go wrong from now on."""
-        self._faults.append(Fault(method, path, **options))
-
-    def count(self, method: str, path: str) -> int:
-        """Count the requests of a method to paths that begin so."""
-        return sum(m == method and p.startswith(path) for m, p in self.requests)
+        super().__init__()
 
     def states(self) -> list[str]:
         """List the states of all jobs, in the order in which they were created."""
@@ -125,22 +79,10 @@ class MediaConvertServer:
 
     # What the API does.
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """Note a request and find what goes wrong with it."""
-        with self._lock:
-            self.requests.append((method, path))
-            for fault in self._faults:
-                if fault.times and fault.method == method and path.startswith(fault.path):
-                    fault.times -= 1
-                    return fault
-        return None
-
-    def answer(
-        self, method: str, path: str, query: dict[str, list[str]], body: dict[str, Any]
-    ) -> tuple[int, dict[str, Any]]:
+    def answer(self, method: str, path: str, query: Query, body: dict[str, Any]) -> Answer:
         """Do what one request asks for."""
         collection, _, id = path.strip("/").partition("/")
-        with self._lock:
+        with self.lock:
             if (method, collection, id) == ("POST", "jobs", ""):
                 return self._create(body)
             if method == "GET" and collection in ("jobs", "search") and not id:
@@ -150,16 +92,16 @@ class MediaConvertServer:
                 job = next(job for job in self.jobs.values() if job.told["arn"] == arn)
                 return 200, {"resourceTags": {"arn": arn, "tags": job.request["tags"]}}
             if collection != "jobs" or id not in self.jobs:
-                return _refused(404, "NotFoundException", f"There is no {id}.")
+                return refused(404, "NotFoundException", f"There is no {id}.")
             if method == "GET":
                 return 200, {"job": self.jobs[id].told}
             return self._cancel(id)
 
-    def _create(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def _create(self, body: dict[str, Any]) -> Answer:
         if not body.get("role", "").startswith("arn:"):
-            return _refused(400, "BadRequestException", "The role is no ARN.")
+            return refused(400, "BadRequestException", "The role is no ARN.")
         if body.get("queue", "Default") not in ("Default", "videos"):
-            return _refused(404, "NotFoundException", "There is no such queue.")
+            return refused(404, "NotFoundException", "There is no such queue.")
         token = body["clientRequestToken"]
         for job in self.jobs.values():
             recent = time.monotonic() - job.created < TOKEN_SECONDS and not self.forgets_tokens
@@ -178,7 +120,7 @@ class MediaConvertServer:
         self.jobs[id] = Job(body, told)
         return 201, {"job": told}
 
-    def _page(self, query: dict[str, list[str]]) -> dict[str, Any]:
+    def _page(self, query: Query) -> dict[str, Any]:
         """List jobs, the latest first, two at a time, so that clients must turn the page."""
         wanted = query.get("inputFile", [""])[0]
         status = query.get("status", [""])[0]
@@ -193,57 +135,9 @@ class MediaConvertServer:
             page["nextToken"] = str(start + 2)
         return page
 
-    def _cancel(self, id: str) -> tuple[int, dict[str, Any]]:
+    def _cancel(self, id: str) -> Answer:
         told = self.jobs[id].told
         if told["status"] in _ENDED:
-            return _refused(409, "ConflictException", f"It is {told['status']}.")
+            return refused(409, "ConflictException", f"It is {told['status']}.")
         told["status"] = "CANCELED"
         return 202, {}
-
-
-def _refused(status: int, code: str, text: str) -> tuple[int, dict[str, Any]]:
-    return status, {"__type": code, "message": text}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    owner: MediaConvertServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that leave: some tests make them."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_GET(self) -> None:
-        owner = self.server.owner
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.loads(content) if content else {}
-        parts = urlsplit(self.path)
-        assert parts.path.startswith(VERSION), parts.path
-        path = parts.path.removeprefix(VERSION)
-        fault = owner.take(self.command, path)
-        if fault is None or fault.after:
-            status, answer = owner.answer(self.command, path, parse_qs(parts.query), body)
-        if fault is not None and not fault.status:
-            owner.closing.wait(30)
-            self.close_connection = True
-            return
-        if fault is not None:
-            status, answer = _refused(fault.status, fault.code, "made by the test")
-        told = json.dumps(answer).encode()
-        self.send_response_only(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(told)))
-        if status >= 400:
-            self.send_header("X-Amzn-ErrorType", answer["__type"])
-        self.end_headers()
-        self.wfile.write(told)
-
-    do_POST = do_DELETE = do_GET
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing; the tests look at `MediaConvertServer.requests`."""
