@@ -31,6 +31,10 @@ class Examination:
         alias: its alias in ``STORAGES``, empty for the site's media storage.
         site: the site's address, empty where the bucket's rule is to tell it.
         timeout: seconds for each answer over HTTP.
+
+    Attributes:
+        findings: those so far.
+        probe: what it stores; its ``left`` is what could not be removed again.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class Examination:
         self.storage, self.alias, self.site = storage, alias, site
         self.timeout = timeout
         self.findings: list[Finding] = []
+        self.probe = Probe(storage)
 
     def run(self) -> Generator[Finding]:
         """Look at everything; findings come while it goes on.
@@ -53,7 +58,7 @@ class Examination:
         for check in HERE:
             yield from _guarded(check)
         yield from _guarded(partial(local.check_local, self.storage))
-        with Probe(self.storage) as probe:
+        with self.probe as probe:
             yield from self._examine(probe)
         yield _left_behind(probe)
 

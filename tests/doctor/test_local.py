@@ -102,7 +102,7 @@ def test_nothing_is_left_when_it_is_interrupted(
         site.stop()
     assert stored == [1]
     assert files(folder) == []
-    assert (doctor.code, doctor.errors) == (130, "Interrupted.")
+    assert (doctor.code, doctor.errors) == (130, "Interrupted. It left nothing behind.")
 
 
 def test_a_site_that_never_answers_is_waited_for_only_so_long(

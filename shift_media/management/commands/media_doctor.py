@@ -116,9 +116,14 @@ class Command(BaseCommand):
         examination = Examination(
             storage, alias=options["storage"], site=options["site"], timeout=options["timeout"]
         )
-        with closing(examination.run()) as findings:
-            for finding in findings:
-                self._found(finding)
+        try:
+            with closing(examination.run()) as findings:
+                for finding in findings:
+                    self._found(finding)
+        except KeyboardInterrupt:
+            left = ", ".join(examination.probe.left)
+            told = f"It left behind: {left}." if left else "It left nothing behind."
+            raise CommandError(f"Interrupted. {told}", returncode=INTERRUPTED) from None
 
     def _found(self, finding: Finding) -> None:
         self.findings.append(finding)
