@@ -81,10 +81,14 @@ def _rows(
 
 
 def _name(options: dict[str, Any]) -> str:
-    shown = {key: value for key, value in options.items() if key != "max_threads"}
-    if shown.pop("compress_type", None):
+    if "compress_type" in options:
         return "Huffman codes alone"
-    return ", ".join(f"{key.removeprefix('compress_')} {value}" for key, value in shown.items())
+    shown = [
+        key if value is True else f"{key.removeprefix('compress_')} {value}"
+        for key, value in options.items()
+        if key not in ("max_threads", "subsampling")
+    ]
+    return ", ".join([*shown, *filter(None, [options.get("subsampling")])])
 
 
 def _all(images: list[Image.Image], format: str, options: dict[str, Any]) -> list[bytes]:

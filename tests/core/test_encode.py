@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
-from shift_media.core.engine import encode
+from shift_media.core.engine import encode, gif
 from shift_media.core.spec import Spec
 from tests.core import images
 
@@ -71,3 +72,15 @@ def test_no_format_takes_long_for_a_megapixel(format: str) -> None:
     started = time.process_time()
     encoded(picture.convert("RGB") if format == "jpg" else picture, format)
     assert time.process_time() - started < SECONDS_PER_MEGAPIXEL / 2
+
+
+def test_a_long_gif_of_few_colours_nearly_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the area up to which palettes are exact: 16 ms per frame of 400 × 400 is too long."""
+    frames = [drawing().rotate(angle).convert("RGB") for angle in (0, 90, 180)]
+    monkeypatch.setattr(gif, "_EXACT", 0)
+    quick = images.opened(gif.animation(frames, [40, 40, 40], 0))
+    for index, frame in enumerate(frames):
+        quick.seek(index)
+        difference = ImageChops.difference(quick.convert("RGB"), frame)
+        assert images.near(images.mean(quick), images.mean(frame), 2)
+        assert np.asarray(difference, dtype=float).mean() < 2

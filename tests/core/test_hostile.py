@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from shift_media.core import engine
+from shift_media.core.engine import decode
 from shift_media.core.errors import MediaError, TooManyFrames, TooManyPixels, UnsupportedType
 from shift_media.core.probe import probe
 from shift_media.core.spec import Spec
@@ -124,6 +126,65 @@ print(*(name for name in sys.modules if name.startswith("PIL.") and name.endswit
     seen = {name.removeprefix("PIL.").removesuffix("ImagePlugin") for name in done.split()}
     # Pillow imports BMP and PPM by itself whenever it saves.
     assert seen - {"Bmp", "Ppm"} == {"Jpeg", "Png", "Gif", "WebP", "Avif"}
+
+
+MEASURE = """
+import json, sys, time
+from io import BytesIO
+from PIL import Image
+from shift_media.core import engine
+from shift_media.core.errors import MediaError
+from shift_media.core.spec import Spec
+from shift_media.core.strip import strip
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+warm = BytesIO()
+Image.new("RGB", (64, 64)).save(warm, "JPEG")
+for format in ("jpg", "webp", "avif", "png", "gif"):
+    engine.make(warm, Spec.make("32x32", format=format))
+engine.look(warm)
+idle = peak()
+for path in sys.stdin.read().splitlines():
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+    cpu, outcome = time.process_time(), "made"
+    with open(path, "rb") as file:
+        try:
+            engine.look(file)
+            engine.make(file, Spec.make("400x400", format="webp"))
+            strip(file).read()
+        except MediaError as error:
+            outcome = type(error).__name__
+    print(json.dumps([path, peak() - idle, time.process_time() - cpu, outcome]))
+"""
+
+
+@pytest.mark.acceptance(25, 26, 27, 28)
+def test_every_file_stays_within_the_bounds_and_bombs_cost_next_to_nothing(
+    cases: list[Case],
+) -> None:
+    """All in one process, whose peak is reset before each: 256 MB and 5 s; 64 MB and 1 s."""
+    expected = {str(case.path): case.expected for case in cases}
+    rows = [json.loads(line) for line in run(MEASURE, stdin="\n".join(expected)).splitlines()]
+    assert len(rows) == len(cases)
+    for path, megabytes, seconds, outcome in rows:
+        bomb = expected[path] == "reject-limit"
+        assert megabytes <= (64 if bomb else 256), (path, megabytes)
+        assert seconds <= (1 if bomb else 5), (path, seconds)
+        assert outcome != "made" or not expected[path].startswith("reject"), path
+
+
+@pytest.mark.acceptance(25, 30)
+def test_what_is_over_a_limit_or_of_another_type_never_meets_a_decoder(cases: list[Case]) -> None:
+    """With all decoders taken away the refusal is the same."""
+    refused = [case for case in cases if case.expected in ("reject-limit", "reject-type")]
+    assert len(refused) > 20
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode, "_PLUGINS", {})
+        for case in refused:
+            with pytest.raises((TooManyPixels, TooManyFrames, UnsupportedType)):
+                engine.make(BytesIO(case.content), PNG)
 
 
 @pytest.mark.acceptance(25, 27)

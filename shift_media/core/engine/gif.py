@@ -6,7 +6,8 @@ differently once anything is transparent; here every frame says what it means.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from io import BytesIO
 from typing import Final
 
@@ -19,6 +20,8 @@ from shift_media.core.probe import DEFAULT_LIMITS
 
 COLORS: Final = 255
 """One less than a GIF can have: one index is left for what is transparent."""
+_EXACT: Final = 20_000_000
+"""Up to this area over all frames an animation of few colours keeps them; above it, nearly."""
 _HIDDEN_BELOW: Final = 128
 _SAMPLE: Final = 256
 """Longer side of what a palette is chosen from: a tenth of the time, 1 dB less."""
@@ -32,8 +35,10 @@ def paletted(
     image: Image.Image,
     method: Image.Quantize = Image.Quantize.MEDIANCUT,
     hidden: Image.Image | None = None,
+    *,
+    exact: bool = True,
 ) -> Image.Image:
-    """Reduce an image to a palette.
+    """Reduce an image to a palette, ``exact`` where its colours are few enough.
 
     What is more than half transparent becomes wholly so, and with it what ``hidden`` marks.
     """
@@ -41,7 +46,7 @@ def paletted(
         return image
     if image.mode in ("LA", "RGBA"):
         hidden = image.getchannel("A").point([255 * (a < _HIDDEN_BELOW) for a in range(256)])
-    result = _quantized(image.convert("RGB"), method)
+    result = _quantized(image.convert("RGB"), method, exact)
     if hidden is not None:
         palette = result.getpalette() or []
         index = len(palette) // 3
@@ -51,9 +56,9 @@ def paletted(
     return result
 
 
-def _quantized(image: Image.Image, method: Image.Quantize) -> Image.Image:
+def _quantized(image: Image.Image, method: Image.Quantize, exact: bool) -> Image.Image:
     """Reduce RGB to a palette: exactly where its colours are few, else to those of a sample."""
-    if image.getcolors(COLORS) is not None:
+    if exact and image.getcolors(COLORS) is not None:
         return image.quantize(COLORS, Image.Quantize.MEDIANCUT)
     ratio = min(1.0, _SAMPLE / max(image.size))
     size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
@@ -83,13 +88,17 @@ def animation(images: Sequence[Image.Image], delays: Sequence[int], loop: int) -
         loop: how often it plays; 0 is for ever.
     """
     cleared = any(image.mode == "RGBA" for image in images)
+    area = sum(image.width * image.height for image in images)
+    palette = partial(paletted, method=Image.Quantize.FASTOCTREE, exact=area <= _EXACT)
     before: Image.Image | None = None
     frames: list[tuple[int, bytes]] = []
     for image, delay in zip(images, delays, strict=True):
         if cleared:
-            body = _whole(image.convert("RGBA"))
+            body = _body(palette(image.convert("RGBA")), (0, 0))
+        elif before is None:
+            body = _body(palette(image), (0, 0))
         else:
-            body = _whole(image) if before is None else _change(before, image)
+            body = _change(before, image, palette)
         if body:
             frames.append((delay, body))
         else:
@@ -102,11 +111,7 @@ def animation(images: Sequence[Image.Image], delays: Sequence[int], loop: int) -
     return b"".join([*out, b";"])
 
 
-def _whole(image: Image.Image) -> bytes:
-    return _body(paletted(image, Image.Quantize.FASTOCTREE), (0, 0))
-
-
-def _change(before: Image.Image, image: Image.Image) -> bytes:
+def _change(before: Image.Image, image: Image.Image, palette: Callable[..., Image.Image]) -> bytes:
     """Encode what differs between two opaque images; nothing where nothing does."""
     red, green, blue = ImageChops.difference(before, image).split()
     difference = ImageChops.lighter(ImageChops.lighter(red, green), blue)
@@ -114,7 +119,7 @@ def _change(before: Image.Image, image: Image.Image) -> bytes:
     if box is None:
         return b""
     same = difference.crop(box).point([255, *(0,) * 255])
-    return _body(paletted(image.crop(box), Image.Quantize.FASTOCTREE, same), box[:2])
+    return _body(palette(image.crop(box), hidden=same), box[:2])
 
 
 def _body(image: Image.Image, offset: tuple[int, int]) -> bytes:
