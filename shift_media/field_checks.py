@@ -131,7 +131,8 @@ def _check_shared(field: MediaField) -> Iterator[CheckMessage]:
     for other in field.model._meta.local_concrete_fields:
         if other is field or not getattr(other, "holds_media", False):
             continue
-        for name in set(field.companions) & set(other.companions):  # type: ignore[attr-defined]
+        theirs = other.companions  # type: ignore[attr-defined]  # a field that holds media has them
+        for name in set(field.companions) & set(theirs):
             yield Error(
                 f"{name!r} describes the file of {other.name} too.",
                 hint="Give each media field fields of its own.",

@@ -72,8 +72,8 @@ class MediaFile(Video, FieldFile):
         was_closed = getattr(content, "closed", False)
         file = seekable(content, self.field.max_bytes)
         try:
-            content, inspection = self.field.prepare(file, name)
-            key = self._put(content, inspection)
+            kept, inspection = self.field.prepare(file, name)
+            key = self._put(kept, inspection)
         finally:
             if was_closed:  # It was opened here: the file of another row, say.
                 file.close()
@@ -119,7 +119,7 @@ class MediaFile(Video, FieldFile):
         if key and not replaced:  # Otherwise saving has seen to it.
             deletions.schedule(self.field, key, self._database)
 
-    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
 
     @property
     def _database(self) -> str:

@@ -162,7 +162,7 @@ class _Write:
     def _may_exist(self) -> bool:
         """Tell whether a row may be there already, by the rule of ``Model._save_table``."""
         meta = self.table._meta
-        if not self.instance._is_pk_set(meta):  # type: ignore[attr-defined]
+        if not self.instance._is_pk_set(meta):  # type: ignore[attr-defined]  # not in the stubs
             return False
         own = all(f.has_default() or f.has_db_default() for f in meta.pk_fields)
         return not (self.instance._state.adding and own)

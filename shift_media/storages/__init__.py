@@ -80,7 +80,7 @@ def _call(function: Callable[[], Any]) -> Any:
     return function()
 
 
-default_media_storage: Storage = DefaultMediaStorage()  # type: ignore[assignment]
+default_media_storage: Storage = DefaultMediaStorage()  # type: ignore[assignment]  # lazy
 
 
 def by_alias(alias: str) -> Storage:
@@ -113,7 +113,7 @@ def unwrapped(storage: Storage) -> Storage:
 
 def _forget_default(*, setting: str, **kwargs: Any) -> None:
     if setting in _STORAGE_SETTINGS:
-        default_media_storage._wrapped = empty  # type: ignore[attr-defined]
+        default_media_storage._wrapped = empty  # type: ignore[attr-defined]  # of LazyObject
 
 
 setting_changed.connect(_forget_default, dispatch_uid="shift_media.storages")

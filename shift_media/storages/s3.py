@@ -76,7 +76,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @deconstructible(path="shift_media.storages.S3MediaStorage")
-class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]
+class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
     """Keep media files in a bucket, each under its key, written once by a conditional PUT.
 
     Takes the options of django-storages' `S3Storage` and those of `MediaStorage`. ``public_url``

@@ -63,8 +63,7 @@ def _mean(image: Image.Image) -> str:
         flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
     else:
         flat = image.convert("RGB")
-    red, green, blue = flat.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))  # type: ignore[misc]
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    return f"#{flat.resize((1, 1), Image.Resampling.BOX).tobytes().hex()}"
 
 
 def _placeholder(image: Image.Image) -> str:

@@ -14,7 +14,7 @@ if django.VERSION >= (6, 0):
     from django.tasks import task
 else:
     try:
-        from django_tasks import task  # type: ignore[no-redef]
+        from django_tasks import task  # type: ignore[no-redef]  # the backport
     except ImportError as error:
         raise MissingExtra("django-tasks", "tasks") from error
 
