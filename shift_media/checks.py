@@ -13,6 +13,7 @@ E006      the transcoder, or its options, are wrong
 E007      ``SNS_TOPICS`` is set, and cryptography is not installed
 E008      Elastic Transcoder is closed, and nothing is named that does its work
 E009      a profile asks for what the transcoder does not make
+E010      ``ENGINE`` is ``"vips"``, and pyvips is not installed
 W005      videos are to be transcoded, and ffmpeg is not installed
 W006      a profile has renditions beside a job that Elastic Transcoder leaves out
 I001      a profile in preset ids has choices of ours, where a preset is not known in full
@@ -34,6 +35,7 @@ from PIL import Image
 
 from shift_media import deletions, notes
 from shift_media.conf import ConfigurationError, settings
+from shift_media.core.engine import vips
 from shift_media.core.errors import MissingExtra
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
 from shift_media.transcoding import services, sns
@@ -113,6 +115,19 @@ def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
     served = match.kwargs.get("storage", "")
     mine = storages[served] if served else _default()
     return match.view_name.endswith("shift_media:resize") and mine is storage
+
+
+@register()
+def check_engine(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that libvips is there where it is asked for."""
+    if not settings_are_right() or settings.ENGINE != "vips":
+        return []
+    try:
+        vips.load()
+    except MissingExtra as error:
+        hint = 'Set SHIFT_MEDIA["ENGINE"] to "auto" to use it only where it is installed.'
+        return [Error(str(error), hint=hint, id="shift_media.E010")]
+    return []
 
 
 @register(Tags.security, deploy=True)

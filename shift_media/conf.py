@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from shift_media.core.elastic.profiles import read_profile
+from shift_media.core.engine import ENGINES, Decoder
 from shift_media.core.errors import InvalidSigningKey, InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.probe import SourceLimits
@@ -130,6 +131,19 @@ class Settings:
     def QUEUE_SECONDS(self) -> int:
         """Longest wait for a turn, in seconds, before 503. Default: 20."""
         return self._positive("QUEUE_SECONDS", 20)
+
+    @cached_property
+    def ENGINE(self) -> Decoder:
+        """What decodes PNG and WebP: ``"pillow"``, ``"vips"`` or ``"auto"``. Default: ``"auto"``.
+
+        ``"vips"`` needs the extra ``vips``; ``"auto"`` uses it, where it is installed, for large
+        PNG, and for large WebP without alpha that are made much smaller: a half to four fifths of
+        the time, and less memory. All other formats are always Pillow's.
+        """
+        engine: Decoder = self._raw.get("ENGINE", "auto")
+        if engine not in ENGINES:
+            raise _wrong("ENGINE", engine, "one of " + ", ".join(map(repr, ENGINES)))
+        return engine
 
     @cached_property
     def CACHE(self) -> str | None:

@@ -88,7 +88,7 @@ def _of_original(
     """Make what an original is to give; what is wrong with one spec is no matter to the others."""
     good = dict(specs)
     try:
-        results = _make_many(source, list(good.values()))
+        results = _made(source, list(good.values()))
     except (EmptyCrop, InvalidSpec):
         for key, spec in specs.items():
             try:
@@ -96,12 +96,35 @@ def _of_original(
             except (EmptyCrop, InvalidSpec) as error:
                 del good[key]
                 yield key, error
-        results = _make_many(source, list(good.values()))
+        results = _made(source, list(good.values()))
     yield from zip(good, results, strict=True)
 
 
+def _made(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
+    """Make many at once; one alone in the way that is best for one."""
+    if len(specs) != 1:
+        return _make_many(source, specs)
+    return iter(
+        [
+            engine.make(
+                source,
+                specs[0],
+                limits=settings.source_limits,
+                output=settings.limits,
+                decoder=settings.ENGINE,
+            )
+        ]
+    )
+
+
 def _make_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
-    return engine.make_many(source, specs, limits=settings.source_limits, output=settings.limits)
+    return engine.make_many(
+        source,
+        specs,
+        limits=settings.source_limits,
+        output=settings.limits,
+        decoder=settings.ENGINE,
+    )
 
 
 def _stored(

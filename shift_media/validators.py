@@ -201,7 +201,7 @@ def _of_video(file: BinaryIO, format: Format, plain: Metadata) -> Metadata:
 def _facts(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> Metadata:
     metadata = _header(file, format, size, limits)
     if format.kind == "image":
-        look = engine.look(file, limits=limits)
+        look = engine.look(file, limits=limits, decoder=settings.ENGINE)
         metadata = replace(metadata, placeholder=look.placeholder, color=look.color)
     return metadata
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -83,3 +84,12 @@ def test_deployment_checks_recommend_signing_keys_and_a_shared_cache() -> None:
 def test_more_pixels_than_pillow_admits_are_w003() -> None:
     with override_settings(SHIFT_MEDIA={"MAX_PIXELS": 500_000_000}):
         assert "PIL.Image.MAX_IMAGE_PIXELS" in found()["shift_media.W003"]
+
+
+def test_an_engine_that_is_not_installed_is_e010(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    for engine in ("auto", "pillow"):
+        with override_settings(SHIFT_MEDIA={"ENGINE": engine}):
+            assert "shift_media.E010" not in found()
+    with override_settings(SHIFT_MEDIA={"ENGINE": "vips"}):
+        assert "django-shift-media[vips]" in found()["shift_media.E010"]

@@ -39,6 +39,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"QUEUE_SECONDS": None}, "a whole number from 1"),
     ({"CACHE": "redis"}, "an alias of CACHES: 'default'"),
     ({"LOCK_DIR": 1}, "a path"),
+    ({"UPLOADS": ["gallery.Photo.image"]}, "a dict such as"),
+    ({"UPLOADS": {"Photo.image": "a.rule"}}, "a dict such as"),
+    ({"UPLOADS": {"gallery.Photo.image": True}}, "a dict such as"),
+    ({"ENGINE": "libvips"}, "one of 'pillow', 'vips', 'auto'"),
+    ({"ENGINE": ["vips"]}, "one of 'pillow', 'vips', 'auto'"),
 ]
 
 

@@ -1,6 +1,7 @@
 """Makes resizes with Pillow: header first, then one decoder, shrunk while decoding.
 
-Changes no global state of Pillow and may run in any number of threads.
+libvips decodes PNG and WebP where it is asked for (``decoder``). Changes no global state of Pillow
+or libvips and may run in any number of threads.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from shift_media.core.engine import animation, decode, encode, many
 from shift_media.core.engine.guard import decoding
 from shift_media.core.engine.look import Look, look
 from shift_media.core.engine.pipeline import Pipeline
+from shift_media.core.engine.vips import ENGINES, Decoder
 from shift_media.core.errors import InvalidSpec, LimitExceeded, SourceError
 from shift_media.core.geometry import Plan
 from shift_media.core.headers.base import Header, Reader
 from shift_media.core.probe import DEFAULT_LIMITS, SourceLimits, read_header
 from shift_media.core.spec import Limits, Spec
 
-__all__ = ["Look", "Result", "enough", "look", "make", "make_many"]
+__all__ = ["ENGINES", "Decoder", "Look", "Result", "enough", "look", "make", "make_many"]
 
 _DEFAULT_OUTPUT = Limits()
 
@@ -49,6 +51,7 @@ def make(
     *,
     limits: SourceLimits = DEFAULT_LIMITS,
     output: Limits = _DEFAULT_OUTPUT,
+    decoder: Decoder = "pillow",
 ) -> Result:
     """Make the resize that a spec asks for of an original, from any seekable binary file.
 
@@ -62,7 +65,7 @@ def make(
         if animation.stays(header, spec):
             content = animation.make(source, header, spec, pipeline)
         else:
-            content = encode.encode(_still(source, header, pipeline), spec)
+            content = encode.encode(_still(source, header, pipeline, decoder), spec)
     return Result(content, *plan.canvas, spec.format)
 
 
@@ -72,6 +75,7 @@ def make_many(
     *,
     limits: SourceLimits = DEFAULT_LIMITS,
     output: Limits = _DEFAULT_OUTPUT,
+    decoder: Decoder = "pillow",
 ) -> Iterator[Result]:
     """Make many resizes of one original, which is read and decoded once, in the order of specs.
 
@@ -86,7 +90,7 @@ def make_many(
             Pipeline.of(source, header, spec, plan)
             for spec, plan in zip(specs, plans, strict=True)
         ]
-    contents = many.contents(source, header, pipelines)
+    contents = many.contents(source, header, pipelines, decoder)
     return (
         Result(content, *pipeline.plan.canvas, pipeline.spec.format)
         for pipeline, content in zip(pipelines, contents, strict=True)
@@ -121,6 +125,6 @@ def _plan(header: Header, spec: Spec, limits: SourceLimits, output: Limits) -> P
     return plan
 
 
-def _still(source: BinaryIO, header: Header, pipeline: Pipeline) -> Image.Image:
+def _still(source: BinaryIO, header: Header, pipeline: Pipeline, decoder: Decoder) -> Image.Image:
     """Decode and run; the original's pixels are gone before the encoder needs memory."""
-    return pipeline.run(*decode.still(source, header, pipeline.wanted))
+    return pipeline.run(*decode.still(source, header, pipeline.wanted, decoder))

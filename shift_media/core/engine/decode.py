@@ -12,6 +12,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from shift_media.core.engine import vips
 from shift_media.core.errors import Undecodable
 from shift_media.core.headers import png, scans
 from shift_media.core.headers.base import Frame, Header, Part, Reader
@@ -40,11 +41,18 @@ class Decoded(NamedTuple):
     scale: tuple[float, float]
 
 
-def still(source: BinaryIO, header: Header, wanted: tuple[float, float]) -> Decoded:
+def still(
+    source: BinaryIO,
+    header: Header,
+    wanted: tuple[float, float],
+    decoder: vips.Decoder = "pillow",
+) -> Decoded:
     """Decode the first frame at ``wanted`` × the original's width and height, or more.
 
     ``wanted`` is at most 1 each way. Raises whatever the decoder raises.
     """
+    if vips.takes(header, wanted, decoder):
+        return Decoded(*vips.still(source, header, wanted))
     if header.gif_frames:
         frame = header.gif_frames[0]
         return Decoded(on_canvas(gif_frame(source, frame), frame, header), (1.0, 1.0))

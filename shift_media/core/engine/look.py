@@ -11,6 +11,7 @@ from PIL import Image
 
 from shift_media.core.engine import color, decode, transform
 from shift_media.core.engine.guard import decoding
+from shift_media.core.engine.vips import Decoder
 from shift_media.core.headers.base import Header
 from shift_media.core.probe import DEFAULT_LIMITS, SourceLimits, read_header
 
@@ -35,20 +36,22 @@ class Look:
     color: str
 
 
-def look(source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS) -> Look:
+def look(
+    source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS, decoder: Decoder = "pillow"
+) -> Look:
     """Look at an image without decoding more of it than a glimpse needs; raises as `make` does."""
     header = read_header(source, limits)
     with decoding():
-        image = _glimpse(source, header)
+        image = _glimpse(source, header, decoder)
     return Look(_placeholder(image), _mean(image))
 
 
-def _glimpse(source: BinaryIO, header: Header) -> Image.Image:
+def _glimpse(source: BinaryIO, header: Header, decoder: Decoder) -> Image.Image:
     """Decode, shrink to at most `_SIDE`, convert to sRGB and turn upright."""
     longer = max(header.width, header.height)
     ratio = min(1.0, _SIDE / longer)
     size = (max(1, round(header.width * ratio)), max(1, round(header.height * ratio)))
-    decoded = decode.still(source, header, (ratio, ratio))
+    decoded = decode.still(source, header, (ratio, ratio), decoder)
     scale = decoded.scale
     box = (0.0, 0.0, header.width * scale[0], header.height * scale[1])
     image = transform.resample(decoded.image, box, size, box)

@@ -18,6 +18,7 @@ from shift_media.core.engine import animation, decode, encode
 from shift_media.core.engine.decode import Decoded
 from shift_media.core.engine.guard import decoding
 from shift_media.core.engine.pipeline import Pipeline
+from shift_media.core.engine.vips import Decoder
 from shift_media.core.geometry import Box, Size
 from shift_media.core.headers.base import Header
 
@@ -31,7 +32,9 @@ _Seen = tuple[Box, Box, Size]
 """What makes two resizes of an original the same pixels, but for canvas and encoder."""
 
 
-def contents(source: BinaryIO, header: Header, pipelines: Sequence[Pipeline]) -> Iterator[bytes]:
+def contents(
+    source: BinaryIO, header: Header, pipelines: Sequence[Pipeline], decoder: Decoder
+) -> Iterator[bytes]:
     """Make the files of many resizes, in their order. Raises `Undecodable`."""
     for animated, group in groupby(pipelines, lambda each: animation.stays(header, each.spec)):
         if animated:
@@ -41,7 +44,7 @@ def contents(source: BinaryIO, header: Header, pipelines: Sequence[Pipeline]) ->
                 yield content
         else:
             for batch in _batches(list(group)):
-                yield from _stills(source, header, batch)
+                yield from _stills(source, header, batch, decoder)
 
 
 def wanted(pipelines: Sequence[Pipeline]) -> tuple[float, float]:
@@ -49,9 +52,11 @@ def wanted(pipelines: Sequence[Pipeline]) -> tuple[float, float]:
     return max(each.wanted[0] for each in pipelines), max(each.wanted[1] for each in pipelines)
 
 
-def _stills(source: BinaryIO, header: Header, batch: Sequence[Pipeline]) -> Iterator[bytes]:
+def _stills(
+    source: BinaryIO, header: Header, batch: Sequence[Pipeline], decoder: Decoder
+) -> Iterator[bytes]:
     with decoding():
-        shown = _pixels(source, header, batch)
+        shown = _pixels(source, header, batch, decoder)
     for pipeline in batch:
         with decoding():
             content = encode.encode(pipeline.placed(shown[_seen(pipeline)]), pipeline.spec)
@@ -78,10 +83,10 @@ def _seen(pipeline: Pipeline) -> _Seen:
 
 
 def _pixels(
-    source: BinaryIO, header: Header, pipelines: Sequence[Pipeline]
+    source: BinaryIO, header: Header, pipelines: Sequence[Pipeline], decoder: Decoder
 ) -> dict[_Seen, Image.Image]:
     """Decode the first frame once and resize it for each, before canvas and encoder."""
-    decoded = decode.still(source, header, wanted(pipelines))
+    decoded = decode.still(source, header, wanted(pipelines), decoder)
     different = {_seen(pipeline): pipeline for pipeline in pipelines}
     made: dict[_Seen, Image.Image] = {}
     for pipeline in sorted(different.values(), key=lambda each: _excess(decoded, each)):
