@@ -139,7 +139,7 @@ def _loop(journey: Journey) -> Finding:
     way = Journey(journey.hops[:3], "answer")
     return error(
         "redirect-loop",
-        f"More than {MOST_REDIRECTS} redirects: {way} …{_kept(journey.hops[0])}",
+        f"More than {MOST_REDIRECTS} redirects: {way} …{_kept(*reversed(journey.hops))}",
         "Behind CloudFront, give what comes from the website endpoint MinTTL 0 and DefaultTTL 0, "
         "or better use an origin group without redirects, and invalidate what it has kept. "
         "A redirect from http to https and back means that the site does not know that its proxy "
@@ -216,7 +216,7 @@ def _again(
         yield ok("redirect-cached", f"Once it is stored: {again}.")
         return
     seen = f"It is stored, and asked for again it is still redirected: {again}."
-    seen += _kept(again.hops[0] if again.hops else None)
+    seen += _kept(*again.hops[:1])
     yield error("redirect-cached", seen, _MEND_KEPT, _CLOUDFRONT)
 
 
@@ -226,12 +226,13 @@ _MEND_KEPT = (
 )
 
 
-def _kept(answer: Answer | None) -> str:
-    """Quote the headers by which a cache says that it answered itself."""
-    if answer is None:
-        return ""
-    told = [f"{name}: {answer.header(name)}" for name in _KEPT_BY if answer.header(name)]
-    return f" It came with {', '.join(told)}." if told else ""
+def _kept(*answers: Answer) -> str:
+    """Quote the headers by which a cache tells of itself, of the first answer with any."""
+    for answer in answers:
+        told = [f"{name}: {answer.header(name)}" for name in _KEPT_BY if answer.header(name)]
+        if told:
+            return f" It came with {', '.join(told)}."
+    return ""
 
 
 def _is_picture(answer: Answer) -> bool:
