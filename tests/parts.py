@@ -100,6 +100,13 @@ def _corpus() -> Path | None:
     return folder if (folder / "hostile" / "INDEX.tsv").is_file() else None
 
 
+def _old_botocore() -> Path | None:
+    """Find, or make, an environment with the last botocore that knew Elastic Transcoder."""
+    from tests.servers import old_botocore
+
+    return old_botocore.find()
+
+
 PARTS = {
     "chromium": Part(
         _programs("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"),
@@ -109,6 +116,9 @@ PARTS = {
     "ffmpeg": Part(_ffmpeg, 'pip install "django-shift-media[ffmpeg]"'),
     "ffprobe": Part(_all_programs("ffmpeg", "ffprobe"), "apt-get install ffmpeg"),
     "jpegtran": Part(_programs("jpegtran"), "apt-get install libjpeg-turbo-progs"),
+    "old-botocore": Part(
+        _old_botocore, "boto3==1.42.17 is installed by pip into var/, which needs the network"
+    ),
     "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
     "postgres": Part(_postgres, "apt-get install postgresql"),
     "redis": Part(_programs("redis-server"), "apt-get install redis-server"),

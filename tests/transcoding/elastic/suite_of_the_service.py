@@ -1,0 +1,363 @@
+"""Run by ``test_on_the_service.py`` with an older botocore; alone it is not collected.
+
+A real bucket, real boto3 over HTTP, real ffmpeg, and messages that are signed as SNS signs them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import botocore
+import pytest
+from botocore.stub import ANY, Stubber
+from django.conf import settings as django_settings
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from shift_media.models import Rendition, TranscodeJob
+from shift_media.transcoding import services
+from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
+from shift_media.transcoding.backends.elastic_transcoder.client import Api
+from shift_media.transcoding.backends.elastic_transcoder.requests import request_of
+from shift_media.transcoding.base import State
+from shift_media.transcoding.services.jobs import request_of as attempt_of
+from tests.servers.elastic_transcoder import PIPELINE, ElasticTranscoderServer
+from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
+from tests.servers.sns import TOPIC, Aws, envelope
+from tests.testapp.models import Film
+from tests.transcoding.conftest import work
+from tests.transcoding.elastic.material import CUSTOM, GENERIC_720P, HLS_1M, PROJECT, WEB
+from tests.transcoding.mediaconvert_site import new_film, the_job
+from tests.transcoding.webhook.conftest import Post, _aws, aws, post
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+__all__ = ["_aws", "aws", "post"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BACKEND = "shift_media.transcoding.backends.elastic_transcoder.ElasticTranscoder"
+SMALL = {"outputs": [{"Key": "a.mp4", "PresetId": GENERIC_720P}]}
+
+
+@dataclass
+class Service:
+    """A bucket, and what works on it."""
+
+    server: ElasticTranscoderServer
+    s3: S3Client
+    bucket: str
+
+    def stored(self) -> list[str]:
+        listed = self.s3.list_objects_v2(Bucket=self.bucket)
+        return sorted(item["Key"] for item in listed.get("Contents", ()))
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def look(self, key: str) -> Any:
+        with av.open(BytesIO(self.read(key))) as media:
+            return media.streams.video[0].codec_context
+
+    @property
+    def id(self) -> str:
+        (id,) = self.server.jobs
+        return id
+
+
+@pytest.fixture
+def service(
+    seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Service]:
+    """Run the service on a bucket of its own."""
+    monkeypatch.setattr(Api, "pauses", (0.01, 0.02, 0.03))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    bucket, s3 = new_bucket(seaweedfs), client_of(seaweedfs)
+    server = ElasticTranscoderServer(s3, needs("ffmpeg"), bucket)
+    options = storage_options(seaweedfs, bucket)
+    media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options}
+    try:
+        with (
+            override_settings(STORAGES={**django_settings.STORAGES, "media": media}),
+            override_settings(SHIFT_MEDIA=site(server, LOCK_DIR=tmp_path / "locks")),
+        ):
+            yield Service(server, s3, bucket)
+    finally:
+        server.stop()
+
+
+def site(server: ElasticTranscoderServer, profile: Any = SMALL, **more: Any) -> dict[str, Any]:
+    options = {
+        "pipeline_id": PIPELINE,
+        "region": "eu-west-1",
+        "endpoint_url": server.endpoint,
+        "read_timeout": 1,
+    }
+    transcoder = {"BACKEND": BACKEND, "OPTIONS": options}
+    return {"TRANSCODER": transcoder, "PROFILES": {"web": profile}, **more}
+
+
+def renditions(film: Film) -> dict[str, Rendition]:
+    return {r.key.rpartition("/")[2]: r for r in film.video.renditions}
+
+
+def state(job: TranscodeJob) -> tuple[str, str]:
+    job.refresh_from_db()
+    return job.state, job.error_code
+
+
+def test_this_botocore_has_the_client() -> None:
+    assert botocore.__version__ == "1.42.17"
+
+
+def test_a_projects_job_is_told_by_messages_and_its_files_play(
+    service: Service, aws: Aws, post: Post, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    told: list[int] = []
+    server = service.server
+    server.tell = lambda body: told.append(post(aws.sign(envelope(body))).status_code)
+    with override_settings(SHIFT_MEDIA=site(server, PROJECT, SNS_TOPICS=[TOPIC])):
+        film = new_film(clip)
+        work()
+        job = the_job()
+        assert (job.state, job.external_id) == (State.SUBMITTED, service.id)
+        assert job.transcoder == "elastic_transcoder"
+        server.progress(service.id)
+        assert state(job) == (State.PROGRESSING, "")
+        server.tell(server.message(service.id, "WARNING", messageDetails="slow"))
+        assert state(job) == (State.PROGRESSING, "")
+        server.finish(service.id)
+        assert state(job) == (State.COMPLETE, "")
+        found = renditions(film)
+    assert told == [200, 200, 200]
+    assert {file: r.legacy_key for file, r in found.items()} == {
+        "720p.mp4": "videos/clip/clip-720p.mp4",
+        "sound.mp3": "videos/clip/sound.mp3",
+        "hls-index.m3u8": "videos/clip/hls/index.m3u8",
+        "720p-thumbs-00001.png": "videos/clip/thumbs/00001-144x108.png",
+    }
+    prefix = f"{film.video.key.rpartition('/')[0]}/_web/{job.token}/"
+    assert [k for k in service.stored() if not k.startswith(prefix)] == [film.video.key]
+    assert (service.look(found["720p.mp4"].key).width, found["720p.mp4"].width) == (160, 160)
+    assert found["720p.mp4"].duration == pytest.approx(1, abs=0.1)
+    assert job.payload["userMetadata"] == {"site": "example"}
+    check_playlist(service, found["hls-index.m3u8"], prefix)
+    sent = server.jobs[service.id]
+    assert sent["UserMetadata"]["site"] == "example"
+    assert sent["OutputKeyPrefix"] == prefix
+
+
+def check_playlist(service: Service, made: Rendition, prefix: str) -> None:
+    master = service.read(made.key).decode()
+    assert "hls-1m.m3u8" in master
+    assert "hls-400k.m3u8" in master
+    assert service.look(f"{prefix}hls-1m00000.ts").width == 160
+    parts = [key for key in service.stored() if key.startswith(f"{prefix}hls-")]
+    assert made.size == sum(len(service.read(key)) for key in parts)
+    assert (made.kind, made.content_type) == ("hls", "application/vnd.apple.mpegurl")
+
+
+def test_hls_of_version_4_and_a_stream_without_a_master(service: Service, clip: Path) -> None:
+    profile = {
+        "outputs": [
+            {"Key": "a", "PresetId": HLS_1M, "SegmentDuration": "1"},
+            {"Key": "b", "PresetId": HLS_1M, "SegmentDuration": "1"},
+        ],
+        "playlists": [{"Name": "all", "Format": "HLSv4", "OutputKeys": ["a"]}],
+    }
+    with override_settings(SHIFT_MEDIA=site(service.server, profile)):
+        film = new_film(clip)
+        work()
+        service.server.finish(service.id)
+        assert services.refresh(the_job()).state == State.COMPLETE
+        found = renditions(film)
+    assert {file: r.legacy_key for file, r in found.items()} == {
+        "b.m3u8": "b.m3u8",
+        "all.m3u8": "all.m3u8",
+    }
+    assert b"a_v4.m3u8" in service.read(found["all.m3u8"].key)
+
+
+def test_a_preset_of_a_projects_own_needs_no_description_here(
+    service: Service, clip: Path
+) -> None:
+    profile = {"outputs": [{"Key": "x/Own.MP4", "PresetId": CUSTOM}]}
+    with override_settings(SHIFT_MEDIA=site(service.server, profile)):
+        ids = {message.id for message in run_checks()}
+        film = new_film(clip)
+        work()
+        service.server.finish(service.id)
+        services.refresh(the_job())
+        (made,) = film.video.renditions
+    assert not {"shift_media.E008", "shift_media.E009", "shift_media.I001"} & ids
+    assert (made.key.rpartition("/")[2], made.legacy_key) == ("x-own.mp4", "x/Own.MP4")
+
+
+@pytest.mark.parametrize(
+    ("detail", "code", "ended"),
+    [
+        ("3001 the input is not there", "elastic_transcoder_3001", State.ERROR),
+        ("4000 the file is no video", "elastic_transcoder_4000", State.ERROR),
+        ("9001 an internal error", "elastic_transcoder_9001", State.PENDING),
+    ],
+)
+def test_an_error_has_the_services_code_and_its_own_faults_are_tried_again(
+    service: Service, clip: Path, detail: str, code: str, ended: State
+) -> None:
+    new_film(clip)
+    work()
+    service.server.fail(service.id, detail)
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code, job.error) == (ended, code, detail)
+
+
+def test_a_job_is_cancelled_only_before_it_begins(
+    service: Service, clip: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = new_film(clip), new_film(clip)
+    work()
+    ids = list(service.server.jobs)
+    service.server.progress(ids[1])
+    jobs = list(TranscodeJob.objects.order_by("pk"))
+    with caplog.at_level(logging.WARNING, "shift_media"):
+        assert services.cancel(jobs[0])
+        assert "goes on" not in caplog.text
+        assert services.cancel(jobs[1])
+    assert f"{ids[1]} had begun and goes on" in caplog.text
+    assert [job["Status"] for job in service.server.jobs.values()] == ["Canceled", "Progressing"]
+    assert {job.state for job in TranscodeJob.objects.all()} == {State.CANCELED}
+    assert service.stored() == sorted([first.video.key, second.video.key])
+
+
+def test_a_job_whose_answer_got_lost_is_found_and_not_created_twice(
+    service: Service, clip: Path
+) -> None:
+    for _ in range(3):
+        new_film(clip)
+    service.server.inject("POST", "/jobs", after=True)
+    work()
+    assert len(service.server.jobs) == 3
+    ids = set(TranscodeJob.objects.values_list("external_id", flat=True))
+    assert ids == set(service.server.jobs)
+
+
+def test_a_service_that_throttles_is_asked_again(service: Service, clip: Path) -> None:
+    service.server.inject("POST", "/jobs", times=2, status=429, code="LimitExceededException")
+    new_film(clip)
+    work()
+    assert the_job().state == State.SUBMITTED
+    assert service.server.count("POST", "/jobs") == 3
+
+
+def test_a_file_that_is_missing_makes_no_job_complete(service: Service, clip: Path) -> None:
+    new_film(clip)
+    work()
+    service.server.finish(service.id)
+    job = the_job()
+    (made,) = [key for key in service.stored() if key.endswith("/a.mp4")]
+    service.s3.delete_object(Bucket=service.bucket, Key=made)
+    job = services.refresh(job)
+    assert (job.state, job.error_code) == (State.PENDING, "missing_output")
+    assert "bucket of the original" in job.error
+
+
+def test_an_output_that_is_there_already_is_the_services_error(
+    service: Service, clip: Path
+) -> None:
+    new_film(clip)
+    work()
+    prefix = service.server.jobs[service.id]["OutputKeyPrefix"]
+    service.s3.put_object(Bucket=service.bucket, Key=f"{prefix}a.mp4", Body=b"old")
+    service.server.finish(service.id)
+    assert services.refresh(the_job()).error_code == "elastic_transcoder_3002"
+
+
+def test_a_job_that_the_service_has_forgotten_is_done_again(service: Service, clip: Path) -> None:
+    new_film(clip)
+    work()
+    service.server.jobs.clear()
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code) == (State.PENDING, "lost")
+
+
+def test_another_attempts_job_is_not_believed(service: Service, clip: Path) -> None:
+    new_film(clip)
+    work()
+    service.server.jobs[service.id]["UserMetadata"]["shift_media_token"] = "00000000"
+    assert services.refresh(the_job()).error_code == "foreign_job"
+
+
+def test_a_pipeline_that_is_not_there_and_an_unknown_preset_end_the_job(
+    service: Service, clip: Path
+) -> None:
+    profile = {"outputs": [{"Key": "a.mp4", "PresetId": "1441234567890-zzzzzz"}]}
+    with override_settings(SHIFT_MEDIA=site(service.server, profile)):
+        new_film(clip)
+        work()
+    assert state(the_job()) == (State.ERROR, "ValidationException")
+
+
+def test_a_profile_without_preset_ids_is_an_error_before_any_job(service: Service) -> None:
+    ours = {"720p.mp4": {"kind": "mp4"}}
+    mixed = {**SMALL, "_poster.jpg": {"kind": "poster"}}
+    with override_settings(SHIFT_MEDIA=site(service.server, ours)):
+        assert "shift_media.E009" in {message.id for message in run_checks()}
+    with override_settings(SHIFT_MEDIA=site(service.server, mixed)):
+        assert "shift_media.W006" in {message.id for message in run_checks()}
+
+
+def test_without_an_endpoint_nothing_is_sent_to_aws() -> None:
+    one = ElasticTranscoder(pipeline_id="no pipeline", region="eu-west-1")
+    assert [message.id for message in one.check()] == ["shift_media.E006"]
+    with pytest.raises(Exception, match="endpoint_url") as caught:
+        one.chosen()
+    assert "closed by AWS on 2025-11-13" in str(caught.value)
+
+
+def test_botocore_takes_the_parameters_as_they_are(service: Service, clip: Path) -> None:
+    outputs = [
+        {"Key": "a.mp4", "PresetId": WEB, "Rotate": "auto", "ThumbnailPattern": "{count}"},
+        {"Key": "hls/b", "PresetId": HLS_1M, "SegmentDuration": 10},
+    ]
+    lists = [{"Name": "hls/all", "Format": "HLSv3", "OutputKeys": ["hls/b"]}]
+    profile = {"outputs": outputs, "playlists": lists, "user_metadata": {"a": "b"}}
+    with override_settings(SHIFT_MEDIA=site(service.server, profile)):
+        new_film(clip)
+        attempt = attempt_of(the_job())
+        wanted = {
+            "PipelineId": PIPELINE,
+            "Input": ANY,
+            "OutputKeyPrefix": attempt.prefix,
+            "Outputs": [
+                {
+                    "Key": "a.mp4",
+                    "PresetId": WEB,
+                    "Rotate": "auto",
+                    "ThumbnailPattern": "a-thumbnails-{count}",
+                },
+                {"Key": "hls-b", "PresetId": HLS_1M, "SegmentDuration": "10"},
+            ],
+            "Playlists": [{"Name": "hls-all", "Format": "HLSv3", "OutputKeys": ["hls-b"]}],
+            "UserMetadata": {
+                "a": "b",
+                "shift_media_job": str(attempt.id),
+                "shift_media_token": attempt.token,
+            },
+        }
+        api: Any = Api("eu-west-1", service.server.endpoint, 1)
+        with Stubber(api.client) as stub:
+            stub.add_response("create_job", {"Job": {"Id": "1-a"}}, wanted)
+            assert api.create(request_of(attempt, PIPELINE), lambda: "") == "1-a"
+            stub.add_response("cancel_job", {}, {"Id": "1-a"})
+            assert api.cancel("1-a")
+            stub.assert_no_pending_responses()
