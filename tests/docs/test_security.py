@@ -1,0 +1,40 @@
+"""Each claim of the page on security names tests that exist and hold a row of the list."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from tests.docs.blocks import DOCS
+from tests.parts import ROOT
+
+PAGE = DOCS / "explanation" / "security.rst"
+FEWEST = 40
+
+
+def marked_tests() -> set[str]:
+    """Name the test functions that are marked with a row of the acceptance list."""
+    return {
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in _functions(path)
+        if any("acceptance" in ast.unparse(decorator) for decorator in node.decorator_list)
+        or "acceptance" in _module_marks(path)
+    }
+
+
+def _functions(path: Path) -> list[ast.FunctionDef]:
+    tree = ast.parse(path.read_text())
+    return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def _module_marks(path: Path) -> str:
+    found = re.search(r"^pytestmark = .*?(?=^\S)", path.read_text(), re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
+
+
+def test_the_tests_that_it_names_exist_and_hold_a_row() -> None:
+    named = set(re.findall(r"``(test_\w+)``", PAGE.read_text()))
+    assert len(named) >= FEWEST
+    assert named - marked_tests() == set()
