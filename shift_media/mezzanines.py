@@ -72,9 +72,11 @@ class Mezzanine:
                 return
             content, size = found
             wanted = self._wanted(keys, content, size)
-            results = engine.make_many(
-                io.BytesIO(content), list(wanted.values()), output=settings.limits
-            )
+            specs, output = list(wanted.values()), settings.limits
+            if len(specs) == 1:
+                results = iter([engine.make(io.BytesIO(content), specs[0], output=output)])
+            else:
+                results = engine.make_many(io.BytesIO(content), specs, output=output)
             yield from zip(wanted, results, strict=True)
         except NotStored:
             return
@@ -148,4 +150,5 @@ class Mezzanine:
             self._storage.delete(str(self.key))
 
     def _leave_alone(self) -> None:
+        self._note = _NONE
         _tried.write(str(self.key), _NONE)
