@@ -16,8 +16,14 @@ RULE_IDS = (READ_ID, UPLOAD_ID)
 MAX_AGE = 3600
 """Seconds for which a browser keeps the answer to its preflight."""
 
-_UPLOAD_HEADERS = ("content-type", "content-md5", "cache-control", "if-none-match", "x-amz-*")
-_UPLOAD_EXPOSED = ("ETag", "x-amz-checksum-sha256")
+_UPLOAD_HEADERS = (
+    "content-type",
+    "cache-control",
+    "content-disposition",
+    "if-none-match",
+    "x-amz-*",
+)
+"""What `MediaStorage.presigned_upload` has a browser send."""
 
 
 def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
@@ -43,10 +49,10 @@ def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
         rules.append(
             {
                 "ID": UPLOAD_ID,
-                "AllowedMethods": ["PUT", "POST"],
+                "AllowedMethods": ["PUT"],
                 "AllowedOrigins": [_check_origin(origin) for origin in origins],
                 "AllowedHeaders": list(_UPLOAD_HEADERS),
-                "ExposeHeaders": list(_UPLOAD_EXPOSED),
+                "ExposeHeaders": ["ETag"],
                 "MaxAgeSeconds": MAX_AGE,
             }
         )
