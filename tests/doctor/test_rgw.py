@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import call_command
 
+from tests.docs.blocks import BLOCKS
 from tests.doctor.conftest import Doctor, Finding
 from tests.doctor.servers import Hanging
 from tests.doctor.set_ups import BROKEN, Bucket, writable
@@ -67,6 +68,14 @@ def run(command: str) -> None:
     python, script, *words = shlex.split(command)
     assert (python, script) == ("python", "manage.py")
     call_command(*words, "--yes", "--widen")
+
+
+def test_the_guide_shows_what_is_printed(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
+    (shown,) = (block.text for block in BLOCKS if block.name == "doctor-403")
+    with on_rgw() as bucket:
+        BROKEN["no rule for 403"][0](bucket)
+        printed = doctor.run().replace(bucket.app_url, "https://www.example.com/media/")
+    assert shown in printed
 
 
 @pytest.mark.acceptance(13)
