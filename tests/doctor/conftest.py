@@ -57,7 +57,8 @@ def media(backend: str, options: dict[str, Any], **more: Any) -> Iterator[None]:
     """Set the media storage, and other settings."""
     from django.conf import settings
 
-    storage = {"BACKEND": f"shift_media.storages.{backend}", "OPTIONS": options}
+    path = backend if "." in backend else f"shift_media.storages.{backend}"
+    storage = {"BACKEND": path, "OPTIONS": options}
     shift_media = {"SIGNING_KEYS": [KEY], **more.pop("SHIFT_MEDIA", {})}
     with override_settings(
         STORAGES={**settings.STORAGES, "media": storage}, SHIFT_MEDIA=shift_media, **more

@@ -15,6 +15,7 @@ from tests.docs.blocks import BLOCKS
 from tests.doctor.conftest import Doctor, Finding
 from tests.doctor.servers import Hanging
 from tests.doctor.set_ups import BROKEN, Bucket, writable
+from tests.servers.faults import FaultProxy
 from tests.servers.nginx import KeepingCDN
 from tests.servers.rgw import RGW
 
@@ -128,6 +129,58 @@ def test_strangers_who_can_write_are_found_and_their_file_is_removed(
         writable(bucket)
         assert doctor.codes() == {"anonymous-writing"}
         assert bucket.keys() == before
+
+
+def test_what_the_doctor_cannot_remove_it_names(
+    on_rgw: Callable[..., Any], doctor: Doctor
+) -> None:
+    with on_rgw() as bucket:
+        before = bucket.keys()
+        deny("s3:DeleteObject", bucket)
+        found = doctor.findings()
+        left = set(bucket.keys()) - set(before)
+        seen = find(found, "left-behind")["seen"]
+        assert len(left) == 3
+        assert all(key in seen for key in left)
+        bucket.heal()
+        for key in left:
+            bucket.client.delete_object(Bucket=bucket.name, Key=key)
+
+
+def test_a_user_who_may_not_list_is_found_and_nothing_is_left(
+    on_rgw: Callable[..., Any], doctor: Doctor
+) -> None:
+    with on_rgw() as bucket:
+        before = bucket.keys()
+        deny("s3:ListBucket", bucket)
+        found = doctor.findings()
+        assert find(found, "storage-list")["run"].endswith("print iam-policy")
+        bucket.heal()
+        assert bucket.keys() == before
+
+
+def test_a_403_for_a_missing_key_and_a_lost_write_are_found(
+    on_rgw: Callable[..., Any], rgw: RGW, doctor: Doctor
+) -> None:
+    proxy = FaultProxy(rgw.port)
+    try:
+        with on_rgw(endpoint_url=proxy.endpoint) as bucket:
+            proxy.inject(method="HEAD", status=403, times=2)  # of the bucket, and of the key
+            found = doctor.findings()
+            assert find(found, "missing-key", "warning")["seen"].startswith("403")
+            assert doctor.code == 0
+            proxy.inject(method="PUT", lose=True)
+            assert "storage-write" in doctor.codes()
+            assert bucket.keys() in ([], ["of-somebody"])
+    finally:
+        proxy.stop()
+
+
+def deny(action: str, bucket: Bucket) -> None:
+    """Forbid something to everybody, the site's own user too."""
+    arn = f"arn:aws:s3:::{bucket.name}"
+    told = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": [arn, f"{arn}/*"]}
+    bucket.policy(told)
 
 
 def test_private_originals_that_everybody_can_read_are_found(
