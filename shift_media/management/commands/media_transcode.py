@@ -51,9 +51,7 @@ class Command(BaseCommand):
             "--wait", action="store_true", help="until the jobs have ended, also elsewhere"
         )
         parser.add_argument("--watch", action="store_true", help="go on and wait for new jobs")
-        parser.add_argument(
-            "--poll", action="store_true", help="ask services about their jobs"
-        )
+        parser.add_argument("--poll", action="store_true", help="ask services about their jobs")
         parser.add_argument("--cancel", type=int, metavar="ID", help="cancel a job")
         parser.add_argument("--workers", type=int, default=1, metavar="N", help="jobs at once")
 
