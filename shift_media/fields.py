@@ -228,6 +228,18 @@ class MediaField(FileField):
 
     # Forms.
 
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        """Assign what a form has accepted, and the focal point that it may have been sent with."""
+        super().save_form_data(instance, data)
+        if not hasattr(data, "asked_focal"):
+            return
+        asked = data.asked_focal
+        del data.asked_focal  # Asked once: another form may be about something else.
+        file: MediaFile = getattr(instance, self.attname)
+        known = file.known_metadata
+        if asked != (known.focal if known else None):
+            file.focal = asked
+
     def formfield(self, **kwargs: Any) -> Any:
         """Give a form field that refuses what this field does, and shows the current picture."""
         widget = kwargs.get("widget")

@@ -1,7 +1,9 @@
-"""The input for a media file: the current picture, a new file, and a box to clear it."""
+"""The inputs for a media file: the current picture, a new file, a box to clear it, a point."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.forms.widgets import ClearableFileInput
@@ -30,6 +32,51 @@ class MediaInput(ClearableFileInput):
         context["widget"]["preview"] = _preview(current)
         context["widget"]["current_name"] = _name(current)
         return context
+
+
+@dataclass(frozen=True, slots=True)
+class Pointed:
+    """What a `FocalInput` was sent: a file as `MediaInput` gives it, and two numbers as text."""
+
+    file: Any
+    across: str
+    down: str
+
+
+class FocalInput(MediaInput):
+    """A `MediaInput` with a focal point: two numbers, which a click on the picture sets.
+
+    For the form field of a `MediaField` with a metadata field: ``widgets = {"image": FocalInput}``
+    in a form, ``formfield_overrides = {MediaField: {"widget": FocalInput}}`` in the admin. The
+    numbers work without the script, and the mark on the picture with the arrow keys.
+    """
+
+    template_name = "shift_media/widgets/focal_input.html"
+
+    class Media:
+        """Its script."""
+
+        js = ["shift_media/focal-input.js"]
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Add the focal point of the current file."""
+        context = super().get_context(name, value, attrs)
+        known = getattr(self.format_value(value), "known_metadata", None)
+        context["widget"]["focal"] = known.focal if known else None
+        return context
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        """Give a `Pointed`; the file alone where no numbers were sent at all."""
+        file = super().value_from_datadict(data, files, name)
+        across, down = data.get(f"{name}-across"), data.get(f"{name}-down")
+        if across is None or down is None:
+            return file
+        return Pointed(file, across.strip(), down.strip())
+
+    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
+        """Tell whether the form sent nothing for it."""
+        omitted = super().value_omitted_from_data(data, files, name)
+        return omitted and f"{name}-across" not in data
 
 
 def _preview(file: Any) -> Resize | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from shift_media.fields import MediaField
+from shift_media.widgets import FocalInput
 from testproject.gallery.models import Clip, Photo
 
 
@@ -13,6 +17,7 @@ from testproject.gallery.models import Clip, Photo
 class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Pictures with a small resize in the list."""
 
+    formfield_overrides: ClassVar[Any] = {MediaField: {"widget": FocalInput}}
     list_display = ("small", "__str__", "content_type", "dimensions", "created")
     list_display_links = ("small", "__str__")
     search_fields = ("title", "alt")
