@@ -256,6 +256,21 @@ class Settings:
         return tuple(topics)
 
     @cached_property
+    def UPLOADS(self) -> dict[str, str]:
+        """Fields that take direct uploads, and for each the function that says who may.
+
+        ``{"gallery.Photo.image": "shift_media.direct.may_add"}``: the dotted path of a function of
+        the request and the field, here that of whoever may add rows. Default: none.
+        """
+        wanted = 'a dict such as {"gallery.Photo.image": "shift_media.direct.may_add"}'
+        given = self._typed("UPLOADS", {}, dict, wanted)
+        for label, rule in given.items():
+            dotted = isinstance(rule, str) and "." in rule
+            if not isinstance(label, str) or label.count(".") != 2 or not dotted:
+                raise _wrong("UPLOADS", given, wanted)
+        return given
+
+    @cached_property
     def limits(self) -> Limits:
         """The largest resize, as the core takes it."""
         side, area = self.MAX_OUTPUT

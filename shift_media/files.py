@@ -20,7 +20,7 @@ from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.resizes import Facts, Resize
 from shift_media.storages import MediaStorage
-from shift_media.uploads import Upload, set_stored_key, stored_key
+from shift_media.uploads import Upload, announce_stored, set_stored_key, stored_key
 from shift_media.validators import Inspection, read_facts, seekable
 from shift_media.videos import Video
 
@@ -70,7 +70,6 @@ class MediaFile(Video, FieldFile):
     def store(self, name: str | None, content: File[Any]) -> Upload:
         """Check a file and store it under a new key; the row is still to be saved."""
         was_closed = getattr(content, "closed", False)
-        focal = self._chosen_focal(content)
         file = seekable(content, self.field.max_bytes)
         try:
             kept, inspection = self.field.prepare(file, name)
@@ -83,16 +82,11 @@ class MediaFile(Video, FieldFile):
         upload = Upload(self, key)
         self.name, self._committed, self._file = str(key), True, None
         self._renditions = None
-        self._remembered = replace(inspection.metadata, focal=focal)
+        self._remembered = inspection.metadata
         setattr(self.instance, self.field.attname, self)
-        self.field.write_companions(self.instance, self._remembered)
+        self.field.write_companions(self.instance, inspection.metadata)
+        announce_stored(file, self._database)
         return upload
-
-    def _chosen_focal(self, content: object) -> Focal | None:
-        """Tell the focal point that was chosen for a file before it was stored."""
-        if self._committed or self._remembered is None or content is not self._file:
-            return None
-        return self._remembered.focal
 
     def _put(self, file: File[Any], inspection: Inspection) -> paths.OriginalKey:
         found = inspection.metadata

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, connections, models
+from django.db import DatabaseError, connections, models, transaction
 
 from shift_media import deletions
 from shift_media.core.errors import MediaError
@@ -59,6 +59,16 @@ class Upload:
             return not deletions.is_referenced(str(self.key), using)
         except DatabaseError:
             return False
+
+
+def announce_stored(file: object, using: str) -> None:
+    """Tell a file that wants to know (``file.stored()``) that it lies in a storage, for good.
+
+    That is after the commit. Where there is no transaction it is now, before its row is written.
+    """
+    stored = getattr(file, "stored", None)
+    if callable(stored):
+        transaction.on_commit(stored, using=using, robust=True)
 
 
 def stored_key(instance: models.Model, field: MediaField) -> str | None:

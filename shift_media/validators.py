@@ -62,6 +62,9 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
         "The image has too many pixels: at most %(limit)s are allowed, over all its frames."
     ),
     "too_many_frames": _("The animation has too many frames: at most %(limit)s are allowed."),
+    "upload_refused": _("This upload is not valid any more. Choose the file again."),
+    "upload_missing": _("The file has not arrived, or was used already. Choose it again."),
+    "upload_differs": _("What arrived is not the file that was announced. Choose it again."),
 }
 """The sentences that people read, by the ``code`` of the error."""
 
@@ -132,7 +135,7 @@ def _inspect(
     if size == 0:
         raise InvalidMedia("empty")
     if max_bytes is not None and size > max_bytes:
-        raise _too_large(size, max_bytes)
+        raise too_large(size, max_bytes)
     format = _type_of(file, accept)
     try:
         metadata = _facts(file, format, size, limits)
@@ -229,7 +232,8 @@ def _refused(error: SourceError, format: Format, limits: SourceLimits) -> Invali
     return InvalidMedia("undecodable", str(error))
 
 
-def _too_large(size: int, most: int) -> InvalidMedia:
+def too_large(size: int, most: int) -> InvalidMedia:
+    """Make the error for a file of more bytes than are allowed."""
     shown, limit = _human(size), _human(most)
     if shown == limit:
         shown, limit = (gettext("%s bytes") % _grouped(number) for number in (size, most))
@@ -293,7 +297,7 @@ def _spooled(file: File[Any], max_bytes: int | None) -> File[Any]:
         size += len(chunk)
         if max_bytes is not None and size > max_bytes:
             spool.close()
-            raise _too_large(size, max_bytes)
+            raise too_large(size, max_bytes)
         spool.write(chunk)
     return File(cast("Any", spool), file.name)
 

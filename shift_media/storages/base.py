@@ -66,6 +66,14 @@ class Entry:
     modified: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class PresignedUpload:
+    """Leave to write one key by one PUT, with exactly these headers beside the browser's own."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
 class MissingFile(NotStored, FileNotFoundError):
     """There is nothing under this key: our error, and the one that Django's users catch."""
 
@@ -185,6 +193,15 @@ class MediaStorage(Storage, ABC):
     def derived_url(self, key: str) -> str:
         """Give the public URL of a canonical key, which needs no quoting; asks nobody."""
         return f"{self.public_url}{key}"
+
+    def presigned_upload(
+        self, key: str, *, content_type: str, size: int, sha256: str, seconds: int
+    ) -> PresignedUpload | None:
+        """Give a client leave to write one key, once, with these bytes and no others.
+
+        None where the storage cannot: then the app takes the bytes and calls `put`.
+        """
+        return None
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:
         """Tell whether the app may answer with this original, asked for with this query string."""

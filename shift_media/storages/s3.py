@@ -29,6 +29,7 @@ from shift_media.storages.base import (
     DeliveryMode,
     Entry,
     MediaStorage,
+    PresignedUpload,
     Stat,
 )
 from shift_media.storages.rules import (
@@ -44,6 +45,7 @@ from shift_media.storages.s3_options import (
     refuse_options,
     without_acl,
 )
+from shift_media.storages.s3_presign import presigned_put
 from shift_media.storages.s3_upload import SHA256_METADATA, Write, prepared
 from shift_media.storages.source import HashedSource, Readable, Source
 
@@ -149,6 +151,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=self._max_pool_connections or min(max(pool, _LEAST), _MOST),
             tcp_keepalive=True,
+            # Also beside a client_config: botocore would presign by version 2, which signs little.
+            signature_version=self.signature_version,
             # We compare a SHA-256 of our own; older servers fail on the checksums of others.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
@@ -268,6 +272,13 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         with prepared(content, size, sha256) as upload, upload.own_failures(), _s3_errors(key):
             parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
             return Write(self.client, upload, parameters).once()
+
+    def presigned_upload(
+        self, key: str, *, content_type: str, size: int, sha256: str, seconds: int
+    ) -> PresignedUpload | None:
+        """Sign one conditional PUT; None where a site asks for signatures of version 2."""
+        parameters = self._parameters(check_key(key), content_type)
+        return presigned_put(self.client, parameters, size, sha256, seconds)
 
     def copy(self, key: str, new_key: str) -> bool:
         """Copy inside the bucket, with type and headers.

@@ -1,0 +1,130 @@
+"""The view ``shift_media:upload``: tickets by POST, and by PUT the bytes where nobody presigns."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db.transaction import non_atomic_requests
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import UnreadablePostError
+
+from shift_media.core.errors import Busy, SourceTruncated, StorageError
+from shift_media.direct import tickets
+from shift_media.direct.tickets import Ticket
+from shift_media.serving import HEADERS, NO_STORE
+from shift_media.storages.rules import served_type_of
+from shift_media.validators import InvalidMedia
+
+logger = logging.getLogger("shift_media")
+
+HEADER = "X-Upload-Ticket"
+_METHODS = ("POST", "PUT")
+_RETRY_SECONDS = 5
+
+
+@login_not_required
+@non_atomic_requests
+def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
+    """Answer with a ticket (201), or take the bytes of one (204): 400, 403, 405 and 503 refuse.
+
+    ``storage`` is the include's: a ticket knows the storage of its field. It is for the site's own
+    pages alone: protected against forgery, and without leave for pages of others.
+    """
+    try:
+        if request.method == "POST":
+            response = _ticket(request)
+        elif request.method == "PUT":
+            response = _receive(request)
+        else:
+            response = HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)})
+    except PermissionDenied:
+        response = _refused(403, "forbidden", "You may not upload here.")
+    except InvalidMedia as error:
+        response = _refused(400, str(error.code), error.sentence)
+    except (Busy, StorageError) as error:
+        logger.warning("A direct upload failed: %s: %s", error.code, error)
+        response = _refused(503, error.code, error.public)
+        response["Retry-After"] = str(_RETRY_SECONDS)
+    response["X-Content-Type-Options"] = HEADERS["X-Content-Type-Options"]
+    response["Cache-Control"] = NO_STORE
+    return response
+
+
+def _ticket(request: HttpRequest) -> HttpResponse:
+    try:
+        asked = json.loads(request.body)
+    except (ValueError, RecursionError, UnreadablePostError) as error:
+        raise InvalidMedia("upload_refused", "The request is no JSON.") from error
+    if not isinstance(asked, dict):
+        raise InvalidMedia("upload_refused", "The request is no JSON object.")
+    ticket = tickets.issue(request, asked)
+    token = ticket.token
+    presigned = _presigned(ticket)
+    if presigned is None:
+        to: dict[str, Any] = {"url": request.path, "headers": {HEADER: token}}
+    else:
+        to = {"url": presigned.url, "headers": dict(presigned.headers)}
+    answer = {"ticket": token, "method": "PUT", **to, "seconds": tickets.SECONDS}
+    return JsonResponse(answer, status=201)
+
+
+def _presigned(ticket: Ticket) -> Any:
+    return ticket.storage.presigned_upload(
+        ticket.key,
+        content_type=ticket.content_type,
+        size=ticket.size,
+        sha256=ticket.sha256,
+        seconds=tickets.SECONDS,
+    )
+
+
+def _receive(request: HttpRequest) -> HttpResponse:
+    """Store the bytes of a ticket; what came before under the same ticket are the same bytes."""
+    ticket = tickets.read(request.headers.get(HEADER, ""), request)
+    if _presigned(ticket) is not None:
+        raise PermissionDenied
+    if request.META.get("CONTENT_LENGTH") != str(ticket.size):
+        raise InvalidMedia("upload_differs", "The length is not the ticket's.")
+    try:
+        ticket.storage.put(
+            ticket.key,
+            _Body(request, ticket),
+            content_type=served_type_of(ticket.content_type),
+            sha256=ticket.sha256,
+            size=ticket.size,
+        )
+    except SourceTruncated as error:
+        raise InvalidMedia("upload_differs", str(error)) from error
+    return HttpResponse(status=204)
+
+
+class _Body:
+    """The body of a request, which fails at its end unless it was what the ticket says."""
+
+    def __init__(self, request: HttpRequest, ticket: Ticket) -> None:
+        self._request = request
+        self._ticket = ticket
+        self._left = ticket.size
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        """Read at most so many bytes."""
+        try:
+            chunk = self._request.read(min(size, self._left + 1))
+        except UnreadablePostError as error:
+            raise InvalidMedia("upload_differs", "The client went away.") from error
+        self._left -= len(chunk)
+        self._digest.update(chunk)
+        wrong = not chunk and (self._left or self._digest.hexdigest() != self._ticket.sha256)
+        if self._left < 0 or wrong:
+            raise InvalidMedia("upload_differs", "The bytes are not those of the ticket.")
+        return bytes(chunk)
+
+
+def _refused(status: int, code: str, message: str) -> JsonResponse:
+    return JsonResponse({"code": code, "message": message}, status=status)

@@ -1,0 +1,53 @@
+"""Leave for a client to write one object by itself.
+
+Source: Amazon S3 API Reference, "PutObject" and "Authenticating Requests: Using Query Parameters
+(AWS Signature Version 4)".
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from shift_media.storages.base import PresignedUpload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_HEADERS = {
+    "CacheControl": "Cache-Control",
+    "ContentDisposition": "Content-Disposition",
+    "ContentType": "Content-Type",
+    "IfNoneMatch": "If-None-Match",
+}
+"""Parameters of a PUT, and the headers that they are sent as. A site's own parameters of objects
+are not among them: what a client writes is only staged."""
+
+
+def presigned_put(
+    client: S3Client, parameters: Mapping[str, Any], size: int, sha256: str, seconds: int
+) -> PresignedUpload | None:
+    """Sign one conditional PUT: its length, type, checksum and headers are all signed.
+
+    None where the client signs by version 2, which covers neither length nor checksum.
+    """
+    config: Any = client.meta.config
+    if config.signature_version != "s3v4":
+        return None
+    asked = {**parameters, "IfNoneMatch": "*"}
+    sent = {name: asked[name] for name in _HEADERS if name in asked}
+    checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+    url = client.generate_presigned_url(
+        "put_object",
+        Params={
+            "Bucket": asked["Bucket"],
+            "Key": asked["Key"],
+            "ContentLength": size,
+            "ChecksumSHA256": checksum,
+            **sent,
+        },
+        ExpiresIn=seconds,
+    )
+    headers = {_HEADERS[name]: str(value) for name, value in sent.items()}
+    return PresignedUpload(url, {**headers, "x-amz-checksum-sha256": checksum})

@@ -1,0 +1,289 @@
+"""Tickets and the bytes of local disk: nothing but what was announced, by the one who did."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client, RequestFactory, override_settings
+from django.utils import timezone
+
+from shift_media.cleanup import Sweep
+from shift_media.conf import ConfigurationError, settings
+from shift_media.core.errors import StorageError
+from shift_media.core.signing import RESIZE
+from shift_media.direct import tickets, views
+from shift_media.direct.tickets import Ticket
+from tests.delivery.counting import CountingStorage
+from tests.direct.steps import FIELD, URL, announced, ask, errors, form, put, request_of, ticket
+from tests.fields.conftest import Use
+from tests.fields.material import HTML, PDF, picture
+from tests.testapp.models import Photo
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "uploads"),
+    pytest.mark.acceptance(39),
+]
+
+JPEG = picture()
+
+
+@pytest.fixture
+def staged(client: Client) -> dict[str, Any]:
+    """Upload a picture, and give its ticket."""
+    given = ticket(client, JPEG)
+    assert put(client, given, JPEG).status_code == 204
+    return given
+
+
+def test_a_file_goes_by_ticket_and_put_into_a_form(
+    client: Client, staged: dict[str, Any], stored: Callable[[], list[str]]
+) -> None:
+    (before,) = stored()
+    sent = form(client, staged["ticket"])
+    assert sent.is_valid(), sent.errors
+    photo = sent.save()
+    assert photo.image.name.endswith("/a-lake.jpg/a-lake.jpg")
+    assert photo.image_meta["original_name"] == "Ä lake.JPG"
+    assert photo.image_meta["sha256"] == announced(JPEG)["sha256"]
+    with Photo.objects.get().image.open() as file:
+        assert file.read() == JPEG
+    assert photo.image.key != before
+
+
+def test_a_ticket_is_of_no_use_after_its_file_was_stored(
+    client: Client, staged: dict[str, Any]
+) -> None:
+    form(client, staged["ticket"]).save()
+    assert errors(client, staged["ticket"]) == ["upload_missing"]
+    assert put(client, staged, JPEG).status_code == 204  # and nothing was written:
+    assert errors(client, staged["ticket"]) == ["upload_missing"]
+    assert Photo.objects.count() == 1
+
+
+def test_the_bytes_may_come_twice_before_they_are_used(
+    client: Client, staged: dict[str, Any], stored: Callable[[], list[str]]
+) -> None:
+    assert put(client, staged, JPEG).status_code == 204
+    assert len(stored()) == 1
+    assert form(client, staged["ticket"]).is_valid()
+
+
+def test_a_form_with_an_error_elsewhere_can_be_sent_again(
+    client: Client, staged: dict[str, Any]
+) -> None:
+    assert form(client, staged["ticket"]).is_valid()
+    assert form(client, staged["ticket"]).is_valid()
+    with transaction.atomic():
+        form(client, staged["ticket"]).save()
+        transaction.set_rollback(True)
+    assert form(client, staged["ticket"]).is_valid()
+    form(client, staged["ticket"]).save()
+    assert Photo.objects.count() == 1
+
+
+def test_before_the_bytes_there_is_nothing_to_complete(client: Client) -> None:
+    assert errors(client, ticket(client, JPEG)["ticket"]) == ["upload_missing"]
+
+
+@pytest.mark.parametrize(
+    "sent", [JPEG[:-1], JPEG + b"x", b"x" * len(JPEG), b""], ids=["short", "long", "other", "none"]
+)
+def test_other_bytes_than_the_tickets_are_not_stored(
+    sent: bytes, client: Client, stored: Callable[[], list[str]]
+) -> None:
+    response = put(client, ticket(client, JPEG), sent)
+    assert (response.status_code, response.json()["code"]) == (400, "upload_differs")
+    assert stored() == []
+
+
+@pytest.mark.parametrize("content", [PDF, HTML, picture("PNG")])
+def test_what_is_of_another_type_than_was_said_is_refused_by_its_bytes(
+    content: bytes, client: Client
+) -> None:
+    given = ticket(client, content)
+    assert put(client, given, content).status_code == 204  # what was announced, but for its type
+    assert errors(client, given["ticket"]) == ["upload_differs"]
+
+
+def test_the_fields_own_rules_hold_for_the_bytes(client: Client) -> None:
+    given = ticket(client, JPEG[:300])
+    assert put(client, given, JPEG[:300]).status_code == 204
+    assert errors(client, given["ticket"]) == ["undecodable"]
+
+
+def test_what_lies_there_is_held_to_the_ticket_when_it_is_used(
+    client: Client, staged: dict[str, Any], tmp_path: Any
+) -> None:
+    (path,) = (path for path in (tmp_path / "media").rglob("*.jpg") if path.is_file())
+    for altered in (b"x" * len(JPEG), JPEG + b"x"):
+        path.write_bytes(altered)
+        assert errors(client, staged["ticket"]) == ["upload_differs"]
+    path.write_bytes(JPEG)
+    assert form(client, staged["ticket"]).is_valid()
+
+
+def test_somebody_elses_ticket_is_refused(
+    client: Client, other: Client, staged: dict[str, Any]
+) -> None:
+    given = ticket(client, JPEG)
+    for stranger in (other, Client()):
+        assert errors(stranger, staged["ticket"]) == ["upload_refused"]
+        response = put(stranger, given, JPEG)
+        assert (response.status_code, response.json()["code"]) == (400, "upload_refused")
+
+
+def test_an_expired_ticket_is_refused(
+    client: Client, staged: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = tickets.time.time() + tickets.SECONDS + 1
+    monkeypatch.setattr(tickets.time, "time", lambda: later)
+    assert errors(client, staged["ticket"]) == ["upload_refused"]
+    assert put(client, staged, JPEG).json()["code"] == "upload_refused"
+
+
+def test_an_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) -> None:
+    token = staged["ticket"]
+    read = tickets.read(token, request_of(client, ""))
+    other_purpose = token.rpartition(".")[0]
+    forged = [
+        token[:-1] + ("0" if token[-1] != "0" else "1"),
+        "A" + token[1:],
+        token.rpartition(".")[0],
+        f"{other_purpose}.{settings.signer(RESIZE).sign(other_purpose)}",
+        "x",
+        ".",
+        "é",
+    ]
+    assert isinstance(read, Ticket)
+    for altered in forged:
+        assert errors(client, altered) == ["upload_refused"]
+
+
+def test_a_ticket_signed_for_other_contents_is_refused(client: Client) -> None:
+    for payload in ("", "e30", "W10", "!!"):  # nothing, {}, [], no base64
+        token = f"{payload}.{settings.signer(tickets.PURPOSE).sign(payload)}"
+        assert errors(client, token) == ["upload_refused"]
+
+
+def test_tickets_of_a_retired_signing_key_hold_while_it_verifies(client: Client) -> None:
+    rule = {"UPLOADS": {FIELD: "shift_media.direct.may_add"}}
+    with override_settings(SHIFT_MEDIA={**rule, "SIGNING_KEYS": ["old"]}):
+        given = ticket(client, JPEG)
+        put(client, given, JPEG)
+    with override_settings(SHIFT_MEDIA={**rule, "SIGNING_KEYS": ["new", "old"]}):
+        assert errors(client, given["ticket"]) == []
+    with override_settings(SHIFT_MEDIA={**rule, "SIGNING_KEYS": ["new"]}):
+        assert errors(client, given["ticket"]) == ["upload_refused"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"type": "application/pdf"}, "unknown_type"),
+        ({"type": None}, "unknown_type"),
+        ({"size": 25_000_001}, "too_large"),
+        ({"size": 10**4000}, "too_large"),
+        ({"size": 0}, "empty"),
+        ({"size": -1}, "empty"),
+        ({"size": True}, "upload_refused"),
+        ({"size": "9"}, "upload_refused"),
+        ({"sha256": "0" * 63}, "upload_refused"),
+        ({"sha256": "A" * 64}, "upload_refused"),
+        ({"name": None}, "upload_refused"),
+        ({"name": "x" * 1001}, "upload_refused"),
+    ],
+)
+def test_what_the_field_would_refuse_gets_no_ticket(
+    changes: dict[str, Any], code: str, client: Client
+) -> None:
+    response = ask(client, JPEG, **changes)
+    assert (response.status_code, response.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 9999, b"\xff", b'"x"'])
+def test_what_is_no_request_is_400(body: bytes, client: Client) -> None:
+    response = client.post(URL, body, content_type="application/json")
+    assert response.status_code == 400
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("field", ["testapp.Photo.title", "testapp.Pair.left", "x", None, 1])
+def test_one_answer_for_no_such_field_and_for_one_without_leave(
+    field: object, client: Client
+) -> None:
+    nobody = Client()
+    plain = Client()
+    plain.force_login(User.objects.create_user("eve"))
+    for response in (ask(client, JPEG, field=field), ask(nobody, JPEG), ask(plain, JPEG)):
+        assert response.status_code == 403
+        assert response.json() == {"code": "forbidden", "message": "You may not upload here."}
+
+
+def test_a_rule_that_is_none_is_the_sites_error(client: Client) -> None:
+    for rules in ({FIELD: "no.such.rule"}, {"testapp.Photo.title": "shift_media.direct.may_add"}):
+        with override_settings(SHIFT_MEDIA={"UPLOADS": rules}), pytest.raises(ConfigurationError):
+            ask(client, JPEG, field=next(iter(rules)))
+
+
+def test_pages_of_others_cannot_use_it(client: Client) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = client.cookies
+    assert ask(strict, JPEG).status_code == 403
+    assert put(strict, ticket(client, JPEG), JPEG).status_code == 403
+    assert client.get(URL).status_code == 405
+    assert client.get(URL)["Allow"] == "POST, PUT"
+
+
+def test_a_client_that_leaves_midway_leaves_nothing(client: Client, tmp_path: Any) -> None:
+    given = ticket(client, JPEG)
+
+    class Gone:
+        def read(self, size: int = -1) -> bytes:
+            raise OSError("connection reset")
+
+    request = RequestFactory().put(given["url"], headers=given["headers"])
+    request.user = request_of(client, "").user
+    request.META["CONTENT_LENGTH"] = str(len(JPEG))
+    request._stream = Gone()
+    response = views.upload(request)
+    assert json.loads(response.content)["code"] == "upload_differs"
+    assert [path for path in (tmp_path / "media").rglob("*") if path.is_file()] == []
+
+
+def test_what_is_never_completed_is_swept_and_nothing_else(
+    client: Client, staged: dict[str, Any], media: CountingStorage, stored: Callable[[], list[str]]
+) -> None:
+    kept = form(client, staged["ticket"]).save()
+    never = ticket(client, picture("PNG"), type="image/png")
+    put(client, never, picture("PNG"))
+    call_command("media_cleanup", stdout=io.StringIO())
+    assert len(stored()) == 3  # younger than the grace time: under way, for all it knows
+    Sweep(media, timezone.now() + timedelta(hours=1)).run()
+    assert stored() == [kept.image.key]
+
+
+def test_a_storage_that_fails_afterwards_fails_nothing(
+    client: Client, use: Use, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = cast("Undeleting", use(f"{__name__}.Undeleting"))
+    given = ticket(client, JPEG)
+    put(client, given, JPEG)
+    assert form(client, given["ticket"]).save().pk
+    assert "stays until media_cleanup" in caplog.text
+    assert storage.stat(tickets.read(given["ticket"], request_of(client, "")).key)
+
+
+class Undeleting(CountingStorage):
+    """Keeps what it has."""
+
+    def delete(self, name: str) -> None:
+        raise StorageError("the bucket does not answer")
