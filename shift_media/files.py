@@ -70,6 +70,7 @@ class MediaFile(Video, FieldFile):
     def store(self, name: str | None, content: File[Any]) -> Upload:
         """Check a file and store it under a new key; the row is still to be saved."""
         was_closed = getattr(content, "closed", False)
+        focal = self._chosen_focal(content)
         file = seekable(content, self.field.max_bytes)
         try:
             kept, inspection = self.field.prepare(file, name)
@@ -82,11 +83,17 @@ class MediaFile(Video, FieldFile):
         upload = Upload(self, key)
         self.name, self._committed, self._file = str(key), True, None
         self._renditions = None
-        self._remembered = inspection.metadata
+        self._remembered = replace(inspection.metadata, focal=focal)
         setattr(self.instance, self.field.attname, self)
-        self.field.write_companions(self.instance, inspection.metadata)
+        self.field.write_companions(self.instance, self._remembered)
         announce_stored(file, self._database)
         return upload
+
+    def _chosen_focal(self, content: object) -> Focal | None:
+        """Tell the focal point that was chosen for a file before it was stored."""
+        if self._committed or self._remembered is None or content is not self._file:
+            return None
+        return self._remembered.focal
 
     def _put(self, file: File[Any], inspection: Inspection) -> paths.OriginalKey:
         found = inspection.metadata
