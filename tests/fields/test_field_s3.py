@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +21,13 @@ from shift_media import deletions
 from shift_media.cleanup import Sweep
 from shift_media.core import paths
 from shift_media.core.errors import AlreadyStored
+from shift_media.core.strip import strip
 from shift_media.models import PendingDeletion
 from shift_media.signals import media_saved
+from tests.core.test_strip import talkative
 from tests.fields.material import picture, upload
 from tests.servers.sites import S3Site
-from tests.testapp.models import Album, Photo
+from tests.testapp.models import Album, Photo, Portrait
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,6 +57,17 @@ def second_deletions() -> None:
 def sweep(site: S3Site, **options: Any) -> Any:
     """Sweep as if all had been written long ago."""
     return Sweep(site.storage, timezone.now() + timedelta(hours=1), **options).run()
+
+
+@pytest.mark.acceptance(36)
+def test_what_a_field_strips_is_one_put_of_the_stripped_bytes(s3_site: S3Site) -> None:
+    content = talkative("jpg")
+    portrait = Portrait.objects.create(image=upload(content))
+    assert [request.method for request in s3_site.proxy.requests] == ["PUT"]
+    with portrait.image.open() as file:
+        stored = file.read()
+    assert stored == strip(io.BytesIO(content)).read()
+    assert portrait.image.metadata.sha256 == hashlib.sha256(stored).hexdigest()
 
 
 @pytest.fixture
