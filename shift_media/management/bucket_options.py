@@ -145,7 +145,7 @@ def setup_of(options: Options, storage: S3MediaStorage | None) -> Setup:
             redirect_code=options["redirect_code"],
             readable=_readable(storage),
             reader=options["reader"],
-            distribution_arn=options["distribution"],
+            distribution_arn=options["distribution"] or _distribution(options, storage),
             upload_origins=options["upload_origin"],
             **_printed(options),
         )
@@ -171,6 +171,13 @@ def _printed(options: Options) -> dict[str, Any]:
         ),
         "names": Names(options["alias"], options["certificate"]),
     }
+
+
+def _distribution(options: Options, storage: S3MediaStorage | None) -> str:
+    """Name the storage's own distribution in the policy of the app, whatever its account is."""
+    id = storage.cloudfront_distribution if storage else ""
+    named = options.get("what") == "iam-policy" and id
+    return f"arn:aws:cloudfront::*:distribution/{id}" if named else ""
 
 
 def _readable(storage: S3MediaStorage | None) -> Readable:
