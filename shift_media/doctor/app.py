@@ -28,14 +28,15 @@ def check_app(setup: Setup) -> Iterator[Finding]:
 
 
 def check_cors(setup: Setup) -> Iterator[Finding]:
-    """Ask the bucket whether a page of the site may upload to it."""
+    """Ask the bucket whether a page of the site may upload to it, as direct uploads do."""
     bucket = as_bucket(setup.storage)
     if bucket is None:
         yield skipped("cors", "Uploads to a local storage go through the site itself.")
     elif not setup.app_url:
         yield skipped("cors", NO_SITE)
     else:
-        yield _preflight(setup, endpoint(bucket), origin(setup.app_url))
+        url = f"{endpoint(bucket)}{setup.probe.original}"
+        yield _preflight(setup, url, origin(setup.app_url))
 
 
 def _view(setup: Setup) -> Finding:
@@ -96,8 +97,8 @@ def _webhook(setup: Setup) -> Finding:
 def _preflight(setup: Setup, url: str, site: str) -> Finding:
     asked = {
         "Origin": site,
-        "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "content-type",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type,if-none-match",
     }
     try:
         answer = setup.client.ask(url, "OPTIONS", asked)
@@ -105,8 +106,8 @@ def _preflight(setup: Setup, url: str, site: str) -> Finding:
         return skipped("cors", str(problem))
     allowed = answer.header("Access-Control-Allow-Origin")
     methods = answer.header("Access-Control-Allow-Methods")
-    if answer.status < 300 and allowed in ("*", site) and "POST" in methods:
+    if answer.status < 300 and allowed in ("*", site) and "PUT" in methods:
         return ok("cors", f"{site} may {methods}.")
-    seen = f"A page of {site} may not POST to the bucket: {answer}."
+    seen = f"A page of {site} may not PUT to the bucket: {answer}."
     run = setup.apply("--cors", "--upload-origin", site)
     return warning("cors", seen, "Where the site has direct uploads:", run)
