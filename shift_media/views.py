@@ -26,7 +26,7 @@ from shift_media.core.errors import (
     SourceError,
     StorageError,
 )
-from shift_media.core.formats import BY_EXTENSION, SAFE_TYPE
+from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES, SAFE_TYPE
 from shift_media.core.paths import Key, OriginalKey, RenditionKey
 from shift_media.storages import by_alias, default_media_storage
 
@@ -45,15 +45,6 @@ STATUS: dict[type[MediaError], int] = {
     StorageError: 503,
 }
 """The one table from errors to HTTP statuses; a subclass has its parent's."""
-
-RENDITION_TYPES = {
-    "m3u8": "application/vnd.apple.mpegurl",
-    "m4s": "video/iso.segment",
-    "ts": "video/mp2t",
-    "vtt": "text/vtt; charset=utf-8",
-    "mpd": "application/dash+xml",
-}
-"""What transcoders write beside the formats of the table."""
 
 RETRY_SECONDS = 5
 _METHODS = ("GET", "HEAD")

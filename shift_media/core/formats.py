@@ -72,6 +72,16 @@ FORMATS: tuple[Format, ...] = (
 
 BY_EXTENSION = {format.extension: format for format in FORMATS}
 BY_NAME = {format.name: format for format in FORMATS}
+
+RENDITION_TYPES = {
+    "m3u8": "application/vnd.apple.mpegurl",
+    "m4s": "video/iso.segment",
+    "ts": "video/mp2t",
+    "mpd": "application/dash+xml",
+    "vtt": "text/vtt; charset=utf-8",
+}
+"""What transcoders write beside the formats of the table: nobody uploads it, and no bytes tell."""
+
 RESIZE_FORMATS = {f.extension: f for f in FORMATS if f.pillow is not None}
 UNKNOWN = BY_EXTENSION["bin"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shift_media.core.elastic import naming
 from shift_media.core.encodings import Encoding
-from shift_media.core.formats import BY_EXTENSION
+from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES
 from shift_media.core.paths import OriginalKey, RenditionKey
 from shift_media.core.profiles import (
     Audio,
@@ -25,11 +25,7 @@ from shift_media.core.video import VideoFacts, fitted, ladder, shown_size
 from shift_media.transcoding.base import TranscodeError
 
 CONTENT_TYPES = {
-    "m3u8": "application/vnd.apple.mpegurl",
-    "m4s": "video/iso.segment",
-    "ts": "video/mp2t",
-    "mpd": "application/dash+xml",
-    "vtt": "text/vtt; charset=utf-8",
+    **RENDITION_TYPES,
     **{extension: row.content_type for extension, row in BY_EXTENSION.items()},
 }
 """The types under which renditions are stored, by extension."""

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from shift_media.core.video import VideoFacts
 from shift_media.transcoding.base import Job, TranscodeError
+from shift_media.transcoding.messages import JOB_KEY
 from shift_media.transcoding.probing import VideoLimits, probe_video
 
-JOB, TOKEN, SOURCE = "shift_media_job", "shift_media_token", "shift_media_source"
+JOB, TOKEN, SOURCE = JOB_KEY, "shift_media_token", "shift_media_source"
 """Names in a job's ``UserMetadata``."""
 
 LEAST_SIDE = 32
