@@ -74,9 +74,14 @@ def as_bucket(storage: MediaStorage) -> S3MediaStorage | None:
 
 def endpoint(storage: S3MediaStorage) -> str:
     """Give the URL of the bucket in the API, which ends in a slash, signed by nobody."""
-    signed = storage.client.generate_presigned_url(
-        "list_objects_v2", Params={"Bucket": storage.bucket_name}
-    )
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        signed = storage.client.generate_presigned_url(
+            "list_objects_v2", Params={"Bucket": storage.bucket_name}
+        )
+    except BotoCoreError:  # There are no credentials, as what is written next tells.
+        signed = ""
     scheme, host, path, _, _ = urlsplit(storage.client.meta.endpoint_url)
     # A signed URL tells the style of addressing; its host is not always the region's.
     if urlsplit(signed).netloc.startswith(f"{storage.bucket_name}."):

@@ -105,6 +105,8 @@ def _guarded(check: Check) -> Iterator[Finding]:
 
 
 def _left_behind(probe: Probe) -> Finding:
+    if not probe.stored:
+        return skipped("left-behind", "Nothing was stored, as far as is known.")
     if probe.left:
         mend = "Remove them. A day later this does it:"
         seen = f"Could not be removed: {', '.join(probe.left)}."

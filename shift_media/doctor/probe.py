@@ -31,6 +31,7 @@ class Probe:
     Attributes:
         original: its key, with a random id as every upload has.
         content: its bytes.
+        stored: whether anything of it was stored, as far as is known.
         under_way: whether the site may be making a resize of it this moment.
         left: the keys that could not be removed.
     """
@@ -39,6 +40,7 @@ class Probe:
         self.storage = storage
         self.original = paths.new_original(NAME, "jpg")
         self.content = b""
+        self.stored = False
         self.under_way = False
         self.left: list[str] = []
         self._keys: list[str] = [str(self.original)]
@@ -65,7 +67,10 @@ class Probe:
     def put(self, key: str, content: bytes) -> bool:
         """Store something of it."""
         kind = BY_EXTENSION[self.original.extension].content_type
-        return self.storage.put(key, io.BytesIO(content), content_type=kind, size=len(content))
+        body = io.BytesIO(content)
+        written = self.storage.put(key, body, content_type=kind, size=len(content))
+        self.stored = True
+        return written
 
     def make(self, resize: Resize) -> bytes:
         """Make a resize here and store it, without the app, its signals and its notes."""

@@ -122,6 +122,9 @@ def _private_original(setup: Setup) -> Iterator[Finding]:
     except Unreachable as problem:
         yield error("private-originals", str(problem), _MEND_URL)
         return
+    if not bare.hops:
+        yield error("private-originals", bare.detail, _MEND_URL)
+        return
     content = setup.probe.content
     if any(answer.body == content for answer in (*bare.hops, api) if answer is not None):
         seen = "A stranger got the original without a signature."

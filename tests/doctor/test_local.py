@@ -152,6 +152,25 @@ def test_no_secret_is_printed(doctor: Doctor) -> None:
         assert secret not in text
 
 
+def test_without_credentials_one_finding_says_so(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    options = {
+        "bucket_name": "b",
+        "endpoint_url": "http://127.0.0.1:1",
+        "public_url": "http://127.0.0.1:1/",
+    }
+    with media("S3MediaStorage", options, SHIFT_MEDIA={"CACHE": None}):
+        found = {one["code"]: one for one in doctor.findings("--timeout", "1")}
+    assert "credentials" in found["storage-write"]["seen"]
+    errors = {code for code, one in found.items() if one["severity"] == "error"}
+    assert errors == {"storage-write"}
+
+
 @pytest.mark.parametrize(
     "options",
     [

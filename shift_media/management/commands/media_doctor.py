@@ -121,7 +121,8 @@ class Command(BaseCommand):
                 for finding in findings:
                     self._found(finding)
         except KeyboardInterrupt:
-            left = ", ".join(examination.probe.left)
+            probe = examination.probe
+            left = ", ".join(probe.left if probe.stored else [])
             told = f"It left behind: {left}." if left else "It left nothing behind."
             raise CommandError(f"Interrupted. {told}", returncode=INTERRUPTED) from None
 
