@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -76,17 +78,36 @@ def test_a_job_is_made_in_the_saving_transaction_and_goes_with_it(
     assert the_job().original == film.video.key
 
 
+# Django's own tasks, and the backport for Django 5.2.
+TASKS = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
+
+
 @pytest.mark.acceptance(41)
 @override_settings(
     SHIFT_MEDIA={**SMALL, "TASKS": "default"},
-    TASKS={"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}},
+    TASKS={"default": {"BACKEND": f"{TASKS}.backends.immediate.ImmediateBackend"}},
 )
 def test_a_task_starts_after_the_commit_alone(new_film: NewFilm) -> None:
-    pytest.importorskip("django.tasks")
     with transaction.atomic():
         new_film()
         assert the_job().state == State.PENDING
     assert the_job().state == State.COMPLETE
+
+
+@override_settings(
+    SHIFT_MEDIA={**SMALL, "TASKS": "videos"},
+    TASKS={"videos": {"BACKEND": f"{TASKS}.backends.dummy.DummyBackend"}},
+)
+def test_a_task_is_of_the_backend_that_was_named_and_knows_its_job(new_film: NewFilm) -> None:
+    backend = import_module(TASKS).task_backends["videos"]
+    new_film()
+    (result,) = backend.results
+    assert result.args == [the_job().pk]
+    assert the_job().state == State.PENDING
+    task = result.task
+    assert task.call(*result.args) == State.COMPLETE
+    assert task.call(*result.args) == State.COMPLETE  # Enqueued twice: once is enough.
+    assert the_job().attempts == 1
 
 
 def test_the_signals_tell_the_model_and_how_far_it_is(film: Film, heard: list[Any]) -> None:
