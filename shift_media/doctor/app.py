@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shift_media.conf import settings
-from shift_media.doctor.bucket import as_bucket, endpoint
+from shift_media.doctor.bucket import as_bucket
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.http import Answer, Unreachable, origin
 from shift_media.doctor.setup import NO_SITE, Setup
+from shift_media.storages import S3MediaStorage
 
 _NO_KEY = "media-doctor"
 """What is no key, so that the view refuses it before it asks anybody."""
@@ -35,8 +36,7 @@ def check_cors(setup: Setup) -> Iterator[Finding]:
     elif not setup.app_url:
         yield skipped("cors", NO_SITE)
     else:
-        url = f"{endpoint(bucket)}{setup.probe.original}"
-        yield _preflight(setup, url, origin(setup.app_url))
+        yield _preflight(setup, bucket, origin(setup.app_url))
 
 
 def _view(setup: Setup) -> Finding:
@@ -94,11 +94,19 @@ def _webhook(setup: Setup) -> Finding:
     return ok("webhook", f"{url} refuses what is no message, as it should.")
 
 
-def _preflight(setup: Setup, url: str, site: str) -> Finding:
+def _preflight(setup: Setup, bucket: S3MediaStorage, site: str) -> Finding:
+    """Ask what a browser asks before it sends what was signed for it."""
+    upload = bucket.presigned_upload(
+        str(setup.probe.original), content_type="image/jpeg", size=1, sha256="0" * 64, seconds=60
+    )
+    if upload is None:
+        return skipped("cors", "With signatures of version 2 there are no direct uploads.")
+    url = upload.url.partition("?")[0]
+    setup.client.allow(url, "the bucket's API")
     asked = {
         "Origin": site,
         "Access-Control-Request-Method": "PUT",
-        "Access-Control-Request-Headers": "content-type,if-none-match",
+        "Access-Control-Request-Headers": ",".join(sorted(map(str.lower, upload.headers))),
     }
     try:
         answer = setup.client.ask(url, "OPTIONS", asked)
@@ -108,6 +116,14 @@ def _preflight(setup: Setup, url: str, site: str) -> Finding:
     methods = answer.header("Access-Control-Allow-Methods")
     if answer.status < 300 and allowed in ("*", site) and "PUT" in methods:
         return ok("cors", f"{site} may {methods}.")
-    seen = f"A page of {site} may not PUT to the bucket: {answer}."
+    seen = f"A page of {site} may not PUT to {origin(url)}: {answer}."
+    if answer.is_redirect:
+        return warning("cors", seen, _REGION)
     run = setup.apply("--cors", "--upload-origin", site)
     return warning("cors", seen, "Where the site has direct uploads:", run)
+
+
+_REGION = (
+    "Browsers follow no redirect here. A bucket that is a few hours old answers under the name of "
+    'its region alone: add "addressing_style": "virtual" to OPTIONS in STORAGES.'
+)
