@@ -73,6 +73,14 @@ class Mp4(Rendition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webm(Mp4):
+    """VP8 or VP9 and Vorbis in a WebM, as ``encoding`` says. No option of settings gives it."""
+
+    kind = "webm"
+    extension = "webm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hls(Rendition):
     """A playlist with one stream of fMP4 segments for each rung.
 

@@ -16,6 +16,9 @@ from shift_media.resizes import OPTIONS, Resize, joined
 
 Writer = Callable[..., SafeString]
 
+PLAYABLE = "hls", "mp4", "webm", "audio"
+"""The kinds of renditions that a ``<video>`` offers, in this order: browsers take the first."""
+
 
 def image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
     """Write an ``<img>`` of a resize, and of one of double the sides for dense screens."""
@@ -93,7 +96,7 @@ def _words(given: Any) -> Sequence[Any]:
 def video(file: Any, captions: str, options: dict[str, Any]) -> SafeString:
     """Write a ``<video>`` with its sources, poster and captions; nothing before there are any."""
     renditions = file.renditions
-    playable = [r for kind in ("hls", "mp4", "audio") for r in renditions if r.kind == kind]
+    playable = [r for kind in PLAYABLE for r in renditions if r.kind == kind]
     if not playable:
         return SafeString("")
     attributes: dict[str, Any] = {"preload": "metadata", "playsinline": True}

@@ -59,6 +59,16 @@ class Encode:
             return self.width, self.height
         return shown_size(self.width, self.height, pixel_ratio=self.frame.pixel_ratio)
 
+    @property
+    def codec(self) -> str:
+        """The codec of its pictures, as probing calls it."""
+        return "h264" if self.encoding is None else self.encoding.codec
+
+    @property
+    def kind(self) -> str:
+        """The kind of rendition that it is."""
+        return "mp4" if self.codec == "h264" else "webm"
+
     def has_sound(self, facts: VideoFacts) -> bool:
         """Tell whether it is to be heard."""
         return bool(facts.audio) and (self.encoding is None or self.encoding.sound is not None)
@@ -106,7 +116,7 @@ class Plan:
 def plan(profile: Profile, facts: VideoFacts) -> Plan:
     """Decide what a profile makes of a source; raises `TranscodeError` where that is nothing."""
     _check(profile, facts)
-    encodes = _mp4s(profile.of_kind("mp4"), facts)
+    encodes = _mp4s([*profile.of_kind("mp4"), *profile.of_kind("webm")], facts)
     playlists = []
     for rendition in profile.of_kind("hls"):
         rungs = _streams(rendition, facts)

@@ -207,6 +207,14 @@ def test_an_output_that_is_segmented_without_a_master_is_a_playlist() -> None:
     assert (hls.file, hls.legacy, hls.segment_seconds) == ("v-1m.m3u8", "v/1m.m3u8", 4)
 
 
+def test_webm_has_its_own_kind_and_the_sound_that_a_webm_can_have() -> None:
+    made = job(output("a.webm", "1351620000001-100250"))
+    (webm,) = made.of_kind("webm")
+    assert (webm.file, webm.encoding.codec, webm.encoding.kbps) == ("a.webm", "vp9", 1200)
+    assert webm.encoding.sound.codec == "vorbis"
+    assert "VORBIS, 128 kbit/s" in notes(made)
+
+
 def test_pictures_without_sound_take_that_of_their_playlist() -> None:
     video, sound = "1351620000001-200035", "1351620000001-200060"
     listed = [{"Name": "all", "Format": "HLSv4", "OutputKeys": ["v", "a"]}]
@@ -224,7 +232,7 @@ def test_pictures_without_sound_take_that_of_their_playlist() -> None:
 @pytest.mark.parametrize(
     ("outputs", "more", "said"),
     [
-        ([output("a.webm", "1351620000001-100240")], {}, "take an MP4, 1351620000001-000010"),
+        ([output("a.flv", "1351620000001-100210")], {}, "take an MP4, 1351620000001-000010"),
         ([output("a.flac", "1351620000001-300110")], {}, "flac .* take AAC or MP3"),
         ([output("a", HLS_1M)], {}, 'give it a "SegmentDuration"'),
         ([output("a", HLS_AUDIO, SegmentDuration="9")], {}, "sound alone"),

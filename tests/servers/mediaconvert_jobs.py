@@ -17,10 +17,14 @@ _TYPES = {
     "mp4": "video/mp4",
     "m4a": "audio/mp4",
     "mp3": "audio/mpeg",
+    "webm": "video/webm",
     "jpg": "image/jpeg",
     "cmfv": "video/mp4",
     "cmfa": "audio/mp4",
 }
+
+
+_VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 class Making:
@@ -84,9 +88,9 @@ class Making:
         if container == "RAW":
             self._run("-vn", *_audio(output), "-f", "mp3", f"{name}.{output['extension']}")
             return
-        assert container == "MP4"
+        assert container in ("MP4", "WEBM")
         tracks = [*_video(output), *_audio(output)]
-        self._run(*tracks, "-f", "mp4", f"{name}.{output['extension']}")
+        self._run(*tracks, "-f", container.lower(), f"{name}.{output['extension']}")
 
     def _captures(self, video: Settings, name: str) -> None:
         own = video["codecSettings"]["frameCaptureSettings"]
@@ -133,6 +137,12 @@ def _video(output: Settings) -> Iterator[str]:
         yield "-vn"
         return
     assert video["scalingBehavior"] == "STRETCH_TO_OUTPUT"
+    codec = video["codecSettings"]["codec"].lower()
+    if codec in ("vp8", "vp9"):
+        own = video["codecSettings"][f"{codec}Settings"]
+        yield from ["-vf", _scale(video), "-c:v", _VPX[codec], "-b:v", str(own["bitrate"])]
+        yield from ["-deadline", "realtime", "-cpu-used", "8", "-g", str(own["gopSize"])]
+        return
     h264 = video["codecSettings"]["h264Settings"]
     yield from ["-vf", _scale(video), "-c:v", "libx264", "-preset", "ultrafast"]
     yield from ["-pix_fmt", "yuv420p", "-map_metadata", "-1"]
@@ -157,7 +167,8 @@ def _audio(output: Settings) -> Iterator[str]:
     codec = one["codecSettings"]["codec"].lower()
     own = one["codecSettings"][f"{codec}Settings"]
     mono = own.get("codingMode") == "CODING_MODE_1_0"
-    yield from ["-c:a", {"aac": "aac", "mp3": "libmp3lame"}[codec], "-b:a", str(own["bitrate"])]
+    yield from ["-c:a", {"mp3": "libmp3lame", "vorbis": "libvorbis"}.get(codec, codec)]
+    yield from ["-b:a", str(own["bitrate"])] if "bitrate" in own else []
     yield from ["-ac", str(own.get("channels", 1 if mono else 2)), "-ar", str(own["sampleRate"])]
 
 

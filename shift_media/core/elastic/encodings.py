@@ -14,6 +14,8 @@ HIGHEST_RATE = Fraction(30)
 """The cap of an automatic frame rate, unless a preset has one: the service's own default."""
 
 _DEFAULT_SOUND = SoundEncoding()
+_CODECS = {"webm": "vorbis", "mp3": "mp3"}
+"""The codec of sound, by container, where a preset does not say; else AAC."""
 _MOST_CHANNELS = 2
 
 # What MP3 (MPEG-1 layer III) may have, in kbit/s, and one of its three sample rates.
@@ -49,6 +51,7 @@ class Reading:
             policy=known.policy or "ShrinkToFit",
             padding=known.padding or "NoPad",
             shape=known.shape or None,
+            codec=known.codec or "h264",
             profile=known.profile or "high",
             level=known.level or "",
             kbps=known.kbps or 0,
@@ -66,7 +69,7 @@ class Reading:
         """Give how sound is encoded."""
         known = self.preset.sound
         made = SoundEncoding(
-            codec=known.codec or _DEFAULT_SOUND.codec,
+            codec=known.codec or _CODECS.get(str(self.preset.container), _DEFAULT_SOUND.codec),
             kbps=known.kbps or _DEFAULT_SOUND.kbps,
             hz=known.hz or 0,
             channels=min(known.channels or _MOST_CHANNELS, _MOST_CHANNELS),

@@ -21,6 +21,7 @@ from shift_media.core.profiles import (
     Profile,
     Rendition,
     Stills,
+    Webm,
     check_name,
     parse_profile,
     parse_rendition,
@@ -28,7 +29,6 @@ from shift_media.core.profiles import (
 
 _SEGMENT_SECONDS = 6
 _INSTEAD = {
-    "webm": "an MP4, 1351620000001-000010 is 720p",
     "flv": "an MP4, 1351620000001-000010 is 720p",
     "mpg": "an MP4, 1351620000001-000020 is 480p",
     "mxf": "an MP4, 1351620000001-000001 is 1080p",
@@ -90,7 +90,8 @@ class _Translation:
                 legacy = naming.stream_playlist(legacy)
                 yield from self._hls(file, legacy, output.key, [output])
             elif reading.preset.has_picture:
-                yield Mp4(file=file, legacy=legacy, encoding=reading.encoding())
+                kind = Webm if reading.preset.container == "webm" else Mp4
+                yield kind(file=file, legacy=legacy, encoding=reading.encoding())
             else:
                 yield Audio(file=file, legacy=legacy, encoding=reading.sound())
 
@@ -168,8 +169,11 @@ class _Translation:
     def _kind(self, output: Output) -> bool:
         """Tell whether the pictures and sound of an output are of a kind that is made here."""
         preset = output.preset
-        if preset is None or preset.container not in ("mp4", "ts", "mp3"):
+        if preset is None or preset.container not in ("mp4", "ts", "mp3", "webm"):
             return False
+        if preset.container == "webm":
+            sound = preset.has_sound is False or preset.sound.codec in ("vorbis", None)
+            return bool(preset.has_picture) and preset.picture.codec in ("vp8", "vp9") and sound
         if preset.container == "ts" and not self._job.is_segmented(output):
             return False
         picture = not preset.has_picture or preset.picture.codec == "h264"

@@ -112,8 +112,8 @@ def test_what_was_chosen_for_a_preset_that_is_not_known_in_full_is_said() -> Non
 
 @pytest.mark.django_db
 def test_what_another_transcoder_does_not_make_is_an_error_before_any_job() -> None:
-    webm = {"outputs": [{"Key": "a.webm", "PresetId": "1351620000001-100240"}]}
-    message = found(instead=FFMPEG, profile=webm)["shift_media.E009"]
+    flash = {"outputs": [{"Key": "a.flv", "PresetId": "1351620000001-100210"}]}
+    message = found(instead=FFMPEG, profile=flash)["shift_media.E009"]
     assert "take an MP4" in str(message.msg)
     assert 'SHIFT_MEDIA["PROFILES"]["web"]' in str(message.hint)
 

@@ -206,6 +206,24 @@ def test_two_outputs_that_come_out_alike_are_both_made(
     assert look(media_root / found["a.mp4"].key)["profile"] == "Main"
 
 
+@pytest.mark.parametrize(
+    ("preset", "codec"), [("1351620000001-100240", "vp8"), ("1351620000001-100260", "vp9")]
+)
+def test_webm_plays(new_film: NewFilm, media_root: Path, preset: str, codec: str) -> None:
+    outputs = [{"Key": "a.webm", "PresetId": preset}]
+    with override_settings(SHIFT_MEDIA={"PROFILES": {"web": {"outputs": outputs}}}):
+        film = new_film()
+        made_of = made(film)["a.webm"]
+        shown = Template("{% load shift_media %}{% media_video film.video %}").render(
+            Context({"film": film})
+        )
+    found = look(media_root / made_of.key)
+    assert (found["codec"].removeprefix("lib"), found["sides"]) == (codec, (160, 120))
+    assert found["sound"].endswith("vorbis")
+    assert (made_of.kind, made_of.content_type) == ("webm", "video/webm")
+    assert 'type="video/webm"' in shown
+
+
 def test_a_silent_source_has_no_sound_and_no_failure(
     new_film: NewFilm, draw: Draw, media_root: Path
 ) -> None:
@@ -217,7 +235,7 @@ def test_a_silent_source_has_no_sound_and_no_failure(
 
 
 def test_what_is_not_made_here_fails_and_says_what_to_take(new_film: NewFilm) -> None:
-    outputs = [{"Key": "a.webm", "PresetId": "1351620000001-100240"}]
+    outputs = [{"Key": "a.flv", "PresetId": "1351620000001-100210"}]
     with override_settings(SHIFT_MEDIA={"PROFILES": {"web": {"outputs": outputs}}}):
         new_film()
         work()

@@ -53,7 +53,7 @@ def test_the_api_takes_what_comes_of_each_system_preset(id: str) -> None:
 
 
 def test_most_system_presets_are_made_here() -> None:
-    assert len(made_here()) == 35
+    assert len(made_here()) == 38
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -136,6 +136,7 @@ def test_pictures_are_cropped_and_padded_as_the_preset_says(
     profile = {
         "outputs": [
             {"Key": "cut.mp4", "PresetId": CUSTOM},
+            {"Key": "free.webm", "PresetId": "1351620000001-100240"},
             {"Key": "padded.mp4", "PresetId": other, "ThumbnailPattern": "t{count}"},
         ],
         "presets": {CUSTOM: cut, other: padded},
@@ -159,4 +160,8 @@ def test_pictures_are_cropped_and_padded_as_the_preset_says(
     assert all(abs(one - other) < 40 for one, other in zip(middle, shown, strict=True))
     assert frames["padded.mp4"].size == (160, 160)
     assert max(frames["padded.mp4"].getpixel((80, 4))) < 24
+    with av.open(BytesIO(aws.read(found["free.webm"].key))) as media:
+        assert media.format.name == "matroska,webm"
+        assert media.streams.video[0].codec_context.name.removeprefix("lib") == "vp8"
+    assert (found["free.webm"].kind, found["free.webm"].legacy_key) == ("webm", "free.webm")
     assert (found["t-00001.jpg"].width, found["t-00001.jpg"].height) == (64, 64)

@@ -57,7 +57,8 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
         graph.append(f"{encodings.drawn(made, plan.facts)},format=yuv420p")
         video = ["-map", f"[v{number}]", *_video(tools, made, plan.segment_seconds)]
         sound = _sound_of(made) if made.has_sound(plan.facts) else ["-an"]
-        outputs.append([*video, *sound, *_CLEAN, *_FAST_START, "-f", "mp4", made.file])
+        container = ["-f", "webm"] if made.kind == "webm" else [*_FAST_START, "-f", "mp4"]
+        outputs.append([*video, *sound, *_CLEAN, *container, made.file])
     for wanted in plan.sprites:
         layout = SpriteLayout(wanted, plan.facts)
         outputs.append(["-map", f"[v{len(graph)}]", *_jpeg(5, layout.file)])
@@ -94,13 +95,7 @@ def _tone(tools: Tools, facts: VideoFacts) -> str:
 
 
 def _video(tools: Tools, made: Encode, segment_seconds: int) -> list[str]:
-    options = ["-c:v", "libx264", "-preset", made.preset]
-    if made.encoding is None or not made.encoding.kbps:
-        options += ["-crf", str(made.crf)]
-    more = (
-        ["-profile:v", "high"] if made.encoding is None else encodings.video_options(made.encoding)
-    )
-    options += ["-pix_fmt", "yuv420p", *more, "-fpsmax", str(MOST_FPS)]
+    options = [*encodings.encoder(made), "-pix_fmt", "yuv420p", "-fpsmax", str(MOST_FPS)]
     options += ["-threads", str(tools.threads)] if tools.threads else []
     if segment_seconds:
         options += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds})"]

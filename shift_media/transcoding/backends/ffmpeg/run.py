@@ -122,7 +122,7 @@ class Run:
         """List what will be made, which is less than the profile has where the source is small."""
         made = {encode.file for encode in plan.encodes}
         for rendition in self.job.profile.renditions:
-            if (rendition.kind == "mp4" and rendition.file not in made) or (
+            if (rendition.kind in ("mp4", "webm") and rendition.file not in made) or (
                 rendition.kind == "audio" and not plan.sounds
             ):
                 continue

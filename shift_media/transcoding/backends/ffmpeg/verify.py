@@ -47,7 +47,7 @@ class Verification:
             duration = self._check_mp4(encode, found[encode.file])
             if encode.published:
                 yield self._made(
-                    "mp4", encode.file, encode.width, encode.height, duration=duration
+                    encode.kind, encode.file, encode.width, encode.height, duration=duration
                 )
         for playlist in plan.playlists:
             yield self._check_playlist(playlist)
@@ -70,7 +70,7 @@ class Verification:
         size = f"{found.width} × {found.height}"
         same = (found.width, found.height) == made.shown
         self._check(same, made.file, f"it is {size}")
-        self._check(found.video == "h264", made.file, f"it is {found.video}")
+        self._check(found.video == made.codec, made.file, f"it is {found.video}")
         heard = bool(found.audio) == made.has_sound(self._source)
         self._check(heard, made.file, "sound is missing")
         self._check_duration(found)

@@ -16,6 +16,9 @@ SAMPLE_RATE = 48_000
 _KBPS = (64, 80, 96, 112, 128, 160, 192, 224, 256, 288, 320, 384, 448, 512)
 _LEVELS = "1 1.1 1.2 1.3 2 2.1 2.2 3 3.1 3.2 4 4.1 4.2 5 5.1 5.2".split()
 _MOST_REFERENCES = 6
+_GOP_FRAMES = 90
+_STEADY_KBPS = 2000  # of VP8 and VP9 without a rate: MediaConvert has no steady quality for them
+_VORBIS_QUALITY = 4  # some 128 kbit/s with two channels
 _MOST_BUFFER_BITS = 1_152_000_000
 
 
@@ -85,6 +88,26 @@ def _rates(encoding: Encoding) -> Settings:
     if encoding.highest_kbps > encoding.kbps:
         made |= {"RateControlMode": "VBR", "MaxBitrate": encoding.highest_kbps * 1000}
     return made
+
+
+def vpx(encoding: Encoding, h264: Settings) -> Settings:
+    """Give the settings of VP8 or VP9: those of H.264 as far as they have the same names."""
+    shared = ("FramerateControl", "FramerateNumerator", "FramerateDenominator", "GopSize")
+    made = {name: h264[name] for name in shared if name in h264}
+    made |= {name: h264[name] for name in ("ParControl", "ParNumerator", "ParDenominator")}
+    if h264["GopSizeUnits"] == "SECONDS":  # VP8 and VP9 count frames alone.
+        made["GopSize"] = encoding.gop or _GOP_FRAMES
+    kbps = encoding.kbps or encoding.highest_kbps or _STEADY_KBPS
+    made |= {"RateControlMode": "VBR", "Bitrate": kbps * 1000}
+    made["MaxBitrate"] = max(kbps, encoding.highest_kbps) * 1000
+    name = encoding.codec.upper()
+    return {"Codec": name, f"{name.title()}Settings": made}
+
+
+def vorbis(encoding: SoundEncoding) -> Settings:
+    """Give the settings of Vorbis, which has a quality instead of a rate."""
+    made = {"Channels": encoding.channels, "SampleRate": encoding.hz or SAMPLE_RATE}
+    return {"Codec": "VORBIS", "VorbisSettings": {**made, "VbrQuality": _VORBIS_QUALITY}}
 
 
 def aac(encoding: SoundEncoding) -> Settings:

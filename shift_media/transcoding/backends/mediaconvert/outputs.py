@@ -23,6 +23,7 @@ _TEXT_BYTES = 4 << 20  # a playlist of a day has some hundred kilobytes
 _JPEG_BYTES = 32 << 20
 _JPEG_QUALITY = 80
 _MP4_HEAD = 12
+_EBML = b"\x1a\x45\xdf\xa3"
 
 Sides = tuple[int, int] | tuple[None, None]
 """Width and height; sound has none."""
@@ -77,9 +78,10 @@ class Outputs:
         key = self._key(rendition)
         self._size_of(key)
         head = self._read(key, _MP4_HEAD)
-        kind = "MP3" if isinstance(rendition, Audio) and rendition.is_mp3 else "MP4"
-        right = head[4:8] == b"ftyp" or (kind == "MP3" and detect(head).extension == "mp3")
-        self._check(right, group.file, f"it is no {kind}")
+        is_mp3 = isinstance(rendition, Audio) and rendition.is_mp3
+        kind = "MP3" if is_mp3 else group.file.rpartition(".")[2].upper()
+        right = {"MP3": detect(head).extension == "mp3", "WEBM": head.startswith(_EBML)}
+        self._check(right.get(kind, head[4:8] == b"ftyp"), group.file, f"it is no {kind}")
         made = (detail.get("OutputDetails") or [{}])[0]
         duration = self._facts.duration
         if "DurationInMs" in made:

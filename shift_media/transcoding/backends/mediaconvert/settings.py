@@ -79,10 +79,10 @@ def _file_group(file: str, destination: str, output: Settings) -> Settings:
 
 
 def _mp4(plan: Plan, made: Encode, destination: str) -> Group:
-    output = {**_MP4, "VideoDescription": _video(plan, made)}
+    output = {**(_WEBM if made.kind == "webm" else _MP4), "VideoDescription": _video(plan, made)}
     if made.has_sound(plan.facts):
         output["AudioDescriptions"] = [_sound_of(made)]
-    return Group("mp4", made.file, _file_group(made.file, destination, output))
+    return Group(made.kind, made.file, _file_group(made.file, destination, output))
 
 
 def _sound(made: Audio, destination: str) -> Group:
@@ -98,6 +98,9 @@ _MP4: Settings = {
         "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"},
     }
 }
+
+
+_WEBM: Settings = {"ContainerSettings": {"Container": "WEBM"}}
 
 
 def _hls(plan: Plan, made: Playlist, destination: str) -> Group:
@@ -175,10 +178,10 @@ def _video(plan: Plan, made: Encode) -> Settings:
         if h264["RateControlMode"] == "CBR":
             del h264["MaxBitrate"]
         frame |= encodings.placed(made.frame, (plan.facts.width, plan.facts.height))
-    return {
-        **frame,
-        "CodecSettings": {"Codec": "H_264", "H264Settings": h264},
-    }
+    codec = {"Codec": "H_264", "H264Settings": h264}
+    if made.kind == "webm" and made.encoding is not None:
+        codec = encodings.vpx(made.encoding, h264)
+    return {**frame, "CodecSettings": codec}
 
 
 def _frame(width: int, height: int) -> Settings:
@@ -221,8 +224,8 @@ def _sound_of(made: Encode) -> Settings:
 
 
 def _described(encoding: SoundEncoding) -> Settings:
-    codec = encodings.mp3(encoding) if encoding.codec == "mp3" else encodings.aac(encoding)
-    return {"AudioSourceName": AUDIO, "CodecSettings": codec}
+    codec = {"mp3": encodings.mp3, "vorbis": encodings.vorbis}.get(encoding.codec, encodings.aac)
+    return {"AudioSourceName": AUDIO, "CodecSettings": codec(encoding)}
 
 
 def _poster(facts: VideoFacts, wanted: Poster, destination: str) -> Group:
