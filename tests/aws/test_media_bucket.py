@@ -217,6 +217,30 @@ def test_access_is_never_widened_silently(seaweedfs: Any, monkeypatch: pytest.Mo
         assert public() == derived
 
 
+@pytest.mark.rgw
+def test_lifting_a_block_of_public_policies_is_told_and_agreed_to(
+    ceph_bucket: str, rgw: Any
+) -> None:
+    """Named, the part is sent to a server that is not Amazon's too."""
+    arn = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
+    private = ("--public-access-block", "--reader", "cloudfront", "--distribution", arn)
+    told = run("apply", *private, "--yes")
+    assert "widens" not in told
+    assert "Nothing differs" in run("plan", *private)
+
+    def blocked() -> set[bool]:
+        set_up = client_of(rgw).get_public_access_block(Bucket=ceph_bucket)
+        return set(set_up["PublicAccessBlockConfiguration"].values())  # type: ignore[arg-type]
+
+    assert blocked() == {True}
+    with pytest.raises(CommandError, match="BlockPublicPolicy and RestrictPublicBuckets forbade"):
+        run("apply", "--public-access-block", "--yes")
+    assert blocked() == {True}
+    run("apply", "--public-access-block", *AGREED)
+    assert blocked() == {True, False}
+    assert "Nothing differs" in run("plan", "--public-access-block")
+
+
 @pytest.mark.s3
 def test_a_bucket_that_cloudfront_alone_reads_loses_its_public_statement(seaweedfs: Any) -> None:
     name = f"made-{uuid.uuid4().hex[:12]}"
