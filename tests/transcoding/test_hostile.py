@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.test import override_settings
+from PIL import Image, ImageStat
 
 from shift_media.core import paths
 from shift_media.models import TranscodeJob
 from shift_media.storages import default_media_storage
-from shift_media.transcoding import probing
+from shift_media.transcoding import probing, services
 from shift_media.transcoding.backends.ffmpeg import commands, find_program
 from shift_media.transcoding.base import State, TranscodeError
 from shift_media.transcoding.probing import VideoLimits, probe_video
@@ -270,3 +271,33 @@ def test_each_limit_ends_the_job_and_nothing_is_left(
     assert (job.state, job.error_code) == (State.ERROR, code)
     assert time.monotonic() - began < 60
     assert stored() == [film.video.key]
+
+
+@pytest.mark.acceptance(50)
+@pytest.mark.needs("ffprobe")
+@pytest.mark.parametrize("kind", ["hls-http", "hls-file", "dash"])
+def test_a_whole_job_would_leak_without_the_allow_lists(
+    kind: str,
+    secret: Path,
+    loopback: Loopback,
+    needs: Callable[[str], Path],
+    media_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Debian's ffmpeg is old enough to believe contents and not names."""
+    program = {"program": str(needs("ffprobe").with_name("ffmpeg"))}
+    monkeypatch.setattr(probing, "READERS", (probing.ffprobe.FFprobe,))
+    film = store(texts(secret, loopback.url)[kind])
+    chosen = {"PROFILES": POSTER, "TRANSCODER": {"OPTIONS": program}}
+    with override_settings(SHIFT_MEDIA=chosen):
+        assert ended(film).error_code == "unreadable"
+        assert loopback.asked == []
+        monkeypatch.setattr(probing, "FORMATS", "")
+        monkeypatch.setattr(probing, "PROTOCOLS", "file,http,tcp")
+        services.retry(TranscodeJob.objects.get())
+        job = ended(film)
+    assert (job.state, job.error) == (State.COMPLETE, "")
+    assert bool(loopback.asked) == (kind != "hls-file")
+    with Image.open(next(media_root.rglob("_poster.jpg"))) as poster:
+        red, green, blue = ImageStat.Stat(poster.convert("RGB")).mean
+    assert red > 200 > 60 > max(green, blue)
