@@ -8,15 +8,20 @@ import numpy as np
 import pyvips
 import simplejpeg
 from PIL import Image
+from thumbor.config import Config
+from thumbor.context import Context
+from thumbor.engines.pil import Engine as ThumborEngine
 
 from shift_media.core import engine
 from shift_media.core.spec import Spec
 
 
-def shift_media(content: bytes, width: int, height: int, mode: str = "fit") -> bytes:
+def shift_media(
+    content: bytes, width: int, height: int, mode: str = "fit", decoder: engine.Decoder = "auto"
+) -> bytes:
     """Make it as the view does."""
     spec = Spec.make(f"{width}x{height}", mode=mode, format="jpg", quality=80)
-    return engine.make(BytesIO(content), spec).content
+    return engine.make(BytesIO(content), spec, decoder=decoder).content
 
 
 def share_read(content: bytes, width: int, height: int, mode: str) -> float:
@@ -39,13 +44,22 @@ def full(content: bytes, width: int, height: int, mode: str = "fit") -> bytes:
 
 def best(content: bytes, width: int, height: int, mode: str = "fit") -> Image.Image:
     """Give the pixels of `full`."""
-    image = Image.open(BytesIO(content)).convert("RGB")
+    image = on_white(Image.open(BytesIO(content)))
     if mode == "fill":
         scale = min(image.width / width, image.height / height)
         left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
         box = (left, top, left + width * scale, top + height * scale)
         return image.resize((width, height), Image.Resampling.LANCZOS, box)
     return image.resize(fitted(image.size, width, height), Image.Resampling.LANCZOS)
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Give RGB pixels, what is transparent on white."""
+    if "A" not in image.mode:
+        return image.convert("RGB")
+    flat = Image.new("RGB", image.size, (255, 255, 255))
+    flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return flat
 
 
 def fitted(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
@@ -58,13 +72,21 @@ def thumbnail(content: bytes, width: int, height: int) -> bytes:
     """Use `Image.thumbnail`, the best that Pillow offers in one call."""
     image = Image.open(BytesIO(content))
     image.thumbnail((width, height), Image.Resampling.LANCZOS)
-    return encoded(image)
+    return encoded(on_white(image))
 
 
 def vips(content: bytes, width: int, height: int) -> bytes:
     """Use libvips' own way, shrinking on load."""
     image = pyvips.Image.thumbnail_buffer(content, width, height=height)
-    return bytes(image.jpegsave_buffer(Q=80, keep="none"))
+    return bytes(image.jpegsave_buffer(Q=80, keep="none", background=[255, 255, 255]))
+
+
+def thumbor(content: bytes, width: int, height: int) -> bytes:
+    """Use the engine of thumbor, without its server, with the JPEGs that the others make."""
+    machine = ThumborEngine(Context(config=Config(PROGRESSIVE_JPEG=False)))
+    machine.load(content, None)
+    machine.resize(*fitted(machine.size, width, height))
+    return bytes(machine.read(".jpg", 80))
 
 
 def limit(content: bytes, width: int, height: int) -> bytes:

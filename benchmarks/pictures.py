@@ -52,8 +52,22 @@ def photographs() -> dict[str, bytes]:
 def _larger(content: bytes) -> bytes:
     """Make a baseline of 20 MP, quality 90, of another photograph."""
     image = Image.open(BytesIO(content)).convert("RGB")
-    scale = (20e6 / (image.width * image.height)) ** 0.5
-    size = (round(image.width * scale), round(image.height * scale))
-    larger = image.resize(size, Image.Resampling.LANCZOS)
-    made: bytes = images.encoded(larger, "jpg", quality=90, subsampling="4:2:0")
+    made: bytes = images.encoded(_resized(image, 20e6), "jpg", quality=90, subsampling="4:2:0")
     return made
+
+
+def without_shrinking(content: bytes) -> dict[str, bytes]:
+    """Give a photograph in formats whose decoders cannot shrink: a large PNG and a large WebP."""
+    image = Image.open(BytesIO(content)).convert("RGB")
+    clear = _resized(image, 15e6).convert("RGBA")
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    return {
+        "15 MP RGBA PNG": images.encoded(clear, "png", compress_level=1),
+        "17 MP WebP": images.encoded(_resized(image, 16.9e6), "webp", quality=85, method=0),
+    }
+
+
+def _resized(image: Image.Image, area: float) -> Image.Image:
+    scale = (area / (image.width * image.height)) ** 0.5
+    size = (round(image.width * scale), round(image.height * scale))
+    return image.resize(size, Image.Resampling.LANCZOS)

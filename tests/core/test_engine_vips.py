@@ -211,6 +211,28 @@ print(peak() - idle)
 """
 
 
+KEPT = """
+from io import BytesIO
+from shift_media.core import engine
+from shift_media.core.spec import Spec
+from tests.core import images
+def now():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+spec = Spec.make("50x", format="jpg")
+content = images.encoded(images.photograph(900, 600), "png", compress_level=1)
+for turn in range(20):
+    engine.make(BytesIO(content), spec, decoder="vips")
+    if turn == 4:
+        before = now()
+print((now() - before) * 1e6 / len(content))
+"""
+
+
+def test_nothing_of_an_original_is_kept() -> None:
+    assert float(run(KEPT)) < 5
+
+
 @pytest.mark.parametrize(("format", "mode"), [("png", "RGBA"), ("png", "RGB"), ("webp", "RGB")])
 def test_a_large_original_takes_less_memory_than_by_pillow(
     format: str, mode: str, tmp_path: Path

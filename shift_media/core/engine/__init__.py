@@ -1,7 +1,7 @@
 """Makes resizes with Pillow: header first, then one decoder, shrunk while decoding.
 
-libvips decodes PNG and WebP where it is asked for (``decoder``). Changes no global state of Pillow
-or libvips and may run in any number of threads.
+libvips decodes PNG and WebP where it is asked for (``decoder``). Changes no global state of
+Pillow, and may run in any number of threads.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def _pixels(
     different = {_seen(pipeline): pipeline for pipeline in pipelines}
     made: dict[_Seen, Image.Image] = {}
     for pipeline in sorted(different.values(), key=lambda each: _excess(decoded, each)):
-        while _excess(decoded, pipeline) >= 2 * _FINER:
+        while len(different) > 1 and _excess(decoded, pipeline) >= 2 * _FINER:
             decoded = _halved(decoded)
         made[_seen(pipeline)] = pipeline.shown(*decoded)
     return made

@@ -5,11 +5,12 @@ a band, so memory stays low, and libvips' decoders are the faster ones. All that
 the box filter on, is Pillow's, so that resizes look the same with and without it.
 
 No loader is ever chosen by what a file looks like: `probe` has read its header, and exactly the
-one of its format is called. Nothing of libvips' state that a project may rely on is changed.
+one of its format is called, in the thread that asks for it.
 """
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO, Final, Literal, get_args
@@ -31,7 +32,7 @@ _LEAST: Final = 1_000_000
 """Pixels of an original below which libvips' start is no gain."""
 _MOST: Final = 2 / 3
 """Share of the width and height above which libwebp takes longer with shrinking than without."""
-_BAND_PIXELS: Final = 60_000
+_BAND_PIXELS: Final = 30_000
 _MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -46,12 +47,19 @@ def installed() -> bool:
 
 
 def load() -> ModuleType:
-    """Import pyvips; raises `MissingExtra`."""
+    """Import pyvips; raises `MissingExtra`.
+
+    Its cache of operations, of no use to what is done once, would keep the files of a hundred
+    originals. It is turned off, unless the project has loaded pyvips and may rely on it.
+    """
+    theirs = "pyvips" in sys.modules
     try:
         import pyvips
     except (ImportError, OSError) as error:  # OSError: the library beneath is not there
         instead = 'set SHIFT_MEDIA["ENGINE"] to "auto" or "pillow"'
         raise MissingExtra("pyvips", "vips", instead) from error
+    if not theirs:
+        pyvips.cache_set_max(0)
     return pyvips  # type: ignore[no-any-return]
 
 
