@@ -22,12 +22,15 @@ from shift_media.aws import cloudfront
 from shift_media.aws.setup import Setup, cloudfront_documents
 from shift_media.aws.website import website_host
 from tests.delivery.conftest import picture
+from tests.fields.material import upload
 from tests.servers.app import App, Environ
 from tests.servers.cloudfront import ERROR_TTL, Distribution, at, private_bucket
+from tests.servers.cloudfront_api import CloudFrontApi
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import client_of, new_bucket
 from tests.servers.rgw import RGW
 from tests.servers.sites import S3Site
+from tests.testapp.models import Photo
 
 APP_HOST = "www.example.com"
 APP_URL = f"https://{APP_HOST}/media/"
@@ -152,6 +155,32 @@ def test_a_busy_app_is_asked_again_a_second_later(made: Made) -> None:
     status, _, body = ask(resize.url)
     assert status == 200
     assert_picture(body)
+
+
+@pytest.mark.s3
+@pytest.mark.django_db(transaction=True)
+def test_what_is_deleted_is_gone_at_the_edge_too(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, _, distribution = made
+    api = CloudFrontApi("EDFDVBD6EXAMPLE")
+    api.created = distribution.invalidate
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", api.endpoint)
+    told = {"public_url": distribution.url, "cloudfront_distribution": api.distribution}
+    try:
+        site.configure(delivery="content", **told)
+        photo, other = (Photo.objects.create(image=upload()) for _ in range(2))
+        url, kept = photo.image.resize("32x32").url, other.image.resize("32x32").url
+        for one in (url, kept, photo.image.url):
+            assert ask(one)[0] == 200
+        assert ask(url)[1]["x-cache"] == "Hit from cloudfront"
+        original = photo.image.url
+        photo.delete()
+        for gone in (url, original):
+            assert ask(gone)[0] == 404
+        assert ask(kept)[1]["x-cache"] == "Hit from cloudfront"
+    finally:
+        api.stop()
 
 
 # (b) The website endpoint, whose redirects must not be kept

@@ -19,6 +19,7 @@ from shift_media.aws.bucket import PARTS, Bucket
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
 from tests.delivery.test_redirect_s3 import ask as ask_url
+from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import client_of, storage_options
 
 APP_URL = "http://app.localhost:8000/media/"
@@ -302,6 +303,20 @@ def s3_dead() -> Iterator[None]:
 def test_a_server_that_is_not_there_is_told(s3_dead: None) -> None:
     with pytest.raises(CommandError, match="failed: Could not connect"):
         run("plan", "--policy")
+
+
+@pytest.mark.s3
+def test_a_bucket_that_is_not_ours_is_told(seaweedfs: Any) -> None:
+    proxy = FaultProxy(seaweedfs.port)
+    proxy.inject(method="HEAD", status=403)
+    try:
+        with (
+            media_on(storage_options(seaweedfs, "theirs", proxy.endpoint)),
+            pytest.raises(CommandError, match="answers 403: it belongs to somebody else"),
+        ):
+            run("create")
+    finally:
+        proxy.stop()
 
 
 def test_a_local_storage_has_no_bucket() -> None:

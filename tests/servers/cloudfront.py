@@ -86,6 +86,13 @@ class Distribution:
         self._kept.clear()
         self.asked.clear()
 
+    def invalidate(self, patterns: list[str]) -> None:
+        """Forget what paths with a wildcard at their end match."""
+        for pattern in patterns:
+            assert pattern.endswith("*")
+            for path in [path for path in self._kept if path.startswith(pattern[:-1])]:
+                del self._kept[path]
+
     def answer(self, method: str, target: str) -> Answer:
         """Answer a viewer; the query string is no part of anything."""
         path = target.partition("?")[0]

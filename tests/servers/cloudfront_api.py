@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -27,6 +28,7 @@ class CloudFrontApi:
     Attributes:
         requests: the paths of each request, refused ones too.
         in_progress: the references that it works on, and their paths.
+        created: called with the paths of each request that is taken.
         status, code: answer so instead, where set; with ``lost`` after having done it.
     """
 
@@ -35,6 +37,7 @@ class CloudFrontApi:
         self.requests: list[list[str]] = []
         self.signed: list[str] = []
         self.in_progress: dict[str, list[str]] = {}
+        self.created: Callable[[list[str]], None] = lambda paths: None
         self.status, self.code, self.lost = 0, "", False
         api = self
 
@@ -82,6 +85,7 @@ class CloudFrontApi:
         if reference not in self.in_progress and working + len(paths) > MOST_WILDCARDS:
             return 400, _REFUSED.format(code="TooManyInvalidationsInProgress").encode()
         self.in_progress[reference] = paths
+        self.created(paths)
         if self.status:
             return self.status, _REFUSED.format(code=self.code).encode()
         return 201, _CREATED.format(id=len(self.in_progress)).encode()
