@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 PIPELINE = "1111111111111-abcde1"
 
 _TYPES = {"mp4": "video/mp4", "mp3": "audio/mpeg", "png": "image/png", "ts": "video/mp2t"}
-_TYPES["m3u8"] = "application/x-mpegURL"
+_TYPES |= {"m3u8": "application/x-mpegURL", "mpd": "application/dash+xml", "fmp4": "video/mp4"}
+_TYPES |= {"ism": "application/vnd.ms-sstr+xml", "ismc": "application/vnd.ms-sstr+xml"}
+_MASTERS = {"HLSv3": ["m3u8"], "HLSv4": ["m3u8"], "MPEG-DASH": ["mpd"], "Smooth": ["ism", "ismc"]}
 _VIDEO = "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -map_metadata -1".split()
 _SOUND = "-c:a aac -b:a 128k -ac 2".split()
 _SIZED = "scale={0}:{1}:force_original_aspect_ratio=decrease:force_divisible_by=2,setsar=1"
@@ -49,6 +51,8 @@ PRESETS = {
     "1351620000001-200030": _Preset("ts", 640, 432),
     "1351620000001-200050": _Preset("ts", 400, 288),
     "1351620000001-300040": _Preset("mp3"),
+    "1351620000001-400030": _Preset("fmp4", 768, 432),
+    "1351620000001-500040": _Preset("fmp4", 640, 360),
     "1441234567890-abc123": _Preset("mp4", 320, 240),  # a project's own
 }
 
@@ -120,6 +124,9 @@ class ElasticTranscoderServer(RestJsonServer):
                 return self._create(body)
             if (method, collection) == ("GET", "jobsByPipeline"):
                 return 200, self._page(query)
+            if (method, path) == ("GET", f"/pipelines/{PIPELINE}"):
+                buckets = {"InputBucket": self._bucket, "OutputBucket": self._bucket}
+                return 200, {"Pipeline": {"Id": PIPELINE, "Status": "Active", **buckets}}
             if collection != "jobs" or id not in self.jobs:
                 return refused(404, "ResourceNotFoundException", f"There is no {id}.")
             if method == "GET":
@@ -217,7 +224,8 @@ class _Work:
             self._make(output, formats.get(output["Key"], "HLSv3"), streams)
         for playlist in self._job["Playlists"]:
             lines = ["#EXTM3U", *(streams[key] for key in playlist["OutputKeys"])]
-            (self._out / f"{playlist['Name']}.m3u8").write_text("\n".join(lines) + "\n")
+            for ending in _MASTERS[playlist["Format"]]:
+                (self._out / f"{playlist['Name']}.{ending}").write_text("\n".join(lines) + "\n")
             playlist["Status"] = "Complete"
         self._upload()
 
@@ -233,7 +241,9 @@ class _Work:
         if preset.container == "ts" and "SegmentDuration" in output:
             index = self._segments(output, format)
         else:
-            self._run(*preset.options, "-f", preset.container.replace("ts", "mpegts"), name)
+            muxer = {"ts": "mpegts", "fmp4": "mp4"}.get(preset.container, preset.container)
+            parts = ["-movflags", "frag_keyframe"] if preset.container == "fmp4" else []
+            self._run(*preset.options, *parts, "-f", muxer, name)
             index = name
         width, height, seconds = self._look(self._out / index)
         output |= {"Status": "Complete", "Duration": math.ceil(seconds)}

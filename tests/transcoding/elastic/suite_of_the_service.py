@@ -188,6 +188,34 @@ def test_hls_of_version_4_and_a_stream_without_a_master(service: Service, clip: 
     assert b"a_v4.m3u8" in service.read(found["all.m3u8"].key)
 
 
+@pytest.mark.parametrize(
+    ("format", "preset", "kind", "names"),
+    [
+        ("MPEG-DASH", "1351620000001-500040", "dash", ["s.fmp4", "all.mpd"]),
+        ("Smooth", "1351620000001-400030", "smooth", ["s.fmp4", "all.ism"]),
+    ],
+)
+def test_what_no_other_transcoder_makes_the_service_does(
+    service: Service, clip: Path, format: str, preset: str, kind: str, names: list[str]
+) -> None:
+    outputs = [{"Key": "s.fmp4", "PresetId": preset, "SegmentDuration": "1"}]
+    lists = [{"Name": "all", "Format": format, "OutputKeys": ["s.fmp4"]}]
+    profile = {"outputs": outputs, "playlists": lists, "output_key_prefix": "d/"}
+    with override_settings(SHIFT_MEDIA=site(service.server, profile)):
+        film = new_film(clip)
+        work()
+        service.server.finish(service.id)
+        services.refresh(the_job())
+        (made,) = film.video.renditions
+    prefix = made.key.rpartition("/")[0]
+    assert (made.kind, made.key, made.legacy_key) == (
+        kind,
+        f"{prefix}/{names[1]}",
+        f"d/{names[1]}",
+    )
+    assert made.size == sum(len(service.read(f"{prefix}/{name}")) for name in names)
+
+
 def test_a_preset_of_a_projects_own_needs_no_description_here(
     service: Service, clip: Path
 ) -> None:
@@ -249,6 +277,28 @@ def test_a_job_whose_answer_got_lost_is_found_and_not_created_twice(
     assert len(service.server.jobs) == 3
     ids = set(TranscodeJob.objects.values_list("external_id", flat=True))
     assert ids == set(service.server.jobs)
+
+
+def test_a_retry_cancels_what_an_earlier_attempt_has_left(service: Service, clip: Path) -> None:
+    film = new_film(clip)
+    work()
+    job = the_job()
+    TranscodeJob.objects.update(state=State.ERROR)
+    left = f"{film.video.key.rpartition('/')[0]}/_web/{job.token}/a.mp4"
+    service.s3.put_object(Bucket=service.bucket, Key=left, Body=b"left")
+    job.refresh_from_db()
+    assert services.retry(job)
+    work()
+    states = [told["Status"] for told in service.server.jobs.values()]
+    assert states == ["Canceled", "Submitted"]
+    assert left not in service.stored()
+
+
+def test_the_doctor_is_told_of_the_pipeline(service: Service) -> None:
+    said = " ".join(services.transcoder().examine())
+    assert said == (
+        f"The pipeline {PIPELINE} is Active, reads {service.bucket} and writes {service.bucket}."
+    )
 
 
 def test_a_service_that_throttles_is_asked_again(service: Service, clip: Path) -> None:

@@ -57,6 +57,7 @@ CLOSED = (
 )
 
 _PIPELINE = re.compile(r"\d{13}-\w{6}")
+_TOKEN = re.compile(r"[0-9a-f]{8}")
 _CODE = re.compile(r"\s*(\d{4})\b")
 _ENDED = ("Complete", "Canceled", "Error")
 _PASSING = range(9000, 10_000)  # the service's own faults
@@ -167,11 +168,19 @@ class ElasticTranscoder(Transcoder):
             logger.warning("%s of %s may go on: %s", job.external_id, job.original, error)
 
     def _earlier(self, job: Job) -> str:
-        """Find what was created for this attempt."""
+        """Find what was created for this attempt; jobs of earlier ones are cancelled."""
         for found in self._api.of_pipeline(self._pipeline_id):
             metadata = found.get("UserMetadata", {})
-            if metadata.get(JOB) == str(job.id) and metadata.get(TOKEN) == job.token:
+            token = str(metadata.get(TOKEN, ""))
+            if metadata.get(JOB) != str(job.id) or not _TOKEN.fullmatch(token):
+                continue
+            if found.get("Input", {}).get("Key") != str(job.original):
+                continue  # Another site's, with the same pipeline.
+            if token == job.token:
                 return str(found["Id"])
+            if STATES[found["Status"]] in RUNNING:
+                self._api.cancel(found["Id"])
+                job.storage.delete_prefix(f"{job.original.directory}/_{job.profile.name}/{token}/")
         return ""
 
     def _complete(self, job: Job, found: Mapping[str, Any]) -> JobReport:
@@ -200,6 +209,13 @@ class ElasticTranscoder(Transcoder):
                 hint='Mend the OPTIONS of SHIFT_MEDIA["TRANSCODER"].',
                 id="shift_media.E006",
             )
+
+    def examine(self) -> Iterator[str]:
+        """Read the pipeline."""
+        found = self._api.pipeline(self._pipeline_id)
+        written = found.get("OutputBucket") or found.get("ContentConfig", {}).get("Bucket")
+        yield f"The pipeline {self._pipeline_id} is {found.get('Status')},"
+        yield f"reads {found.get('InputBucket')} and writes {written}."
 
     def check_profile(self, profile: Profile) -> Iterator[CheckMessage]:
         """Tell what of a profile the service cannot make."""

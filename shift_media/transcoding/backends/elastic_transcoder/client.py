@@ -43,6 +43,11 @@ class Api(Service):
             raise
         return found
 
+    def pipeline(self, id: str) -> dict[str, Any]:
+        """Read a pipeline: its buckets, and whether it is active."""
+        found: dict[str, Any] = self.call("read_pipeline", {"Id": id})["Pipeline"]
+        return found
+
     def of_pipeline(self, pipeline_id: str) -> Iterator[Job]:
         """List the latest jobs, the latest first."""
         token: dict[str, str] = {}
