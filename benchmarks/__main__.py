@@ -16,7 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from PIL import Image
 
-from benchmarks import memory, pictures, quality, site
+from benchmarks import ladder, memory, pictures, quality, site
 from benchmarks.measure import milliseconds
 from benchmarks.report import Report
 
@@ -66,6 +66,7 @@ def of_pictures(report: Report, rounds: int) -> None:
     for name, content in pictures.without_shrinking(baseline).items():
         unshrinking(report, name, content, min(rounds, 3))
         memory.measure(report, name, content)
+    ladder.measure(report, photographs, min(rounds, 3))
     addresses(report, rounds)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from shift_media.conf import settings
 from shift_media.core import engine, mezzanine
@@ -20,7 +20,7 @@ from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.geometry import Size
 from shift_media.core.paths import MezzanineKey, OriginalKey, ResizeKey
 from shift_media.core.probe import probe
-from shift_media.core.spec import Spec
+from shift_media.core.spec import Limits, Spec
 from shift_media.notes import Notes
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ logger = logging.getLogger("shift_media")
 _MADE, _NONE = "made", "none"
 _tried = Notes("mezzanine", seconds=600)
 """Whether one was made a moment ago, or there is to be none for now."""
+
+
+class _Options(TypedDict):
+    output: Limits
+    decoder: engine.Decoder
 
 
 def of(keys: Sequence[ResizeKey], storage: MediaStorage) -> Mezzanine | None:
@@ -72,11 +77,11 @@ class Mezzanine:
                 return
             content, size = found
             wanted = self._wanted(keys, content, size)
-            specs, output = list(wanted.values()), settings.limits
+            specs, options = list(wanted.values()), _options()
             if len(specs) == 1:
-                results = iter([engine.make(io.BytesIO(content), specs[0], output=output)])
+                results = iter([engine.make(io.BytesIO(content), specs[0], **options)])
             else:
-                results = engine.make_many(io.BytesIO(content), specs, output=output)
+                results = engine.make_many(io.BytesIO(content), specs, **options)
             yield from zip(wanted, results, strict=True)
         except NotStored:
             return
@@ -152,3 +157,7 @@ class Mezzanine:
     def _leave_alone(self) -> None:
         self._note = _NONE
         _tried.write(str(self.key), _NONE)
+
+
+def _options() -> _Options:
+    return {"output": settings.limits, "decoder": settings.ENGINE}

@@ -42,8 +42,7 @@ def host_folder() -> Path | None:
     uid = os.getuid() if hasattr(os, "getuid") else 0
     folder = settings.LOCK_DIR or Path(tempfile.gettempdir()) / f"shift_media-{uid}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        facts = folder.lstat()
+        facts = _made_folder(folder)
     except OSError as error:
         _warn_once(f"No lock folder: {error}. Resizes may be made twice.")
         return None
@@ -55,6 +54,15 @@ def host_folder() -> Path | None:
         )
         return None
     return folder
+
+
+def _made_folder(folder: Path) -> os.stat_result:
+    """Make a folder where it is missing, which it hardly ever is."""
+    try:
+        return folder.lstat()
+    except FileNotFoundError:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder.lstat()
 
 
 @lru_cache
@@ -87,8 +95,8 @@ class Notes:
 
     def write(self, about: str, text: str) -> None:
         """Remember a text about a key."""
-        name = digest(self.kind, about)
-        if self._folder is None or not self._write_file(self._folder / name, text):
+        name, folder = digest(self.kind, about), self._folder
+        if folder is None or not self._write_file(folder / name, text):
             self._remember(name, text)
         cache = shared_cache()
         if cache is not None:
@@ -111,9 +119,10 @@ class Notes:
         name = digest(self.kind, about)
         with self._lock:
             self._memory.pop(name, None)
-        if self._folder is not None:
+        folder = self._folder
+        if folder is not None:
             with contextlib.suppress(OSError):
-                (self._folder / name).unlink(missing_ok=True)
+                (folder / name).unlink(missing_ok=True)
         cache = shared_cache()
         if cache is not None:
             with cache_failures():
@@ -125,7 +134,7 @@ class Notes:
         if folder is None:
             return None
         folder = folder / self.kind
-        folder.mkdir(mode=0o700, exist_ok=True)
+        _made_folder(folder)
         return folder
 
     def _write_file(self, path: Path, text: str) -> bool:
@@ -141,9 +150,10 @@ class Notes:
         return True
 
     def _read_file(self, name: str) -> str | None:
-        if self._folder is None:
+        folder = self._folder
+        if folder is None:
             return None
-        path = self._folder / name
+        path = folder / name
         try:
             if time.time() - path.stat().st_mtime > self.seconds:
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -192,12 +193,22 @@ def animation(drawn: Image.Image) -> bytes:
     return images.animated("webp", frames, [100, 100])
 
 
+def tiles() -> bytes:
+    """Draw what takes fewer bytes at full size than made smaller."""
+    tile = Image.frombytes("RGB", (40, 40), os.urandom(4800))
+    image = Image.new("RGB", SIZE)
+    for left in range(0, SIZE[0], 40):
+        for top in range(0, SIZE[1], 40):
+            image.paste(tile, (left, top))
+    return images.encoded(image, "png", compress_level=1)
+
+
 @pytest.mark.parametrize(
     ("name", "draw"),
     [
         ("small.jpg", lambda drawn: picture(size=(2400, 1600))),
         ("moving.webp", animation),
-        ("flat.jpg", lambda drawn: images.encoded(drawn, "jpg", quality=5)),
+        ("tiles.png", lambda drawn: tiles()),
     ],
 )
 def test_what_is_small_or_moves_gets_none_and_is_not_asked_for_it_each_time(
