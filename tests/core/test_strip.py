@@ -187,6 +187,17 @@ def test_what_lies_between_the_scans_of_a_progressive_jpeg_goes() -> None:
     assert clean == content
 
 
+def test_xmp_of_a_gif_goes_as_adobe_writes_it() -> None:
+    """Not in sub-blocks: the text as it is, and a trailer that leads every reader to its end."""
+    content = images.encoded(images.quadrants().quantize(8), "gif")
+    trailer = b"\1" + bytes(range(255, -1, -1)) + b"\0"
+    note = b"!\xff\x0bXMP DataXMP" + XMP * 9 + trailer
+    at = content.index(b",\0\0\0\0")
+    clean = stripped(content[:at] + note + content[at:])
+    assert PLACE not in clean
+    assert same_pixels(clean, content)
+
+
 def test_an_avif_keeps_its_length_and_what_no_item_refers_to_is_blanked() -> None:
     content = talkative("avif")
     free = content.index(b"mdat") - 4
