@@ -157,10 +157,9 @@ def _printed(options: Options) -> dict[str, Any]:
     """Gather what `add_print` adds; the site's own settings where the options say nothing."""
     if "origin" not in options:
         return {}
-    role = str(settings.TRANSCODER["OPTIONS"].get("role", ""))
     given = Parts()
     return {
-        "mediaconvert_role": options["role"] or role,
+        "mediaconvert_role": options["role"] or _role(settings.TRANSCODER),
         "topics": options["topic"] or list(settings.SNS_TOPICS),
         "elastic_transcoder": options["elastic_transcoder"],
         "cloudfront_origin": options["origin"],
@@ -171,6 +170,14 @@ def _printed(options: Options) -> dict[str, Any]:
         ),
         "names": Names(options["alias"], options["certificate"]),
     }
+
+
+def _role(transcoder: dict[str, Any]) -> str:
+    """Find the role in the options of MediaConvert, also where it runs in another's stead."""
+    told = transcoder.get("OPTIONS", {})
+    instead = told.get("instead")
+    nested = _role(instead) if isinstance(instead, dict) else ""
+    return str(told.get("role", "")) or nested
 
 
 def _distribution(options: Options, storage: S3MediaStorage | None) -> str:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from shift_media.aws.events import JOB_KEY, event_pattern, event_rule, event_targets, topic_policy
-from shift_media.aws.policies import OBJECT_ACTIONS, iam_policy
+from shift_media.aws.policies import (
+    ELASTIC_TRANSCODER_ACTIONS,
+    MEDIACONVERT_ACTIONS,
+    OBJECT_ACTIONS,
+    iam_policy,
+)
 from shift_media.aws.roles import POLICY_NAME, ROLE_NAME, role_policy, trust_policy
 from shift_media.transcoding import messages
 from shift_media.transcoding.backends.mediaconvert import STATES
@@ -141,6 +147,22 @@ def test_the_policy_allows_what_the_storage_calls_no_more_and_no_less() -> None:
     assert {"put_object", "delete_objects"} <= called
     needed = set().union(*(NEEDED[name] for name in called))
     assert needed == {*OBJECT_ACTIONS, "s3:ListBucket"}
+
+
+def operations_of(backend: str) -> set[str]:
+    """Name the operations that a transcoder calls, as IAM does; all create jobs."""
+    source = ROOT / "shift_media" / "transcoding" / "backends" / backend / "client.py"
+    called = re.findall(r'\.call\("([a-z_]+)"', source.read_text())
+    return {"".join(part.capitalize() for part in name.split("_")) for name in called} | {
+        "CreateJob"
+    }
+
+
+def test_the_policy_allows_what_the_transcoders_call_no_more_and_no_less() -> None:
+    mediaconvert = operations_of("mediaconvert") | {"TagResource"}  # for the tags of CreateJob
+    assert {f"mediaconvert:{name}" for name in mediaconvert} == set(MEDIACONVERT_ACTIONS)
+    elastic = operations_of("elastic_transcoder")
+    assert {f"elastictranscoder:{name}" for name in elastic} == set(ELASTIC_TRANSCODER_ACTIONS)
 
 
 def test_mediaconvert_reads_media_and_writes_renditions_for_one_account() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 
 from tests.aws.test_media_bucket import media_on
 from tests.docs.blocks import DOCS, read_blocks
@@ -218,3 +219,26 @@ def test_the_documents_are_of_the_storage_and_the_settings() -> None:
         cloudfront = run("print", "cloudfront")
         assert "mine.s3.eu-central-1.amazonaws.com" in cloudfront
         assert 'This goes with "delivery": "content"' in cloudfront
+
+
+def test_the_role_and_the_topics_of_the_settings_are_in_the_policy() -> None:
+    role = "arn:aws:iam::123456789012:role/videos"
+    topic = "arn:aws:sns:eu-central-1:123456789012:videos"
+    mediaconvert = {
+        "BACKEND": "shift_media.transcoding.backends.mediaconvert.MediaConvert",
+        "OPTIONS": {"role": role, "region": "eu-central-1"},
+    }
+    elastic = {
+        "BACKEND": "shift_media.transcoding.backends.elastic_transcoder.ElasticTranscoder",
+        "OPTIONS": {"pipeline_id": "1111111111111-abcde1", "instead": mediaconvert},
+    }
+    for transcoder in (mediaconvert, elastic):
+        with override_settings(SHIFT_MEDIA={"TRANSCODER": transcoder, "SNS_TOPICS": [topic]}):
+            statements = json.loads(run("print", "iam-policy"))["Statement"]
+            trust = json.loads(run("print", "mediaconvert-role", "--part", "trust"))
+            assert topic in run("print", "topic-policy")
+        resources = {statement["Sid"]: statement["Resource"] for statement in statements}
+        assert resources["ShiftMediaPassRole"] == role
+        assert resources["ShiftMediaConfirm"] == [topic]
+        condition = trust["Statement"][0]["Condition"]["StringEquals"]
+        assert condition == {"aws:SourceAccount": "123456789012"}
