@@ -116,10 +116,11 @@ class Program:
         assert self._process.stdout is not None  # noqa: S101 (it was asked for)
         pipe, rest = self._process.stdout.fileno(), b""
         while True:
-            if time.monotonic() > self._deadline:
+            left = self._deadline - time.monotonic()
+            if left < 0:
                 self.end()
                 raise TranscodeError("It took longer than it may.", code="deadline")
-            if not select.select([pipe], [], [], TICK_SECONDS)[0]:
+            if not select.select([pipe], [], [], min(TICK_SECONDS, left))[0]:
                 yield ""
                 continue
             chunk = os.read(pipe, 1 << 16)
