@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from shift_media.doctor import verify
 from shift_media.doctor.verify import State, Verification
 from shift_media.storages import default_media_storage
 from tests.delivery.conftest import picture
+from tests.doctor.broken import Interrupting
 from tests.doctor.conftest import Doctor, media
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.testapp.models import Bare, Photo
@@ -127,6 +129,22 @@ def test_an_interrupted_run_says_where_it_goes_on(root: Path) -> None:
     rest = Verification(default_media_storage, after=f"{field}:{key}")  # type: ignore[arg-type]
     assert rest.count() == 2
     assert [tally.done for tally in rest.run()] == [1, 2]
+
+
+def test_after_ctrl_c_it_says_where_to_go_on(
+    tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"location": tmp_path / "media", "base_url": "/media/"}
+    with media("tests.doctor.broken.Interrupting", options):
+        keys = sorted(photo.image.key for photo in upload(3))
+        monkeypatch.setattr(Interrupting, "last", keys[-1])
+        doctor.run("--verify")
+        assert doctor.code == 130
+        place = re.search(r"It goes on with: --verify --after (\S+)", doctor.errors)
+        monkeypatch.setattr(Interrupting, "last", "")
+        again = doctor.run("--verify", *(["--after", place[1]] if place else []))
+    left = 3 - (keys.index(place[1].partition(":")[2]) + 1 if place else 0)
+    assert f"{left} of {left} originals are what was uploaded" in " ".join(again.split())
 
 
 def test_a_row_deleted_meanwhile_is_no_missing_object(root: Path) -> None:
