@@ -249,6 +249,25 @@ def test_an_error_has_the_services_code_and_its_own_faults_are_tried_again(
     assert (job.state, job.error_code, job.error) == (ended, code, detail)
 
 
+def test_an_error_is_told_by_a_message_and_stays(
+    service: Service, aws: Aws, post: Post, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    told: list[int] = []
+    server = service.server
+    server.tell = lambda body: told.append(post(aws.sign(envelope(body))).status_code)
+    with override_settings(SHIFT_MEDIA=site(server, SNS_TOPICS=[TOPIC])):
+        film = new_film(clip)
+        work()
+        server.fail(service.id, "4000 the file is no video")
+        assert state(the_job()) == (State.ERROR, "elastic_transcoder_4000")
+        server.tell(server.message(service.id, "COMPLETED"))
+        assert state(the_job()) == (State.ERROR, "elastic_transcoder_4000")
+    assert told == [200, 200]
+    assert film.video.renditions == []
+
+
 def test_a_job_is_cancelled_only_before_it_begins(
     service: Service, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

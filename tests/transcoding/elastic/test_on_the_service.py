@@ -17,6 +17,7 @@ SUITE = ROOT / "tests" / "transcoding" / "elastic" / "suite_of_the_service.py"
 _SECONDS = 600
 
 
+@pytest.mark.acceptance(55, 57)
 @pytest.mark.s3
 @pytest.mark.needs("ffmpeg", "seaweedfs", "old-botocore")
 def test_jobs_go_through_its_own_api_with_the_last_botocore_that_has_it(
