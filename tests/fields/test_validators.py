@@ -117,6 +117,7 @@ def test_too_many_frames_are_refused() -> None:
 def test_every_sentence_has_its_code() -> None:
     codes = {"empty", "too_large", "unsupported_type", "unknown_type"}
     codes |= {"undecodable", "too_many_pixels", "too_many_frames", "not_strippable"}
+    codes |= {"upload_refused", "upload_missing", "upload_differs"}
     assert set(MESSAGES) == codes
 
 
