@@ -54,7 +54,7 @@ DELETE = DO + "Film.objects.get().delete()"
 ENDED = DO + (
     "from shift_media.storages import default_media_storage as s\n"
     "job = TranscodeJob.objects.first()\n"
-    "print(job and f'{job.state}: {job.error_code}: {job.error}')\n"
+    "print(' '.join(f'{job.state}: {job.error_code}: {job.error}'.split()) if job else 'no job')\n"
     "print(*sorted(entry.key.rpartition('/')[2] for entry in s.entries()))"
 )
 
@@ -72,6 +72,7 @@ def main() -> None:
         browser.close()
     kill_and_recover(corpus / "video" / "bigbuckbunny.mp4")
     failures(corpus)
+    cancelled_and_deleted(corpus / "video" / "bigbuckbunny.mp4")
 
 
 def say(*words: object) -> None:
@@ -121,7 +122,7 @@ def watch(browser: Browser, site: str, clip: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_site(options: dict[str, object] | None = None, preset: str = "slower") -> Iterator[Site]:
+def new_site(options: dict[str, object] | None = None, preset: str = "fast") -> Iterator[Site]:
     """Make a site in a folder of its own; leaving it ends its processes and removes it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -161,7 +162,7 @@ def kill_and_recover(clip: Path) -> None:
         say("  before:   ", left(site), "|", *site.python(ENDED).split("\n"))
         worker = site.start()
         until_it_encodes(site)
-        time.sleep(1.5)
+        time.sleep(0.5)
         say("  encoding: ", left(site), "|", *site.python(ENDED).split("\n"))
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
@@ -199,9 +200,16 @@ def failures(corpus: Path) -> None:
             ("too little memory", video, {"max_memory_bytes": 64 << 20}),
         ):
             show(title, path, options)
-        show("cancelled midway", video, {}, lambda site: site.python(CANCEL))
-        show("deleted midway", video, {}, lambda site: site.python(DELETE))
-        show("Ctrl-C midway", video, {}, interrupt)
+
+
+def cancelled_and_deleted(video: Path) -> None:
+    """Show what ends in the middle."""
+    for title, midway in (
+        ("cancelled midway", lambda site: site.python(CANCEL)),
+        ("deleted midway", lambda site: site.python(DELETE)),
+        ("Ctrl-C midway", interrupt),
+    ):
+        show(title, video, {}, midway)
 
 
 def interrupt(site: Site) -> None:
