@@ -289,6 +289,8 @@ def test_the_pattern_of_a_job_is_of_its_first_output_with_pictures() -> None:
         ({"outputs": [output("a", WEB, ThumbnailPattern="t")]}, "{count}"),
         ({"outputs": [output("a", WEB)], "thumbnail_pattern": "t"}, "{count}"),
         ({"outputs": [output("a", WEB)], "output_key_prefix": "videos"}, "wants a /"),
+        ({"outputs": [output("a", WEB)], "output_key_prefix": "v/" * 128}, "at most 255"),
+        ({"outputs": [output("a" * 256, WEB)]}, "256 characters: at most 255"),
         ({"outputs": [output("a", WEB)], "user_metadata": {"a": 1}}, "texts"),
         ({"outputs": [output("a", WEB)], "playlists": [{"Name": "p"}]}, "Format None"),
         (

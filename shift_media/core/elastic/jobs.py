@@ -34,6 +34,7 @@ KEYS = (
 )
 """What a profile in this vocabulary may have beside renditions of ours."""
 
+LONGEST_KEY = 255
 MOST_OUTPUTS = MOST_PLAYLISTS = 30
 MOST_METADATA = 7
 """Of the ten pairs that a job may have; three are ours."""
@@ -117,6 +118,7 @@ def parse_job(options: Mapping[str, Any]) -> ElasticJob:
     own = _dict(options, "presets")
     known = {id: presets.from_definition(id, given) for id, given in own.items()}
     outputs = _outputs(options, known)
+    _check_lengths(options, outputs)
     playlists = tuple(_playlist(given, outputs) for given in _list(options, "playlists"))
     names = [playlist.name for playlist in playlists]
     if len(playlists) > MOST_PLAYLISTS or len(set(names)) < len(names):
@@ -139,6 +141,19 @@ def _outputs(options: Mapping[str, Any], known: Mapping[str, Preset]) -> tuple[O
         raise InvalidProfile(f'"outputs" has a Key twice: {keys}.')
     pattern = _pattern("thumbnail_pattern", options.get("thumbnail_pattern", ""))
     return tuple(_with_pattern(made, pattern)) if pattern else tuple(made)
+
+
+def _check_lengths(options: Mapping[str, Any], outputs: tuple[Output, ...]) -> None:
+    """Refuse what the service would: a column of ours has room for a prefix and a key of these."""
+    named = {f'"{o.key[:40]}…", Key': o.key for o in outputs}
+    named |= {f'"{o.key[:40]}", ThumbnailPattern': o.thumbnail_pattern for o in outputs}
+    named['"output_key_prefix"'] = str(options.get("output_key_prefix", ""))
+    for playlist in _list(options, "playlists"):
+        if isinstance(playlist, Mapping):
+            named["A playlist's Name"] = str(playlist.get("Name", ""))
+    for where, text in named.items():
+        if len(text) > LONGEST_KEY:
+            raise InvalidProfile(f"{where} has {len(text)} characters: at most {LONGEST_KEY}.")
 
 
 def _with_pattern(outputs: list[Output], pattern: str) -> list[Output]:
