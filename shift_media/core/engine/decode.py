@@ -62,7 +62,7 @@ def still(
 
 def front(source: BinaryIO, header: Header, wanted: tuple[float, float]) -> scans.Front | None:
     """Find the scans of a progressive JPEG that show at ``wanted``; None: all of the file."""
-    if header.format.extension != "jpg" or not header.shrinks:
+    if not header.progressive:
         return None
     return scans.front(Reader(source), header, wanted)
 

@@ -13,6 +13,10 @@ PIXEL_SHARE: Final[Mapping[str, float]] = {"webp": 0.5, "avif": 0.5}
 """Which part of `SourceLimits.pixels` a format may have, where its decoder needs more memory."""
 
 
+_WINDOW: Final = 4096
+"""Bytes read at once for the many small reads of a header."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
     """The largest original that is decoded.
@@ -91,6 +95,7 @@ class Header:
         profile: where the ICC profile lies; empty without one.
         deflated: whether the profile is compressed.
         shrinks: whether its decoder can shrink while decoding.
+        progressive: whether a JPEG comes in scans, coarse ones first.
         gif_frames: the frames of a GIF; ``parts`` and ``still`` are then those of its first.
         loop: how often an animation plays; 0 is for ever.
     """
@@ -106,6 +111,7 @@ class Header:
     profile: tuple[Span, ...] = ()
     deflated: bool = False
     shrinks: bool = False
+    progressive: bool = False
     gif_frames: tuple[Frame, ...] = ()
     loop: int = 0
 
@@ -129,16 +135,26 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 class Reader:
-    """Exact reads at offsets of a seekable file."""
+    """Exact reads at offsets of a seekable file, of which small ones are served from a window."""
 
-    __slots__ = ("file", "size")
+    __slots__ = ("_start", "_window", "file", "size")
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.size = file.seek(0, 2)
+        self._start = 0
+        self._window = b""
 
     def upto(self, offset: int, length: int) -> bytes:
         """Read at most ``length`` bytes at ``offset``; fewer at the end of the file."""
+        if length > _WINDOW // 4:
+            return self._read(offset, length)
+        at = offset - self._start
+        if not 0 <= at <= len(self._window) - length:
+            self._start, self._window, at = offset, self._read(offset, _WINDOW), 0
+        return self._window[at : at + length]
+
+    def _read(self, offset: int, length: int) -> bytes:
         content = read_at(self.file, offset, length)
         while len(content) < length:
             more = read_at(self.file, offset + len(content), length - len(content))

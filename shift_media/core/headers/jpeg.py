@@ -16,6 +16,7 @@ FORMAT: Final = BY_EXTENSION["jpg"]
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _APP0, _APP1, _APP2, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = 0xC2
 _LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
 _BARE = frozenset((0x01, *range(0xD0, 0xD8)))
 _ICC = b"ICC_PROFILE\0"
@@ -58,7 +59,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     if frame is None:
         raise Undecodable("The JPEG has a scan before its frame header.")
     parts.append(Span(span.offset, reader.size - span.offset))
-    width, height, lossless = frame
+    width, height, kind = frame
     return Header(
         format=FORMAT,
         width=width,
@@ -67,7 +68,8 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
         parts=tuple(parts),
         still=tuple(parts),
         profile=tuple(icc[number] for number in sorted(icc)),
-        shrinks=not lossless,
+        shrinks=kind not in _LOSSLESS,
+        progressive=kind == _PROGRESSIVE,
     )
 
 
@@ -114,7 +116,7 @@ def next_marker(reader: Reader, at: int) -> tuple[int, int]:
     return at + match.start(), window[match.start() + 1]
 
 
-def _frame(reader: Reader, segment: Segment, limits: SourceLimits) -> tuple[int, int, bool]:
+def _frame(reader: Reader, segment: Segment, limits: SourceLimits) -> tuple[int, int, int]:
     content = reader.exact(segment.span.offset + 4, segment.span.length - 4)
     if len(content) < 6:
         raise Undecodable("The JPEG frame header is too short.")
@@ -128,7 +130,7 @@ def _frame(reader: Reader, segment: Segment, limits: SourceLimits) -> tuple[int,
         raise Undecodable(f"The JPEG frame header says {width}x{height}.")
     area = width * height
     limits.check_totals(FORMAT, area if components < _CMYK else area * 4 // 3, 1)
-    return width, height, segment.marker in _LOSSLESS
+    return width, height, segment.marker
 
 
 def _collect_profile(reader: Reader, span: Span, icc: dict[int, Span]) -> None:

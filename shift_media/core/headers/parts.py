@@ -6,9 +6,12 @@ import io
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import BinaryIO, cast
+from typing import BinaryIO, Final, cast
 
-from shift_media.core.headers.base import Part, read_at
+from shift_media.core.headers.base import Part, Span, read_at
+
+_SMALL: Final = 4096
+"""Bytes of a span up to which it is read at once."""
 
 
 def open_parts(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
@@ -24,7 +27,7 @@ class Parts(io.BufferedIOBase):
 
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
         self._file = file
-        self._parts = parts
+        self._parts = list(parts)
         lengths = (len(part) if isinstance(part, bytes) else part.length for part in parts)
         self._starts = [0, *accumulate(lengths)]
         self._at = 0
@@ -70,6 +73,9 @@ class Parts(io.BufferedIOBase):
         part = self._parts[index]
         skipped = self._at - self._starts[index]
         most = min(most, self._starts[index + 1] - self._at)
+        if isinstance(part, Span) and part.length <= _SMALL:
+            # Decoders read headers in pieces of a byte or two.
+            part = self._parts[index] = read_at(self._file, *part)
         if isinstance(part, bytes):
             content = part[skipped : skipped + most]
         else:
