@@ -16,6 +16,9 @@ RULE_IDS = (READ_ID, UPLOAD_ID)
 MAX_AGE = 3600
 """Seconds for which a browser keeps the answer to its preflight."""
 
+_READ_METHODS = ("GET", "HEAD")
+_READ_HEADERS = ("range",)
+_EXPOSED = ("Content-Range", "ETag")
 _UPLOAD_HEADERS = (
     "content-type",
     "cache-control",
@@ -31,31 +34,33 @@ def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
 
     Anybody's page may read, as with the app's own answers: a canvas, a ``crossorigin`` image, a
     player of HLS. The pages of ``origins``, such as ``"https://www.example.com"``, may also send
-    what the app has signed for them.
+    what the app has signed for them. Their rule stands first and allows reading too: Ceph goes by
+    the first rule that has the origin, AWS by the first that has origin and method.
 
     Raises `ValueError` for what is no origin.
     """
-    rules: list[dict[str, Any]] = [
-        {
-            "ID": READ_ID,
-            "AllowedMethods": ["GET", "HEAD"],
-            "AllowedOrigins": ["*"],
-            "AllowedHeaders": ["range"],
-            "ExposeHeaders": ["Content-Range", "ETag"],
-            "MaxAgeSeconds": MAX_AGE,
-        }
-    ]
+    rules: list[dict[str, Any]] = []
     if origins:
         rules.append(
             {
                 "ID": UPLOAD_ID,
-                "AllowedMethods": ["PUT"],
+                "AllowedMethods": ["PUT", *_READ_METHODS],
                 "AllowedOrigins": [_check_origin(origin) for origin in origins],
-                "AllowedHeaders": list(_UPLOAD_HEADERS),
-                "ExposeHeaders": ["ETag"],
+                "AllowedHeaders": [*_UPLOAD_HEADERS, *_READ_HEADERS],
+                "ExposeHeaders": list(_EXPOSED),
                 "MaxAgeSeconds": MAX_AGE,
             }
         )
+    rules.append(
+        {
+            "ID": READ_ID,
+            "AllowedMethods": list(_READ_METHODS),
+            "AllowedOrigins": ["*"],
+            "AllowedHeaders": list(_READ_HEADERS),
+            "ExposeHeaders": list(_EXPOSED),
+            "MaxAgeSeconds": MAX_AGE,
+        }
+    )
     return {"CORSRules": rules}
 
 

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from urllib.parse import urlsplit
 
 from boto3.session import Session
 from botocore.config import Config
@@ -132,13 +133,22 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         return held[1]
 
     def _make_client(self) -> S3Client:
+        config = self._client_defaults().merge(self.client_config)
+        client = self._client_of(config)
+        if not (config.s3 or {}).get("addressing_style") and _is_aws(client.meta.endpoint_url):
+            # botocore would sign URLs for BUCKET.s3.amazonaws.com, which for hours redirects what is
+            # new in another region; virtual addressing names the region.
+            client = self._client_of(config.merge(Config(s3={"addressing_style": "virtual"})))
+        return client
+
+    def _client_of(self, config: Config) -> S3Client:
         session: Session = self._create_session()
         client: S3Client = session.client(
             "s3",
             region_name=self.region_name,
             use_ssl=self.use_ssl,
             endpoint_url=self.endpoint_url,
-            config=self._client_defaults().merge(self.client_config),
+            config=config,
             verify=self.verify,
         )
         return client
@@ -316,6 +326,11 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             "Key": key,
             "ContentType": STORED_SAFE_TYPE if served_type == SAFE_TYPE else served_type,
         }
+
+
+def _is_aws(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 @contextlib.contextmanager

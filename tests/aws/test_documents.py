@@ -168,16 +168,8 @@ def test_anybody_reads_by_script_and_the_sites_own_pages_upload() -> None:
     assert cors == {
         "CORSRules": [
             {
-                "ID": "shift-media-read",
-                "AllowedMethods": ["GET", "HEAD"],
-                "AllowedOrigins": ["*"],
-                "AllowedHeaders": ["range"],
-                "ExposeHeaders": ["Content-Range", "ETag"],
-                "MaxAgeSeconds": 3600,
-            },
-            {
                 "ID": "shift-media-direct-upload",
-                "AllowedMethods": ["PUT"],
+                "AllowedMethods": ["PUT", "GET", "HEAD"],
                 "AllowedOrigins": ["https://www.example.com"],
                 "AllowedHeaders": [
                     "content-type",
@@ -185,8 +177,17 @@ def test_anybody_reads_by_script_and_the_sites_own_pages_upload() -> None:
                     "content-disposition",
                     "if-none-match",
                     "x-amz-*",
+                    "range",
                 ],
-                "ExposeHeaders": ["ETag"],
+                "ExposeHeaders": ["Content-Range", "ETag"],
+                "MaxAgeSeconds": 3600,
+            },
+            {
+                "ID": "shift-media-read",
+                "AllowedMethods": ["GET", "HEAD"],
+                "AllowedOrigins": ["*"],
+                "AllowedHeaders": ["range"],
+                "ExposeHeaders": ["Content-Range", "ETag"],
                 "MaxAgeSeconds": 3600,
             },
         ]

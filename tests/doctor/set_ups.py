@@ -48,9 +48,8 @@ class Bucket:
         """Set it up as it should be."""
         self.website("404", "403")
         self.policy()
-        # Ceph 16 looks at the first rule of an origin alone.
-        rules = cors_configuration([self.app_url.removesuffix("/media/")])["CORSRules"][::-1]
-        self.client.put_bucket_cors(Bucket=self.name, CORSConfiguration={"CORSRules": rules})
+        rules = cors_configuration([self.app_url.removesuffix("/media/")])
+        self.client.put_bucket_cors(Bucket=self.name, CORSConfiguration=rules)
 
     def keys(self) -> list[str]:
         """List it."""

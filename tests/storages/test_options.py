@@ -151,6 +151,30 @@ def test_defaults_of_s3() -> None:
     assert storage.get_available_name(KEY) == KEY
 
 
+@pytest.mark.parametrize(
+    ("options", "host"),
+    [
+        ({}, "my-media.s3.eu-central-1.amazonaws.com"),
+        ({"bucket_name": "my.media"}, "s3.eu-central-1.amazonaws.com"),
+        ({"addressing_style": "path"}, "s3.eu-central-1.amazonaws.com"),
+        ({"endpoint_url": "http://127.0.0.1:9"}, "127.0.0.1:9"),
+    ],
+)
+def test_signed_urls_name_the_region_of_the_bucket(options: dict[str, Any], host: str) -> None:
+    storage = S3MediaStorage(
+        **{
+            "bucket_name": "my-media",
+            "region_name": "eu-central-1",
+            "public_url": "https://cdn.example",
+            "originals": "private",
+            "access_key": "a",
+            "secret_key": "b",
+            **options,
+        }
+    )
+    assert urlsplit(storage.url(KEY)).netloc == host
+
+
 def test_a_custom_domain_stands_in_for_the_public_url() -> None:
     storage = S3MediaStorage(bucket_name="b", custom_domain="cdn.example")
     assert storage.public_url == "https://cdn.example/"
