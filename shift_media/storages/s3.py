@@ -136,8 +136,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         config = self._client_defaults().merge(self.client_config)
         client = self._client_of(config)
         if not (config.s3 or {}).get("addressing_style") and _is_aws(client.meta.endpoint_url):
-            # botocore would sign URLs for BUCKET.s3.amazonaws.com, which for hours redirects what is
-            # new in another region; virtual addressing names the region.
+            # botocore would sign URLs for BUCKET.s3.amazonaws.com, which redirects what is new in
+            # another region for hours; virtual addressing names the region.
             client = self._client_of(config.merge(Config(s3={"addressing_style": "virtual"})))
         return client
 
