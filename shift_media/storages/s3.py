@@ -135,7 +135,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
     def _make_client(self) -> S3Client:
         config = self._client_defaults().merge(self.client_config)
         client = self._client_of(config)
-        if not (config.s3 or {}).get("addressing_style") and _is_aws(client.meta.endpoint_url):
+        style = (cast(Any, config).s3 or {}).get("addressing_style")  # not in the stubs
+        if not style and _is_aws(client.meta.endpoint_url):
             # botocore would sign URLs for BUCKET.s3.amazonaws.com, which redirects what is new in
             # another region for hours; virtual addressing names the region.
             client = self._client_of(config.merge(Config(s3={"addressing_style": "virtual"})))
