@@ -43,6 +43,14 @@ class MediaFile(Video, FieldFile):
 
     _remembered: Metadata | None = None
 
+    def __init__(self, instance: models.Model, field: MediaField, name: str | None) -> None:
+        # What Django's two constructors do, without their way over the property `file`: a page
+        # makes one of these for each row.
+        self.name = name
+        self.instance, self.field = instance, field
+        self.storage = field.storage  # type: ignore[assignment]  # that it is one of ours is checked
+        self._file, self._committed = None, True
+
     @property
     def key(self) -> str:
         """The key of the original; raises ``ValueError`` where there is none."""
@@ -277,13 +285,19 @@ class MediaFileDescriptor(FileDescriptor):
         field: MediaField
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
-        if instance is not None:
-            file = instance.__dict__.get(self.field.attname)
-            if isinstance(file, MediaFile):
-                if file.instance is instance:
-                    return file  # Django's own descriptor would come to the same, in a while.
-                # A copy of a row (copy.copy) shares what it holds: each needs a file of its own.
-                instance.__dict__[self.field.attname] = file.for_row(instance, self.field)
+        if instance is None:
+            return super().__get__(instance, cls)
+        field, state = self.field, instance.__dict__
+        file = state.get(field.attname)
+        # Django's own descriptor would come to the same in these two cases, in a while.
+        if isinstance(file, MediaFile) and file.instance is instance:
+            return file
+        if type(file) is str:
+            made = state[field.attname] = field.attr_class(instance, field, file)
+            return made
+        if isinstance(file, MediaFile):
+            # A copy of a row (copy.copy) shares what it holds: each needs a file of its own.
+            state[field.attname] = file.for_row(instance, field)
         return super().__get__(instance, cls)
 
     def __set__(self, instance: models.Model, value: Any) -> None:

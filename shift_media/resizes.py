@@ -70,37 +70,32 @@ def ensure_many(keys: Iterable[str], storage: MediaStorage | None = None) -> dic
     return {key: outcomes[key] for key in asked}
 
 
-class Facts:
+class Facts(NamedTuple):
     """What is known of one original without any I/O.
 
-    Args:
+    It is read when somebody asks: most URLs need nothing of it.
+
+    Attributes:
         data: the JSON object of its row.
         key: the key that the object must be of.
         remembered: what is known where the row knows nothing.
-
-    The object is read when somebody asks: most URLs need nothing of it.
     """
 
-    __slots__ = ("_data", "_key", "_remembered")
-
-    def __init__(
-        self, data: object = None, key: str = "", remembered: Metadata | None = None
-    ) -> None:
-        self._data = data
-        self._key = key
-        self._remembered = remembered
+    data: object = None
+    key: str = ""
+    remembered: Metadata | None = None
 
     def __call__(self) -> Metadata | None:
         """Read them."""
-        return Metadata.from_json(self._data, self._key) or self._remembered
+        return Metadata.from_json(self.data, self.key) or self.remembered
 
     @property
     def may_have_focal(self) -> bool:
         """Tell, for next to nothing, whether it is worth reading them for a focal point."""
-        data = self._data
-        if self._remembered is None and type(data) is dict:
+        data, _, remembered = self
+        if remembered is None and type(data) is dict:
             return bool(data.get("focal"))
-        return self._remembered is not None or bool(data)
+        return remembered is not None or bool(data)
 
 
 NOTHING: Final = Facts()
