@@ -56,8 +56,8 @@ class Outcome(NamedTuple):
 def ensure_many(keys: Iterable[str], storage: MediaStorage | None = None) -> dict[str, Outcome]:
     """Make the resizes of signed keys, of any originals, unless they are stored.
 
-    Those of one original are made from one reading of it: six widths in two formats in well under
-    half the time that one by one takes. Gives what became of each key, in the order of ``keys``;
+    Those of one original are made from one reading of it: six widths in two formats in about half
+    the time that one by one takes. Gives what became of each key, in the order of ``keys``;
     of what `ensure` would raise, nothing is raised, and the others are made all the same.
     """
     asked = list(keys)
