@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, TypedDict
 
 from shift_media.conf import settings
-from shift_media.core import engine, mezzanine
+from shift_media.core import engine, geometry, mezzanine
 from shift_media.core.engine import Result
 from shift_media.core.errors import InvalidSpec, MediaError, NotStored, SourceError, StorageError
 from shift_media.core.formats import BY_EXTENSION
@@ -76,7 +76,7 @@ class Mezzanine:
             if found is None:
                 return
             content, size = found
-            wanted = self._wanted(keys, content, size)
+            wanted = self._wanted(keys, size)
             specs, options = list(wanted.values()), _options()
             if len(specs) == 1:
                 results = iter([engine.make(io.BytesIO(content), specs[0], **options)])
@@ -89,11 +89,9 @@ class Mezzanine:
             logger.warning("The mezzanine %s is of no use: %s", self.key, error)
             self._leave_alone()
 
-    def _wanted(
-        self, keys: Sequence[ResizeKey], content: bytes, size: Size
-    ) -> dict[ResizeKey, Spec]:
-        facts = probe(io.BytesIO(content))
-        smaller = (facts.width, facts.height)
+    def _wanted(self, keys: Sequence[ResizeKey], size: Size) -> dict[ResizeKey, Spec]:
+        """Rewrite the specs of those that it is large enough for."""
+        smaller = geometry.output_size(self.spec, *size)
         specs = {k: mezzanine.stand_in(self.original, k.spec, size, smaller) for k in keys}
         return {key: spec for key, spec in specs.items() if spec is not None}
 
