@@ -32,7 +32,7 @@ def test_a_resize_of_a_drawn_photograph_looks_like_the_best(side: int) -> None:
 
 
 @pytest.mark.needs("corpus")
-@pytest.mark.parametrize("side", [400, 800, 1200, 1600, 2000])
+@pytest.mark.parametrize("side", [400, 800, 1200, 1600, 1700, 2000, 2120])
 @pytest.mark.parametrize("name", ["seeding_16mp_base.jpg", "sunset_12mp_prog.jpg"])
 def test_a_resize_of_a_photograph_looks_like_the_best(corpus: Path, name: str, side: int) -> None:
     assert loss((corpus / "photos" / name).read_bytes(), side) < MOST

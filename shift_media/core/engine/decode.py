@@ -79,7 +79,7 @@ def _shrunk(
         )
     scale = (1.0, 1.0)
     if header.shrinks:
-        target = [max(1, round(side * w)) for side, w in zip(image.size, wanted, strict=True)]
+        target = [max(1, int(side * w)) for side, w in zip(image.size, wanted, strict=True)]
         drafted = image.draft(None, (target[0], target[1]))
         if drafted is not None:
             box = drafted[1]

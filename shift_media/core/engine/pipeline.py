@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from PIL import Image
 
@@ -12,6 +12,13 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.geometry import Box, Plan, Size, cut
 from shift_media.core.headers.base import Header
 from shift_media.core.spec import Spec
+
+_LARGE: Final = 8_000_000
+"""Pixels of an original whose every second pixel shows all but a thousandth of its SSIM."""
+_HALF: Final = 0.5
+_LEAST_SHARPNESS: Final = 1.25
+"""`decode.SHARPNESS` where the next step is a large original at its full size: three times dearer.
+Small ones are sharper; decoded by half they would lose up to .009 of SSIM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,10 @@ class Pipeline:
         box, size = self.box, self.size
         wide = decode.SHARPNESS * size[0] / (box[2] - box[0])
         high = decode.SHARPNESS * size[1] / (box[3] - box[1])
+        if self.header.shrinks and self.header.width * self.header.height >= _LARGE:
+            most = max(wide, high)
+            if _HALF < most <= _HALF * decode.SHARPNESS / _LEAST_SHARPNESS:
+                wide, high = min(wide, _HALF), min(high, _HALF)
         return min(wide, 1.0), min(high, 1.0)
 
     def run(self, image: Image.Image, scale: tuple[float, float] = (1.0, 1.0)) -> Image.Image:
