@@ -11,9 +11,10 @@ from typing import Any
 from shift_media.core.elastic.jobs import ElasticJob, Output
 from shift_media.core.elastic.naming import COUNT, own_file
 from shift_media.transcoding.base import Job, TranscodeError
+from shift_media.transcoding.messages import JOB_KEY
 
-JOB, TOKEN = "shift_media_job", "shift_media_token"
-"""Names in a job's ``UserMetadata``; messages have the first."""
+TOKEN_KEY = "shift_media_token"
+"""Name of the user metadata that tells one attempt from another; `JOB_KEY` is told in messages."""
 
 Request = dict[str, Any]
 
@@ -28,7 +29,7 @@ def request_of(job: Job, pipeline_id: str) -> Request:
         "Input": {"Key": str(job.original), **dict.fromkeys(_DETECTED, "auto")},
         "OutputKeyPrefix": job.prefix,
         "Outputs": [_output(elastic, output) for output in elastic.outputs],
-        "UserMetadata": {**elastic.user_metadata, JOB: str(job.id), TOKEN: job.token},
+        "UserMetadata": {**elastic.user_metadata, JOB_KEY: str(job.id), TOKEN_KEY: job.token},
     }
     if elastic.playlists:
         request["Playlists"] = [
