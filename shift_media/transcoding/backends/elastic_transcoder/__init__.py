@@ -26,7 +26,7 @@ from shift_media.transcoding.backends.elastic_transcoder.client import (
     is_known,
 )
 from shift_media.transcoding.backends.elastic_transcoder.outputs import Outputs
-from shift_media.transcoding.backends.elastic_transcoder.requests import TOKEN_KEY, request_of
+from shift_media.transcoding.backends.elastic_transcoder.requests import ATTEMPT_KEY, request_of
 from shift_media.transcoding.base import (
     RUNNING,
     Job,
@@ -140,7 +140,7 @@ class ElasticTranscoder(Transcoder):
         found = self._api.get(job.external_id)
         if found is None:
             return _failed(f"The service knows no job {job.external_id}.", "lost", passing=True)
-        if found.get("UserMetadata", {}).get(TOKEN_KEY) != job.token:
+        if found.get("UserMetadata", {}).get(ATTEMPT_KEY) != job.token:
             return _failed(f"{job.external_id} is another attempt's job.", "foreign_job")
         state = STATES[found["Status"]]
         if state == State.ERROR:
@@ -168,7 +168,7 @@ class ElasticTranscoder(Transcoder):
         """Find what was created for this attempt; jobs of earlier ones are cancelled."""
         for found in self._api.of_pipeline(self._pipeline_id):
             metadata = found.get("UserMetadata", {})
-            token = str(metadata.get(TOKEN_KEY, ""))
+            token = str(metadata.get(ATTEMPT_KEY, ""))
             if metadata.get(JOB_KEY) != str(job.id) or not _TOKEN.fullmatch(token):
                 continue
             if found.get("Input", {}).get("Key") != str(job.original):

@@ -13,7 +13,7 @@ from shift_media.core.elastic.naming import COUNT, own_file
 from shift_media.transcoding.base import Job, TranscodeError
 from shift_media.transcoding.messages import JOB_KEY
 
-TOKEN_KEY = "shift_media_token"
+ATTEMPT_KEY = "shift_media_token"
 """Name of the user metadata that tells one attempt from another; `JOB_KEY` is told in messages."""
 
 Request = dict[str, Any]
@@ -29,7 +29,7 @@ def request_of(job: Job, pipeline_id: str) -> Request:
         "Input": {"Key": str(job.original), **dict.fromkeys(_DETECTED, "auto")},
         "OutputKeyPrefix": job.prefix,
         "Outputs": [_output(elastic, output) for output in elastic.outputs],
-        "UserMetadata": {**elastic.user_metadata, JOB_KEY: str(job.id), TOKEN_KEY: job.token},
+        "UserMetadata": {**elastic.user_metadata, JOB_KEY: str(job.id), ATTEMPT_KEY: job.token},
     }
     if elastic.playlists:
         request["Playlists"] = [
