@@ -80,10 +80,7 @@ def gallery_of(folder: Path, server: RGW, bucket: str, public_url: str) -> S3Gal
 
 def healthy(terminal: Terminal) -> None:
     """Create, plan, apply, plan again, and the doctor."""
-    heading(
-        "Healthy, set up by media_bucket alone\n"
-        "(the warning is Ceph's: of several CORS rules it looks at the first for an origin alone)"
-    )
+    heading("Healthy, set up by media_bucket alone")
     app = f"--app-url {terminal.gallery.url}/media/"
     chosen = f"--policy --website --cors --lifecycle {app} --upload-origin {terminal.gallery.url}"
     terminal.run("python manage.py media_bucket create")
