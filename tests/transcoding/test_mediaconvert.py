@@ -124,6 +124,21 @@ def test_the_sound_alone(aws: Aws, clip: Path, tmp_path: Path) -> None:
     assert (facts.video, facts.audio, made.width) == ("", "aac", None)
 
 
+@pytest.mark.acceptance(46)
+def test_what_a_service_has_is_done_here_when_the_site_leaves_the_service(
+    aws: Aws, film: Film
+) -> None:
+    work()
+    assert (the_job().state, the_job().transcoder) == (State.SUBMITTED, "mediaconvert")
+    assert services.recover() == 0
+    with override_settings(SHIFT_MEDIA={"PROFILES": SMALL}):
+        work()
+        job = the_job()
+    assert (job.state, job.transcoder, job.attempts) == (State.COMPLETE, "ffmpeg", 1)
+    assert (job.error_code, job.error) == ("", "")
+    assert len(film.video.renditions) == 2
+
+
 def test_a_job_says_whose_it_is(aws: Aws, film: Film) -> None:
     with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, tags={"cost": "site"})):
         work()

@@ -19,7 +19,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.models import TranscodeJob, new_token
 from shift_media.transcoding.base import RUNNING, State
-from shift_media.transcoding.services.jobs import request_of, row, send
+from shift_media.transcoding.services.jobs import request_of, row, send, transcoder
 
 logger = logging.getLogger("shift_media")
 
@@ -114,9 +114,31 @@ def _again(job: TranscodeJob, rows: models.QuerySet[TranscodeJob], **values: obj
 
 
 def recover() -> int:
-    """Give the jobs whose worker is silent to others, or end them; returns how many there were."""
-    stale = TranscodeJob._default_manager.filter(state__in=RUNNING, lease_until__lt=timezone.now())
-    return sum(_recover(job) for job in stale)
+    """Have jobs tried again that nobody works on any more, or end them; returns how many.
+
+    Those whose worker is silent, and those that a service has which the site uses no longer.
+    """
+    running = TranscodeJob._default_manager.filter(state__in=RUNNING)
+    stale = running.filter(lease_until__lt=timezone.now())
+    elsewhere = running.filter(lease_until=None).exclude(transcoder=transcoder().name)
+    return sum(map(_recover, stale)) + sum(map(_take_over, elsewhere))
+
+
+def _take_over(job: TranscodeJob) -> bool:
+    """Take a job from a service that is not asked any more; that attempt does not count."""
+    text = f"{job.transcoder} had it, and the site transcodes by {transcoder().name} now."
+    logger.warning("%s: %s It is tried again.", job, text)
+    taken = _again(
+        job,
+        mine(job).filter(lease_until=None),
+        attempts=max(0, job.attempts - 1),
+        not_before=timezone.now(),
+        error_code="transcoder_changed",
+        error=text,
+    )
+    if taken:
+        _sweep(job)
+    return taken
 
 
 def _recover(job: TranscodeJob) -> bool:
