@@ -7,12 +7,14 @@ set (``make test-full``) it fails instead.
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +34,17 @@ class Part:
 def full() -> bool:
     """Tell whether this run must skip nothing."""
     return os.environ.get("SHIFT_MEDIA_FULL") == "1"
+
+
+def package(name: str, extra: str) -> ModuleType:
+    """Import what an extra brings; without it the tests are skipped, but not in a full run."""
+    if full():
+        return importlib.import_module(name)
+    import pytest  # the benchmarks look for parts too, without it
+
+    reason = f'{name} is not installed: python -m pip install -e ".[{extra}]"'
+    module: ModuleType = pytest.importorskip(name, reason=reason)
+    return module
 
 
 def excused() -> frozenset[str]:

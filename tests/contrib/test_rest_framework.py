@@ -14,13 +14,17 @@ from shift_media.core.errors import InvalidSpec
 from tests.delivery.counting import CountingStorage
 from tests.fields.conftest import media, use
 from tests.fields.material import MP4, PDF, picture
+from tests.parts import package
 from tests.testapp.models import Attachment, Photo, Portrait
 
-pytest.importorskip("rest_framework")
+package("rest_framework", "drf")
 
-from rest_framework import renderers, serializers, viewsets
+from rest_framework import renderers, serializers, viewsets  # noqa: E402 (after the look)
 
-from shift_media.contrib.rest_framework import MediaModelSerializer, MediaSerializerField
+from shift_media.contrib.rest_framework import (  # noqa: E402 (it needs the package)
+    MediaModelSerializer,
+    MediaSerializerField,
+)
 
 __all__ = ["media", "use"]  # fixtures
 

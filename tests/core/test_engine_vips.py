@@ -25,8 +25,9 @@ from tests.core import (
     test_hostile,
 )
 from tests.core.processes import run
+from tests.parts import package
 
-pytest.importorskip("pyvips", reason="pyvips is not installed: the extra vips")
+pyvips = package("pyvips", "vips")
 
 AGAIN = (
     test_engine,
@@ -101,7 +102,6 @@ def test_every_kind_of_png_gives_the_pixels_that_pillow_gives(mode: str, interla
 
 
 def _interlaced(content: bytes) -> bytes:
-    pyvips = pytest.importorskip("pyvips")
     return bytes(pyvips.Image.pngload_buffer(content).pngsave_buffer(interlace=True))
 
 

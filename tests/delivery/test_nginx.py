@@ -23,30 +23,13 @@ from tests.docs.blocks import DOCS, read_blocks
 from tests.servers.app import App
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import client_of, new_bucket
+from tests.servers.nginx import MAIN
 from tests.servers.sites import S3Site
 
 GUIDE = DOCS / "how-to" / "nginx.rst"
 CONFIGS = {block.name: block.text for block in read_blocks(GUIDE) if block.language == "nginx"}
 IMMUTABLE = "public, max-age=31536000, immutable"
 HOST = "www.example.com"
-
-_AROUND = """
-daemon off;
-error_log {folder}/error.log;
-pid {folder}/pid;
-user root;
-worker_processes 1;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    proxy_temp_path {folder}/proxy;
-    {config}
-}}
-"""
 
 Answer = tuple[int, dict[str, str], bytes]
 Ask = Callable[..., Answer]
@@ -66,7 +49,7 @@ def start(needs: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[...
             assert said in config
             config = config.replace(said, here)
         file = folder / "nginx.conf"
-        file.write_text(_AROUND.format(folder=folder, config=config))
+        file.write_text(MAIN.format(folder=folder, config=config))
         processes.start([needs("nginx"), "-c", file])
         processes.wait(lambda: listens(port), "nginx")
         return lambda path, **headers: ask(port, path, headers)

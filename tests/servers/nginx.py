@@ -6,7 +6,7 @@ from pathlib import Path
 
 from testproject.servers.processes import Processes, free_ports, listens
 
-_CONFIG = """
+MAIN = """
 daemon off;
 error_log {folder}/error.log;
 pid {folder}/pid;
@@ -20,6 +20,12 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     proxy_temp_path {folder}/proxy;
+    {config}
+}}
+"""
+"""What stands around the configuration of a site, so that nginx keeps to one folder."""
+
+_CDN = """
     proxy_cache_path {folder}/cache keys_zone=cdn:1m;
     server {{
         listen 127.0.0.1:{port};
@@ -33,7 +39,6 @@ http {{
             add_header X-Cache $upstream_cache_status always;
         }}
     }}
-}}
 """
 
 
@@ -44,8 +49,8 @@ class KeepingCDN:
         self._program = program
         self._config = folder / "nginx.conf"
         (self.port,) = free_ports(1)
-        config = _CONFIG.format(folder=folder, port=self.port, origin=origin, host=host)
-        self._config.write_text(config)
+        config = _CDN.format(folder=folder, port=self.port, origin=origin, host=host)
+        self._config.write_text(MAIN.format(folder=folder, config=config))
         self._processes = Processes(folder / "output.log")
 
     @property
