@@ -30,7 +30,8 @@ LEASE = 15
 """Seconds after which another host takes over from one that died."""
 _POLL = 0.05
 _LOCK_FILES = 4096
-"""Lock files in a host's folder: keys that share one wait for each other, 1 pair in 4,096."""
+"""Lock files in a host's folder. Keys that share one, 1 pair in 4,096, wait for each other, unless
+it is one thread that makes both: of the 24 of a batch, two share one in 7 % of all batches."""
 
 
 class SingleFlight(Generic[T]):
@@ -145,7 +146,8 @@ def _wait(flight: Future[T]) -> T:
 def host_lock(key: str, seconds: float | None = None) -> Iterator[None]:
     """Keep the other processes of this host from making the same key. Raises `Busy`.
 
-    Waits as long as for a turn, or so many seconds.
+    Waits as long as for a turn, or so many seconds. A thread that holds the lock file of one key
+    holds it for all keys that share it, and lets go of it with the last of them.
     """
     folder = notes.host_folder()
     if folder is None:
@@ -153,9 +155,9 @@ def host_lock(key: str, seconds: float | None = None) -> Iterator[None]:
         return
     number = int(notes.digest(key)[:8], 16) % _LOCK_FILES
     patience = settings.QUEUE_SECONDS if seconds is None else seconds
-    lock = FileLock(folder / f"{number:04d}.lock", timeout=patience)
+    lock = FileLock(folder / f"{number:04d}.lock", is_singleton=True)
     try:
-        lock.acquire(poll_interval=_POLL)
+        lock.acquire(timeout=patience, poll_interval=_POLL)
     except LockTimeout as error:
         raise Busy("Waited too long for another process that makes the same resize.") from error
     except OSError as error:

@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 from django.test import override_settings
 
+from shift_media import flight
 from tests import parts
 from tests.servers.fixtures import rgw, seaweedfs
 from tests.servers.redis import redis
@@ -75,6 +76,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             _need(name)
+
+
+@pytest.fixture
+def lock_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each key a lock file of its own: what a test counts is no matter of random keys."""
+    monkeypatch.setattr(flight, "_LOCK_FILES", 2**32)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -29,7 +29,7 @@ from tests.parts import ROOT
 from tests.servers.sites import S3Site
 from tests.testapp.models import Attachment, Film, Pair, Photo
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lock_files")]
 
 PRESETS = {"avatar": {"size": "48x48", "mode": "fill"}, "card": {"size": "320x", "format": "webp"}}
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from shift_media import delivery, flight, resizes
 from shift_media.core import engine, paths
+from shift_media.core.errors import Busy
 from shift_media.resizes import Resize
 from shift_media.signals import resize_created
 from shift_media.storages import default_media_storage
@@ -22,6 +23,8 @@ from tests.core import images
 from tests.delivery.conftest import picture
 from tests.delivery.counting import CountingStorage
 from tests.servers.sites import S3Site
+
+pytestmark = pytest.mark.usefixtures("lock_files")
 
 Add = Callable[..., str]
 ResizeOf = Callable[..., Resize]
@@ -74,6 +77,21 @@ def test_a_ladder_is_made_from_one_reading(
     assert [facts["key"] for facts in created] == keys
     assert {facts["sender"] for facts in created} == {CountingStorage}
     assert [facts["width"] for facts in created] == [w for w in WIDTHS for _ in FORMATS]
+
+
+def test_keys_that_share_a_lock_file_are_made_from_one_reading_too(
+    storage: CountingStorage, add: Add, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flight, "_LOCK_FILES", 1)
+    keys = ladder(add())
+    delivered = delivery.deliver_many(keys)
+    next(delivered)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(Busy):  # it is held for those to come
+        pool.submit(flight.host_lock(keys[-1], seconds=0).__enter__).result()
+    assert [key for key, _ in delivered] == keys[1:]
+    assert storage.calls == {"entries": 1, "fetch": 1, "put": 12}
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(resizes.ensure, ladder(add())[0]).result(10)
 
 
 def test_what_is_stored_is_neither_read_nor_made_again(

@@ -28,6 +28,8 @@ from tests.delivery.conftest import picture
 from tests.delivery.counting import CountingStorage
 from tests.servers.sites import S3Site
 
+pytestmark = pytest.mark.usefixtures("lock_files")
+
 Add = Callable[..., str]
 ResizeOf = Callable[..., Resize]
 Site = Callable[..., CountingStorage]
