@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from shift_media.core import engine
-from shift_media.core.engine import many
+from shift_media.core.engine import many, transform
 from shift_media.core.errors import EmptyCrop, LimitExceeded, Undecodable
 from shift_media.core.spec import Limits, Spec
 from tests.core import images
@@ -48,6 +48,41 @@ def test_each_is_what_would_have_been_made_alone(stored: str, orientation: int) 
         assert pictures[0].size == pictures[1].size == (seen.width, seen.height)
         if min(pictures[0].size) >= 16:
             assert images.ssim(*pictures) > 0.99
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_crops_are_made_from_larger_ones_of_the_same_crop_alone(orientation: int) -> None:
+    content = images.oriented("jpg", orientation, PHOTOGRAPH)
+    shown: list[dict[str, object]] = [
+        {"crop": (20, 50, 500, 500)},
+        {"crop": (40, 50, 500, 500)},
+        {"focal": (10.0, 90.0)},
+        {},
+    ]
+    specs = [
+        Spec.make(f"{side}x{side}", format="png", mode="fill", **options)  # type: ignore[arg-type]
+        for side in (400, 200, 100, 50)
+        for options in shown
+    ]
+    for spec, seen in zip(specs, made(content, specs), strict=True):
+        alone = images.opened(engine.make(BytesIO(content), spec).content)
+        assert images.ssim(images.opened(seen.content), alone) > 0.985
+
+
+def test_what_is_enlarged_is_no_source_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = ladder("png", widths=(1200, 900, 700), upscale=True)
+    asked: list[tuple[int, int]] = []
+
+    def smaller(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        asked.append(image.size)
+        return best(image, size)
+
+    best = transform.smaller
+    monkeypatch.setattr(transform, "smaller", smaller)
+    made(images.encoded(PHOTOGRAPH, "png"), specs)
+    assert asked == []
+    made(images.encoded(PHOTOGRAPH, "png"), ladder("png", widths=(1200, 900, 500, 250)))
+    assert asked == [(900, 600), (500, 333)]
 
 
 def test_none_loses_what_one_made_alone_keeps() -> None:

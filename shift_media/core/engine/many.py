@@ -1,8 +1,9 @@
-"""Many resizes of one original from one decode: the largest first, the others from halves of it.
+"""Many resizes of one original from one decode: the largest first, the others down its steps.
 
-What is decoded is as large as the largest resize needs. Whatever is much smaller is made from
-that, halved by a box filter as often as leaves it finer than the resize; so no original is read or
-decoded twice, and none of its pixels is held while an encoder works.
+What is decoded is as large as the largest resize needs. Whatever shows the same is made from the
+smallest one that was made before and is clearly larger, or else from what was decoded, halved by a
+box filter as often as leaves it finer than the resize. So no original is read or decoded twice,
+and none of its pixels is held while an encoder works.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import BinaryIO, Final
 
 from PIL import Image
 
-from shift_media.core.engine import animation, decode, encode
+from shift_media.core.engine import animation, decode, encode, transform
 from shift_media.core.engine.decode import Decoded
 from shift_media.core.engine.guard import decoding
 from shift_media.core.engine.pipeline import Pipeline
@@ -26,6 +27,9 @@ _TOGETHER: Final = 16_000_000
 """Pixels of resizes that are held at once; of more, the original is decoded again."""
 _FINER: Final = 2 / decode.SHARPNESS
 """How much finer than what a resize wants its source stays at least: twice as fine as itself."""
+_STEP: Final = 1.6
+"""How much larger than a resize the one that it is made from is at least. At 1.6 no photograph or
+drawing comes out less like one of all its pixels than by halves; at 1.5 and 1.2 drawings do."""
 _BAND_PIXELS: Final = 4_000_000
 
 _Seen = tuple[Box, Box, Size]
@@ -88,12 +92,34 @@ def _pixels(
     """Decode the first frame once and resize it for each, before canvas and encoder."""
     decoded = decode.still(source, header, wanted(pipelines), decoder)
     different = {_seen(pipeline): pipeline for pipeline in pipelines}
+    steps: dict[tuple[Box, Box], list[Image.Image]] = {}
     made: dict[_Seen, Image.Image] = {}
     for pipeline in sorted(different.values(), key=lambda each: _excess(decoded, each)):
-        while len(different) > 1 and _excess(decoded, pipeline) >= 2 * _FINER:
-            decoded = _halved(decoded)
-        made[_seen(pipeline)] = pipeline.shown(*decoded)
+        larger = steps.setdefault((pipeline.box, pipeline.region), [])
+        step = _step(larger, pipeline.size)
+        if step is not None:
+            seen = transform.smaller(step, pipeline.size)
+        else:
+            while len(different) > 1 and _excess(decoded, pipeline) >= 2 * _FINER:
+                decoded = _halved(decoded)
+            seen = pipeline.resampled(*decoded)
+        if not pipeline.enlarges:
+            larger.append(seen)
+        made[_seen(pipeline)] = pipeline.finished(seen)
     return made
+
+
+def _step(larger: list[Image.Image], size: Size) -> Image.Image | None:
+    """Find the smallest image that is clearly larger; forget those that are larger still."""
+    enough = [
+        index
+        for index, image in enumerate(larger)
+        if min(image.width / size[0], image.height / size[1]) >= _STEP
+    ]
+    if not enough:
+        return None
+    del larger[: enough[-1]]
+    return larger[0]
 
 
 def _excess(decoded: Decoded, pipeline: Pipeline) -> float:

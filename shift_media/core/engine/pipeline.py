@@ -67,16 +67,29 @@ class Pipeline:
                 wide, high = min(wide, _HALF), min(high, _HALF)
         return min(wide, 1.0), min(high, 1.0)
 
+    @property
+    def enlarges(self) -> bool:
+        """Whether it is larger than what it shows of the original."""
+        box, size = self.box, self.size
+        return size[0] > box[2] - box[0] or size[1] > box[3] - box[1]
+
     def run(self, image: Image.Image, scale: tuple[float, float] = (1.0, 1.0)) -> Image.Image:
         """Give the pixels of the resize, upright, in sRGB and on their canvas."""
         return self.placed(self.shown(image, scale))
 
     def shown(self, image: Image.Image, scale: tuple[float, float]) -> Image.Image:
         """Give what is seen of the original, resized, upright and in sRGB."""
-        seen = transform.resample(
+        return self.finished(self.resampled(image, scale))
+
+    def resampled(self, image: Image.Image, scale: tuple[float, float]) -> Image.Image:
+        """Give what is seen of the original, resized, still as it is stored."""
+        return transform.resample(
             image, _times(self.box, scale), self.size, _times(self.region, scale)
         )
-        return transform.upright(color.to_srgb(seen, self.profile), self.header.orientation)
+
+    def finished(self, resampled: Image.Image) -> Image.Image:
+        """Turn what is resized upright and into sRGB."""
+        return transform.upright(color.to_srgb(resampled, self.profile), self.header.orientation)
 
     def placed(self, shown: Image.Image) -> Image.Image:
         """Put what is seen on the canvas of the resize."""

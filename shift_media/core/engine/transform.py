@@ -103,11 +103,23 @@ def _resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
     if as_it_is and box[0] % 1 == 0 and box[1] % 1 == 0:
         return image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
     box = (max(box[0], 0), max(box[1], 0), min(box[2], image.width), min(box[3], image.height))
-    mode, best = image.mode, _filter(box, size)
+    return _filtered(image, box, size, _filter(box, size))
+
+
+def smaller(image: Image.Image, size: Size) -> Image.Image:
+    """Resize all of an image in a working mode once more, by the best filter."""
+    return _filtered(image, (0, 0, *image.size), size, Image.Resampling.LANCZOS)
+
+
+def _filtered(
+    image: Image.Image, box: Box, size: Size, resampling: Image.Resampling
+) -> Image.Image:
+    mode = image.mode
     premultiplied = _PREMULTIPLIED.get(mode)
     if premultiplied is None:
-        return image.resize(size, best, box, _REDUCING_GAP)
-    return image.convert(premultiplied).resize(size, best, box, _REDUCING_GAP).convert(mode)
+        return image.resize(size, resampling, box, _REDUCING_GAP)
+    premultiplied_image = image.convert(premultiplied)
+    return premultiplied_image.resize(size, resampling, box, _REDUCING_GAP).convert(mode)
 
 
 def _filter(box: Box, size: Size) -> Image.Resampling:
