@@ -25,6 +25,7 @@ from tests.delivery.counting import CountingStorage
 from tests.servers.gallery import S3Gallery
 from tests.servers.redis import Redis
 from tests.servers.sites import PUBLIC_URL, S3Site
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.redis, pytest.mark.needs("redis")]
 
@@ -132,13 +133,15 @@ def test_32_requests_over_two_hosts_make_one_resize(
 def test_other_keys_are_not_blocked(hosts_on: StartHosts, s3_site: S3Site) -> None:
     slow, quick = s3_site.add(picture()), s3_site.add(picture(size=(80, 60)))
     hosts = hosts_on("redirect")
-    s3_site.proxy.inject(method="GET", key=slow, delay=4)
+    others = threading.Event()
+    s3_site.proxy.inject(method="GET", key=slow, until=others)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ask, hosts[0], s3_site.resize(slow).key)
         wait_until(lambda: ("GET", slow) in s3_site.counts())
         for host in hosts:
             assert ask(host, s3_site.resize(quick, "40x30").key)[0] in (200, 302)
         assert not waiting.done()
+        others.set()
         assert waiting.result()[0] == 302
 
 
@@ -149,11 +152,13 @@ def test_work_goes_on_when_redis_dies_midway(
     key = s3_site.add(picture(size=(2000, 1500)))
     first, second = s3_site.resize(key), s3_site.resize(key, "400x300", quality=70)
     hosts = hosts_on("content")
-    s3_site.proxy.inject(method="GET", key=key, delay=1)
+    dead = threading.Event()
+    s3_site.proxy.inject(method="GET", key=key, until=dead)
 
     def die() -> None:
         wait_until(lambda: ("GET", key) in s3_site.counts())
         redis.stop()
+        dead.set()
 
     assert_good(storm(hosts, first.key, die), first.key)
     # One maker on each host from now on: their lock folders are all they have.
@@ -204,10 +209,3 @@ def test_a_redis_that_hangs_is_waited_for_once(
             assert resize_of(key, f"{width}x").ensure() is True
         assert time.monotonic() - started < 4
     assert caplog.text.count("shared cache failed") == 1
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from django.test import Client, override_settings
 from PIL import Image
 
@@ -21,9 +22,11 @@ from shift_media.core import engine
 from tests.core import images
 from tests.delivery.conftest import picture
 from tests.servers.sites import PUBLIC_URL, S3Site
+from tests.waiting import wait_until
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 MANY = 50  # on disk it is a thousand; each costs a request here
+IMPATIENT = Config(read_timeout=3)  # where no answer comes; any other one is there by then
 
 
 def get(key: str, **kwargs: Any) -> Any:
@@ -171,6 +174,8 @@ UNREADABLE = {
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_an_original_that_cannot_be_read(s3_site: S3Site, case: str) -> None:
     break_it, status = UNREADABLE[case]
+    if case == "timeout":
+        s3_site.configure(client_config=IMPATIENT)
     key = s3_site.add(picture("PNG", size=(900, 700), compress_level=0), "photo.png")
     resize, stored = s3_site.resize(key), s3_site.stored()
     break_it(s3_site, key)
@@ -254,6 +259,8 @@ UNWRITABLE = {
 @pytest.mark.parametrize("case", UNWRITABLE)
 def test_a_resize_that_cannot_be_written(s3_site: S3Site, case: str) -> None:
     options, status, puts = UNWRITABLE[case]
+    if "timeout" in case:
+        s3_site.configure(client_config=IMPATIENT)
     key = s3_site.add(picture())
     resize = s3_site.resize(key)
     s3_site.proxy.inject(method="PUT", key=resize.key, **options)
@@ -273,12 +280,13 @@ def test_a_resize_that_cannot_be_written(s3_site: S3Site, case: str) -> None:
 def test_what_another_wrote_meanwhile_stays_and_is_what_the_client_gets(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     resize = s3_site.resize(key)
-    s3_site.proxy.inject(method="PUT", key=resize.key, delay=0.5)
+    written = threading.Event()
+    s3_site.proxy.inject(method="PUT", key=resize.key, until=written)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(get, resize.key)
-        while "PUT" not in s3_site.proxy.methods():
-            threading.Event().wait(0.01)
+        wait_until(lambda: "PUT" in s3_site.proxy.methods())
         s3_site.client.put_object(Bucket=s3_site.bucket, Key=resize.key, Body=b"the first")
+        written.set()
         assert answer.result().status_code == 302
     assert get(resize.key).body == b"the first"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -28,6 +29,7 @@ from tests.core.test_strip import talkative
 from tests.fields.material import picture, upload
 from tests.servers.sites import S3Site
 from tests.testapp.models import Album, Photo, Portrait
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -195,13 +197,14 @@ def test_a_resize_made_while_its_original_is_deleted_goes_with_the_second_deleti
     s3_site: S3Site, photo: Photo
 ) -> None:
     resize = photo.image.resize("20x20")
-    s3_site.proxy.inject(method="PUT", key=resize.key, delay=0.6)
+    deleted = threading.Event()
+    s3_site.proxy.inject(method="PUT", key=resize.key, until=deleted)
     with ThreadPoolExecutor(1) as pool:
         made = pool.submit(Client().get, f"/media/{resize.key}")
-        while "PUT" not in s3_site.proxy.methods():
-            assert not made.done()
+        wait_until(lambda: "PUT" in s3_site.proxy.methods())
         photo.delete()
         assert s3_site.stored() == set()
+        deleted.set()
         assert made.result().status_code == 302
     assert s3_site.stored() == {resize.key}
     second_deletions()

@@ -33,6 +33,7 @@ class Fault:
         hang: give no answer at all; with ``cut`` nothing after those bytes.
         lose: answer a write with 200 without asking the server.
         delay: seconds before anything.
+        until: wait for that before anything; a minute at most.
         cut: send so many bytes of the server's answer, then close.
         shorten: announce and send so many bytes less than there are.
         corrupt: change a byte in the middle of each block.
@@ -49,6 +50,7 @@ class Fault:
     hang: bool = False
     lose: bool = False
     delay: float = 0
+    until: threading.Event | None = None
     cut: int | None = None
     shorten: int = 0
     corrupt: bool = False
@@ -161,6 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
         fault = proxy.take(Request(self.command, key, parts.query, dict(self.headers)))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         time.sleep(fault.delay)
+        if fault.until is not None:
+            fault.until.wait(60)
         made = bool(fault.status or fault.lose or (fault.hang and fault.cut is None))
         if fault.forward or not made:
             connection = http.client.HTTPConnection("127.0.0.1", proxy.upstream, timeout=60)
