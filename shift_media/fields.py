@@ -246,4 +246,6 @@ class MediaField(FileField):
         if getattr(widget, "__module__", "") == "django.contrib.admin.widgets":
             kwargs["widget"] = MediaInput  # What the admin gives to every FileField.
         mine = {"accept": self.accept, "max_bytes": self.max_bytes, "max_length": None}
+        if hasattr(self, "model"):
+            mine["upload_field"] = f"{self.model._meta.label_lower}.{self.name}"
         return super().formfield(**{"form_class": MediaFormField, **mine, **kwargs})

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
 from shift_media.validators import IMAGES, InvalidMedia, inspect, seekable
-from shift_media.widgets import MediaInput, Pointed
+from shift_media.widgets import DirectInput, MediaInput, Pointed
 
 
 class MediaFormField(forms.FileField):
@@ -20,16 +20,25 @@ class MediaFormField(forms.FileField):
     Args:
         accept: what is accepted, by content: ``["image/*"]``, ``["video/mp4"]``.
         max_bytes: the largest size.
+        upload_field: the label of the `MediaField`, for a `DirectInput`.
     """
 
     widget = MediaInput
 
     def __init__(
-        self, *, accept: Iterable[str] = IMAGES, max_bytes: int | None = None, **kwargs: Any
+        self,
+        *,
+        accept: Iterable[str] = IMAGES,
+        max_bytes: int | None = None,
+        upload_field: str | None = None,
+        **kwargs: Any,
     ) -> None:
         self.accept = list(accept)
         self.max_bytes = max_bytes
         super().__init__(**kwargs)
+        widget: Any = self.widget  # The class above; an instance from here on.
+        if isinstance(widget, DirectInput):
+            widget.upload_field = upload_field
 
     def to_python(self, data: Any) -> File[Any] | None:
         """Give the file; raises `InvalidMedia` for one that is not accepted."""

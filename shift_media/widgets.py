@@ -1,4 +1,7 @@
-"""The inputs for a media file: the current picture, a new file, a box to clear it, a point."""
+"""The inputs for a media file: the current picture, a new file, a box to clear it, a point.
+
+One sends what is chosen straight to where it is stored, before the form is sent.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.forms.widgets import ClearableFileInput
+from django.urls import reverse
 
+from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.resizes import Resize
 
@@ -77,6 +82,55 @@ class FocalInput(MediaInput):
         """Tell whether the form sent nothing for it."""
         omitted = super().value_omitted_from_data(data, files, name)
         return omitted and f"{name}-across" not in data
+
+
+class DirectInput(MediaInput):
+    """A `MediaInput` that sends a file to where it is stored as soon as it is chosen.
+
+    For the form field of a `MediaField` that ``SHIFT_MEDIA["UPLOADS"]`` names, in a form that gets
+    `shift_media.direct.files`: ``widgets = {"image": DirectInput}``, and ``{{ form.media }}`` on
+    the page. It shows how far it has come; the form waits for it, and then carries a ticket.
+    Where there is no script, or it fails, the form carries the file. With a focal point too:
+    ``class PhotoInput(DirectInput, FocalInput)``.
+
+    Args:
+        url: of the view ``shift_media:upload``; default: the one of the site.
+    """
+
+    upload_field: str | None = None
+    """The field's label, ``"gallery.photo.image"``: its form field writes it here."""
+
+    class Media:
+        """Its script."""
+
+        js = ["shift_media/direct-upload.js"]
+
+    def __init__(self, attrs: dict[str, Any] | None = None, url: str | None = None) -> None:
+        super().__init__(attrs)
+        self.url = url
+        self._ticket: Any = None  # of the form that this widget is in; forms copy their widgets
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        """Give the file, and keep the ticket that it came by."""
+        self._ticket = getattr(files.get(name), "ticket", None)
+        return super().value_from_datadict(data, files, name)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Add where to upload, and the ticket of what was uploaded before the form was refused."""
+        context = super().get_context(name, value, attrs)
+        allowed = {label.lower() for label in settings.UPLOADS}
+        if self.upload_field is None or self.upload_field not in allowed:
+            return context
+        widget, ticket = context["widget"], self._ticket
+        widget["upload"] = {"ticket": "", "name": ""}
+        if ticket is not None:
+            widget["upload"] = {"ticket": ticket.token, "name": ticket.name}
+            widget["attrs"].pop("required", None)
+        widget["attrs"] |= {
+            "data-upload-url": self.url or reverse("shift_media:upload"),
+            "data-upload-field": self.upload_field,
+        }
+        return context
 
 
 def _preview(file: Any) -> Resize | None:

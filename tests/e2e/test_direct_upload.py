@@ -1,4 +1,4 @@
-"""The script of the guide for direct uploads, in a browser: to a local disk and to a bucket."""
+"""The input that uploads directly, in a browser: to a local disk and to a bucket."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
-from tests.docs.blocks import DOCS, read_blocks
 from tests.e2e.conftest import QUIET, Console, _wait_for
 from tests.fields.material import picture
 from tests.parts import ROOT
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 
 CONTENT = picture(size=(640, 480))
+LARGE = CONTENT + bytes(9_000_013)
+"""More than two of the pieces in which the script reads."""
+SCRIPT = ROOT / "shift_media/static/shift_media/direct-upload.js"
 
 SETTINGS = """
 import json
@@ -34,50 +36,54 @@ import os
 from testproject.settings import *
 
 ROOT_URLCONF = "direct_urls"
-SHIFT_MEDIA = {"UPLOADS": {"gallery.Photo.image": "direct_urls.anybody"}}
+SHIFT_MEDIA = {"UPLOADS": {"gallery.Photo.image": "direct_urls.may_upload"}}
 STORAGES["media"].update(json.loads(os.environ["DIRECT_MEDIA"]))
 """
 
 URLS = """
-import os
-
-from django.forms import modelform_factory
+from django import forms
 from django.http import HttpResponse
-from django.middleware.csrf import get_token
+from django.template import engines
 from django.urls import include, path
 
 from shift_media.direct import files
+from shift_media.widgets import DirectInput, FocalInput
 from testproject.gallery.models import Photo
 
-
 ICON = '<link rel="icon" href="data:,">'
+PAGE = (
+    ICON + '<form method="post" enctype="multipart/form-data">{% csrf_token %}{{ form }}'
+    "<button>Add</button></form>{{ form.media }}"
+)
 
 
-def anybody(request, field):
-    return True
+def may_upload(request, field):
+    return "refused" not in request.headers["Referer"]
+
+
+class PhotoInput(DirectInput, FocalInput):
+    pass
+
+
+class PhotoForm(forms.ModelForm):
+    title = forms.CharField(required=False, validators=[forms.fields.validators.validate_slug])
+
+    class Meta:
+        model = Photo
+        fields = ["title", "image"]
+        widgets = {"image": PhotoInput}
 
 
 def page(request):
-    form = modelform_factory(Photo, fields=["image"])(request.POST or None, files(request))
+    form = PhotoForm(request.POST or None, files(request) or None)
     if form.is_valid():
-        return HttpResponse(ICON + form.save().image.metadata.sha256)
-    return HttpResponse(
-        f'{ICON}<form method="post">'
-        f'<input type="hidden" name="csrfmiddlewaretoken" value="{get_token(request)}">'
-        '<input type="hidden" name="image-upload"><input type="file" name="image"></form>'
-        f"{form.errors}<script>{os.environ['DIRECT_SCRIPT']}</script>"
-    )
+        said = f"{len(request.FILES)} {form.save().image.metadata.sha256}"
+        return HttpResponse(f"{ICON}<p id=saved>{said}</p>")
+    return HttpResponse(engines["django"].from_string(PAGE).render({"form": form}, request))
 
 
-urlpatterns = [path("", page), path("media/", include("shift_media.urls"))]
+urlpatterns = [path("", page), path("", include("testproject.urls"))]
 """
-
-
-def script() -> str:
-    """Give the script of the guide."""
-    blocks = read_blocks(DOCS / "how-to/direct-upload.rst")
-    (text,) = (block.text for block in blocks if "async function upload" in block.text)
-    return text
 
 
 Serve = Callable[[dict[str, Any]], str]
@@ -98,7 +104,6 @@ def serve(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Serve]:
             "DJANGO_SETTINGS_MODULE": "direct_settings",
             "SHIFT_MEDIA_DEMO_DIR": str(tmp_path / "site"),
             "DIRECT_MEDIA": json.dumps(media),
-            "DIRECT_SCRIPT": script(),
         }
         migrate = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
         subprocess.run(migrate, env=env, check=True)
@@ -116,39 +121,139 @@ def serve(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Serve]:
         server.wait(20)
 
 
-def upload(browser: Browser, url: str, console: Console) -> tuple[str, list[tuple[str, str]]]:
-    """Choose a file and send the form; give what the page says, and who was sent what."""
-    context = browser.new_context(base_url=url)
-    context.set_default_timeout(20_000)
-    page = context.new_page()
-    console.watch(page)
-    asked: list[tuple[str, str]] = []
-    page.on("request", lambda request: asked.append((request.method, request.url)))
-    try:
-        page.goto("/")
-        file = {"name": "Lake.JPG", "mimeType": "image/jpeg", "buffer": CONTENT}
-        page.set_input_files("[name=image]", file)  # type: ignore[arg-type]
-        page.evaluate(
-            """async () => {
-              const form = document.forms[0];
-              await upload(form.elements.image, form.elements.csrfmiddlewaretoken.value);
-              form.submit();
-            }"""
-        )
-        page.wait_for_function("document.forms.length === 0")
-        return page.inner_text("body"), asked
-    finally:
+class Visit:
+    """A page with the form, who was sent what, and what the browser complained about."""
+
+    def __init__(self, page: Page, console: Console) -> None:
+        self.page = page
+        self.asked: list[tuple[str, str]] = []
+        self.errors = console.errors
+        console.watch(page)
+        page.on("request", lambda request: self.asked.append((request.method, request.url)))
+        self.status = page.locator(".shift-media-upload")
+
+    def choose(self, content: bytes = CONTENT) -> None:
+        """Choose a file, which is then on its way."""
+        file = {"name": "Lake.JPG", "mimeType": "image/jpeg", "buffer": content}
+        self.page.set_input_files("[name=image]", file)  # type: ignore[arg-type]
+
+    def add(self) -> None:
+        """Send the form."""
+        self.page.click("button:has-text('Add')")
+
+    @property
+    def saved(self) -> str:
+        """Wait until it is saved; give how many files came with the form, and its SHA-256."""
+        return self.page.inner_text("#saved")
+
+    @property
+    def uploads(self) -> list[tuple[str, str]]:
+        """Tell what was sent but for pages and their files."""
+        return [(how, where) for how, where in self.asked if how == "PUT" or "/upload/" in where]
+
+
+Open = Callable[..., Visit]
+
+
+@pytest.fixture
+def visit(browser: Browser, console: Console) -> Iterator[Open]:
+    """Open the page of a site, in a browser of its own."""
+    contexts = []
+
+    def open_page(url: str, by: Browser = browser) -> Visit:
+        context = by.new_context()
+        contexts.append(context)
+        context.set_default_timeout(30_000)
+        visit = Visit(context.new_page(), console)
+        visit.page.goto(url)
+        return visit
+
+    yield open_page
+    for context in contexts:
         context.close()
 
 
-def test_on_a_local_disk_the_app_gets_the_bytes(
-    browser: Browser, serve: Serve, console: Console
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
+def test_a_form_that_is_sent_at_once_waits_and_carries_a_ticket(
+    visit: Open, serve: Serve, content: bytes
 ) -> None:
     url = serve({})
-    said, asked = upload(browser, url, console)
-    assert said == hashlib.sha256(CONTENT).hexdigest()
-    assert [("POST", f"{url}/media/upload/"), ("PUT", f"{url}/media/upload/")] == asked[1:3]
-    assert console.errors == []
+    form = visit(url)
+    form.choose(content)
+    form.add()
+    assert form.saved == f"0 {sha256(content)}"
+    assert form.uploads == [("POST", f"{url}/media/upload/"), ("PUT", f"{url}/media/upload/")]
+    assert form.errors == []
+
+
+def test_it_shows_how_far_it_has_come(visit: Open, serve: Serve) -> None:
+    form = visit(serve({}))
+    expect(form.page.locator(".errorlist")).to_have_count(0)
+    expect(form.status).to_be_hidden()
+    form.choose(LARGE)
+    expect(form.status).to_be_visible()
+    expect(form.status).to_have_text("Lake.JPG \u2713")
+    expect(form.status.locator("progress")).to_have_js_property("value", 1)
+    expect(form.page.locator("[name=image]")).to_have_value("")
+    form.add()
+    assert form.saved == f"0 {sha256(LARGE)}"
+
+
+def test_a_form_that_comes_back_has_the_ticket_still(visit: Open, serve: Serve) -> None:
+    form = visit(serve({}))
+    form.page.fill("[name=title]", "no slug")
+    form.choose()
+    form.add()
+    expect(form.page.locator(".errorlist")).to_contain_text("slug")
+    expect(form.status).to_have_text("Lake.JPG")
+    form.page.fill("[name=title]", "slug")
+    form.add()
+    assert form.saved == f"0 {sha256(CONTENT)}"
+    assert len(form.uploads) == 2
+
+
+def test_another_file_takes_the_place_of_the_first(visit: Open, serve: Serve) -> None:
+    form = visit(serve({}))
+    form.choose()
+    expect(form.status).to_have_text("Lake.JPG \u2713")
+    form.choose(LARGE)
+    form.add()
+    assert form.saved == f"0 {sha256(LARGE)}"
+
+
+def test_what_is_refused_goes_with_the_form(visit: Open, serve: Serve) -> None:
+    form = visit(f"{serve({})}/?refused")
+    form.choose()
+    said = "Lake.JPG: You may not upload here. It will be sent with the form instead."
+    expect(form.status).to_have_text(said)
+    form.add()
+    assert form.saved == f"1 {sha256(CONTENT)}"
+
+
+def test_the_script_hashes_as_the_server_does(browser: Browser) -> None:
+    """Of all lengths around the blocks of SHA-256, in two pieces of any length."""
+    lengths = [*range(260), 100_003]
+    code = SCRIPT.read_text().partition("  const fraction")[2].partition("  const sha256 =")[0]
+    page = browser.new_page()
+    try:
+        seen = page.evaluate(
+            """([code, lengths]) => {
+              const Sha256 = new Function(`const fraction${code}; return Sha256;`)();
+              return lengths.map((length) => {
+                const bytes = Uint8Array.from({ length }, (_, i) => (i * 7 + length) % 256);
+                const sum = new Sha256(), middle = length % 97;
+                return sum.update(bytes.slice(0, middle)).update(bytes.slice(middle)).hex();
+              });
+            }""",
+            [code, lengths],
+        )
+    finally:
+        page.close()
+    assert seen == [sha256(bytes((i * 7 + n) % 256 for i in range(n))) for n in lengths]
 
 
 @pytest.fixture
@@ -167,13 +272,15 @@ def lenient(browser: Browser, needs: Callable[[str], Path]) -> Iterator[Browser]
 
 @pytest.mark.s3
 def test_the_bucket_gets_the_bytes_and_the_app_a_ticket(
-    lenient: Browser, serve: Serve, console: Console, seaweedfs: SeaweedFS
+    lenient: Browser, visit: Open, serve: Serve, seaweedfs: SeaweedFS
 ) -> None:
     bucket = new_bucket(seaweedfs)
     options = storage_options(seaweedfs, bucket)
     url = serve({"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options})
-    said, asked = upload(lenient, url, console)
-    assert said == hashlib.sha256(CONTENT).hexdigest()
-    puts = [where for method, where in asked if method == "PUT"]
+    form = visit(url, lenient)
+    form.choose(LARGE)
+    form.add()
+    assert form.saved == f"0 {sha256(LARGE)}"
+    puts = [where for how, where in form.uploads if how == "PUT"]
     assert [where.startswith(f"{seaweedfs.endpoint}/{bucket}/") for where in puts] == [True]
-    assert console.errors == []
+    assert form.errors == []
