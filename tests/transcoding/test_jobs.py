@@ -17,8 +17,9 @@ from django.test import override_settings
 from django.utils import timezone
 
 from shift_media import signals
+from shift_media.core.errors import StorageError
 from shift_media.models import PendingDeletion, Rendition, TranscodeJob
-from shift_media.storages import default_media_storage
+from shift_media.storages import default_media_storage, unwrapped
 from shift_media.transcoding import services
 from shift_media.transcoding.base import JobReport, RenditionReport, State, TranscodeError
 from shift_media.transcoding.services import Worker
@@ -116,6 +117,18 @@ def test_the_signals_tell_the_model_and_how_far_it_is(film: Film, heard: list[An
     assert [name for name, *_ in heard][-1] == "completed"
     shares = [share for name, _, share in heard if name == "progressed"]
     assert shares == sorted(shares)
+
+
+def test_a_storage_that_keeps_what_is_replaced_does_not_keep_the_signal(
+    film: Film, heard: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(storage: object, prefix: str = "") -> Any:
+        raise StorageError("SlowDown")
+
+    monkeypatch.setattr(type(unwrapped(film.video.storage)), "entries", refuse)
+    work()
+    assert the_job().state == State.COMPLETE
+    assert heard[-1][0] == "completed"
 
 
 def test_it_is_idempotent_and_force_makes_it_again(film: Film, stored: Stored) -> None:

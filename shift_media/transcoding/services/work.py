@@ -199,7 +199,15 @@ def _complete(job: TranscodeJob, report: JobReport) -> bool:
 
 
 def _after_completion(job: TranscodeJob) -> None:
-    """Remove what earlier attempts and jobs of this profile have left, then tell the project."""
+    """Remove what earlier attempts and jobs of this profile have left, and tell the project."""
+    try:
+        _remove_older(job)
+    except MediaError as error:
+        logger.warning("What %s replaces stays with its original: %s", job, error)
+    send(signals.transcode_completed, job)
+
+
+def _remove_older(job: TranscodeJob) -> None:
     attempt = request_of(job)
     folder = f"{attempt.original.directory}/_{job.profile}/"
     newer = TranscodeJob._default_manager.using(job._state.db).filter(
@@ -209,7 +217,6 @@ def _after_completion(job: TranscodeJob) -> None:
     for key in [entry.key for entry in attempt.storage.entries(folder)]:
         if not key.startswith(kept):
             attempt.storage.delete(key)
-    send(signals.transcode_completed, job)
 
 
 def cancel_unwanted(job: TranscodeJob) -> None:
