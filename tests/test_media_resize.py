@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,7 @@ from tests.fields.material import PDF
 from tests.parts import ROOT
 from tests.servers.sites import S3Site
 from tests.testapp.models import Attachment, Film, Pair, Photo
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lock_files")]
 
@@ -265,7 +266,8 @@ def test_a_terminal_shows_a_bar_and_a_file_lines(monkeypatch: pytest.MonkeyPatch
     assert f"\rResizes [{'#' * 12}{'.' * 12}] 50 %, 1 of 2 rows: 1 made" in shown
     assert all(len(line) < 80 for line in shown.split("\r"))
     plain = Ran("testapp.Photo", "--presets", "avatar").out
-    assert "Resizes: 50 %, 1 of 2 rows: 0 made, 1 were there, 0 failed, 0:00:00 left\n" in plain
+    half = r"Resizes: 50 %, 1 of 2 rows: 0 made, 1 were there, 0 failed, 0:0\d:\d\d left\n"
+    assert re.search(half, plain)
     assert "\x1b" not in plain
 
 
@@ -329,30 +331,28 @@ def test_an_interrupt_leaves_whole_work_and_says_how_to_go_on(
     own_site: Site, tmp_path: Path
 ) -> None:
     (tmp_path / "photo.jpg").write_bytes(picture(size=(1200, 900)))
-    filled = own_site.start("-c", NEW_PHOTOS, str(tmp_path / "photo.jpg"), "8")
-    out, errors = filled.communicate(timeout=60)
+    rows = 24  # Whoever looks only now and then still finds it at work.
+    filled = own_site.start("-c", NEW_PHOTOS, str(tmp_path / "photo.jpg"), str(rows))
+    out, errors = filled.communicate(timeout=300)
     assert filled.returncode == 0, errors
     command = ["manage.py", "media_resize", "testapp.Photo", "--formats", "jpg", "webp",
                "--sizes", *(f"{width}x" for width in range(300, 900, 100))]  # fmt: skip
     first = own_site.start(*command)
-    deadline = time.monotonic() + 60
-    while len(own_site.calls("put")) < 8 + 26:
-        assert first.poll() is None, first.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: first.poll() is not None or len(own_site.calls("put")) >= rows + 26)
+    assert first.poll() is None, first.communicate()
     first.send_signal(signal.SIGINT)
-    out, errors = first.communicate(timeout=60)
+    out, errors = first.communicate(timeout=300)
     assert first.returncode == 130, errors
     assert "Interrupted: what is stored stays" in errors
     assert "Traceback" not in errors
     (go_on,) = [line for line in out.splitlines() if line.startswith("To go on: ")]
     assert "--after=" in go_on
-    assert len(own_site.calls("put")) < 8 + 8 * 12
+    assert len(own_site.calls("put")) < rows + rows * 12
     rest = own_site.start(*go_on.removeprefix("To go on: ").split())
-    out, errors = rest.communicate(timeout=120)
+    out, errors = rest.communicate(timeout=600)
     assert rest.returncode == 0, errors
     puts = own_site.calls("put")
-    assert len(puts) == len(set(puts)) == 8 + 8 * 12  # each once, and none is missing
+    assert len(puts) == len(set(puts)) == rows + rows * 12  # each once, and none is missing
     assert not list((own_site.media / ".tmp").iterdir())
 
 

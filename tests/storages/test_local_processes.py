@@ -34,7 +34,7 @@ def start(
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     return output
 
@@ -87,7 +87,7 @@ storage.put("a/b", content, content_type="image/jpeg")
     for _ in range(5):
         assert writer.stdout.readline() == "writing\n"
     writer.send_signal(signal.SIGKILL)
-    writer.communicate(timeout=10)
+    writer.communicate(timeout=60)
     assert storage.stat("a/b") is None
     assert keys_of(storage, "") == []
     (left,) = (tmp_path / TEMPORARY).iterdir()

@@ -29,8 +29,9 @@ from tests.servers.seaweedfs import SeaweedFS
 
 pytestmark = pytest.mark.s3
 
-ONCE = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
-TWICE = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 2})
+ONCE = Config(retries={"total_max_attempts": 1})
+TWICE = Config(retries={"total_max_attempts": 2}, read_timeout=5)
+IMPATIENT = Config(retries={"total_max_attempts": 1}, read_timeout=1)
 CONTENT = pattern(0, 300_000)
 
 
@@ -46,6 +47,13 @@ def patient(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3Med
     """Give one that sends a request a second time."""
     options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
     return S3MediaStorage(**options, client_config=TWICE)
+
+
+@pytest.fixture(scope="module")
+def impatient(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3MediaStorage:
+    """Give one for what is never answered; a busy machine may delay what is."""
+    options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
+    return S3MediaStorage(**options, client_config=IMPATIENT)
 
 
 @pytest.fixture
@@ -90,6 +98,7 @@ def drain(source: Source, amount: int) -> None:
 )
 def test_fetch_tells_why_it_fails(
     storage: S3MediaStorage,
+    impatient: S3MediaStorage,
     faults: FaultProxy,
     key: str,
     fault: dict[str, Any],
@@ -97,7 +106,7 @@ def test_fetch_tells_why_it_fails(
 ) -> None:
     faults.inject(method="GET", **fault)
     with pytest.raises(error) as raised:
-        storage.fetch(key)
+        (impatient if "hang" in fault else storage).fetch(key)
     assert raised.value.code == error.code
     assert storage.access_key not in str(raised.value)
     assert key not in raised.value.public
@@ -139,8 +148,10 @@ def test_bytes_that_are_not_those_stored_are_told(
 
 @pytest.mark.acceptance(18)
 def test_a_body_that_stops_coming_is_told(
-    storage: S3MediaStorage, faults: FaultProxy, key: str
+    seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy, key: str
 ) -> None:
+    options = storage_options(seaweedfs, bucket, faults.endpoint)
+    storage = S3MediaStorage(**options, client_config=Config(read_timeout=5))
     faults.inject(method="GET", cut=1000, hang=True)
     with storage.fetch(key) as source, pytest.raises(StorageError, match="timeout"):
         source.read()
@@ -149,7 +160,7 @@ def test_a_body_that_stops_coming_is_told(
 @pytest.mark.acceptance(18)
 def test_a_server_that_is_down_is_told(seaweedfs: SeaweedFS, bucket: str) -> None:
     options = storage_options(seaweedfs, bucket, f"http://127.0.0.1:{free_ports(1)[0]}")
-    down = S3MediaStorage(**options, client_config=ONCE)
+    down = S3MediaStorage(**options, client_config=IMPATIENT)
     for call in (down.fetch, down.stat, down.delete, lambda key: put(down, key, b"x")):
         with pytest.raises(StorageError):
             call(str(new_key()))
@@ -259,6 +270,7 @@ def test_a_conflict_is_tried_again(storage: S3MediaStorage, faults: FaultProxy, 
 )
 def test_a_write_that_fails_is_told_and_leaves_nothing(
     storage: S3MediaStorage,
+    impatient: S3MediaStorage,
     faults: FaultProxy,
     free: str,
     fault: dict[str, Any],
@@ -266,7 +278,7 @@ def test_a_write_that_fails_is_told_and_leaves_nothing(
 ) -> None:
     faults.inject(method="PUT", **fault)
     with pytest.raises(error):
-        put(storage, free, CONTENT)
+        put(impatient if "hang" in fault else storage, free, CONTENT)
     faults.clear()
     assert storage.stat(free) is None
 

@@ -47,7 +47,7 @@ class Scripted(Transcoder):
             raise self.failures.pop(0)
         state = self.states[0] if len(self.states) == 1 else self.states.pop(0)
         if self.together is not None:
-            self.together.wait(10)
+            self.together.wait(60)
         if state == State.ERROR:
             return JobReport(state=state, error=TranscodeError("It went wrong."))
         if state != State.COMPLETE:

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,21 @@ from tests.parts import ROOT
 from tests.servers.postgres import Postgres, postgres
 from tests.testapp.models import Film
 from tests.transcoding.conftest import H264, Draw, NewFilm, children_in, pattern
+from tests.waiting import wait_until
 
 __all__ = ["postgres"]
 
 pytestmark = pytest.mark.needs("ffmpeg")
+
+PATIENCE = 600
+"""Seconds for a program that ends by itself."""
 
 SETTINGS = """
 from tests.settings import *
 DATABASES["default"] |= {database}
 SHIFT_MEDIA = {{
     "PROFILES": {{"web": {{"480p.mp4": {{"kind": "mp4", "preset": "{preset}", "crf": 1}}}}}},
-    "TRANSCODE_LEASE": 2,
+    "TRANSCODE_LEASE": {lease},
 }}
 """
 NEW_FILMS = """
@@ -59,8 +62,8 @@ print(json.dumps([jobs, sorted(entry.key for entry in default_media_storage.entr
 class Site:
     """A site of its own: settings, a database, and processes on it."""
 
-    def __init__(self, folder: Path, database: dict[str, Any], preset: str = "veryfast") -> None:
-        text = SETTINGS.format(database=database, preset=preset)
+    def __init__(self, folder: Path, database: dict[str, Any], preset: str, lease: int) -> None:
+        text = SETTINGS.format(database=database, preset=preset, lease=lease)
         (folder / "site_settings.py").write_text(text)
         self.scratch = folder / "scratch"
         self.env = {
@@ -75,7 +78,7 @@ class Site:
     def python(self, code: str, *arguments: str) -> str:
         command = [sys.executable, "-c", code, *arguments]
         ran = subprocess.run(
-            command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120
+            command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=PATIENCE
         )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
@@ -91,7 +94,7 @@ class Site:
 
     def run(self, *options: str) -> str:
         process = self.start(*options)
-        out, errors = process.communicate(timeout=120)
+        out, errors = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, errors
         return out
 
@@ -117,8 +120,11 @@ NewSite = Callable[..., Site]
 def new_site(tmp_path: Path) -> Iterator[NewSite]:
     made = []
 
-    def new(database: dict[str, Any] | None = None, preset: str = "veryfast") -> Site:
-        made.append(Site(tmp_path, database or {"NAME": str(tmp_path / "db.sqlite3")}, preset))
+    def new(
+        database: dict[str, Any] | None = None, preset: str = "veryfast", lease: int = 600
+    ) -> Site:
+        database = database or {"NAME": str(tmp_path / "db.sqlite3")}
+        made.append(Site(tmp_path, database, preset, lease))
         return made[-1]
 
     yield new
@@ -129,7 +135,7 @@ def new_site(tmp_path: Path) -> Iterator[NewSite]:
 def side_by_side(site: Site, clip: Path) -> None:
     site.python(NEW_FILMS, str(clip), "4")
     both = [site.start(), site.start()]
-    outs = [process.communicate(timeout=120) for process in both]
+    outs = [process.communicate(timeout=PATIENCE) for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
     done = [set(re.findall(r"#(\d+) .*: complete", out)) for out, _ in outs]
     assert done[0] | done[1] == {"1", "2", "3", "4"}, outs
@@ -159,24 +165,20 @@ def slow_clip(draw: Draw) -> Path:
 
 
 def until_it_encodes(site: Site) -> None:
-    deadline = time.monotonic() + 60
-    while not any("libx264" in command for command in children_in(site.scratch)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: any("libx264" in command for command in children_in(site.scratch)))
 
 
 @pytest.mark.acceptance(46)
 def test_a_worker_killed_in_the_middle_takes_its_ffmpeg_along_and_is_recovered_from(
     new_site: NewSite, slow_clip: Path
 ) -> None:
-    site = new_site(preset="slower")
+    site = new_site(preset="slower", lease=2)
     site.python(NEW_FILMS, str(slow_clip), "1")
     worker = site.start()
     until_it_encodes(site)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
-    time.sleep(0.5)
-    assert children_in(site.scratch) == []
+    wait_until(lambda: children_in(site.scratch) == [], 5)  # long before it would have ended
     assert site.jobs()[0]["state"] in ("submitted", "progressing")
     assert len(site.keys()) == 1
     out = site.run("--wait")
@@ -192,7 +194,7 @@ def test_ctrl_c_leaves_the_job_to_the_next_run(new_site: NewSite, slow_clip: Pat
     worker = site.start()
     until_it_encodes(site)
     worker.send_signal(signal.SIGINT)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 130
     assert "stays pending" in errors
     assert "Traceback" not in errors

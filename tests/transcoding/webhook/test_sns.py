@@ -86,7 +86,7 @@ def test_a_certificate_is_fetched_by_one_of_many_threads() -> None:
 
     def fetch(url: str) -> bytes:
         asked.append(url)
-        begun.wait(5)
+        begun.wait(60)
         return SIGNING.pem
 
     certificates = Certificates(fetch)
@@ -106,13 +106,13 @@ def test_who_waits_too_long_for_a_certificate_gives_up(monkeypatch: pytest.Monke
 
     def fetch(url: str) -> bytes:
         begun.set()
-        go_on.wait(5)
+        go_on.wait(60)
         return b""
 
     certificates = Certificates(fetch)
     slow = threading.Thread(target=certificates, args=("slow",))
     slow.start()
-    begun.wait(5)
+    assert begun.wait(60)
     with pytest.raises(sns.CertificateUnavailable):
         certificates("other")
     go_on.set()
