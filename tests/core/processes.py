@@ -19,7 +19,7 @@ def run(code: str, *arguments: str, stdin: str = "") -> str:
         text=True,
         env=environment,
         cwd=ROOT,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

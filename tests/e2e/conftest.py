@@ -25,8 +25,10 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+PATIENCE_MS = 60_000
+"""How long a page may take to show what is expected: a busy machine is slow, and no less right."""
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -82,7 +84,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int])
             yield site
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(60)
 
 
 def _wait_for(url: str) -> None:
@@ -111,7 +113,7 @@ def browser(needs: Callable[[str], Path]) -> Iterator[Browser]:
 def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
     """Open a browser with nothing in its cache, as wide as a desktop."""
     context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
