@@ -89,27 +89,30 @@ urlpatterns = [path("", page), path("", include("testproject.urls"))]
 Serve = Callable[[dict[str, Any]], str]
 
 
-@pytest.fixture
-def serve(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Serve]:
+@pytest.fixture(scope="module")
+def serve(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[Serve]:
     """Run a site of one page, with the media storage that is asked for."""
     running = []
 
     def run(media: dict[str, Any]) -> str:
-        (tmp_path / "direct_settings.py").write_text(SETTINGS)
-        (tmp_path / "direct_urls.py").write_text(URLS)
+        folder = tmp_path_factory.mktemp("direct")
+        (folder / "direct_settings.py").write_text(SETTINGS)
+        (folder / "direct_urls.py").write_text(URLS)
         port = free_port()
         env = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+            "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
             "DJANGO_SETTINGS_MODULE": "direct_settings",
-            "SHIFT_MEDIA_DEMO_DIR": str(tmp_path / "site"),
+            "SHIFT_MEDIA_DEMO_DIR": str(folder / "site"),
             "DIRECT_MEDIA": json.dumps(media),
         }
         migrate = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
         subprocess.run(migrate, env=env, check=True)
         gunicorn = f"gunicorn -b 127.0.0.1:{port} --threads 2 testproject.wsgi"
         command = [sys.executable, "-m", *gunicorn.split()]
-        log = (tmp_path / "log").open("wb")
+        log = (folder / "log").open("wb")
         running.append(subprocess.Popen(command, env=env, stdout=log, stderr=log))
         log.close()
         _wait_for(f"http://127.0.0.1:{port}/")
@@ -119,6 +122,12 @@ def serve(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Serve]:
     for server in running:
         server.terminate()
         server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def local(serve: Serve) -> str:
+    """Run one on a local disk."""
+    return serve({})
 
 
 class Visit:
@@ -179,19 +188,27 @@ def sha256(content: bytes) -> str:
 
 @pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
 def test_a_form_that_is_sent_at_once_waits_and_carries_a_ticket(
-    visit: Open, serve: Serve, content: bytes
+    visit: Open, local: str, content: bytes
 ) -> None:
-    url = serve({})
-    form = visit(url)
+    form = visit(local)
     form.choose(content)
     form.add()
     assert form.saved == f"0 {sha256(content)}"
-    assert form.uploads == [("POST", f"{url}/media/upload/"), ("PUT", f"{url}/media/upload/")]
+    assert form.uploads == [("POST", f"{local}/media/upload/"), ("PUT", f"{local}/media/upload/")]
     assert form.errors == []
 
 
-def test_it_shows_how_far_it_has_come(visit: Open, serve: Serve) -> None:
-    form = visit(serve({}))
+def test_who_clicks_twice_sends_the_form_once(visit: Open, local: str) -> None:
+    form = visit(local)
+    form.choose(LARGE)
+    for _ in range(3):
+        form.page.evaluate("document.querySelector('form > button').click()")
+    assert form.saved == f"0 {sha256(LARGE)}"
+    assert form.asked.count(("POST", f"{local}/")) == 1
+
+
+def test_it_shows_how_far_it_has_come(visit: Open, local: str) -> None:
+    form = visit(local)
     expect(form.page.locator(".errorlist")).to_have_count(0)
     expect(form.status).to_be_hidden()
     form.choose(LARGE)
@@ -203,8 +220,8 @@ def test_it_shows_how_far_it_has_come(visit: Open, serve: Serve) -> None:
     assert form.saved == f"0 {sha256(LARGE)}"
 
 
-def test_a_form_that_comes_back_has_the_ticket_still(visit: Open, serve: Serve) -> None:
-    form = visit(serve({}))
+def test_a_form_that_comes_back_has_the_ticket_still(visit: Open, local: str) -> None:
+    form = visit(local)
     form.page.fill("[name=title]", "no slug")
     form.choose()
     form.add()
@@ -216,8 +233,8 @@ def test_a_form_that_comes_back_has_the_ticket_still(visit: Open, serve: Serve) 
     assert len(form.uploads) == 2
 
 
-def test_another_file_takes_the_place_of_the_first(visit: Open, serve: Serve) -> None:
-    form = visit(serve({}))
+def test_another_file_takes_the_place_of_the_first(visit: Open, local: str) -> None:
+    form = visit(local)
     form.choose()
     expect(form.status).to_have_text("Lake.JPG \u2713")
     form.choose(LARGE)
@@ -225,8 +242,8 @@ def test_another_file_takes_the_place_of_the_first(visit: Open, serve: Serve) ->
     assert form.saved == f"0 {sha256(LARGE)}"
 
 
-def test_what_is_refused_goes_with_the_form(visit: Open, serve: Serve) -> None:
-    form = visit(f"{serve({})}/?refused")
+def test_what_is_refused_goes_with_the_form(visit: Open, local: str) -> None:
+    form = visit(f"{local}/?refused")
     form.choose()
     said = "Lake.JPG: You may not upload here. It will be sent with the form instead."
     expect(form.status).to_have_text(said)

@@ -158,14 +158,22 @@
     });
     running.set(input, { stop: () => controller.abort(), done });
   });
+  // Before anybody else hears of it, since the form is not complete yet; and once, however often
+  // somebody clicks.
+  const waiting = new WeakSet();
   document.addEventListener("submit", (event) => {
-    const form = event.target;
-    const waited = [...running].filter(([input]) => input.form === form).map(([, run]) => run.done);
-    if (!waited.length) return;
+    const { target: form, submitter } = event;
+    const runs = [...running].filter(([input]) => input.form === form).map(([, run]) => run.done);
+    if (!runs.length && !waiting.has(form)) return;
     event.preventDefault();
-    const { submitter } = event;
-    Promise.all(waited).then(() => form.requestSubmit(submitter));
-  });
+    event.stopImmediatePropagation();
+    if (waiting.has(form)) return;
+    waiting.add(form);
+    Promise.all(runs).then(() => {
+      waiting.delete(form);
+      form.requestSubmit(submitter);
+    });
+  }, true);
   document.addEventListener("reset", (event) => {
     event.target.querySelectorAll(wanted).forEach(stop);
   });
