@@ -1,9 +1,9 @@
-"""The admin: pending deletions, transcoding jobs, and a column with a small resize."""
+"""The admin: what waits to be deleted or forgotten, transcoding jobs, a column with a resize."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -13,26 +13,24 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from shift_media import deletions
+from shift_media import deletions, invalidations
 from shift_media.core.errors import MediaError
-from shift_media.models import PendingDeletion, Rendition, TranscodeJob
+from shift_media.models import PendingDeletion, PendingInvalidation, Rendition, TranscodeJob
 from shift_media.transcoding import services
 
 if TYPE_CHECKING:
-    PendingDeletionBase = admin.ModelAdmin[PendingDeletion]
+    WaitingBase = admin.ModelAdmin[Any]
     TranscodeJobBase = admin.ModelAdmin[TranscodeJob]
     RenditionInlineBase = admin.TabularInline[Rendition, TranscodeJob]
 else:
-    PendingDeletionBase = TranscodeJobBase = admin.ModelAdmin
+    WaitingBase = TranscodeJobBase = admin.ModelAdmin
     RenditionInlineBase = admin.TabularInline
 
 
-@admin.register(PendingDeletion)
-class PendingDeletionAdmin(PendingDeletionBase):
-    """What is to be deleted, why it has not been yet, and a way to try again at once."""
+class WaitingAdmin(WaitingBase):
+    """What waits for its turn: not for editing, but with a way to have it done at once."""
 
-    list_display = ("prefix", "stage", "attempts", "not_before", "last_error")
-    list_filter = ("stage", "storage", "source")
+    list_filter: ClassVar[Any] = ("storage", "source")
     search_fields = ("prefix",)
     actions = ("run_now",)
 
@@ -41,16 +39,24 @@ class PendingDeletionAdmin(PendingDeletionBase):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are not for editing: a changed prefix would delete another file."""
+        """Rows are not for editing: a changed prefix would be about another file."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Keep the rows: one that is removed by hand is a file that stays for ever."""
+        """Keep the rows: of one that is removed by hand the file, or its copy, stays for ever."""
         return False
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         """Who could delete the rows may run them."""
         return super().has_delete_permission(request)
+
+
+@admin.register(PendingDeletion)
+class PendingDeletionAdmin(WaitingAdmin):
+    """What is to be deleted, why it has not been yet, and a way to try again at once."""
+
+    list_display = ("prefix", "stage", "attempts", "not_before", "last_error")
+    list_filter = ("stage", "storage", "source")
 
     @admin.action(description=_("Delete the files now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingDeletion]) -> None:
@@ -63,6 +69,28 @@ class PendingDeletionAdmin(PendingDeletionBase):
             text = ngettext(
                 "%d deletion failed and will be tried again.",
                 "%d deletions failed and will be tried again.",
+                failed,
+            )
+            self.message_user(request, text % failed, messages.WARNING)
+
+
+@admin.register(PendingInvalidation)
+class PendingInvalidationAdmin(WaitingAdmin):
+    """What a CDN is still to forget, and why it has not been told yet."""
+
+    list_display = ("prefix", "created", "attempts", "not_before", "last_error")
+
+    @admin.action(description=_("Tell the CDN now"), permissions=["run"])
+    def run_now(self, request: HttpRequest, queryset: QuerySet[PendingInvalidation]) -> None:
+        """Send the chosen invalidations, due or not."""
+        rows = list(queryset)
+        if told := invalidations.run(rows):
+            text = ngettext("The CDN forgets %d file.", "The CDN forgets %d files.", told)
+            self.message_user(request, text % told, messages.SUCCESS)
+        if failed := len(rows) - told:
+            text = ngettext(
+                "The CDN was not told of %d file, and will be.",
+                "The CDN was not told of %d files, and will be.",
                 failed,
             )
             self.message_user(request, text % failed, messages.WARNING)

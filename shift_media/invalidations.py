@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -72,8 +72,13 @@ def run_due(limit: int = 1000, using: str = DEFAULT_DB_ALIAS) -> int:
     from shift_media.models import PendingInvalidation
 
     due = PendingInvalidation.objects.using(using).filter(not_before__lte=timezone.now())
-    rows = sorted(due.order_by("not_before", "pk")[:limit], key=_cache)
-    return sum(_run_all(list(group)) for _, group in groupby(rows, key=_cache))
+    return run(due.order_by("not_before", "pk")[:limit])
+
+
+def run(rows: Iterable[PendingInvalidation]) -> int:
+    """Tell the caches these, due or not; return how many directories they took."""
+    ordered = sorted(rows, key=_cache)
+    return sum(_run_all(list(group)) for _, group in groupby(ordered, key=_cache))
 
 
 def _cache(row: PendingInvalidation) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import transaction
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from shift_media import deletions, invalidations
@@ -91,6 +91,28 @@ def test_a_resize_that_was_made_meanwhile_is_invalidated_too(api: CloudFrontApi)
     deletions.run_due()
     invalidations.run_due()
     assert api.requests == [[path_of(key)]] * 2
+
+
+def test_the_admin_shows_why_it_waits_and_sends_it_at_once(
+    api: CloudFrontApi, admin_client: Client
+) -> None:
+    keys = photos(MOST_WILDCARDS + 1)
+    Photo.objects.all().delete()
+    (left,) = PendingInvalidation.objects.all()
+    url = "/admin/shift_media/pendinginvalidation/"
+    page = admin_client.get(url).content.decode()
+    assert "TooManyInvalidationsInProgress" in page
+    assert left.prefix in page
+    assert admin_client.get(f"{url}add/").status_code == 403
+    assert admin_client.get(f"{url}{left.pk}/delete/").status_code == 403
+    send = {"action": "run_now", "_selected_action": [left.pk]}
+    page = admin_client.post(url, send, follow=True).content.decode()
+    assert "The CDN was not told of 1 file, and will be." in page
+    api.in_progress.clear()
+    page = admin_client.post(url, send, follow=True).content.decode()
+    assert "The CDN forgets 1 file." in page
+    assert not PendingInvalidation.objects.exists()
+    assert api.requests[-1][0] in map(path_of, keys)
 
 
 def test_rows_deleted_at_once_are_told_in_batches(api: CloudFrontApi) -> None:
