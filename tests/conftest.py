@@ -117,11 +117,16 @@ def corpus(needs: Needs) -> Path:
 def free_port() -> Callable[[], int]:
     """Give a port on loopback that nobody listens on, another one at each call."""
 
+    given: set[int] = set()
+
     def pick() -> int:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-            return port
+        if port in given:
+            return pick()
+        given.add(port)
+        return port
 
     return pick
 

@@ -168,10 +168,13 @@ def test_every_file_stays_within_the_bounds_and_bombs_cost_next_to_nothing(
     expected = {str(case.path): case.expected for case in cases}
     rows = [json.loads(line) for line in run(MEASURE, stdin="\n".join(expected)).splitlines()]
     assert len(rows) == len(cases)
-    for path, megabytes, seconds, outcome in rows:
+    for path, megabytes, *spent, outcome in rows:
         bomb = expected[path] == "reject-limit"
+        most = 1 if bomb else 5
+        if spent[0] > most:  # What else the machine does makes it longer, and never shorter.
+            spent += [json.loads(run(MEASURE, stdin=path))[2] for _ in range(2)]
         assert megabytes <= (64 if bomb else 256), (path, megabytes)
-        assert seconds <= (1 if bomb else 5), (path, seconds)
+        assert min(spent) <= most, (path, spent)
         assert outcome != "made" or not expected[path].startswith("reject"), path
 
 

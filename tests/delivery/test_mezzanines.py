@@ -334,8 +334,9 @@ def test_none_outlives_an_original_that_is_deleted_meanwhile(
 
 
 def test_many_at_once_make_it_and_all_are_served(
-    storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
+    site: Site, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
+    storage = site(mezzanine=True, shift_media={"CONCURRENCY": 2})
     key = add(photograph)
     start = threading.Barrier(6)
 

@@ -59,7 +59,7 @@ def start(needs: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[...
 
 
 def ask(port: int, path: str, headers: dict[str, str]) -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path, headers={"Host": HOST, **headers})
         got = connection.getresponse()

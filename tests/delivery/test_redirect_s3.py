@@ -44,7 +44,7 @@ class Answer:
 def ask(url: str) -> tuple[int, dict[str, str], bytes]:
     """Ask once; every name is on loopback."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
     try:
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", path, headers={"Host": parts.netloc})

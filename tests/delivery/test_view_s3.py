@@ -295,9 +295,10 @@ def test_what_another_wrote_meanwhile_stays_and_is_what_the_client_gets(s3_site:
 
 
 @pytest.mark.acceptance(16)
+@pytest.mark.usefixtures("lock_files")
 def test_a_storm_is_bounded_and_the_surplus_told_to_come_back(s3_site: S3Site) -> None:
     key = s3_site.add(picture(size=(4000, 3000)))
-    s3_site.configure(shift_media={"CONCURRENCY": 2, "QUEUE": 6})
+    s3_site.configure(shift_media={"CONCURRENCY": 2, "QUEUE": 6, "QUEUE_SECONDS": 120})
     keys = [s3_site.resize(key, f"{width}x").key for width in range(600, 664)]
     start = threading.Barrier(len(keys))
 
@@ -305,11 +306,15 @@ def test_a_storm_is_bounded_and_the_surplus_told_to_come_back(s3_site: S3Site) -
         start.wait()
         return get(resize)
 
+    refused = threading.Event()
+    s3_site.proxy.inject(method="GET", key=key, until=refused)
     with ThreadPoolExecutor(len(keys)) as pool:
-        answers = list(pool.map(ask, keys))
+        asked = [pool.submit(ask, resize) for resize in keys]
+        wait_until(lambda: sum(one.done() for one in asked) == len(keys) - 8)
+        refused.set()
+        answers = [one.result() for one in asked]
     statuses = Counter(answer.status_code for answer in answers)
-    assert set(statuses) == {302, 503}
-    assert statuses[302] >= 8
+    assert statuses == {302: 8, 503: len(keys) - 8}
     assert all(answer["Retry-After"] for answer in answers if answer.status_code == 503)
     assert len(s3_site.stored()) == 1 + statuses[302]
 

@@ -105,7 +105,7 @@ def test_the_quickstart_ends_at_a_page_with_a_picture(
         assert_picture_is_shown(f"http://{address}")
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def assert_picture_is_shown(site: str) -> None:

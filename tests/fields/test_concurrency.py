@@ -76,7 +76,7 @@ def race(tmp_path: Path, database: str) -> None:
         },
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
 

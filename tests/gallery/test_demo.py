@@ -44,7 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return folder, done.stdout
@@ -119,7 +119,7 @@ def test_the_demo_serves_pictures_and_takes_the_next_port_when_one_is_taken(
             _check_page(found[1])
         finally:
             server.terminate()
-            server.communicate(timeout=10)
+            server.communicate(timeout=60)
 
 
 def _check_page(url: str) -> None:
@@ -140,7 +140,7 @@ def _until_ready(server: subprocess.Popen[str]) -> str:
 
 
 def _get(url: str) -> bytes:
-    for _ in range(50):
+    for _ in range(600):
         try:
             with urllib.request.urlopen(url, timeout=30) as answer:
                 content: bytes = answer.read()

@@ -38,7 +38,7 @@ def test_an_answer_that_got_lost_after_creating_makes_no_second_job(
 ) -> None:
     aws.server.forgets_tokens = not remembers
     aws.server.inject("POST", "/jobs", status=status, after=True)
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, read_timeout=1)):
+    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, read_timeout=3)):
         film = new_film(clip)
         work()
         assert aws.server.states() == ["SUBMITTED"]

@@ -94,12 +94,14 @@ def service(
         server.stop()
 
 
-def site(server: ElasticTranscoderServer, profile: Any = SMALL, **more: Any) -> dict[str, Any]:
+def site(
+    server: ElasticTranscoderServer, profile: Any = SMALL, read_timeout: float = 20, **more: Any
+) -> dict[str, Any]:
     options = {
         "pipeline_id": PIPELINE,
         "region": "eu-west-1",
         "endpoint_url": server.endpoint,
-        "read_timeout": 1,
+        "read_timeout": read_timeout,
     }
     transcoder = {"BACKEND": BACKEND, "OPTIONS": options}
     return {"TRANSCODER": transcoder, "PROFILES": {"web": profile}, **more}
@@ -292,7 +294,8 @@ def test_a_job_whose_answer_got_lost_is_found_and_not_created_twice(
     for _ in range(3):
         new_film(clip)
     service.server.inject("POST", "/jobs", after=True)
-    work()
+    with override_settings(SHIFT_MEDIA=site(service.server, read_timeout=3)):
+        work()
     assert len(service.server.jobs) == 3
     ids = set(TranscodeJob.objects.values_list("external_id", flat=True))
     assert ids == set(service.server.jobs)
