@@ -11,14 +11,21 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+_given: set[int] = set()
+
 
 def free_ports(count: int) -> list[int]:
-    """Find ports on loopback that nobody listens on."""
+    """Find ports on loopback that nobody listens on, others at each call."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
+        found: list[int] = []
+        while len(found) < count:
+            probe = stack.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in sockets]
+            port = probe.getsockname()[1]
+            if port not in _given:
+                _given.add(port)
+                found.append(port)
+        return found
 
 
 class Processes:

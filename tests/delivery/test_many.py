@@ -23,6 +23,7 @@ from tests.core import images
 from tests.delivery.conftest import picture
 from tests.delivery.counting import CountingStorage
 from tests.servers.sites import S3Site
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("lock_files")
 
@@ -91,7 +92,7 @@ def test_keys_that_share_a_lock_file_are_made_from_one_reading_too(
     assert [key for key, _ in delivered] == keys[1:]
     assert storage.calls == {"entries": 1, "fetch": 1, "put": 12}
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(resizes.ensure, ladder(add())[0]).result(10)
+        assert pool.submit(resizes.ensure, ladder(add())[0]).result(60)
 
 
 def test_what_is_stored_is_neither_read_nor_made_again(
@@ -262,8 +263,8 @@ def test_who_waits_for_a_ladder_that_is_stopped_is_told_to_come_back(
     next(stopped)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(resizes.ensure, keys[-1])
-        while not delivery._flights._flights[keys[-1]]._condition._waiters:  # type: ignore[attr-defined]
-            threading.Event().wait(0.01)
+        flown = delivery._flights._flights[keys[-1]]
+        wait_until(lambda: flown._condition._waiters)  # type: ignore[attr-defined]
         stopped.close()  # type: ignore[attr-defined]  # as an interrupt would
         error = waiting.exception()
     assert getattr(error, "code", None) == "busy"

@@ -40,7 +40,7 @@ def bucket(s3_site: S3Site) -> S3Site:
 def send(given: dict[str, Any], content: bytes, **headers: str) -> int:
     """Send the bytes as a browser does, with the headers that it was told to send."""
     url = urlsplit(given["url"])
-    connection = http.client.HTTPConnection(url.netloc, timeout=10)
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
     try:
         sent = {**given["headers"], **headers}
         connection.request(given["method"], f"{url.path}?{url.query}", content, sent)
