@@ -260,8 +260,8 @@ class Fragile(LocalMediaStorage):
         folder = Path(self.path(key)).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
-        except FileNotFoundError:  # A deletion was quicker than its making.
-            return False
+        except (FileNotFoundError, FileExistsError):
+            return False  # A deletion was quicker than its making, or than the look at it.
         for _ in range(20):  # long enough for a deletion to come, however busy the machine is
             time.sleep(0.01)
             if not folder.exists():
