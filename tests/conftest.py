@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -16,6 +15,7 @@ import pytest
 from django.test import override_settings
 
 from shift_media import flight
+from testproject.servers.processes import free_ports
 from tests import parts
 from tests.servers.fixtures import rgw, seaweedfs
 from tests.servers.redis import redis
@@ -116,19 +116,7 @@ def corpus(needs: Needs) -> Path:
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Give a port on loopback that nobody listens on, another one at each call."""
-
-    given: set[int] = set()
-
-    def pick() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port in given:
-            return pick()
-        given.add(port)
-        return port
-
-    return pick
+    return lambda: free_ports(1)[0]
 
 
 @pytest.fixture(scope="session")
