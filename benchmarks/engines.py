@@ -12,8 +12,8 @@ from thumbor.config import Config
 from thumbor.context import Context
 from thumbor.engines.pil import Engine as ThumborEngine
 
-from shift_media.core import engine
 from shift_media.core.spec import Spec
+from shift_media.imaging import engine
 
 
 def shift_media(

@@ -11,8 +11,10 @@ from benchmarks import site
 from benchmarks.measure import milliseconds
 from benchmarks.report import Report
 from benchmarks.storages import CountingMediaStorage
-from shift_media import resizes
-from shift_media.core import mezzanine, paths
+from shift_media.core.keys import new_original_key, parse_original_key
+from shift_media.imaging import mezzanine
+from shift_media.resizes import builder
+from shift_media.resizes.service import ensure, ensure_many
 
 WIDTHS = ((160, 320, 480, 640, 960, 1280), (320, 480, 640, 960, 1280, 1600))
 """Two ladders of six: the more there is to encode, the less a shared decode can save."""
@@ -53,7 +55,7 @@ class Originals:
 
     def add(self) -> str:
         """Add one, without copying its bytes."""
-        key = str(paths.new_original("photo", "jpg"))
+        key = str(new_original_key("photo", "jpg"))
         self.path(key).parent.mkdir(parents=True)
         os.link(self._source, self.path(key))
         return key
@@ -73,17 +75,17 @@ def ladder(
     def keys() -> list[str]:
         original = originals.add()
         return [
-            resizes.build(original, f"{width}x", storage=originals.storage, format=format).key
+            builder.build(original, f"{width}x", storage=originals.storage, format=format).key
             for width in widths
             for format in formats
         ]
 
     def singly() -> None:
         for key in keys():
-            resizes.ensure(key, originals.storage)
+            ensure(key, originals.storage)
 
     def together() -> None:
-        resizes.ensure_many(keys(), originals.storage)
+        ensure_many(keys(), originals.storage)
 
     calls: dict[str, Callable[[], None]] = {"one by one": singly, "ensure_many": together}
     taken = milliseconds(calls, rounds)
@@ -143,9 +145,9 @@ def smaller(report: Report, content: bytes, rounds: int) -> None:
 
 def _resize(originals: Originals, key: str) -> Path:
     """Make the small one; give where the mezzanine lies then."""
-    resizes.build(key, f"{SIDE}x", storage=originals.storage).ensure()
+    builder.build(key, f"{SIDE}x", storage=originals.storage).ensure()
     return originals.path(_mezzanine(key))
 
 
 def _mezzanine(key: str) -> object:
-    return mezzanine.key_of(paths.parse_original(key))
+    return mezzanine.key_of(parse_original_key(key))

@@ -15,8 +15,8 @@ from django.core.files.storage import default_storage
 from PIL import Image
 
 from benchmarks import site
-from shift_media import resizes
-from shift_media.core import paths
+from shift_media.core.keys import new_original_key
+from shift_media.resizes import builder
 from shift_media.storages import default_media_storage
 
 SIDE = 400
@@ -45,11 +45,11 @@ def calls(content: bytes) -> dict[str, Callable[[], object]]:
 
 
 def _shift_media(source: Any) -> object:
-    key = str(paths.new_original("photo", "jpg"))
+    key = str(new_original_key("photo", "jpg"))
     path = site.MEDIA / key
     path.parent.mkdir(parents=True)
     os.link(source, path)
-    resize = resizes.build(key, f"{SIDE}x{SIDE}", storage=default_media_storage)  # type: ignore[arg-type]
+    resize = builder.build(key, f"{SIDE}x{SIDE}", storage=default_media_storage)  # type: ignore[arg-type]
     return resize.ensure()
 
 

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 def _tests_images() -> Any:
     """Load the pictures of the tests by their path: peers install packages named ``tests``."""
-    spec = importlib.util.spec_from_file_location("images", _ROOT / "tests/core/images.py")
+    spec = importlib.util.spec_from_file_location("images", _ROOT / "tests/imaging/images.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

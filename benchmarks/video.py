@@ -21,17 +21,16 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.report import Report
-from shift_media.core import paths
-from shift_media.core.paths import OriginalKey
-from shift_media.core.profiles import BUILT_IN, Profile, parse_profile
-from shift_media.core.video import VideoFacts
+from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.storages.local import LocalMediaStorage
-from shift_media.transcoding import profiles
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, commands, find_program, has_filter
 from shift_media.transcoding.backends.ffmpeg.commands import Tools
 from shift_media.transcoding.base import LIVE, Job, State
 from shift_media.transcoding.probing import VideoLimits, probe_video
-from shift_media.transcoding.profiles import Plan
+from shift_media.video import planning
+from shift_media.video.facts import VideoFacts
+from shift_media.video.planning import Plan
+from shift_media.video.profiles import BUILT_IN, Profile, parse_profile
 from tests import parts
 
 MOST = 1.1
@@ -78,7 +77,7 @@ def ways(clip: Path, folder: Path) -> dict[str, Callable[[], None]]:
     source.parent.mkdir()
     shutil.copyfile(clip, source)
     profile = parse_profile("web", BUILT_IN["web"])
-    plan = profiles.plan(profile, probe_video(source, VideoLimits()))
+    plan = planning.plan(profile, probe_video(source, VideoLimits()))
     program = find_program()
     tools = Tools(program, VideoLimits(), tone_map=has_filter(program, "zscale"))
     lines, each = same_lines(tools, plan), a_line_each(tools, plan)
@@ -95,7 +94,7 @@ def ours(profile: Profile, source: Path, media: Path, facts: VideoFacts) -> Call
     transcoder, numbers = FFmpeg(), count(1)
 
     def transcode() -> None:
-        original = paths.new_original("clip", "mp4")
+        original = new_original_key("clip", "mp4")
         stored(storage, original, source)
         token = f"{next(numbers):08x}"
         job = Job(1, token, original, profile, storage, facts=lambda: facts)

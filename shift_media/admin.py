@@ -13,10 +13,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from shift_media import deletions, invalidations
 from shift_media.core.errors import MediaError
-from shift_media.models import PendingDeletion, PendingInvalidation, Rendition, TranscodeJob
+from shift_media.deletion import invalidation
+from shift_media.deletion import service as deletion
+from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.transcoding import services
+from shift_media.transcoding.models import Rendition, TranscodeJob
 
 if TYPE_CHECKING:
     WaitingBase = admin.ModelAdmin[Any]
@@ -61,7 +63,7 @@ class PendingDeletionAdmin(WaitingAdmin):
     @admin.action(description=_("Delete the files now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingDeletion]) -> None:
         """Run the chosen deletions, due or not."""
-        done = [deletions.run(pending) for pending in queryset]
+        done = [deletion.run(pending) for pending in queryset]
         if succeeded := sum(done):
             text = ngettext("%d deletion succeeded.", "%d deletions succeeded.", succeeded)
             self.message_user(request, text % succeeded, messages.SUCCESS)
@@ -84,7 +86,7 @@ class PendingInvalidationAdmin(WaitingAdmin):
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingInvalidation]) -> None:
         """Send the chosen invalidations, due or not."""
         rows = list(queryset)
-        if told := invalidations.run(rows):
+        if told := invalidation.run(rows):
             text = ngettext("The CDN forgets %d file.", "The CDN forgets %d files.", told)
             self.message_user(request, text % told, messages.SUCCESS)
         if failed := len(rows) - told:

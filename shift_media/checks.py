@@ -33,12 +33,14 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.urls import NoReverseMatch, Resolver404, resolve
 from PIL import Image
 
-from shift_media import deletions, notes
+from shift_media.concurrency import shared
 from shift_media.conf import ConfigurationError, settings
-from shift_media.core.engine import vips
 from shift_media.core.errors import MissingExtra
+from shift_media.deletion.references import media_fields
+from shift_media.imaging.engine import vips
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
-from shift_media.transcoding import services, sns
+from shift_media.transcoding import services
+from shift_media.transcoding.webhooks import sns
 
 
 @register()
@@ -151,7 +153,7 @@ def check_signing_keys(
 @register(Tags.caches, deploy=True)
 def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Say when hosts share no cache, so that each makes a missing resize on its own."""
-    if not settings_are_right() or settings.CACHE is None or notes.shared_cache() is not None:
+    if not settings_are_right() or settings.CACHE is None or shared.shared_cache() is not None:
         return []
     return [
         Warning(
@@ -172,7 +174,7 @@ def settings_are_right() -> bool:
 @register()
 def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check the transcoder, where a field has videos transcoded."""
-    fields = deletions.media_fields()
+    fields = media_fields()
     if not settings_are_right() or not any(getattr(f, "transcode", None) for f in fields):
         return []
     try:

@@ -19,14 +19,14 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from shift_media.core.elastic.profiles import read_profile
-from shift_media.core.engine import ENGINES, Decoder
-from shift_media.core.errors import InvalidSigningKey, InvalidSpec, MediaError
+from shift_media.core.errors import InvalidProfile, InvalidSigningKey, InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
-from shift_media.core.probe import SourceLimits
-from shift_media.core.profiles import BUILT_IN, InvalidProfile, Profile
 from shift_media.core.signing import RESIZE, Signer
 from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits, Spec
+from shift_media.imaging.engine import ENGINES, Decoder
+from shift_media.imaging.probe import SourceLimits
+from shift_media.video.elastic.profiles import read_profile
+from shift_media.video.profiles import BUILT_IN, Profile
 
 T = TypeVar("T")
 

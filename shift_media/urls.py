@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from shift_media import views
 from shift_media.direct.views import upload
-from shift_media.transcoding import webhooks
+from shift_media.resizes import views
+from shift_media.transcoding.webhooks import views as webhook_views
 
 app_name = "shift_media"
 
 urlpatterns = [
     path("upload/", upload, name="upload"),
-    path("sns/", webhooks.sns, name="sns"),
+    path("sns/", webhook_views.sns, name="sns"),
     # Everything below the include is the view's, line breaks too: one and the same 404 for all.
     re_path(r"^(?P<key>[\s\S]*)\Z", views.resize, name="resize"),
 ]

@@ -23,7 +23,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.conf import settings
-from shift_media.core import engine, paths
 from shift_media.core.errors import (
     MediaError,
     NotStrippable,
@@ -40,9 +39,11 @@ from shift_media.core.formats import (
     accepts,
     detect,
 )
+from shift_media.core.keys import display_name
 from shift_media.core.metadata import Metadata
-from shift_media.core.probe import SourceLimits, probe
-from shift_media.core.strip import strip
+from shift_media.imaging import engine
+from shift_media.imaging.probe import SourceLimits, probe
+from shift_media.imaging.strip import strip
 from shift_media.transcoding import probing
 
 IMAGES: Final = ("image/*",)
@@ -116,7 +117,7 @@ def inspect(
     Raises `InvalidMedia`.
     """
     accept, limits = tuple(accept), settings.source_limits
-    name = paths.display_name(original_name or getattr(file, "name", None) or "")
+    name = display_name(original_name or getattr(file, "name", None) or "")
     question = (accept, max_bytes, limits, getattr(file, "file", None), _length(file))
     remembered = getattr(file, _MEMORY, None)
     if remembered is None or remembered[0] != question:

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
-from shift_media.resizes import Resize
+from shift_media.resizes.resize import Resize
 
 PREVIEW: Final = "240x160"
 """The box, in pixels, of the picture in the input."""

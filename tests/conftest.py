@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 from django.test import override_settings
 
-from shift_media import flight
+from shift_media.concurrency import locks
 from testproject.servers.processes import free_ports
 from tests import parts
 from tests.servers.fixtures import rgw, seaweedfs
@@ -87,7 +87,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture
 def lock_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each key a lock file of its own: what a test counts is no matter of random keys."""
-    monkeypatch.setattr(flight, "_LOCK_FILES", 2**32)
+    monkeypatch.setattr(locks, "_LOCK_FILES", 2**32)
 
 
 @pytest.hookimpl(wrapper=True)

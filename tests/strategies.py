@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
-from shift_media.core.paths import MezzanineKey, OriginalKey, RenditionKey, ResizeKey
+from shift_media.core.keys import MezzanineKey, OriginalKey, RenditionKey, ResizeKey
 from shift_media.core.spec import CENTRE, LOSSLESS, LOSSLESS_QUALITY, MODES, Crop, Focal, Spec
 
 HEX = "0123456789abcdef"

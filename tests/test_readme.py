@@ -27,12 +27,12 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from PIL import Image
 
-from shift_media import resizes
-from shift_media.core import paths
+from shift_media.core.keys import parse_resize_key
 from shift_media.fields import MediaField
-from shift_media.models import Rendition, TranscodeJob
+from shift_media.resizes import builder
 from shift_media.storages import by_alias
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from testproject.gallery.models import Clip
 from tests.doctor.conftest import serving
 from tests.parts import ROOT
@@ -73,7 +73,7 @@ RUN = {
     "video-worker",
 }
 """The blocks that a test below runs."""
-RESIZE = paths.parse_resize(BLOCKS["url"][1].removeprefix("/media/"))
+RESIZE = parse_resize_key(BLOCKS["url"][1].removeprefix("/media/"))
 
 
 def run(name: str, **names: Any) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def test_the_management_commands_exist() -> None:
 def test_the_storage_on_s3_passes_the_system_checks(site: None) -> None:
     with override_settings(STORAGES=s3_storages()):
         found = run_checks(include_deployment_checks=True)
-        resize = resizes.build(str(RESIZE.original), "9x", storage=by_alias("media"))  # type: ignore[arg-type]
+        resize = builder.build(str(RESIZE.original), "9x", storage=by_alias("media"))  # type: ignore[arg-type]
     assert [message for message in found if message.level >= ERROR] == []
     assert resize.url.startswith("http://my-site-media.s3-website.eu-central-1.amazonaws.com/")
 

@@ -6,16 +6,16 @@ from typing import assert_type
 
 from django.db import models
 
-from shift_media import resizes
 from shift_media.core.metadata import Metadata
 from shift_media.fields import MediaField
-from shift_media.files import MediaFile
-from shift_media.models import Rendition, TranscodeJob
-from shift_media.resizes import Resize
+from shift_media.fields.file import MediaFile
+from shift_media.resizes.resize import Resize
+from shift_media.resizes.service import ensure
 from shift_media.storages import LocalMediaStorage, MediaStorage, S3MediaStorage
 from shift_media.storages.base import Stat
 from shift_media.transcoding import services
-from shift_media.videos import Poster, prefetch_renditions
+from shift_media.transcoding.files import Poster, prefetch_renditions
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from testproject.gallery.models import Clip, Photo
 
 
@@ -51,7 +51,7 @@ async def made(photo: Photo) -> None:
     assert_type(resize.width, int | None)
     assert_type(resize.ensure(), bool)
     assert_type(await resize.aensure(), bool)
-    assert_type(resizes.ensure(resize.key), bool)
+    assert_type(ensure(resize.key), bool)
 
 
 def videos(clip: Clip) -> None:

@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from shift_media import conf
 from shift_media.core.errors import BY_CODE, MediaError
-from shift_media.views import STATUS
+from shift_media.resizes.views import STATUS
 
 
 class MediaSettings(SphinxDirective):

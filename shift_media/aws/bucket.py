@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from shift_media.aws import cors, lifecycle, setup
-from shift_media.aws.merging import merge_policy, merge_rules, merge_website, normal
-from shift_media.aws.setup import Document, Setup
+from shift_media.aws import cors, documents, lifecycle
+from shift_media.aws.changes import merge_policy, merge_rules, merge_website, normal
+from shift_media.aws.documents import Document, Setup
 from shift_media.aws.widening import widened_block, widened_policy
 
 Merge = Callable[[Document | None, Document], Document]
@@ -56,7 +56,7 @@ PARTS = {
             "Block Public Access",
             "public_access_block",
             "PublicAccessBlockConfiguration",
-            setup.block,
+            documents.block,
             widened=widened_block,
         ),
         Part(
@@ -64,14 +64,14 @@ PARTS = {
             "Object ownership",
             "bucket_ownership_controls",
             "OwnershipControls",
-            setup.ownership,
+            documents.ownership,
         ),
         Part(
             "policy",
             "The bucket policy",
             "bucket_policy",
             "Policy",
-            setup.bucket_policy,
+            documents.bucket_policy,
             merge_policy,
             widened_policy,
         ),
@@ -80,7 +80,7 @@ PARTS = {
             "The website rules",
             "bucket_website",
             "WebsiteConfiguration",
-            setup.website_rules,
+            documents.website_rules,
             merge_website,
         ),
         Part(
@@ -88,7 +88,7 @@ PARTS = {
             "The CORS rules",
             "bucket_cors",
             "CORSConfiguration",
-            setup.cors_rules,
+            documents.cors_rules,
             partial(merge_rules, member="CORSRules", ids=cors.RULE_IDS),
         ),
         Part(
@@ -96,7 +96,7 @@ PARTS = {
             "The lifecycle rules",
             "bucket_lifecycle_configuration",
             "LifecycleConfiguration",
-            setup.lifecycle_rules,
+            documents.lifecycle_rules,
             partial(merge_rules, member="Rules", ids=lifecycle.RULE_IDS),
         ),
     )

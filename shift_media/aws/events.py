@@ -20,7 +20,8 @@ STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "CANCELED", "ERROR")
 """What a job's row learns from; there is no event for SUBMITTED."""
 
 JOB_KEY = "shift_media_job"
-"""Name of the user metadata that our jobs carry, as `shift_media.transcoding.messages` has it."""
+"""Name of the user metadata that our jobs carry,
+as `shift_media.transcoding.webhooks.events` has it."""
 
 
 def event_pattern() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shift_media.aws.access import POLICY_BLOCKS
-from shift_media.aws.merging import listed
+from shift_media.aws.changes import listed
 
 Document = dict[str, Any]
 Grant = tuple[str, str, str]

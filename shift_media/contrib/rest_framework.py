@@ -29,7 +29,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError, MissingExtra
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.fields import MediaField
-from shift_media.files import MediaFile
+from shift_media.fields.file import MediaFile
 from shift_media.validators import IMAGES, inspect, seekable
 
 try:

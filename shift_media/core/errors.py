@@ -181,3 +181,21 @@ def _family(root: type[MediaError]) -> list[type[MediaError]]:
 
 BY_CODE: dict[str, type[MediaError]] = {kind.code: kind for kind in _family(MediaError)}
 """Every error of the core by its code."""
+
+
+class InvalidProfile(MediaError, ValueError):
+    """A profile that cannot be made: its name, a rendition or an option is wrong."""
+
+    code = "invalid_profile"
+    public = "The site's settings for videos are wrong."
+
+
+class TranscodeError(MediaError):
+    """A job that failed; ``passing`` where the same job may succeed when it is tried again."""
+
+    code = "transcode_error"
+    public = "The video could not be processed."
+
+    def __init__(self, detail: str = "", *, code: str | None = None, passing: bool = False):
+        super().__init__(detail, code=code)
+        self.passing = passing

@@ -19,8 +19,8 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from shift_media.conf import ConfigurationError, settings
-from shift_media.core import paths
 from shift_media.core.formats import Format, accepted_formats
+from shift_media.core.keys import new_original_key
 from shift_media.fields import MediaField
 from shift_media.validators import InvalidMedia, too_large
 
@@ -94,7 +94,7 @@ def issue(request: HttpRequest, asked: Mapping[str, Any]) -> Ticket:
         raise too_large(min(size, 10**15), most)
     if size < 1:
         raise InvalidMedia("empty")
-    key = str(paths.new_original(name, format.extension))
+    key = str(new_original_key(name, format.extension))
     expires = int(time.time()) + SECONDS
     facts = (name, format.content_type, size, sha256)
     return Ticket(field_label(field), key, *facts, owner_of(request), expires)

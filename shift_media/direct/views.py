@@ -16,8 +16,8 @@ from django.http.request import UnreadablePostError
 from shift_media.core.errors import Busy, SourceTruncated, StorageError
 from shift_media.direct import tickets
 from shift_media.direct.tickets import Ticket
-from shift_media.serving import HEADERS, NO_STORE
-from shift_media.storages.rules import served_type_of
+from shift_media.http import HEADERS, NO_STORE
+from shift_media.storages.validation import served_type_of
 from shift_media.validators import InvalidMedia
 
 logger = logging.getLogger("shift_media")

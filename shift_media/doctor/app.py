@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from shift_media.conf import settings
 from shift_media.doctor.bucket import as_bucket
+from shift_media.doctor.client import Answer, Unreachable, origin
+from shift_media.doctor.deployment import NO_SITE, Setup
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
-from shift_media.doctor.http import Answer, Unreachable, origin
-from shift_media.doctor.setup import NO_SITE, Setup
 from shift_media.storages import S3MediaStorage
 
 _NO_KEY = "media-doctor"

@@ -14,7 +14,7 @@ from django.conf import settings as django_settings
 from django.core.cache import caches
 from django.db import connections
 
-from shift_media import notes
+from shift_media.concurrency import shared
 from shift_media.conf import settings
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 
@@ -52,7 +52,7 @@ def check_cache() -> Iterator[Finding]:
         return
     kind = type(caches[alias]).__name__
     name = f"CACHES[{alias!r}], a {kind},"
-    if notes.shared_cache() is None:
+    if shared.shared_cache() is None:
         yield warning("shared-cache", f"{name} lives in one process, or failed just now.", _MEND)
         return
     yield _shared(alias, name)

@@ -8,11 +8,12 @@ from types import TracebackType
 
 from PIL import Image
 
-from shift_media import resizes
-from shift_media.core import engine, paths
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.resizes import Resize
+from shift_media.core.keys import new_original_key
+from shift_media.imaging import engine
+from shift_media.resizes import builder
+from shift_media.resizes.resize import Resize
 from shift_media.storages import MediaStorage
 
 NAME = "media-doctor"
@@ -38,7 +39,7 @@ class Probe:
 
     def __init__(self, storage: MediaStorage) -> None:
         self.storage = storage
-        self.original = paths.new_original(NAME, "jpg")
+        self.original = new_original_key(NAME, "jpg")
         self.content = b""
         self.stored = False
         self.under_way = False
@@ -54,7 +55,7 @@ class Probe:
 
     def resize(self, size: str) -> Resize:
         """Build one of its resizes, which is then removed too."""
-        resize = resizes.build(str(self.original), size, storage=self.storage)
+        resize = builder.build(str(self.original), size, storage=self.storage)
         self._keys.append(resize.key)
         return resize
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 from PIL import Image, UnidentifiedImageError
 
+from shift_media.doctor.client import MOST_REDIRECTS, Answer, Journey, origin
+from shift_media.doctor.deployment import NO_SITE, Setup
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
-from shift_media.doctor.http import MOST_REDIRECTS, Answer, Journey, origin
 from shift_media.doctor.probe import MISSING
-from shift_media.doctor.setup import NO_SITE, Setup
-from shift_media.resizes import Resize
+from shift_media.resizes.resize import Resize
 
 PERMANENT = (301, 308)
 _CLOUDFRONT = "python manage.py media_bucket print cloudfront"

@@ -6,9 +6,9 @@ import functools
 import subprocess
 from collections.abc import Iterator
 
-from shift_media import deletions
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
+from shift_media.deletion.references import media_fields
 from shift_media.doctor.findings import Finding, error, ok, skipped
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
@@ -26,7 +26,7 @@ _EXTRA = 'Install the extra: python -m pip install "django-shift-media[ffmpeg]"'
 
 def check_videos() -> Iterator[Finding]:
     """Look at the transcoder, where a field has videos transcoded."""
-    if not any(getattr(field, "transcode", None) for field in deletions.media_fields()):
+    if not any(getattr(field, "transcode", None) for field in media_fields()):
         yield skipped("transcoder", "No MediaField has transcode=….")
         return
     try:

@@ -12,8 +12,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
 from shift_media.aws.cloudfront import Names, Parts
+from shift_media.aws.documents import BUCKET, HOST, Setup
 from shift_media.aws.policies import Readable
-from shift_media.aws.setup import BUCKET, HOST, Setup
 from shift_media.aws.website import REDIRECT_CODES
 from shift_media.conf import settings
 from shift_media.storages import S3MediaStorage, by_alias, unwrapped

@@ -7,7 +7,7 @@ import time
 
 from django.core.management.base import OutputWrapper
 
-from shift_media.models import TranscodeJob
+from shift_media.transcoding.models import TranscodeJob
 
 BAR_WIDTH = 24
 LINE_SECONDS = 10.0

@@ -14,10 +14,10 @@ from django.utils.functional import LazyObject, empty
 
 from shift_media.storages.base import Entry, MediaStorage, MissingFile, Stat
 from shift_media.storages.local import LocalMediaStorage
-from shift_media.storages.source import Source
+from shift_media.storages.streams import Source
 
 if TYPE_CHECKING:
-    from shift_media.storages.s3 import S3MediaStorage
+    from shift_media.storages.s3.storage import S3MediaStorage
 
     LazyStorage = LazyObject[Storage]
 else:
@@ -44,7 +44,7 @@ _STORAGE_SETTINGS = frozenset(("STORAGES", "MEDIA_ROOT", "MEDIA_URL"))
 
 def __getattr__(name: str) -> Any:
     if name == "S3MediaStorage":
-        from shift_media.storages.s3 import S3MediaStorage
+        from shift_media.storages.s3.storage import S3MediaStorage
 
         return S3MediaStorage
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,7 +25,8 @@ from django.utils.functional import cached_property
 from django.utils.timezone import make_naive
 
 from shift_media.core.errors import AlreadyStored, NotStored
-from shift_media.storages.rules import (
+from shift_media.storages.streams import CHUNK, Readable, Source
+from shift_media.storages.validation import (
     base_url_of,
     check_key,
     choice_of,
@@ -33,7 +34,6 @@ from shift_media.storages.rules import (
     format_of,
     seconds_of,
 )
-from shift_media.storages.source import CHUNK, Readable, Source
 
 DeliveryMode = Literal["redirect", "content"]
 Originals = Literal["public", "private"]

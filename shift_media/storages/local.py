@@ -25,7 +25,7 @@ from django.utils.encoding import filepath_to_uri
 from shift_media.conf import settings
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.core.signing import Signer
-from shift_media.storages import disk
+from shift_media.storages import filesystem
 from shift_media.storages.base import (
     DeliveryMode,
     Entry,
@@ -34,9 +34,9 @@ from shift_media.storages.base import (
     check_mode,
     missing,
 )
-from shift_media.storages.disk import disk_errors
-from shift_media.storages.rules import base_url_of, check_key, check_prefix
-from shift_media.storages.source import Readable, Source
+from shift_media.storages.filesystem import disk_errors
+from shift_media.storages.streams import Readable, Source
+from shift_media.storages.validation import base_url_of, check_key, check_prefix
 
 TEMPORARY = ".tmp"
 """The folder inside the location where files lie until they are complete."""
@@ -99,16 +99,16 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         with disk_errors(key):
             try:
                 found = os.stat(self.path(key))
-            except disk.GONE:
+            except filesystem.GONE:
                 return None
         if not modes.S_ISREG(found.st_mode):
             return None
-        return Stat(found.st_size, disk.modified(found))
+        return Stat(found.st_size, filesystem.modified(found))
 
     def fetch(self, key: str) -> Source:
         """Open a stored file, which can also be read from any position; raises `NotStored`."""
         with disk_errors(key):
-            source = disk.open_source(self.path(key), key)
+            source = filesystem.open_source(self.path(key), key)
         if source is None:
             raise missing(key)
         return source
@@ -127,7 +127,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         mode = self.file_permissions_mode
         with self._temporary(key) as temporary:
             # Until it is complete nobody else reads it; with no mode asked for the umask decides.
-            written = disk.write_new(
+            written = filesystem.write_new(
                 temporary, content, key, mode=0o666 if mode is None else 0o600, fsync=self.fsync
             )
             if size is not None and written != size:
@@ -135,7 +135,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
             with disk_errors(key):
                 if mode is not None:
                     os.chmod(temporary, mode)
-                disk.share_group(temporary, self._root)
+                filesystem.share_group(temporary, self._root)
                 return self._publish(temporary, path)
 
     def copy(self, key: str, new_key: str) -> bool:
@@ -150,15 +150,15 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         """Delete one file and the folders it leaves empty; a missing one is no error."""
         path = self.path(name)
         with disk_errors(name):
-            disk.unlink(path)
-            disk.prune(os.path.dirname(path), self._root)
+            filesystem.unlink(path)
+            filesystem.prune(os.path.dirname(path), self._root)
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete the folder of a prefix and the folders it leaves empty above."""
         root = self.path(check_prefix(prefix)[:-1])
         with disk_errors(prefix):
-            removed = disk.remove_tree(root)
-            disk.prune(os.path.dirname(root), self._root)
+            removed = filesystem.remove_tree(root)
+            filesystem.prune(os.path.dirname(root), self._root)
         return removed
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
@@ -166,9 +166,9 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         folder, slash, begin = prefix.rpartition("/")
         with disk_errors(prefix):
             if folder:
-                yield from disk.walk(self.path(folder), folder + slash, begin)
+                yield from filesystem.walk(self.path(folder), folder + slash, begin)
             else:
-                yield from disk.walk(self._root, "", begin, skip=TEMPORARY)
+                yield from filesystem.walk(self._root, "", begin, skip=TEMPORARY)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """List the folders and files in a folder; ``""`` is the location."""
@@ -178,7 +178,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         with disk_errors(path):
             try:
                 scan = os.scandir(self.path(name) if name not in ("", ".") else self.location)
-            except disk.GONE:
+            except filesystem.GONE:
                 raise missing(path) from None
             with scan:
                 for entry in scan:
@@ -189,9 +189,11 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         """Remove temporary files that no process can be writing any more; return how many."""
         limit = time.time() - older_than.total_seconds()
         with disk_errors(TEMPORARY):
-            files = list(disk.walk(os.path.join(self._root, TEMPORARY), "", ""))
+            files = list(filesystem.walk(os.path.join(self._root, TEMPORARY), "", ""))
             stale = [file.key for file in files if file.modified.timestamp() < limit]
-            return sum(disk.unlink(os.path.join(self._root, TEMPORARY, key)) for key in stale)
+            return sum(
+                filesystem.unlink(os.path.join(self._root, TEMPORARY, key)) for key in stale
+            )
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:
         """Tell whether the original is public, or the query has its signature and is in time."""
@@ -217,8 +219,8 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         folder = os.path.join(self._root, TEMPORARY)
         path = os.path.join(folder, uuid.uuid4().hex)
         with disk_errors(key):
-            disk.make_folder(self._root, self.directory_permissions_mode)
-            disk.make_folder_like_parent(folder)
+            filesystem.make_folder(self._root, self.directory_permissions_mode)
+            filesystem.make_folder_like_parent(folder)
         try:
             yield path
         finally:
@@ -229,7 +231,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         """Link into place. A deletion may remove the folder between the two calls: try again."""
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
-                disk.make_folder(os.path.dirname(path), self.directory_permissions_mode)
+                filesystem.make_folder(os.path.dirname(path), self.directory_permissions_mode)
                 os.link(temporary, path)
             except FileExistsError:
                 return False

@@ -12,7 +12,9 @@ from django.utils.safestring import SafeString
 from shift_media.core.errors import InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.metadata import Metadata
-from shift_media.resizes import OPTIONS, Resize, joined
+from shift_media.resizes.builder import OPTIONS
+from shift_media.resizes.resize import Resize
+from shift_media.resizes.srcset import joined
 
 Writer = Callable[..., SafeString]
 

@@ -12,7 +12,8 @@ from django.template.base import FilterExpression, Parser, Token, Variable, toke
 from django.utils.html import conditional_escape
 
 from shift_media.core.errors import InvalidSpec, MediaError
-from shift_media.resizes import OPTIONS, Resize
+from shift_media.resizes.builder import OPTIONS
+from shift_media.resizes.resize import Resize
 
 logger = logging.getLogger("shift_media")
 

@@ -10,9 +10,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from shift_media.core.paths import OriginalKey, new_original
+from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.storages.base import MediaStorage
-from shift_media.storages.source import Source
+from shift_media.storages.streams import Source
 from shift_media.testing.contents import Stream
 
 JPEG = "image/jpeg"
@@ -23,7 +23,7 @@ SAFE_TYPES = ["application/octet-stream", "binary/octet-stream"]
 
 def new_key(extension: str = "jpg") -> OriginalKey:
     """Make the key of an original that nobody has used."""
-    return new_original(f"contract {uuid.uuid4().hex[:8]}", extension)
+    return new_original_key(f"contract {uuid.uuid4().hex[:8]}", extension)
 
 
 def put(storage: MediaStorage, key: str, content: bytes) -> bool:

@@ -11,10 +11,10 @@ from django.core.checks import CheckMessage, Error, Info
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from shift_media.core.errors import MediaError
-from shift_media.core.paths import OriginalKey
-from shift_media.core.profiles import Profile
-from shift_media.core.video import VideoFacts
+from shift_media.core.errors import TranscodeError
+from shift_media.core.keys import OriginalKey
+from shift_media.video.facts import VideoFacts
+from shift_media.video.profiles import Profile
 
 if TYPE_CHECKING:
     from shift_media.storages import MediaStorage
@@ -45,17 +45,6 @@ def before(state: State) -> tuple[State, ...]:
     if state in LIVE:
         return LIVE[: LIVE.index(state) + 1]
     return LIVE
-
-
-class TranscodeError(MediaError):
-    """A job that failed; ``passing`` where the same job may succeed when it is tried again."""
-
-    code = "transcode_error"
-    public = "The video could not be processed."
-
-    def __init__(self, detail: str = "", *, code: str | None = None, passing: bool = False):
-        super().__init__(detail, code=code)
-        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import DeleteView
 
 from shift_media.transcoding import services
-from shift_media.videos import prefetch_renditions
+from shift_media.transcoding.files import prefetch_renditions
 from testproject.gallery.forms import ClipForm
 from testproject.gallery.models import MAX_VIDEO_BYTES, Clip
 

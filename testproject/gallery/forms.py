@@ -10,7 +10,7 @@ from django.core.validators import RegexValidator
 from shift_media.core.errors import InvalidSpec, LimitExceeded
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import LOSSLESS, MODES
-from shift_media.resizes import Resize
+from shift_media.resizes.resize import Resize
 from testproject.gallery.models import Clip, Photo
 
 COLOR = RegexValidator(r"^#?[0-9A-Fa-f]{6}$", 'Write six hex digits, such as "ff8800".')

@@ -16,7 +16,7 @@ from django.views.generic import DeleteView, ListView
 
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import accepted_formats
-from shift_media.resizes import Resize
+from shift_media.resizes.resize import Resize
 from testproject.gallery.forms import FocalForm, PhotoForm, ResizeForm
 from testproject.gallery.models import MAX_BYTES, Photo
 

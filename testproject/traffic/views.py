@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from shift_media import delivery
 from shift_media.core.errors import MediaError
+from shift_media.resizes import service
 from shift_media.storages import default_media_storage
 from testproject.traffic.log import site_log
 
@@ -25,10 +25,10 @@ def requests(request: HttpRequest) -> JsonResponse:
 def delete(request: HttpRequest) -> HttpResponse:
     """Delete a resize from the bucket, so that it is made anew."""
     try:
-        key = str(delivery.verify(request.POST.get("key", "")))
+        key = str(service.verify(request.POST.get("key", "")))
     except MediaError as error:
         return HttpResponse(error.public, status=404)
     default_media_storage.delete(key)
-    delivery.forget(key)
+    service.forget(key)
     site_log().add("you", key, method="DELETE", path=f"/{key}", status=204, ms=0, location="")
     return HttpResponse(status=204)

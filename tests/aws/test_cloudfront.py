@@ -17,12 +17,12 @@ from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
 from PIL import Image
 
-from shift_media import serving
 from shift_media.aws import cloudfront
-from shift_media.aws.setup import Setup, cloudfront_documents
+from shift_media.aws.documents import Setup, cloudfront_documents
 from shift_media.aws.website import website_host
-from tests.delivery.conftest import picture
+from shift_media.http import HEADERS
 from tests.fields.material import upload
+from tests.resizes.conftest import picture
 from tests.servers.app import App, Environ
 from tests.servers.cloudfront import ERROR_TTL, Distribution, at, private_bucket
 from tests.servers.cloudfront_api import CloudFrontApi
@@ -123,7 +123,7 @@ def test_a_private_bucket_and_the_app_are_one_server_without_a_redirect(made: Ma
     assert (status, again) == (200, body)
     assert distribution.asked == [("bucket", f"/{resize.key}")]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
-    for name, value in serving.HEADERS.items():
+    for name, value in HEADERS.items():
         assert headers[name.lower()] == value
     distribution.now = cloudfront.YEAR + 1
     assert ask(resize.url)[1]["x-cache"] == "Miss from cloudfront"

@@ -14,7 +14,7 @@ from shift_media.aws.cors import cors_configuration
 from shift_media.aws.lifecycle import lifecycle_configuration
 from shift_media.aws.policies import DERIVED, cloudfront_read_policy, public_read_policy
 from shift_media.aws.website import website_configuration, website_host
-from shift_media.core.paths import OriginalKey
+from shift_media.core.keys import OriginalKey
 from tests.aws.validation import faults
 from tests.strategies import originals, resize_keys
 

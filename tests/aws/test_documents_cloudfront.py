@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shift_media import serving
+from shift_media import http
 from shift_media.aws import cloudfront
 from shift_media.aws.cloudfront import Names, Parts
 from tests.aws.validation import faults
@@ -154,11 +154,11 @@ def test_the_website_endpoint_is_one_origin_over_http() -> None:
 
 
 def test_what_s3_answers_gets_the_headers_that_the_app_sends() -> None:
-    assert dict(serving.HEADERS) == cloudfront.HEADERS
+    assert dict(http.HEADERS) == cloudfront.HEADERS
     policy = cloudfront.response_headers_policy("b")["ResponseHeadersPolicyConfig"]
     security = policy["SecurityHeadersConfig"]
     assert security["ContentTypeOptions"] == {"Override": True}
-    csp = serving.HEADERS["Content-Security-Policy"]
+    csp = http.HEADERS["Content-Security-Policy"]
     assert security["ContentSecurityPolicy"] == {"Override": True, "ContentSecurityPolicy": csp}
     assert policy["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == ["*"]
     (custom,) = policy["CustomHeadersConfig"]["Items"]

@@ -18,7 +18,7 @@ from django.test import override_settings
 from shift_media.aws.bucket import PARTS, Bucket
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
-from tests.delivery.test_redirect_s3 import ask as ask_url
+from tests.resizes.test_redirect_s3 import ask as ask_url
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import client_of, storage_options
 

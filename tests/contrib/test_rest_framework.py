@@ -11,10 +11,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory, override_settings
 
 from shift_media.core.errors import InvalidSpec
-from tests.delivery.counting import CountingStorage
 from tests.fields.conftest import media, use
 from tests.fields.material import MP4, PDF, picture
 from tests.parts import package
+from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Attachment, Photo, Portrait
 
 package("rest_framework", "drf")

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from shift_media.core import engine
 from shift_media.core.spec import Spec
-from tests.core import images
+from shift_media.imaging import engine
+from tests.imaging import images
 
 FOLDER = Path(__file__).parent / "golden"
 SIZE = (160, 120)

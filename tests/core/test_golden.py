@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageOps
 
-from tests.core import golden, images
+from tests.core import golden
+from tests.imaging import images
 
 RESAMPLING = Image.Resampling.LANCZOS
 

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from shift_media.cleanup import Sweep
+from shift_media.deletion.sweep import Sweep
 from shift_media.direct import SECONDS
 from tests.direct.conftest import somebody
 from tests.direct.steps import FIELD, announced, errors, form, put, ticket

@@ -15,16 +15,16 @@ from django.db import transaction
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
-from shift_media.cleanup import Sweep
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import StorageError
 from shift_media.core.signing import RESIZE
+from shift_media.deletion.sweep import Sweep
 from shift_media.direct import tickets, views
 from shift_media.direct.tickets import Ticket
-from tests.delivery.counting import CountingStorage
 from tests.direct.steps import FIELD, URL, announced, ask, errors, form, put, request_of, ticket
 from tests.fields.conftest import Use
 from tests.fields.material import HTML, PDF, picture
+from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Photo
 
 pytestmark = [

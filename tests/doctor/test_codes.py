@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import load_command_class
 
-from shift_media.doctor import bucket, setup
+from shift_media.doctor import bucket, deployment
+from shift_media.doctor.client import Client
+from shift_media.doctor.deployment import Setup
 from shift_media.doctor.findings import CODES
-from shift_media.doctor.http import Client
 from shift_media.doctor.probe import Probe
-from shift_media.doctor.secret import redact
-from shift_media.doctor.setup import Setup
+from shift_media.doctor.redaction import redact
 from shift_media.storages import S3MediaStorage
 from tests.parts import ROOT
 
@@ -116,7 +116,7 @@ def test_the_bucket_is_asked_without_a_signature(on_aws: Setup) -> None:
     assert found is not None
     url = bucket.endpoint(found)
     assert url == "https://my-site-media.s3.eu-central-1.amazonaws.com/"
-    assert setup.include_of(on_aws) == "/media/"
+    assert deployment.include_of(on_aws) == "/media/"
 
 
 # Secrets

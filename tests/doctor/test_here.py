@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import override_settings
 
-from shift_media.doctor import cache, keys, pictures, video
+from shift_media.doctor import cache, pillow, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
 from tests.doctor.conftest import KEY, Doctor, media, serving
 from tests.servers.redis import Redis
@@ -45,14 +45,14 @@ def the(findings: Any) -> Finding:
 )
 def test_keys_are_judged_by_length_and_variety(given: list[Any], severity: Severity) -> None:
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": given}):
-        found = the(keys.check_keys())
+        found = the(signing_keys.check_keys())
     assert found.severity == severity
     assert not any(str(key) in f"{found.seen}{found.mend}" for key in given)
 
 
 def test_the_secret_key_alone_is_warned_of() -> None:
     with override_settings(SHIFT_MEDIA={}, SECRET_KEY=KEY):
-        found = the(keys.check_keys())
+        found = the(signing_keys.check_keys())
     assert found.severity == Severity.WARNING
     assert "when it is rotated, all URLs change" in found.seen
 
@@ -97,13 +97,13 @@ def test_a_cache_that_only_looks_shared_is_found_out() -> None:
 
 
 def test_every_format_of_the_installed_pillow_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert the(pictures.check_pillow()).severity == Severity.OK
+    assert the(pillow.check_pillow()).severity == Severity.OK
     from PIL import Image
 
     without = {name: save for name, save in Image.SAVE.items() if name != "AVIF"}
     monkeypatch.setattr(Image, "SAVE", without)
     monkeypatch.setattr(Image, "_initialized", 2)
-    found = the(pictures.check_pillow())
+    found = the(pillow.check_pillow())
     assert found.severity == Severity.ERROR
     assert found.seen.endswith("has no AVIF.")
     assert "pip install" in found.run

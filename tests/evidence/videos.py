@@ -37,12 +37,12 @@ django.setup()
 from pathlib import Path
 from django.core.files.base import ContentFile
 from django.core.management import call_command
-from shift_media.core import paths
+from shift_media.core.keys import new_original_key
 from shift_media.storages import default_media_storage
 from tests.testapp.models import Film
 call_command("migrate", run_syncdb=True, verbosity=0)
 content = Path(sys.argv[1]).read_bytes()
-key = str(paths.new_original("clip", Path(sys.argv[1]).suffix[1:]))
+key = str(new_original_key("clip", Path(sys.argv[1]).suffix[1:]))
 default_media_storage.put(key, ContentFile(content), content_type="video/mp4")
 Film.objects.create(video=key)
 Film.objects.get().video.transcode()

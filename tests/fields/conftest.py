@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.test import override_settings
 
-from tests.delivery.counting import CountingStorage
+from tests.resizes.counting import CountingStorage
 
 Use = Callable[..., CountingStorage]
 
@@ -22,7 +22,7 @@ def use(tmp_path: Path) -> Iterator[Use]:
     """Set the class of the media storage, which lies in the test's own folder."""
     overrides = []
 
-    def use(backend: str = "tests.delivery.counting.CountingStorage") -> CountingStorage:
+    def use(backend: str = "tests.resizes.counting.CountingStorage") -> CountingStorage:
         given: dict[str, Any] = copy.deepcopy(settings.STORAGES)
         given["media"] = {
             "BACKEND": backend,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from shift_media.core.errors import StorageError
-from tests.delivery.counting import CountingStorage
+from tests.resizes.counting import CountingStorage
 
 
 class DownStorage(CountingStorage):

@@ -21,9 +21,9 @@ from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 from django.test.utils import isolate_apps
 
-from shift_media.core.paths import KEY_LENGTH
+from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields import MediaField
-from shift_media.files import MediaFile
+from shift_media.fields.file import MediaFile
 from shift_media.forms import MediaFormField
 from shift_media.storages import (
     LocalMediaStorage,

@@ -18,15 +18,15 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import timezone
 
-from shift_media import deletions
-from shift_media.cleanup import Sweep
-from shift_media.core import paths
 from shift_media.core.errors import AlreadyStored
-from shift_media.core.strip import strip
-from shift_media.models import PendingDeletion
+from shift_media.core.keys import parse_original_key
+from shift_media.deletion import service as deletion
+from shift_media.deletion.models import PendingDeletion
+from shift_media.deletion.sweep import Sweep
+from shift_media.imaging.strip import strip
 from shift_media.signals import media_saved
-from tests.core.test_strip import talkative
 from tests.fields.material import picture, upload
+from tests.imaging.test_strip import talkative
 from tests.servers.sites import S3Site
 from tests.testapp.models import Album, Photo, Portrait
 from tests.waiting import wait_until
@@ -53,7 +53,7 @@ def roll_back(work: Callable[[], object]) -> None:
 def second_deletions() -> None:
     """Run what is to be deleted some minutes later."""
     PendingDeletion.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-    deletions.run_due()
+    deletion.run_due()
 
 
 def sweep(site: S3Site, **options: Any) -> Any:
@@ -161,7 +161,7 @@ DELETIONS: dict[str, Callable[[Photo], object]] = {
 @pytest.mark.acceptance(42)
 @pytest.mark.parametrize("way", DELETIONS)
 def test_deletions_follow_the_commit(s3_site: S3Site, photo: Photo, way: str) -> None:
-    prefix, before = paths.parse_original(photo.image.name).prefix, s3_site.stored()
+    prefix, before = parse_original_key(photo.image.name).prefix, s3_site.stored()
     assert len(before) == 2
     roll_back(lambda: DELETIONS[way](Photo.objects.get()))
     assert before <= s3_site.stored()
@@ -176,7 +176,7 @@ def test_what_is_gone_already_is_no_error_and_what_fails_is_not_lost(
     s3_site: S3Site, photo: Photo
 ) -> None:
     other = Photo.objects.create(image=upload())
-    s3_site.storage.delete_prefix(paths.parse_original(photo.image.name).prefix)
+    s3_site.storage.delete_prefix(parse_original_key(photo.image.name).prefix)
     photo.delete()
     s3_site.proxy.inject(status=503, code="SlowDown")
     other.delete()
@@ -214,7 +214,7 @@ def test_a_resize_made_while_its_original_is_deleted_goes_with_the_second_deleti
 
 @pytest.mark.acceptance(43)
 def test_exactly_its_own_prefix_is_deleted(s3_site: S3Site, photo: Photo) -> None:
-    prefix = paths.parse_original(photo.image.name).prefix
+    prefix = parse_original_key(photo.image.name).prefix
     beside = {f"{prefix[:-1]}x/photo.jpg", f"{prefix[:-5]}/photo.jpg", f"x{prefix}photo.jpg"}
     for key in beside:
         s3_site.storage.put(key, io.BytesIO(b"beside"), content_type="image/jpeg")

@@ -13,9 +13,9 @@ from django.template import Context, Template
 from django.test import override_settings
 
 from shift_media.core.errors import InvalidKey, InvalidSpec, MediaError, Undecodable
-from shift_media.models import PendingDeletion
-from tests.delivery.counting import CountingStorage
+from shift_media.deletion.models import PendingDeletion
 from tests.fields.material import MP4, picture, upload
+from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Attachment, Bare, Clip, Photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]

@@ -16,13 +16,13 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import timezone
 
+from shift_media.deletion.models import PendingDeletion
 from shift_media.fields import MediaField
 from shift_media.forms import MediaFormField
-from shift_media.models import PendingDeletion
 from shift_media.widgets import MediaInput
-from tests.delivery.counting import CountingStorage
 from tests.fields.failing import DownStorage
 from tests.fields.material import MP4, PDF, picture, upload
+from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Clip, MetaFirst, Photo
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]

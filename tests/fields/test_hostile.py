@@ -13,8 +13,8 @@ import pytest
 from django.core.files.base import ContentFile
 
 from shift_media.validators import InvalidMedia
-from tests.delivery.counting import CountingStorage
 from tests.fields.material import HTML, PDF, SVG, gif_header, picture, png_header, turned, upload
+from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Attachment, MetaFirst, Photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]

@@ -17,15 +17,15 @@ from django.core.files.base import ContentFile, File
 from django.db import IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
-from shift_media.core import paths
 from shift_media.core.errors import NotStored, StorageError
-from shift_media.models import PendingDeletion
+from shift_media.core.keys import parse_original_key
+from shift_media.deletion.models import PendingDeletion
 from shift_media.signals import media_saved
 from shift_media.storages import default_media_storage
 from shift_media.validators import InvalidMedia
-from tests.delivery.counting import CountingStorage
 from tests.fields.conftest import Use
 from tests.fields.material import HTML, PDF, picture, upload
+from tests.resizes.counting import CountingStorage
 from tests.testapp.models import (
     Bare,
     Base,
@@ -54,7 +54,7 @@ def queries(work: Callable[[], Any]) -> list[str]:
 
 def test_an_upload_lands_under_a_key_of_ours(stored: Stored) -> None:
     photo = Photo.objects.create(image=upload(name="Mein schönes Bild.PNG"))
-    key = paths.parse_original(photo.image.name)
+    key = parse_original_key(photo.image.name)
     assert key.name == "mein-schones-bild.jpg"
     assert stored() == [str(key)]
     assert photo.image.read() == picture()
@@ -438,7 +438,7 @@ def test_of_two_files_none_stays_when_the_second_is_refused(stored: Stored) -> N
 
 
 def test_a_storage_that_does_not_take_a_file_leaves_no_row(use: Use) -> None:
-    use("tests.delivery.counting.FailingStorage")
+    use("tests.resizes.counting.FailingStorage")
     photo = Photo(image=upload())
     with pytest.raises(StorageError):
         photo.save()
@@ -548,8 +548,7 @@ def test_media_saved_tells_model_row_field_and_key(
 
 @isolate_apps("tests.testapp")
 def test_a_field_that_is_added_later_works_as_well(stored: Stored) -> None:
-    from shift_media import saving
-    from shift_media.fields import MediaField
+    from shift_media.fields import MediaField, saving
 
     class Late(models.Model):
         class Meta:

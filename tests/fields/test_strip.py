@@ -13,10 +13,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 
-from shift_media.core.strip import strip
+from shift_media.imaging.strip import strip
 from shift_media.validators import InvalidMedia
-from tests.core.test_strip import BEHIND, FORMATS, MARKS, same_pixels, talkative
 from tests.fields.material import upload
+from tests.imaging.test_strip import BEHIND, FORMATS, MARKS, same_pixels, talkative
 from tests.testapp.models import Photo, Portrait
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]

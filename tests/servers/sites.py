@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from django.test import override_settings
 
-from shift_media import resizes
-from shift_media.core import paths
-from shift_media.resizes import Resize
+from shift_media.core.keys import new_original_key
+from shift_media.resizes import builder
+from shift_media.resizes.resize import Resize
 from shift_media.storages import default_media_storage
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
@@ -69,13 +69,13 @@ class S3Site:
     def add(self, content: bytes, name: str = "photo.jpg") -> str:
         """Store an original; it is not counted."""
         stem, _, extension = name.rpartition(".")
-        key = str(paths.new_original(stem, extension))
+        key = str(new_original_key(stem, extension))
         assert self.storage.put(key, io.BytesIO(content), content_type="image/jpeg")
         self.proxy.clear()
         return key
 
     def resize(self, key: str, size: str = "400x300", **options: Any) -> Resize:
-        return resizes.build(key, size, storage=self.storage, **options)
+        return builder.build(key, size, storage=self.storage, **options)
 
     def stored(self) -> set[str]:
         """List the bucket, past the proxy."""

@@ -15,8 +15,8 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from shift_media.storages import Entry, LocalMediaStorage, Source, Stat
-from shift_media.storages.rules import check_prefix
-from shift_media.storages.source import CHUNK, Readable
+from shift_media.storages.streams import CHUNK, Readable
+from shift_media.storages.validation import check_prefix
 
 
 class Overwriting(LocalMediaStorage):

@@ -15,8 +15,9 @@ from botocore.config import Config
 from django.core.files.base import ContentFile
 from django.test import override_settings
 
-from shift_media.core.paths import new_original
-from shift_media.storages import S3MediaStorage, s3_upload
+from shift_media.core.keys import new_original_key
+from shift_media.storages import S3MediaStorage
+from shift_media.storages.s3 import upload
 from shift_media.testing.contents import pattern
 from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
 from tests import parts
@@ -103,7 +104,7 @@ def test_types_and_headers_of_what_is_stored(
 def test_save_takes_the_type_from_the_key_and_not_from_the_client(
     server: S3Server, storage: S3MediaStorage
 ) -> None:
-    key = str(new_original("x", "png"))
+    key = str(new_original_key("x", "png"))
     content = ContentFile(b"x", name="evil.html")
     content.content_type = "text/html"  # type: ignore[attr-defined]
     storage.save(key, content)
@@ -154,8 +155,8 @@ def test_object_parameters_are_sent_along(server: S3Server, storage: S3MediaStor
 def test_an_upload_in_parts_overwrites_nothing_on_any_server(
     storage: S3MediaStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_upload, "SINGLE_PUT", 6_000_000)
-    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 << 20)
+    monkeypatch.setattr(upload, "SINGLE_PUT", 6_000_000)
+    monkeypatch.setattr(upload, "PART_BYTES", 5 << 20)
     key, content = str(new_key()), pattern(1, 7_000_000)
     assert put(storage, key, content) is True
     assert put(storage, key, content) is False

@@ -17,9 +17,10 @@ from shift_media.core.errors import (
     StorageBusy,
     StorageError,
 )
-from shift_media.storages import S3MediaStorage, s3_upload
-from shift_media.storages.s3 import ATTEMPTS
-from shift_media.storages.source import Source
+from shift_media.storages import S3MediaStorage
+from shift_media.storages.s3 import upload
+from shift_media.storages.s3.storage import ATTEMPTS
+from shift_media.storages.streams import Source
 from shift_media.testing.contents import pattern
 from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
 from testproject.servers.processes import free_ports
@@ -307,8 +308,8 @@ def test_a_lost_write_looks_like_a_write(
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Let three parts be enough for an upload in parts; give its content."""
-    monkeypatch.setattr(s3_upload, "SINGLE_PUT", 6_000_000)
-    monkeypatch.setattr(s3_upload, "PART_BYTES", 5 << 20)
+    monkeypatch.setattr(upload, "SINGLE_PUT", 6_000_000)
+    monkeypatch.setattr(upload, "PART_BYTES", 5 << 20)
     return pattern(3, 12_000_000)
 
 

@@ -11,8 +11,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import override_settings
 
-from shift_media.models import TranscodeJob
 from shift_media.transcoding.backends.mediaconvert.client import Api
+from shift_media.transcoding.models import TranscodeJob
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.servers.mediaconvert import MediaConvertServer
 from tests.testapp.models import Film

@@ -7,14 +7,8 @@ from typing import ClassVar
 
 from django.core.files.base import ContentFile
 
-from shift_media.transcoding.base import (
-    Job,
-    JobReport,
-    RenditionReport,
-    State,
-    TranscodeError,
-    Transcoder,
-)
+from shift_media.core.errors import TranscodeError
+from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, Transcoder
 
 PATH = f"{__name__}.Scripted"
 

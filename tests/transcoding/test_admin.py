@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from shift_media.models import TranscodeJob
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from tests.testapp.models import Film
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]

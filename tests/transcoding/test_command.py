@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from shift_media.models import TranscodeJob
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from tests.parts import ROOT
 from tests.servers.postgres import Postgres, postgres
 from tests.testapp.models import Film

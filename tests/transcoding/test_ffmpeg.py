@@ -11,11 +11,11 @@ from django.template import Context, Template
 from django.test import Client, override_settings
 from PIL import Image, ImageStat
 
-from shift_media.core.video import VideoFacts
-from shift_media.models import TranscodeJob
 from shift_media.storages import default_media_storage
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import VideoLimits, probe_video
+from shift_media.video.facts import VideoFacts
 from tests.testapp.models import Film
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
 

@@ -17,12 +17,13 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 from PIL import Image, ImageStat
 
-from shift_media.core import paths
-from shift_media.models import TranscodeJob
+from shift_media.core.errors import TranscodeError
+from shift_media.core.keys import new_original_key
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import probing, services
 from shift_media.transcoding.backends.ffmpeg import commands, find_program
-from shift_media.transcoding.base import State, TranscodeError
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.validators import InvalidMedia
 from tests.testapp.models import Film
@@ -105,7 +106,7 @@ KINDS = ["hls-http", "hls-file", "dash", "ffconcat", "sdp", "text"]
 
 def store(content: bytes, extension: str = "mp4") -> Film:
     """Put bytes where no upload would have let them through, and have them transcoded."""
-    key = paths.new_original("clip", extension)
+    key = new_original_key("clip", extension)
     default_media_storage.put(str(key), ContentFile(content), content_type="video/mp4")  # type: ignore[attr-defined]
     return Film.objects.create(video=str(key))
 
@@ -169,24 +170,24 @@ def test_without_the_allow_lists_it_would_leak(
 
 @pytest.mark.acceptance(50)
 def test_each_input_of_each_program_stands_behind_both_lists(film: Film) -> None:
-    from shift_media.transcoding.backends.ffmpeg import run
+    from shift_media.transcoding.backends.ffmpeg import job as ffmpeg_job
 
     commands: list[list[str]] = []
-    program = run.Program
+    program = ffmpeg_job.Program
 
     class Noted(program):  # type: ignore[misc, valid-type]
         def __init__(self, command: list[str], *rest: Any) -> None:
             commands.append(command)
             super().__init__(command, *rest)
 
-    run.Program = Noted  # type: ignore[misc]
+    ffmpeg_job.Program = Noted  # type: ignore[misc]
     try:
         still = {"still": {"_poster.jpg": {"kind": "poster"}}}
         with override_settings(SHIFT_MEDIA={"PROFILES": still}):
             film.video.transcode("still")
             work()
     finally:
-        run.Program = program  # type: ignore[misc]
+        ffmpeg_job.Program = program  # type: ignore[misc]
     assert set(TranscodeJob.objects.values_list("state", flat=True)) == {State.COMPLETE}
     inputs = 0
     for command in commands:

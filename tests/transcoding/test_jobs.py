@@ -17,14 +17,15 @@ from django.test import override_settings
 from django.utils import timezone
 
 from shift_media import signals
-from shift_media.core.errors import StorageError
-from shift_media.models import PendingDeletion, Rendition, TranscodeJob
+from shift_media.core.errors import StorageError, TranscodeError
+from shift_media.deletion.models import PendingDeletion
 from shift_media.storages import default_media_storage, unwrapped
 from shift_media.transcoding import services
-from shift_media.transcoding.base import JobReport, RenditionReport, State, TranscodeError
+from shift_media.transcoding.base import JobReport, RenditionReport, State
+from shift_media.transcoding.files import prefetch_renditions
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services import Worker
-from shift_media.transcoding.services.work import apply
-from shift_media.videos import prefetch_renditions
+from shift_media.transcoding.services.worker import apply
 from tests.testapp.models import Film
 from tests.transcoding.conftest import NewFilm, work
 
@@ -187,7 +188,7 @@ def test_what_a_late_attempt_has_stored_is_removed_when_its_report_comes_too_lat
     Film.objects.get().delete()
     assert not apply(job, report)
     assert not Rendition.objects.exists()
-    services.jobs.discard(job, request)  # type: ignore[attr-defined]
+    services.attempts.discard(job, request)  # type: ignore[attr-defined]
     assert stored() == []
     assert PendingDeletion.objects.exists()
 

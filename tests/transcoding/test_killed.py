@@ -20,7 +20,7 @@ __all__ = ["new_site"]
 WORK_AND_DIE = """
 import os, signal, sys, django
 django.setup()
-from shift_media.transcoding.services import Worker, work
+from shift_media.transcoding.services import Worker, worker
 
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -30,11 +30,11 @@ def tell(job):
         die()
 
 stage = sys.argv[1]
-work.TELL_SECONDS = 0
+worker.TELL_SECONDS = 0
 if stage == "claimed":
-    work.request_of = die
+    worker.request_of = die
 if stage == "complete":  # Said, but what earlier attempts have left is still there.
-    work._after_completion = die
+    worker._after_completion = die
 Worker(tell=tell).run_one()
 """
 STEPS = ("claimed", "10", "99", "complete")

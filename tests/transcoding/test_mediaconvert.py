@@ -11,9 +11,9 @@ import pytest
 from django.test import override_settings
 from PIL import Image
 
-from shift_media.models import Rendition
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import Rendition
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from tests.testapp.models import Film
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work

@@ -8,11 +8,12 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from shift_media.models import TranscodeJob
-from shift_media.transcoding import profiles, services
+from shift_media.transcoding import services
+from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of
 from shift_media.transcoding.backends.mediaconvert.outputs import Outputs
-from shift_media.transcoding.backends.mediaconvert.settings import groups_of
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.video import planning
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
 from tests.transcoding.mediaconvert_site import SMALL, Aws, aws, film, new_film, site, the_job
@@ -180,7 +181,7 @@ def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path
         aws.finish()
         attempt = services.jobs.request_of(the_job())  # type: ignore[attr-defined]
         facts = attempt.facts()
-        plan = profiles.plan(attempt.profile, facts)
+        plan = planning.plan(attempt.profile, facts)
         slower = Outputs(attempt, facts)
         services.refresh(the_job())
         stored = aws.stored()

@@ -9,10 +9,10 @@ import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
 
-from shift_media.models import Rendition, TranscodeJob
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
 from tests.transcoding.mediaconvert_site import Aws, aws, film, the_job

@@ -11,15 +11,16 @@ from botocore.stub import ANY, Stubber
 from django.core.files.storage import storages
 from django.test import override_settings
 
-from shift_media.core import paths
-from shift_media.core.profiles import BUILT_IN, Profile, parse_profile
-from shift_media.core.video import VideoFacts
-from shift_media.transcoding import profiles
-from shift_media.transcoding.backends.mediaconvert import MediaConvert, shapes, source
+from shift_media.core.errors import TranscodeError
+from shift_media.core.keys import new_original_key
+from shift_media.transcoding.backends.hls import read
+from shift_media.transcoding.backends.mediaconvert import MediaConvert, inputs, schema
+from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of, settings_of
 from shift_media.transcoding.backends.mediaconvert.outputs import _beside
-from shift_media.transcoding.backends.mediaconvert.playlists import read
-from shift_media.transcoding.backends.mediaconvert.settings import groups_of, settings_of
-from shift_media.transcoding.base import Job, TranscodeError
+from shift_media.transcoding.base import Job
+from shift_media.video import planning
+from shift_media.video.facts import VideoFacts
+from shift_media.video.profiles import BUILT_IN, Profile, parse_profile
 from tests.testapp.models import Film
 
 ROLE = "arn:aws:iam::123456789012:role/MediaConvert"
@@ -29,7 +30,7 @@ WIDE = VideoFacts(duration=60, width=1920, height=1080, fps=25, video="h264", au
 
 
 def settings_for(profile: Profile = WEB, facts: VideoFacts = WIDE) -> dict[str, Any]:
-    groups = groups_of(profiles.plan(profile, facts), DESTINATION)
+    groups = groups_of(planning.plan(profile, facts), DESTINATION)
     return settings_of(groups, "s3://bucket/key/film.mp4")
 
 
@@ -60,7 +61,7 @@ EVERYTHING = {
 @pytest.mark.parametrize("profile", [WEB, parse_profile("all", EVERYTHING)])
 def test_the_api_knows_all_names_and_values(profile: Profile, facts: VideoFacts) -> None:
     request = {"Role": ROLE, "Settings": settings_for(profile, facts)}
-    assert list(shapes.faults(request)) == []
+    assert list(schema.faults(request)) == []
 
 
 def test_values_that_the_api_does_not_know_are_found() -> None:
@@ -69,7 +70,7 @@ def test_values_that_the_api_does_not_know_are_found() -> None:
     video["CodecSettings"]["H264Settings"]["RateControlMode"] = "CRF"
     video["Width"] = 16
     settings["Inputs"][0]["VideoSelector"]["Rotation"] = "AUTO"
-    found = "\n".join(shapes.faults({"Priority": 51, "Settings": settings}))
+    found = "\n".join(schema.faults({"Priority": 51, "Settings": settings}))
     assert "H264Settings.RateControlMode is 'CRF', not one of VBR, CBR, QVBR" in found
     assert "VideoDescription.Width is 16: at least 32" in found
     assert "Settings.Inputs[0].VideoSelector.Rotation is not in the API" in found
@@ -149,13 +150,13 @@ def test_many_frames_a_second_are_fewer_and_whole_pictures_begin_each_segment() 
 
 
 def test_what_a_job_says_of_its_source_is_read_again() -> None:
-    facts = source.read_description(source.describe(WIDE))
+    facts = inputs.read_description(inputs.describe(WIDE))
     assert (facts.width, facts.height, facts.duration) == (1920, 1080, 60)
     assert (facts.video, facts.audio) == ("h264", "aac")
     silent = VideoFacts(duration=1.5, width=64, height=64, video="vp9")
-    assert source.read_description(source.describe(silent)) == silent
+    assert inputs.read_description(inputs.describe(silent)) == silent
     with pytest.raises(TranscodeError, match="no job of ours"):
-        source.read_description("1920x1080")
+        inputs.read_description("1920x1080")
 
 
 def test_playlists_are_read_and_lead_nowhere_else() -> None:
@@ -170,7 +171,7 @@ def test_playlists_are_read_and_lead_nowhere_else() -> None:
 
 
 def test_an_original_on_disk_is_refused(tmp_path: Path) -> None:
-    job = Job(1, "0a1b2c3d", paths.new_original("a.mp4", "mp4"), WEB, storages["private"])  # type: ignore[arg-type]
+    job = Job(1, "0a1b2c3d", new_original_key("a.mp4", "mp4"), WEB, storages["private"])  # type: ignore[arg-type]
     with pytest.raises(TranscodeError, match="S3 alone"):
         MediaConvert(role=ROLE, region="eu-central-1").submit(job)
 

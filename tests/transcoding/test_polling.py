@@ -12,10 +12,11 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shift_media.conf import ConfigurationError, settings
-from shift_media.models import TranscodeJob
+from shift_media.core.errors import TranscodeError
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
-from shift_media.transcoding.base import State, TranscodeError
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
 from tests.transcoding.scripted import PATH, Scripted

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from shift_media.core.errors import MissingExtra
-from shift_media.core.video import VideoFacts
-from shift_media.models import TranscodeJob
+from shift_media.core.errors import MissingExtra, TranscodeError
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
-from shift_media.transcoding.base import State, TranscodeError
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import Probe, VideoLimits, ffprobe, probe_video, pyav
+from shift_media.video.facts import VideoFacts
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
 
 pytestmark = [pytest.mark.needs("ffmpeg", "ffprobe")]

@@ -11,8 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shift_media.aws.bucket import PARTS, Bucket, Change, Part, Refused, Unsupported
-from shift_media.aws.merging import Conflict, Document, merge_website, normal
-from shift_media.aws.setup import DOCUMENTS, IN_PARTS, XML, Setup
+from shift_media.aws.changes import Conflict, Document, merge_website, normal
+from shift_media.aws.documents import DOCUMENTS, IN_PARTS, XML, Setup
 from shift_media.aws.xml import to_xml
 from shift_media.management import bucket_options
 from shift_media.storages import S3MediaStorage

@@ -12,11 +12,12 @@ from django.db import connections, router
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from shift_media import deletions, invalidations
-from shift_media.cleanup import SHARDS, Findings, Sweep, Tally
 from shift_media.core.errors import MediaError
+from shift_media.deletion import invalidation
+from shift_media.deletion import service as deletion
+from shift_media.deletion.models import PendingDeletion, PendingInvalidation
+from shift_media.deletion.sweep import SHARDS, Findings, Sweep, Tally
 from shift_media.management.progress import Progress
-from shift_media.models import PendingDeletion, PendingInvalidation
 from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
 
 GRACE_HOURS = 24
@@ -90,7 +91,7 @@ class Command(BaseCommand):
                 continue
             rows = PendingDeletion.objects.using(alias)
             number += rows.filter(not_before__lte=timezone.now()).count()
-            while not dry_run and (batch := deletions.run_due(limit=1000, using=alias)):
+            while not dry_run and (batch := deletion.run_due(limit=1000, using=alias)):
                 done += batch
             left += rows.count()
         if dry_run:
@@ -103,7 +104,7 @@ class Command(BaseCommand):
         done = left = 0
         for alias in connections:
             if router.allow_migrate_model(alias, PendingInvalidation):
-                done += 0 if dry_run else invalidations.run_due(using=alias)
+                done += 0 if dry_run else invalidation.run_due(using=alias)
                 left += PendingInvalidation.objects.using(alias).count()
         if done or left:
             self.stdout.write(f"Deletions that a CDN was told of: {done}; {left} wait.")

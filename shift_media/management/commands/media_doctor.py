@@ -16,11 +16,11 @@ from django.core.files.storage import InvalidStorageError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
-from shift_media.doctor.examine import Examination
+from shift_media.doctor.examination import Examination
 from shift_media.doctor.findings import Finding, Severity, error, ok, skipped
-from shift_media.doctor.secret import redact
-from shift_media.doctor.verify import Original, State, Tally, Verification
-from shift_media.management.doctor_output import Lines, as_json, summary
+from shift_media.doctor.integrity import Original, State, Tally, Verification
+from shift_media.doctor.redaction import redact
+from shift_media.doctor.report import Lines, as_json, summary
 from shift_media.management.progress import Progress
 from shift_media.storages import MediaStorage, by_alias, unwrapped
 

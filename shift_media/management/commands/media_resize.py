@@ -23,7 +23,7 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
 from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.progress import Progress
-from shift_media.management.resizing import Making, Row, Rows, Tally
+from shift_media.resizes.batch import Making, Row, Rows, Tally
 
 GIVE_UP = 20
 """Rows in a row that the storage fails for, after which it is no use to go on."""

@@ -12,13 +12,13 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections, models
 
-from shift_media import deletions
 from shift_media.core.errors import MediaError
+from shift_media.deletion.references import media_fields
 from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.transcode_output import Output
-from shift_media.models import TranscodeJob
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 
 PUT_OFF = 3
 PAUSE_SECONDS = 1.0
@@ -212,7 +212,7 @@ def _fields(label: str) -> list[Any]:
             fields = [apps.get_model(parts[0], parts[1])._meta.get_field(parts[2])]
         else:
             model = apps.get_model(label)
-            own = [field for field in deletions.media_fields() if field.model is model]
+            own = [field for field in media_fields() if field.model is model]
             fields = [f for f in own if getattr(f, "transcode", None)] or own
     except (LookupError, ValueError, FieldDoesNotExist) as error:
         raise CommandError(f"{label}: {error}", returncode=2) from error

@@ -14,12 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from shift_media.core.errors import MissingExtra
-from shift_media.core.video import VideoFacts, shown_size
-from shift_media.transcoding.base import TranscodeError
+from shift_media.core.errors import MissingExtra, TranscodeError
+from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
-from shift_media.transcoding.probing.reader import Reader, Rules
-from shift_media.transcoding.process import Bounds
+from shift_media.transcoding.probing.base import Reader, Rules
+from shift_media.video.facts import VideoFacts, shown_size
 
 PROTOCOLS = "file"
 FORMATS = "mov,mp4,matroska,webm"

@@ -10,9 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from shift_media.transcoding.base import TranscodeError
-from shift_media.transcoding.probing.reader import Raw, Reader, Rules
-from shift_media.transcoding.process import Bounds, Program
+from shift_media.core.errors import TranscodeError
+from shift_media.sandbox.process import Bounds, Program
+from shift_media.transcoding.probing.base import Raw, Reader, Rules
 
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG, as ffmpeg names them
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from shift_media.transcoding.probing.reader import Raw, Reader, Rules
-from shift_media.transcoding.process import Bounds, Program, python
+from shift_media.sandbox.process import Bounds, Program, python
+from shift_media.transcoding.probing.base import Raw, Reader, Rules
 
-_CHILD = str(Path(__file__).with_name("child.py"))
+_CHILD = str(Path(__file__).with_name("pyav_worker.py"))
 
 
 class PyAV(Reader):

@@ -6,18 +6,11 @@ is what a worker does.
 
 from __future__ import annotations
 
-from shift_media.transcoding.services.claims import claim, recover
-from shift_media.transcoding.services.jobs import (
-    cancel,
-    forget,
-    latest,
-    live,
-    retry,
-    submit,
-    transcoder,
-)
+from shift_media.transcoding.services.attempts import transcoder
+from shift_media.transcoding.services.jobs import cancel, forget, latest, live, retry, submit
+from shift_media.transcoding.services.leases import claim, recover
 from shift_media.transcoding.services.polling import Poller, look, refresh
-from shift_media.transcoding.services.work import Worker
+from shift_media.transcoding.services.worker import Worker
 
 __all__ = [
     "Poller",

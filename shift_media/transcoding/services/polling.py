@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
-from shift_media.models import TranscodeJob
 from shift_media.transcoding.base import LIVE, RUNNING, Job, JobReport, State
-from shift_media.transcoding.services import claims
-from shift_media.transcoding.services.jobs import request_of, row, transcoder
-from shift_media.transcoding.services.work import (
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services import leases
+from shift_media.transcoding.services.attempts import request_of, row, transcoder
+from shift_media.transcoding.services.worker import (
     apply,
     as_transcode_error,
     cancel_unwanted,
@@ -41,10 +41,10 @@ def look(job: TranscodeJob) -> bool:
         if not failure.passing:
             fail(job, failure)
         else:
-            claims.mine(job).update(error_code=str(failure.code)[:100], error=str(failure))
+            leases.mine(job).update(error_code=str(failure.code)[:100], error=str(failure))
         answered = not failure.passing
     else:
-        claims.mine(job).update(error_code="", error="")  # An earlier reading's, or attempt's.
+        leases.mine(job).update(error_code="", error="")  # An earlier reading's, or attempt's.
         _settle(job, attempt, report)
         answered = True
     with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.

@@ -7,8 +7,8 @@ import threading
 import django
 
 from shift_media.core.errors import MissingExtra
-from shift_media.models import TranscodeJob
-from shift_media.transcoding.services.work import Worker
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.worker import Worker
 
 if django.VERSION >= (6, 0):
     from django.tasks import task

@@ -20,13 +20,13 @@ from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from shift_media.models import Rendition, TranscodeJob
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
 from shift_media.transcoding.backends.elastic_transcoder.client import Api
 from shift_media.transcoding.backends.elastic_transcoder.requests import request_of
 from shift_media.transcoding.base import State
-from shift_media.transcoding.services.jobs import request_of as attempt_of
+from shift_media.transcoding.models import Rendition, TranscodeJob
+from shift_media.transcoding.services.attempts import request_of as attempt_of
 from tests.servers.elastic_transcoder import PIPELINE, ElasticTranscoderServer
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.servers.sns import TOPIC, Aws, envelope

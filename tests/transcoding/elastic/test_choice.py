@@ -9,7 +9,6 @@ from django.core.checks import ERROR, CheckMessage, run_checks
 from django.test import override_settings
 
 from shift_media.conf import ConfigurationError
-from shift_media.models import TranscodeJob
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.elastic_transcoder import (
     CLOSED,
@@ -18,6 +17,7 @@ from shift_media.transcoding.backends.elastic_transcoder import (
     client,
 )
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from tests.transcoding.conftest import NewFilm, work
 from tests.transcoding.elastic.material import GENERIC_720P, PIPELINE, PROJECT, WEB
 

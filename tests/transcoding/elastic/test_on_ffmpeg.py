@@ -12,8 +12,8 @@ from django.template import Context, Template
 from django.test import override_settings
 from PIL import Image
 
-from shift_media.models import Rendition, TranscodeJob
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from tests.testapp.models import Film
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
 from tests.transcoding.elastic.material import CUSTOM, PROJECT, WEB, defined

@@ -12,14 +12,15 @@ import pytest
 from django.test import override_settings
 from PIL import Image
 
-from shift_media.core.elastic.presets import system
-from shift_media.core.elastic.profiles import read_profile
-from shift_media.core.sizing import POLICIES
-from shift_media.core.video import VideoFacts
-from shift_media.transcoding import profiles, services
-from shift_media.transcoding.backends.mediaconvert import shapes
-from shift_media.transcoding.backends.mediaconvert.settings import groups_of, settings_of
+from shift_media.transcoding import services
+from shift_media.transcoding.backends.mediaconvert import schema
+from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of, settings_of
 from shift_media.transcoding.base import State
+from shift_media.video import planning
+from shift_media.video.elastic.presets import system
+from shift_media.video.elastic.profiles import read_profile
+from shift_media.video.facts import VideoFacts
+from shift_media.video.sizing import POLICIES
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work
 from tests.transcoding.elastic.material import CUSTOM, PROJECT, defined
 from tests.transcoding.mediaconvert_site import Aws, aws, new_film, site, the_job
@@ -31,7 +32,7 @@ HLS = [id for id in system() if "-2000" in id]
 
 
 def settings_for(profile: dict[str, Any], facts: VideoFacts = WIDE) -> dict[str, Any]:
-    plan = profiles.plan(read_profile("web", profile), facts)
+    plan = planning.plan(read_profile("web", profile), facts)
     return settings_of(groups_of(plan, "s3://b/k/_web/0a1b2c3d/"), "s3://b/k/film.mp4")
 
 
@@ -49,7 +50,7 @@ def made_here() -> list[str]:
 def test_the_api_takes_what_comes_of_each_system_preset(id: str) -> None:
     output = {"Key": "a", "PresetId": id, "SegmentDuration": "6", "ThumbnailPattern": "{count}"}
     settings = settings_for({"outputs": [output]})
-    assert list(shapes.faults({"Settings": settings})) == []
+    assert list(schema.faults({"Settings": settings})) == []
 
 
 def test_most_system_presets_are_made_here() -> None:
@@ -68,7 +69,7 @@ def test_the_api_takes_every_sizing_policy(
         duration=3, width=size[0], height=size[1], fps=25, video="h264", audio="aac"
     )
     settings = settings_for({"outputs": [output], "presets": {CUSTOM: preset}}, facts)
-    assert list(shapes.faults({"Settings": settings})) == []
+    assert list(schema.faults({"Settings": settings})) == []
     video = settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"]
     if cut := video.get("Crop"):
         assert cut["X"] + cut["Width"] <= size[0]

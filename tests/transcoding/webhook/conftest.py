@@ -11,9 +11,9 @@ import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from shift_media.models import TranscodeJob
-from shift_media.transcoding import webhooks
 from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.webhooks import views as webhook_views
 from tests.servers.sns import HOST, TOPIC, Aws, certify, watched
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
@@ -36,10 +36,10 @@ def aws(_aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     _aws.reset()
     for name, value in _aws.environment.items():
         monkeypatch.setenv(name, value)
-    webhooks.certificates.forget()
+    webhook_views.certificates.forget()
     with watched(_aws):
         yield _aws
-    webhooks.certificates.forget()
+    webhook_views.certificates.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -18,12 +18,13 @@ from django.test import AsyncClient, Client, override_settings
 from django.urls import reverse
 
 from shift_media import signals
-from shift_media.models import Rendition, TranscodeJob
+from shift_media.core.errors import TranscodeError
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
-from shift_media.transcoding.base import State, TranscodeError
-from shift_media.transcoding.messages import JOB_KEY, Look, normalise
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services import Worker
+from shift_media.transcoding.webhooks.events import JOB_KEY, Look, normalise
 from tests.servers.sns import HOST, TOPIC, Aws, envelope
 from tests.testapp.models import Film
 from tests.transcoding.scripted import Scripted

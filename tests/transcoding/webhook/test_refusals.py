@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from shift_media.core.errors import MissingExtra
-from shift_media.transcoding import sns
+from shift_media.transcoding.webhooks import sns
 from tests.servers.sns import (
     CERTIFICATE_URL,
     HOST,

@@ -10,7 +10,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from shift_media.conf import settings
-from shift_media.transcoding import sns
+from shift_media.transcoding.webhooks import sns
 from tests.parts import ROOT
 from tests.servers.sns import TOPIC
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shift_media.transcoding import sns
-from shift_media.transcoding.sns import Certificates, Malformed, Unverified
+from shift_media.transcoding.webhooks import sns
+from shift_media.transcoding.webhooks.sns import Certificates, Malformed, Unverified
 from tests.servers.sns import TOPIC, certify, envelope, new_key, sign
 
 KEY = new_key()
@@ -144,7 +144,8 @@ def test_the_certificates_own_time_is_looked_at_each_time() -> None:
 
 
 def test_neither_django_nor_cryptography_is_loaded_before_it_is_used() -> None:
-    code = "import sys, shift_media.transcoding.sns, shift_media.transcoding.messages; "
+    webhooks = "shift_media.transcoding.webhooks"
+    code = f"import sys, {webhooks}.sns, {webhooks}.events; "
     code += "assert not {'django', 'cryptography', 'boto3'} & set(sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

@@ -17,9 +17,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError
-from shift_media.core.errors import MediaError
-from shift_media.core.profiles import Profile
-from shift_media.transcoding import profiles
+from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.backends.elastic_transcoder.client import (
     READ_TIMEOUT,
     Api,
@@ -27,15 +25,10 @@ from shift_media.transcoding.backends.elastic_transcoder.client import (
 )
 from shift_media.transcoding.backends.elastic_transcoder.outputs import Outputs
 from shift_media.transcoding.backends.elastic_transcoder.requests import ATTEMPT_KEY, request_of
-from shift_media.transcoding.base import (
-    RUNNING,
-    Job,
-    JobReport,
-    State,
-    TranscodeError,
-    Transcoder,
-)
-from shift_media.transcoding.messages import JOB_KEY
+from shift_media.transcoding.base import RUNNING, Job, JobReport, State, Transcoder
+from shift_media.transcoding.webhooks.events import JOB_KEY
+from shift_media.video import planning
+from shift_media.video.profiles import Profile
 
 logger = logging.getLogger("shift_media")
 
@@ -190,7 +183,7 @@ class ElasticTranscoder(Transcoder):
         payload = {
             "Outputs": found.get("Outputs", []),
             "Playlists": found.get("Playlists", []),
-            **profiles.payload_of(job.profile),
+            **planning.payload_of(job.profile),
         }
         return JobReport(
             state=State.COMPLETE, progress=100, renditions=renditions, payload=payload

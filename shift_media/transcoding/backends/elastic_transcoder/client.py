@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from shift_media.transcoding.backends.service import READ_TIMEOUT, Service, ServiceError
+from shift_media.transcoding.backends.aws_client import READ_TIMEOUT, Service, ServiceError
 
 __all__ = ["READ_TIMEOUT", "Api", "is_known"]
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from PIL import Image
 
-from shift_media.core.elastic import naming
-from shift_media.core.elastic.jobs import Output, Playlist
-from shift_media.transcoding import profiles
+from shift_media.core.errors import TranscodeError
+from shift_media.transcoding.backends import hls
 from shift_media.transcoding.backends.elastic_transcoder import requests
-from shift_media.transcoding.backends.mediaconvert import playlists
-from shift_media.transcoding.base import Job, RenditionReport, State, TranscodeError
+from shift_media.transcoding.base import Job, RenditionReport, State
+from shift_media.video import planning
+from shift_media.video.elastic import naming
+from shift_media.video.elastic.job import Output, Playlist
 
 _TEXT_BYTES = 4 << 20
 _ENDINGS = {"HLSv3": "m3u8", "HLSv4": "m3u8", "MPEG-DASH": "mpd", "Smooth": "ism"}
@@ -77,7 +78,7 @@ class Outputs:
         index = self._read(key)
         if not index.is_whole:
             raise _bad(key, "its playlist has no end")
-        if not profiles.is_whole(index.seconds, self._seconds):
+        if not planning.is_whole(index.seconds, self._seconds):
             raise _bad(key, f"it lasts {index.seconds:.1f} of {self._seconds:.1f} seconds")
         folder = key.rpartition("/")[0]
         for name in index.files:
@@ -94,7 +95,7 @@ class Outputs:
         yield RenditionReport(
             key=found[0],
             kind="stills",
-            content_type=profiles.content_type(found[0]),
+            content_type=planning.content_type(found[0]),
             state=State.COMPLETE,
             width=sides[0],
             height=sides[1],
@@ -120,12 +121,12 @@ class Outputs:
         largest = max(told, key=lambda one: one.get("Width") or 0)
         milliseconds = largest.get("DurationMillis")
         duration = milliseconds / 1000 if milliseconds else largest.get("Duration")
-        if duration and not profiles.is_whole(duration, self._seconds):
+        if duration and not planning.is_whole(duration, self._seconds):
             raise _bad(file, f"it lasts {duration:.1f} of {self._seconds:.1f} seconds")
         return RenditionReport(
             key=self._key(file),
             kind=kind,
-            content_type=profiles.content_type(file),
+            content_type=planning.content_type(file),
             state=State.COMPLETE,
             width=largest.get("Width") or None,
             height=largest.get("Height") or None,
@@ -151,12 +152,12 @@ class Outputs:
             )
         return size
 
-    def _read(self, key: str) -> playlists.Playlist:
+    def _read(self, key: str) -> hls.Playlist:
         self._size(key)
         with self._job.storage.fetch(key) as stored:
             content: bytes = stored.read(min(_TEXT_BYTES, stored.size))
         try:
-            return playlists.read(content.decode())
+            return hls.read(content.decode())
         except ValueError as error:
             raise _bad(key, "it is no playlist") from error
 

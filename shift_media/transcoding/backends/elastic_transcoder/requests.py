@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from shift_media.core.elastic.jobs import ElasticJob, Output
-from shift_media.core.elastic.naming import COUNT, own_file
-from shift_media.transcoding.base import Job, TranscodeError
-from shift_media.transcoding.messages import JOB_KEY
+from shift_media.core.errors import TranscodeError
+from shift_media.transcoding.base import Job
+from shift_media.transcoding.webhooks.events import JOB_KEY
+from shift_media.video.elastic.job import ElasticJob, Output
+from shift_media.video.elastic.naming import COUNT, own_file
 
 ATTEMPT_KEY = "shift_media_token"
 """Name of the user metadata that tells one attempt from another; `JOB_KEY` is told in messages."""

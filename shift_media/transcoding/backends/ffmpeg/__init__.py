@@ -12,13 +12,13 @@ from typing import ClassVar
 
 from django.core.checks import CheckMessage, Error, Warning
 
-from shift_media.core.errors import MissingExtra
+from shift_media.core.errors import MissingExtra, TranscodeError
+from shift_media.sandbox.process import Bounds
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg.commands import Tools
-from shift_media.transcoding.backends.ffmpeg.run import Run
-from shift_media.transcoding.base import Job, JobReport, State, TranscodeError, Transcoder
+from shift_media.transcoding.backends.ffmpeg.job import Run
+from shift_media.transcoding.base import Job, JobReport, State, Transcoder
 from shift_media.transcoding.probing import VideoLimits
-from shift_media.transcoding.process import Bounds
 
 _LOOK_SECONDS = 20
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shift_media.core.encodings import SoundEncoding
-from shift_media.core.profiles import Audio, Poster, Sprite
-from shift_media.core.video import VideoFacts, fitted, tiles
 from shift_media.transcoding import probing
-from shift_media.transcoding.backends.ffmpeg import encodings
+from shift_media.transcoding.backends.ffmpeg import encoders
 from shift_media.transcoding.probing import VideoLimits
-from shift_media.transcoding.profiles import Encode, Plan, Playlist
+from shift_media.video.encoding import SoundEncoding
+from shift_media.video.facts import VideoFacts, fitted, tiles
+from shift_media.video.planning import Encode, Plan, Playlist
+from shift_media.video.profiles import Audio, Poster, Sprite
 
 MOST_FPS = 60
 _CLEAN = "-map_metadata -1 -map_chapters -1 -sn -dn".split()
@@ -54,7 +54,7 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
     command = [tools.program, *_QUIET, *_PROGRESS, *reading(tools, source)]
     graph, outputs = [], []
     for number, made in enumerate(plan.encodes):
-        graph.append(f"{encodings.drawn(made, plan.facts)},format=yuv420p")
+        graph.append(f"{encoders.drawn(made, plan.facts)},format=yuv420p")
         video = ["-map", f"[v{number}]", *_video(tools, made, plan.segment_seconds)]
         sound = _sound_of(made) if made.has_sound(plan.facts) else ["-an"]
         container = ["-f", "webm"] if made.kind == "webm" else [*_FAST_START, "-f", "mp4"]
@@ -68,9 +68,9 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
         outputs.append(["-map", f"[v{len(graph)}]", *_jpeg(3, poster.file, frames=2)])
         graph.append(f"{_first_and_at(poster, plan.facts)},{_still(poster, plan.facts)}")
     for stills in plan.stills:
-        drawn = encodings.stills_options(stills, plan.facts)
+        drawn = encoders.stills_options(stills, plan.facts)
         outputs.append(["-map", f"[v{len(graph)}]", *drawn])
-        graph.append(encodings.stills_drawn(stills, plan.facts))
+        graph.append(encoders.stills_drawn(stills, plan.facts))
     for audio in plan.sounds:
         container = ["-f", "mp3"] if audio.is_mp3 else [*_FAST_START, "-f", "mp4"]
         outputs.append(["-vn", *_sound_alone(audio), *_CLEAN, *container, audio.file])
@@ -95,7 +95,7 @@ def _tone(tools: Tools, facts: VideoFacts) -> str:
 
 
 def _video(tools: Tools, made: Encode, segment_seconds: int) -> list[str]:
-    options = [*encodings.encoder(made), "-pix_fmt", "yuv420p", "-fpsmax", str(MOST_FPS)]
+    options = [*encoders.encoder(made), "-pix_fmt", "yuv420p", "-fpsmax", str(MOST_FPS)]
     options += ["-threads", str(tools.threads)] if tools.threads else []
     if segment_seconds:
         options += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds})"]
@@ -104,12 +104,12 @@ def _video(tools: Tools, made: Encode, segment_seconds: int) -> list[str]:
 
 def _sound_of(made: Encode) -> list[str]:
     if made.encoding is None or made.encoding.sound is None:
-        return encodings.sound_options(SoundEncoding(kbps=made.audio_kbps))
-    return encodings.sound_options(made.encoding.sound)
+        return encoders.sound_options(SoundEncoding(kbps=made.audio_kbps))
+    return encoders.sound_options(made.encoding.sound)
 
 
 def _sound_alone(audio: Audio) -> list[str]:
-    return encodings.sound_options(audio.encoding or SoundEncoding(kbps=audio.kbps))
+    return encoders.sound_options(audio.encoding or SoundEncoding(kbps=audio.kbps))
 
 
 def playlist(tools: Tools, made: Playlist, has_sound: bool) -> list[str]:

@@ -6,20 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from shift_media.core.encodings import SoundEncoding
+from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import HEAD_BYTES, detect
-from shift_media.core.profiles import Audio, Poster, Rendition, Sprite, Stills
-from shift_media.core.video import VideoFacts
-from shift_media.transcoding import profiles
 from shift_media.transcoding.backends.ffmpeg import commands
 from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout
-from shift_media.transcoding.base import Job, RenditionReport, TranscodeError
-from shift_media.transcoding.profiles import Encode, Plan, Playlist
+from shift_media.transcoding.base import Job, RenditionReport
+from shift_media.video import planning
+from shift_media.video.encoding import SoundEncoding
+from shift_media.video.facts import VideoFacts
+from shift_media.video.planning import Encode, Plan, Playlist
+from shift_media.video.profiles import Audio, Poster, Rendition, Sprite, Stills
 
 
 def key_in(job: Job, rendition: Rendition | str) -> str:
     """Name where a file of a job lies."""
-    return profiles.key_of(job.original, job.profile.name, job.token, rendition)
+    return planning.key_of(job.original, job.profile.name, job.token, rendition)
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Verification:
         return VideoFacts(audio="mp3" if name == "mp3" else "", duration=seconds)
 
     def _check_duration(self, found: VideoFacts) -> None:
-        if not profiles.is_whole(found.duration, self._source.duration):
+        if not planning.is_whole(found.duration, self._source.duration):
             raise TranscodeError(
                 f"Only {found.duration:.1f} of {self._source.duration:.1f} seconds could be read.",
                 code="incomplete",
@@ -109,7 +110,7 @@ class Verification:
                 float(line[8:].rstrip(",")) for line in index.splitlines() if "#EXTINF:" in line
             )
             self._check(
-                profiles.is_whole(listed, self._source.duration),
+                planning.is_whole(listed, self._source.duration),
                 folder,
                 "segments are missing",
             )
@@ -139,7 +140,7 @@ class Verification:
 
     def _check_stills(self, wanted: Stills) -> Made:
         """Hold that there is one for each moment; the last may lie behind the last frame."""
-        expected = len(profiles.still_times(wanted, self._source.duration))
+        expected = len(planning.still_times(wanted, self._source.duration))
         numbered = [wanted.numbered(number) for number in range(1, expected + 1)]
         files = [file for file in numbered if (self._folder / file).exists()]
         whole = files == numbered[: len(files)] and len(files) >= max(1, expected - 1)
@@ -161,12 +162,12 @@ class Verification:
         rendition = next((r for r in self._job.profile.renditions if r.file == file), file)
         legacy = ""
         if not isinstance(rendition, str):
-            legacy = profiles.legacy_key(self._job.original, rendition, width, height)
+            legacy = planning.legacy_key(self._job.original, rendition, width, height)
         report = RenditionReport(
             key=key_in(self._job, rendition),
             legacy_key=legacy,
             kind=kind,
-            content_type=profiles.content_type(file),
+            content_type=planning.content_type(file),
             width=width,
             height=height,
             duration=duration,

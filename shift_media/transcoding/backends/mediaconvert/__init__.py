@@ -12,22 +12,21 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
 
-from shift_media.core.errors import MediaError
-from shift_media.transcoding import profiles
-from shift_media.transcoding.backends.mediaconvert import settings, shapes, source
+from shift_media.core.errors import MediaError, TranscodeError
+from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema
 from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, Api
+from shift_media.transcoding.backends.mediaconvert.job_settings import Group
 from shift_media.transcoding.backends.mediaconvert.outputs import Outputs
-from shift_media.transcoding.backends.mediaconvert.settings import Group
 from shift_media.transcoding.base import (
     RUNNING,
     Job,
     JobReport,
     RenditionReport,
     State,
-    TranscodeError,
     Transcoder,
 )
 from shift_media.transcoding.probing import VideoLimits
+from shift_media.video import planning
 
 logger = logging.getLogger("shift_media")
 
@@ -108,7 +107,7 @@ class MediaConvert(Transcoder):
         if found := self._earlier(job):
             return found
         request = self._request(job)
-        wrong = list(shapes.faults(request))
+        wrong = list(schema.faults(request))
         if wrong:
             raise TranscodeError("; ".join(wrong), code="bad_settings")
         if not job.wanted():
@@ -127,7 +126,7 @@ class MediaConvert(Transcoder):
         if found is None:
             return _failed(f"MediaConvert knows no job {job.external_id}.", "lost", passing=True)
         metadata = found.get("UserMetadata", {})
-        if metadata.get(source.TOKEN) != job.token:
+        if metadata.get(inputs.TOKEN) != job.token:
             return _failed(f"{job.external_id} is another attempt's job.", "foreign_job")
         state = STATES[found["Status"]]
         if state == State.ERROR:
@@ -162,10 +161,10 @@ class MediaConvert(Transcoder):
 
     def _earlier(self, job: Job) -> str:
         """Find what was created for this attempt; jobs of earlier ones are cancelled."""
-        for found in self._api.of_input(source.url_of(job, str(job.original))):
+        for found in self._api.of_input(inputs.url_of(job, str(job.original))):
             metadata = found.get("UserMetadata", {})
-            token = str(metadata.get(source.TOKEN, ""))
-            if metadata.get(source.JOB) != str(job.id) or not _TOKEN.fullmatch(token):
+            token = str(metadata.get(inputs.TOKEN, ""))
+            if metadata.get(inputs.JOB) != str(job.id) or not _TOKEN.fullmatch(token):
                 continue
             if token == job.token:
                 return str(found["Id"])
@@ -176,10 +175,10 @@ class MediaConvert(Transcoder):
         return ""
 
     def _request(self, job: Job) -> dict[str, Any]:
-        facts = source.facts_of(job, self._limits)
-        url = source.url_of(job, str(job.original))
-        groups = settings.groups_of(
-            profiles.plan(job.profile, facts), source.url_of(job, job.prefix)
+        facts = inputs.facts_of(job, self._limits)
+        url = inputs.url_of(job, str(job.original))
+        groups = job_settings.groups_of(
+            planning.plan(job.profile, facts), inputs.url_of(job, job.prefix)
         )
         if all(group.kind in ("poster", "sprite", "stills") for group in groups):
             raise TranscodeError(
@@ -195,34 +194,34 @@ class MediaConvert(Transcoder):
             "ClientRequestToken": hashlib.sha256(name.encode()).hexdigest()[:32],
             "UserMetadata": {
                 **(job.profile.elastic.user_metadata if job.profile.elastic else {}),
-                source.JOB: str(job.id),
-                source.TOKEN: job.token,
-                source.SOURCE: source.describe(facts),
+                inputs.JOB: str(job.id),
+                inputs.TOKEN: job.token,
+                inputs.SOURCE: inputs.describe(facts),
             },
             "Tags": {
                 **self._tags,
                 "shift-media-job": str(job.id),
                 "shift-media-profile": job.profile.name,
             },
-            "Settings": settings.settings_of(groups, url),
+            "Settings": job_settings.settings_of(groups, url),
         }
 
     # Reading.
 
     def _groups(self, job: Job, found: Mapping[str, Any]) -> tuple[list[Group], Any]:
         """Plan again what was planned when the job was created."""
-        facts = source.read_description(found["UserMetadata"].get(source.SOURCE, ""))
-        destination = source.url_of(job, job.prefix)
-        return settings.groups_of(profiles.plan(job.profile, facts), destination), facts
+        facts = inputs.read_description(found["UserMetadata"].get(inputs.SOURCE, ""))
+        destination = inputs.url_of(job, job.prefix)
+        return job_settings.groups_of(planning.plan(job.profile, facts), destination), facts
 
     def _planned(self, job: Job, found: Mapping[str, Any]) -> Iterator[RenditionReport]:
         made = {group.file for group in self._groups(job, found)[0]}
         for rendition in job.profile.renditions:
             if rendition.file in made:
                 yield RenditionReport(
-                    key=profiles.key_of(job.original, job.profile.name, job.token, rendition),
+                    key=planning.key_of(job.original, job.profile.name, job.token, rendition),
                     kind=rendition.kind,
-                    content_type=profiles.content_type(rendition.file),
+                    content_type=planning.content_type(rendition.file),
                     state=State.PROGRESSING,
                 )
 
@@ -239,7 +238,7 @@ class MediaConvert(Transcoder):
         by_file = dict(zip((group.file for group in groups), reports, strict=True))
         renditions = tuple(by_file[file] for file in order if file in by_file)
         payload = {"OutputGroupDetails": details, "Warnings": found.get("Warnings", [])}
-        payload |= profiles.payload_of(job.profile)
+        payload |= planning.payload_of(job.profile)
         return JobReport(
             state=State.COMPLETE, progress=100, renditions=renditions, payload=payload
         )
@@ -253,9 +252,9 @@ class MediaConvert(Transcoder):
             yield _error(f'"role" is {self._role!r}: write its ARN, such as {wanted}.')
         if self._queue and not _QUEUE.fullmatch(self._queue):
             yield _error(f'"queue" is {self._queue!r}: write its name or its ARN.')
-        for fault in shapes.faults(self._options):
+        for fault in schema.faults(self._options):
             yield _error(f"{fault}.")
-        if not self._region and not self._endpoint_url and not shapes.default_region():
+        if not self._region and not self._endpoint_url and not schema.default_region():
             yield _error('There is no "region", and boto3 is configured with none.')
         for model in apps.get_models():
             for field in model._meta.local_concrete_fields:

@@ -9,15 +9,15 @@ from typing import Any
 
 from PIL import Image
 
-from shift_media.core.errors import NotStored
+from shift_media.core.errors import NotStored, TranscodeError
 from shift_media.core.formats import detect
-from shift_media.core.profiles import Audio, Poster, Rendition, Sprite, Stills
-from shift_media.core.video import VideoFacts
-from shift_media.transcoding import profiles
+from shift_media.transcoding.backends import hls
 from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout
-from shift_media.transcoding.backends.mediaconvert import playlists
-from shift_media.transcoding.backends.mediaconvert.settings import Group, frames_of
-from shift_media.transcoding.base import Job, RenditionReport, State, TranscodeError
+from shift_media.transcoding.backends.mediaconvert.job_settings import Group, frames_of
+from shift_media.transcoding.base import Job, RenditionReport, State
+from shift_media.video import planning
+from shift_media.video.facts import VideoFacts
+from shift_media.video.profiles import Audio, Poster, Rendition, Sprite, Stills
 
 _TEXT_BYTES = 4 << 20  # a playlist of a day has some hundred kilobytes
 _JPEG_BYTES = 32 << 20
@@ -110,10 +110,10 @@ class Outputs:
         size = sum(self._size_of(file) for file in files)
         return self._complete(rendition, _size(group), size, self._facts.duration)
 
-    def _playlist(self, key: str) -> playlists.Playlist:
+    def _playlist(self, key: str) -> hls.Playlist:
         self._size_of(key)
         try:
-            return playlists.read(self._read(key, _TEXT_BYTES).decode())
+            return hls.read(self._read(key, _TEXT_BYTES).decode())
         except ValueError as error:
             raise _bad(key, "it is no playlist") from error
 
@@ -159,7 +159,7 @@ class Outputs:
 
     def _stills(self, wanted: Stills) -> RenditionReport:
         """Give the captures their names, and the format that was asked for."""
-        expected = len(profiles.still_times(wanted, self._facts.duration))
+        expected = len(planning.still_times(wanted, self._facts.duration))
         frames = self._frames(wanted)[:expected]
         for number, frame in enumerate(frames, 1):
             with contextlib.suppress(Missing):  # Another process has named and removed it.
@@ -207,7 +207,7 @@ class Outputs:
         return picture
 
     def _put(self, key: str, content: bytes) -> None:
-        kind = profiles.content_type(key)
+        kind = planning.content_type(key)
         self._job.storage.put(key, io.BytesIO(content), content_type=kind, size=len(content))
 
     def _remove(self, frames: list[str]) -> None:
@@ -225,9 +225,9 @@ class Outputs:
     ) -> RenditionReport:
         return RenditionReport(
             key=self._key(rendition),
-            legacy_key=profiles.legacy_key(self._job.original, rendition, *sides),
+            legacy_key=planning.legacy_key(self._job.original, rendition, *sides),
             kind=rendition.kind,
-            content_type=profiles.content_type(rendition.file),
+            content_type=planning.content_type(rendition.file),
             state=State.COMPLETE,
             width=sides[0],
             height=sides[1],
@@ -237,7 +237,7 @@ class Outputs:
 
     def _key(self, rendition: Rendition | str) -> str:
         job = self._job
-        return profiles.key_of(job.original, job.profile.name, job.token, rendition)
+        return planning.key_of(job.original, job.profile.name, job.token, rendition)
 
     def _size_of(self, key: str) -> int:
         size = self._sizes.get(key, 0)
@@ -255,7 +255,7 @@ class Outputs:
         return content
 
     def _check_duration(self, file: str, duration: float) -> None:
-        whole = profiles.is_whole(duration, self._facts.duration)
+        whole = planning.is_whole(duration, self._facts.duration)
         self._check(whole, file, f"it lasts {duration:.1f} of {self._facts.duration:.1f} seconds")
 
     def _check(self, right: bool, file: str, wrong: str) -> None:

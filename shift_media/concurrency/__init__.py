@@ -1,0 +1,1 @@
+"""What threads, processes and hosts share: single flight, locks, a limiter and a TTL cache."""

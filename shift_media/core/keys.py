@@ -1,0 +1,227 @@
+"""The grammar of keys: one spelling for each, and nothing else is a key.
+
+``parse_key(key)`` and ``str(parsed)`` are exact inverses. Every key belongs to one original, under
+whose directory it lies::
+
+    original   3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg
+    resize     …/photo.jpg/400x300-fill-80-noupscale-9f0c…c1.webp
+    rendition  …/clip.mp4/_poster.jpg   …/clip.mp4/_web/720p.mp4
+    mezzanine  …/photo.jpg/_m/2048.jpg
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from dataclasses import dataclass
+
+from shift_media.core.errors import InvalidKey
+from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
+from shift_media.core.spec import Spec
+
+KEY_LENGTH = 200
+"""Enough characters for any original's key (36 + 1 + 70 + 1 + 70), as a column's max_length."""
+
+SIGNATURE_LENGTH = 32
+ORIGINAL_NAME_LENGTH = 255
+
+_STEM_LENGTH = 64
+_RESERVED_WORD = "upscale"
+_DEVICES = frozenset(
+    "con prn aux nul clock".split()
+    + [f"{device}{number}" for device in ("com", "lpt") for number in range(10)]
+)
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories: controls, marks of direction, surrogates, separators of lines."""
+
+_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
+)
+"""Latin letters that have no accent to drop; case folding has made ``ß`` to ``ss`` already."""
+_ID = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
+_NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(BY_EXTENSION)})"
+_SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
+_KEY = re.compile(rf"({_ID})/({_NAME})/(.+)", re.DOTALL)
+_ORIGINAL = re.compile(rf"({_ID})/({_NAME})/\2")
+_RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE_FORMATS)})")
+_RENDITION = re.compile(rf"_([a-z][a-z0-9-]{{1,31}})/({_SEGMENT}(?:/{_SEGMENT}){{0,2}})")
+_MEZZANINE = re.compile(rf"_m/([1-9][0-9]{{0,3}})\.({'|'.join(RESIZE_FORMATS)})")
+_POSTER = "_poster.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalKey:
+    """An upload under its own name: ``directory/name``."""
+
+    id: str
+    name: str
+
+    @property
+    def directory(self) -> str:
+        """What all keys of this original begin with, without the slash."""
+        return f"{self.id}/{self.name}"
+
+    @property
+    def prefix(self) -> str:
+        """What all keys of this original, and no others, begin with."""
+        return f"{self.id}/{self.name}/"
+
+    @property
+    def extension(self) -> str:
+        """The extension, which is the format's: ``"jpg"``."""
+        return self.name.rpartition(".")[2]
+
+    def __str__(self) -> str:
+        return f"{self.id}/{self.name}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeKey:
+    """A resize beside its original, named by its spec and signature."""
+
+    original: OriginalKey
+    spec: Spec
+    signature: str
+
+    @property
+    def payload(self) -> str:
+        """The key without its signature: what is signed."""
+        return f"{self.original.directory}/{self.spec}.{self.spec.format}"
+
+    @property
+    def source(self) -> str:
+        """The key of what it is made from: the original, or the poster of a video."""
+        return source_key(self.original)
+
+    def __str__(self) -> str:
+        return f"{self.original.directory}/{self.spec}-{self.signature}.{self.spec.format}"
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionKey:
+    """A file that a transcoding job made of the original; the poster has no profile."""
+
+    original: OriginalKey
+    profile: str
+    file: str
+
+    def __str__(self) -> str:
+        if not self.profile:
+            return f"{self.original.directory}/{_POSTER}"
+        return f"{self.original.directory}/_{self.profile}/{self.file}"
+
+
+@dataclass(frozen=True, slots=True)
+class MezzanineKey:
+    """A stored smaller version of the original that smaller resizes are made from."""
+
+    original: OriginalKey
+    side: int
+    extension: str
+
+    def __str__(self) -> str:
+        return f"{self.original.directory}/_m/{self.side}.{self.extension}"
+
+
+Key = OriginalKey | ResizeKey | RenditionKey | MezzanineKey
+
+
+def parse_key(key: str) -> Key:
+    """Read a key.
+
+    Raises `InvalidKey` for every string that its parts would not rebuild byte for byte.
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise InvalidKey(f"{key[:300]!r} is not a media key.")
+    original = _original(match[1], match[2])
+    parsed = _leaf(original, match[3])
+    if parsed is None or str(parsed) != key:
+        raise InvalidKey(f"{key[:300]!r} is not a media key in its one canonical spelling.")
+    return parsed
+
+
+def parse_original_key(key: str) -> OriginalKey:
+    """Read the key of an original; raises `InvalidKey` for everything else, resizes included."""
+    match = _ORIGINAL.fullmatch(key)
+    if match is None:
+        parse_key(key)  # Says what is wrong with what is no key at all.
+        raise InvalidKey(f"{key!r} is the key of something derived, not of an original.")
+    return _original(match[1], match[2])
+
+
+def parse_resize_key(key: str) -> ResizeKey:
+    """Read the key of a resize; raises `InvalidKey` for everything else. Checks no signature."""
+    parsed = parse_key(key)
+    if not isinstance(parsed, ResizeKey):
+        raise InvalidKey(f"{key!r} is not the key of a resize.")
+    return parsed
+
+
+def _original(id: str, name: str) -> OriginalKey:
+    stem = name.rpartition(".")[0]
+    if _RESERVED_WORD in stem or stem in _DEVICES:
+        raise InvalidKey(f"{name!r} is not a name that shift_media gives to a file.")
+    return OriginalKey(id, name)
+
+
+def _leaf(original: OriginalKey, leaf: str) -> Key | None:
+    if leaf == original.name:
+        return original
+    if leaf == _POSTER:
+        return RenditionKey(original, "", _POSTER)
+    if match := _MEZZANINE.fullmatch(leaf):
+        return MezzanineKey(original, int(match[1]), match[2])
+    if match := _RENDITION.fullmatch(leaf):
+        return RenditionKey(original, match[1], match[2])
+    if match := _RESIZE.fullmatch(leaf):
+        return _resize(original, match[1], match[2], match[3])
+    return None
+
+
+def _resize(original: OriginalKey, spec: str, signature: str, extension: str) -> ResizeKey | None:
+    try:
+        return ResizeKey(original, Spec.parse(spec, extension), signature)
+    except ValueError as error:
+        raise InvalidKey(f"{spec[:300]!r} is not a canonical spec: {error}") from error
+
+
+def source_key(original: OriginalKey) -> str:
+    """Name what resizes in a directory are made from: the original image, or a video's poster."""
+    if BY_EXTENSION[original.extension].kind == "video":
+        return f"{original.directory}/{_POSTER}"
+    return str(original)
+
+
+def new_original_key(filename: str, extension: str) -> OriginalKey:
+    """Make the key of a new upload: a random UUID4, the slug of its name and an extension."""
+    digits = uuid.uuid4().hex
+    id = "/".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return OriginalKey(id, f"{slug(filename)}.{extension}")
+
+
+def slug(filename: str) -> str:
+    """Make the stem of a key from whatever a client calls its file.
+
+    The last extension goes; accents are dropped after case folding and NFKD; what is not
+    ``[a-z0-9_-]`` becomes a hyphen. A name of which nothing is left becomes ``file``.
+    """
+    base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
+    stem = base.rpartition(".")[0] or base
+    plain = unicodedata.normalize("NFKD", stem.casefold().translate(_LETTERS))
+    plain = plain.encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9_-]+", "-", plain)
+    plain = re.sub(r"-{2,}", "-", plain).replace(_RESERVED_WORD, "up-scale")
+    plain = plain.lstrip("-_")[:_STEM_LENGTH].rstrip("-_")
+    return f"{plain}-file" if plain in _DEVICES else plain or "file"
+
+
+def display_name(filename: str) -> str:
+    """Clean a client's file name for showing and storing: no folder, no control character.
+
+    At most `ORIGINAL_NAME_LENGTH` characters, in NFC. Still data: escape it where it is shown.
+    """
+    base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
+    kept = "".join(c for c in base if unicodedata.category(c) not in _INVISIBLE)
+    return unicodedata.normalize("NFC", kept).strip()[-ORIGINAL_NAME_LENGTH:]

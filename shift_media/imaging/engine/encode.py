@@ -1,0 +1,104 @@
+"""From pixels to the bytes of a format, without any metadata.
+
+Effort is chosen by the area, so that no encoder takes more than about two CPU seconds whatever it
+is given: `docs/explanation/quality.rst` has the measurements.
+"""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+from typing import Any, Final
+
+from PIL import Image
+
+from shift_media.core.formats import RESIZE_FORMATS
+from shift_media.core.spec import Spec
+from shift_media.imaging.engine import gif_encoder
+
+Steps = tuple[tuple[int, int], ...]
+"""Areas in pixels and the effort up to each."""
+
+_AVIF_SPEED: Final = 9
+"""Speed 8 takes four times as long for 4 % less; 10 is the same as 9."""
+_WEBP_METHODS: Final[Steps] = ((2_000_000, 4), (100_000_000, 2))
+"""Method 2 takes half the time of 4 for 4 % more bytes."""
+_WEBP_ALPHA_METHODS: Final[Steps] = ((2_000_000, 4), (8_000_000, 2), (100_000_000, 0))
+"""Soft transparency takes three times as long; 0 is quick, and up to 13 times as large."""
+_WEBP_EXACT_ALPHA: Final = 2_000_000
+_COARSE_ALPHA: Final = 80
+_PNG_LEVELS: Final[Steps] = ((500_000, 6), (2_000_000, 4), (100_000_000, 2))
+_PNG_SAMPLE: Final = 13_000
+"""Pixels of each of the bands on which the two ways of compressing a PNG are tried."""
+_PNG_BANDS: Final = (0.25, 0.5, 0.75)
+_CLEARLY_LESS: Final = 0.9
+"""How much less deflate must take than Huffman codes alone, which are two to six times as fast."""
+
+
+def encode(image: Image.Image, spec: Spec) -> bytes:
+    """Encode one image, in L, LA, RGB or RGBA, in the format and quality of a spec."""
+    image.info = {}
+    if spec.format == "gif":
+        return gif_encoder.still(gif_encoder.paletted(image))
+    if spec.format in ("webp", "avif"):
+        image = colored(image)
+    return _saved(image, spec.format, _options(image, spec))
+
+
+def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
+    output = BytesIO()
+    image.save(output, RESIZE_FORMATS[format].pillow, **options)
+    return output.getvalue()
+
+
+def _options(image: Image.Image, spec: Spec) -> dict[str, Any]:
+    area = image.width * image.height
+    if spec.format == "jpg":
+        # Progressive costs three times as much and saves 1 %.
+        return {"quality": spec.quality, "subsampling": "4:2:0", "optimize": True}
+    if spec.format == "webp":
+        exact = area <= _WEBP_EXACT_ALPHA
+        return {
+            "quality": spec.quality,
+            "method": _effort(
+                _WEBP_ALPHA_METHODS if image.mode == "RGBA" else _WEBP_METHODS, area
+            ),
+            "alpha_quality": 100 if exact else _COARSE_ALPHA,
+        }
+    if spec.format == "avif":
+        return {"quality": spec.quality, "speed": _AVIF_SPEED, "max_threads": 1}
+    return _png_options(image, _effort(_PNG_LEVELS, area))
+
+
+def _effort(steps: Steps, area: int) -> int:
+    return next((effort for most, effort in steps if area <= most), steps[-1][1])
+
+
+def _png_options(image: Image.Image, level: int) -> dict[str, Any]:
+    """Choose by a sample: a photograph has no repetitions, and looking for them is what is slow.
+
+    Without that search photographs are smaller too, but drawings are ten times as large.
+    """
+    searched = {"compress_level": level}
+    coded = {"compress_level": 1, "compress_type": zlib.Z_HUFFMAN_ONLY}
+    sample = _sample(image)
+    least = _CLEARLY_LESS * len(_saved(sample, "png", coded))
+    return searched if len(_saved(sample, "png", searched)) < least else coded
+
+
+def _sample(image: Image.Image) -> Image.Image:
+    """Cut bands from the image; all of it where it is small."""
+    height = max(1, _PNG_SAMPLE // image.width)
+    if len(_PNG_BANDS) * height >= image.height:
+        return image
+    sample = Image.new(image.mode, (image.width, len(_PNG_BANDS) * height))
+    for index, share in enumerate(_PNG_BANDS):
+        top = min(round(share * image.height), image.height - height)
+        sample.paste(image.crop((0, top, image.width, top + height)), (0, index * height))
+    return sample
+
+
+def colored(image: Image.Image) -> Image.Image:
+    """Convert to RGB or RGBA, for encoders that take nothing else."""
+    mode = "RGBA" if image.mode in ("LA", "RGBA") else "RGB"
+    return image if image.mode == mode else image.convert(mode)

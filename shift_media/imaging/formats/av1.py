@@ -1,0 +1,91 @@
+"""The sizes that AV1 data itself declares (AV1 specification, 5.3 to 5.5), whatever a box says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shift_media.core.errors import Undecodable
+from shift_media.imaging.formats.base import Reader
+
+_SEQUENCE_HEADER = 1
+_HEAD_BYTES = 512
+_MAX_UNITS = 10_000
+_TIERED_LEVEL = 7
+
+
+def sizes(reader: Reader) -> Iterator[tuple[int, int]]:
+    """Give the largest frame width and height of every sequence header in the data."""
+    at = 0
+    for _ in range(_MAX_UNITS):
+        head = reader.upto(at, 10)
+        if not head:
+            return
+        type, extended, sized = head[0] >> 3 & 15, head[0] >> 2 & 1, head[0] >> 1 & 1
+        start = 1 + extended
+        length, width = _leb128(head[start:]) if sized else (reader.size - at - start, 0)
+        at += start + width
+        if type == _SEQUENCE_HEADER:
+            yield _sequence(reader.upto(at, min(length, _HEAD_BYTES)))
+        at += length
+    raise Undecodable(f"The AV1 data has more than {_MAX_UNITS} units.")
+
+
+def _leb128(content: bytes) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(content[:8]):
+        value |= (byte & 0x7F) << 7 * index
+        if not byte & 0x80:
+            return value, index + 1
+    raise Undecodable("The AV1 data has a broken length.")
+
+
+class _Bits:
+    """Reads bits, most significant first."""
+
+    def __init__(self, content: bytes) -> None:
+        self._value = int.from_bytes(content, "big")
+        self._left = 8 * len(content)
+
+    def take(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise Undecodable("The AV1 sequence header is too short.")
+        return self._value >> self._left & (1 << count) - 1
+
+    def skip_uvlc(self) -> None:
+        zeros = 0
+        while not self.take(1):
+            zeros += 1
+        self.take(min(zeros, 32))
+
+
+def _sequence(content: bytes) -> tuple[int, int]:
+    """Read a sequence header (5.5.1) as far as its size."""
+    bits = _Bits(content)
+    bits.take(4)  # profile, still picture
+    if bits.take(1):  # reduced still picture header
+        bits.take(5)
+    else:
+        _operating_points(bits)
+    widths, heights = bits.take(4) + 1, bits.take(4) + 1
+    return bits.take(widths) + 1, bits.take(heights) + 1
+
+
+def _operating_points(bits: _Bits) -> None:
+    delay_length = 0
+    if bits.take(1):  # timing info
+        bits.take(64)
+        if bits.take(1):
+            bits.skip_uvlc()
+        if bits.take(1):  # decoder model info
+            delay_length = bits.take(5) + 1
+            bits.take(42)
+    display_delay = bits.take(1)
+    for _ in range(bits.take(5) + 1):
+        bits.take(12)
+        if bits.take(5) > _TIERED_LEVEL:
+            bits.take(1)
+        if delay_length and bits.take(1):
+            bits.take(2 * delay_length + 1)
+        if display_delay and bits.take(1):
+            bits.take(4)

@@ -1,0 +1,150 @@
+"""AVIF: metadata are blanked where they lie, since all offsets count from the file's start.
+
+The file keeps its length. Boxes, items and properties that do not make the picture are filled with
+zeros and called ``free``, and so is what no item of the picture refers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from shift_media.core.errors import NotStrippable
+from shift_media.imaging.formats import avif
+from shift_media.imaging.formats.base import Header, Part, Reader, Span
+from shift_media.imaging.formats.bmff import Box, boxes, inner_boxes
+
+_ITEMS: Final = frozenset((b"av01", b"grid", b"iovl", b"iden", b"tmap"))
+_META: Final = frozenset(b"hdlr pitm iloc iinf iprp iref idat dinf grpl".split())
+_PROPERTIES: Final = frozenset(
+    b"ispe pixi av1C colr auxC irot imir clap pasp "
+    b"a1op lsel a1lx clli mdcv cclv amve reve ndwt".split()
+)
+_BLOCK: Final = bytes(65_536)
+_TYPE_OFFSETS: Final = {2: 8, 3: 10}
+"""Bytes of an item's entry before its type, by the version of the entry (14496-12, 8.11.6)."""
+
+Change = tuple[int, int, bytes]
+"""Where, how many bytes, and what instead: nothing for zeros."""
+
+
+def parts(reader: Reader, header: Header) -> Iterator[Part]:
+    """Give the whole file, with zeros for what is not kept.
+
+    Raises `NotStrippable` for image sequences, and where metadata and picture share bytes.
+    """
+    at = 0
+    for offset, length, content in sorted(_changes(reader)):
+        yield Span(at, offset - at)
+        yield from (content,) if content else _zeros(length)
+        at = offset + length
+    yield Span(at, reader.size - at)
+
+
+def _zeros(length: int) -> Iterator[bytes]:
+    for _ in range(length // len(_BLOCK)):
+        yield _BLOCK
+    yield _BLOCK[: length % len(_BLOCK)]
+
+
+def _changes(reader: Reader) -> Iterator[Change]:
+    top = list(boxes(reader, 0, reader.size))
+    if any(box.type in (b"moov", b"moof") for box in top):
+        raise NotStrippable("It is an AVIF image sequence: store it as a still image instead.")
+    meta_box = next(
+        box for box in top if box.type == b"meta"
+    )  # the header was read, so it is there
+    brands = next(box for box in top if box.type == b"ftyp")
+    meta = avif.read_meta(reader, meta_box)
+    items = _pictured(reader, meta_box, meta)
+    kept = _extents(meta, items)
+    data = [box.content for box in top if box.type == b"mdat"]
+    for inner in inner_boxes(reader, meta_box, 4):
+        if inner.type == b"idat":
+            data.append(inner.content)
+        else:
+            yield from _in_meta(reader, inner, items)
+    for box in top:
+        if box not in (brands, meta_box) and box.type != b"mdat":
+            yield from _blank(box)
+    if not all(any(_within(extent, span) for span in data) for extent in kept):
+        raise NotStrippable("The AVIF has image data outside of its data boxes.")
+    for span in data:
+        yield from _gaps(span, [extent for extent in kept if _within(extent, span)])
+
+
+def _pictured(reader: Reader, meta_box: Box, meta: avif.Meta) -> set[int]:
+    """List the items that make the picture: not those with metadata, nor its thumbnails."""
+    items = {item for item, type in meta.types.items() if type in _ITEMS}
+    for box in inner_boxes(reader, meta_box, 4):
+        if box.type != b"iref":
+            continue
+        width = 4 if reader.number(box.content.offset, 1) else 2
+        for reference in inner_boxes(reader, box, 4):
+            if reference.type == b"thmb":
+                items.discard(reader.number(reference.content.offset, width))
+    return items | {meta.primary}
+
+
+def _extents(meta: avif.Meta, items: set[int]) -> list[Span]:
+    """List where the items of the picture lie; those with metadata must lie elsewhere."""
+    kept: list[Span] = []
+    other: list[Span] = []
+    for item, spans in meta.locations.items():
+        (kept if item in items else other).extend(spans)
+    if any(_overlap(one, two) for one in other for two in kept):
+        raise NotStrippable("The AVIF has metadata that share their bytes with the picture.")
+    return sorted(kept)
+
+
+def _in_meta(reader: Reader, box: Box, items: set[int]) -> Iterator[Change]:
+    if box.type not in _META:
+        yield from _blank(box)
+    elif box.type == b"iinf":
+        wide = reader.number(box.content.offset, 1)
+        for entry in inner_boxes(reader, box, 8 if wide else 6):
+            yield from _entry(reader, entry, items)
+    elif box.type == b"iprp":
+        for inner in inner_boxes(reader, box):
+            if inner.type == b"ipco":
+                for prop in inner_boxes(reader, inner):
+                    yield from () if prop.type in _PROPERTIES else _blank(prop)
+            elif inner.type != b"ipma":
+                yield from _blank(inner)
+
+
+def _entry(reader: Reader, entry: Box, items: set[int]) -> Iterator[Change]:
+    """Blank what an item is called, and the type of one that is not of the picture."""
+    offset, length = entry.content
+    skip = _TYPE_OFFSETS.get(reader.number(offset, 1))
+    if skip is None or length < skip + 4:
+        raise NotStrippable("The AVIF has an item of an unknown kind.")
+    if reader.number(offset + 4, skip - 6) not in items:
+        yield (offset + skip, 4, b"free")
+    yield (offset + skip + 4, length - skip - 4, b"")
+
+
+def _blank(box: Box) -> Iterator[Change]:
+    yield (box.name, 4, b"free")
+    yield (*box.content, b"")
+
+
+def _gaps(span: Span, kept: Iterable[Span]) -> Iterator[Change]:
+    """Blank what lies between the extents that are kept."""
+    at = span.offset
+    for extent in kept:
+        if extent.offset > at:
+            yield (at, extent.offset - at, b"")
+        at = max(at, extent.offset + extent.length)
+    if at < span.offset + span.length:
+        yield (at, span.offset + span.length - at, b"")
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    end = outer.offset + outer.length
+    return outer.offset <= inner.offset and inner.offset + inner.length <= end
+
+
+def _overlap(one: Span, two: Span) -> bool:
+    start = max(one.offset, two.offset)
+    return start < min(one.offset + one.length, two.offset + two.length)

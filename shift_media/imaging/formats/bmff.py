@@ -1,0 +1,60 @@
+"""The boxes of the ISO base media file format (ISO/IEC 14496-12, 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shift_media.core.errors import Undecodable
+from shift_media.imaging.formats.base import Reader, Span, truncated
+
+_MAX_BOXES = 10_000
+
+
+class Box(NamedTuple):
+    """One box: its type, where the type stands, and where the content lies."""
+
+    type: bytes
+    name: int
+    content: Span
+
+
+def boxes(reader: Reader, start: int, end: int) -> Iterator[Box]:
+    """Walk the boxes between two bytes; raises `Undecodable` where one reaches past the end."""
+    at = start
+    for _ in range(_MAX_BOXES):
+        if at + 8 > end:
+            return
+        head = reader.exact(at, 8)
+        size, skip = int.from_bytes(head[:4], "big"), 8
+        if size == 1:
+            size, skip = reader.number(at + 8, 8), 16
+        elif size == 0:
+            size = end - at
+        if size < skip or at + size > end:
+            raise truncated(at)
+        yield Box(head[4:], at + 4, Span(at + skip, size - skip))
+        at += size
+    raise Undecodable(f"The file has more than {_MAX_BOXES} boxes.")
+
+
+def inner_boxes(reader: Reader, box: Box, skip: int = 0) -> Iterator[Box]:
+    """Walk the boxes inside a box, after ``skip`` bytes of its own fields."""
+    return boxes(reader, box.content.offset + skip, box.content.offset + box.content.length)
+
+
+class Fields:
+    """Reads the fields of a box one after the other."""
+
+    def __init__(self, reader: Reader, span: Span) -> None:
+        self._content = reader.exact(span.offset, span.length)
+        self.at = 0
+
+    def take(self, length: int) -> int:
+        """Read an unsigned number of ``length`` bytes; raises `Undecodable` at the end."""
+        end = self.at + length
+        if end > len(self._content):
+            raise Undecodable("A box of the file is shorter than its fields.")
+        value = int.from_bytes(self._content[self.at : end], "big")
+        self.at = end
+        return value

@@ -1,0 +1,1 @@
+"""Running other programs within limits on time, memory and output."""

@@ -1,0 +1,42 @@
+"""A file with a video, as its renditions see it: so that this room need not import the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.db import models
+
+from shift_media.core.metadata import Metadata
+from shift_media.resizes.resize import Resize
+from shift_media.storages import MediaStorage
+
+if TYPE_CHECKING:
+    from shift_media.transcoding.models import Rendition
+
+
+class VideoFile(Protocol):
+    """A `MediaFile`, as its renditions see it."""
+
+    _committed: bool
+    _renditions: Sequence[Rendition] | None
+
+    field: Any
+    instance: models.Model
+    storage: MediaStorage
+
+    def __bool__(self) -> bool: ...
+
+    @property
+    def key(self) -> str:
+        """The key of the original."""
+
+    @property
+    def known_metadata(self) -> Metadata | None:
+        """What is known of the original without any I/O."""
+
+    def resize(self, size: str, *args: Any, **spec: Any) -> Resize:
+        """Build a resize of the poster."""
+
+    def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
+        """Build resizes of the poster, of several widths."""

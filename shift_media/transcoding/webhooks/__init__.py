@@ -1,0 +1,1 @@
+"""Messages of transcoding services: verified, normalised and applied."""

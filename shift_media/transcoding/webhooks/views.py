@@ -1,0 +1,172 @@
+"""The view that SNS posts to: validate, parse, normalise, apply.
+
+Subscribe ``https://<site>/<media>/sns/`` to a topic in ``SHIFT_MEDIA["SNS_TOPICS"]``. The
+subscription is confirmed through the API, which needs ``sns:ConfirmSubscription``; an address
+that a message names is never opened, save that of SNS's certificate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db.transaction import non_atomic_requests
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.request import UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from shift_media import http
+from shift_media.concurrency.ttl_cache import TTLCache
+from shift_media.conf import settings
+from shift_media.core.errors import MediaError
+from shift_media.transcoding import services
+from shift_media.transcoding.base import RUNNING
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.webhooks.events import Look, normalise
+from shift_media.transcoding.webhooks.sns import (
+    MAX_AGE,
+    MAX_SKEW,
+    MOST_BYTES,
+    Certificates,
+    Malformed,
+    Message,
+    Unverified,
+    load_object,
+    parse,
+    verify,
+)
+
+logger = logging.getLogger("shift_media")
+
+RETRY_SECONDS = 20
+"""What SNS waits between its deliveries unless the topic says otherwise."""
+
+_API_SECONDS = 5
+
+certificates = Certificates()
+_seen = TTLCache("sns", (MAX_AGE + MAX_SKEW).total_seconds())
+
+
+class TooLong(MediaError):
+    """More bytes than SNS ever delivers."""
+
+    code = "too_long"
+    public = "This message is too long."
+
+
+class NotYet(MediaError):
+    """Something that is to be tried again: SNS delivers anew after a 5xx, and after no 4xx."""
+
+    code = "not_yet"
+    public = "This message cannot be handled at the moment."
+
+
+STATUS: dict[type[MediaError], int] = {Malformed: 400, Unverified: 403, TooLong: 413}
+"""From errors to HTTP statuses; whatever else fails is 503."""
+
+
+@csrf_exempt
+@login_not_required
+@non_atomic_requests
+def sns(request: HttpRequest, storage: str | None = None) -> HttpResponse:
+    """Take a message of SNS: 200, 400, 403, 405, 413 or 503.
+
+    ``storage`` is what an include says, and of no matter here: a job knows its own.
+    """
+    if request.method != "POST":
+        return _plain(HttpResponse(status=405, headers={"Allow": "POST"}))
+    try:
+        message = parse(load_object(_read(request)))
+        verify(message, settings.SNS_TOPICS, certificates)
+        if _seen.read(message.id) is None:
+            _apply(message)
+            _seen.write(message.id, "done")  # Only now: what failed may come again.
+    except MediaError as error:
+        return _failure(error)
+    return _plain(HttpResponse())
+
+
+def _read(request: HttpRequest) -> str:
+    try:
+        body = request.read(MOST_BYTES + 1)
+        if len(body) > MOST_BYTES:
+            raise TooLong(f"The body is over {MOST_BYTES} bytes.")
+        return body.decode()
+    except (UnicodeDecodeError, UnreadablePostError) as error:
+        raise Malformed(f"The body cannot be read: {error}") from error
+
+
+def _apply(message: Message) -> None:
+    if message.type == "SubscriptionConfirmation":
+        _confirm(message)
+    elif message.type == "UnsubscribeConfirmation":
+        logger.warning("%s sends no more messages: it was unsubscribed.", message.topic)
+    else:
+        _look(_normalise(message))
+
+
+def _normalise(message: Message) -> Look | None:
+    try:
+        look = normalise(load_object(message.text))
+    except Malformed:
+        look = None
+    if look is None:
+        logger.info("Message %s of %s speaks of no job.", message.id, message.topic)
+    return look
+
+
+def _look(look: Look | None) -> None:
+    """Ask the service about a job of ours; one that is not ours is nobody's error."""
+    if look is None:
+        return
+    rows = TranscodeJob._default_manager
+    job = rows.filter(external_id=look.external_id).order_by("-pk").first()
+    if job is None and look.job_id is not None:
+        submitting = rows.filter(pk=look.job_id, external_id="", state__in=RUNNING)
+        if submitting.exists() and not services.transcoder().embedded:
+            raise NotYet(f"Job {look.job_id} is being submitted: {look.external_id} is not known.")
+    if job is None:
+        logger.info("A message speaks of job %r, which is not known here.", look.external_id)
+        return
+    with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
+        if services.look(job):
+            return
+        raise NotYet(f"Job {job.pk} was not looked at: {job.error_code}: {job.error}")
+
+
+def _confirm(message: Message) -> None:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    region = message.topic.split(":")[3]
+    config = Config(
+        connect_timeout=_API_SECONDS,
+        read_timeout=_API_SECONDS,
+        retries={"total_max_attempts": 2},
+    )
+    try:
+        session = boto3.session.Session()  # The default one must not be used by several threads.
+        client: Any = session.client("sns", region_name=region, config=config)
+        client.confirm_subscription(TopicArn=message.topic, Token=message.token)
+    except (BotoCoreError, ClientError) as error:
+        raise NotYet(f"The subscription to {message.topic} was not confirmed: {error}") from error
+    logger.info("The subscription to %s is confirmed.", message.topic)
+
+
+def _failure(error: MediaError) -> HttpResponse:
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 503)
+    logger.warning("A message to the webhook failed: %s: %s", error.code, error)
+    shown = error if status < 500 else NotYet()
+    response = JsonResponse({"code": shown.code, "message": shown.public}, status=status)
+    if status == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return _plain(response)
+
+
+def _plain(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = http.NO_STORE
+    response["X-Content-Type-Options"] = "nosniff"
+    return response

@@ -1,0 +1,7 @@
+"""The sites of the resize tests serve these too."""
+
+from __future__ import annotations
+
+from tests.resizes.conftest import add, bucket, lock_dir, resize_of, site, storage
+
+__all__ = ["add", "bucket", "lock_dir", "resize_of", "site", "storage"]

@@ -1,0 +1,573 @@
+"""Deleting and replacing: after the commit, what is no longer referred to, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models.signals import post_delete
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from shift_media.core.keys import parse_original_key
+from shift_media.deletion import service as deletion
+from shift_media.deletion.models import PendingDeletion
+from shift_media.deletion.references import is_referenced, media_fields
+from shift_media.signals import media_deleted, media_saved
+from tests.fields.conftest import Use
+from tests.fields.failing import DownStorage
+from tests.fields.material import picture, upload
+from tests.resizes.counting import CountingStorage
+from tests.testapp.models import (
+    Album,
+    Bare,
+    Base,
+    Child,
+    Coded,
+    Gallery,
+    MetaFirst,
+    Pair,
+    Photo,
+    PhotoProxy,
+    PlainChild,
+    Secret,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+
+Stored = Callable[[], list[str]]
+
+
+def make_due() -> None:
+    PendingDeletion.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+
+
+def run_all() -> None:
+    """Run both deletions of everything."""
+    for _ in range(2):
+        make_due()
+        deletion.run_due()
+
+
+class RollBack(Exception):
+    """Undoes a transaction."""
+
+
+def roll_back(work: Callable[[], object]) -> None:
+    with transaction.atomic():
+        work()
+        raise RollBack
+
+
+@pytest.fixture
+def heard() -> Iterator[list[dict[str, Any]]]:
+    """Collect what `media_deleted` says."""
+    said: list[dict[str, Any]] = []
+
+    def listen(**kwargs: Any) -> None:
+        said.append(kwargs)
+
+    media_deleted.connect(listen)
+    yield said
+    media_deleted.disconnect(listen)
+
+
+@pytest.fixture
+def photo() -> Photo:
+    photo = Photo.objects.create(image=upload(), album=Album.objects.create())
+    assert photo.image.resize("32x32").ensure()
+    return photo
+
+
+DELETIONS: dict[str, Callable[[Photo], object]] = {
+    "instance": lambda photo: photo.delete(),
+    "queryset": lambda photo: Photo.objects.all().delete(),
+    "cascade": lambda photo: photo.album.delete() if photo.album else None,
+    "queryset cascade": lambda photo: Album.objects.all().delete(),
+    "proxy": lambda photo: PhotoProxy.objects.get().delete(),
+    "proxy queryset": lambda photo: PhotoProxy.objects.all().delete(),
+    "deferred": lambda photo: Photo.objects.only("pk").get().delete(),
+    "file": lambda photo: photo.image.delete(),
+    "file, then saved": lambda photo: (photo.image.delete(save=False), photo.save()),
+    "emptied": lambda photo: (setattr(photo, "image", ""), photo.save()),
+    "replaced": lambda photo: (setattr(photo, "image", upload()), photo.save()),
+    "replaced by save": lambda photo: photo.image.save("b.jpg", ContentFile(picture())),
+}
+
+
+@pytest.mark.acceptance(42)
+@pytest.mark.parametrize("way", DELETIONS)
+def test_after_the_commit_the_original_and_all_that_is_derived_go(
+    way: str, photo: Photo, stored: Stored
+) -> None:
+    prefix = parse_original_key(photo.image.name).prefix
+    assert len(stored()) == 2
+    with transaction.atomic():
+        DELETIONS[way](photo)
+        assert sum(key.startswith(prefix) for key in stored()) == 2
+    assert not any(key.startswith(prefix) for key in stored())
+
+
+@pytest.mark.acceptance(42, 40)
+@pytest.mark.parametrize("way", DELETIONS)
+def test_a_rollback_keeps_everything(way: str, photo: Photo, stored: Stored) -> None:
+    before, key = stored(), photo.image.name
+    with pytest.raises(RollBack):
+        roll_back(lambda: DELETIONS[way](photo))
+    assert set(before) <= set(stored())
+    assert Photo.objects.get().image.name == key
+    assert not PendingDeletion.objects.exists()
+
+
+@pytest.mark.parametrize("way", DELETIONS)
+def test_a_rolled_back_savepoint_keeps_everything(way: str, photo: Photo, stored: Stored) -> None:
+    before = stored()
+    with transaction.atomic():
+        with pytest.raises(RollBack):
+            roll_back(lambda: DELETIONS[way](photo))
+        Album.objects.create()
+    assert set(before) <= set(stored())
+    assert not PendingDeletion.objects.exists()
+
+
+@pytest.mark.acceptance(40)
+def test_an_upload_that_is_rolled_back_leaves_no_row_and_an_orphan_that_nothing_refers_to(
+    stored: Stored,
+) -> None:
+    with pytest.raises(RollBack):
+        roll_back(lambda: Photo.objects.create(image=upload()))
+    assert not Photo.objects.exists()
+    (orphan,) = stored()  # media_cleanup sweeps it once it is old enough.
+    assert not is_referenced(orphan, "default")
+
+
+@pytest.mark.acceptance(20)
+def test_a_resize_that_is_made_meanwhile_goes_with_the_second_deletion(
+    photo: Photo, stored: Stored, media: CountingStorage
+) -> None:
+    resize = photo.image.resize("20x20")
+    photo.delete()
+    assert not stored()
+    media.put(resize.key, ContentFile(b"late"), content_type="image/jpeg")
+    pending = PendingDeletion.objects.get()
+    assert (pending.storage, pending.source) == ("media", "testapp.Photo.image")
+    assert pending.stage == PendingDeletion.Stage.SECOND
+    assert pending.not_before > timezone.now() + timedelta(minutes=4)
+    deletion.run_due()
+    assert stored() == [resize.key]
+    make_due()
+    assert deletion.run_due() == 1
+    assert not stored()
+    assert not PendingDeletion.objects.exists()
+
+
+def test_due_deletions_are_run_in_passing(photo: Photo, stored: Stored) -> None:
+    photo.delete()
+    make_due()
+    other = Photo.objects.create(image=upload())
+    other.delete()
+    assert PendingDeletion.objects.count() == 1
+
+
+@pytest.mark.acceptance(42)
+def test_an_object_that_is_gone_already_is_no_error(
+    photo: Photo, media: CountingStorage, stored: Stored
+) -> None:
+    media.delete_prefix(parse_original_key(photo.image.name).prefix)
+    photo.delete()
+    run_all()
+    assert not PendingDeletion.objects.exists()
+
+
+@pytest.mark.acceptance(42)
+def test_while_the_storage_is_down_a_deletion_is_kept_and_tried_again(
+    use: Use, stored: Stored, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use("tests.fields.failing.DownStorage")
+    photo = Photo.objects.create(image=upload())
+    with caplog.at_level(logging.WARNING, "shift_media"):
+        photo.delete()
+    assert not Photo.objects.exists()
+    assert "the bucket does not answer" in caplog.text
+    pauses = []
+    for attempt in range(1, 4):
+        pending = PendingDeletion.objects.get()
+        assert (pending.attempts, pending.stage) == (attempt, PendingDeletion.Stage.FIRST)
+        assert pending.last_error == "StorageError: the bucket does not answer"
+        pauses.append(pending.not_before - timezone.now())
+        make_due()
+        assert deletion.run_due() == 0
+    assert pauses[0] < pauses[1] < pauses[2]
+    assert len(stored()) == 1
+    monkeypatch.setattr(DownStorage, "down", False)
+    run_all()
+    assert not stored()
+    assert not PendingDeletion.objects.exists()
+
+
+def test_a_pause_grows_to_a_day_and_not_beyond() -> None:
+    pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/", attempts=60)
+    deletion._put_off(pending, OSError("no"))
+    assert pending.not_before - timezone.now() <= timedelta(days=1)
+
+
+def test_a_deletion_whose_runner_died_is_tried_again(photo: Photo, stored: Stored) -> None:
+    with transaction.atomic():
+        photo.delete()
+        pending = PendingDeletion.objects.get()
+        assert deletion._claim(pending)  # Somebody takes it, and is never heard of again.
+    assert stored()
+    assert deletion.run_due() == 0
+    make_due()
+    assert deletion.run_due() == 1
+    assert not stored()
+
+
+def test_only_one_of_two_runners_gets_a_deletion() -> None:
+    pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/")
+    other = PendingDeletion.objects.get()
+    assert deletion._claim(pending)
+    assert not deletion._claim(other)
+    assert not deletion.run(other)
+
+
+@pytest.mark.parametrize(
+    ("storage", "source"),
+    [("", "gone.Model.image"), ("", "testapp.Photo.gone"), ("", "nonsense"), ("gone", "x.Y.z")],
+)
+def test_a_deletion_whose_storage_is_gone_stays_visible(storage: str, source: str) -> None:
+    prefix = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/"
+    pending = PendingDeletion.objects.create(storage=storage, source=source, prefix=prefix)
+    assert not deletion.run(pending)
+    assert PendingDeletion.objects.get().last_error
+
+
+def test_a_deletion_outlives_the_model_that_it_came_from(photo: Photo, stored: Stored) -> None:
+    key = photo.image.name
+    Photo.objects.all()._raw_delete("default")  # type: ignore[attr-defined]
+    prefix = parse_original_key(key).prefix
+    PendingDeletion.objects.create(storage="media", source="gone.Model.image", prefix=prefix)
+    run_all()
+    assert not stored()
+    assert not PendingDeletion.objects.exists()
+
+
+@pytest.mark.acceptance(43)
+def test_exactly_its_own_prefix_is_deleted(media: CountingStorage, stored: Stored) -> None:
+    id = "3c72aedc/ba25/41e6/a569/406c8f413974"
+    near = [
+        f"{id}/a.jpg/a.jpg",
+        f"{id}/a.jpg/40x-fit-80-noupscale-{'0' * 32}.jpg",
+        f"{id}/aa.jpg/aa.jpg",
+        f"{id}/a.jpgx/a.jpg",
+        "3c72aedc/ba25/41e6/a569/406c8f413975/a.jpg/a.jpg",
+    ]
+    for key in near:
+        media.put(key, ContentFile(b"x"), content_type="image/jpeg")
+    Photo.objects.create(image=near[0]).delete()
+    assert stored() == sorted(near[2:])
+
+
+@pytest.mark.acceptance(49)
+def test_a_copied_row_keeps_the_file_until_the_last_one_goes(stored: Stored) -> None:
+    photo = Photo.objects.create(image=upload())
+    key = photo.image.name
+    copy = Photo.objects.get()
+    copy.pk = None
+    copy._state.adding = True
+    copy.save()
+    assert (copy.image.name, copy.image_meta) == (key, photo.image_meta)
+    photo.delete()
+    run_all()
+    assert stored() == [key]
+    copy.image = upload(picture("PNG"))
+    copy.save()
+    assert stored() == [copy.image.name]
+
+
+@pytest.mark.acceptance(49)
+@pytest.mark.parametrize("model", [MetaFirst, Bare, Base, Child, PlainChild, Coded, Secret])
+def test_a_row_of_any_model_keeps_a_file(model: type[models.Model], stored: Stored) -> None:
+    photo = Photo.objects.create(image=upload())
+    key = photo.image.name
+    name = "document" if model is Secret else "image"
+    other = model(**{name: key})
+    other.save()
+    photo.delete()
+    run_all()
+    assert stored() == [key]
+    model._base_manager.all().delete()
+
+
+def test_two_rows_that_go_at_once_take_their_file_with_them_once(
+    stored: Stored, heard: list[dict[str, Any]]
+) -> None:
+    photo = Photo.objects.create(image=upload())
+    Photo.objects.create(image=photo.image.name)
+    Photo.objects.all().delete()
+    assert not stored()
+    assert len(heard) == 1
+    assert PendingDeletion.objects.count() == 1
+
+
+def test_both_files_of_a_row_go(stored: Stored) -> None:
+    pair = Pair.objects.create(left=upload(), right=upload())
+    pair.left = None
+    pair.save()
+    assert stored() == [pair.right.name]
+    pair.delete()
+    assert not stored()
+
+
+def test_files_of_parents_go_with_their_children(stored: Stored) -> None:
+    Child.objects.create(image=upload(), extra=upload())
+    Child.objects.get().delete()
+    assert not stored()
+    child = Child.objects.create(image=upload(), extra=upload())
+    child.delete(keep_parents=True)
+    assert stored() == [Base.objects.get().image.name]
+    Base.objects.all().delete()
+    PlainChild.objects.create(image=upload()).plain_ptr.delete()
+    assert not stored()
+
+
+def test_replacing_in_a_child_replaces_the_parents_file(stored: Stored) -> None:
+    child = Child.objects.create(image=upload(), extra=upload())
+    child.image = upload(picture("PNG"))
+    child.save()
+    assert stored() == sorted([child.image.name, child.extra.name])
+    child.extra = upload(picture("PNG"))
+    child.save(update_fields=["extra"])
+    assert stored() == sorted([child.image.name, child.extra.name])
+
+
+def test_other_rows_and_relations_are_left_alone(stored: Stored) -> None:
+    photo = Photo.objects.create(image=upload())
+    gallery = Gallery.objects.create(cover=photo)
+    gallery.photos.add(photo)
+    gallery.delete()
+    assert stored() == [photo.image.name]
+
+
+def test_a_file_on_a_storage_of_its_own_goes_from_there(media: CountingStorage) -> None:
+    secret = Secret.objects.create(document=upload())
+    key, storage = secret.document.name, secret.document.storage
+    assert storage.exists(key)
+    secret.delete()
+    assert not storage.exists(key)
+    assert not media.calls["delete_prefix"]
+    # The function of the field was called before these settings: no alias gives this object.
+    assert PendingDeletion.objects.get().storage == ""
+    run_all()
+    assert not PendingDeletion.objects.exists()
+
+
+def test_a_row_written_over_another_deletes_its_file(stored: Stored) -> None:
+    Coded.objects.create(code="a", image=upload())
+    row = Coded(code="a", image=upload(picture("PNG")))
+    row.save()
+    assert stored() == [row.image.name]
+    Coded(code="a").save()
+    assert not stored()
+
+
+def test_a_stored_file_whose_row_was_never_saved_can_be_deleted(stored: Stored) -> None:
+    photo = Photo()
+    photo.image.save("a.jpg", ContentFile(picture()), save=False)
+    photo.image.delete(save=False)
+    assert not stored()
+    photo.image.save("a.jpg", ContentFile(picture()), save=False)
+    photo.image.delete()
+    assert not stored()
+    assert photo.pk
+
+
+def test_deleting_in_a_post_delete_receiver_as_others_teach_it_works(stored: Stored) -> None:
+    def clean(sender: Any, instance: Photo, **kwargs: Any) -> None:
+        instance.image.delete(save=False)
+
+    post_delete.connect(clean, sender=Photo)
+    try:
+        Photo.objects.create(image=upload()).delete()
+    finally:
+        post_delete.disconnect(clean, sender=Photo)
+    assert not stored()
+
+
+def test_what_is_no_key_of_ours_is_never_deleted(
+    media: CountingStorage, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    old = tmp_path / "media" / "photos" / "2019" / "x.jpg"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(picture())
+    photo = Photo.objects.create(image="photos/2019/x.jpg")
+    photo.delete()
+    assert old.exists()
+    assert "is no key that shift_media gave" in caplog.text
+    assert not PendingDeletion.objects.exists()
+
+
+def test_update_and_raw_deletion_leave_orphans_as_the_docs_say(stored: Stored) -> None:
+    photo = Photo.objects.create(image=upload())
+    Photo.objects.update(image="")
+    assert stored() == [photo.image.name]
+    assert not PendingDeletion.objects.exists()
+
+
+def test_media_deleted_tells_model_key_and_storage(
+    heard: list[dict[str, Any]], media: CountingStorage
+) -> None:
+    photo = Photo.objects.create(image=upload())
+    key = photo.image.name
+    photo.delete()
+    (said,) = heard
+    assert (said["sender"], said["key"], said["storage"]) == (Photo, key, media)
+    run_all()
+    assert len(heard) == 1
+
+
+@pytest.mark.acceptance(41)
+def test_media_saved_comes_after_the_commit_and_not_after_a_rollback() -> None:
+    keys: list[str] = []
+
+    def listen(key: str, instance: Photo, **kwargs: Any) -> None:
+        assert Photo.objects.filter(image=key).exists()
+        assert not instance._state.adding
+        keys.append(key)
+
+    media_saved.connect(listen)
+    try:
+        Photo.objects.create(image=upload())
+        assert len(keys) == 1
+        with transaction.atomic():
+            Photo.objects.create(image=upload())
+            assert len(keys) == 1
+        with pytest.raises(RollBack):
+            roll_back(lambda: Photo.objects.create(image=upload()))
+    finally:
+        media_saved.disconnect(listen)
+    assert len(keys) == 2
+
+
+def test_a_broken_receiver_breaks_neither_save_nor_deletion(stored: Stored) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise RuntimeError("receiver")
+
+    media_saved.connect(fail)
+    media_deleted.connect(fail)
+    try:
+        Photo.objects.create(image=upload()).delete()
+    finally:
+        media_saved.disconnect(fail)
+        media_deleted.disconnect(fail)
+    assert not stored()
+
+
+def test_a_receiver_of_post_save_that_fails_loses_no_file(stored: Stored) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise RuntimeError("receiver")
+
+    models.signals.post_save.connect(fail, sender=Photo)
+    try:
+        with pytest.raises(RuntimeError):
+            Photo.objects.create(image=upload())
+        with pytest.raises(RuntimeError):
+            Photo().image.save("a.jpg", ContentFile(picture()))
+        with pytest.raises(RuntimeError), transaction.atomic():
+            Photo.objects.create(image=upload())
+    finally:
+        models.signals.post_save.disconnect(fail, sender=Photo)
+    rows = list(Photo.objects.values_list("image", flat=True))
+    assert len(rows) == 2
+    assert set(rows) <= set(stored())
+
+
+def test_a_failed_child_takes_its_parents_file_back(stored: Stored) -> None:
+    Child.objects.create(code="taken")
+    child = Child(code="taken", image=upload(), extra=upload())
+    with pytest.raises(IntegrityError):
+        child.save()
+    assert not stored()
+    child.code = "free"
+    child.save()
+    assert stored() == sorted([child.image.name, child.extra.name])
+
+
+def test_the_statements_of_a_replacement_and_of_a_deletion(media: CountingStorage) -> None:
+    photo = Photo.objects.create(image=upload())
+    fields = len(list(media_fields()))
+    media.calls.clear()
+    photo.image = upload(picture("PNG"))
+    with CaptureQueriesContext(connection) as captured:
+        photo.save()
+    assert media.calls == {"put": 1, "delete_prefix": 1}
+    lock = 0 if connection.features.has_select_for_update else 1
+    written = lock + 3  # The old key, the row, the pending deletion, between BEGIN and COMMIT.
+    run = 1 + fields + 3  # Claim, references, twin, moved on, and whether others are due.
+    assert len(captured) == 2 + written + run
+    media.calls.clear()
+    with CaptureQueriesContext(connection) as captured:
+        photo.delete()
+    assert media.calls == {"delete_prefix": 1}
+    galleries = 2  # Django's own: the galleries that have it.
+    assert len(captured) == 2 + galleries + 2 + run
+
+
+@pytest.mark.acceptance(44)
+def test_replaced_twice_in_a_row_only_the_last_file_stays(stored: Stored) -> None:
+    Photo.objects.create(image=upload())
+    first, second = Photo.objects.get(), Photo.objects.get()
+    first.image, second.image = upload(picture("PNG")), upload(picture("GIF"))
+    first.save()
+    second.save()
+    assert stored() == [second.image.name]
+    assert Photo.objects.get().image.name == second.image.name
+
+
+@pytest.mark.acceptance(45)
+def test_twenty_threads_upload_one_name_to_twenty_keys(stored: Stored) -> None:
+    start, keys = threading.Barrier(20), []
+
+    def work() -> None:
+        photo = Photo()
+        content = ContentFile(picture())
+        start.wait()
+        photo.image.save("photo.jpg", content, save=False)
+        keys.append(photo.image.name)
+
+    threads = [threading.Thread(target=work) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(keys)) == 20
+    assert stored() == sorted(keys)
+
+
+@pytest.mark.acceptance(45)
+def test_an_id_that_is_taken_is_never_overwritten(
+    use: Use, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import uuid
+
+    media: Any = use("tests.fields.failing.CollidingStorage")
+    first = Photo.objects.create(image=upload(picture("JPEG", (10, 10))))
+    taken = uuid.UUID(parse_original_key(first.image.name).id.replace("/", ""))
+    ids = iter([taken, taken, uuid.uuid4(), *[taken] * 9])
+    monkeypatch.setattr(uuid, "uuid4", lambda: next(ids))
+    second = Photo()
+    with monkeypatch.context() as patch:
+        patch.setattr("shift_media.core.keys.uuid.uuid4", lambda: next(ids))
+        second.image.save("photo.jpg", ContentFile(picture()), save=False)
+    assert second.image.name != first.image.name
+    assert media.taken >= 1
+    assert first.image.metadata.width == 10
+    with media.open(first.image.name) as file:
+        assert file.read() == picture("JPEG", (10, 10))

@@ -1,0 +1,175 @@
+"""``media_doctor --verify``: every original is what was uploaded, or is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from shift_media.doctor import integrity
+from shift_media.doctor.integrity import State, Verification
+from shift_media.storages import default_media_storage
+from tests.doctor.broken import Interrupting
+from tests.doctor.conftest import Doctor, media
+from tests.resizes.conftest import picture
+from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
+from tests.testapp.models import Bare, Photo
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """Keep media in a folder of the test's own."""
+    options = {"location": tmp_path / "media", "base_url": "/media/"}
+    with media("LocalMediaStorage", options):
+        yield tmp_path / "media"
+
+
+def upload(number: int = 1) -> list[Photo]:
+    made = []
+    for _ in range(number):
+        photo = Photo()
+        photo.image.save("photo.jpg", ContentFile(picture()))
+        made.append(photo)
+    return made
+
+
+def places(found: list[dict[str, str]]) -> dict[str, str]:
+    return {one["code"]: one["seen"] for one in found}
+
+
+@pytest.mark.acceptance(47)
+def test_an_object_altered_behind_the_apps_back_is_reported(root: Path, doctor: Doctor) -> None:
+    good, altered, missing = upload(3)
+    path = root / altered.image.key
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1  # one bit, and the size stays
+    path.write_bytes(content)
+    (root / missing.image.key).unlink()
+    found = places(doctor.findings("--verify"))
+    assert doctor.code == 1
+    assert f"row {altered.pk}: {altered.image.key}: Its SHA-256 is" in found["object-altered"]
+    assert f"row {missing.pk}: {missing.image.key}" in found["object-missing"]
+    assert found["verified"].startswith("1 of 3 originals are what was uploaded")
+    assert good.image.key not in str(found)
+
+
+@pytest.mark.acceptance(47)
+@pytest.mark.s3
+def test_an_object_altered_in_a_bucket_is_reported(seaweedfs: S3Server, doctor: Doctor) -> None:
+    bucket, client = new_bucket(seaweedfs), client_of(seaweedfs)
+    with media("S3MediaStorage", storage_options(seaweedfs, bucket)):
+        kept, replaced, _ = upload(3)
+        for photo, metadata in ((kept, photo_metadata(client, bucket, kept)), (replaced, {})):
+            key = photo.image.key
+            client.put_object(Bucket=bucket, Key=key, Body=picture(size=(9, 9)), Metadata=metadata)
+        found = doctor.findings("--verify")
+    altered = [one["seen"] for one in found if one["code"] == "object-altered"]
+    assert len(altered) == 2
+    assert all(any(photo.image.key in seen for seen in altered) for photo in (kept, replaced))
+    assert places(found)["verified"].startswith("1 of 3")
+
+
+def photo_metadata(client: Any, bucket: str, photo: Photo) -> dict[str, str]:
+    found: dict[str, str] = client.head_object(Bucket=bucket, Key=photo.image.key)["Metadata"]
+    return found
+
+
+def test_what_cannot_be_read_is_told_apart(root: Path, doctor: Doctor) -> None:
+    (photo,) = upload()
+    path = root / photo.image.key
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.parent.rmdir()
+    path.parent.parent.symlink_to(root.parent)  # leads out of the storage
+    assert doctor.codes("--verify") == {"object-unreadable"}
+
+
+def test_without_a_stored_sum_it_says_so(root: Path, doctor: Doctor) -> None:
+    row = Bare()
+    row.image.save("photo.jpg", ContentFile(picture()))
+    found = places(doctor.findings("--verify"))
+    assert "of 1 no SHA-256 is known" in found["verified"]
+    assert doctor.code == 0
+
+
+def test_nothing_to_verify_is_no_success(root: Path, doctor: Doctor) -> None:
+    assert doctor.codes("--verify", severity="skipped") == {"verified"}
+
+
+def test_a_sample_ends_where_the_next_one_begins(root: Path, doctor: Doctor) -> None:
+    keys = {photo.image.key for photo in upload(5)}
+    seen: set[str] = set()
+    after: list[str] = []
+    for expected in (2, 2, 1):
+        text = doctor.run("--verify", "--limit", "2", *after)
+        assert f"{expected} of {expected} originals" in " ".join(text.split())
+        lines = [line for line in text.splitlines() if line.startswith("The next ones: ")]
+        after = lines[0].removeprefix("The next ones: --verify ").split() if lines else []
+        seen |= {after[-1].partition(":")[2]} if after else set()
+    assert seen <= keys
+    assert doctor.codes("--verify", *after, severity="skipped") == {"verified"}
+
+
+def test_an_interrupted_run_says_where_it_goes_on(root: Path) -> None:
+    upload(3)
+    verification = Verification(default_media_storage)  # type: ignore[arg-type]
+    running = verification.run()
+    next(running)
+    running.close()
+    field, _, key = verification.place.partition(":")
+    rest = Verification(default_media_storage, after=f"{field}:{key}")  # type: ignore[arg-type]
+    assert rest.count() == 2
+    assert [tally.done for tally in rest.run()] == [1, 2]
+
+
+def test_after_ctrl_c_it_says_where_to_go_on(
+    tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"location": tmp_path / "media", "base_url": "/media/"}
+    with media("tests.doctor.broken.Interrupting", options):
+        keys = sorted(photo.image.key for photo in upload(3))
+        monkeypatch.setattr(Interrupting, "last", keys[-1])
+        doctor.run("--verify")
+        assert doctor.code == 130
+        place = re.search(r"It goes on with: --verify --after (\S+)", doctor.errors)
+        monkeypatch.setattr(Interrupting, "last", "")
+        again = doctor.run("--verify", *(["--after", place[1]] if place else []))
+    left = 3 - (keys.index(place[1].partition(":")[2]) + 1 if place else 0)
+    assert f"{left} of {left} originals are what was uploaded" in " ".join(again.split())
+
+
+def test_a_row_deleted_meanwhile_is_no_missing_object(root: Path) -> None:
+    told: list[Any] = []
+    first, second = sorted(upload(2), key=lambda photo: photo.image.key)
+    (root / second.image.key).unlink()
+    running = Verification(
+        default_media_storage,  # type: ignore[arg-type]
+        tell=lambda *args: told.append(args),
+    ).run()
+    next(running)
+    second.delete()
+    assert next(running).counts[State.MISSING] == 0
+    assert told == []
+    assert first.image.storage.exists(first.image.key)
+
+
+def test_the_rows_are_read_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrity, "_PAGE", 2)
+    upload(5)
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        *_, last = Verification(default_media_storage).run()  # type: ignore[arg-type]
+    assert last.counts[State.SAME] == 5
+    selects = [query["sql"] for query in queries if "testapp_photo" in query["sql"]]
+    assert len(selects) == 4  # three with rows, and one that finds none
+    assert json.dumps(selects).count("LIMIT 2") == 4

@@ -1,0 +1,214 @@
+"""Bombs, and the largest originals that the limits admit, with memory and time measured."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.imaging import images
+from tests.imaging.processes import run
+
+MEGABYTE = 1_000_000
+
+# Each bomb in a process of its own, whose peak and CPU time are taken from the kernel.
+
+MEASURE = """
+import json, sys, time
+from io import BytesIO
+from PIL import Image
+from shift_media.imaging import engine
+from shift_media.core.errors import MediaError
+from shift_media.core.spec import Spec
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+warm = BytesIO()
+Image.new("RGB", (64, 64)).save(warm, "JPEG")
+for format in ("jpg", "webp", "avif", "png", "gif"):
+    engine.make(warm, Spec.make("32x32", format=format))
+with open("/proc/self/clear_refs", "w") as clear:
+    clear.write("5")
+idle, cpu, outcome = peak(), time.process_time(), []
+size, format = sys.argv[2:4]
+with open(sys.argv[1], "rb") as file:
+    spec = Spec.make(size, format=format)
+    for work in (lambda: engine.make(file, spec), lambda: engine.look(file))[:int(sys.argv[4])]:
+        try:
+            work()
+            outcome.append("made")
+        except MediaError as error:
+            outcome.append(type(error).__name__)
+print(json.dumps([peak() - idle, time.process_time() - cpu, outcome]))
+"""
+
+USUAL, LARGEST, HEADER = 256, 512, 64
+"""Megabytes over idle: for any file, for the largest that the limits admit, for header bombs."""
+CPU_SECONDS = 5.0
+
+
+def measured(
+    content: bytes,
+    folder: Path,
+    size: str = "400x400",
+    format: str = "jpg",
+    works: int = 2,
+    most: float = CPU_SECONDS,
+) -> tuple[float, float, list[str]]:
+    """Make a resize, and take a look unless ``works`` is 1: megabytes, CPU seconds, outcomes.
+
+    What else the machine does makes it longer, and never shorter: where it took more than ``most``
+    it is measured again, up to three times, and the least counts.
+    """
+    path = folder / "source"
+    path.write_bytes(content)
+    arguments = (str(path), size, format, str(works))
+    megabytes, seconds, outcome = json.loads(run(MEASURE, *arguments))
+    for _ in range(2):
+        if seconds > most:
+            seconds = min(seconds, json.loads(run(MEASURE, *arguments))[1])
+    return megabytes, seconds, outcome
+
+
+def png_of_zeros(width: int, height: int, color: int, channels: int) -> bytes:
+    """Write a PNG that inflates to zeros, in bounded memory."""
+    deflater = zlib.compressobj(9)
+    rows = bytes((1 + channels * width) * 100)
+    data = b"".join(deflater.compress(rows) for _ in range(height // 100)) + deflater.flush()
+    return images.png(width, height, (b"IDAT", data), color=color)
+
+
+def flat(format: str, width: int, height: int, **options: object) -> bytes:
+    return images.encoded(Image.new("RGB", (width, height), images.RED), format, **options)
+
+
+def exif_bomb() -> bytes:
+    segments = [(0xE1, b"Exif\0\0" + bytes(65_000))] * 920
+    return images.with_segments(images.encoded(images.quadrants(), "jpg"), *segments)
+
+
+def icc_bomb() -> bytes:
+    segments = [
+        (0xE2, b"ICC_PROFILE\0" + bytes((n % 256, 255)) + bytes(65_000)) for n in range(920)
+    ]
+    return images.with_segments(images.encoded(images.quadrants(), "jpg"), *segments)
+
+
+def png_text_bomb() -> bytes:
+    text = (b"zTXt", b"a\0\0" + zlib.compress(bytes(60 * MEGABYTE)))
+    itxt = (b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(60 * MEGABYTE)))
+    big = (b"eXIf", b"II*\0" + bytes(60 * MEGABYTE))
+    return images.with_chunks(images.encoded(images.quadrants(), "png"), text, itxt, big)
+
+
+def webp_exif_bomb() -> bytes:
+    content = images.encoded(images.quadrants(), "webp", exif=images.exif(6))
+    chunk = b"EXIF" + struct.pack("<I", 60 * MEGABYTE) + bytes(60 * MEGABYTE)
+    size = len(content) - 8 + len(chunk)
+    return b"RIFF" + struct.pack("<I", size) + content[8:] + chunk
+
+
+def animation_of(frames: int) -> bytes:
+    return images.gif((200, 200), [(0, 0, 200, 200)] * frames)
+
+
+@pytest.mark.acceptance(25)
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        lambda: images.png(16384, 16384, (b"IDAT", zlib.compress(b""))),
+        lambda: images.gif((65535, 65535), [(0, 0, 65535, 65535)]),
+        lambda: images.gif((100, 100), [(0, 0, 9, 9), (0, 0, 65535, 65535)]),
+        lambda: images.with_segments(
+            b"\xff\xd8", (0xC0, struct.pack(">BHHB", 8, 65535, 65535, 3))
+        ),
+        lambda: b"\0\0\1\0\1\0\0\0\0\0\1\0\x20\0" + bytes(200),
+        lambda: b"BM" + bytes(16) + struct.pack("<ii", 65535, 65535) + bytes(30),
+    ],
+)
+def test_header_bombs_cost_next_to_nothing(bomb: Callable[[], bytes], tmp_path: Path) -> None:
+    megabytes, seconds, outcome = measured(bomb(), tmp_path, most=1)
+    assert set(outcome) <= {"TooManyPixels", "UnsupportedType"}
+    assert megabytes <= HEADER
+    assert seconds < 1
+
+
+@pytest.mark.acceptance(26)
+def test_a_99_megapixel_jpeg_is_refused(tmp_path: Path) -> None:
+    content = flat("jpg", 11_000, 9_000, quality=20)
+    assert len(content) < 3 * MEGABYTE
+    megabytes, seconds, outcome = measured(content, tmp_path, most=1)
+    assert outcome == ["TooManyPixels"] * 2
+    assert megabytes <= HEADER
+    assert seconds < 1
+
+
+@pytest.mark.acceptance(27)
+def test_animations_whose_frames_multiply_are_refused(tmp_path: Path) -> None:
+    for frames, error in ((10_000, "TooManyFrames"), (501, "TooManyFrames")):
+        megabytes, seconds, outcome = measured(
+            animation_of(frames), tmp_path, format="gif", most=1
+        )
+        assert outcome == [error] * 2
+        assert megabytes <= HEADER
+        assert seconds < 1
+
+
+@pytest.mark.acceptance(27)
+@pytest.mark.parametrize("format", ["gif", "webp"])
+def test_an_animation_of_380_frames_is_made_within_the_bounds(format: str, tmp_path: Path) -> None:
+    pictures = [Image.new("RGB", (220, 160), (n % 256, 80, 200 - n // 2)) for n in range(380)]
+    content = images.animated("gif", pictures, [40] * 380)
+    megabytes, seconds, outcome = measured(content, tmp_path, "120x120", format, works=1)
+    assert outcome == ["made"]
+    assert megabytes <= USUAL
+    assert seconds <= CPU_SECONDS
+
+
+@pytest.mark.acceptance(28)
+@pytest.mark.parametrize("bomb", [exif_bomb, icc_bomb, png_text_bomb, webp_exif_bomb])
+def test_metadata_bombs_are_ignored_within_the_bounds(
+    bomb: Callable[[], bytes], tmp_path: Path
+) -> None:
+    megabytes, seconds, outcome = measured(bomb(), tmp_path, most=2)
+    assert outcome == ["made"] * 2
+    assert megabytes <= HEADER
+    assert seconds < 2
+
+
+LARGEST_ADMITTED: dict[str, Callable[[], bytes]] = {
+    "baseline JPEG": lambda: flat("jpg", 8000, 6250),
+    "progressive JPEG": lambda: flat("jpg", 8000, 6250, progressive=True),
+    "progressive CMYK JPEG": lambda: images.encoded(
+        Image.new("CMYK", (7500, 5000)), "jpg", progressive=True
+    ),
+    "RGBA PNG": lambda: png_of_zeros(8000, 6200, 6, 4),
+    "WebP": lambda: flat("webp", 6200, 4000, method=0),
+    "AVIF": lambda: flat("avif", 6200, 4000, speed=10, subsampling="4:4:4"),
+}
+
+
+@pytest.mark.acceptance(26)
+@pytest.mark.parametrize("name", LARGEST_ADMITTED)
+def test_the_largest_originals_stay_within_the_bound(name: str, tmp_path: Path) -> None:
+    megabytes, seconds, outcome = measured(LARGEST_ADMITTED[name](), tmp_path, works=1)
+    assert outcome == ["made"]
+    assert megabytes <= LARGEST
+    assert seconds <= CPU_SECONDS
+
+
+@pytest.mark.acceptance(26)
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_the_largest_resizes_of_the_largest_original_stay_within_the_bound(
+    format: str, tmp_path: Path
+) -> None:
+    content = LARGEST_ADMITTED["RGBA PNG"]()
+    megabytes, seconds, outcome = measured(content, tmp_path, "4470x3464", format, works=1)
+    assert outcome == ["made"]
+    assert megabytes <= LARGEST
+    assert seconds <= CPU_SECONDS

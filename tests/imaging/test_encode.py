@@ -1,0 +1,92 @@
+"""How much effort goes into a file: small ones, and none that takes many seconds."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops, ImageDraw
+
+from shift_media.core.spec import Spec
+from shift_media.imaging.engine import encode, gif_encoder
+from tests.imaging import images
+
+FORMATS = ("jpg", "png", "webp", "avif")
+SECONDS_PER_MEGAPIXEL = 1.0
+"""CPU seconds; measured are a quarter at most (`docs/explanation/quality.rst`)."""
+
+
+def encoded(image: Image.Image, format: str) -> bytes:
+    return encode.encode(image.copy(), Spec.make("9x9", format=format))
+
+
+def drawing() -> Image.Image:
+    image = Image.new("RGB", (900, 600), "white")
+    draw = ImageDraw.Draw(image)
+    for index in range(40):
+        draw.text((20 + index % 5 * 170, 10 + index // 5 * 40), f"Total {index * 12.5}", fill=0)
+        draw.rectangle((index * 20, 590 - index * 3, index * 20 + 12, 590), fill=(90, 80, 200))
+    return image
+
+
+def as_level(image: Image.Image, level: int) -> int:
+    return len(images.encoded(image, "png", compress_level=level))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (700, 500)])
+def test_every_png_is_exact(mode: str, size: tuple[int, int]) -> None:
+    picture = images.photograph(90, 90).resize(size).convert(mode)
+    seen = images.opened(encoded(picture, "png"))
+    assert (seen.mode, seen.size, seen.tobytes()) == (mode, size, picture.tobytes())
+
+
+def test_a_photograph_as_png_is_no_larger_than_with_a_search_for_repetitions() -> None:
+    picture = images.photograph(900, 600)
+    assert len(encoded(picture, "png")) <= as_level(picture, 6)
+
+
+def test_a_drawing_as_png_is_searched_for_repetitions() -> None:
+    """Huffman codes alone would take ten times as much."""
+    assert len(encoded(drawing(), "png")) <= 1.1 * as_level(drawing(), 6)
+
+
+def test_a_page_that_is_mostly_white_is_judged_by_more_than_its_white() -> None:
+    page = drawing()
+    page.paste(images.photograph(400, 300), (250, 150))
+    assert len(encoded(page, "png")) <= 1.1 * as_level(page, 4)
+
+
+def test_a_large_transparent_webp_is_not_bloated_by_its_alpha() -> None:
+    picture = Image.new("RGBA", (1700, 1300), "teal")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    smaller = picture.crop((0, 0, 1500, 1300))
+    assert len(encoded(picture, "webp")) < 2 * len(encoded(smaller, "webp"))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_format_takes_long_for_a_megapixel(format: str) -> None:
+    picture = images.photograph(1000, 500)
+    picture.putalpha(images.photograph(1000, 500, seed=3).convert("L"))
+    picture = picture.convert("RGB") if format == "jpg" else picture
+
+    def seconds() -> float:
+        started = time.process_time()
+        encoded(picture, format)
+        return time.process_time() - started
+
+    # Whatever else the machine does makes it longer, and never shorter.
+    assert min(seconds() for _ in range(3)) < SECONDS_PER_MEGAPIXEL / 2
+
+
+def test_a_long_gif_of_few_colours_nearly_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the area up to which palettes are exact: 16 ms per frame of 400 × 400 is too long."""
+    frames = [drawing().rotate(angle).convert("RGB") for angle in (0, 90, 180)]
+    monkeypatch.setattr(gif_encoder, "_EXACT", 0)
+    quick = images.opened(gif_encoder.animation(frames, [40, 40, 40], 0))
+    for index, frame in enumerate(frames):
+        quick.seek(index)
+        difference = ImageChops.difference(quick.convert("RGB"), frame)
+        assert images.near(images.mean(quick), images.mean(frame), 2)
+        assert np.asarray(difference, dtype=float).mean() < 2

@@ -1,0 +1,122 @@
+"""What the engine refuses: broken, cut, lying and too large originals, each by its error."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shift_media.core.errors import (
+    LimitExceeded,
+    MediaError,
+    StorageError,
+    TooManyPixels,
+    Undecodable,
+)
+from shift_media.core.spec import Limits, Spec
+from shift_media.imaging import engine
+from shift_media.imaging.probe import SourceLimits
+from tests.imaging import images
+from tests.imaging.making import made
+
+OUTPUTS = ["jpg", "png", "webp", "avif", "gif"]
+SAMPLES = {
+    format: images.oriented(format, 6, images.quadrants(53, 17))
+    for format in ("jpg", "png", "webp", "avif")
+}
+
+
+def test_a_lossless_jpeg_is_refused_or_made_but_never_crashes() -> None:
+    content = bytearray(images.encoded(images.quadrants(640, 480), "jpg"))
+    at = content.index(b"\xff\xc0")
+    content[at + 1] = 0xC3
+    with pytest.raises(Undecodable):
+        engine.make(BytesIO(bytes(content)), Spec.make("20x20", format="jpg"))
+
+
+@pytest.mark.acceptance(30)
+@pytest.mark.parametrize("format", OUTPUTS)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_what_is_cut_short_is_undecodable_and_never_a_blank_picture(
+    format: str, share: float
+) -> None:
+    picture = images.photograph(160, 120)
+    content = images.encoded(picture.quantize(64) if format == "gif" else picture, format)
+    source = BytesIO(content[: int(len(content) * share)])
+    for _ in range(2):
+        with pytest.raises(Undecodable) as error:
+            engine.make(source, Spec.make("40x40", format="png"))
+        assert error.value.code == "undecodable"
+    with pytest.raises(Undecodable):
+        engine.look(source)
+
+
+@pytest.mark.acceptance(30)
+def test_a_png_with_too_few_rows_is_undecodable() -> None:
+    rows = b"".join(b"\0" + b"\xff\0\0" * 50 for _ in range(50))
+    whole = images.png(50, 50, (b"IDAT", zlib.compress(rows)))
+    assert made(whole, "20x20").size == (20, 20)
+    black = images.png(50, 50, (b"IDAT", zlib.compress(bytes(len(rows)))))
+    assert images.mean(made(black, "20x20")) == (0, 0, 0)
+    half = images.png(50, 50, (b"IDAT", zlib.compress(rows[: len(rows) // 2])))
+    with pytest.raises(Undecodable):
+        engine.make(BytesIO(half), Spec.make("20x20", format="png"))
+
+
+@pytest.mark.acceptance(30)
+@settings(max_examples=200)
+@given(st.sampled_from(sorted(SAMPLES)), st.data())
+def test_no_damaged_byte_raises_anything_but_an_error_of_ours(
+    format: str, data: st.DataObject
+) -> None:
+    content = bytearray(SAMPLES[format])
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    limits = SourceLimits(pixels=1_000_000)
+    for output in ("jpg", "png"):
+        try:
+            engine.make(BytesIO(bytes(content)), Spec.make("9x9", format=output), limits=limits)
+            look = engine.look(BytesIO(bytes(content)), limits=limits)
+        except MediaError:
+            continue
+        assert len(look.placeholder) <= 400
+
+
+@pytest.mark.acceptance(8)
+def test_what_would_come_out_too_large_is_refused_before_decoding() -> None:
+    wide = images.png(5, 4000, (b"IDAT", b"never decoded"))
+    spec = Spec.make("100x", format="png", upscale=True)
+    with pytest.raises(LimitExceeded):
+        engine.make(BytesIO(wide), spec, output=Limits(side=5000, area=10**8))
+
+
+@pytest.mark.acceptance(25)
+def test_pixels_over_the_limit_never_reach_a_decoder() -> None:
+    content = images.png(400, 400, (b"IDAT", b"never decoded"))
+    with pytest.raises(TooManyPixels):
+        engine.make(
+            BytesIO(content), Spec.make("10x10", format="png"), limits=SourceLimits(pixels=10_000)
+        )
+
+
+def test_a_source_that_cannot_be_read_is_not_called_broken() -> None:
+    class Failing(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size and size > 5000:
+                raise OSError("connection reset")
+            return super().read(size)
+
+    content = images.encoded(images.photograph(300, 200), "jpg")
+    with pytest.raises(StorageError):
+        engine.make(Failing(content), Spec.make("50x50", format="jpg"))
+
+
+def test_a_baseline_header_with_two_frames_is_refused() -> None:
+    frame = (0xC0, struct.pack(">BHHB", 8, 8, 8, 3) + bytes(9))
+    content = images.with_segments(images.encoded(images.quadrants(), "jpg"), frame)
+    with pytest.raises(Undecodable):
+        engine.make(BytesIO(content), Spec.make("8x8", format="jpg"))

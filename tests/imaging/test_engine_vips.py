@@ -1,0 +1,244 @@
+"""The engine with libvips: all that is held of Pillow is held again, and what is its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from shift_media.core.errors import StorageError, Undecodable, UnsupportedType
+from shift_media.core.spec import Spec
+from shift_media.imaging import engine
+from shift_media.imaging.engine import vips
+from shift_media.imaging.probe import read_header
+from tests.imaging import (
+    images,
+    test_engine,
+    test_engine_color,
+    test_engine_errors,
+    test_engine_placeholder,
+    test_hostile,
+)
+from tests.imaging.processes import run
+from tests.parts import package
+
+pyvips = package("pyvips", "vips")
+
+AGAIN = (
+    test_engine,
+    test_engine_color,
+    test_engine_errors,
+    test_engine_placeholder,
+    test_hostile,
+)
+for module in AGAIN:
+    globals().update({name: it for name, it in vars(module).items() if name.startswith("test_")})
+cases = test_hostile.cases
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _by_vips() -> Iterator[None]:
+    """Decode with libvips whatever it can."""
+    functions = (engine.make, engine.make_many, engine.look)
+    for function in functions:
+        function.__kwdefaults__["decoder"] = "vips"
+    yield
+    for function in functions:
+        function.__kwdefaults__["decoder"] = "pillow"
+
+
+def test_libvips_is_what_decodes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    for format, entered in (("png", True), ("webp", True), ("jpg", False), ("gif", False)):
+        content = images.encoded(images.quadrants(), format)
+        with monkeypatch.context() as patched:
+            patched.setattr(vips, "load", lambda: (_ for _ in ()).throw(ImportError("libvips")))
+            if entered:
+                with pytest.raises(ImportError, match="libvips"):
+                    engine.make(BytesIO(content), Spec.make("32x", format="png"))
+            else:
+                engine.make(BytesIO(content), Spec.make("32x", format="png"))
+
+
+def loss(content: bytes, side: int) -> float:
+    spec = Spec.make(f"{side}x", format="jpg", quality=80)
+    seen = images.opened(engine.make(BytesIO(content), spec, decoder="vips").content)
+    best = images.opened(content).convert("RGB").resize(seen.size, Image.Resampling.LANCZOS)
+    full = images.opened(images.encoded(best, "jpg", quality=80, subsampling="4:2:0"))
+    return images.ssim(full, best) - images.ssim(seen, best)
+
+
+@pytest.mark.parametrize("format", ["png", "webp"])
+@pytest.mark.parametrize("side", [150, 320, 500, 900])
+def test_a_photograph_looks_as_good_as_with_a_full_decode(format: str, side: int) -> None:
+    assert loss(images.encoded(images.photograph(1500, 1000), format), side) < 0.002
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_every_kind_of_png_gives_the_pixels_that_pillow_gives(mode: str, interlaced: bool) -> None:
+    picture = images.photograph(640, 480)
+    if mode in ("RGBA", "LA"):
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    if mode == "I;16":
+        stored = picture.convert("I").point(lambda sample: sample * 257).convert("I;16")
+    else:
+        stored = picture.convert(mode)
+    content = images.encoded(stored, "png")
+    if interlaced:
+        content = _interlaced(content)
+    for size in ("600x", "90x"):
+        spec = Spec.make(size, format="png")
+        ours, theirs = (
+            images.opened(engine.make(BytesIO(content), spec, decoder=decoder).content)
+            for decoder in ("vips", "pillow")
+        )
+        assert ours.mode == theirs.mode
+        assert images.ssim(images.over_white(ours), images.over_white(theirs)) > 0.999
+
+
+def _interlaced(content: bytes) -> bytes:
+    return bytes(pyvips.Image.pngload_buffer(content).pngsave_buffer(interlace=True))
+
+
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_a_file_cut_short_is_an_error_wherever_it_is_cut(format: str) -> None:
+    content = images.encoded(images.photograph(600, 400), format)
+    for share in (0.3, 0.6, 0.9, 0.99):
+        with pytest.raises(Undecodable):
+            engine.make(
+                BytesIO(content[: int(share * len(content))]), Spec.make("9x", format="png")
+            )
+
+
+class Failing(BytesIO):
+    """Fails after its header, as a disk or a network does."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() + (size or 0) > 50_000:
+            raise OSError(5, "Input/output error")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_what_fails_in_reading_is_no_broken_picture(
+    format: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = images.encoded(images.photograph(900, 600), format, quality=98)
+    with pytest.raises(StorageError):
+        engine.make(Failing(content), Spec.make("90x", format="png"))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_no_loader_but_the_two_is_ever_called() -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
+    for content in (svg, b"%PDF-1.4\n", b"%!PS\n", images.encoded(images.quadrants(), "tiff")):
+        with pytest.raises(UnsupportedType):
+            engine.make(BytesIO(content), Spec.make("9x", format="png"))
+    disguised = images.encoded(images.quadrants(), "png")[:33] + svg
+    with pytest.raises(Undecodable):
+        engine.make(BytesIO(disguised), Spec.make("9x", format="png"))
+
+
+@pytest.mark.parametrize(
+    ("format", "size", "alpha", "wanted", "taken"),
+    [
+        ("png", (1200, 900), False, 0.9, True),
+        ("png", (1200, 900), True, 0.1, True),
+        ("png", (900, 900), False, 0.1, False),
+        ("webp", (1200, 900), False, 0.4, True),
+        ("webp", (1200, 900), False, 0.6, False),
+        ("webp", (1200, 900), True, 0.1, False),
+        ("jpg", (1200, 900), False, 0.1, False),
+    ],
+)
+def test_of_itself_it_takes_what_it_is_better_at(
+    format: str, size: tuple[int, int], alpha: bool, wanted: float, taken: bool
+) -> None:
+    picture = images.quadrants(*size)
+    if alpha:
+        picture.putalpha(128)
+    header = read_header(BytesIO(images.encoded(picture, format)))
+    assert vips.takes(header, (wanted, wanted / 2), "auto") is taken
+    assert vips.takes(header, (wanted, wanted / 2), "vips") is (format != "jpg")
+    assert not vips.takes(header, (wanted, wanted / 2), "pillow")
+
+
+def test_pyvips_is_loaded_only_when_it_is_used() -> None:
+    code = (
+        "import sys; from shift_media.imaging import engine; from io import BytesIO;"
+        "from PIL import Image; from shift_media.core.spec import Spec; b = BytesIO();"
+        "Image.new('RGB', (40, 40)).save(b, 'PNG');"
+        "engine.make(b, Spec.make('9x', format='png'), decoder='auto');"
+        "assert 'pyvips' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_pyvips_the_error_names_the_extra() -> None:
+    code = (
+        "import sys; sys.modules['pyvips'] = None;"
+        "from shift_media.imaging.engine import vips; vips.load()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "django-shift-media[vips]" in done.stderr
+
+
+MEMORY = """
+import sys
+from io import BytesIO
+from shift_media.imaging import engine
+from shift_media.imaging.engine import vips
+from shift_media.core.spec import Spec
+from tests.imaging import images
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+spec = Spec.make("400x400", format="jpg")
+for format in ("png", "webp"):
+    engine.make(BytesIO(images.encoded(images.quadrants(), format)), spec, decoder="vips")
+with open("/proc/self/clear_refs", "w") as clear:
+    clear.write("5")
+idle = peak()
+with open(sys.argv[1], "rb") as file:
+    engine.make(file, spec, decoder=sys.argv[2])
+print(peak() - idle)
+"""
+
+
+KEPT = """
+from io import BytesIO
+from shift_media.imaging import engine
+from shift_media.core.spec import Spec
+from tests.imaging import images
+def now():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) / 1024
+spec = Spec.make("50x", format="jpg")
+content = images.encoded(images.photograph(900, 600), "png", compress_level=1)
+for turn in range(20):
+    engine.make(BytesIO(content), spec, decoder="vips")
+    if turn == 4:
+        before = now()
+print((now() - before) * 1e6 / len(content))
+"""
+
+
+def test_nothing_of_an_original_is_kept() -> None:
+    assert float(run(KEPT)) < 5
+
+
+@pytest.mark.parametrize(("format", "mode"), [("png", "RGBA"), ("png", "RGB"), ("webp", "RGB")])
+def test_a_large_original_takes_less_memory_than_by_pillow(
+    format: str, mode: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    picture = images.quadrants(4000, 3000).convert(mode)
+    path.write_bytes(images.encoded(picture, format))
+    ours, theirs = (float(run(MEMORY, str(path), engine)) for engine in ("auto", "pillow"))
+    assert ours < 0.7 * theirs

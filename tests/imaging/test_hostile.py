@@ -1,0 +1,198 @@
+"""The corpus of hostile, odd and good files."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from shift_media.core.errors import MediaError, TooManyFrames, TooManyPixels, UnsupportedType
+from shift_media.core.spec import Spec
+from shift_media.imaging import engine
+from shift_media.imaging.engine import decode
+from shift_media.imaging.probe import probe
+from tests.imaging import images
+from tests.imaging.processes import run
+
+IMAGES = ("jpeg", "png", "gif", "webp", "avif")
+PNG = Spec.make("100x100", format="png")
+JPEG = Spec.make("100x100", format="jpg", quality=95)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the index."""
+
+    path: Path
+    kind: str
+    expected: str
+    size: tuple[int, int] | None
+    mean: tuple[float, ...] | None
+
+    @property
+    def content(self) -> bytes:
+        return self.path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def cases(corpus: Path) -> list[Case]:
+    """Read the index of the hostile files."""
+    with (corpus / "hostile" / "INDEX.tsv").open(newline="") as index:
+        return [_case(corpus / "hostile", row) for row in csv.DictReader(index, delimiter="\t")]
+
+
+def _case(folder: Path, row: dict[str, str]) -> Case:
+    size = tuple(int(side) for side in row["size_after_orientation"].split("x") if side)
+    mean = tuple(float(value) for value in row["ref_mean_rgb"].split(",") if value)
+    path = folder / row["file"]
+    pair = (size[0], size[1]) if size else None
+    return Case(path, row["kind_by_magic"], row["expected"], pair, mean or None)
+
+
+@pytest.mark.acceptance(31, 32, 33)
+def test_every_good_image_is_resized_upright_in_its_colours(cases: list[Case]) -> None:
+    wrong: list[tuple[object, ...]] = []
+    good = [case for case in cases if case.expected == "ok" and case.kind in IMAGES]
+    assert len(good) > 60
+    for case in good:
+        source = BytesIO(case.content)
+        facts = probe(source)
+        if case.size != (facts.width, facts.height):
+            wrong.append((case.path.name, "size", facts, case.size))
+        wrong += [(case.path.name, *problem) for problem in _colours(source, case)]
+    assert not wrong
+
+
+def _colours(source: BytesIO, case: Case) -> Iterator[tuple[object, ...]]:
+    look = engine.look(source)
+    assert len(look.placeholder) <= 400
+    seen = {
+        "look": tuple(bytes.fromhex(look.color[1:])),
+        "png": images.mean(images.opened(engine.make(source, PNG).content)),
+        "jpg": images.mean(images.opened(engine.make(source, JPEG).content)),
+    }
+    for name, color in seen.items():
+        if case.mean is not None and not images.near(color, case.mean):
+            yield name, color, case.mean
+
+
+@pytest.mark.acceptance(22, 23, 25, 29, 30)
+def test_everything_to_be_refused_is_refused_by_an_error_of_ours(cases: list[Case]) -> None:
+    refused = [case for case in cases if case.expected.startswith("reject")]
+    assert len(refused) > 60
+    for case in refused:
+        with pytest.raises(MediaError) as error:
+            engine.make(BytesIO(case.content), PNG)
+        if case.expected == "reject-type":
+            assert isinstance(error.value, UnsupportedType), case
+        with pytest.raises(MediaError):
+            engine.look(BytesIO(case.content))
+
+
+@pytest.mark.acceptance(27, 28, 30)
+def test_whatever_is_neither_good_nor_bad_does_no_harm(cases: list[Case]) -> None:
+    for case in cases:
+        for spec in (PNG, JPEG, Spec.make("30x30", format="gif", mode="fill")):
+            with contextlib.suppress(MediaError):
+                result = engine.make(BytesIO(case.content), spec)
+                assert images.opened(result.content).size == (result.width, result.height)
+
+
+@pytest.mark.acceptance(29)
+def test_no_other_decoder_is_ever_loaded(cases: list[Case]) -> None:
+    """A fresh process that met every file knows only the five decoders, and started no other."""
+    code = """
+import sys, subprocess, os
+from io import BytesIO
+from shift_media.imaging import engine
+from shift_media.core.errors import MediaError
+from shift_media.core.spec import Spec
+def never(*arguments, **options): raise AssertionError(arguments)
+subprocess.Popen = os.system = os.posix_spawn = never
+for path in sys.stdin.read().splitlines():
+    with open(path, "rb") as file:
+        try: engine.make(file, Spec.make("20x20", format="png"))
+        except MediaError: pass
+print(*(name for name in sys.modules if name.startswith("PIL.") and name.endswith("ImagePlugin")))
+"""
+    paths = "\n".join(str(case.path) for case in cases if case.expected.startswith("reject"))
+    done = run(code, stdin=paths)
+    seen = {name.removeprefix("PIL.").removesuffix("ImagePlugin") for name in done.split()}
+    # Pillow imports BMP and PPM by itself whenever it saves.
+    assert seen - {"Bmp", "Ppm"} == {"Jpeg", "Png", "Gif", "WebP", "Avif"}
+
+
+MEASURE = """
+import json, sys, time
+from io import BytesIO
+from PIL import Image
+from shift_media.imaging import engine
+from shift_media.core.errors import MediaError
+from shift_media.core.spec import Spec
+from shift_media.imaging.strip import strip
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+warm = BytesIO()
+Image.new("RGB", (64, 64)).save(warm, "JPEG")
+for format in ("jpg", "webp", "avif", "png", "gif"):
+    engine.make(warm, Spec.make("32x32", format=format))
+engine.look(warm)
+idle = peak()
+for path in sys.stdin.read().splitlines():
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+    cpu, outcome = time.process_time(), "made"
+    with open(path, "rb") as file:
+        try:
+            engine.look(file)
+            engine.make(file, Spec.make("400x400", format="webp"))
+            strip(file).read()
+        except MediaError as error:
+            outcome = type(error).__name__
+    print(json.dumps([path, peak() - idle, time.process_time() - cpu, outcome]))
+"""
+
+
+@pytest.mark.acceptance(25, 26, 27, 28)
+def test_every_file_stays_within_the_bounds_and_bombs_cost_next_to_nothing(
+    cases: list[Case],
+) -> None:
+    """All in one process, whose peak is reset before each: 256 MB and 5 s; 64 MB and 1 s."""
+    expected = {str(case.path): case.expected for case in cases}
+    rows = [json.loads(line) for line in run(MEASURE, stdin="\n".join(expected)).splitlines()]
+    assert len(rows) == len(cases)
+    for path, megabytes, *spent, outcome in rows:
+        bomb = expected[path] == "reject-limit"
+        most = 1 if bomb else 5
+        if spent[0] > most:  # What else the machine does makes it longer, and never shorter.
+            spent += [json.loads(run(MEASURE, stdin=path))[2] for _ in range(2)]
+        assert megabytes <= (64 if bomb else 256), (path, megabytes)
+        assert min(spent) <= most, (path, spent)
+        assert outcome != "made" or not expected[path].startswith("reject"), path
+
+
+@pytest.mark.acceptance(25, 30)
+def test_what_is_over_a_limit_or_of_another_type_never_meets_a_decoder(cases: list[Case]) -> None:
+    """With all decoders taken away the refusal is the same."""
+    refused = [case for case in cases if case.expected in ("reject-limit", "reject-type")]
+    assert len(refused) > 20
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode, "_PLUGINS", {})
+        for case in refused:
+            with pytest.raises((TooManyPixels, TooManyFrames, UnsupportedType)):
+                engine.make(BytesIO(case.content), PNG)
+
+
+@pytest.mark.acceptance(25, 27)
+def test_the_same_limits_hold_for_probing_alone(cases: list[Case]) -> None:
+    for case in cases:
+        if case.expected == "reject-limit" and case.kind in IMAGES:
+            with pytest.raises((TooManyPixels, TooManyFrames)):
+                probe(BytesIO(case.content))

@@ -1,0 +1,262 @@
+"""Progressive JPEG: only the scans that can be seen are read, and all where that is not sure."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from shift_media.core.errors import MediaError, Undecodable
+from shift_media.core.spec import Spec
+from shift_media.imaging import engine
+from shift_media.imaging.formats import jpeg_scans
+from shift_media.imaging.formats.base import Reader
+from shift_media.imaging.probe import read_header
+from tests.imaging import images
+
+PICTURE = images.photograph(1600, 1200)
+DEFAULT = images.encoded(PICTURE, "jpg", progressive=True, subsampling="4:2:0", quality=88)
+SMALL = Spec.make("160x120", format="png")
+"""A tenth: one pixel of a block is decoded."""
+
+SPECTRAL = "0,1,2: 0-0, 0, 0; 0: 1-5, 0, 0; 1: 1-63, 0, 0; 2: 1-63, 0, 0; 0: 6-63, 0, 0;"
+APPROXIMATING = (
+    "0,1,2: 0-0, 0, 3; 0: 1-63, 0, 1; 1: 1-63, 0, 1; 2: 1-63, 0, 1; "
+    "0,1,2: 0-0, 3, 2; 0,1,2: 0-0, 2, 1;"
+    "0,1,2: 0-0, 1, 0; 0: 1-63, 1, 0; 1: 1-63, 1, 0; 2: 1-63, 1, 0;"
+)
+BY_COMPONENT = (  # as mozjpeg likes it: luma whole before any chroma
+    "0: 0-0, 0, 0; 0: 1-8, 0, 2; 0: 9-63, 0, 2; 0: 1-63, 2, 1; 0: 1-63, 1, 0;"
+    "1: 0-0, 0, 0; 1: 1-8, 0, 0; 1: 9-63, 0, 0; 2: 0-0, 0, 0; 2: 1-8, 0, 0; 2: 9-63, 0, 0;"
+)
+CHROMA_TOGETHER = (
+    "0: 0-0, 0, 0; 1,2: 0-0, 0, 0; 0: 1-2, 0, 1; 0: 3-63, 0, 1; 0: 1-63, 1, 0;"
+    "1: 1-63, 0, 0; 2: 1-63, 0, 0;"
+)
+SCRIPTS = [SPECTRAL, APPROXIMATING, BY_COMPONENT, CHROMA_TOGETHER]
+
+Rewrite = Callable[..., bytes]
+
+
+@pytest.fixture
+def rewritten(needs: Callable[[str], Path], tmp_path: Path) -> Rewrite:
+    """Write the same coefficients in other scans."""
+
+    def rewrite(content: bytes, script: str, *options: str) -> bytes:
+        (tmp_path / "scans").write_text(script.replace(";", ";\n"))
+        command = [str(needs("jpegtran")), *options, "-scans", str(tmp_path / "scans")]
+        return subprocess.run(command, input=content, capture_output=True, check=True).stdout
+
+    return rewrite
+
+
+class Counted(BytesIO):
+    """Remembers how far it was read."""
+
+    furthest = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        self.furthest = max(self.furthest, self.tell())
+        return content
+
+
+def front(content: bytes, wanted: float) -> jpeg_scans.Front | None:
+    source = BytesIO(content)
+    return jpeg_scans.front(Reader(source), read_header(source), (wanted, wanted))
+
+
+def made(content: bytes, spec: Spec = SMALL) -> Image.Image:
+    return images.opened(engine.make(BytesIO(content), spec).content)
+
+
+def starts(content: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(rb"\xff\xda\x00[\x08\x0a\x0c]", content)]
+
+
+def loss(content: bytes, size: str) -> float:
+    """Tell by how much less a JPEG resize looks like the original than by a full decode."""
+    resize = made(content, Spec.make(size, format="jpg", quality=80))
+    best = images.opened(content).convert("RGB").resize(resize.size, Image.Resampling.LANCZOS)
+    full = images.opened(images.encoded(best, "jpg", quality=80, subsampling="4:2:0"))
+    return images.ssim(full, best) - images.ssim(resize, best)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "most"), [(0.04, 0.5), (0.15, 0.5), (0.25, 0.5), (0.5, 1), (1, 1)]
+)
+def test_the_smaller_a_resize_the_less_is_read(wanted: float, most: float) -> None:
+    found = front(DEFAULT, wanted)
+    assert (len(DEFAULT) if found is None else found.end) <= most * len(DEFAULT)
+    assert found is None or wanted <= jpeg_scans.MOST
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("quality", [40, 60, 80, 95])
+@pytest.mark.parametrize("size", ["160x120", "320x240", "480x360"])
+def test_nothing_that_is_left_out_can_be_seen(subsampling: str, quality: int, size: str) -> None:
+    content = images.encoded(
+        PICTURE, "jpg", progressive=True, subsampling=subsampling, quality=quality
+    )
+    assert loss(content, size) < 0.002
+
+
+@pytest.mark.needs("jpegtran")
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("size", ["60x45", "160x120", "400x300"])
+def test_every_scan_script_gives_the_same_picture(
+    rewritten: Rewrite, script: str, size: str
+) -> None:
+    spec = Spec.make(size, format="png")
+    content = rewritten(DEFAULT, script)
+    assert loss(content, size) < 0.002
+    source = Counted(content)
+    engine.make(source, spec)
+    enough = engine.enough(BytesIO(content), spec)
+    assert source.furthest <= max(enough + 70_000, 0)
+    colors = (images.mean(made(content, spec)), images.mean(PICTURE))
+    assert images.near(*colors, 3)
+
+
+@pytest.mark.needs("jpegtran")
+def test_what_is_enough_follows_from_the_script(rewritten: Rewrite) -> None:
+    def kept(script: str, wanted: float) -> int:
+        content = rewritten(DEFAULT, script)
+        found = front(content, wanted)
+        if found is None:
+            return len(starts(content))
+        return sum(start < found.end - 2 for start in starts(content))
+
+    assert kept(SPECTRAL, 0.05) == 1
+    assert kept(SPECTRAL, 0.125) == 4  # chroma has half the blocks: more of each can be seen
+    assert kept(SPECTRAL, 0.25) == 4
+    assert kept(SPECTRAL, 0.4) == 5
+    assert kept(APPROXIMATING, 0.05) == 5  # three bits less of a mean would be seen
+    assert kept(BY_COMPONENT, 0.05) == 9
+    assert kept(CHROMA_TOGETHER, 0.05) == 2
+
+
+@pytest.mark.needs("jpegtran")
+def test_scans_that_show_nothing_are_left_out_although_they_come_first(
+    rewritten: Rewrite,
+) -> None:
+    content = rewritten(DEFAULT, BY_COMPONENT)
+    found = front(content, 0.05)
+    assert found is not None
+    read = sum(len(part) if isinstance(part, bytes) else part.length for part in found.parts)
+    assert read < 0.4 * found.end
+
+
+@pytest.mark.needs("jpegtran")
+def test_restarts_and_grey_do_no_harm(rewritten: Rewrite) -> None:
+    assert loss(rewritten(DEFAULT, SPECTRAL, "-restart", "3B"), "160x120") < 0.002
+    grey = rewritten(DEFAULT, "0: 0-0, 0, 0; 0: 1-5, 0, 1; 0: 6-63, 0, 1;", "-grayscale")
+    assert front(grey, 0.1) is not None
+    assert loss(grey, "160x120") < 0.002
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_other_components_are_told_by_the_same_rules(mode: str) -> None:
+    content = images.encoded(PICTURE.convert(mode), "jpg", progressive=True)
+    assert front(content, 0.1) is not None
+    near = made(images.encoded(PICTURE.convert(mode), "jpg"))
+    assert images.ssim(made(content), near) > 0.995
+
+
+def test_orientation_crop_and_fill_work_on_the_front() -> None:
+    turned = images.encoded(
+        images.stored(PICTURE, 6), "jpg", progressive=True, exif=images.exif(6), quality=88
+    )
+    for options in ({"mode": "fill", "focal": (20, 30)}, {"crop": (400, 300, 1100, 825)}):
+        spec = Spec.make("80x60", format="png", **options)
+        assert images.ssim(made(turned, spec), made(images.encoded(PICTURE, "jpg"), spec)) > 0.98
+
+
+def test_baseline_and_coarse_tables_need_the_whole_file() -> None:
+    baseline = images.encoded(PICTURE, "jpg")
+    assert front(baseline, 0.05) is None
+    assert engine.enough(BytesIO(baseline), SMALL) == len(baseline)
+    coarse = images.encoded(PICTURE, "jpg", progressive=True, quality=5)
+    found = front(coarse, 0.05)
+    assert found is not None
+    assert found.end > starts(coarse)[-4]  # a bit of a mean is much: it is waited for
+
+
+def test_a_file_that_ends_after_what_is_seen_is_made_and_one_before_is_not() -> None:
+    enough = engine.enough(BytesIO(DEFAULT), SMALL)
+    assert enough < len(DEFAULT) / 2
+    assert made(DEFAULT[: enough + 2]) == made(DEFAULT)
+    for short in (enough - 1, enough - 300, starts(DEFAULT)[1], starts(DEFAULT)[0] + 20):
+        with pytest.raises(Undecodable):
+            made(DEFAULT[:short])
+
+
+def test_scans_out_of_order_are_no_promise() -> None:
+    first, second, third, *_ = starts(DEFAULT)
+    swapped = DEFAULT[:first] + DEFAULT[second:third] + DEFAULT[first:second] + DEFAULT[third:]
+    twice = DEFAULT[:second] + DEFAULT[first:second] + DEFAULT[second:]
+    assert front(swapped, 0.1) is None
+    assert front(twice, 0.1) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["0102000000", "0100000001", "010100003f", "01013f0100", "0101014000"]
+)
+def test_scan_headers_that_lie_are_no_promise(header: str) -> None:
+    at = starts(DEFAULT)[1]
+    body = bytes.fromhex(header)
+    content = DEFAULT[:at] + b"\xff\xda\x00\x08\x01" + body + DEFAULT[at + 10 :]
+    assert front(content, 0.1) is None
+    with pytest.raises(Undecodable):
+        made(content[: starts(DEFAULT)[2]])
+
+
+@pytest.mark.acceptance(30)
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(2, 30_000), st.integers(0, 255)), min_size=1, max_size=6),
+    st.none() | st.integers(200, 40_000),
+)
+def test_broken_files_are_made_or_refused_but_nothing_else(
+    changes: list[tuple[int, int]], end: int | None
+) -> None:
+    content = bytearray(DEFAULT[:end])
+    for at, value in changes:
+        if at < len(content):
+            content[at] = value
+    source = BytesIO(bytes(content))
+    try:
+        assert engine.enough(source, SMALL) <= len(content)
+        result = engine.make(source, SMALL)
+    except MediaError:
+        return
+    assert np.asarray(images.opened(result.content)).size > 0
+
+
+def test_a_look_reads_the_first_scan_alone() -> None:
+    source = Counted(DEFAULT)
+    look = engine.look(source)
+    assert source.furthest < starts(DEFAULT)[1] + 70_000
+    assert source.furthest < len(DEFAULT) / 2
+    color = bytes.fromhex(look.color.removeprefix("#"))
+    assert images.near(color, images.mean(PICTURE), 4)
+
+
+@pytest.mark.needs("corpus")
+@pytest.mark.parametrize("name", ["seeding_16mp_prog.jpg", "sunset_12mp_prog.jpg"])
+def test_of_a_large_photograph_two_fifths_are_enough(corpus: Path, name: str) -> None:
+    content = (corpus / "photos" / name).read_bytes()
+    spec = Spec.make("400x400", format="jpg")
+    assert engine.enough(BytesIO(content), spec) <= 0.4 * len(content)
+    image = made(content, spec)
+    full = images.opened(content).resize(image.size, Image.Resampling.LANCZOS)
+    best = images.opened(images.encoded(full, "jpg", quality=80, subsampling="4:2:0"))
+    assert images.ssim(best, full) - images.ssim(image, full) < 0.002

@@ -1,0 +1,164 @@
+"""When a mezzanine may stand in for its original, and that what is made of it is no worse."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from shift_media.core import geometry
+from shift_media.core.keys import OriginalKey, new_original_key, parse_key
+from shift_media.core.spec import Spec
+from shift_media.imaging import engine, mezzanine
+from tests.imaging import images
+
+BEST = images.photograph(3601, 2399)
+OPTIONS = {
+    "jpg": {"quality": 90},
+    "png": {"compress_level": 1},
+    "webp": {"quality": 90, "method": 0},
+}
+
+
+def original(extension: str = "jpg") -> OriginalKey:
+    return new_original_key("photo", extension)
+
+
+def spec(size: str, **options: object) -> Spec:
+    return Spec.make(size, **{"format": "jpg", **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("extension", "kept"),
+    [
+        ("jpg", "jpg"),
+        ("png", "png"),
+        ("webp", "webp"),
+        ("avif", "webp"),
+        ("gif", None),
+        ("mp4", None),
+    ],
+)
+def test_it_keeps_alpha_where_the_original_may_have_it(extension: str, kept: str | None) -> None:
+    key = mezzanine.key_of(original(extension))
+    assert (key and key.extension) == kept
+    if key is not None:
+        assert str(key).endswith(f"/_m/2048.{kept}")
+        assert parse_key(str(key)) == key
+
+
+@pytest.mark.parametrize(
+    ("extension", "wanted", "may"),
+    [
+        ("jpg", spec("1365x1365"), True),
+        ("jpg", spec("1366x1366"), False),
+        ("jpg", spec("1366x"), False),
+        ("jpg", spec("x200"), True),
+        ("jpg", spec("200x200", mode="fill", focal=(10, 90)), True),
+        ("jpg", spec("200x200", crop=(0, 0, 10, 10)), False),
+        ("webp", spec("1024x"), True),
+        ("webp", spec("1025x"), False),
+        ("gif", spec("100x"), False),
+        ("mp4", spec("100x"), False),
+    ],
+)
+def test_the_spec_alone_says_whether_to_look_for_one(
+    extension: str, wanted: Spec, may: bool
+) -> None:
+    assert mezzanine.may_serve(original(extension), wanted) is may
+
+
+@pytest.mark.parametrize(
+    ("size", "frames", "worth"),
+    [
+        ((4032, 3024), 1, True),  # the usual telephone
+        ((3024, 4032), 1, True),
+        ((3548, 3548), 1, True),
+        ((3500, 3500), 1, False),
+        ((2000, 1500), 1, False),
+        ((4032, 3024), 2, False),
+    ],
+)
+def test_large_stills_alone_are_worth_one(size: tuple[int, int], frames: int, worth: bool) -> None:
+    assert mezzanine.is_worth(*size, frames) is worth
+
+
+SPECS = st.one_of(
+    st.builds(
+        lambda w, h, mode: spec(f"{w}x{h}", mode=mode),
+        st.integers(1, 1365),
+        st.integers(1, 1365),
+        st.sampled_from(["fit", "fill", "pad", "stretch"]),
+    ),
+    st.builds(lambda w: spec(f"{w}x"), st.integers(1, 1365)),
+    st.builds(lambda h: spec(f"x{h}"), st.integers(1, 1365)),
+)
+
+
+@given(SPECS, st.integers(2049, 20_000), st.integers(1, 20_000), st.booleans())
+def test_what_comes_out_has_the_size_that_was_promised_for_the_original(
+    wanted: Spec, longer: int, shorter: int, upright: bool
+) -> None:
+    size = (longer, min(shorter, longer))
+    size = size[::-1] if upright else size
+    key = original()
+    smaller = geometry.output_size(mezzanine.spec_of(key), *size)
+    instead = mezzanine.stand_in(key, wanted, size, smaller)
+    if instead is None:
+        return
+    assert geometry.output_size(instead, *smaller) == geometry.output_size(wanted, *size)
+    plan = geometry.plan(instead, *smaller)
+    seen = (plan.box[2] - plan.box[0], plan.box[3] - plan.box[1])
+    for side, have in zip(plan.size, seen, strict=True):
+        assert have >= 1.5 * side - 2  # never enlarged, nor made of too little
+
+
+def test_a_long_strip_is_not_made_of_what_is_left_of_it() -> None:
+    key, size = original(), (20_000, 400)
+    smaller = geometry.output_size(mezzanine.spec_of(key), *size)
+    assert smaller == (2048, 41)
+    assert mezzanine.stand_in(key, spec("200x200", mode="fill"), size, smaller) is None
+    assert mezzanine.stand_in(key, spec("400x"), size, smaller) is not None
+
+
+@pytest.mark.parametrize("extension", OPTIONS)
+def test_no_resize_is_worse_by_more_than_the_measured_bound(extension: str) -> None:
+    key = original(extension)
+    content = images.encoded(BEST, extension, **OPTIONS[extension])
+    made = engine.make(BytesIO(content), mezzanine.spec_of(key)).content
+    smaller = images.opened(made).size
+    for wanted in (spec("200x"), spec("900x600", mode="fill")):
+        instead = mezzanine.stand_in(key, wanted, BEST.size, smaller)
+        assert instead is not None
+        alone = images.opened(engine.make(BytesIO(content), wanted).content)
+        seen = images.opened(engine.make(BytesIO(made), instead).content)
+        assert seen.size == alone.size
+        box = geometry.plan(wanted, *BEST.size).box
+        best = BEST.resize(alone.size, Image.Resampling.LANCZOS, box)
+        assert images.ssim(seen, best) > images.ssim(alone, best) - 0.002
+
+
+@pytest.mark.parametrize("extension", ["png", "webp"])
+def test_transparency_is_in_it(extension: str) -> None:
+    image = Image.new("RGBA", (2400, 1200), (0, 0, 0, 0))
+    image.paste((255, 0, 0, 255), (0, 0, 1200, 1200))
+    content = images.encoded(image, extension, lossless=True)
+    made = engine.make(BytesIO(content), mezzanine.spec_of(original(extension))).content
+    alpha = images.opened(made).getchannel("A")
+    assert (alpha.getpixel((20, 20)), alpha.getpixel((2000, 20))) == (255, 0)
+
+
+def test_what_is_packed_is_unpacked_and_nothing_else_is() -> None:
+    content = images.encoded(images.quadrants(40, 30), "jpg")
+    packed = mezzanine.pack(content, (4032, 3024))
+    assert mezzanine.unpack(packed) == (content, (4032, 3024))
+    assert images.opened(packed).size == (40, 30)
+    damaged = [
+        packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :] for at in range(0, len(packed), 7)
+    ]
+    cut = [packed[:at] for at in range(0, len(packed), 11)]
+    for wrong in (*damaged, *cut, content, b"", packed + b"\n", packed + packed[-99:]):
+        assert mezzanine.unpack(wrong) is None

@@ -1,0 +1,373 @@
+"""``media_resize``: resizes ahead of time, on real files; it goes on where it ended."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
+
+from shift_media.resizes import batch
+from shift_media.storages import default_media_storage
+from shift_media.transcoding.models import TranscodeJob
+from tests.fields.material import PDF
+from tests.parts import ROOT
+from tests.resizes.conftest import picture
+from tests.resizes.counting import CountingStorage
+from tests.servers.sites import S3Site
+from tests.testapp.models import Attachment, Film, Pair, Photo
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("lock_files")]
+
+PRESETS = {"avatar": {"size": "48x48", "mode": "fill"}, "card": {"size": "320x", "format": "webp"}}
+
+
+@pytest.fixture(autouse=True)
+def storage(tmp_path: Path) -> Iterator[CountingStorage]:
+    """Give a storage that counts, and presets."""
+    from django.conf import settings
+
+    options = {"location": tmp_path / "media", "base_url": "/media/"}
+    media = {"BACKEND": "tests.resizes.counting.CountingStorage", "OPTIONS": options}
+    with override_settings(
+        STORAGES={**settings.STORAGES, "media": media},
+        SHIFT_MEDIA={"LOCK_DIR": tmp_path / "locks", "PRESETS": PRESETS},
+    ):
+        yield cast("CountingStorage", default_media_storage)
+
+
+def photo(content: bytes | None = None, name: str = "photo.jpg") -> Photo:
+    row = Photo()
+    row.image.save(name, ContentFile(picture() if content is None else content))
+    return row
+
+
+def damage(row: Photo, content: bytes) -> None:
+    """Change an original behind the app's back."""
+    storage: Any = default_media_storage
+    storage.delete(row.image.name)
+    storage.put(row.image.name, io.BytesIO(content), content_type="image/jpeg")
+
+
+class Ran:
+    """What a run said, and how it ended."""
+
+    def __init__(self, *arguments: str, out: io.StringIO | None = None) -> None:
+        stdout, stderr = out or io.StringIO(), io.StringIO()
+        self.code: int | None = 0
+        try:
+            call_command("media_resize", *arguments, stdout=stdout, stderr=stderr)
+        except CommandError as error:
+            self.code = error.returncode
+            stderr.write(str(error))
+        self.out, self.errors = stdout.getvalue(), stderr.getvalue()
+
+
+def test_each_resize_that_is_wanted_is_made_and_then_there(storage: CountingStorage) -> None:
+    rows = [photo(), photo(picture("PNG"), "drawing.png")]
+    storage.calls.clear()
+    ran = Ran("testapp.Photo.image", "--presets", "avatar,card", "--sizes", "100x", "200x100")
+    assert ran.code == 0
+    assert "2 rows: 8 resizes made, 0 were there, 0 failed." in ran.out
+    assert storage.calls == {"entries": 2, "fetch": 2, "put": 8}
+    for row in rows:
+        assert not row.image.resize("avatar").ensure()
+        assert not row.image.resize("card").ensure()
+        assert not row.image.resize("200x100").ensure()
+    storage.calls.clear()
+    again = Ran("testapp.Photo", "--presets", "avatar", "card", "--sizes", "100x,200x100")
+    assert "2 rows: 0 resizes made, 8 were there, 0 failed." in again.out
+    assert storage.calls == {"entries": 2}
+
+
+def test_formats_multiply_and_win_over_the_presets() -> None:
+    row = photo()
+    Ran("testapp.Photo", "--presets", "card", "--formats", "webp", "avif")
+    made = {row.image.resize("card", format=format).ensure() for format in ("webp", "avif")}
+    assert made == {False}
+    Ran("testapp.Photo", "--sizes", "64x64", "--mode", "fill", "--quality", "50")
+    assert not row.image.resize("64x64", mode="fill", quality=50).ensure()
+
+
+def test_the_stored_focal_point_is_followed() -> None:
+    row = photo()
+    row.image.focal = (10, 90)
+    row.save()
+    Ran("testapp.Photo", "--presets", "avatar")
+    fresh = Photo.objects.get().image.resize("avatar")
+    assert fresh.spec.focal == (10, 90)
+    assert not fresh.ensure()
+
+
+def test_a_model_has_all_its_media_fields_and_a_field_only_itself(
+    storage: CountingStorage,
+) -> None:
+    row = Pair()
+    row.left.save("left.jpg", ContentFile(picture()), save=False)
+    row.right.save("right.jpg", ContentFile(picture()))
+    Pair.objects.create()
+    ran = Ran("testapp.Pair.right", "--sizes", "30x")
+    assert "1 rows: 1 resizes made" in ran.out
+    ran = Ran("testapp.Pair", "--sizes", "30x")
+    assert "1 rows: 1 resizes made, 1 were there" in ran.out
+
+
+def test_a_dry_run_counts_what_is_missing_and_makes_nothing(storage: CountingStorage) -> None:
+    photo().image.resize("card").ensure()
+    storage.calls.clear()
+    ran = Ran("testapp.Photo", "--presets", "avatar", "card", "--dry-run")
+    assert "1 rows: 1 resizes to be made, 1 were there, 0 failed." in ran.out
+    assert storage.calls["put"] == storage.calls["fetch"] == 0
+
+
+def test_rows_are_done_in_order_and_taken_up_after_one(storage: CountingStorage) -> None:
+    rows = [photo() for _ in range(5)]
+    ran = Ran("testapp.Photo", "--presets", "avatar", "--limit", "2")
+    assert "2 rows: 2 resizes made" in ran.out
+    go_on = "To go on: manage.py media_resize testapp.Photo --presets avatar --limit 2 --after="
+    assert f"{go_on}{rows[1].pk}\n" in ran.out
+    ran = Ran("testapp.Photo", "--presets", "avatar", f"--after={rows[1].pk}")
+    assert "3 rows: 3 resizes made, 0 were there" in ran.out
+    ran = Ran("testapp.Photo", "--presets", "card", "--pk", str(rows[0].pk), str(rows[4].pk))
+    assert "2 rows: 2 resizes made" in ran.out
+
+
+def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        photo()
+    monkeypatch.setattr(batch, "ROWS", 2)
+    with CaptureQueriesContext(connection) as queries:
+        ran = Ran("testapp.Photo", "--presets", "avatar", "--workers", "1")
+    assert "5 rows: 5 resizes made" in ran.out
+    selects = [q["sql"] for q in queries if "COUNT" not in q["sql"]]
+    assert len(selects) == 4
+    assert all("LIMIT 2" in sql for sql in selects)
+
+
+def test_failures_are_told_at_the_end_with_their_codes_and_stop_nothing() -> None:
+    corrupt, gone, good = photo(), photo(), photo()
+    damage(corrupt, picture()[:2000])
+    cast("CountingStorage", default_media_storage).delete(gone.image.name)
+    ran = Ran("testapp.Photo", "--presets", "avatar", "card")
+    assert ran.code == 1
+    assert "3 rows: 2 resizes made, 0 were there, 4 failed." in ran.out
+    lines = ran.errors.splitlines()
+    assert lines[0].startswith(f"testapp.Photo {corrupt.pk} image: undecodable: ")
+    assert lines[0].endswith("(2 resizes)")
+    assert lines[1].startswith(f"testapp.Photo {gone.pk} image: not_stored: ")
+    assert not good.image.resize("card").ensure()
+
+
+def test_of_many_failures_only_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_SHOWN", 2)
+    for _ in range(4):
+        damage(photo(), b"\xff\xd8\xff\xe0nothing")
+    ran = Ran("testapp.Photo", "--presets", "avatar")
+    assert ran.errors.count("testapp.Photo") == 2
+    assert "and 2 more" in ran.errors
+
+
+def test_what_would_come_out_too_large_is_said_of_its_row() -> None:
+    with override_settings(SHIFT_MEDIA={"MAX_OUTPUT": (2000, 100_000), "PRESETS": PRESETS}):
+        row = photo()
+        ran = Ran("testapp.Photo", "--sizes", "400x", "100x")
+    assert ran.code == 1
+    assert f"testapp.Photo {row.pk} image: limit_exceeded: " in ran.errors
+    assert "1 rows: 1 resizes made, 0 were there, 1 failed." in ran.out
+
+
+def test_what_is_no_picture_and_a_video_without_a_poster_are_skipped() -> None:
+    attachment = Attachment()
+    attachment.file.save("paper.pdf", ContentFile(PDF))
+    ran = Ran("testapp.Attachment", "--sizes", "100x")
+    assert (ran.code, ran.errors) == (0, "")
+    assert "Skipped: 1 no image or video." in ran.out
+    storage: Any = default_media_storage
+    film = Film(video="3c72aedc/ba25/41e6/a569/406c8f413974/clip.mp4/clip.mp4")
+    film.save()
+    TranscodeJob.objects.all().delete()
+    ran = Ran("testapp.Film", "--sizes", "100x", "200x")
+    assert (ran.code, ran.errors) == (0, "")
+    assert "Skipped: 1 videos without a poster yet." in ran.out
+    poster = "3c72aedc/ba25/41e6/a569/406c8f413974/clip.mp4/_poster.jpg"
+    storage.put(poster, io.BytesIO(picture()), content_type="image/jpeg")
+    ran = Ran("testapp.Film", "--sizes", "100x", "200x")
+    assert "1 rows: 2 resizes made" in ran.out
+
+
+def test_a_storage_that_is_down_is_not_asked_a_million_times(
+    storage: CountingStorage, tmp_path: Path
+) -> None:
+    from django.conf import settings
+
+    for _ in range(30):
+        photo()
+    failing = dict(settings.STORAGES)
+    failing["media"] = {**failing["media"], "BACKEND": "tests.resizes.counting.FailingStorage"}
+    with override_settings(STORAGES=failing):
+        ran = Ran("testapp.Photo", "--presets", "avatar")
+    assert ran.code == 1
+    assert "failed for 20 rows in a row" in ran.errors
+    assert "To go on: " in ran.out
+    assert "30 rows" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["testapp.Photo"], "Write --presets or --sizes"),
+        (["testapp.Photo", "--presets", "avatars"], "did you mean avatar?"),
+        (["testapp.Photo", "--sizes", "100"], "is not a size"),
+        (["testapp.Photo", "--sizes", "100x", "--mode", "fill"], "needs both sides"),
+        (["testapp.Photo", "--sizes", "100x", "--formats", "bmp"], "is not a format"),
+        (["testapp.Nothing", "--sizes", "100x"], "testapp.Nothing: "),
+        (["testapp", "--sizes", "100x"], "testapp: "),
+        (["testapp.Photo.nothing", "--sizes", "100x"], "has no field"),
+        (["testapp.Photo.title", "--sizes", "100x"], "has no media field"),
+        (["testapp.Photo", "--sizes", "100x", "--pk", "x"], "--pk or --after: "),
+        (["testapp.Photo", "--sizes", "100x", "--after", "x"], "--pk or --after: "),
+        (["testapp.Photo", "--sizes", "100x", "--limit", "0"], "--limit is at least 1"),
+        (["testapp.Photo", "--sizes", "100x", "--workers", "0"], "--workers 0: write 1 to"),
+        (["testapp.Photo", "--sizes", "100x", "--workers", "99"], 'SHIFT_MEDIA["CONCURRENCY"]'),
+    ],
+)
+def test_wrong_arguments_say_what_to_write(arguments: list[str], said: str) -> None:
+    ran = Ran(*arguments)
+    assert ran.code == 2
+    assert said in ran.errors
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar_and_a_file_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    from shift_media.management import progress
+
+    monkeypatch.setattr(progress, "_PAUSE_SECONDS", {True: 0.0, False: 0.0})
+    monkeypatch.setenv("COLUMNS", "70")
+    for _ in range(2):
+        photo()
+    shown = Ran("testapp.Photo", "--presets", "avatar", out=Terminal()).out
+    assert f"\rResizes [{'#' * 12}{'.' * 12}] 50 %, 1 of 2 rows: 1 made" in shown
+    assert all(len(line) < 80 for line in shown.split("\r"))
+    plain = Ran("testapp.Photo", "--presets", "avatar").out
+    half = r"Resizes: 50 %, 1 of 2 rows: 0 made, 1 were there, 0 failed, 0:0\d:\d\d left\n"
+    assert re.search(half, plain)
+    assert "\x1b" not in plain
+
+
+# In a process of its own
+
+SETTINGS = """
+from tests.settings import *
+DATABASES["default"] |= {database}
+STORAGES["media"] = {{
+    "BACKEND": "tests.resizes.counting.CountingStorage",
+    "OPTIONS": {{"location": "{media}", "base_url": "/media/", "log_file": "{log}"}},
+}}
+SHIFT_MEDIA = {{"LOCK_DIR": "{locks}", "CONCURRENCY": 2}}
+"""
+NEW_PHOTOS = """
+import sys, django
+django.setup()
+from django.core.files.base import ContentFile
+from django.core.management import call_command
+from tests.testapp.models import Photo
+call_command("migrate", run_syncdb=True, verbosity=0)
+for _ in range(int(sys.argv[2])):
+    Photo.objects.create(image=ContentFile(open(sys.argv[1], "rb").read(), "photo.jpg"))
+"""
+
+
+class Site:
+    """Settings, a database, files, and processes on them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.media, self.log = folder / "media", folder / "calls.log"
+        database = {"NAME": str(folder / "db.sqlite3")}
+        text = SETTINGS.format(
+            database=database, media=self.media, log=self.log, locks=folder / "locks"
+        )
+        (folder / "site_settings.py").write_text(text)
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "site_settings",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}",
+            "SHIFT_MEDIA_DEMO_DIR": str(folder / "var"),
+        }
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=self.env, stdout=pipe, stderr=pipe, text=True
+        )
+
+    def calls(self, name: str) -> list[str]:
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [key for _, call, key in map(str.split, lines) if call == name]
+
+
+@pytest.fixture
+def own_site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_an_interrupt_leaves_whole_work_and_says_how_to_go_on(
+    own_site: Site, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.jpg").write_bytes(picture(size=(1200, 900)))
+    rows = 24  # Whoever looks only now and then still finds it at work.
+    filled = own_site.start("-c", NEW_PHOTOS, str(tmp_path / "photo.jpg"), str(rows))
+    out, errors = filled.communicate(timeout=300)
+    assert filled.returncode == 0, errors
+    command = ["manage.py", "media_resize", "testapp.Photo", "--formats", "jpg", "webp",
+               "--sizes", *(f"{width}x" for width in range(300, 900, 100))]  # fmt: skip
+    first = own_site.start(*command)
+    wait_until(lambda: first.poll() is not None or len(own_site.calls("put")) >= rows + 26)
+    assert first.poll() is None, first.communicate()
+    first.send_signal(signal.SIGINT)
+    out, errors = first.communicate(timeout=300)
+    assert first.returncode == 130, errors
+    assert "Interrupted: what is stored stays" in errors
+    assert "Traceback" not in errors
+    (go_on,) = [line for line in out.splitlines() if line.startswith("To go on: ")]
+    assert "--after=" in go_on
+    assert len(own_site.calls("put")) < rows + rows * 12
+    rest = own_site.start(*go_on.removeprefix("To go on: ").split())
+    out, errors = rest.communicate(timeout=600)
+    assert rest.returncode == 0, errors
+    puts = own_site.calls("put")
+    assert len(puts) == len(set(puts)) == rows + rows * 12  # each once, and none is missing
+    assert not list((own_site.media / ".tmp").iterdir())
+
+
+@pytest.fixture
+def s3_photo(s3_site: S3Site) -> Photo:
+    s3_site.configure(shift_media={"PRESETS": PRESETS, "LOCK_DIR": s3_site.locks})
+    return photo()
+
+
+def test_on_s3_a_row_is_a_listing_a_get_and_its_puts(s3_site: S3Site, s3_photo: Photo) -> None:
+    s3_site.proxy.clear()
+    arguments = ("testapp.Photo", "--presets", "avatar", "card", "--formats", "webp", "avif")
+    ran = Ran(*arguments)
+    assert (ran.code, ran.errors) == (0, "")
+    assert s3_site.proxy.methods() == ["GET", "GET", *["PUT"] * 4]
+    s3_site.proxy.clear()
+    assert "0 resizes made, 4 were there" in Ran(*arguments).out
+    assert s3_site.proxy.methods() == ["GET"]

@@ -1,0 +1,190 @@
+"""The configurations of the guide, docs/how-to/nginx.rst: started, and asked."""
+
+from __future__ import annotations
+
+import http.client
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.test import override_settings
+from PIL import Image
+
+from shift_media.core.keys import new_original_key
+from shift_media.http import HEADERS
+from shift_media.storages import default_media_storage
+from testproject.servers.processes import Processes, free_ports, listens
+from tests.docs.blocks import DOCS, read_blocks
+from tests.resizes.conftest import picture
+from tests.servers.app import App
+from tests.servers.faults import FaultProxy
+from tests.servers.fixtures import client_of, new_bucket
+from tests.servers.nginx import MAIN
+from tests.servers.sites import S3Site
+
+GUIDE = DOCS / "how-to" / "nginx.rst"
+CONFIGS = {block.name: block.text for block in read_blocks(GUIDE) if block.language == "nginx"}
+IMMUTABLE = "public, max-age=31536000, immutable"
+HOST = "www.example.com"
+
+Answer = tuple[int, dict[str, str], bytes]
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def start(needs: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[..., Ask]]:
+    """Start nginx with a configuration of the guide, whose places are those of this machine."""
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    processes = Processes(folder / "output.log")
+
+    def start(name: str, places: dict[str, str]) -> Ask:
+        (port,) = free_ports(1)
+        config = CONFIGS[name]
+        for said, here in {"listen 80;": f"listen 127.0.0.1:{port};", **places}.items():
+            assert said in config
+            config = config.replace(said, here)
+        file = folder / "nginx.conf"
+        file.write_text(MAIN.format(folder=folder, config=config))
+        processes.start([needs("nginx"), "-c", file])
+        processes.wait(lambda: listens(port), "nginx")
+        return lambda path, **headers: ask(port, path, headers)
+
+    yield start
+    processes.stop(gently=True)
+
+
+def ask(port: int, path: str, headers: dict[str, str]) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", path, headers={"Host": HOST, **headers})
+        got = connection.getresponse()
+        return got.status, {n.lower(): v for n, v in got.getheaders()}, got.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def app() -> Iterator[App]:
+    with override_settings(ALLOWED_HOSTS=[HOST]):
+        app = App(get_wsgi_application())
+        try:
+            yield app
+        finally:
+            app.stop()
+
+
+def assert_resize(answer: Answer) -> None:
+    status, headers, body = answer
+    assert (status, headers["content-type"]) == (200, "image/jpeg")
+    assert Image.open(io.BytesIO(body)).size == (400, 300)
+    assert headers["cache-control"] == IMMUTABLE
+    for name, value in HEADERS.items():
+        assert headers[name.lower()] == value
+
+
+def test_the_guide_has_two() -> None:
+    assert set(CONFIGS) == {"nginx-disk", "nginx-s3"}
+
+
+@pytest.mark.needs("nginx")
+def test_before_a_local_disk_the_app_is_asked_once(
+    start: Callable[..., Ask],
+    app: App,
+    tmp_path: Path,
+    site: Any,
+    add: Callable[..., str],
+    resize_of: Any,
+) -> None:
+    storage: Any = default_media_storage
+    site(location=tmp_path / "media")
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    places = {"/srv/example": str(tmp_path), "127.0.0.1:8000": f"127.0.0.1:{app.port}"}
+    asking = start("nginx-disk", places)
+    key = add(picture())
+    resize = resize_of(key)
+    first = asking(f"/media/{resize.key}")
+    assert_resize(first)
+    second = asking(f"/media/{resize.key}")
+    assert_resize(second)
+    assert second[2] == first[2]
+    assert app.asked == [f"/media/{resize.key}"]
+    assert asking(f"/media/{resize.key}", **{"If-None-Match": second[1]["etag"]})[0] == 304
+    assert asking(f"/media/{resize.key}", Range="bytes=0-9")[2] == first[2][:10]
+    assert len(app.asked) == 1
+
+    folder = key.rpartition("/")[0]
+    storage.put(f"{folder}/_web/a/720p.mp4", io.BytesIO(b"movie"), content_type="video/mp4")
+    status, headers, body = asking(f"/media/{folder}/_web/a/720p.mp4")
+    assert (status, headers["content-type"], body) == (200, "video/mp4", b"movie")
+    assert len(app.asked) == 1
+
+    assert asking(f"/media/{key}")[2] == picture()  # The app's, which knows who may.
+    assert app.asked[-1] == f"/media/{key}"
+    (tmp_path / "media" / folder / "_m").mkdir()
+    (tmp_path / "media" / folder / "_m" / "2048.jpg").write_bytes(b"mezzanine")
+    forged = resize.key.replace("400x300", "401x300")
+    for path in (forged, f"{folder}/_m/2048.jpg", "../secret.jpg", f"{folder}/../../x"):
+        assert asking(f"/media/{path}")[0] in (400, 404), path
+
+
+@pytest.fixture(params=["public", "private"])
+def s3(request: pytest.FixtureRequest, seaweedfs: Any, tmp_path: Path) -> Iterator[S3Site]:
+    """Give a site on S3 as the guide says, with a proxy that counts what nginx asks for."""
+    bucket = new_bucket(seaweedfs)
+    proxy = FaultProxy(seaweedfs.port)
+    site = S3Site(seaweedfs, proxy, bucket, tmp_path / "locks", client_of(seaweedfs))
+    told = {"delivery": "content", "endpoint_url": seaweedfs.endpoint}
+    site.configure(public_url=f"https://{HOST}/media/", originals=request.param, **told)
+    call_command("media_bucket", "apply", "--yes", "--widen", stdout=io.StringIO())
+    try:
+        yield site
+    finally:
+        site.close()
+        proxy.stop()
+
+
+@pytest.mark.s3
+@pytest.mark.needs("nginx")
+def test_before_s3_the_app_is_asked_once_and_the_bucket_too(
+    start: Callable[..., Ask], app: App, s3: S3Site, tmp_path: Path
+) -> None:
+    asking = start(
+        "nginx-s3",
+        {
+            "127.0.0.1:8000": f"127.0.0.1:{app.port}",
+            "my-site-media.s3.eu-central-1.amazonaws.com:443": s3.proxy.endpoint.removeprefix(
+                "http://"
+            ),
+            "proxy_pass https://bucket/$key;": f"proxy_pass http://bucket/{s3.bucket}/$key;",
+            "/var/cache/nginx/media": f"{tmp_path}/cache",
+        },
+    )
+    key = s3.add(picture())
+    resize = s3.resize(key)
+    assert resize.url == f"https://{HOST}/media/{resize.key}"
+    assert_resize(asking(f"/media/{resize.key}"))  # from the app,
+    assert app.asked == [f"/media/{resize.key}"]
+    assert_resize(asking(f"/media/{resize.key}"))  # from the bucket,
+    assert s3.proxy.methods() == ["GET", "GET"]
+    assert_resize(asking(f"/media/{resize.key}?x=1"))  # and from nginx.
+    assert s3.proxy.methods() == ["GET", "GET"]
+    assert len(app.asked) == 1
+    assert "x-amz-meta-sha256" not in asking(f"/media/{resize.key}")[1]
+
+    status, headers, body = asking(f"/media/{key}")
+    if s3.storage.originals == "public":
+        assert (status, body) == (200, picture())
+        assert headers["x-content-type-options"] == "nosniff"
+    else:
+        assert status == 404
+    for _ in range(2):
+        forged = f"/media/{resize.key.replace('400x300', '401x300')}"
+        status, headers, _body = asking(forged)
+        assert (status, headers["cache-control"]) == (404, "no-store")
+        assert app.asked[-1] == forged
+    assert asking(f"/media/{new_original_key('gone', 'jpg')}")[0] == 404

@@ -1,0 +1,240 @@
+"""No client loops: clients that follow up to ten redirects between Ceph's website and the app."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from PIL import Image
+
+from shift_media.core.keys import new_original_key
+from shift_media.resizes import builder
+from shift_media.resizes.resize import Resize
+from shift_media.storages import S3MediaStorage
+from tests.resizes.conftest import picture
+from tests.servers.faults import FaultProxy
+from tests.servers.fixtures import storage_options
+from tests.servers.gallery import S3Gallery
+from tests.servers.nginx import KeepingCDN
+from tests.servers.rgw import RGW
+
+pytestmark = [pytest.mark.rgw, pytest.mark.needs("rgw")]
+
+MOST_REDIRECTS = 10
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client got in the end, and by which way: a server and its status for each hop."""
+
+    way: list[tuple[str, int]]
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def ask(url: str) -> tuple[int, dict[str, str], bytes]:
+    """Ask once; every name is on loopback."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
+    try:
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        connection.request("GET", path, headers={"Host": parts.netloc})
+        answer = connection.getresponse()
+        return answer.status, {n.lower(): v for n, v in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+class Setting:
+    """A bucket with its website, perhaps behind a CDN, and an app that reaches it by a proxy."""
+
+    def __init__(self, server: RGW, folder: Path) -> None:
+        self.server = server
+        self.proxy = FaultProxy(server.port)
+        self.bucket = f"redirect-{uuid.uuid4().hex[:12]}"
+        self.website = f"{server.website(self.bucket)}/"
+        self.public_url = self.website
+        self._folder = folder
+        self._running: list[Any] = []
+
+    def before_it(self, nginx: Path) -> None:
+        """Put a CDN that keeps redirects before the website."""
+        folder = self._folder / "nginx"
+        folder.mkdir()
+        host = urlsplit(self.website).netloc
+        cdn = KeepingCDN(nginx, folder, self.server.port, host).start()
+        self._running.append(cdn)
+        self.public_url = cdn.url
+
+    def serve(self, *options: str, **more: str) -> Setting:
+        self.gallery = S3Gallery(
+            self._folder / "site",
+            self.server,
+            self.bucket,
+            endpoint=self.proxy.endpoint,
+            public_url=self.public_url,
+            workers=1,
+            **more,
+        )
+        self.gallery.set_bucket_up(*options)
+        self._running.append(self.gallery.start())
+        self.app = urlsplit(self.gallery.url).netloc
+        told = storage_options(self.server, self.bucket)
+        self.storage = S3MediaStorage(**{**told, "public_url": self.public_url})
+        return self
+
+    def stop(self) -> None:
+        for one in reversed(self._running):
+            one.stop()
+        self.proxy.stop()
+
+    def add(self, stem: str = "photo") -> Resize:
+        """Store an original, and build a resize of it."""
+        key = str(new_original_key(stem, "jpg"))
+        assert self.storage.put(key, io.BytesIO(picture()), content_type="image/jpeg")
+        return builder.build(key, "400x300", storage=self.storage)
+
+    def follow(self, url: str) -> Answer:
+        """Follow redirects as a browser does; one too many is a failure."""
+        way: list[tuple[str, int]] = []
+        while len(way) <= MOST_REDIRECTS:
+            status, headers, body = ask(url)
+            way.append(("app" if urlsplit(url).netloc == self.app else "public", status))
+            if status not in (301, 302, 303, 307, 308):
+                return Answer(way, status, headers, body)
+            url = urljoin(url, headers["location"])
+        pytest.fail(f"too many redirects: {way}")
+
+
+@pytest.fixture
+def setting(rgw: RGW, tmp_path: Path) -> Iterator[Setting]:
+    setting = Setting(rgw, tmp_path)
+    try:
+        yield setting
+    finally:
+        setting.stop()
+
+
+def assert_picture(answer: Answer) -> None:
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert Image.open(io.BytesIO(answer.body)).size == (400, 300)
+
+
+@pytest.mark.acceptance(12, 13)
+@pytest.mark.parametrize("code", ["307", "302"])
+def test_a_bucket_that_loses_every_write_loops_nobody(setting: Setting, code: str) -> None:
+    setting.serve("--redirect-code", code)
+    rule = int(code)
+    kept, lost = setting.add(), setting.add()
+    assert_picture(first := setting.follow(kept.url))
+    assert first.way == [("public", rule), ("app", 302), ("public", 200)]
+    assert first.headers["cache-control"] == IMMUTABLE
+    setting.proxy.inject(method="PUT", lose=True)
+    assert_picture(first := setting.follow(lost.url))
+    assert first.way == [("public", rule), ("app", 302), ("public", rule), ("app", 200)]
+    for _ in range(3):
+        assert_picture(again := setting.follow(lost.url))
+        assert again.way == [("public", rule), ("app", 200)]
+        assert again.headers["cache-control"] == "no-store"
+    assert_picture(still := setting.follow(kept.url))
+    assert still.way == [("public", 200)]
+
+
+@pytest.mark.acceptance(13)
+@pytest.mark.needs("nginx")
+def test_a_cdn_that_keeps_the_redirect_loops_nobody(
+    setting: Setting, needs: Callable[[str], Path]
+) -> None:
+    setting.before_it(needs("nginx"))
+    setting.serve()
+    resize = setting.add()
+    assert_picture(first := setting.follow(resize.url))
+    assert first.way == [("public", 307), ("app", 302), ("public", 307), ("app", 200)]
+    assert first.headers["cache-control"] == IMMUTABLE
+    for _ in range(3):
+        assert_picture(again := setting.follow(resize.url))
+        assert again.way == [("public", 307), ("app", 200)]
+    assert ask(resize.url)[1]["x-cache"] == "HIT"
+    assert ask(f"{setting.website}{resize.key}")[0] == 200  # though the bucket has had it since
+
+    lost = setting.add()
+    setting.proxy.inject(method="PUT", lose=True)
+    for _ in range(3):
+        assert_picture(setting.follow(lost.url))
+
+    gone = setting.add()
+    setting.storage.delete(str(gone.original))
+    for _ in range(3):
+        answer = setting.follow(gone.url)
+        assert (answer.status, len(answer.way)) == (404, 2)
+
+    full = setting.add()
+    setting.proxy.clear()
+    setting.proxy.inject(method="GET", status=503, code="SlowDown")
+    answer = setting.follow(full.url)
+    assert (answer.status, answer.headers["cache-control"]) == (503, "no-store")
+
+
+@pytest.mark.acceptance(13)
+@pytest.mark.needs("nginx")
+def test_in_content_mode_a_cdn_that_keeps_the_redirect_leads_to_the_bytes(
+    setting: Setting, needs: Callable[[str], Path]
+) -> None:
+    setting.before_it(needs("nginx"))
+    setting.serve(S3_DELIVERY="content")
+    resize = setting.add()
+    for _ in range(3):
+        assert_picture(answer := setting.follow(resize.url))
+        assert answer.way == [("public", 307), ("app", 200)]
+        assert answer.headers["cache-control"] == IMMUTABLE
+
+
+def test_nobody_lists_the_bucket_and_strangers_get_404(setting: Setting) -> None:
+    setting.serve()
+    resize = setting.add()
+    assert_picture(setting.follow(resize.url))
+    for query in ("", "?list-type=2", "?versions", "?uploads"):
+        status, _, body = ask(f"{setting.server.endpoint}/{setting.bucket}/{query}")
+        assert status == 403
+        assert resize.key.encode() not in body
+    for path in ("", "x/", resize.key.rpartition("/")[0], resize.key.replace("400x", "401x")):
+        answer = setting.follow(f"{setting.website}{path}")
+        assert answer.status == 404, path
+        assert resize.key.encode() not in answer.body
+    original = setting.follow(f"{setting.website}{resize.original}")
+    assert (original.way, original.body) == ([("public", 200)], picture())
+
+
+# The stems hold what Ceph 16 stumbles over in the patterns of the policy.
+@pytest.mark.parametrize("stem", ["photo", "sun-up_scale"])
+def test_private_originals_are_not_public_and_what_is_derived_is(
+    setting: Setting, stem: str
+) -> None:
+    setting.serve(S3_ORIGINALS="private")
+    options = storage_options(setting.server, setting.bucket)
+    options.update(originals="private", public_url=setting.website)
+    setting.storage = S3MediaStorage(**options)
+    resize = setting.add(stem)
+    assert_picture(made := setting.follow(resize.url))
+    assert made.way == [("public", 307), ("app", 302), ("public", 200)]
+    for rendition in ("_web/up/video.mp4", "_poster.jpg"):
+        derived = f"{resize.original.prefix}{rendition}"
+        setting.storage.put(derived, io.BytesIO(b"movie"), content_type="video/mp4")
+        assert setting.follow(f"{setting.website}{derived}").way == [("public", 200)]
+    key = str(resize.original)
+    original = setting.follow(f"{setting.website}{key}")
+    assert original.way == [("public", 307), ("app", 404)]
+    assert ask(f"{setting.server.endpoint}/{setting.bucket}/{key}")[0] == 403
+    status, headers, body = ask(setting.storage.url(key))
+    assert (status, body) == (200, picture())
+    assert headers["cache-control"].startswith("private")

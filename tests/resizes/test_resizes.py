@@ -1,0 +1,180 @@
+"""Resizes as URLs: built without I/O, with presets, promised sizes and the stored focal point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import override_settings
+
+from shift_media.core.errors import InvalidSpec, LimitExceeded
+from shift_media.core.keys import parse_key, parse_resize_key
+from shift_media.core.metadata import Metadata
+from shift_media.core.spec import Focal
+from shift_media.resizes import builder
+from shift_media.resizes.resize import Facts, Resize
+from shift_media.resizes.srcset import joined, ladder
+from shift_media.storages import LocalMediaStorage
+
+KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
+PHOTO = Metadata(content_type="image/jpeg", size=1, width=4000, height=3000)
+
+
+@pytest.fixture
+def storage(tmp_path: Any) -> LocalMediaStorage:
+    """A storage in a folder that no URL may create."""
+    return LocalMediaStorage(location=tmp_path / "never", base_url="/media/")
+
+
+def build(
+    storage: LocalMediaStorage,
+    size: str,
+    key: str = KEY,
+    metadata: Metadata | None = None,
+    **options: Any,
+) -> Resize:
+    return builder.build(key, size, storage=storage, facts=Facts(remembered=metadata), **options)
+
+
+def test_a_url_is_the_storages_base_and_the_signed_key(storage: LocalMediaStorage) -> None:
+    with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["a signing key"]}):
+        resize = build(storage, "400x300", mode="fill", format="webp")
+        assert resize.url == (
+            "/media/3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/"
+            "400x300-fill-79-noupscale-8c898d8bbe0d5fb81be7deb04856fee8.webp"
+        )
+    assert str(resize) == resize.url
+    assert parse_key(resize.key) == parse_resize_key(resize.key)
+    assert not storage.exists(KEY)
+
+
+def test_the_format_is_the_originals_unless_asked(storage: LocalMediaStorage) -> None:
+    assert build(storage, "9x").key.endswith(".jpg")
+    assert build(storage, "9x", key=KEY.replace("jpg", "png")).key.endswith(".png")
+    assert build(storage, "9x", key=KEY.replace("jpg", "mp4")).key.endswith(".jpg")
+    with pytest.raises(InvalidSpec, match="has no resizes"):
+        build(storage, "9x", key=KEY.replace("jpg", "pdf"))
+
+
+def test_sizes_are_promised_from_metadata_alone(storage: LocalMediaStorage) -> None:
+    assert (build(storage, "400x300").width, build(storage, "400x300").height) == (None, None)
+    fit = build(storage, "400x400", metadata=PHOTO)
+    assert (fit.width, fit.height) == (400, 300)
+
+
+def test_the_stored_focal_point_is_used_with_fill_alone(storage: LocalMediaStorage) -> None:
+    photo = Metadata(**{**_facts(PHOTO), "focal": Focal(10, 90)})
+    assert str(build(storage, "9x9", mode="fill", metadata=photo).spec).endswith("-f10.90")
+    assert build(storage, "9x9", metadata=photo).spec.focal is None
+    assert build(storage, "9x9", mode="fill", focal=(50, 50), metadata=photo).spec.focal is None
+    cropped = build(storage, "9x9", mode="fill", crop=(0, 1500, 2000, 1500), metadata=photo)
+    assert cropped.spec.focal == Focal(20, 80)
+
+
+def _facts(metadata: Metadata) -> dict[str, Any]:
+    return {name: getattr(metadata, name) for name in metadata.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("stored", "focal"),
+    [
+        ({"focal": [10, 90]}, Focal(10, 90)),
+        ({"focal": [50, 50]}, None),
+        ({"focal": None}, None),
+        ({"focal": [10, 90], "key": KEY.replace("3c", "4c")}, None),  # another upload's
+        ({"focal": [10, 90, 7]}, None),
+    ],
+)
+def test_a_focal_point_is_believed_of_this_very_original_alone(
+    storage: LocalMediaStorage, stored: dict[str, Any], focal: Focal | None
+) -> None:
+    facts = Facts({**PHOTO.to_json(KEY), **stored}, KEY)
+    made = builder.build(KEY, "9x9", storage=storage, facts=facts, mode="fill")
+    assert made.spec.focal == focal
+    assert made.key == str(parse_key(made.key))
+
+
+def test_what_is_remembered_stands_in_for_a_row_that_knows_nothing(
+    storage: LocalMediaStorage,
+) -> None:
+    remembered = Metadata(**{**_facts(PHOTO), "focal": Focal(10, 90)})
+    for data in (None, {}, [], {"key": KEY, "focal": None}):
+        facts = Facts(data, KEY, remembered)
+        made = builder.build(KEY, "9x9", storage=storage, facts=facts, mode="fill")
+        assert made.spec.focal == (10, 90)
+
+
+def test_a_crop_outside_and_a_result_too_large_are_errors_when_the_size_is_known(
+    storage: LocalMediaStorage,
+) -> None:
+    with pytest.raises(InvalidSpec, match="outside the image"):
+        build(storage, "9x9", crop=(4000, 0, 1, 1), metadata=PHOTO)
+    assert build(storage, "9x9", crop=(4000, 0, 1, 1)).url
+    narrow = Metadata(content_type="image/jpeg", size=1, width=1, height=100)
+    with pytest.raises(LimitExceeded):
+        build(storage, "100x", upscale=True, metadata=narrow)
+
+
+def test_presets_hold_unless_given_otherwise(storage: LocalMediaStorage) -> None:
+    presets = {"avatar": {"size": "96x96", "mode": "fill", "format": "webp", "focal": [1, 2]}}
+    with override_settings(SHIFT_MEDIA={"PRESETS": presets}):
+        assert str(build(storage, "avatar").spec) == "96x96-fill-79-noupscale-f1.2"
+        assert build(storage, "avatar").spec.format == "webp"
+        changed = build(storage, "avatar", quality=50, focal=(9, 9), format="jpg")
+        assert str(changed.spec) == "96x96-fill-50-noupscale-f9.9"
+    with pytest.raises(InvalidSpec, match="'avatar' is not a size"):
+        build(storage, "avatar")
+
+
+@pytest.mark.parametrize("wrong", [{"crop": {}}, {"quality": []}, {"focal": {1}}, {"mode": 1}])
+def test_values_of_a_wrong_type_are_refused(
+    storage: LocalMediaStorage, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidSpec):
+        build(storage, "9x9", **wrong)
+
+
+@pytest.mark.parametrize(("right", "wrong"), [({"quality": 1}, {"quality": True})])
+def test_what_is_remembered_of_one_type_is_not_given_for_another(
+    storage: LocalMediaStorage, right: dict[str, Any], wrong: dict[str, Any]
+) -> None:
+    assert build(storage, "9x9", **right).spec.quality == 1
+    with pytest.raises(InvalidSpec):
+        build(storage, "9x9", **wrong)
+
+
+def test_lists_and_tuples_are_the_same_points_and_boxes(storage: LocalMediaStorage) -> None:
+    options = {"mode": "fill", "focal": (1, 2), "crop": (1, 2, 3, 4)}
+    lists = {**options, "focal": [1, 2], "crop": [1, 2, 3, 4]}
+    assert build(storage, "9x9", **lists).key == build(storage, "9x9", **options).key
+
+
+def test_limits_and_the_bases_of_urls_follow_the_settings_at_once() -> None:
+    storage = LocalMediaStorage()
+    with override_settings(MEDIA_URL="/one/"):
+        assert build(storage, "9x").url.startswith("/one/3c72aedc")
+    with override_settings(MEDIA_URL="/two/", SHIFT_MEDIA={"MAX_OUTPUT": (8, 64)}):
+        assert build(storage, "8x").url.startswith("/two/3c72aedc")
+        with pytest.raises(LimitExceeded):
+            build(storage, "9x")
+
+
+def test_quality_follows_the_settings_at_once(storage: LocalMediaStorage) -> None:
+    assert build(storage, "9x").spec.quality == 80
+    with override_settings(SHIFT_MEDIA={"QUALITY": {"jpg": 33}}):
+        assert build(storage, "9x").spec.quality == 33
+
+
+def test_srcset_is_never_wider_than_the_original(storage: LocalMediaStorage) -> None:
+    def widths(metadata: Metadata | None, **options: Any) -> list[str]:
+        facts = Facts(remembered=metadata)
+        given = [1280, 320, 640, 320]
+        steps = ladder(KEY, given, storage=storage, facts=facts, **options)
+        return [candidate.split()[1] for candidate in joined(steps).split(", ")]
+
+    assert widths(PHOTO) == ["320w", "640w", "1280w"]
+    small = Metadata(content_type="image/jpeg", size=1, width=500, height=400)
+    assert widths(small) == ["320w", "500w"]
+    assert widths(None) == ["320w", "640w", "1280w"]
+    square = ladder(KEY, [100], storage=storage, size="4x3", mode="fill")
+    assert "/100x75-fill-" in square[100].url

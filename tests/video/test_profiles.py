@@ -1,0 +1,46 @@
+"""Profiles as settings write them: read with types, refused with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shift_media.core.errors import InvalidProfile
+from shift_media.video.profiles import BUILT_IN, Hls, Mp4, Poster, Sprite, parse_profile
+
+
+def test_the_built_in_profile_is_right() -> None:
+    web = parse_profile("web", BUILT_IN["web"])
+    assert [type(rendition) for rendition in web.renditions] == [Mp4, Mp4, Hls, Poster, Sprite]
+    assert [rendition.height for rendition in web.of_kind("mp4")] == [720, 480]
+    assert web.of_kind("hls")[0].heights == (720, 480)
+
+
+@pytest.mark.parametrize(
+    ("name", "renditions", "said"),
+    [
+        ("Web", {"a.mp4": {"kind": "mp4"}}, "name of a profile"),
+        ("m", {"a.mp4": {"kind": "mp4"}}, "name of a profile"),
+        ("web", {}, "720p.mp4"),
+        ("web", ["a.mp4"], "720p.mp4"),
+        ("web", {"a.mp4": {"kind": "mpeg"}}, "mp4, hls, poster, sprite, audio"),
+        ("web", {"a.mp4": None}, "mp4, hls"),
+        ("web", {"A.mp4": {"kind": "mp4"}}, "no name for mp4"),
+        ("web", {"a/b.mp4": {"kind": "mp4"}}, "no name for mp4"),
+        ("web", {"../b.mp4": {"kind": "mp4"}}, "no name for mp4"),
+        ("web", {"a.webm": {"kind": "mp4"}}, '".mp4"'),
+        ("web", {"poster.jpg": {"kind": "poster"}}, "_poster.jpg"),
+        ("web", {"a.mp4": {"kind": "mp4", "heigth": 720}}, 'did you mean "height"'),
+        ("web", {"a.mp4": {"kind": "mp4", "height": "720"}}, "whole number from 2 to 4320"),
+        ("web", {"a.mp4": {"kind": "mp4", "height": True}}, "whole number"),
+        ("web", {"a.mp4": {"kind": "mp4", "crf": 52}}, "from 0 to 51"),
+        ("web", {"a.mp4": {"kind": "mp4", "preset": "fastest"}}, "veryfast"),
+        ("web", {"a.m3u8": {"kind": "hls", "heights": 720}}, "write a list"),
+        ("web", {"a.m3u8": {"kind": "hls", "heights": []}}, "write a list"),
+    ],
+)
+def test_what_is_wrong_is_named(name: Any, renditions: Any, said: str) -> None:
+    with pytest.raises(InvalidProfile) as caught:
+        parse_profile(name, renditions)
+    assert said in str(caught.value)

@@ -1,0 +1,172 @@
+"""Elastic Transcoder's sizing policies: its own examples, and what holds for all sizes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shift_media.video.sizing import (
+    PADDINGS,
+    POLICIES,
+    Frame,
+    Sides,
+    capped_rate,
+    exact_rate,
+    framed,
+    pixel_ratio_of,
+)
+
+SHRINKING = "Keep", "ShrinkToFit", "ShrinkToFill"
+CROPPING = "Fill", "Keep", "ShrinkToFill"
+
+sources = st.tuples(st.integers(16, 5000), st.integers(16, 5000))
+boxes = st.tuples(st.integers(64, 2048), st.integers(48, 1536)).map(
+    lambda box: (box[0] * 2, box[1] * 2)
+)
+policies = st.sampled_from(POLICIES)
+paddings = st.sampled_from(PADDINGS)
+
+
+@pytest.mark.parametrize(
+    ("policy", "padding", "source", "box", "made"),
+    [
+        ("Fit", "NoPad", (200, 200), (300, 400), (300, 300)),
+        ("Fit", "Pad", (200, 200), (300, 400), (300, 400)),
+        ("Fill", "NoPad", (200, 200), (300, 400), (300, 400)),
+        ("Keep", "NoPad", (400, 200), (300, 300), (300, 200)),
+        ("Keep", "Pad", (400, 200), (300, 300), (300, 300)),
+        ("ShrinkToFill", "NoPad", (400, 200), (200, 300), (200, 200)),
+        ("ShrinkToFill", "Pad", (400, 200), (200, 300), (200, 300)),
+        ("ShrinkToFit", "NoPad", (400, 400), (200, 300), (200, 200)),
+        ("ShrinkToFit", "Pad", (400, 400), (200, 300), (200, 300)),
+        ("Stretch", "NoPad", (400, 200), (300, 300), (300, 300)),
+    ],
+)
+def test_the_examples_of_the_developer_guide(
+    policy: Any, padding: Any, source: Sides, box: Sides, made: Sides
+) -> None:
+    assert framed(policy, padding, source, box).sides == made
+
+
+@pytest.mark.parametrize(
+    ("box", "made"),
+    [
+        ((640, 432), (640, 360)),
+        ((480, 320), (480, 270)),
+        ((1024, 768), (1024, 576)),
+        ((426, 240), (426, 240)),
+        ((854, 480), (854, 480)),
+    ],
+)
+def test_the_sizes_that_were_seen_of_16_to_9(box: Sides, made: Sides) -> None:
+    assert framed("ShrinkToFit", "NoPad", (1920, 1080), box).sides == made
+
+
+@given(policies, paddings, sources, boxes)
+def test_sides_are_even_within_the_box_and_hold_what_is_shown(
+    policy: Any, padding: Any, source: Sides, box: Sides
+) -> None:
+    made = framed(policy, padding, source, box)
+    for axis in (0, 1):
+        assert made.sides[axis] % 2 == 0
+        assert 2 <= made.shown[axis] <= made.sides[axis] <= box[axis]
+        assert made.shown[axis] <= made.scaled[axis]
+        assert 0 <= made.cut[axis] <= made.scaled[axis] - made.shown[axis]
+        assert 0 <= made.place[axis] <= made.sides[axis] - made.shown[axis]
+        assert made.cut[axis] % 2 == made.place[axis] % 2 == 0
+
+
+@given(policies, sources, boxes)
+def test_padding_gives_the_box_and_changes_nothing_of_the_picture(
+    policy: Any, source: Sides, box: Sides
+) -> None:
+    bare, padded = framed(policy, "NoPad", source, box), framed(policy, "Pad", source, box)
+    assert padded.sides == box
+    assert (padded.scaled, padded.shown) == (bare.scaled, bare.shown)
+    assert bare.sides == bare.shown
+
+
+@given(st.sampled_from(SHRINKING), paddings, sources, boxes)
+def test_what_only_shrinks_never_enlarges(
+    policy: Any, padding: Any, source: Sides, box: Sides
+) -> None:
+    made = framed(policy, padding, source, box)
+    assert made.scaled[0] <= source[0]
+    assert made.scaled[1] <= source[1]
+
+
+@given(st.sampled_from(["Fit", "ShrinkToFit"]), sources, boxes)
+def test_fitting_crops_nothing_and_touches_the_box_or_the_source(
+    policy: Any, source: Sides, box: Sides
+) -> None:
+    made = framed(policy, "NoPad", source, box)
+    assert made.scaled == made.shown
+    touches = made.shown[0] == box[0] or made.shown[1] == box[1]
+    whole = source[0] - made.shown[0] < 2 and source[1] - made.shown[1] < 2
+    assert touches or (policy == "ShrinkToFit" and whole)
+
+
+@given(sources, boxes)
+def test_filling_covers_the_box_and_stretching_is_the_box(source: Sides, box: Sides) -> None:
+    assert framed("Fill", "NoPad", source, box).shown == box
+    made = framed("Fill", "NoPad", source, box)
+    assert made.scaled[0] == box[0] or made.scaled[1] == box[1]
+    assert framed("Stretch", "NoPad", source, box) == Frame(box, box, box)
+
+
+@given(policies, sources, boxes)
+def test_all_but_stretching_keep_the_ratio_to_within_a_pixel(
+    policy: Any, source: Sides, box: Sides
+) -> None:
+    if policy == "Stretch":
+        return
+    made = framed(policy, "NoPad", source, box)
+    scale = Fraction(made.scaled[0], source[0])
+    slack = 2 + 2 * max(Fraction(1), Fraction(source[1], source[0]))
+    assert abs(made.scaled[1] - source[1] * scale) <= slack
+
+
+@given(sources, boxes)
+def test_a_box_with_a_display_ratio_shows_the_picture_undistorted(
+    source: Sides, box: Sides
+) -> None:
+    ratio = pixel_ratio_of(box, Fraction(16, 9))
+    made = framed("Fit", "NoPad", source, box, ratio)
+    if min(made.shown) < 100:
+        return
+    shown = Fraction(made.shown[0]) * ratio / made.shown[1]
+    assert abs(shown / Fraction(*source) - 1) < Fraction(1, 20)
+
+
+@pytest.mark.parametrize(
+    ("source", "most", "made"),
+    [(25, 30, None), (30, 30, None), (50, 30, 25), (60, 30, 30), (120, 30, 30), (100, 60, 50)],
+)
+def test_a_rate_is_thinned_out_evenly(source: int, most: int, made: int | None) -> None:
+    assert capped_rate(Fraction(source), Fraction(most)) == made
+
+
+@given(st.fractions(1, 1000), st.fractions(1, 120))
+def test_a_thinned_rate_divides_the_sources_and_is_the_highest(
+    source: Fraction, most: Fraction
+) -> None:
+    made = capped_rate(source, most)
+    if made is None:
+        assert source <= most
+        return
+    parts = source / made
+    assert made <= most
+    assert parts.denominator == 1
+    assert source / (parts - 1) > most
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("29.97", Fraction(30000, 1001)), ("23.97", Fraction(24000, 1001)), ("15", Fraction(15))],
+)
+def test_rates_with_decimals_are_those_of_broadcast(text: str, rate: Fraction) -> None:
+    assert exact_rate(text) == rate
