@@ -72,6 +72,15 @@ def test_workflow_without_make_selects_the_same_tests_as_make_unit() -> None:
             assert options == unit[1], "Copy the options of UNIT from the Makefile."
 
 
+def test_matrix_has_every_python_and_django_that_setup_cfg_claims() -> None:
+    text = (ROOT / ".github" / "workflows" / "matrix.yml").read_text()
+    for word in ("python", "django"):
+        name = "Programming Language :: Python" if word == "python" else "Framework :: Django"
+        claimed = re.findall(rf"{name} :: (\d\.\d+)", config()["metadata"]["classifiers"])
+        assert claimed
+        assert set(claimed) - set(re.findall(rf'{word}: "(\d\.\d+)"', text)) == set()
+
+
 def test_hooks_call_targets_of_the_makefile() -> None:
     hooks = (ROOT / ".pre-commit-config.yaml").read_text()
     called = re.findall(r"^ +entry: make (.+)$", hooks, re.MULTILINE)
