@@ -1,0 +1,73 @@
+"""What the wrapped methods of Django's models rely on: docs/decisions/save-table.rst.
+
+A failure after an update of Django means that Django saves rows in another way. Compare
+``Model.save_base`` and ``Model._save_table`` with the release before, and adapt the wrappers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, models
+from django.db.models.signals import post_save
+from django.test.utils import CaptureQueriesContext
+
+from tests.fields.material import upload
+from tests.testapp.models import Photo
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        (models.Model.save_base, "self raw force_insert force_update using update_fields"),
+        (
+            models.Model._save_table,  # type: ignore[attr-defined]  # private, and in no stubs
+            "self raw cls force_insert force_update using update_fields",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_django_method_that_is_wrapped_has_the_known_parameters(
+    method: Callable[..., Any], parameters: str
+) -> None:
+    assert list(inspect.signature(method).parameters) == parameters.split()
+
+
+def test_post_save_after_a_replacement_is_sent_outside_the_transaction() -> None:
+    photo = Photo.objects.create(image=upload())
+    seen = []
+
+    def receive(**kwargs: Any) -> None:
+        seen.append(connection.in_atomic_block)
+
+    photo.image = upload()
+    post_save.connect(receive, sender=Photo)
+    try:
+        with CaptureQueriesContext(connection) as captured:
+            photo.save()
+    finally:
+        post_save.disconnect(receive, sender=Photo)
+    assert seen == [False]
+    statements = [query["sql"].split()[0] for query in captured.captured_queries]
+    assert statements[0] == "BEGIN"
+    assert statements.index("UPDATE") < statements.index("INSERT") < statements.index("COMMIT")
+
+
+def test_pre_save_of_a_field_runs_outside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If Django opened one, `Field.pre_save` could lock the row, and nothing need be wrapped."""
+    photo = Photo.objects.create(image=upload())
+    title, seen = Photo._meta.get_field("title"), []
+    pre_save = title.pre_save
+
+    def observed(instance: models.Model, add: bool) -> Any:
+        seen.append(connection.in_atomic_block)
+        return pre_save(instance, add)
+
+    monkeypatch.setattr(title, "pre_save", observed)
+    photo.save()
+    assert seen == [False]
