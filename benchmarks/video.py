@@ -29,7 +29,7 @@ from shift_media.transcoding.base import LIVE, Job, State
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import Plan
+from shift_media.video.planning import TranscodePlan
 from shift_media.video.profiles import BUILT_IN, Profile, parse_profile
 from tests import parts
 
@@ -114,12 +114,12 @@ def stored(storage: LocalMediaStorage, original: OriginalKey, source: Path) -> N
         storage.put(str(original), content, content_type="video/mp4", size=size)
 
 
-def same_lines(tools: Tools, plan: Plan) -> list[list[str]]:
+def same_lines(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
     """Give the lines that ours runs."""
     return [commands.encode(tools, _SOURCE, plan), *playlists(tools, plan)]
 
 
-def a_line_each(tools: Tools, plan: Plan) -> list[list[str]]:
+def a_line_each(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
     """Give a line for each file, with the same settings."""
     nothing = replace(plan, encodes=(), sounds=(), sprites=(), posters=())
     alone = [replace(nothing, encodes=(one,)) for one in plan.encodes]
@@ -129,12 +129,12 @@ def a_line_each(tools: Tools, plan: Plan) -> list[list[str]]:
     return [*lines, *playlists(tools, plan)]
 
 
-def playlists(tools: Tools, plan: Plan) -> list[list[str]]:
+def playlists(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
     """Give the lines that cut what has been encoded."""
     return [commands.playlist(tools, one, bool(plan.facts.audio)) for one in plan.playlists]
 
 
-def by_hand(lines: list[list[str]], plan: Plan, source: Path) -> None:
+def by_hand(lines: list[list[str]], plan: TranscodePlan, source: Path) -> None:
     """Run lines one after the other, as a shell does."""
     with scratch() as name:
         folder = Path(name)

@@ -29,7 +29,7 @@ _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class ResponseBody:
     """Bytes to answer with.
 
     ``etag`` is a strong one, in quotes; ``size`` is in bytes.
@@ -43,7 +43,7 @@ class Body:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def respond(request: HttpRequest, body: Body) -> HttpResponseBase:
+def respond(request: HttpRequest, body: ResponseBody) -> HttpResponseBase:
     """Answer with a body, or with the part of it that was asked for: 200, 206, 304, 412 or 416."""
     modified = int(body.modified.timestamp()) if body.modified else None
     conditional = get_conditional_response(request, etag=body.etag, last_modified=modified)
@@ -65,7 +65,7 @@ def respond(request: HttpRequest, body: Body) -> HttpResponseBase:
     return _finish(response, body)
 
 
-def _content(request: HttpRequest, body: Body, start: int, end: int) -> HttpResponseBase:
+def _content(request: HttpRequest, body: ResponseBody, start: int, end: int) -> HttpResponseBase:
     if request.method == "HEAD":
         body.file.close()
         return HttpResponse()
@@ -77,7 +77,7 @@ def _content(request: HttpRequest, body: Body, start: int, end: int) -> HttpResp
     return FileResponse(body.file if whole else _Slice(body.file, end - start))
 
 
-def _finish(response: HttpResponseBase, body: Body) -> HttpResponseBase:
+def _finish(response: HttpResponseBase, body: ResponseBody) -> HttpResponseBase:
     response["ETag"] = body.etag
     response["Accept-Ranges"] = "bytes"
     if body.modified is not None:
@@ -87,7 +87,7 @@ def _finish(response: HttpResponseBase, body: Body) -> HttpResponseBase:
     return response
 
 
-def _window(request: HttpRequest, body: Body) -> tuple[int, int] | None:
+def _window(request: HttpRequest, body: ResponseBody) -> tuple[int, int] | None:
     """Read the Range header (RFC 9110, 14.2): the first and one past the last byte.
 
     Several ranges, and what is no range, are ignored, as that section allows; None is a range

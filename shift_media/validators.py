@@ -31,14 +31,7 @@ from shift_media.core.errors import (
     TooManyPixels,
     UnsupportedType,
 )
-from shift_media.core.formats import (
-    HEAD_BYTES,
-    UNKNOWN,
-    Format,
-    accepted_formats,
-    accepts,
-    detect,
-)
+from shift_media.core.formats import HEAD_BYTES, UNKNOWN, Format, accepted_formats, accepts, detect
 from shift_media.core.keys import display_name
 from shift_media.core.metadata import Metadata
 from shift_media.imaging import engine
@@ -205,7 +198,7 @@ def _of_video(file: BinaryIO, format: Format, plain: Metadata) -> Metadata:
 def _facts(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> Metadata:
     metadata = _header(file, format, size, limits)
     if format.kind == "image":
-        look = engine.look(file, limits=limits, decoder=settings.ENGINE)
+        look = engine.preview(file, limits=limits, decoder=settings.ENGINE)
         metadata = replace(metadata, placeholder=look.placeholder, color=look.color)
     return metadata
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from shift_media.aws import cors, documents, lifecycle
 from shift_media.aws.changes import merge_policy, merge_rules, merge_website, normal
-from shift_media.aws.documents import Document, Setup
+from shift_media.aws.documents import BucketSetup, Document
 from shift_media.aws.widening import widened_block, widened_policy
 
 Merge = Callable[[Document | None, Document], Document]
@@ -39,7 +39,7 @@ class Part:
     title: str
     operation: str
     member: str
-    wanted: Callable[[Setup], Document]
+    wanted: Callable[[BucketSetup], Document]
     merge: Merge = lambda current, wanted: wanted
     widened: Callable[[Document | None, Document], Sequence[str]] = lambda before, after: ()
 

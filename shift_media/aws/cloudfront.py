@@ -50,7 +50,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class DistributionParts:
     """The ids that CloudFront gave to what a distribution refers to."""
 
     origin_access_control: str = "your-origin-access-control-id"
@@ -164,7 +164,11 @@ def response_headers_policy(bucket: str) -> dict[str, Any]:
 
 
 def origin_group_distribution(
-    bucket: str, region: str, app_url: str, parts: Parts | None = None, names: Names | None = None
+    bucket: str,
+    region: str,
+    app_url: str,
+    parts: DistributionParts | None = None,
+    names: Names | None = None,
 ) -> dict[str, Any]:
     """Build the input of CreateDistribution for (a).
 
@@ -178,7 +182,7 @@ def origin_group_distribution(
 
     Raises `ValueError` for an ``app_url`` without scheme and host.
     """
-    parts = parts or Parts()
+    parts = parts or DistributionParts()
     app = app_parts(app_url)
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     origins = [
@@ -203,11 +207,13 @@ def origin_group_distribution(
 
 
 def website_distribution(
-    bucket: str, region: str, parts: Parts | None = None, names: Names | None = None
+    bucket: str, region: str, parts: DistributionParts | None = None, names: Names | None = None
 ) -> dict[str, Any]:
     """Build the input of CreateDistribution for (b), with `redirecting_policy`."""
     origin = _custom_origin(WEBSITE, website_host(bucket, region), "http", None, "")
-    config = _distribution(bucket, [origin], WEBSITE, parts or Parts(), names or Names())
+    config = _distribution(
+        bucket, [origin], WEBSITE, parts or DistributionParts(), names or Names()
+    )
     return {"DistributionConfig": config}
 
 
@@ -230,7 +236,7 @@ def _custom_origin(id: str, host: str, scheme: str, port: int | None, path: str)
 
 
 def _distribution(
-    bucket: str, origins: list[dict[str, Any]], target: str, parts: Parts, names: Names
+    bucket: str, origins: list[dict[str, Any]], target: str, parts: DistributionParts, names: Names
 ) -> dict[str, Any]:
     busy = {"ErrorCode": BUSY, "ErrorCachingMinTTL": BUSY_SECONDS}
     return {

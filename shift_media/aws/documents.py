@@ -9,7 +9,7 @@ from typing import Any, Literal
 from shift_media.aws import cloudfront, cors, events, lifecycle, policies, roles, website
 from shift_media.aws.access import Access, ownership_controls, public_access_block
 from shift_media.aws.arns import account_of, check_arn
-from shift_media.aws.cloudfront import Names, Parts
+from shift_media.aws.cloudfront import DistributionParts, Names
 from shift_media.aws.policies import Readable
 
 BUCKET, HOST = "your-bucket-name", "your-host-name.com"
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class BucketSetup:
     """A bucket, the app behind it, and what else of AWS the site uses.
 
     Raises `ValueError` for an ARN of another service than the one it is given for.
@@ -58,7 +58,7 @@ class Setup:
     elastic_transcoder: str = ""
     upload_origins: Sequence[str] = ()
     cloudfront_origin: Literal["bucket", "website"] = "bucket"
-    parts: Parts = field(default_factory=Parts)
+    parts: DistributionParts = field(default_factory=DistributionParts)
     names: Names = field(default_factory=Names)
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class Setup:
         return "public" if self.reader == "everybody" else "private"
 
 
-def iam_policy(setup: Setup) -> Document:
+def iam_policy(setup: BucketSetup) -> Document:
     """Build the policy of the user that the app runs as."""
     return policies.iam_policy(
         setup.bucket,
@@ -101,7 +101,7 @@ def iam_policy(setup: Setup) -> Document:
     )
 
 
-def bucket_policy(setup: Setup) -> Document:
+def bucket_policy(setup: BucketSetup) -> Document:
     """Build the policy of the bucket."""
     if setup.reader == "cloudfront":
         arn = setup.distribution_arn
@@ -109,32 +109,32 @@ def bucket_policy(setup: Setup) -> Document:
     return policies.public_read_policy(setup.bucket, setup.readable, setup.partition)
 
 
-def website_rules(setup: Setup) -> Document:
+def website_rules(setup: BucketSetup) -> Document:
     """Build the website configuration."""
     return website.website_configuration(setup.app_url, setup.redirect_code)
 
 
-def cors_rules(setup: Setup) -> Document:
+def cors_rules(setup: BucketSetup) -> Document:
     """Build the CORS rules."""
     return cors.cors_configuration(setup.upload_origins)
 
 
-def lifecycle_rules(setup: Setup) -> Document:
+def lifecycle_rules(setup: BucketSetup) -> Document:
     """Build the lifecycle rules."""
     return lifecycle.lifecycle_configuration()
 
 
-def block(setup: Setup) -> Document:
+def block(setup: BucketSetup) -> Document:
     """Build the Block Public Access settings."""
     return dict(public_access_block(setup.access))
 
 
-def ownership(setup: Setup) -> Document:
+def ownership(setup: BucketSetup) -> Document:
     """Build the ownership settings."""
     return ownership_controls()
 
 
-def cloudfront_documents(setup: Setup) -> Document:
+def cloudfront_documents(setup: BucketSetup) -> Document:
     """Build the four inputs of CloudFront's API, in the order in which they are sent."""
     bucket, region, parts, names = setup.bucket, setup.region, setup.parts, setup.names
     headers = cloudfront.response_headers_policy(bucket)
@@ -154,7 +154,7 @@ def cloudfront_documents(setup: Setup) -> Document:
     }
 
 
-def mediaconvert_role(setup: Setup) -> Document:
+def mediaconvert_role(setup: BucketSetup) -> Document:
     """Build the two policies of MediaConvert's role."""
     role = setup.mediaconvert_role
     return {
@@ -163,21 +163,21 @@ def mediaconvert_role(setup: Setup) -> Document:
     }
 
 
-def event_rule(setup: Setup) -> Document:
+def event_rule(setup: BucketSetup) -> Document:
     """Build the rule of EventBridge and its target."""
     return {"rule": events.event_rule(), "targets": events.event_targets(_topic(setup))}
 
 
-def topic_policy(setup: Setup) -> Document:
+def topic_policy(setup: BucketSetup) -> Document:
     """Build the policy of the topic."""
     return events.topic_policy(_topic(setup))
 
 
-def _topic(setup: Setup) -> str:
+def _topic(setup: BucketSetup) -> str:
     return setup.topics[0] if setup.topics else events.TOPIC_EXAMPLE
 
 
-DOCUMENTS: dict[str, Callable[[Setup], Document]] = {
+DOCUMENTS: dict[str, Callable[[BucketSetup], Document]] = {
     "iam-policy": iam_policy,
     "bucket-policy": bucket_policy,
     "website": website_rules,

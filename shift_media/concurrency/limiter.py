@@ -18,7 +18,7 @@ class Limiter:
         self._seconds = seconds
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Wait for a turn. Raises `Busy` when the queue is full or the wait too long."""
         if not self._places.acquire(blocking=False):
             raise Busy("The queue of resizes is full.")

@@ -191,11 +191,11 @@ class InvalidProfile(MediaError, ValueError):
 
 
 class TranscodeError(MediaError):
-    """A job that failed; ``passing`` where the same job may succeed when it is tried again."""
+    """A job that failed; ``retryable`` where the same job may succeed when it is tried again."""
 
     code = "transcode_error"
     public = "The video could not be processed."
 
-    def __init__(self, detail: str = "", *, code: str | None = None, passing: bool = False):
+    def __init__(self, detail: str = "", *, code: str | None = None, retryable: bool = False):
         super().__init__(detail, code=code)
-        self.passing = passing
+        self.retryable = retryable

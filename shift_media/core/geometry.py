@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ResizePlan:
     """How one image becomes one resize.
 
     Attributes:
@@ -36,7 +36,7 @@ def output_size(spec: Spec, width: int, height: int) -> Size:
     return plan(spec, width, height).canvas
 
 
-def plan(spec: Spec, width: int, height: int) -> Plan:
+def plan(spec: Spec, width: int, height: int) -> ResizePlan:
     """Work out the boxes of a resize of an upright original of ``width`` × ``height`` pixels.
 
     Raises `EmptyCrop` where the crop box lies outside the image.
@@ -48,12 +48,12 @@ def plan(spec: Spec, width: int, height: int) -> Plan:
     box = (float(left), float(top), float(left + seen_width), float(top + seen_height))
     if spec.mode == "stretch":
         size = _stretch(spec, seen)
-        return Plan(box, size, size)
+        return ResizePlan(box, size, size)
     size = _fit(spec, seen)
     if spec.mode == "fit":
-        return Plan(box, size, size)
+        return ResizePlan(box, size, size)
     canvas = _box(spec)
-    return Plan(box, size, canvas, ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2))
+    return ResizePlan(box, size, canvas, ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2))
 
 
 def cut(crop: Crop | None, width: int, height: int) -> Crop:
@@ -99,7 +99,7 @@ def _stretch(spec: Spec, seen: Size) -> Size:
     return box if spec.upscale else (min(box[0], seen[0]), min(box[1], seen[1]))
 
 
-def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> Plan:
+def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> ResizePlan:
     """Cover the box: cut the seen part to the box's ratio around the focal point.
 
     Without upscale, a smaller original gives the largest image of the ratio that fits in it.
@@ -118,7 +118,7 @@ def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> Plan:
     focal = spec.focal or CENTRE
     left, right = _window(origin[0], width, cut_width, focal.x)
     top, bottom = _window(origin[1], height, cut_height, focal.y)
-    return Plan((left, top, right, bottom), size, size)
+    return ResizePlan((left, top, right, bottom), size, size)
 
 
 def _window(origin: int, whole: int, length: float, percent: int) -> tuple[float, float]:

@@ -106,7 +106,7 @@ def _run(rows: Sequence[PendingInvalidation]) -> bool:
         if batch_of(storage):
             storage.invalidate([row.prefix for row in rows], reference=_reference(rows))
     except waiting.KNOWN_FAILURES as error:
-        pauses = [waiting.put_off(row, error) for row in rows]
+        pauses = [waiting.retry_later(row, error) for row in rows]
         logger.warning(
             "The cache was not told of %d deletions (the next attempt in %s): %s",
             len(rows),

@@ -87,7 +87,7 @@ def run(pending: PendingDeletion) -> bool:
     try:
         _run(pending)
     except waiting.KNOWN_FAILURES as error:
-        _put_off(pending, error)
+        _retry_later(pending, error)
         return False
     return True
 
@@ -128,8 +128,8 @@ def _claim(pending: PendingDeletion) -> bool:
     return waiting.claim(pending, stage=pending.stage)
 
 
-def _put_off(pending: PendingDeletion, error: Exception) -> None:
-    pause = waiting.put_off(pending, error)
+def _retry_later(pending: PendingDeletion, error: Exception) -> None:
+    pause = waiting.retry_later(pending, error)
     logger.warning(
         "Deleting %s failed (attempt %d, the next one in %s): %s",
         pending.prefix,

@@ -26,7 +26,7 @@ LISTINGS = 8
 
 
 @dataclass(slots=True)
-class Tally:
+class ObjectCount:
     """Objects of one kind: how many, and their bytes."""
 
     objects: int = 0
@@ -43,13 +43,13 @@ class Tally:
 class Findings:
     """What a sweep saw, and what it removed or would have."""
 
-    seen: Tally = field(default_factory=Tally)
-    foreign: Tally = field(default_factory=Tally)
-    young: Tally = field(default_factory=Tally)
-    orphaned: Tally = field(default_factory=Tally)
-    retired: Tally = field(default_factory=Tally)
-    resigned: Tally = field(default_factory=Tally)
-    mezzanines: Tally = field(default_factory=Tally)
+    seen: ObjectCount = field(default_factory=ObjectCount)
+    foreign: ObjectCount = field(default_factory=ObjectCount)
+    young: ObjectCount = field(default_factory=ObjectCount)
+    orphaned: ObjectCount = field(default_factory=ObjectCount)
+    retired: ObjectCount = field(default_factory=ObjectCount)
+    resigned: ObjectCount = field(default_factory=ObjectCount)
+    mezzanines: ObjectCount = field(default_factory=ObjectCount)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Sweep:
             not committed yet.
         resign: whether resizes that an older signing key signed are copied to their new names.
         dry_run: count, and change nothing.
-        tell: called after each shard with the number of shards done and the findings so far.
+        on_progress: called after each shard with the number of shards done and the findings.
     """
 
     def __init__(
@@ -84,20 +84,20 @@ class Sweep:
         *,
         resign: bool = False,
         dry_run: bool = False,
-        tell: Callable[[int, Findings], None] = lambda done, findings: None,
+        on_progress: Callable[[int, Findings], None] = lambda done, findings: None,
     ) -> None:
         self.storage = storage
         self.older_than = older_than
         self.resign = resign
         self.dry_run = dry_run
-        self.tell = tell
+        self.on_progress = on_progress
         self.findings = Findings()
 
     def run(self) -> Findings:
         """Sweep shard by shard."""
         for done, entries in enumerate(self._listings(), 1):
             self._shard(entries)
-            self.tell(done, self.findings)
+            self.on_progress(done, self.findings)
         return self.findings
 
     def _listings(self) -> Iterator[list[Entry]]:

@@ -51,7 +51,7 @@ def claim(row: Row, **same: Any) -> bool:
     return True
 
 
-def put_off(row: Row, error: Exception) -> timedelta:
+def retry_later(row: Row, error: Exception) -> timedelta:
     """Note a failure, and say how long the row waits: twice as long each time, a day at most."""
     pause: timedelta = min(_FIRST_PAUSE * 2 ** min(row.attempts - 1, 20), _LONGEST_PAUSE)
     text = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]

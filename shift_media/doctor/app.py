@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shift_media.conf import settings
 from shift_media.doctor.bucket import as_bucket
 from shift_media.doctor.client import Answer, Unreachable, origin
-from shift_media.doctor.deployment import NO_SITE, Setup
+from shift_media.doctor.deployment import NO_SITE, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.storages import S3MediaStorage
 
@@ -18,7 +18,7 @@ _NO_KEY = "media-doctor"
 _NO_MESSAGE = b"media_doctor"
 
 
-def check_app(setup: Setup) -> Iterator[Finding]:
+def check_app(setup: Deployment) -> Iterator[Finding]:
     """Ask the view for nothing, and the webhook for nothing."""
     if not setup.app_url:
         yield skipped("site", NO_SITE)
@@ -28,7 +28,7 @@ def check_app(setup: Setup) -> Iterator[Finding]:
     yield _webhook(setup)
 
 
-def check_cors(setup: Setup) -> Iterator[Finding]:
+def check_cors(setup: Deployment) -> Iterator[Finding]:
     """Ask the bucket whether a page of the site may upload to it, as direct uploads do."""
     bucket = as_bucket(setup.storage)
     if bucket is None:
@@ -39,7 +39,7 @@ def check_cors(setup: Setup) -> Iterator[Finding]:
         yield _preflight(setup, bucket, origin(setup.app_url))
 
 
-def _view(setup: Setup) -> Finding:
+def _view(setup: Deployment) -> Finding:
     url = f"{setup.app_url}{_NO_KEY}"
     try:
         answer = setup.client.ask(url)
@@ -75,7 +75,7 @@ def _hint(answer: Answer) -> str:
     return "See what the site's own log says."
 
 
-def _webhook(setup: Setup) -> Finding:
+def _webhook(setup: Deployment) -> Finding:
     if not settings.SNS_TOPICS:
         return skipped("webhook", 'SHIFT_MEDIA["SNS_TOPICS"] names no topic.')
     url = f"{setup.app_url}sns/"
@@ -94,7 +94,7 @@ def _webhook(setup: Setup) -> Finding:
     return ok("webhook", f"{url} refuses what is no message, as it should.")
 
 
-def _preflight(setup: Setup, bucket: S3MediaStorage, site: str) -> Finding:
+def _preflight(setup: Deployment, bucket: S3MediaStorage, site: str) -> Finding:
     """Ask what a browser asks before it sends what was signed for it."""
     upload = bucket.presigned_upload(
         str(setup.probe.original), content_type="image/jpeg", size=1, sha256="0" * 64, seconds=60

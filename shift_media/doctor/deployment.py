@@ -10,14 +10,14 @@ from django.urls import NoReverseMatch, reverse
 
 from shift_media.doctor.bucket import Website, as_bucket, endpoint, website_of
 from shift_media.doctor.client import Client, origin
-from shift_media.doctor.probe import Probe
+from shift_media.doctor.probe import ProbeImage
 from shift_media.storages import LocalMediaStorage, MediaStorage
 
 NO_SITE = "The site's address is not known: give --site https://www.example.com."
 
 
 @dataclass
-class Setup:
+class Deployment:
     """One storage as it is set up.
 
     Args:
@@ -31,7 +31,7 @@ class Setup:
 
     alias: str
     storage: MediaStorage
-    probe: Probe
+    probe: ProbeImage
     site: str
     client: Client
 
@@ -107,7 +107,7 @@ class Setup:
         return self.apply(*(["--public-access-block"] if on_aws else []), "--policy")
 
 
-def include_of(setup: Setup) -> str:
+def include_of(setup: Deployment) -> str:
     """Find the path under which this site includes the view of a storage: ``/media/``."""
     if isinstance(setup.storage, LocalMediaStorage):
         return urlsplit(setup.storage.base_url or "/").path

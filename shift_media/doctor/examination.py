@@ -17,9 +17,9 @@ from shift_media.doctor import (
     video,
 )
 from shift_media.doctor.client import Client, Elsewhere
-from shift_media.doctor.deployment import Setup
+from shift_media.doctor.deployment import Deployment
 from shift_media.doctor.findings import Finding, Severity, error, ok, skipped
-from shift_media.doctor.probe import Probe
+from shift_media.doctor.probe import ProbeImage
 from shift_media.storages import MediaStorage
 
 Check = Callable[[], Iterable[Finding]]
@@ -53,7 +53,7 @@ class Examination:
         self.storage, self.alias, self.site = storage, alias, site
         self.timeout = timeout
         self.findings: list[Finding] = []
-        self.probe = Probe(storage)
+        self.probe = ProbeImage(storage)
 
     def run(self) -> Generator[Finding]:
         """Look at everything; findings come while it goes on.
@@ -72,12 +72,12 @@ class Examination:
             yield from self._examine(probe)
         yield _left_behind(probe)
 
-    def _examine(self, probe: Probe) -> Iterator[Finding]:
-        setups: list[Setup] = []
+    def _examine(self, probe: ProbeImage) -> Iterator[Finding]:
+        setups: list[Deployment] = []
         client = Client(self.timeout)
 
         def prepare() -> Iterator[Finding]:
-            setups.append(Setup(self.alias, self.storage, probe, self.site, client))
+            setups.append(Deployment(self.alias, self.storage, probe, self.site, client))
             return iter(())
 
         yield from _guarded(prepare)
@@ -114,7 +114,7 @@ def _guarded(check: Check) -> Iterator[Finding]:
         yield error("check-failed", seen, "Mend what it says, or report it with this line.")
 
 
-def _left_behind(probe: Probe) -> Finding:
+def _left_behind(probe: ProbeImage) -> Finding:
     if not probe.stored:
         return skipped("left-behind", "Nothing was stored, as far as is known.")
     if probe.left:

@@ -35,7 +35,7 @@ _PAGE = 500
 _CHUNK = 1 << 20
 
 
-class State(StrEnum):
+class IntegrityState(StrEnum):
     """What an original turned out to be."""
 
     SAME = "same"
@@ -62,10 +62,12 @@ class Original:
 
 
 @dataclass(slots=True)
-class Tally:
+class IntegrityCounts:
     """How many originals were found to be what, and how many bytes were read."""
 
-    counts: dict[State, int] = field(default_factory=lambda: dict.fromkeys(State, 0))
+    counts: dict[IntegrityState, int] = field(
+        default_factory=lambda: dict.fromkeys(IntegrityState, 0)
+    )
     bytes: int = 0
 
     @property
@@ -74,14 +76,14 @@ class Tally:
         return sum(self.counts.values())
 
 
-class Verification:
+class IntegrityCheck:
     """One pass over the originals of a storage.
 
     Args:
         storage: where they lie.
         after: a `place` that another pass ended at.
         limit: the most originals to look at; None is all.
-        tell: called with each original that is not what it should be.
+        on_progress: called with each original that is not what it should be.
     """
 
     def __init__(
@@ -90,12 +92,14 @@ class Verification:
         *,
         after: str = "",
         limit: int | None = None,
-        tell: Callable[[Original, State, str], None] = lambda original, state, detail: None,
+        on_progress: Callable[
+            [Original, IntegrityState, str], None
+        ] = lambda original, state, detail: None,
     ) -> None:
         self.storage = storage
         self.limit = limit
-        self.tell = tell
-        self.tally = Tally()
+        self.on_progress = on_progress
+        self.tally = IntegrityCounts()
         self.place = ""
         self._stop = threading.Event()
         self._label, _, self._key = after.partition(":")
@@ -109,10 +113,10 @@ class Verification:
         total = sum(rows.count() for _, rows in self._querysets())
         return total if self.limit is None else min(total, self.limit)
 
-    def run(self) -> Generator[Tally]:
+    def run(self) -> Generator[IntegrityCounts]:
         """Look at one after the other, several ahead; gives the tally after each."""
         with ThreadPoolExecutor(READERS) as pool:
-            ahead: deque[tuple[Original, Future[tuple[State, str, int]]]] = deque()
+            ahead: deque[tuple[Original, Future[tuple[IntegrityState, str, int]]]] = deque()
             try:
                 for original in islice(self._originals(), self.limit):
                     job = pool.submit(look, self.storage, original, self._stop)
@@ -125,15 +129,19 @@ class Verification:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self, original: Original, looked: Future[tuple[State, str, int]]) -> Tally:
+    def _take(
+        self, original: Original, looked: Future[tuple[IntegrityState, str, int]]
+    ) -> IntegrityCounts:
         state, detail, size = looked.result()
-        if state in (State.MISSING, State.UNREADABLE) and not _still(original):
-            state = State.SAME  # Its row was deleted or replaced meanwhile, and it with it.
+        if state in (IntegrityState.MISSING, IntegrityState.UNREADABLE) and not _still(original):
+            state = (
+                IntegrityState.SAME
+            )  # Its row was deleted or replaced meanwhile, and it with it.
         self.tally.counts[state] += 1
         self.tally.bytes += size
         self.place = original.place
-        if state not in (State.SAME, State.UNKNOWN):
-            self.tell(original, state, detail)
+        if state not in (IntegrityState.SAME, IntegrityState.UNKNOWN):
+            self.on_progress(original, state, detail)
         return self.tally
 
     def _originals(self) -> Iterator[Original]:
@@ -162,21 +170,21 @@ def fields_of(storage: Storage) -> list[MediaField]:
 
 def look(
     storage: MediaStorage, original: Original, stop: threading.Event | None = None
-) -> tuple[State, str, int]:
+) -> tuple[IntegrityState, str, int]:
     """Read an original and compare it; gives its state, why, and its bytes."""
     try:
         kept = original.sha256 or _kept(storage, original.key)
         if not kept:
-            return State.UNKNOWN, "", 0
+            return IntegrityState.UNKNOWN, "", 0
         with storage.fetch(original.key) as source:
             return _compare(source, kept, stop or threading.Event())
     except NotStored as error:
-        return State.MISSING, str(error), 0
+        return IntegrityState.MISSING, str(error), 0
     except (MediaError, OSError, SuspiciousOperation) as error:
-        return State.UNREADABLE, str(error), 0
+        return IntegrityState.UNREADABLE, str(error), 0
 
 
-def _compare(source: Source, kept: str, stop: threading.Event) -> tuple[State, str, int]:
+def _compare(source: Source, kept: str, stop: threading.Event) -> tuple[IntegrityState, str, int]:
     digest = hashlib.sha256()
     try:
         while (part := source.read(_CHUNK)) and not stop.is_set():
@@ -185,11 +193,11 @@ def _compare(source: Source, kept: str, stop: threading.Event) -> tuple[State, s
         if source.tell() < source.size:
             raise
         # All bytes came, and are not those of which the storage itself keeps the SHA-256.
-        return State.ALTERED, str(error), source.size
+        return IntegrityState.ALTERED, str(error), source.size
     if stop.is_set() or digest.hexdigest() == kept:
-        return State.SAME, "", source.size
+        return IntegrityState.SAME, "", source.size
     seen = f"Its SHA-256 is {digest.hexdigest()[:12]}…, and {kept[:12]}… was uploaded."
-    return State.ALTERED, seen, source.size
+    return IntegrityState.ALTERED, seen, source.size
 
 
 def _kept(storage: MediaStorage, key: str) -> str:

@@ -26,7 +26,7 @@ _SETTLE = 1.0
 """Seconds that a request which was cut off is given to write what it was writing."""
 
 
-class Probe:
+class ProbeImage:
     """An original and what is derived from it, gone when the block ends, however it ends.
 
     Attributes:
@@ -99,7 +99,7 @@ class Probe:
         except MediaError:
             self.left = left
 
-    def __enter__(self) -> Probe:
+    def __enter__(self) -> ProbeImage:
         return self
 
     def __exit__(

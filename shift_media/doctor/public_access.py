@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from shift_media.doctor.bucket import as_bucket, endpoint
 from shift_media.doctor.client import Answer, Unreachable, origin
-from shift_media.doctor.deployment import NO_SITE, Setup
+from shift_media.doctor.deployment import NO_SITE, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.probe import STORED
 from shift_media.storages import S3MediaStorage
@@ -16,7 +16,7 @@ _LISTINGS = ("?list-type=2&max-keys=1", "?versions&max-keys=1", "?uploads&max-up
 _MARKS = (b"<ListBucketResult", b"<ListVersionsResult", b"<ListMultipartUploadsResult")
 
 
-def check_public(setup: Setup) -> Iterator[Finding]:
+def check_public(setup: Deployment) -> Iterator[Finding]:
     """Read a stored resize as a stranger, and try what no stranger may."""
     yield _scheme(setup)
     if not setup.public_url:
@@ -30,7 +30,7 @@ def check_public(setup: Setup) -> Iterator[Finding]:
         yield _writing(setup, bucket)
 
 
-def _scheme(setup: Setup) -> Finding:
+def _scheme(setup: Deployment) -> Finding:
     if not setup.public_url:
         return skipped("public-url", NO_SITE)
     site, public = setup.app_url, setup.public_url
@@ -49,7 +49,7 @@ def _scheme(setup: Setup) -> Finding:
 # Reading a resize that is stored, and that nobody has asked for before.
 
 
-def _read_resize(setup: Setup) -> Iterator[Finding]:
+def _read_resize(setup: Deployment) -> Iterator[Finding]:
     resize = setup.probe.resize(STORED)
     wanted = setup.probe.make(resize)
     journey = setup.client.follow(setup.public(resize.url))
@@ -70,13 +70,13 @@ def _read_resize(setup: Setup) -> Iterator[Finding]:
 _MEND_URL = 'Check "public_url" in STORAGES: its name, its port, and that it is up.'
 
 
-def _private(setup: Setup) -> str:
+def _private(setup: Deployment) -> str:
     if setup.website is None:
         return ""
     return "The bucket refuses it, and its rule sends every view on to the app."
 
 
-def _unreadable(setup: Setup, seen: str) -> Finding:
+def _unreadable(setup: Deployment, seen: str) -> Finding:
     if as_bucket(setup.storage) is None:
         return error("public-read", seen, _MEND_URL)
     mend = (
@@ -86,7 +86,7 @@ def _unreadable(setup: Setup, seen: str) -> Finding:
     return error("public-read", seen, mend, setup.apply_policy())
 
 
-def _refused(setup: Setup, answer: Answer) -> Finding:
+def _refused(setup: Deployment, answer: Answer) -> Finding:
     if answer.status == 200:
         kind = answer.header("Content-Type")
         seen = f"{answer} with {len(answer.body)} bytes of {kind}, not the resize that is stored."
@@ -112,7 +112,7 @@ def _headers(answer: Answer) -> Finding:
 # What no stranger may.
 
 
-def _private_original(setup: Setup) -> Iterator[Finding]:
+def _private_original(setup: Deployment) -> Iterator[Finding]:
     original, storage = str(setup.probe.original), setup.storage
     try:
         bare = setup.client.follow(setup.public(storage.derived_url(original)))
@@ -137,7 +137,7 @@ def _private_original(setup: Setup) -> Iterator[Finding]:
         yield ok("private-originals", f"Strangers get {bare.last.status}, a signed URL the bytes.")
 
 
-def _listing(setup: Setup, bucket: S3MediaStorage) -> Finding:
+def _listing(setup: Deployment, bucket: S3MediaStorage) -> Finding:
     places = dict.fromkeys((endpoint(bucket), setup.public_url))
     try:
         answers = [setup.client.ask(place + query) for place in places for query in _LISTINGS]
@@ -155,7 +155,7 @@ def _listing(setup: Setup, bucket: S3MediaStorage) -> Finding:
     return ok("anonymous-listing", f"Strangers who try to list the bucket get {seen}.")
 
 
-def _writing(setup: Setup, bucket: S3MediaStorage) -> Finding:
+def _writing(setup: Deployment, bucket: S3MediaStorage) -> Finding:
     url = endpoint(bucket) + setup.probe.key("_doctor/stranger.jpg")
     try:
         answer = setup.client.ask(url, "PUT", body=b"")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from PIL import Image, UnidentifiedImageError
 
 from shift_media.doctor.client import MOST_REDIRECTS, Answer, Journey, origin
-from shift_media.doctor.deployment import NO_SITE, Setup
+from shift_media.doctor.deployment import NO_SITE, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.probe import MISSING
 from shift_media.resizes.resize import Resize
@@ -22,7 +22,7 @@ _SIGNATURE = (
 )
 
 
-def check_missing(setup: Setup, *, readable: bool) -> Iterator[Finding]:
+def check_missing(setup: Deployment, *, readable: bool) -> Iterator[Finding]:
     """Ask for a resize that is missing, follow where that leads, and ask again.
 
     ``readable`` says whether strangers can read resizes that are stored.
@@ -55,7 +55,7 @@ _MEND_PUBLIC = 'Check "public_url" in STORAGES: its name, its port, and that it 
 # The bucket's answer.
 
 
-def _not_redirected(setup: Setup, answer: Answer) -> Finding:
+def _not_redirected(setup: Deployment, answer: Answer) -> Finding:
     """Explain an answer that leads nowhere."""
     if setup.answers_itself(answer.url):
         return _of_the_app(setup, answer)
@@ -86,7 +86,7 @@ _MEND_ENDPOINT = (
 )
 
 
-def _redirected(setup: Setup, journey: Journey) -> Iterator[Finding]:
+def _redirected(setup: Deployment, journey: Journey) -> Iterator[Finding]:
     first = journey.hops[0]
     yield ok("missing-redirect", f"{first} to {origin(first.location)}.")
     if first.status in PERMANENT:
@@ -98,7 +98,7 @@ def _redirected(setup: Setup, journey: Journey) -> Iterator[Finding]:
     yield _target(setup, first)
 
 
-def _target(setup: Setup, first: Answer) -> Finding:
+def _target(setup: Deployment, first: Answer) -> Finding:
     key = first.url.removeprefix(setup.public_url)
     run = setup.apply("--website")
     if not setup.app_url:
@@ -116,7 +116,7 @@ def _target(setup: Setup, first: Answer) -> Finding:
 # The end of the way.
 
 
-def _ending(setup: Setup, journey: Journey, resize: Resize) -> Iterator[Finding]:
+def _ending(setup: Deployment, journey: Journey, resize: Resize) -> Iterator[Finding]:
     if journey.ending == "loop":
         yield _loop(journey)
     elif journey.ending == "elsewhere":
@@ -148,7 +148,7 @@ def _loop(journey: Journey) -> Finding:
     )
 
 
-def _of_the_app(setup: Setup, answer: Answer) -> Finding:
+def _of_the_app(setup: Deployment, answer: Answer) -> Finding:
     """Explain what the app answered in place of a picture or a redirect."""
     seen = f"{answer} for a resize that was signed here"
     if answer.status == 404 and b'"not_stored"' in answer.body:
@@ -165,14 +165,14 @@ def _of_the_app(setup: Setup, answer: Answer) -> Finding:
     return error("round-trip", f"{seen}.", _MEND_SITE)
 
 
-def _app_headers(setup: Setup, journey: Journey) -> Iterator[Finding]:
+def _app_headers(setup: Deployment, journey: Journey) -> Iterator[Finding]:
     for hop in journey.hops:
         if setup.answers_itself(hop.url):
             yield _headers(setup, hop)
             return
 
 
-def _headers(setup: Setup, hop: Answer) -> Finding:
+def _headers(setup: Deployment, hop: Answer) -> Finding:
     kept = hop.header("Cache-Control")
     faults = []
     if hop.is_redirect and hop.status != 302:
@@ -198,7 +198,7 @@ def _headers(setup: Setup, hop: Answer) -> Finding:
 
 
 def _again(
-    setup: Setup, journey: Journey, resize: Resize, url: str, readable: bool
+    setup: Deployment, journey: Journey, resize: Resize, url: str, readable: bool
 ) -> Iterator[Finding]:
     """Ask for what is stored by now: once more, from the public URL alone."""
     if not journey.hops[0].is_redirect and setup.storage.delivery == "redirect":

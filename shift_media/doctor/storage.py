@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from shift_media.core.errors import MediaError
 from shift_media.doctor.bucket import as_bucket, is_there
-from shift_media.doctor.deployment import Setup
+from shift_media.doctor.deployment import Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.probe import MISSING
 
 _OTHER = "an altered copy, which must not be stored"
 
 
-def check_storage(setup: Setup) -> Iterator[Finding]:
+def check_storage(setup: Deployment) -> Iterator[Finding]:
     """Store the probe, read it back, store it again and list it."""
     probe, bucket = setup.probe, as_bucket(setup.storage)
     if bucket is not None and not is_there(bucket):
@@ -37,7 +37,7 @@ def check_storage(setup: Setup) -> Iterator[Finding]:
         yield _said_of_missing(setup, bucket.bucket_name)
 
 
-def _not_written(setup: Setup, seen: str) -> Finding:
+def _not_written(setup: Deployment, seen: str) -> Finding:
     if as_bucket(setup.storage) is None:
         return error("storage-write", seen, "See local-folder.")
     mend = (
@@ -48,7 +48,7 @@ def _not_written(setup: Setup, seen: str) -> Finding:
     return error("storage-write", seen, mend, setup.command("media_bucket create"))
 
 
-def _written_once(setup: Setup) -> Finding:
+def _written_once(setup: Deployment) -> Finding:
     key = str(setup.probe.original)
     try:
         again = setup.probe.put(key, _OTHER.encode())
@@ -69,7 +69,7 @@ _MEND_CONDITION = (
 )
 
 
-def _listed(setup: Setup) -> Finding:
+def _listed(setup: Deployment) -> Finding:
     prefix = setup.probe.original.prefix
     try:
         keys = [entry.key for entry in setup.storage.entries(prefix)]
@@ -85,7 +85,7 @@ _MEND_LIST = "Give the site's own user s3:ListBucket on the bucket (and nobody e
 _IAM = "python manage.py media_bucket print iam-policy"
 
 
-def _said_of_missing(setup: Setup, name: str) -> Finding:
+def _said_of_missing(setup: Deployment, name: str) -> Finding:
     bucket = as_bucket(setup.storage)
     assert bucket is not None  # noqa: S101 (it was asked before)
     client = bucket.client

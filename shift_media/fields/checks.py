@@ -128,8 +128,8 @@ def _check_shared(field: AnyMediaField) -> Iterator[CheckMessage]:
     for other in field.model._meta.local_concrete_fields:
         if other.name == field.name or not getattr(other, "holds_media", False):
             continue
-        theirs = other.companions  # type: ignore[attr-defined]  # a field that holds media has them
-        for name in set(field.companions) & set(theirs):
+        theirs = other.metadata_columns  # type: ignore[attr-defined]  # a field that holds media has them
+        for name in set(field.metadata_columns) & set(theirs):
             yield Error(
                 f"{name!r} describes the file of {other.name} too.",
                 hint="Give each media field fields of its own.",

@@ -100,7 +100,7 @@ class MediaField(FileField):
             self.storage = default_media_storage
 
     @property
-    def companions(self) -> tuple[str, ...]:
+    def metadata_columns(self) -> tuple[str, ...]:
         """The names of the fields that describe the file: saved whenever it is."""
         return (*filter(None, [self.metadata_field]), *self._columns)
 
@@ -193,9 +193,9 @@ class MediaField(FileField):
             )
         return super().get_prep_value(value)
 
-    def sync_companions(self, instance: models.Model) -> None:
+    def sync_metadata_columns(self, instance: models.Model) -> None:
         """Make the fields that describe the file right for the key that the row has now."""
-        if not self.companions:
+        if not self.metadata_columns:
             return
         file: MediaFile = getattr(instance, self.attname)
         try:
@@ -203,9 +203,9 @@ class MediaField(FileField):
         except (MediaError, OSError, SuspiciousOperation) as error:
             logger.warning("Nothing is known of %s of %s: %s", file.name, self, error)
             metadata = None
-        self.write_companions(instance, metadata)
+        self.write_metadata_columns(instance, metadata)
 
-    def write_companions(self, instance: models.Model, metadata: Metadata | None) -> None:
+    def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
         """Write what is known of the file into the fields that describe it."""
         if self.metadata_field:
             file: MediaFile = getattr(instance, self.attname)

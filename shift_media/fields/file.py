@@ -75,7 +75,7 @@ class MediaFile(Video, FieldFile):
         try:
             self.instance.save()
         except BaseException:
-            upload.take_back(self._database)
+            upload.rollback(self._database)
             raise
 
     save.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
@@ -98,7 +98,7 @@ class MediaFile(Video, FieldFile):
         self._renditions = None
         self._remembered = replace(inspection.metadata, focal=focal)
         setattr(self.instance, self.field.attname, self)
-        self.field.write_companions(self.instance, self._remembered)
+        self.field.write_metadata_columns(self.instance, self._remembered)
         announce_stored(file, self._database)
         return upload
 
@@ -134,7 +134,7 @@ class MediaFile(Video, FieldFile):
         self.name, self._committed, self._file, self._remembered = None, False, None, None
         self._renditions = None
         setattr(instance, self.field.attname, None)
-        self.field.write_companions(instance, None)
+        self.field.write_metadata_columns(instance, None)
         if save:
             instance.save()
         if key and not replaced:  # Otherwise saving has seen to it.
@@ -238,7 +238,7 @@ class MediaFile(Video, FieldFile):
         metadata = replace(self.metadata, focal=_focal(point))
         self._remembered = metadata
         if self._committed:
-            self.field.write_companions(self.instance, metadata)
+            self.field.write_metadata_columns(self.instance, metadata)
 
     # Resizes.
 

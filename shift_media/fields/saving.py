@@ -84,7 +84,7 @@ def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
             save_base(self, *arguments, using, update_fields)
         except BaseException:
             for upload in reversed(uploads):
-                upload.take_back(using)
+                upload.rollback(using)
             raise
         _announce(self, using)
 
@@ -143,7 +143,7 @@ class _Write:
         changed = [field for field in self.fields if self._has_changed(field)]
         for field in changed:
             if not self.instance._state.adding or _key(self.instance, field):
-                field.sync_companions(self.instance)
+                field.sync_metadata_columns(self.instance)
         replaced = changed if may_exist and self._may_exist() else []
         videos = [field for field in changed if self._is_to_be_transcoded(field)]
         with self._transaction([*replaced, *videos]):
@@ -192,8 +192,10 @@ class _Write:
         """Add the columns that describe a file to those that are written with it."""
         if self.update_fields is None:
             return None
-        companions = {name for field in self.fields for name in field.companions}
-        return self.update_fields | {name for name in companions if name in self.instance.__dict__}
+        metadata_columns = {name for field in self.fields for name in field.metadata_columns}
+        return self.update_fields | {
+            name for name in metadata_columns if name in self.instance.__dict__
+        }
 
     def _schedule(self, before: dict[AnyMediaField, str]) -> None:
         for field, key in before.items():

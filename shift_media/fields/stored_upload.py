@@ -27,12 +27,12 @@ class StoredUpload:
 
     def __post_init__(self) -> None:
         field = self.file.field
-        names = (field.attname, *field.companions, _marker(field))
+        names = (field.attname, *field.metadata_columns, _marker(field))
         state = self.file.instance.__dict__
         self._before = dict(self.file.__dict__)
         self._row = {name: state[name] for name in names if name in state}
 
-    def take_back(self, using: str) -> None:
+    def rollback(self, using: str) -> None:
         """Remove the file of a row that was not written, and make the row what it was.
 
         So it can be saved again. Where the connection broke while it committed, nobody knows: what

@@ -27,7 +27,7 @@ class AnyMediaField(Protocol):
     transcode: str | None
 
     @property
-    def companions(self) -> tuple[str, ...]:
+    def metadata_columns(self) -> tuple[str, ...]:
         """The names of the fields that describe the file."""
 
     def prepare(self, file: File[Any], name: str | None = None) -> tuple[File[Any], Inspection]:
@@ -39,10 +39,10 @@ class AnyMediaField(Protocol):
     def commit(self, instance: models.Model) -> list[Any]:
         """Store the file that was assigned to a row."""
 
-    def sync_companions(self, instance: models.Model) -> None:
+    def sync_metadata_columns(self, instance: models.Model) -> None:
         """Make the fields that describe the file right for the row's key."""
 
-    def write_companions(self, instance: models.Model, metadata: Metadata | None) -> None:
+    def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
         """Write what is known of the file into the fields that describe it."""
 
 

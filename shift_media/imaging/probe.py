@@ -9,13 +9,13 @@ from typing import BinaryIO, Final
 from shift_media.core.errors import UnsupportedType
 from shift_media.core.formats import HEAD_BYTES, Format, detect
 from shift_media.imaging.formats import avif, gif, jpeg, png, webp
-from shift_media.imaging.formats.base import Header, Reader, SourceLimits
+from shift_media.imaging.formats.base import ByteReader, Header, SourceLimits
 
 __all__ = ["DEFAULT_LIMITS", "ImageFacts", "SourceLimits", "probe", "read_header"]
 
 DEFAULT_LIMITS: Final = SourceLimits()
 
-_PARSERS: Final[Mapping[str, Callable[[Reader, SourceLimits], Header]]] = {
+_PARSERS: Final[Mapping[str, Callable[[ByteReader, SourceLimits], Header]]] = {
     "jpg": jpeg.parse,
     "png": png.parse,
     "gif": gif.parse,
@@ -59,7 +59,7 @@ def probe(file: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> ImageFacts:
 
 def read_header(file: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> Header:
     """Read the header of an image together with what its decoder needs; raises as `probe` does."""
-    reader = Reader(file)
+    reader = ByteReader(file)
     format = detect(reader.upto(0, HEAD_BYTES))
     parser = _PARSERS.get(format.extension)
     if parser is None:

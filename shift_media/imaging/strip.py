@@ -13,11 +13,11 @@ from typing import BinaryIO, Final
 
 from shift_media.core.formats import Format
 from shift_media.imaging.formats import avif_strip, gif_strip, jpeg_strip, png_strip, webp_strip
-from shift_media.imaging.formats.base import Header, Part, Reader, SourceLimits, Span
+from shift_media.imaging.formats.base import ByteReader, Header, Part, SourceLimits, Span
 from shift_media.imaging.formats.segments import open_parts
 from shift_media.imaging.probe import DEFAULT_LIMITS, read_header
 
-_WRITERS: Final[Mapping[str, Callable[[Reader, Header], Iterable[Part]]]] = {
+_WRITERS: Final[Mapping[str, Callable[[ByteReader, Header], Iterable[Part]]]] = {
     "jpg": jpeg_strip.parts,
     "png": png_strip.parts,
     "gif": gif_strip.parts,
@@ -39,7 +39,7 @@ def strip(source: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> BinaryIO:
     what is picture and what is not, `NotStrippable`, `TooManyPixels` and `TooManyFrames`.
     """
     header = read_header(source, limits)
-    reader = Reader(source)
+    reader = ByteReader(source)
     return open_parts(source, _joined(_WRITERS[header.format.extension](reader, header)))
 
 

@@ -11,8 +11,8 @@ from django.core.files.storage import InvalidStorageError
 from django.core.management.base import CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
-from shift_media.aws.cloudfront import Names, Parts
-from shift_media.aws.documents import BUCKET, HOST, Setup
+from shift_media.aws.cloudfront import DistributionParts, Names
+from shift_media.aws.documents import BUCKET, HOST, BucketSetup
 from shift_media.aws.policies import Readable
 from shift_media.aws.website import REDIRECT_CODES
 from shift_media.conf import settings
@@ -135,10 +135,10 @@ def find_storage(options: Options) -> S3MediaStorage | None:
     return other
 
 
-def setup_of(options: Options, storage: S3MediaStorage | None) -> Setup:
+def setup_of(options: Options, storage: S3MediaStorage | None) -> BucketSetup:
     """Gather what the documents need to know; what nothing tells has a placeholder."""
     try:
-        return Setup(
+        return BucketSetup(
             bucket=storage.bucket_name if storage else BUCKET,
             region=_region(storage),
             app_url=options["app_url"] or f"https://{HOST}{_include()}",
@@ -157,13 +157,13 @@ def _printed(options: Options) -> dict[str, Any]:
     """Gather what `add_print` adds; the site's own settings where the options say nothing."""
     if "origin" not in options:
         return {}
-    given = Parts()
+    given = DistributionParts()
     return {
         "mediaconvert_role": options["role"] or _role(settings.TRANSCODER),
         "topics": options["topic"] or list(settings.SNS_TOPICS),
         "elastic_transcoder": options["elastic_transcoder"],
         "cloudfront_origin": options["origin"],
-        "parts": Parts(
+        "parts": DistributionParts(
             options["access_control_id"] or given.origin_access_control,
             options["cache_policy_id"] or given.cache_policy,
             options["headers_policy_id"] or given.response_headers_policy,

@@ -14,7 +14,7 @@ LINE_SECONDS = 10.0
 """How often a job that is under way gets a line where there is no terminal."""
 
 
-class Output:
+class TranscodeReport:
     """Tell how far jobs are; called from several threads."""
 
     def __init__(self, out: OutputWrapper) -> None:

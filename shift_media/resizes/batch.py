@@ -44,7 +44,7 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Tally:
+class ResizeCounts:
     """What became of resizes, of one row or of many."""
 
     rows: int = 0
@@ -55,7 +55,7 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
     unavailable: bool = False
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: ResizeCounts) -> None:
         """Add another's numbers, and its failures as long as they are few."""
         self.rows += other.rows
         self.made += other.made
@@ -81,7 +81,7 @@ class Row:
 
     pk: Any
     files: list[Wanted] = field(default_factory=list)
-    tally: Tally = field(default_factory=lambda: Tally(rows=1))
+    tally: ResizeCounts = field(default_factory=lambda: ResizeCounts(rows=1))
     whole: bool = False
     """Whether all of it was done: not so when Ctrl-C came between."""
 
@@ -195,7 +195,7 @@ class Making:
             connections.close_all()  # those that a receiver of a signal opened in this thread
         return row
 
-    def _make(self, tally: Tally, wanted: Wanted) -> None:
+    def _make(self, tally: ResizeCounts, wanted: Wanted) -> None:
         with closing(service.deliver_many(wanted.keys, wanted.storage)) as delivered:
             for _, one in delivered:
                 if isinstance(one, Delivery):
@@ -210,7 +210,7 @@ class Making:
                     break
 
 
-def _look(tally: Tally, wanted: Wanted) -> None:
+def _look(tally: ResizeCounts, wanted: Wanted) -> None:
     """Count what is stored, and what would be made."""
     try:
         there = len(service.stored([service.verify(key) for key in wanted.keys], wanted.storage))
@@ -221,7 +221,7 @@ def _look(tally: Tally, wanted: Wanted) -> None:
         tally.made += len(wanted.keys) - there
 
 
-def _fail(tally: Tally, name: str, error: MediaError) -> None:
+def _fail(tally: ResizeCounts, name: str, error: MediaError) -> None:
     tally.failed += 1
     tally.unavailable |= isinstance(error, StorageError)
     last = tally.failures[-1] if tally.failures else None

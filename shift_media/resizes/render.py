@@ -22,7 +22,7 @@ from shift_media.imaging import engine
 from shift_media.imaging.engine import Result
 from shift_media.resizes import mezzanines
 from shift_media.signals import resize_created
-from shift_media.storages.arriving import Arriving
+from shift_media.storages.streams import SeekableStream
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -73,7 +73,7 @@ def _results(
         specs: dict[Derived, Spec] = {key: key.spec for key in left}
         if smaller is not None and smaller.is_to_be_made(source):
             specs[smaller.key] = smaller.spec
-        if isinstance(source, Arriving):
+        if isinstance(source, SeekableStream):
             wanted = engine.enough(source, *specs.values(), limits=settings.source_limits)
             source.require(wanted)
         for each, result in _of_original(source, specs):
@@ -171,5 +171,5 @@ def _opened(key: str, storage: MediaStorage) -> Iterator[tuple[BinaryIO, int]]:
         if source.seekable():
             yield cast("BinaryIO", source), source.size
         else:
-            with Arriving(cast("BinaryIO", source), source.size) as arriving:
+            with SeekableStream(cast("BinaryIO", source), source.size) as arriving:
                 yield cast("BinaryIO", arriving), source.size

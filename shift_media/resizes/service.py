@@ -223,7 +223,7 @@ def _make_missing(
         return
     left = dict(lost)
     try:
-        with _budget().turn():
+        with _budget().slot():
             for key, made in render.make(list(lost), storage):
                 del left[key]
                 yield key, _delivery(key, made, lost[key])

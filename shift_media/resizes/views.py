@@ -103,7 +103,7 @@ def _file(
     if not inline:
         name = str(key).rpartition("/")[2]  # plain ASCII by the grammar
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    body = http.Body(
+    body = http.ResponseBody(
         file=cast(BinaryIO, storage.fetch(str(key))),
         size=stat.size,
         content_type=content_type,
@@ -116,7 +116,7 @@ def _file(
 
 def _bytes(request: HttpRequest, delivered: service.Delivery) -> HttpResponseBase:
     content = delivered.content
-    body = http.Body(
+    body = http.ResponseBody(
         file=io.BytesIO(content),
         size=len(content),
         content_type=delivered.content_type,

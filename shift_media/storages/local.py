@@ -26,14 +26,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.core.signing import Signer
 from shift_media.storages import filesystem
-from shift_media.storages.base import (
-    DeliveryMode,
-    Entry,
-    MediaStorage,
-    Stat,
-    check_mode,
-    missing,
-)
+from shift_media.storages.base import DeliveryMode, Entry, MediaStorage, Stat, check_mode, missing
 from shift_media.storages.filesystem import disk_errors
 from shift_media.storages.streams import Readable, Source
 from shift_media.storages.validation import base_url_of, check_key, check_prefix

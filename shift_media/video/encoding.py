@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from shift_media.video.sizing import (
-    Frame,
+    FrameSize,
     Padding,
     Policy,
     Sides,
@@ -66,7 +66,7 @@ class Encoding:
     references: int = 0
     sound: SoundEncoding | None = None
 
-    def frame(self, width: int, height: int) -> Frame:
+    def frame(self, width: int, height: int) -> FrameSize:
         """Choose the frame of a source with square pixels."""
         ratio = pixel_ratio_of(self.box, self.shape)
         return framed(self.policy, self.padding, (width, height), self.box, ratio)

@@ -12,8 +12,17 @@ from shift_media.core.keys import OriginalKey, RenditionKey
 from shift_media.video.elastic import naming
 from shift_media.video.encoding import Encoding
 from shift_media.video.facts import VideoFacts, fitted, ladder, shown_size
-from shift_media.video.profiles import Audio, Hls, Mp4, Poster, Profile, Rendition, Sprite, Stills
-from shift_media.video.sizing import Frame
+from shift_media.video.profiles import (
+    Audio,
+    Hls,
+    Mp4,
+    PosterSpec,
+    Profile,
+    RenditionSpec,
+    Sprite,
+    StillsSpec,
+)
+from shift_media.video.sizing import FrameSize
 
 CONTENT_TYPES = {
     **RENDITION_TYPES,
@@ -41,7 +50,7 @@ class Encode:
     published: bool = True
     label: str = ""
     encoding: Encoding | None = None
-    frame: Frame | None = None
+    frame: FrameSize | None = None
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -66,7 +75,7 @@ class Encode:
 
 
 @dataclass(frozen=True, slots=True)
-class Playlist:
+class PlannedPlaylist:
     """An HLS rendition and the streams it consists of, largest first."""
 
     rendition: Hls
@@ -87,16 +96,16 @@ class Playlist:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TranscodePlan:
     """All that is to be made of one source."""
 
     facts: VideoFacts
     encodes: tuple[Encode, ...]
-    playlists: tuple[Playlist, ...]
+    playlists: tuple[PlannedPlaylist, ...]
     sounds: tuple[Audio, ...]
-    posters: tuple[Poster, ...]
+    posters: tuple[PosterSpec, ...]
     sprites: tuple[Sprite, ...]
-    stills: tuple[Stills, ...] = ()
+    stills: tuple[StillsSpec, ...] = ()
 
     @property
     def segment_seconds(self) -> int:
@@ -104,7 +113,7 @@ class Plan:
         return min((list_.rendition.segment_seconds for list_ in self.playlists), default=0)
 
 
-def plan(profile: Profile, facts: VideoFacts) -> Plan:
+def plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
     """Decide what a profile makes of a source; raises `TranscodeError` where that is nothing."""
     _check(profile, facts)
     encodes = _mp4s([*profile.of_kind("mp4"), *profile.of_kind("webm")], facts)
@@ -113,8 +122,8 @@ def plan(profile: Profile, facts: VideoFacts) -> Plan:
         rungs = _streams(rendition, facts)
         rungs += [_rung(rendition, size, encodes) for size in _sizes(rendition, facts)]
         encodes += [rung for rung in rungs if rung not in encodes]
-        playlists.append(Playlist(rendition, tuple(rungs)))
-    return Plan(
+        playlists.append(PlannedPlaylist(rendition, tuple(rungs)))
+    return TranscodePlan(
         facts=facts,
         encodes=tuple(encodes),
         playlists=tuple(playlists),
@@ -208,18 +217,18 @@ def content_type(file: str) -> str:
 
 def legacy_key(
     original: OriginalKey,
-    rendition: Rendition,
+    rendition: RenditionSpec,
     width: int | None = None,
     height: int | None = None,
 ) -> str:
     """Name a rendition as Elastic Transcoder would have: the first of its stills."""
     key = rendition.legacy
-    if isinstance(rendition, Stills):
+    if isinstance(rendition, StillsSpec):
         key = naming.thumbnail(key, 1, (width or 0, height or 0), rendition.file[-3:])
     return naming.filled(key, original)
 
 
-def still_times(wanted: Stills, duration: float) -> list[float]:
+def still_times(wanted: StillsSpec, duration: float) -> list[float]:
     """List the seconds at which stills are taken: at the beginning, and each so often."""
     return [float(at) for at in range(0, max(1, math.ceil(duration - 0.001)), wanted.seconds)]
 
@@ -231,14 +240,14 @@ def payload_of(profile: Profile) -> dict[str, object]:
     return {"userMetadata": dict(profile.elastic.user_metadata)}
 
 
-def key_of(original: OriginalKey, profile: str, token: str, rendition: Rendition | str) -> str:
+def key_of(original: OriginalKey, profile: str, token: str, rendition: RenditionSpec | str) -> str:
     """Name where a rendition lies: a poster beside the original, all else in its attempt's folder.
 
     Raises ``ValueError`` for a file name outside the grammar of keys.
     """
     from shift_media.core.keys import parse_key
 
-    if isinstance(rendition, Poster):
+    if isinstance(rendition, PosterSpec):
         return str(RenditionKey(original, "", rendition.file))
     file = rendition if isinstance(rendition, str) else rendition.file
     return str(parse_key(str(RenditionKey(original, profile, f"{token}/{file}"))))

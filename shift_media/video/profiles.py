@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from shift_media.core.errors import InvalidProfile
 from shift_media.video.encoding import Encoding, SoundEncoding
-from shift_media.video.sizing import Frame, Padding, Policy, Sides, framed
+from shift_media.video.sizing import FrameSize, Padding, Policy, Sides, framed
 
 if TYPE_CHECKING:
     from shift_media.video.elastic.job import ElasticJob
@@ -37,7 +37,7 @@ _SIDES = range(2, 4321)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rendition:
+class RenditionSpec:
     """One file, or one set of files, of a profile.
 
     ``legacy`` is what Elastic Transcoder would have called it, with placeholders.
@@ -50,7 +50,7 @@ class Rendition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mp4(Rendition):
+class Mp4(RenditionSpec):
     """H.264 and AAC in an MP4 that plays while it loads; ``height`` is of the short side.
 
     ``encoding`` says more than the options can, and is stronger.
@@ -74,7 +74,7 @@ class Webm(Mp4):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hls(Rendition):
+class Hls(RenditionSpec):
     """A playlist with one stream of fMP4 segments for each rung.
 
     ``streams`` has names and encodings of rungs, and is stronger than ``heights``.
@@ -91,7 +91,7 @@ class Hls(Rendition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poster(Rendition):
+class PosterSpec(RenditionSpec):
     """A still picture, from ``at`` percent of the duration."""
 
     kind = "poster"
@@ -101,7 +101,7 @@ class Poster(Rendition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sprite(Rendition):
+class Sprite(RenditionSpec):
     """Small pictures in one JPEG, and a WebVTT file that says where each one lies."""
 
     kind = "sprite"
@@ -113,7 +113,7 @@ class Sprite(Rendition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audio(Rendition):
+class Audio(RenditionSpec):
     """The sound alone, as AAC in an M4A file, unless ``encoding`` says otherwise."""
 
     kind = "audio"
@@ -128,7 +128,7 @@ class Audio(Rendition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stills(Rendition):
+class StillsSpec(RenditionSpec):
     """Pictures in files of their own, one each so many seconds: the thumbnails of a job.
 
     ``file`` is the first, which ends in ``-00001``. No option of settings gives them.
@@ -141,7 +141,7 @@ class Stills(Rendition):
     padding: Padding = "NoPad"
     seconds: int = 60
 
-    def frame(self, width: int, height: int) -> Frame:
+    def frame(self, width: int, height: int) -> FrameSize:
         """Choose the frame of a source with square pixels."""
         return framed(self.policy, self.padding, (width, height), self.box)
 
@@ -151,7 +151,9 @@ class Stills(Rendition):
         return f"{stem.removesuffix('00001')}{number:05}.{extension}"
 
 
-KINDS: dict[str, type[Rendition]] = {kind.kind: kind for kind in (Mp4, Hls, Poster, Sprite, Audio)}
+KINDS: dict[str, type[RenditionSpec]] = {
+    kind.kind: kind for kind in (Mp4, Hls, PosterSpec, Sprite, Audio)
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Profile:
     """A named set of renditions; ``elastic`` is what they were made of, where that is a job."""
 
     name: str
-    renditions: tuple[Rendition, ...]
+    renditions: tuple[RenditionSpec, ...]
     elastic: ElasticJob | None = None
 
     def of_kind(self, kind: str) -> list[Any]:
@@ -197,7 +199,7 @@ def check_name(name: object) -> None:
         )
 
 
-def parse_rendition(file: object, options: object) -> Rendition:
+def parse_rendition(file: object, options: object) -> RenditionSpec:
     """Read one rendition; raises `InvalidProfile`."""
     if not isinstance(options, Mapping) or options.get("kind") not in KINDS:
         kinds = ", ".join(KINDS)
@@ -218,8 +220,8 @@ def parse_rendition(file: object, options: object) -> Rendition:
     return kind(file=str(file), **values)
 
 
-def _check_file(file: object, kind: type[Rendition]) -> None:
-    if kind is Poster:
+def _check_file(file: object, kind: type[RenditionSpec]) -> None:
+    if kind is PosterSpec:
         if file != POSTER:
             raise InvalidProfile(f'A poster has one name, "{POSTER}", not {file!r}.')
         return

@@ -24,7 +24,7 @@ _ENLARGING = ("Fit", "Fill", "Stretch")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class FrameSize:
     """How a picture comes into a frame: scaled, then cut around its centre, then padded.
 
     Attributes:
@@ -56,7 +56,7 @@ def framed(
     source: Sides,
     box: Sides,
     pixel_ratio: Fraction = SQUARE,
-) -> Frame:
+) -> FrameSize:
     """Bring a picture of square pixels into a box; all sides are even and at least 2.
 
     ======================  =============================================  =======  =======
@@ -86,7 +86,7 @@ def framed(
     elif policy == "Fill":
         scaled = max(scaled[0], most[0]), max(scaled[1], most[1])
         shown = most
-    return Frame(most if padding == "Pad" else shown, scaled, shown, pixel_ratio)
+    return FrameSize(most if padding == "Pad" else shown, scaled, shown, pixel_ratio)
 
 
 def _scale(policy: Policy, across: Fraction, down: Fraction) -> Fraction:

@@ -18,7 +18,7 @@ from django.test import override_settings
 from PIL import Image
 
 from shift_media.aws import cloudfront
-from shift_media.aws.documents import Setup, cloudfront_documents
+from shift_media.aws.documents import BucketSetup, cloudfront_documents
 from shift_media.aws.website import website_host
 from shift_media.http import HEADERS
 from tests.fields.material import upload
@@ -204,7 +204,7 @@ class Website:
 
     def behind(self, cache_policy: dict[str, Any]) -> None:
         """Put a distribution before it, with our documents but for the cache policy."""
-        setup = Setup(bucket=self.bucket, region=REGION, cloudfront_origin="website")
+        setup = BucketSetup(bucket=self.bucket, region=REGION, cloudfront_origin="website")
         documents = {**cloudfront_documents(setup), "cache-policy": cache_policy}
         host = f"{self.bucket}.s3-website.localhost:{self.server.port}"
         servers = {website_host(self.bucket, REGION): at(self.server.port, host)}

@@ -8,10 +8,10 @@ import pytest
 
 from shift_media import http
 from shift_media.aws import cloudfront
-from shift_media.aws.cloudfront import Names, Parts
+from shift_media.aws.cloudfront import DistributionParts, Names
 from tests.aws.validation import faults
 
-PARTS = Parts("E1OAC", "cache-id", "headers-id")
+PARTS = DistributionParts("E1OAC", "cache-id", "headers-id")
 APP = "https://www.example.com/media/"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0123"
 NAMES = Names(["media.example.com"], CERTIFICATE)

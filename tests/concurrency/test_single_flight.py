@@ -235,7 +235,7 @@ def test_a_budget_never_has_more_at_work_than_slots() -> None:
     budget, working, most = Limiter(2, 100, 60), [], []
 
     def work() -> None:
-        with budget.turn():
+        with budget.slot():
             working.append(1)
             most.append(len(working))
             time.sleep(0.01)
@@ -249,9 +249,9 @@ def test_a_budget_never_has_more_at_work_than_slots() -> None:
 
 def test_a_turn_that_takes_too_long_is_busy() -> None:
     budget = Limiter(1, 1, 0.05)
-    with budget.turn(), pytest.raises(Busy), budget.turn():
+    with budget.slot(), pytest.raises(Busy), budget.slot():
         pass
-    with budget.turn():
+    with budget.slot():
         pass
 
 

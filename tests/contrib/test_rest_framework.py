@@ -21,7 +21,7 @@ package("rest_framework", "drf")
 
 from rest_framework import renderers, serializers, viewsets  # noqa: E402 (after the look)
 
-from shift_media.contrib.rest_framework import (  # noqa: E402 (it needs the package)
+from shift_media.contrib.rest_framework import (  # noqa: E402
     MediaModelSerializer,
     MediaSerializerField,
 )

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from shift_media.core.errors import EmptyCrop
-from shift_media.core.geometry import Plan, cut, focal_in_crop, output_size, plan
+from shift_media.core.geometry import ResizePlan, cut, focal_in_crop, output_size, plan
 from shift_media.core.spec import CENTRE, Crop, Focal, Spec
 from tests import strategies
 from tests.strategies import crops, image_sides, specs
@@ -30,7 +30,7 @@ def seen(spec: Spec, width: int, height: int) -> Crop:
     return cut(spec.crop, width, height)
 
 
-def planned(spec: Spec, width: int, height: int) -> Plan:
+def planned(spec: Spec, width: int, height: int) -> ResizePlan:
     try:
         return plan(spec, width, height)
     except EmptyCrop:

@@ -214,7 +214,7 @@ def test_while_the_storage_is_down_a_deletion_is_kept_and_tried_again(
 
 def test_a_pause_grows_to_a_day_and_not_beyond() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/", attempts=60)
-    deletion._put_off(pending, OSError("no"))
+    deletion._retry_later(pending, OSError("no"))
     assert pending.not_before - timezone.now() <= timedelta(days=1)
 
 

@@ -14,9 +14,9 @@ from django.core.management import load_command_class
 
 from shift_media.doctor import bucket, deployment
 from shift_media.doctor.client import Client
-from shift_media.doctor.deployment import Setup
+from shift_media.doctor.deployment import Deployment
 from shift_media.doctor.findings import CODES
-from shift_media.doctor.probe import Probe
+from shift_media.doctor.probe import ProbeImage
 from shift_media.doctor.redaction import redact
 from shift_media.storages import S3MediaStorage
 from tests.parts import ROOT
@@ -53,7 +53,7 @@ def test_every_code_says_what_it_is_about_and_why_it_matters() -> None:
 
 
 @pytest.fixture
-def on_aws() -> Setup:
+def on_aws() -> Deployment:
     storage = S3MediaStorage(
         bucket_name="my-site-media",
         region_name="eu-central-1",
@@ -61,8 +61,8 @@ def on_aws() -> Setup:
         secret_key="not-a-secret",
         public_url="http://my-site-media.s3-website.eu-central-1.amazonaws.com/",
     )
-    probe = Probe(storage)
-    return Setup("media", storage, probe, "https://www.example.com", Client())
+    probe = ProbeImage(storage)
+    return Deployment("media", storage, probe, "https://www.example.com", Client())
 
 
 def parses(command: str) -> bool:
@@ -72,7 +72,7 @@ def parses(command: str) -> bool:
     return (python, script) == ("python", "manage.py")
 
 
-def test_the_commands_that_findings_name_are_understood(on_aws: Setup) -> None:
+def test_the_commands_that_findings_name_are_understood(on_aws: Deployment) -> None:
     site = "https://www.example.com"
     for command in (
         on_aws.apply("--website", "--policy"),
@@ -106,12 +106,12 @@ def test_the_commands_that_are_written_out_are_understood() -> None:
         ("http://localhost:8000/a/b/", "http://localhost:8000/a/b/"),
     ],
 )
-def test_the_include_is_found_below_the_site(on_aws: Setup, site: str, app_url: str) -> None:
-    made = Setup("media", on_aws.storage, on_aws.probe, site, Client())
+def test_the_include_is_found_below_the_site(on_aws: Deployment, site: str, app_url: str) -> None:
+    made = Deployment("media", on_aws.storage, on_aws.probe, site, Client())
     assert made.app_url == app_url
 
 
-def test_the_bucket_is_asked_without_a_signature(on_aws: Setup) -> None:
+def test_the_bucket_is_asked_without_a_signature(on_aws: Deployment) -> None:
     found = bucket.as_bucket(on_aws.storage)
     assert found is not None
     url = bucket.endpoint(found)

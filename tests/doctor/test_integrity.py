@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from shift_media.doctor import integrity
-from shift_media.doctor.integrity import State, Verification
+from shift_media.doctor.integrity import IntegrityCheck, IntegrityState
 from shift_media.storages import default_media_storage
 from tests.doctor.broken import Interrupting
 from tests.doctor.conftest import Doctor, media
@@ -121,12 +121,12 @@ def test_a_sample_ends_where_the_next_one_begins(root: Path, doctor: Doctor) -> 
 
 def test_an_interrupted_run_says_where_it_goes_on(root: Path) -> None:
     upload(3)
-    verification = Verification(default_media_storage)  # type: ignore[arg-type]
+    verification = IntegrityCheck(default_media_storage)  # type: ignore[arg-type]
     running = verification.run()
     next(running)
     running.close()
     field, _, key = verification.place.partition(":")
-    rest = Verification(default_media_storage, after=f"{field}:{key}")  # type: ignore[arg-type]
+    rest = IntegrityCheck(default_media_storage, after=f"{field}:{key}")  # type: ignore[arg-type]
     assert rest.count() == 2
     assert [tally.done for tally in rest.run()] == [1, 2]
 
@@ -151,13 +151,13 @@ def test_a_row_deleted_meanwhile_is_no_missing_object(root: Path) -> None:
     told: list[Any] = []
     first, second = sorted(upload(2), key=lambda photo: photo.image.key)
     (root / second.image.key).unlink()
-    running = Verification(
+    running = IntegrityCheck(
         default_media_storage,  # type: ignore[arg-type]
-        tell=lambda *args: told.append(args),
+        on_progress=lambda *args: told.append(args),
     ).run()
     next(running)
     second.delete()
-    assert next(running).counts[State.MISSING] == 0
+    assert next(running).counts[IntegrityState.MISSING] == 0
     assert told == []
     assert first.image.storage.exists(first.image.key)
 
@@ -168,8 +168,8 @@ def test_the_rows_are_read_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch)
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        *_, last = Verification(default_media_storage).run()  # type: ignore[arg-type]
-    assert last.counts[State.SAME] == 5
+        *_, last = IntegrityCheck(default_media_storage).run()  # type: ignore[arg-type]
+    assert last.counts[IntegrityState.SAME] == 5
     selects = [query["sql"] for query in queries if "testapp_photo" in query["sql"]]
     assert len(selects) == 4  # three with rows, and one that finds none
     assert json.dumps(selects).count("LIMIT 2") == 4

@@ -17,13 +17,7 @@ from django.utils import translation
 
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import Format
-from shift_media.validators import (
-    MESSAGES,
-    InvalidMedia,
-    MediaValidator,
-    inspect,
-    seekable,
-)
+from shift_media.validators import MESSAGES, InvalidMedia, MediaValidator, inspect, seekable
 from tests.fields.material import HTML, MP4, PDF, SVG, picture, png_header, upload
 
 

@@ -38,7 +38,7 @@ idle, cpu, outcome = peak(), time.process_time(), []
 size, format = sys.argv[2:4]
 with open(sys.argv[1], "rb") as file:
     spec = Spec.make(size, format=format)
-    for work in (lambda: engine.make(file, spec), lambda: engine.look(file))[:int(sys.argv[4])]:
+    for work in (lambda: engine.make(file, spec), lambda: engine.preview(file))[:int(sys.argv[4])]:
         try:
             work()
             outcome.append("made")

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin
 
 from shift_media.core import geometry
-from shift_media.core.errors import (
-    EmptyCrop,
-)
+from shift_media.core.errors import EmptyCrop
 from shift_media.core.spec import CENTRE, Crop, Focal, Limits, Spec
 from shift_media.imaging import engine
 from shift_media.imaging.probe import probe

@@ -52,7 +52,7 @@ def test_what_is_cut_short_is_undecodable_and_never_a_blank_picture(
             engine.make(source, Spec.make("40x40", format="png"))
         assert error.value.code == "undecodable"
     with pytest.raises(Undecodable):
-        engine.look(source)
+        engine.preview(source)
 
 
 @pytest.mark.acceptance(30)
@@ -80,7 +80,7 @@ def test_no_damaged_byte_raises_anything_but_an_error_of_ours(
     for output in ("jpg", "png"):
         try:
             engine.make(BytesIO(bytes(content)), Spec.make("9x9", format=output), limits=limits)
-            look = engine.look(BytesIO(bytes(content)), limits=limits)
+            look = engine.preview(BytesIO(bytes(content)), limits=limits)
         except MediaError:
             continue
         assert len(look.placeholder) <= 400

@@ -16,7 +16,7 @@ def rgb(color: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(color.removeprefix("#")))
 
 
-def placeholder(look: engine.Look) -> Image.Image:
+def placeholder(look: engine.Preview) -> Image.Image:
     head, _, content = look.placeholder.partition(",")
     assert head == "data:image/webp;base64"
     return images.opened(base64.b64decode(content, validate=True))
@@ -25,7 +25,7 @@ def placeholder(look: engine.Look) -> Image.Image:
 @pytest.mark.parametrize("format", ["jpg", "png", "gif", "webp", "avif"])
 def test_a_look_has_the_mean_colour_and_a_small_picture(format: str) -> None:
     picture = images.photograph(700, 500)
-    look = engine.look(BytesIO(images.encoded(picture, format)))
+    look = engine.preview(BytesIO(images.encoded(picture, format)))
     assert images.near(rgb(look.color), images.mean(picture))
     assert len(look.placeholder.encode()) <= 400
     tiny = placeholder(look)
@@ -35,7 +35,7 @@ def test_a_look_has_the_mean_colour_and_a_small_picture(format: str) -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (3, 2)])
 def test_a_look_at_odd_sizes(size: tuple[int, int]) -> None:
-    look = engine.look(BytesIO(images.encoded(Image.new("RGB", size, images.BLUE), "png")))
+    look = engine.preview(BytesIO(images.encoded(Image.new("RGB", size, images.BLUE), "png")))
     assert images.near(rgb(look.color), images.BLUE, 3)
     assert len(look.placeholder) <= 400
 
@@ -43,7 +43,7 @@ def test_a_look_at_odd_sizes(size: tuple[int, int]) -> None:
 def test_noise_with_alpha_stays_within_the_size() -> None:
     picture = images.photograph(300, 300).effect_spread(40).convert("RGBA")
     picture.putalpha(picture.getchannel("R").effect_spread(90))
-    look = engine.look(BytesIO(images.encoded(picture, "png")))
+    look = engine.preview(BytesIO(images.encoded(picture, "png")))
     assert len(look.placeholder) <= 400
     assert placeholder(look).mode == "RGBA"
 
@@ -52,12 +52,12 @@ def test_noise_with_alpha_stays_within_the_size() -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_placeholder_is_upright(orientation: int) -> None:
     content = images.oriented("jpg", orientation, images.quadrants(640, 400))
-    tiny = placeholder(engine.look(BytesIO(content)))
+    tiny = placeholder(engine.preview(BytesIO(content)))
     assert tiny.width > tiny.height
     assert images.near(images.corners(tiny)[0], images.RED, 40)
     assert images.near(images.corners(tiny)[1], images.GREEN, 40)
 
 
 def test_transparency_counts_as_white() -> None:
-    look = engine.look(BytesIO(images.encoded(Image.new("RGBA", (50, 50)), "png")))
+    look = engine.preview(BytesIO(images.encoded(Image.new("RGBA", (50, 50)), "png")))
     assert look.color == "#ffffff"

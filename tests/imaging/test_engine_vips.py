@@ -44,7 +44,7 @@ cases = test_hostile.cases
 @pytest.fixture(scope="module", autouse=True)
 def _by_vips() -> Iterator[None]:
     """Decode with libvips whatever it can."""
-    functions = (engine.make, engine.make_many, engine.look)
+    functions = (engine.make, engine.make_many, engine.preview)
     for function in functions:
         function.__kwdefaults__["decoder"] = "vips"
     yield

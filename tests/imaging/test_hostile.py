@@ -70,7 +70,7 @@ def test_every_good_image_is_resized_upright_in_its_colours(cases: list[Case]) -
 
 
 def _colours(source: BytesIO, case: Case) -> Iterator[tuple[object, ...]]:
-    look = engine.look(source)
+    look = engine.preview(source)
     assert len(look.placeholder) <= 400
     seen = {
         "look": tuple(bytes.fromhex(look.color[1:])),
@@ -92,7 +92,7 @@ def test_everything_to_be_refused_is_refused_by_an_error_of_ours(cases: list[Cas
         if case.expected == "reject-type":
             assert isinstance(error.value, UnsupportedType), case
         with pytest.raises(MediaError):
-            engine.look(BytesIO(case.content))
+            engine.preview(BytesIO(case.content))
 
 
 @pytest.mark.acceptance(27, 28, 30)
@@ -143,7 +143,7 @@ warm = BytesIO()
 Image.new("RGB", (64, 64)).save(warm, "JPEG")
 for format in ("jpg", "webp", "avif", "png", "gif"):
     engine.make(warm, Spec.make("32x32", format=format))
-engine.look(warm)
+engine.preview(warm)
 idle = peak()
 for path in sys.stdin.read().splitlines():
     with open("/proc/self/clear_refs", "w") as clear:
@@ -151,7 +151,7 @@ for path in sys.stdin.read().splitlines():
     cpu, outcome = time.process_time(), "made"
     with open(path, "rb") as file:
         try:
-            engine.look(file)
+            engine.preview(file)
             engine.make(file, Spec.make("400x400", format="webp"))
             strip(file).read()
         except MediaError as error:

@@ -18,7 +18,7 @@ from shift_media.core.errors import MediaError, Undecodable
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.formats import jpeg_scans
-from shift_media.imaging.formats.base import Reader
+from shift_media.imaging.formats.base import ByteReader
 from shift_media.imaging.probe import read_header
 from tests.imaging import images
 
@@ -71,7 +71,7 @@ class Counted(BytesIO):
 
 def front(content: bytes, wanted: float) -> jpeg_scans.Front | None:
     source = BytesIO(content)
-    return jpeg_scans.front(Reader(source), read_header(source), (wanted, wanted))
+    return jpeg_scans.front(ByteReader(source), read_header(source), (wanted, wanted))
 
 
 def made(content: bytes, spec: Spec = SMALL) -> Image.Image:
@@ -243,7 +243,7 @@ def test_broken_files_are_made_or_refused_but_nothing_else(
 
 def test_a_look_reads_the_first_scan_alone() -> None:
     source = Counted(DEFAULT)
-    look = engine.look(source)
+    look = engine.preview(source)
     assert source.furthest < starts(DEFAULT)[1] + 70_000
     assert source.furthest < len(DEFAULT) / 2
     color = bytes.fromhex(look.color.removeprefix("#"))

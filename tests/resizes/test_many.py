@@ -215,7 +215,7 @@ def test_a_storage_that_does_not_write_is_said_of_each(
 def test_a_full_queue_is_said_of_each(site: Site, add: Add, ladder: Ladder) -> None:
     site(shift_media={"CONCURRENCY": 1, "QUEUE": 0})
     keys = ladder(add())
-    with service._budget().turn():
+    with service._budget().slot():
         outcomes = ensure_many(keys)
     assert {o.error.code for o in outcomes.values() if o.error} == {"busy"}
     assert all(o.made for o in ensure_many(keys).values())

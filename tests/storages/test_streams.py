@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shift_media.core.errors import SourceTruncated
-from shift_media.storages.arriving import Arriving
+from shift_media.storages.streams import SeekableStream
 
 CONTENT = bytes(range(256)) * 40
 
@@ -17,7 +17,7 @@ CONTENT = bytes(range(256)) * 40
 @given(st.lists(st.tuples(st.integers(0, 12_000), st.integers(-1, 4_000))))
 def test_it_reads_like_the_file_and_takes_no_more_than_that(reads: list[tuple[int, int]]) -> None:
     file, furthest = BytesIO(CONTENT), 0
-    with Arriving(BytesIO(CONTENT), len(CONTENT)) as arriving:
+    with SeekableStream(BytesIO(CONTENT), len(CONTENT)) as arriving:
         assert arriving.seek(0, 2) == len(CONTENT)
         assert arriving.arrived == 0
         for at, size in reads:
@@ -31,7 +31,7 @@ def test_it_reads_like_the_file_and_takes_no_more_than_that(reads: list[tuple[in
 
 @pytest.mark.parametrize("came", [0, 1, 5_000, len(CONTENT) - 1])
 def test_what_never_came_is_not_given(came: int) -> None:
-    arriving = Arriving(BytesIO(CONTENT[:came]), len(CONTENT))
+    arriving = SeekableStream(BytesIO(CONTENT[:came]), len(CONTENT))
     assert arriving.read(came) == CONTENT[:came]
     with pytest.raises(SourceTruncated):
         arriving.read(1)
@@ -40,14 +40,14 @@ def test_what_never_came_is_not_given(came: int) -> None:
 
 
 def test_more_than_was_promised_is_refused_where_all_is_asked_for() -> None:
-    arriving = Arriving(BytesIO(CONTENT + b"!"), len(CONTENT))
+    arriving = SeekableStream(BytesIO(CONTENT + b"!"), len(CONTENT))
     arriving.require(1_000)
     with pytest.raises(SourceTruncated):
         arriving.require(len(CONTENT))
 
 
 def test_the_end_is_looked_at_once_all_has_arrived() -> None:
-    arriving = Arriving(BytesIO(CONTENT), len(CONTENT))
+    arriving = SeekableStream(BytesIO(CONTENT), len(CONTENT))
     arriving.require(len(CONTENT))
     arriving.require(len(CONTENT))
     assert arriving.read() == CONTENT

@@ -160,7 +160,7 @@ def test_a_late_job_of_a_replaced_video_publishes_nothing(
             row.video = ContentFile(clip.read_bytes(), "second.mp4")
             row.save()
 
-    worker = Worker(tell=replace)
+    worker = Worker(on_progress=replace)
     worker.run_one()
     second = Film.objects.get().video
     assert second.key != film.video.key
@@ -261,7 +261,7 @@ def test_a_worker_that_is_told_to_stop_leaves_the_job_to_others(
     film: Film, stored: Stored
 ) -> None:
     stop = threading.Event()
-    worker = Worker(tell=lambda job: stop.set(), stop=stop)
+    worker = Worker(on_progress=lambda job: stop.set(), stop=stop)
     worker.run_one()
     assert (the_job().state, the_job().attempts) == (State.PENDING, 0)
     assert stored() == [film.video.key]
@@ -273,7 +273,7 @@ def test_a_cancelled_job_stops_and_leaves_nothing(film: Film, stored: Stored) ->
     def stop(job: TranscodeJob) -> None:
         services.cancel(TranscodeJob.objects.get(pk=job.pk))
 
-    Worker(tell=stop).run_one()
+    Worker(on_progress=stop).run_one()
     assert the_job().state == State.CANCELED
     assert stored() == [film.video.key]
     work()

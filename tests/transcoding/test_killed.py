@@ -30,12 +30,12 @@ def tell(job):
         die()
 
 stage = sys.argv[1]
-worker.TELL_SECONDS = 0
+worker.PROGRESS_SECONDS = 0
 if stage == "claimed":
     worker.request_of = die
 if stage == "complete":  # Said, but what earlier attempts have left is still there.
     worker._after_completion = die
-Worker(tell=tell).run_one()
+Worker(on_progress=tell).run_one()
 """
 STEPS = ("claimed", "10", "99", "complete")
 """Claimed; encoding; all stored; said to be complete."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of
-from shift_media.transcoding.backends.mediaconvert.outputs import Outputs
+from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.video import planning
@@ -182,7 +182,7 @@ def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path
         attempt = services.jobs.request_of(the_job())  # type: ignore[attr-defined]
         facts = attempt.facts()
         plan = planning.plan(attempt.profile, facts)
-        slower = Outputs(attempt, facts)
+        slower = MediaConvertOutputs(attempt, facts)
         services.refresh(the_job())
         stored = aws.stored()
         found = slower.reports(groups_of(plan, "s3://any/"), [])

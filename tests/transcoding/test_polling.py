@@ -67,7 +67,7 @@ def test_what_does_not_move_is_asked_about_more_and_more_seldom(job: TranscodeJo
 def test_a_service_that_throttles_is_asked_more_seldom_and_its_job_goes_on(
     job: TranscodeJob,
 ) -> None:
-    Scripted.failures[:] = [TranscodeError("slow down", code="x", passing=True)] * 50
+    Scripted.failures[:] = [TranscodeError("slow down", code="x", retryable=True)] * 50
     seen = moments(Clock(), 100)
     assert len(seen) < 10
     job.refresh_from_db()

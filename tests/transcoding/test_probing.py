@@ -16,7 +16,7 @@ from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.probing import Probe, VideoLimits, ffprobe, probe_video, pyav
+from shift_media.transcoding.probing import VideoLimits, VideoProbe, ffprobe, probe_video, pyav
 from shift_media.video.facts import VideoFacts
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
 
@@ -155,7 +155,7 @@ def test_each_has_the_same_limits(draw: Draw) -> None:
 def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(draw: Draw) -> None:
     clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
     shutil.copy(draw("wide.mp4", *VIDEOS["wide.mp4"]), clip.parent)
-    with Probe(clip.parent, VideoLimits()) as probe:
+    with VideoProbe(clip.parent, VideoLimits()) as probe:
         for names in (["wide.mp4"], ["clip.mp4", "wide.mp4", "clip.mp4"], []):
             probe.ask(names)
             widths = [found.width for found in probe.answers() if found is not None]

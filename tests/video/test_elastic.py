@@ -14,7 +14,7 @@ from shift_media.core.errors import InvalidProfile
 from shift_media.core.keys import OriginalKey, RenditionKey, new_original_key, parse_key
 from shift_media.video.elastic import naming, presets
 from shift_media.video.elastic.profiles import read_profile
-from shift_media.video.profiles import Audio, Hls, Mp4, Poster, Profile, Stills
+from shift_media.video.profiles import Audio, Hls, Mp4, PosterSpec, Profile, StillsSpec
 from tests.strategies import originals
 
 GENERIC_720P, WEB = "1351620000001-000010", "1351620000001-100070"
@@ -105,7 +105,7 @@ def test_a_preset_of_a_project_is_read_as_the_service_told_of_it() -> None:
     made = job(output("a.mp4", CUSTOM, ThumbnailPattern="t{count}"), presets={CUSTOM: DEFINED})
     video, stills = made.renditions
     assert isinstance(video, Mp4)
-    assert isinstance(stills, Stills)
+    assert isinstance(stills, StillsSpec)
     assert video.encoding is not None
     one = video.encoding
     assert (one.box, one.policy, one.padding, one.shape) == (
@@ -191,8 +191,8 @@ def test_a_job_becomes_renditions() -> None:
         Mp4: ("720p.mp4", "videos/{stem}-720p.mp4"),
         Audio: ("sound.m4a", "videos/sound.mp4"),
         Hls: ("hls-index.m3u8", "videos/hls/index.m3u8"),
-        Stills: ("thumbs-00001.png", "videos/thumbs/{count}"),
-        Poster: ("_poster.jpg", ""),
+        StillsSpec: ("thumbs-00001.png", "videos/thumbs/{count}"),
+        PosterSpec: ("_poster.jpg", ""),
     }
     hls = made.of_kind("hls")[0]
     assert [label for label, _ in hls.streams] == ["hls-1m", "hls-400k"]

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from shift_media.core.errors import InvalidProfile
-from shift_media.video.profiles import BUILT_IN, Hls, Mp4, Poster, Sprite, parse_profile
+from shift_media.video.profiles import BUILT_IN, Hls, Mp4, PosterSpec, Sprite, parse_profile
 
 
 def test_the_built_in_profile_is_right() -> None:
     web = parse_profile("web", BUILT_IN["web"])
-    assert [type(rendition) for rendition in web.renditions] == [Mp4, Mp4, Hls, Poster, Sprite]
+    assert [type(rendition) for rendition in web.renditions] == [Mp4, Mp4, Hls, PosterSpec, Sprite]
     assert [rendition.height for rendition in web.of_kind("mp4")] == [720, 480]
     assert web.of_kind("hls")[0].heights == (720, 480)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shift_media.video.sizing import (
     PADDINGS,
     POLICIES,
-    Frame,
+    FrameSize,
     Sides,
     capped_rate,
     exact_rate,
@@ -115,7 +115,7 @@ def test_filling_covers_the_box_and_stretching_is_the_box(source: Sides, box: Si
     assert framed("Fill", "NoPad", source, box).shown == box
     made = framed("Fill", "NoPad", source, box)
     assert made.scaled[0] == box[0] or made.scaled[1] == box[1]
-    assert framed("Stretch", "NoPad", source, box) == Frame(box, box, box)
+    assert framed("Stretch", "NoPad", source, box) == FrameSize(box, box, box)
 
 
 @given(policies, sources, boxes)

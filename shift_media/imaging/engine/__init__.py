@@ -14,17 +14,17 @@ from PIL import Image
 
 from shift_media.core import geometry
 from shift_media.core.errors import InvalidSpec, LimitExceeded, SourceError
-from shift_media.core.geometry import Plan
+from shift_media.core.geometry import ResizePlan
 from shift_media.core.spec import Limits, Spec
 from shift_media.imaging.engine import animation, batch, decode, encode
 from shift_media.imaging.engine.codec_errors import decoding
 from shift_media.imaging.engine.pipeline import Pipeline
-from shift_media.imaging.engine.placeholder import Look, look
+from shift_media.imaging.engine.placeholder import Preview, preview
 from shift_media.imaging.engine.vips import ENGINES, Decoder
-from shift_media.imaging.formats.base import Header, Reader
+from shift_media.imaging.formats.base import ByteReader, Header
 from shift_media.imaging.probe import DEFAULT_LIMITS, SourceLimits, read_header
 
-__all__ = ["ENGINES", "Decoder", "Look", "Result", "enough", "look", "make", "make_many"]
+__all__ = ["ENGINES", "Decoder", "Preview", "Result", "enough", "make", "make_many", "preview"]
 
 _DEFAULT_OUTPUT = Limits()
 
@@ -112,10 +112,10 @@ def enough(source: BinaryIO, *specs: Spec, limits: SourceLimits = DEFAULT_LIMITS
         )
     except (SourceError, InvalidSpec):
         front = None
-    return Reader(source).size if front is None else front.end
+    return ByteReader(source).size if front is None else front.end
 
 
-def _plan(header: Header, spec: Spec, limits: SourceLimits, output: Limits) -> Plan:
+def _plan(header: Header, spec: Spec, limits: SourceLimits, output: Limits) -> ResizePlan:
     """Plan one resize, and check that it is not too large."""
     plan = geometry.plan(spec, *header.upright)
     output.check(*plan.canvas)

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageCms
 
 from shift_media.imaging.engine.codec_errors import BROKEN
 from shift_media.imaging.formats.base import Header
-from shift_media.imaging.formats.segments import Parts
+from shift_media.imaging.formats.segments import SegmentedFile
 
 _MAX_PROFILE: Final = 4_000_000
 """Bytes; large press profiles have about 3 MB."""
@@ -26,7 +26,7 @@ def profile_of(source: BinaryIO, header: Header) -> bytes | None:
     length = sum(span.length for span in header.profile)
     if not 0 < length <= _MAX_PROFILE:
         return None
-    content = Parts(source, header.profile).read()
+    content = SegmentedFile(source, header.profile).read()
     if not header.deflated:
         return content
     inflater = zlib.decompressobj()

@@ -15,7 +15,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.engine import vips
 from shift_media.imaging.formats import jpeg_scans, png
-from shift_media.imaging.formats.base import Frame, Header, Part, Reader
+from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
 from shift_media.imaging.formats.segments import open_parts
 
 SHARPNESS: Final = 1.5
@@ -66,7 +66,7 @@ def front(
     """Find the scans of a progressive JPEG that show at ``wanted``; None: all of the file."""
     if not header.progressive:
         return None
-    return jpeg_scans.front(Reader(source), header, wanted)
+    return jpeg_scans.front(ByteReader(source), header, wanted)
 
 
 def _shrunk(
@@ -108,7 +108,7 @@ def _all_there(source: BinaryIO, image: Image.Image) -> bool:
     last_row = image.crop((0, image.height - 1, image.width, image.height))
     if not image.info.get("interlace") and last_row.getbbox(alpha_only=False) is not None:
         return True
-    return png.complete(Reader(source))
+    return png.complete(ByteReader(source))
 
 
 def gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:

@@ -14,8 +14,8 @@ from typing import Final
 from PIL import Image, ImageChops
 
 from shift_media.imaging.formats import gif
-from shift_media.imaging.formats.base import Reader
-from shift_media.imaging.formats.segments import Parts
+from shift_media.imaging.formats.base import ByteReader
+from shift_media.imaging.formats.segments import SegmentedFile
 from shift_media.imaging.probe import DEFAULT_LIMITS
 
 COLORS: Final = 255
@@ -126,8 +126,8 @@ def _body(image: Image.Image, offset: tuple[int, int]) -> bytes:
     """Encode one frame: a byte with its transparent index, if any, its descriptor and its data."""
     transparent = image.info.get("transparency")
     content = BytesIO(still(image))
-    frame = gif.parse(Reader(content), DEFAULT_LIMITS).gif_frames[0]
-    screen, palette, _, data, _ = (Parts(content, [part]).read() for part in frame.parts)
+    frame = gif.parse(ByteReader(content), DEFAULT_LIMITS).gif_frames[0]
+    screen, palette, _, data, _ = (SegmentedFile(content, [part]).read() for part in frame.parts)
     sides = (*offset, *image.size)
     flags = _TABLE_FLAG | (screen[10] & _TABLE_SIZE)
     descriptor = b"," + b"".join(side.to_bytes(2, "little") for side in sides) + bytes((flags,))

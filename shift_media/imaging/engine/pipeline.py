@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from shift_media.core.formats import RESIZE_FORMATS
-from shift_media.core.geometry import Box, Plan, Size, cut
+from shift_media.core.geometry import Box, ResizePlan, Size, cut
 from shift_media.core.spec import Spec
 from shift_media.imaging.engine import color, decode, transform
 from shift_media.imaging.formats.base import Header
@@ -33,14 +33,14 @@ class Pipeline:
 
     header: Header
     spec: Spec
-    plan: Plan
+    plan: ResizePlan
     profile: bytes | None
     box: Box
     region: Box
     size: Size
 
     @classmethod
-    def of(cls, source: BinaryIO, header: Header, spec: Spec, plan: Plan) -> Pipeline:
+    def of(cls, source: BinaryIO, header: Header, spec: Spec, plan: ResizePlan) -> Pipeline:
         """Work out the boxes in stored pixels, and read the profile."""
         turn, upright = header.orientation, header.upright
         x, y, width, height = cut(spec.crop, *upright)

@@ -24,7 +24,7 @@ _TRIES: Final = ((32, 40), (28, 30), (24, 20), (20, 10), (16, 5), (10, 1), (4, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Preview:
     """What an image looks like from afar.
 
     Attributes:
@@ -36,14 +36,14 @@ class Look:
     color: str
 
 
-def look(
+def preview(
     source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS, decoder: Decoder = "pillow"
-) -> Look:
+) -> Preview:
     """Look at an image without decoding more of it than a glimpse needs; raises as `make` does."""
     header = read_header(source, limits)
     with decoding():
         image = _glimpse(source, header, decoder)
-    return Look(_placeholder(image), _mean(image))
+    return Preview(_placeholder(image), _mean(image))
 
 
 def _glimpse(source: BinaryIO, header: Header, decoder: Decoder) -> Image.Image:

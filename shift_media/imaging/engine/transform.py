@@ -7,7 +7,7 @@ from typing import Final
 
 from PIL import Image, ImageColor
 
-from shift_media.core.geometry import Box, Plan, Size
+from shift_media.core.geometry import Box, ResizePlan, Size
 from shift_media.core.spec import WHITE, Spec
 from shift_media.imaging.engine.decode import working
 
@@ -130,7 +130,7 @@ def _filter(box: Box, size: Size) -> Image.Resampling:
     return Image.Resampling.LANCZOS
 
 
-def placed(image: Image.Image, plan: Plan, spec: Spec, *, alpha: bool) -> Image.Image:
+def placed(image: Image.Image, plan: ResizePlan, spec: Spec, *, alpha: bool) -> Image.Image:
     """Put a resized upright image on its canvas; flatten it where the format has no alpha.
 
     Takes and gives L, LA, RGB or RGBA.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shift_media.core.errors import Undecodable
-from shift_media.imaging.formats.base import Reader
+from shift_media.imaging.formats.base import ByteReader
 
 _SEQUENCE_HEADER = 1
 _HEAD_BYTES = 512
@@ -13,7 +13,7 @@ _MAX_UNITS = 10_000
 _TIERED_LEVEL = 7
 
 
-def sizes(reader: Reader) -> Iterator[tuple[int, int]]:
+def sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
     """Give the largest frame width and height of every sequence header in the data."""
     at = 0
     for _ in range(_MAX_UNITS):

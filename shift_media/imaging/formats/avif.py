@@ -8,7 +8,7 @@ from typing import Final
 from shift_media.core.errors import TooManyPixels, Undecodable
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import av1
-from shift_media.imaging.formats.base import Header, Part, Reader, SourceLimits, Span
+from shift_media.imaging.formats.base import ByteReader, Header, Part, SourceLimits, Span
 from shift_media.imaging.formats.bmff import Box, Fields, boxes, inner_boxes
 from shift_media.imaging.formats.segments import open_parts
 
@@ -40,7 +40,7 @@ class Meta:
     data_offset: int = 0
 
 
-def parse(reader: Reader, limits: SourceLimits) -> Header:
+def parse(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the header of an AVIF; raises `Undecodable`, `TooManyPixels`, `TooManyFrames`.
 
     The primary item is what is resized, also of an image sequence, whose frames are only counted.
@@ -69,7 +69,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     )
 
 
-def _top(reader: Reader) -> tuple[Span, Meta, list[int], int]:
+def _top(reader: ByteReader) -> tuple[Span, Meta, list[int], int]:
     """Find the file type box, the meta box, the tracks that a decoder must not see, and frames."""
     brands, meta, tracks, frames = None, None, [], 1
     for box in boxes(reader, 0, reader.size):
@@ -85,7 +85,7 @@ def _top(reader: Reader) -> tuple[Span, Meta, list[int], int]:
     return brands, meta, tracks, frames
 
 
-def _samples(reader: Reader, box: Box, depth: int) -> int:
+def _samples(reader: ByteReader, box: Box, depth: int) -> int:
     """Find the largest sample count of any track."""
     most = 0
     for inner in inner_boxes(reader, box):
@@ -96,7 +96,7 @@ def _samples(reader: Reader, box: Box, depth: int) -> int:
     return most
 
 
-def read_meta(reader: Reader, box: Box) -> Meta:
+def read_meta(reader: ByteReader, box: Box) -> Meta:
     """Read items, properties and locations; raises `Undecodable` without a primary item."""
     if box.content.length > _MAX_META:
         raise Undecodable(f"The AVIF has a meta box of {box.content.length} bytes.")
@@ -120,7 +120,7 @@ def read_meta(reader: Reader, box: Box) -> Meta:
     return meta
 
 
-def _items(reader: Reader, box: Box, meta: Meta) -> None:
+def _items(reader: ByteReader, box: Box, meta: Meta) -> None:
     """Read the item types (8.11.6), and note where metadata calls itself that."""
     wide = reader.number(box.content.offset, 1)
     for inner in inner_boxes(reader, box, 8 if wide else 6):
@@ -172,7 +172,7 @@ def _of_primary(meta: Meta) -> dict[bytes, Box]:
     return {box.type: box for box in chosen}
 
 
-def _extent(reader: Reader, box: Box) -> tuple[int, int]:
+def _extent(reader: ByteReader, box: Box) -> tuple[int, int]:
     width = reader.number(box.content.offset + 4, 4)
     height = reader.number(box.content.offset + 8, 4)
     if not width or not height:
@@ -180,7 +180,7 @@ def _extent(reader: Reader, box: Box) -> tuple[int, int]:
     return width, height
 
 
-def _orientation(reader: Reader, properties: dict[bytes, Box]) -> int:
+def _orientation(reader: ByteReader, properties: dict[bytes, Box]) -> int:
     """Tell the EXIF orientation that `irot` and `imir` amount to: in AVIF, EXIF has no say."""
     angle = 0
     if b"irot" in properties:
@@ -190,14 +190,14 @@ def _orientation(reader: Reader, properties: dict[bytes, Box]) -> int:
     return _MIRRORED[angle][reader.number(properties[b"imir"].content.offset, 1) & 1]
 
 
-def _is_alpha(reader: Reader, box: Box) -> bool:
+def _is_alpha(reader: ByteReader, box: Box) -> bool:
     if box.type != b"auxC":
         return False
     content = reader.upto(box.content.offset + 4, min(box.content.length - 4, 64))
     return content.split(b"\0")[0] in _ALPHA_TYPES
 
 
-def _profile(reader: Reader, meta: Meta) -> tuple[Span, ...]:
+def _profile(reader: ByteReader, meta: Meta) -> tuple[Span, ...]:
     """Find the ICC profile, which an item shares with the cells of its grid."""
     for box in meta.properties:
         if box.type == b"colr":
@@ -207,13 +207,13 @@ def _profile(reader: Reader, meta: Meta) -> tuple[Span, ...]:
     return ()
 
 
-def _check_items(reader: Reader, meta: Meta, limits: SourceLimits, pixels: int) -> None:
+def _check_items(reader: ByteReader, meta: Meta, limits: SourceLimits, pixels: int) -> None:
     """Compare what the AV1 data of the items declares with the limit and with the image's size."""
     total = 0
     for item, type in meta.types.items():
         if type != b"av01":
             continue
-        content = Reader(open_parts(reader.file, meta.locations.get(item, [])))
+        content = ByteReader(open_parts(reader.file, meta.locations.get(item, [])))
         for width, height in av1.sizes(content):
             limits.check(FORMAT, width, height)
             total += width * height
@@ -221,7 +221,7 @@ def _check_items(reader: Reader, meta: Meta, limits: SourceLimits, pixels: int) 
         raise TooManyPixels(f"The items of the AVIF have {total} pixels, the image has {pixels}.")
 
 
-def _patched(reader: Reader, brands: Span, hidden: list[int]) -> tuple[Part, ...]:
+def _patched(reader: ByteReader, brands: Span, hidden: list[int]) -> tuple[Part, ...]:
     """Write the file with the brands of a still image, and other names for what is not needed."""
     still = (b"avif\0\0\0\0" + b"avif" * (brands.length // 4))[: brands.length]
     changes = sorted([(brands.offset, still), *((name, b"free") for name in hidden)])

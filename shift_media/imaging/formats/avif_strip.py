@@ -11,7 +11,7 @@ from typing import Final
 
 from shift_media.core.errors import NotStrippable
 from shift_media.imaging.formats import avif
-from shift_media.imaging.formats.base import Header, Part, Reader, Span
+from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 from shift_media.imaging.formats.bmff import Box, boxes, inner_boxes
 
 _ITEMS: Final = frozenset((b"av01", b"grid", b"iovl", b"iden", b"tmap"))
@@ -28,7 +28,7 @@ Change = tuple[int, int, bytes]
 """Where, how many bytes, and what instead: nothing for zeros."""
 
 
-def parts(reader: Reader, header: Header) -> Iterator[Part]:
+def parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     """Give the whole file, with zeros for what is not kept.
 
     Raises `NotStrippable` for image sequences, and where metadata and picture share bytes.
@@ -47,7 +47,7 @@ def _zeros(length: int) -> Iterator[bytes]:
     yield _BLOCK[: length % len(_BLOCK)]
 
 
-def _changes(reader: Reader) -> Iterator[Change]:
+def _changes(reader: ByteReader) -> Iterator[Change]:
     top = list(boxes(reader, 0, reader.size))
     if any(box.type in (b"moov", b"moof") for box in top):
         raise NotStrippable("It is an AVIF image sequence: store it as a still image instead.")
@@ -73,7 +73,7 @@ def _changes(reader: Reader) -> Iterator[Change]:
         yield from _gaps(span, [extent for extent in kept if _within(extent, span)])
 
 
-def _pictured(reader: Reader, meta_box: Box, meta: avif.Meta) -> set[int]:
+def _pictured(reader: ByteReader, meta_box: Box, meta: avif.Meta) -> set[int]:
     """List the items that make the picture: not those with metadata, nor its thumbnails."""
     items = {item for item, type in meta.types.items() if type in _ITEMS}
     for box in inner_boxes(reader, meta_box, 4):
@@ -97,7 +97,7 @@ def _extents(meta: avif.Meta, items: set[int]) -> list[Span]:
     return sorted(kept)
 
 
-def _in_meta(reader: Reader, box: Box, items: set[int]) -> Iterator[Change]:
+def _in_meta(reader: ByteReader, box: Box, items: set[int]) -> Iterator[Change]:
     if box.type not in _META:
         yield from _blank(box)
     elif box.type == b"iinf":
@@ -113,7 +113,7 @@ def _in_meta(reader: Reader, box: Box, items: set[int]) -> Iterator[Change]:
                 yield from _blank(inner)
 
 
-def _entry(reader: Reader, entry: Box, items: set[int]) -> Iterator[Change]:
+def _entry(reader: ByteReader, entry: Box, items: set[int]) -> Iterator[Change]:
     """Blank what an item is called, and the type of one that is not of the picture."""
     offset, length = entry.content
     skip = _TYPE_OFFSETS.get(reader.number(offset, 1))

@@ -134,7 +134,7 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
         raise StorageError(f"The original cannot be read at byte {offset}: {error}") from error
 
 
-class Reader:
+class ByteReader:
     """Exact reads at offsets of a seekable file, of which small ones are served from a window."""
 
     __slots__ = ("_start", "_window", "file", "size")

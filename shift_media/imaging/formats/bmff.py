@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shift_media.core.errors import Undecodable
-from shift_media.imaging.formats.base import Reader, Span, truncated
+from shift_media.imaging.formats.base import ByteReader, Span, truncated
 
 _MAX_BOXES = 10_000
 
@@ -19,7 +19,7 @@ class Box(NamedTuple):
     content: Span
 
 
-def boxes(reader: Reader, start: int, end: int) -> Iterator[Box]:
+def boxes(reader: ByteReader, start: int, end: int) -> Iterator[Box]:
     """Walk the boxes between two bytes; raises `Undecodable` where one reaches past the end."""
     at = start
     for _ in range(_MAX_BOXES):
@@ -38,7 +38,7 @@ def boxes(reader: Reader, start: int, end: int) -> Iterator[Box]:
     raise Undecodable(f"The file has more than {_MAX_BOXES} boxes.")
 
 
-def inner_boxes(reader: Reader, box: Box, skip: int = 0) -> Iterator[Box]:
+def inner_boxes(reader: ByteReader, box: Box, skip: int = 0) -> Iterator[Box]:
     """Walk the boxes inside a box, after ``skip`` bytes of its own fields."""
     return boxes(reader, box.content.offset + skip, box.content.offset + box.content.length)
 
@@ -46,7 +46,7 @@ def inner_boxes(reader: Reader, box: Box, skip: int = 0) -> Iterator[Box]:
 class Fields:
     """Reads the fields of a box one after the other."""
 
-    def __init__(self, reader: Reader, span: Span) -> None:
+    def __init__(self, reader: ByteReader, span: Span) -> None:
         self._content = reader.exact(span.offset, span.length)
         self.at = 0
 

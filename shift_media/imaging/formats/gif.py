@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats.base import (
+    ByteReader,
     Frame,
     Header,
     Part,
-    Reader,
     SourceLimits,
     Span,
     truncated,
@@ -49,7 +49,7 @@ class _State:
     loop: int = 1
 
 
-def parse(reader: Reader, limits: SourceLimits) -> Header:
+def parse(reader: ByteReader, limits: SourceLimits) -> Header:
     """Walk a GIF; raises `Undecodable`, `TooManyPixels`, `TooManyFrames`.
 
     The image is as large as its canvas or its first frame, whichever reaches further; later frames
@@ -86,7 +86,7 @@ def _header(state: _State) -> Header:
     )
 
 
-def _walk(reader: Reader, at: int, state: _State, limits: SourceLimits) -> None:
+def _walk(reader: ByteReader, at: int, state: _State, limits: SourceLimits) -> None:
     for _ in range(_MAX_BLOCKS):
         block = reader.upto(at, 1)
         if not block or block[0] == _TRAILER:
@@ -102,7 +102,7 @@ def _walk(reader: Reader, at: int, state: _State, limits: SourceLimits) -> None:
     raise Undecodable(f"The GIF has more than {_MAX_BLOCKS} blocks.")
 
 
-def _extension(reader: Reader, at: int, state: _State) -> int:
+def _extension(reader: ByteReader, at: int, state: _State) -> int:
     head = reader.upto(at + 1, 19)
     if head[:1] == bytes((_CONTROL,)) and len(head) >= 6 and head[1] >= 4:
         flags = head[2]
@@ -114,7 +114,7 @@ def _extension(reader: Reader, at: int, state: _State) -> int:
     return skip_blocks(reader, at + 2)
 
 
-def _image(reader: Reader, at: int, state: _State, limits: SourceLimits) -> int:
+def _image(reader: ByteReader, at: int, state: _State, limits: SourceLimits) -> int:
     descriptor = reader.exact(at + 1, 9)
     left, top, width, height = (_u16(descriptor, offset) for offset in (0, 2, 4, 6))
     if not width or not height:
@@ -156,7 +156,7 @@ def _frame(state: _State, box: Box, flags: int, table: Part, data: Span) -> Fram
     )
 
 
-def skip_blocks(reader: Reader, at: int) -> int:
+def skip_blocks(reader: ByteReader, at: int) -> int:
     """Step over the sub-blocks at a byte; gives the byte after their terminator.
 
     At the end of the file, which some encoders reach without a terminator, gives the end.

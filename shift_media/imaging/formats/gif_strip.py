@@ -7,7 +7,7 @@ from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats import gif
-from shift_media.imaging.formats.base import Header, Part, Reader, Span, truncated
+from shift_media.imaging.formats.base import ByteReader, Header, Part, Span, truncated
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _CONTROL: Final = b"\x21\xf9"
@@ -17,7 +17,7 @@ _SCREEN = 13
 _MAX_BLOCKS = 100_000
 
 
-def parts(reader: Reader, header: Header) -> Iterator[Part]:
+def parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     """Give the screen, the frames and the trailer; raises `Undecodable` where one is cut short."""
     at = _SCREEN + gif.table_length(reader.number(10, 1))
     yield Span(0, at)
@@ -37,7 +37,7 @@ def parts(reader: Reader, header: Header) -> Iterator[Part]:
     raise Undecodable(f"The GIF has more than {_MAX_BLOCKS} blocks.")
 
 
-def _end(reader: Reader, at: int) -> int:
+def _end(reader: ByteReader, at: int) -> int:
     """Find the end of the sub-blocks at a byte, which must have a terminator."""
     end = gif.skip_blocks(reader, at)
     if end == reader.size and _cut(reader, at):
@@ -45,7 +45,7 @@ def _end(reader: Reader, at: int) -> int:
     return end
 
 
-def _cut(reader: Reader, at: int) -> bool:
+def _cut(reader: ByteReader, at: int) -> bool:
     """Tell whether the file ends before these sub-blocks do."""
     while at < reader.size and (length := reader.number(at, 1)):
         at += length + 1

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from shift_media.core.errors import Undecodable, UnsupportedType
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import exif
-from shift_media.imaging.formats.base import Header, Part, Reader, SourceLimits, Span
+from shift_media.imaging.formats.base import ByteReader, Header, Part, SourceLimits, Span
 
 FORMAT: Final = BY_EXTENSION["jpg"]
 
@@ -36,7 +36,7 @@ class Segment(NamedTuple):
     span: Span
 
 
-def parse(reader: Reader, limits: SourceLimits) -> Header:
+def parse(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the header of a JPEG; raises `Undecodable`, `UnsupportedType`, `TooManyPixels`."""
     frame = None
     turn = 1
@@ -73,7 +73,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     )
 
 
-def segments(reader: Reader) -> Iterator[Segment]:
+def segments(reader: ByteReader) -> Iterator[Segment]:
     """Walk the segments from the start of image to the first start of scan, which is the last."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
@@ -93,7 +93,7 @@ def segments(reader: Reader) -> Iterator[Segment]:
     raise Undecodable(f"The JPEG has more than {_MAX_SEGMENTS} segments before its first scan.")
 
 
-def scan_end(reader: Reader, at: int) -> int | None:
+def scan_end(reader: ByteReader, at: int) -> int | None:
     """Find the first marker in entropy-coded data that is neither stuffing nor a restart."""
     while content := reader.upto(at, _WINDOW):
         if match := _MARKER.search(content):
@@ -104,7 +104,7 @@ def scan_end(reader: Reader, at: int) -> int | None:
     return None
 
 
-def next_marker(reader: Reader, at: int) -> tuple[int, int]:
+def next_marker(reader: ByteReader, at: int) -> tuple[int, int]:
     """Find the next marker at or after a byte, over fill bytes and a little junk."""
     pair = reader.exact(at, 2)
     if pair[0] == 0xFF and pair[1] not in (0x00, 0xFF):
@@ -116,7 +116,7 @@ def next_marker(reader: Reader, at: int) -> tuple[int, int]:
     return at + match.start(), window[match.start() + 1]
 
 
-def _frame(reader: Reader, segment: Segment, limits: SourceLimits) -> tuple[int, int, int]:
+def _frame(reader: ByteReader, segment: Segment, limits: SourceLimits) -> tuple[int, int, int]:
     content = reader.exact(segment.span.offset + 4, segment.span.length - 4)
     if len(content) < 6:
         raise Undecodable("The JPEG frame header is too short.")
@@ -133,7 +133,7 @@ def _frame(reader: Reader, segment: Segment, limits: SourceLimits) -> tuple[int,
     return width, height, segment.marker
 
 
-def _collect_profile(reader: Reader, span: Span, icc: dict[int, Span]) -> None:
+def _collect_profile(reader: ByteReader, span: Span, icc: dict[int, Span]) -> None:
     head = reader.upto(span.offset + 4, _ICC_HEAD)
     if head.startswith(_ICC) and span.length - 4 > _ICC_HEAD:
         skip = 4 + _ICC_HEAD

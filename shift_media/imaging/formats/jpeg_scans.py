@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats import jpeg
-from shift_media.imaging.formats.base import Header, Part, Reader, Span
+from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 
 MOST: Final = 1 / 2
 """Share of the width and height above which an image is always read whole."""
@@ -87,7 +87,7 @@ class _Frame(NamedTuple):
     components: tuple[Component, ...]
 
 
-def front(reader: Reader, header: Header, wanted: tuple[float, float]) -> Front | None:
+def front(reader: ByteReader, header: Header, wanted: tuple[float, float]) -> Front | None:
     """Find the scans that are enough at ``wanted`` × the width and height.
 
     None where the file is no progressive JPEG, is broken, or does not promise enough before its
@@ -115,7 +115,7 @@ def front(reader: Reader, header: Header, wanted: tuple[float, float]) -> Front 
     return None
 
 
-def _before_scans(reader: Reader) -> tuple[_Frame | None, dict[int, bytes], int]:
+def _before_scans(reader: ByteReader) -> tuple[_Frame | None, dict[int, bytes], int]:
     """Read the frame header and the quantisation tables in front of the first scan."""
     frame = None
     tables: dict[int, bytes] = {}
@@ -164,7 +164,7 @@ def _visible(component: Component, frame: _Frame, wanted: tuple[float, float]) -
     return {k for k, (u, v) in enumerate(_ZIGZAG) if u < wide and v < high}
 
 
-def _scans(reader: Reader, at: int, tables: dict[int, bytes]) -> Iterator[Scan]:
+def _scans(reader: ByteReader, at: int, tables: dict[int, bytes]) -> Iterator[Scan]:
     """Walk the scans whose ends are in the file; quantisation tables between them are taken."""
     parts: list[Span] = []
     for _ in range(_MAX_SCANS * _MAX_TABLES):

@@ -7,7 +7,7 @@ from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats import jpeg
-from shift_media.imaging.formats.base import Header, Part, Reader, Span, truncated
+from shift_media.imaging.formats.base import ByteReader, Header, Part, Span, truncated
 from shift_media.imaging.formats.exif_strip import block
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
@@ -24,7 +24,7 @@ _ICC_HEAD = 18
 _MAX_SEGMENTS = 10_000
 
 
-def parts(reader: Reader, header: Header) -> Iterator[Part]:
+def parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     """Give what is kept, to the end of the image; raises `Undecodable` where that is missing."""
     yield b"\xff\xd8"
     exif = _exif(header.orientation)
@@ -41,7 +41,7 @@ def parts(reader: Reader, header: Header) -> Iterator[Part]:
     yield b"\xff\xd9"
 
 
-def _walk(reader: Reader) -> Iterator[jpeg.Segment]:
+def _walk(reader: ByteReader) -> Iterator[jpeg.Segment]:
     """Walk all segments to the end of the image; those of scans are given with their data."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
@@ -63,7 +63,7 @@ def _walk(reader: Reader) -> Iterator[jpeg.Segment]:
     raise Undecodable(f"The JPEG has more than {_MAX_SEGMENTS} segments.")
 
 
-def _end_of_data(reader: Reader, start: int) -> int:
+def _end_of_data(reader: ByteReader, start: int) -> int:
     end = jpeg.scan_end(reader, start)
     if end is None:
         raise truncated(start)

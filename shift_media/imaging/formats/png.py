@@ -10,7 +10,14 @@ from typing import Final, NamedTuple
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import exif
-from shift_media.imaging.formats.base import Header, Part, Reader, SourceLimits, Span, truncated
+from shift_media.imaging.formats.base import (
+    ByteReader,
+    Header,
+    Part,
+    SourceLimits,
+    Span,
+    truncated,
+)
 
 FORMAT: Final = BY_EXTENSION["png"]
 
@@ -36,7 +43,7 @@ _MAX_SIDE = 2**31 - 1
 _MAX_CHUNKS = 100_000
 
 
-class Chunk(NamedTuple):
+class PngChunk(NamedTuple):
     """One chunk: its type, where its content lies, and where the whole of it lies."""
 
     type: bytes
@@ -57,7 +64,7 @@ class _Found:
     profile: tuple[Span, ...] = ()
 
 
-def parse(reader: Reader, limits: SourceLimits) -> Header:
+def parse(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the header of a PNG; raises `Undecodable`, `TooManyPixels`, `TooManyFrames`."""
     walk = chunks(reader)
     first = next(walk)
@@ -85,7 +92,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     )
 
 
-def chunks(reader: Reader) -> Iterator[Chunk]:
+def chunks(reader: ByteReader) -> Iterator[PngChunk]:
     """Walk the chunks to the end of the image, or of the file where image data came before."""
     at = len(SIGNATURE)
     data = False
@@ -103,14 +110,14 @@ def chunks(reader: Reader) -> Iterator[Chunk]:
         if at + 8 + length > reader.size and not data:
             raise truncated(at)
         data = data or type == b"IDAT"
-        yield Chunk(type, Span(at + 8, length), Span(at, length + 12))
+        yield PngChunk(type, Span(at + 8, length), Span(at, length + 12))
         if type == b"IEND":
             return
         at += length + 12
     raise Undecodable(f"The PNG has more than {_MAX_CHUNKS} chunks.")
 
 
-def complete(reader: Reader) -> bool:
+def complete(reader: ByteReader) -> bool:
     """Tell whether the image data inflate to all the rows that the header promises."""
     walk = chunks(reader)
     header = reader.exact(next(walk).content.offset, 13)
@@ -142,7 +149,7 @@ def _raw_length(header: bytes) -> int:
     return total
 
 
-def _image_header(reader: Reader, chunk: Chunk) -> tuple[int, int, bool]:
+def _image_header(reader: ByteReader, chunk: PngChunk) -> tuple[int, int, bool]:
     content = reader.exact(chunk.content.offset - 4, min(chunk.content.length, 13) + 8)
     if chunk.type != b"IHDR" or chunk.content.length != 13:
         raise Undecodable("The PNG does not begin with its header.")
@@ -157,7 +164,7 @@ def _image_header(reader: Reader, chunk: Chunk) -> tuple[int, int, bool]:
     return width, height, color in _WITH_ALPHA
 
 
-def _sort(reader: Reader, chunk: Chunk, found: _Found) -> None:
+def _sort(reader: ByteReader, chunk: PngChunk, found: _Found) -> None:
     """Take from a chunk what the decoder needs, the frames, the orientation and the profile.
 
     The frames of an animation are counted but not passed on: the default image is what is resized.
@@ -191,7 +198,7 @@ def _append(parts: list[Part], whole: Span) -> None:
         parts.append(whole)
 
 
-def _profile(reader: Reader, content: Span) -> tuple[Span, ...]:
+def _profile(reader: ByteReader, content: Span) -> tuple[Span, ...]:
     """Find the deflated profile after its name and its method, which must be 0 (11.3.2.3)."""
     head = reader.upto(content.offset, min(content.length, 81))
     name = head.find(b"\0")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shift_media.imaging.formats import png
-from shift_media.imaging.formats.base import Header, Part, Reader, truncated
+from shift_media.imaging.formats.base import ByteReader, Header, Part, truncated
 from shift_media.imaging.formats.exif_strip import block
 
 _KEPT: Final = frozenset(
@@ -15,7 +15,7 @@ _KEPT: Final = frozenset(
 )
 
 
-def parts(reader: Reader, header: Header) -> Iterator[Part]:
+def parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     """Give the chunks that are kept; raises `Undecodable` where one is cut short."""
     yield png.SIGNATURE
     for chunk in png.chunks(reader):

@@ -16,10 +16,10 @@ _SMALL: Final = 4096
 
 def open_parts(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
     """Open parts of a file as one file."""
-    return cast(BinaryIO, Parts(file, parts))
+    return cast(BinaryIO, SegmentedFile(file, parts))
 
 
-class Parts(io.BufferedIOBase):
+class SegmentedFile(io.BufferedIOBase):
     """Reads bytes and spans of a file one after the other, as one seekable binary file.
 
     Copies nothing but what is read. A span that reaches past the end of its file ends the whole.

@@ -9,7 +9,14 @@ from typing import Final, NamedTuple
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import exif
-from shift_media.imaging.formats.base import Header, Part, Reader, SourceLimits, Span, truncated
+from shift_media.imaging.formats.base import (
+    ByteReader,
+    Header,
+    Part,
+    SourceLimits,
+    Span,
+    truncated,
+)
 
 FORMAT: Final = BY_EXTENSION["webp"]
 
@@ -24,7 +31,7 @@ _FREE_BYTES = 1_000_000
 """More encoded bytes than 1 MB and 8 a pixel are no picture, and the decoder holds them all."""
 
 
-class Chunk(NamedTuple):
+class RiffChunk(NamedTuple):
     """One RIFF chunk: its type, where its content lies, and where the whole of it lies."""
 
     type: bytes
@@ -47,7 +54,7 @@ class _Found:
     animation: list[Span] = field(default_factory=list)
 
 
-def parse(reader: Reader, limits: SourceLimits) -> Header:
+def parse(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the header of a WebP; raises `Undecodable`, `TooManyPixels`, `TooManyFrames`."""
     found = _Found()
     end = min(8 + reader.number(4, 4, "little"), reader.size)
@@ -75,7 +82,7 @@ def parse(reader: Reader, limits: SourceLimits) -> Header:
     )
 
 
-def chunks(reader: Reader, at: int, end: int) -> Iterator[Chunk]:
+def chunks(reader: ByteReader, at: int, end: int) -> Iterator[RiffChunk]:
     """Walk the chunks between two bytes; raises `Undecodable` where one reaches past the end."""
     for _ in range(_MAX_CHUNKS):
         if at + 8 > end:
@@ -85,12 +92,12 @@ def chunks(reader: Reader, at: int, end: int) -> Iterator[Chunk]:
         if at + 8 + length > reader.size:
             raise truncated(at)
         padded = min(8 + length + length % 2, reader.size - at)
-        yield Chunk(head[:4], Span(at + 8, length), Span(at, padded))
+        yield RiffChunk(head[:4], Span(at + 8, length), Span(at, padded))
         at += padded
     raise Undecodable(f"The WebP has more than {_MAX_CHUNKS} chunks.")
 
 
-def _sort(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits) -> None:
+def _sort(reader: ByteReader, chunk: RiffChunk, found: _Found, limits: SourceLimits) -> None:
     type, content, whole = chunk
     if type == b"VP8X" and found.size is None:
         head = reader.exact(content.offset, 10)
@@ -116,7 +123,7 @@ def _sort(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits) -> 
         )
 
 
-def _still(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits) -> None:
+def _still(reader: ByteReader, chunk: RiffChunk, found: _Found, limits: SourceLimits) -> None:
     width, height, alpha = _bitstream(reader, chunk)
     if found.size is not None and found.size != (width, height):
         raise Undecodable(f"The WebP canvas is not of its image's size, {width}x{height}.")
@@ -126,7 +133,7 @@ def _still(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits) ->
     found.images.append(chunk.whole)
 
 
-def _animated(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits) -> None:
+def _animated(reader: ByteReader, chunk: RiffChunk, found: _Found, limits: SourceLimits) -> None:
     assert found.size is not None  # noqa: S101 (the animation flag stands in VP8X, like the size)
     head = reader.exact(chunk.content.offset, _FRAME_HEAD)
     left, top = 2 * _u24(head, 0), 2 * _u24(head, 3)
@@ -144,7 +151,7 @@ def _animated(reader: Reader, chunk: Chunk, found: _Found, limits: SourceLimits)
     found.images.append(chunk.whole)
 
 
-def _bitstream(reader: Reader, chunk: Chunk) -> tuple[int, int, bool]:
+def _bitstream(reader: ByteReader, chunk: RiffChunk) -> tuple[int, int, bool]:
     """Read width, height and alpha in the first bytes of a VP8 (RFC 6386, 9.1) or VP8L image."""
     head = reader.exact(chunk.content.offset, min(chunk.content.length, 10))
     if chunk.type == b"VP8 " and head[3:6] == _VP8_MARK and len(head) == 10:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from shift_media.imaging.formats import webp
-from shift_media.imaging.formats.base import Header, Part, Reader, Span
+from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 from shift_media.imaging.formats.exif_strip import block
 
 _IMAGES: Final = (b"ALPH", b"VP8 ", b"VP8L")
@@ -16,14 +16,14 @@ _EXIF_FLAG = 0x08
 _FRAME_HEAD = 16
 
 
-def parts(reader: Reader, header: Header) -> tuple[Part, ...]:
+def parts(reader: ByteReader, header: Header) -> tuple[Part, ...]:
     """Give the whole file: its length stands in front."""
     kept = list(_kept(reader, header))
     length = 4 + _length(kept)
     return (b"RIFF" + length.to_bytes(4, "little") + b"WEBP", *kept)
 
 
-def _kept(reader: Reader, header: Header) -> Iterator[Part]:
+def _kept(reader: ByteReader, header: Header) -> Iterator[Part]:
     end = min(8 + reader.number(4, 4, "little"), reader.size)
     extended = False
     for chunk in webp.chunks(reader, 12, end):
@@ -43,14 +43,14 @@ def _kept(reader: Reader, header: Header) -> Iterator[Part]:
         yield b"EXIF" + len(content).to_bytes(4, "little") + content
 
 
-def _extended(reader: Reader, chunk: webp.Chunk, orientation: int) -> bytes:
+def _extended(reader: ByteReader, chunk: webp.RiffChunk, orientation: int) -> bytes:
     """Write the header of the extended format, with the flags of what is left."""
     head = reader.exact(chunk.content.offset, 10)
     flags = head[0] & _KEPT_FLAGS | (_EXIF_FLAG if orientation > 1 else 0)
     return b"VP8X\x0a\0\0\0" + bytes((flags, 0, 0, 0)) + head[4:]
 
 
-def _frame(reader: Reader, chunk: webp.Chunk) -> Iterator[Part]:
+def _frame(reader: ByteReader, chunk: webp.RiffChunk) -> Iterator[Part]:
     """Write a frame of an animation with its image alone."""
     start, length = chunk.content
     inner: list[Part] = [reader.exact(start, _FRAME_HEAD)]
@@ -61,7 +61,7 @@ def _frame(reader: Reader, chunk: webp.Chunk) -> Iterator[Part]:
     yield from inner
 
 
-def _padded(chunk: webp.Chunk) -> Iterator[Part]:
+def _padded(chunk: webp.RiffChunk) -> Iterator[Part]:
     """Give a chunk, and the byte that makes its length even."""
     yield Span(chunk.whole.offset, 8 + chunk.content.length)
     if chunk.content.length % 2:

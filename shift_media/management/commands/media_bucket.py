@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from shift_media.aws.bucket import PARTS, Bucket, Change, Part, Refused, Unsupported
 from shift_media.aws.changes import Conflict, Document, merge_website, normal
-from shift_media.aws.documents import DOCUMENTS, IN_PARTS, XML, Setup
+from shift_media.aws.documents import DOCUMENTS, IN_PARTS, XML, BucketSetup
 from shift_media.aws.xml import to_xml
 from shift_media.management import bucket_options
 from shift_media.storages import S3MediaStorage
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             return
         self.stdout.write(_as_xml(document, what, part, setup.bucket))
 
-    def _remark(self, what: str, setup: Setup, storage: S3MediaStorage | None) -> None:
+    def _remark(self, what: str, setup: BucketSetup, storage: S3MediaStorage | None) -> None:
         """Say what goes with a document, beside it."""
         if what != "cloudfront" or storage is None:
             return
@@ -141,7 +141,7 @@ class Command(BaseCommand):
         return bucket, changes
 
     def _changes(
-        self, bucket: Bucket, setup: Setup, parts: Sequence[Part], options: dict[str, Any]
+        self, bucket: Bucket, setup: BucketSetup, parts: Sequence[Part], options: dict[str, Any]
     ) -> Iterator[Change]:
         replacing = partial(merge_website, replacing=options["replace_rules"])
         for part in parts:

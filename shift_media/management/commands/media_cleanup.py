@@ -16,7 +16,7 @@ from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
-from shift_media.deletion.sweep import SHARDS, Findings, Sweep, Tally
+from shift_media.deletion.sweep import SHARDS, Findings, ObjectCount, Sweep
 from shift_media.management.progress import Progress
 from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
 
@@ -121,7 +121,7 @@ class Command(BaseCommand):
                 timezone.now() - timedelta(hours=options["grace"]),
                 resign=options["resign"],
                 dry_run=options["dry_run"],
-                tell=lambda done, seen: progress.show(done, f"{seen.seen.objects} objects"),
+                on_progress=lambda done, seen: progress.show(done, f"{seen.seen.objects} objects"),
             )
             return sweep.run()
 
@@ -140,6 +140,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {_count(tally)} {outcome}.")
 
 
-def _count(tally: Tally) -> str:
+def _count(tally: ObjectCount) -> str:
     size = filesizeformat(tally.bytes).replace("\xa0", " ")
     return f"{tally.objects} ({size})"

@@ -18,7 +18,7 @@ from django.template.defaultfilters import filesizeformat
 
 from shift_media.doctor.examination import Examination
 from shift_media.doctor.findings import Finding, Severity, error, ok, skipped
-from shift_media.doctor.integrity import Original, State, Tally, Verification
+from shift_media.doctor.integrity import IntegrityCheck, IntegrityCounts, IntegrityState, Original
 from shift_media.doctor.redaction import redact
 from shift_media.doctor.report import Lines, as_json, summary
 from shift_media.management.progress import Progress
@@ -28,15 +28,15 @@ INTERRUPTED = 130
 """The exit code of a command that was interrupted."""
 
 _CODES = {
-    State.ALTERED: "object-altered",
-    State.MISSING: "object-missing",
-    State.UNREADABLE: "object-unreadable",
+    IntegrityState.ALTERED: "object-altered",
+    IntegrityState.MISSING: "object-missing",
+    IntegrityState.UNREADABLE: "object-unreadable",
 }
 _MEND = {
-    State.ALTERED: "Restore it from a backup or an older version of the object, and delete the "
-    "resizes that were made since; see who may write to the storage.",
-    State.MISSING: "Restore it from a backup, or remove it from its row.",
-    State.UNREADABLE: "Run the command again when the storage answers.",
+    IntegrityState.ALTERED: "Restore it from a backup or an older version of the object, and "
+    "delete the resizes that were made since; see who may write to the storage.",
+    IntegrityState.MISSING: "Restore it from a backup, or remove it from its row.",
+    IntegrityState.UNREADABLE: "Run the command again when the storage answers.",
 }
 
 
@@ -139,8 +139,8 @@ class Command(BaseCommand):
 
     def _verify(self, storage: MediaStorage, options: dict[str, Any]) -> None:
         try:
-            verification = Verification(
-                storage, after=options["after"], limit=options["limit"], tell=self._differs
+            verification = IntegrityCheck(
+                storage, after=options["after"], limit=options["limit"], on_progress=self._differs
             )
         except ValueError as problem:
             raise CommandError(f"--after: {problem}", returncode=2) from problem
@@ -157,11 +157,11 @@ class Command(BaseCommand):
                 self.stderr.write(f"It goes on with: --verify --after {verification.place}")
         self._verified(verification, total)
 
-    def _differs(self, original: Original, state: State, detail: str) -> None:
+    def _differs(self, original: Original, state: IntegrityState, detail: str) -> None:
         seen = f"{original.field}, row {original.pk}: {original.key}: {detail}"
         self._found(error(_CODES[state], seen, _MEND[state]))
 
-    def _verified(self, verification: Verification, total: int) -> None:
+    def _verified(self, verification: IntegrityCheck, total: int) -> None:
         tally = verification.tally
         if not tally.done:
             self._found(skipped("verified", "No row refers to an original in this storage."))
@@ -171,10 +171,11 @@ class Command(BaseCommand):
             self._say(f"The next ones: --verify --after {verification.place}")
 
 
-def _told(tally: Tally) -> str:
+def _told(tally: IntegrityCounts) -> str:
     counts, size = tally.counts, filesizeformat(tally.bytes).replace("\xa0", " ")
-    told = f"{counts[State.SAME]} of {tally.done} originals are what was uploaded ({size} read)"
-    unknown = counts[State.UNKNOWN]
+    same = counts[IntegrityState.SAME]
+    told = f"{same} of {tally.done} originals are what was uploaded ({size} read)"
+    unknown = counts[IntegrityState.UNKNOWN]
     return f"{told}; of {unknown} no SHA-256 is known." if unknown else f"{told}."
 
 

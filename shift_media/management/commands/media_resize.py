@@ -23,7 +23,7 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
 from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.progress import Progress
-from shift_media.resizes.batch import Making, Row, Rows, Tally
+from shift_media.resizes.batch import Making, ResizeCounts, Row, Rows
 
 GIVE_UP = 20
 """Rows in a row that the storage fails for, after which it is no use to go on."""
@@ -76,7 +76,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Make them."""
         rows, workers = _rows(options), _workers(options["workers"])
-        self.total = Tally()
+        self.total = ResizeCounts()
         self.stop = threading.Event()
         self.last: Any = options["after"]
         self.gave_up = False
@@ -130,7 +130,7 @@ class Command(BaseCommand):
             raise CommandError(f"{total.failed} resizes failed.", returncode=1)
 
 
-def _detail(total: Tally, steps: int, seconds: float) -> str:
+def _detail(total: ResizeCounts, steps: int, seconds: float) -> str:
     left = timedelta(seconds=round(seconds / max(1, total.rows) * (steps - total.rows)))
     return (
         f"{total.rows} of {steps} rows: {total.made} made, {total.there} were there, "

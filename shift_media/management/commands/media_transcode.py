@@ -15,7 +15,7 @@ from django.db import connections, models
 from shift_media.core.errors import MediaError
 from shift_media.deletion.references import media_fields
 from shift_media.management.interrupting import INTERRUPTED, interruptible
-from shift_media.management.transcode_output import Output
+from shift_media.management.transcode_output import TranscodeReport
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
@@ -57,10 +57,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the options ask for."""
-        self.output = Output(self.stdout)
+        self.output = TranscodeReport(self.stdout)
         self.stop = threading.Event()
         self.failed = 0
-        self.put_off: set[int] = set()
+        self.retry_later: set[int] = set()
         self.poller = services.Poller()
         self.left = options["limit"]
         _check(options)
@@ -80,12 +80,12 @@ class Command(BaseCommand):
         if self.failed:
             raise CommandError(f"{self.failed} failed.", returncode=1)
         if not options["watch"]:
-            self._tell_put_off()
+            self._tell_retry_later()
         return None
 
-    def _tell_put_off(self) -> None:
+    def _tell_retry_later(self) -> None:
         """Say what will be tried again, so that no script takes it for done."""
-        again = services.live().filter(pk__in=self.put_off).count()
+        again = services.live().filter(pk__in=self.retry_later).count()
         if again:
             raise CommandError(f"{again} put off: tried again later.", returncode=PUT_OFF)
 
@@ -161,7 +161,7 @@ class Command(BaseCommand):
             while self._take_one() and (job := worker.run_one()) is not None:
                 self.failed += job.state == State.ERROR
                 if job.state == State.PENDING and not self.stop.is_set():
-                    self.put_off.add(job.pk)
+                    self.retry_later.add(job.pk)
         finally:
             if in_thread:
                 connections.close_all()

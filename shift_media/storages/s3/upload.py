@@ -15,13 +15,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from shift_media.core.errors import SourceTruncated, StorageBusy
-from shift_media.storages.s3.errors import (
-    code_of,
-    is_missing,
-    is_unknown,
-    status_of,
-    was_retried,
-)
+from shift_media.storages.s3.errors import code_of, is_missing, is_unknown, status_of, was_retried
 from shift_media.storages.streams import CHUNK, Readable
 
 if TYPE_CHECKING:
@@ -46,7 +40,7 @@ _SPOOL = 8 << 20  # bytes of a content without `seek` that are kept off the disk
 
 
 @dataclass(slots=True)
-class Upload:
+class PreparedUpload:
     """A content that can be read again from its beginning, with its size and SHA-256."""
 
     file: IO[bytes]
@@ -55,11 +49,11 @@ class Upload:
     sha256: str
     failures: list[Exception] = field(default_factory=list)
 
-    def body(self, offset: int = 0, size: int | None = None) -> Body:
+    def body(self, offset: int = 0, size: int | None = None) -> UploadBody:
         """Give all of it, or a part, as the body of a request."""
-        return Body(self, offset, self.size - offset if size is None else size)
+        return UploadBody(self, offset, self.size - offset if size is None else size)
 
-    def parts(self) -> Iterator[Body]:
+    def parts(self) -> Iterator[UploadBody]:
         """Cut it into parts of equal size, the last one smaller."""
         size = max(PART_BYTES, -(-self.size // _MOST_PARTS))
         for offset in range(0, self.size, size):
@@ -76,10 +70,10 @@ class Upload:
             raise
 
 
-class Body(io.RawIOBase):
+class UploadBody(io.RawIOBase):
     """A part of an upload, as the file that botocore sends and rewinds."""
 
-    def __init__(self, upload: Upload, offset: int, size: int) -> None:
+    def __init__(self, upload: PreparedUpload, offset: int, size: int) -> None:
         self._upload = upload
         self._offset = upload.start + offset
         self._size = size
@@ -129,7 +123,7 @@ class Body(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def prepared(content: Readable, size: int | None, sha256: str) -> Iterator[Upload]:
+def prepared(content: Readable, size: int | None, sha256: str) -> Iterator[PreparedUpload]:
     """Make a content ready to be sent: know its size and hash, and be able to send it again.
 
     Raises `SourceTruncated` when it has another size than was promised.
@@ -147,7 +141,7 @@ def prepared(content: Readable, size: int | None, sha256: str) -> Iterator[Uploa
         yield upload
 
 
-def _measured(file: IO[bytes], sha256: str) -> Upload:
+def _measured(file: IO[bytes], sha256: str) -> PreparedUpload:
     start = file.tell()
     file.seek(0, io.SEEK_END)
     size = file.tell() - start
@@ -158,18 +152,18 @@ def _measured(file: IO[bytes], sha256: str) -> Upload:
             digest.update(chunk)
         sha256 = digest.hexdigest()
         file.seek(start)
-    return Upload(file, start, size, sha256)
+    return PreparedUpload(file, start, size, sha256)
 
 
-def _spooled(content: Readable, spool: IO[bytes], sha256: str) -> Upload:
+def _spooled(content: Readable, spool: IO[bytes], sha256: str) -> PreparedUpload:
     digest = hashlib.sha256()
     while chunk := content.read(CHUNK):
         digest.update(chunk)
         spool.write(chunk)
-    return Upload(spool, 0, spool.tell(), sha256 or digest.hexdigest())
+    return PreparedUpload(spool, 0, spool.tell(), sha256 or digest.hexdigest())
 
 
-def _check_size(upload: Upload, size: int | None) -> None:
+def _check_size(upload: PreparedUpload, size: int | None) -> None:
     if size is not None and upload.size != size:
         raise SourceTruncated(f"The content was to have {size} bytes and has {upload.size}.")
 
@@ -179,7 +173,7 @@ class Write:
     """One upload under one key, which must be free."""
 
     client: S3Client
-    upload: Upload
+    upload: PreparedUpload
     parameters: dict[str, Any]
 
     def once(self) -> bool:

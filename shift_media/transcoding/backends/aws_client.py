@@ -31,8 +31,8 @@ class ServiceError(TranscodeError):
 
     code = "service"
 
-    def __init__(self, detail: str, *, code: str, passing: bool, unknown: bool = False) -> None:
-        super().__init__(detail, code=code, passing=passing)
+    def __init__(self, detail: str, *, code: str, retryable: bool, unknown: bool = False) -> None:
+        super().__init__(detail, code=code, retryable=retryable)
         self.unknown = unknown
 
 
@@ -96,7 +96,7 @@ class Service:
                 id = id_of(self.client.create_job(**request))
             except Exception as error:
                 failure = _known(error)
-                if not (failure.passing or failure.unknown):
+                if not (failure.retryable or failure.unknown):
                     raise failure from error
             else:
                 return id
@@ -118,7 +118,7 @@ class Service:
                 answer: Answer = getattr(self.client, operation)(**parameters)
             except Exception as error:
                 failure = _known(error)
-                if pause is None or not failure.passing:
+                if pause is None or not failure.retryable:
                     raise failure from error
             else:
                 return answer
@@ -139,14 +139,14 @@ def _known(error: Exception) -> ServiceError:
     if isinstance(error, exceptions.ClientError):
         return _answered(error)
     if isinstance(error, exceptions.ParamValidationError):
-        return ServiceError(str(error), code="bad_settings", passing=False)
+        return ServiceError(str(error), code="bad_settings", retryable=False)
     name = type(error).__name__
     if isinstance(error, (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError)):
-        return ServiceError(str(error), code=name, passing=True)
+        return ServiceError(str(error), code=name, retryable=True)
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
-        return ServiceError(str(error), code=name, passing=True, unknown=True)
+        return ServiceError(str(error), code=name, retryable=True, unknown=True)
     if isinstance(error, exceptions.BotoCoreError):  # No region, no credentials.
-        return ServiceError(str(error), code=name, passing=False)
+        return ServiceError(str(error), code=name, retryable=False)
     raise error
 
 
@@ -154,8 +154,10 @@ def _answered(error: Any) -> ServiceError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(error.response.get("Error", {}).get("Code") or status)
     if code in _THROTTLED or status == 429:
-        return ServiceError(str(error), code=code, passing=True)
+        return ServiceError(str(error), code=code, retryable=True)
     if status >= 500:
-        return ServiceError(str(error), code=code, passing=True, unknown=True)
+        return ServiceError(str(error), code=code, retryable=True, unknown=True)
     # A conflict on creation: the same request is being worked on.
-    return ServiceError(str(error), code=code, passing=False, unknown=code == "ConflictException")
+    return ServiceError(
+        str(error), code=code, retryable=False, unknown=code == "ConflictException"
+    )

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from shift_media.core.errors import MissingExtra, TranscodeError
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
-from shift_media.transcoding.probing.base import Reader, Rules
+from shift_media.transcoding.probing.base import ProbeReader, Rules
 from shift_media.video.facts import VideoFacts, shown_size
 
 PROTOCOLS = "file"
@@ -28,7 +28,7 @@ files through: a playlist is no protocol, and a demuxer may open what it likes."
 SECONDS = 30.0
 """How long one look at a file may take, by default."""
 
-READERS: tuple[type[Reader], ...] = (pyav.PyAV, ffprobe.FFprobe)
+READERS: tuple[type[ProbeReader], ...] = (pyav.PyAV, ffprobe.FFprobe)
 """The ways to read a video, the first that is installed is taken."""
 
 _CHUNK = 1 << 20
@@ -47,7 +47,7 @@ def is_available() -> bool:
     return any(reader.is_available() for reader in READERS)
 
 
-def check_available() -> type[Reader]:
+def check_available() -> type[ProbeReader]:
     """Give the way to read videos; raises `MissingExtra` where there is none."""
     for reader in READERS:
         if reader.is_available():
@@ -55,7 +55,7 @@ def check_available() -> type[Reader]:
     raise MissingExtra("av", "ffmpeg", "ffprobe with: apt-get install ffmpeg")
 
 
-class Probe:
+class VideoProbe:
     """Tells what the files of a folder are, as often as it is asked; leave the context to end it.
 
     The folder must be one that only they lie in. ``seconds`` is what all looks together may take
@@ -68,7 +68,7 @@ class Probe:
         self._limits = limits
         self._reader = reader(folder, rules, Bounds(seconds, math.ceil(seconds), 1 << 20))
 
-    def __enter__(self) -> Probe:
+    def __enter__(self) -> VideoProbe:
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -100,7 +100,7 @@ def probe_video(path: Path, limits: VideoLimits, seconds: float = SECONDS) -> Vi
     Raises `TranscodeError` for what is none, cannot be played or is over the limits, and
     `MissingExtra` where nothing can tell.
     """
-    with Probe(path.parent, limits, seconds) as probe:
+    with VideoProbe(path.parent, limits, seconds) as probe:
         probe.ask([path.name], seconds)
         return next(found for found in probe.answers() if found is not None)
 

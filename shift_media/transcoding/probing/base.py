@@ -28,7 +28,7 @@ class Rules:
     pixels: int
 
 
-class Reader(ABC):
+class ProbeReader(ABC):
     """Reads the files of one folder, in processes of its own."""
 
     def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:

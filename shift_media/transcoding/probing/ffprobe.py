@@ -12,7 +12,7 @@ from typing import Any
 
 from shift_media.core.errors import TranscodeError
 from shift_media.sandbox.process import Bounds, Program
-from shift_media.transcoding.probing.base import Raw, Reader, Rules
+from shift_media.transcoding.probing.base import ProbeReader, Raw, Rules
 
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG, as ffmpeg names them
 
@@ -20,7 +20,7 @@ _PACKETS = (8, 100)
 """How many packets are decoded in search of a frame: a few, and then more."""
 
 
-class FFprobe(Reader):
+class FFprobe(ProbeReader):
     """Asks for the streams, and then, where they are within the limits, for a frame."""
 
     def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:

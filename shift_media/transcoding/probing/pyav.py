@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shift_media.sandbox.process import Bounds, Program, python
-from shift_media.transcoding.probing.base import Raw, Reader, Rules
+from shift_media.transcoding.probing.base import ProbeReader, Raw, Rules
 
 _CHILD = str(Path(__file__).with_name("pyav_worker.py"))
 
 
-class PyAV(Reader):
+class PyAV(ProbeReader):
     """Starts at once, so that it is ready when it is asked."""
 
     def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:

@@ -85,12 +85,12 @@ def renew(job: TranscodeJob) -> bool:
     return bool(mine(job).update(lease_until=timezone.now() + _lease()))
 
 
-def give_back(job: TranscodeJob) -> bool:
+def release(job: TranscodeJob) -> bool:
     """Leave a job for somebody else, at once: an attempt that was interrupted does not count."""
     return _again(job, mine(job), attempts=max(0, job.attempts - 1), not_before=timezone.now())
 
 
-def put_off(job: TranscodeJob, code: str, error: str) -> bool:
+def retry_later(job: TranscodeJob, code: str, error: str) -> bool:
     """Have a job tried again after a pause, and keep why."""
     pause = min(FIRST_PAUSE * 2 ** min(job.attempts - 1, 20), LONGEST_PAUSE)
     logger.warning("%s is tried again in %s: %s", job, pause, error)

@@ -38,11 +38,11 @@ def look(job: TranscodeJob) -> bool:
         report = transcoder().read(attempt)
     except MediaError as error:
         failure = as_transcode_error(error)
-        if not failure.passing:
+        if not failure.retryable:
             fail(job, failure)
         else:
             leases.mine(job).update(error_code=str(failure.code)[:100], error=str(failure))
-        answered = not failure.passing
+        answered = not failure.retryable
     else:
         leases.mine(job).update(error_code="", error="")  # An earlier reading's, or attempt's.
         _settle(job, attempt, report)

@@ -24,7 +24,7 @@ from shift_media.transcoding.services.attempts import discard, request_of, row, 
 
 logger = logging.getLogger("shift_media")
 
-TELL_SECONDS = 1.0
+PROGRESS_SECONDS = 1.0
 """How often at most a job's progress is written."""
 
 Tell = Callable[[TranscodeJob], None]
@@ -35,7 +35,7 @@ class Worker:
 
     Args:
         only: the ids of the jobs to do; None is all.
-        tell: called whenever a job has come further.
+        on_progress: called whenever a job has come further.
         stop: set by whoever wants it to stop: what it is at stays pending, and does not count as
             an attempt.
     """
@@ -43,13 +43,13 @@ class Worker:
     def __init__(
         self,
         only: Iterable[int] | None = None,
-        tell: Tell = lambda job: None,
+        on_progress: Tell = lambda job: None,
         stop: threading.Event | None = None,
     ) -> None:
         self.owner = leases.new_owner()
         self.stop = stop or threading.Event()
         self._only = None if only is None else list(only)
-        self._tell = tell
+        self._on_progress = on_progress
 
     def run_one(self) -> TranscodeJob | None:
         """Do the job that has waited longest; None where nothing is due."""
@@ -59,7 +59,7 @@ class Worker:
         job = leases.claim(self.owner, self._only)
         if job is not None:
             self.run(job)
-            self._tell(job)
+            self._on_progress(job)
         return job
 
     def run(self, job: TranscodeJob) -> None:
@@ -86,10 +86,10 @@ class Worker:
             logger.exception("%s failed in a way that nobody foresaw.", job)
             stop_attempt(job, attempt)
             text = f"{type(error).__name__}: {error}"
-            fail(job, TranscodeError(text, code="unexpected", passing=True))
+            fail(job, TranscodeError(text, code="unexpected", retryable=True))
         except BaseException:
             stop_attempt(job, attempt)
-            leases.give_back(job)
+            leases.release(job)
             raise
         finally:
             with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
@@ -104,9 +104,9 @@ class Worker:
             now = time.monotonic()
             if self.stop.is_set() and report.state not in (State.COMPLETE, State.ERROR):
                 stop_attempt(job, attempt)
-                leases.give_back(job)
+                leases.release(job)
                 return
-            due = now - told >= TELL_SECONDS
+            due = now - told >= PROGRESS_SECONDS
             if report.state in LIVE and not due and not report.renditions:
                 continue
             told = now
@@ -117,7 +117,7 @@ class Worker:
                 stop_attempt(job, attempt)
                 cancel_unwanted(job)
                 return
-            self._tell(job)
+            self._on_progress(job)
             if report.state not in LIVE:
                 return
 
@@ -229,8 +229,8 @@ def fail(job: TranscodeJob, error: TranscodeError) -> None:
     if error.code == "unwanted":
         cancel_unwanted(job)
         return
-    if error.passing and leases.may_be_tried_again(job):
-        leases.put_off(job, str(error.code), str(error))
+    if error.retryable and leases.may_be_tried_again(job):
+        leases.retry_later(job, str(error.code), str(error))
         return
     ended = leases.mine(job).update(
         state=State.ERROR,
@@ -257,4 +257,4 @@ def as_transcode_error(error: MediaError) -> TranscodeError:
     """Take any other error, a storage's say, for one that passes."""
     if isinstance(error, TranscodeError):
         return error
-    return TranscodeError(str(error), code=error.code, passing=True)
+    return TranscodeError(str(error), code=error.code, retryable=True)

@@ -21,14 +21,14 @@ _MOST_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class JobEvent:
     """A job that is to be looked at: the service's id of it, and ours where it was sent along."""
 
     external_id: str
     job_id: int | None = None
 
 
-def normalise(body: Mapping[str, Any]) -> Look | None:
+def normalise(body: Mapping[str, Any]) -> JobEvent | None:
     """Tell which job MediaConvert or Elastic Transcoder speaks of; None for anything else.
 
     MediaConvert's is an event of EventBridge, Elastic Transcoder's has no wrapping.
@@ -41,11 +41,11 @@ def normalise(body: Mapping[str, Any]) -> Look | None:
     return None
 
 
-def _look(job: Mapping[str, Any]) -> Look | None:
+def _look(job: Mapping[str, Any]) -> JobEvent | None:
     external_id, metadata = job.get("jobId"), job.get("userMetadata")
     if not isinstance(external_id, str) or not 0 < len(external_id) <= _MOST_CHARACTERS:
         return None
     ours = metadata.get(JOB_KEY) if isinstance(metadata, dict) else None
     if isinstance(ours, str) and _JOB_ID.fullmatch(ours):
-        return Look(external_id, int(ours))
-    return Look(external_id)
+        return JobEvent(external_id, int(ours))
+    return JobEvent(external_id)

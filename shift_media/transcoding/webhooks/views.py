@@ -24,7 +24,7 @@ from shift_media.core.errors import MediaError
 from shift_media.transcoding import services
 from shift_media.transcoding.base import RUNNING
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.webhooks.events import Look, normalise
+from shift_media.transcoding.webhooks.events import JobEvent, normalise
 from shift_media.transcoding.webhooks.sns import (
     MAX_AGE,
     MAX_SKEW,
@@ -107,7 +107,7 @@ def _apply(message: Message) -> None:
         _look(_normalise(message))
 
 
-def _normalise(message: Message) -> Look | None:
+def _normalise(message: Message) -> JobEvent | None:
     try:
         look = normalise(load_object(message.text))
     except Malformed:
@@ -117,7 +117,7 @@ def _normalise(message: Message) -> Look | None:
     return look
 
 
-def _look(look: Look | None) -> None:
+def _look(look: JobEvent | None) -> None:
     """Ask the service about a job of ours; one that is not ours is nobody's error."""
     if look is None:
         return

@@ -57,7 +57,7 @@ _SECONDS = 1, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class ElasticOutput:
     """An output: ``preset`` is None where it is not known here; ``extra`` is all that is rare."""
 
     key: str
@@ -69,7 +69,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Playlist:
+class ElasticPlaylist:
     """A master playlist over outputs."""
 
     name: str
@@ -89,8 +89,8 @@ class ElasticJob:
         mixed: files of renditions of ours beside them, which that service cannot make.
     """
 
-    outputs: tuple[Output, ...]
-    playlists: tuple[Playlist, ...]
+    outputs: tuple[ElasticOutput, ...]
+    playlists: tuple[ElasticPlaylist, ...]
     prefix: str
     user_metadata: Mapping[str, str]
     files: Mapping[str, str]
@@ -99,15 +99,15 @@ class ElasticJob:
     impossible: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
 
-    def output(self, key: str) -> Output:
+    def output(self, key: str) -> ElasticOutput:
         """Find an output."""
         return next(output for output in self.outputs if output.key == key)
 
-    def is_listed(self, output: Output) -> bool:
+    def is_listed(self, output: ElasticOutput) -> bool:
         """Tell whether a master playlist has an output."""
         return any(output.key in playlist.keys for playlist in self.playlists)
 
-    def is_segmented(self, output: Output) -> bool:
+    def is_segmented(self, output: ElasticOutput) -> bool:
         """Tell whether an output has a playlist of its own."""
         ts = output.preset is not None and output.preset.container == "ts"
         return ts and bool(output.segment_seconds or self.is_listed(output))
@@ -131,7 +131,7 @@ def parse_job(options: Mapping[str, Any]) -> ElasticJob:
     return ElasticJob(outputs, playlists, prefix, _metadata(options), {}, {})
 
 
-def _outputs(options: Mapping[str, Any], known: Mapping[str, Preset]) -> tuple[Output, ...]:
+def _outputs(options: Mapping[str, Any], known: Mapping[str, Preset]) -> tuple[ElasticOutput, ...]:
     given = _list(options, OUTPUTS)
     if not 0 < len(given) <= MOST_OUTPUTS:
         raise InvalidProfile(f'"outputs" has {len(given)}: from 1 to {MOST_OUTPUTS}.')
@@ -143,7 +143,7 @@ def _outputs(options: Mapping[str, Any], known: Mapping[str, Preset]) -> tuple[O
     return tuple(_with_pattern(made, pattern)) if pattern else tuple(made)
 
 
-def _check_lengths(options: Mapping[str, Any], outputs: tuple[Output, ...]) -> None:
+def _check_lengths(options: Mapping[str, Any], outputs: tuple[ElasticOutput, ...]) -> None:
     """Refuse what the service would: a column of ours has room for a prefix and a key of these."""
     named = {f'"{o.key[:40]}…", Key': o.key for o in outputs}
     named |= {f'"{o.key[:40]}", ThumbnailPattern': o.thumbnail_pattern for o in outputs}
@@ -156,19 +156,19 @@ def _check_lengths(options: Mapping[str, Any], outputs: tuple[Output, ...]) -> N
             raise InvalidProfile(f"{where} has {len(text)} characters: at most {LONGEST_KEY}.")
 
 
-def _with_pattern(outputs: list[Output], pattern: str) -> list[Output]:
+def _with_pattern(outputs: list[ElasticOutput], pattern: str) -> list[ElasticOutput]:
     """Give the first output with pictures the job's pattern: two would overwrite each other."""
     for at, output in enumerate(outputs):
         if output.preset is None or output.preset.has_picture:
             if output.thumbnail_pattern:
                 return outputs
             own = (output.segment_seconds, output.extra)
-            named = Output(output.key, output.preset_id, output.preset, pattern, *own)
+            named = ElasticOutput(output.key, output.preset_id, output.preset, pattern, *own)
             return [*outputs[:at], named, *outputs[at + 1 :]]
     return outputs
 
 
-def _output(given: object, known: Mapping[str, Preset]) -> Output:
+def _output(given: object, known: Mapping[str, Preset]) -> ElasticOutput:
     if not isinstance(given, Mapping):
         raise InvalidProfile(f'An output is {given!r}: write {{"Key": …, "PresetId": …}}.')
     _check_names(given, _OUTPUT_KEYS, "An output")
@@ -184,7 +184,7 @@ def _output(given: object, known: Mapping[str, Preset]) -> Output:
             f'Output "{key}", SegmentDuration is {given["SegmentDuration"]!r}: write seconds '
             f'from {_SECONDS[0]} to {_SECONDS[1]}, such as "10".'
         )
-    return Output(
+    return ElasticOutput(
         key,
         id,
         presets.find(id, known),
@@ -194,7 +194,7 @@ def _output(given: object, known: Mapping[str, Preset]) -> Output:
     )
 
 
-def _playlist(given: object, outputs: Collection[Output]) -> Playlist:
+def _playlist(given: object, outputs: Collection[ElasticOutput]) -> ElasticPlaylist:
     if not isinstance(given, Mapping):
         raise InvalidProfile(
             f'A playlist is {given!r}: write {{"Name": …, "Format": "HLSv3", "OutputKeys": […]}}.'
@@ -220,7 +220,7 @@ def _playlist(given: object, outputs: Collection[Output]) -> Playlist:
             )
     if names[3] in given or names[4] in given:
         raise InvalidProfile(f'Playlist "{name}" is encrypted, which is not supported.')
-    return Playlist(name, cast("Format", format), tuple(keys))
+    return ElasticPlaylist(name, cast("Format", format), tuple(keys))
 
 
 def _metadata(options: Mapping[str, Any]) -> Mapping[str, str]:

@@ -12,15 +12,22 @@ from dataclasses import replace
 from shift_media.core.errors import InvalidProfile
 from shift_media.video.elastic import naming
 from shift_media.video.elastic.encoding import Reading
-from shift_media.video.elastic.job import KEYS, OUTPUTS, ElasticJob, Output, Playlist, parse_job
+from shift_media.video.elastic.job import (
+    KEYS,
+    OUTPUTS,
+    ElasticJob,
+    ElasticOutput,
+    ElasticPlaylist,
+    parse_job,
+)
 from shift_media.video.encoding import Encoding
 from shift_media.video.profiles import (
     Audio,
     Hls,
     Mp4,
     Profile,
-    Rendition,
-    Stills,
+    RenditionSpec,
+    StillsSpec,
     Webm,
     check_name,
     parse_profile,
@@ -54,7 +61,7 @@ def read_profile(name: object, options: object) -> Profile:
 class _Translation:
     """One job on its way to renditions of ours."""
 
-    def __init__(self, name: str, job: ElasticJob, mixed: tuple[Rendition, ...]) -> None:
+    def __init__(self, name: str, job: ElasticJob, mixed: tuple[RenditionSpec, ...]) -> None:
         self._name, self._mixed = name, mixed
         taken = {rendition.file for rendition in mixed}
         files = {o.key: _unique(_file(job, o), taken) for o in job.outputs}
@@ -80,7 +87,7 @@ class _Translation:
 
     # Each gives what can be made, and writes down the rest.
 
-    def _outputs(self) -> Iterator[Rendition]:
+    def _outputs(self) -> Iterator[RenditionSpec]:
         for output in self._job.outputs:
             if not self._is_possible(output) or self._job.is_listed(output):
                 continue
@@ -95,7 +102,7 @@ class _Translation:
             else:
                 yield Audio(file=file, legacy=legacy, encoding=reading.sound())
 
-    def _playlists(self) -> Iterator[Rendition]:
+    def _playlists(self) -> Iterator[RenditionSpec]:
         for playlist in self._job.playlists:
             if not self._is_possible_playlist(playlist):
                 continue
@@ -106,7 +113,9 @@ class _Translation:
                 legacy = self._job.prefix + name
                 yield from self._hls(file, legacy, playlist.name, outputs)
 
-    def _hls(self, file: str, legacy: str, name: str, outputs: list[Output]) -> Iterator[Hls]:
+    def _hls(
+        self, file: str, legacy: str, name: str, outputs: list[ElasticOutput]
+    ) -> Iterator[Hls]:
         pictures = [o for o in outputs if self._reading(o).preset.has_picture]
         sounds = [o for o in outputs if o not in pictures]
         if not pictures:
@@ -129,13 +138,13 @@ class _Translation:
             streams=tuple(sorted(streams, key=lambda one: -one[1].box[0] * one[1].box[1])),
         )
 
-    def _seconds(self, name: str, outputs: list[Output]) -> int:
+    def _seconds(self, name: str, outputs: list[ElasticOutput]) -> int:
         seconds = max(output.segment_seconds for output in outputs)
         if not seconds:
             self._note(f'"{name}" has no SegmentDuration: {_SEGMENT_SECONDS} seconds.')
         return max(1, round(seconds or _SEGMENT_SECONDS))
 
-    def _stills(self) -> Iterator[Stills]:
+    def _stills(self) -> Iterator[StillsSpec]:
         for output in self._job.outputs:
             if not output.thumbnail_pattern or output.preset is None:
                 continue
@@ -145,7 +154,7 @@ class _Translation:
             stem = naming.own_file(plain, "x", "thumbnails").rpartition(".")[0]
             known = self._reading(output).stills()
             file = _unique(f"{stem}-00001.{known.format}", self._taken)
-            yield Stills(
+            yield StillsSpec(
                 file=file,
                 legacy=self._job.prefix + output.thumbnail_pattern,
                 box=known.box,
@@ -156,7 +165,7 @@ class _Translation:
 
     # What can be made.
 
-    def _is_possible(self, output: Output) -> bool:
+    def _is_possible(self, output: ElasticOutput) -> bool:
         for name, value in output.extra.items():
             if value and (name, value) != ("Rotate", "auto"):
                 self._impossible.append(f'"{output.key}" has {name}, which is not supported.')
@@ -166,7 +175,7 @@ class _Translation:
         self._impossible.append(f'"{output.key}" {self._why(output)}')
         return False
 
-    def _kind(self, output: Output) -> bool:
+    def _kind(self, output: ElasticOutput) -> bool:
         """Tell whether the pictures and sound of an output are of a kind that is made here."""
         preset = output.preset
         if preset is None or preset.container not in ("mp4", "ts", "mp3", "webm"):
@@ -180,7 +189,7 @@ class _Translation:
         codecs = ("aac", None) if preset.has_picture else ("aac", "mp3", None)
         return picture and (preset.has_sound is False or preset.sound.codec in codecs)
 
-    def _why(self, output: Output) -> str:
+    def _why(self, output: ElasticOutput) -> str:
         preset = output.preset
         if preset is None:
             described = '{"Container": "mp4", "Video": {…}}'
@@ -194,7 +203,7 @@ class _Translation:
         instead = _INSTEAD.get(kind, "an MP4, 1351620000001-000010 is 720p")
         return f"is {kind} ({preset.id}, {preset.name}), which is not made here: take {instead}."
 
-    def _is_possible_playlist(self, playlist: Playlist) -> bool:
+    def _is_possible_playlist(self, playlist: ElasticPlaylist) -> bool:
         if playlist.format in ("HLSv3", "HLSv4"):
             return True
         self._impossible.append(
@@ -203,7 +212,7 @@ class _Translation:
         )
         return False
 
-    def _reading(self, output: Output) -> Reading:
+    def _reading(self, output: ElasticOutput) -> Reading:
         if output.preset is None:
             raise InvalidProfile(f"{output.preset_id} is not known.")  # pragma: no cover
         return Reading(output.preset, self._note)
@@ -212,7 +221,7 @@ class _Translation:
         self._notes[text] = None
 
 
-def _file(job: ElasticJob, output: Output) -> str:
+def _file(job: ElasticJob, output: ElasticOutput) -> str:
     preset = output.preset
     ending = output.key.rpartition(".")[2].lower()
     guessed = ending if ending.isalnum() and 2 <= len(ending) <= 4 else "mp4"

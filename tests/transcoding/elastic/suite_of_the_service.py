@@ -22,7 +22,7 @@ from django.test import override_settings
 
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
-from shift_media.transcoding.backends.elastic_transcoder.client import Api
+from shift_media.transcoding.backends.elastic_transcoder.client import ElasticTranscoderClient
 from shift_media.transcoding.backends.elastic_transcoder.requests import request_of
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
@@ -77,7 +77,7 @@ def service(
     seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Service]:
     """Run the service on a bucket of its own."""
-    monkeypatch.setattr(Api, "pauses", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(ElasticTranscoderClient, "pauses", (0.01, 0.02, 0.03))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     bucket, s3 = new_bucket(seaweedfs), client_of(seaweedfs)
@@ -426,7 +426,7 @@ def test_botocore_takes_the_parameters_as_they_are(service: Service, clip: Path)
                 "shift_media_token": attempt.token,
             },
         }
-        api: Any = Api("eu-west-1", service.server.endpoint, 1)
+        api: Any = ElasticTranscoderClient("eu-west-1", service.server.endpoint, 1)
         with Stubber(api.client) as stub:
             stub.add_response("create_job", {"Job": {"Id": "1-a"}}, wanted)
             assert api.create(request_of(attempt, PIPELINE), lambda: "") == "1-a"

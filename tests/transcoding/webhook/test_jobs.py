@@ -24,7 +24,7 @@ from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services import Worker
-from shift_media.transcoding.webhooks.events import JOB_KEY, Look, normalise
+from shift_media.transcoding.webhooks.events import JOB_KEY, JobEvent, normalise
 from tests.servers.sns import HOST, TOPIC, Aws, envelope
 from tests.testapp.models import Film
 from tests.transcoding.scripted import Scripted
@@ -225,7 +225,7 @@ def test_a_service_that_says_less_than_before_loses_nothing(job: TranscodeJob, t
 def test_a_service_that_throttles_is_asked_again_when_the_message_comes_again(
     job: TranscodeJob, aws: Aws, post: Post
 ) -> None:
-    Scripted.failures.append(TranscodeError("Too many requests.", code="busy", passing=True))
+    Scripted.failures.append(TranscodeError("Too many requests.", code="busy", retryable=True))
     message = aws.sign(envelope(mediaconvert(job.external_id)))
     response = post(message)
     assert (response.status_code, response["Retry-After"]) == (503, "20")
@@ -358,13 +358,13 @@ def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
 @pytest.mark.parametrize(
     ("body", "look"),
     [
-        (mediaconvert("a", **{JOB_KEY: "7"}), Look("a", 7)),
-        (elastic("a", **{JOB_KEY: "7"}), Look("a", 7)),
-        (mediaconvert("a", **{JOB_KEY: "\u0667"}), Look("a")),
-        (mediaconvert("a", **{JOB_KEY: "07"}), Look("a")),
-        (mediaconvert("a", **{JOB_KEY: "9" * 19}), Look("a")),
-        (mediaconvert("a") | {"detail": {"jobId": "a"}}, Look("a")),
-        (elastic("a") | {"userMetadata": []}, Look("a")),
+        (mediaconvert("a", **{JOB_KEY: "7"}), JobEvent("a", 7)),
+        (elastic("a", **{JOB_KEY: "7"}), JobEvent("a", 7)),
+        (mediaconvert("a", **{JOB_KEY: "\u0667"}), JobEvent("a")),
+        (mediaconvert("a", **{JOB_KEY: "07"}), JobEvent("a")),
+        (mediaconvert("a", **{JOB_KEY: "9" * 19}), JobEvent("a")),
+        (mediaconvert("a") | {"detail": {"jobId": "a"}}, JobEvent("a")),
+        (elastic("a") | {"userMetadata": []}, JobEvent("a")),
         (mediaconvert(""), None),
         (mediaconvert("x" * 201), None),
         (mediaconvert("a") | {"detail": []}, None),
@@ -373,5 +373,5 @@ def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
         ({"state": "COMPLETED", "jobId": "a"}, None),
     ],
 )
-def test_a_message_names_a_job_or_nothing(body: Any, look: Look | None) -> None:
+def test_a_message_names_a_job_or_nothing(body: Any, look: JobEvent | None) -> None:
     assert normalise(body) == look

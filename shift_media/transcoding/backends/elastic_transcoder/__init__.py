@@ -20,10 +20,10 @@ from shift_media.conf import ConfigurationError
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.backends.elastic_transcoder.client import (
     READ_TIMEOUT,
-    Api,
+    ElasticTranscoderClient,
     is_known,
 )
-from shift_media.transcoding.backends.elastic_transcoder.outputs import Outputs
+from shift_media.transcoding.backends.elastic_transcoder.outputs import ElasticOutputs
 from shift_media.transcoding.backends.elastic_transcoder.requests import ATTEMPT_KEY, request_of
 from shift_media.transcoding.base import RUNNING, Job, JobReport, State, Transcoder
 from shift_media.transcoding.webhooks.events import JOB_KEY
@@ -50,7 +50,7 @@ _PIPELINE = re.compile(r"\d{13}-\w{6}")
 _TOKEN = re.compile(r"[0-9a-f]{8}")
 _CODE = re.compile(r"\s*(\d{4})\b")
 _ENDED = ("Complete", "Canceled", "Error")
-_PASSING = range(9000, 10_000)  # the service's own faults
+_RETRYABLE = range(9000, 10_000)  # the service's own faults
 _UNWANTED = "The original was replaced or deleted, or the job is somebody else's by now."
 
 
@@ -89,7 +89,7 @@ class ElasticTranscoder(Transcoder):
         self._pipeline_id, self._endpoint_url = pipeline_id, endpoint_url
         self._instead = instead
         self._timeout = timedelta(seconds=timeout)
-        self._api = Api(region, endpoint_url, read_timeout)
+        self._api = ElasticTranscoderClient(region, endpoint_url, read_timeout)
 
     def chosen(self) -> Transcoder:
         """Give itself where the API can be spoken, else the transcoder to be used instead."""
@@ -132,7 +132,7 @@ class ElasticTranscoder(Transcoder):
         """Tell how far it is; what is complete is looked at in the bucket first."""
         found = self._api.get(job.external_id)
         if found is None:
-            return _failed(f"The service knows no job {job.external_id}.", "lost", passing=True)
+            return _failed(f"The service knows no job {job.external_id}.", "lost", retryable=True)
         if found.get("UserMetadata", {}).get(ATTEMPT_KEY) != job.token:
             return _failed(f"{job.external_id} is another attempt's job.", "foreign_job")
         state = STATES[found["Status"]]
@@ -177,7 +177,7 @@ class ElasticTranscoder(Transcoder):
         if not job.wanted():
             return _failed(_UNWANTED, "unwanted")
         try:
-            renditions = tuple(Outputs(job, found).reports())
+            renditions = tuple(ElasticOutputs(job, found).reports())
         except TranscodeError as error:
             return JobReport(state=State.ERROR, error=error)
         payload = {
@@ -232,11 +232,11 @@ def _why_failed(found: Mapping[str, Any]) -> JobReport:
     match = _CODE.match(text)
     number = int(match[1]) if match else 0
     text = text or "Elastic Transcoder gave no reason."
-    return _failed(text, f"elastic_transcoder_{number}", passing=number in _PASSING)
+    return _failed(text, f"elastic_transcoder_{number}", retryable=number in _RETRYABLE)
 
 
-def _failed(text: str, code: str, *, passing: bool = False) -> JobReport:
-    return JobReport(state=State.ERROR, error=TranscodeError(text, code=code, passing=passing))
+def _failed(text: str, code: str, *, retryable: bool = False) -> JobReport:
+    return JobReport(state=State.ERROR, error=TranscodeError(text, code=code, retryable=retryable))
 
 
 def _age(found: Mapping[str, Any]) -> timedelta:

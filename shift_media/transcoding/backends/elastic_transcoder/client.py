@@ -8,7 +8,7 @@ from typing import Any
 
 from shift_media.transcoding.backends.aws_client import READ_TIMEOUT, Service, ServiceError
 
-__all__ = ["READ_TIMEOUT", "Api", "is_known"]
+__all__ = ["READ_TIMEOUT", "ElasticTranscoderClient", "is_known"]
 
 SERVICE = "elastictranscoder"
 
@@ -28,7 +28,7 @@ def is_known() -> bool:
     return SERVICE in session.get_available_services()
 
 
-class Api(Service):
+class ElasticTranscoderClient(Service):
     """Jobs of Elastic Transcoder, which remembers no request at all."""
 
     service = SERVICE

@@ -14,7 +14,7 @@ from shift_media.transcoding.backends.elastic_transcoder import requests
 from shift_media.transcoding.base import Job, RenditionReport, State
 from shift_media.video import planning
 from shift_media.video.elastic import naming
-from shift_media.video.elastic.job import Output, Playlist
+from shift_media.video.elastic.job import ElasticOutput, ElasticPlaylist
 
 _TEXT_BYTES = 4 << 20
 _ENDINGS = {"HLSv3": "m3u8", "HLSv4": "m3u8", "MPEG-DASH": "mpd", "Smooth": "ism"}
@@ -23,7 +23,7 @@ _SOUND = ("m4a", "mp3", "flac", "wav", "oga", "ogg")
 _STILLS = (".png", ".jpg")
 
 
-class Outputs:
+class ElasticOutputs:
     """The outputs of a job that is complete; ``told`` is what ``read_job`` says of it."""
 
     def __init__(self, job: Job, told: Mapping[str, Any]) -> None:
@@ -44,7 +44,7 @@ class Outputs:
             if output.thumbnail_pattern:
                 yield from self._stills(output)
 
-    def _output(self, output: Output) -> RenditionReport:
+    def _output(self, output: ElasticOutput) -> RenditionReport:
         file, legacy = self._elastic.files[output.key], output.key
         if self._elastic.is_segmented(output):
             key = self._key(file)
@@ -56,7 +56,7 @@ class Outputs:
             kind = "audio" if extension in _SOUND else extension
         return self._report(file, kind, legacy, files, [output])
 
-    def _playlist(self, playlist: Playlist) -> RenditionReport:
+    def _playlist(self, playlist: ElasticPlaylist) -> RenditionReport:
         ending, kind = _ENDINGS[playlist.format], _KINDS[playlist.format]
         stem = requests.stem_of(self._elastic.playlist_files[playlist.name])
         file = f"{stem}.{ending}"
@@ -86,7 +86,7 @@ class Outputs:
                 raise _bad(key, f"it names {name!r}")
             yield f"{folder}/{name}"
 
-    def _stills(self, output: Output) -> Iterator[RenditionReport]:
+    def _stills(self, output: ElasticOutput) -> Iterator[RenditionReport]:
         begin = self._key(requests.stills_of(self._elastic, output))
         found = sorted(k for k in self._sizes if k.startswith(begin) and k.endswith(_STILLS))
         if not found:  # An output without pictures has none, whatever the pattern says.
@@ -115,7 +115,7 @@ class Outputs:
             raise _bad(key, f"it is no picture: {error}") from error
 
     def _report(
-        self, file: str, kind: str, legacy: str, files: set[str], outputs: list[Output]
+        self, file: str, kind: str, legacy: str, files: set[str], outputs: list[ElasticOutput]
     ) -> RenditionReport:
         told = [self._told.get(requests.key_of(self._elastic, one), {}) for one in outputs]
         largest = max(told, key=lambda one: one.get("Width") or 0)
@@ -148,7 +148,7 @@ class Outputs:
                 f"The service says that it is complete, but {key} is missing or empty: does its "
                 "pipeline write into the bucket of the original?",
                 code="missing_output",
-                passing=True,
+                retryable=True,
             )
         return size
 

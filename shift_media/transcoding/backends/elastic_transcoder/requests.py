@@ -11,7 +11,7 @@ from typing import Any
 from shift_media.core.errors import TranscodeError
 from shift_media.transcoding.base import Job
 from shift_media.transcoding.webhooks.events import JOB_KEY
-from shift_media.video.elastic.job import ElasticJob, Output
+from shift_media.video.elastic.job import ElasticJob, ElasticOutput
 from shift_media.video.elastic.naming import COUNT, own_file
 
 ATTEMPT_KEY = "shift_media_token"
@@ -54,7 +54,7 @@ def elastic_of(job: Job) -> ElasticJob:
     return job.profile.elastic
 
 
-def key_of(elastic: ElasticJob, output: Output) -> str:
+def key_of(elastic: ElasticJob, output: ElasticOutput) -> str:
     """Name an output as it is sent: the service adds an extension to what it segments."""
     file = elastic.files[output.key]
     return stem_of(file) if elastic.is_segmented(output) else file
@@ -65,14 +65,14 @@ def stem_of(file: str) -> str:
     return file.rpartition(".")[0]
 
 
-def stills_of(elastic: ElasticJob, output: Output) -> str:
+def stills_of(elastic: ElasticJob, output: ElasticOutput) -> str:
     """Name what an output's thumbnails begin with; no two outputs have the same."""
     plain = output.thumbnail_pattern.replace(COUNT, "")
     stem = stem_of(own_file(plain, "x", "thumbnails"))
     return f"{stem_of(elastic.files[output.key])}-{stem}-"
 
 
-def _output(elastic: ElasticJob, output: Output) -> Request:
+def _output(elastic: ElasticJob, output: ElasticOutput) -> Request:
     made: Request = {"Key": key_of(elastic, output), "PresetId": output.preset_id, **output.extra}
     if output.segment_seconds:
         made["SegmentDuration"] = f"{output.segment_seconds:g}"

@@ -74,7 +74,7 @@ class FFmpeg(Transcoder):
         """Work on it for a moment."""
         run = self._runs.get(job.token)
         if run is None:
-            raise TranscodeError("No run of this process.", code="lost", passing=True)
+            raise TranscodeError("No run of this process.", code="lost", retryable=True)
         report = run.step()
         if report.state not in (State.SUBMITTED, State.PROGRESSING):
             self.cancel(job)

@@ -10,8 +10,8 @@ from shift_media.transcoding.backends.ffmpeg import encoders
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.video.encoding import SoundEncoding
 from shift_media.video.facts import VideoFacts, fitted, tiles
-from shift_media.video.planning import Encode, Plan, Playlist
-from shift_media.video.profiles import Audio, Poster, Sprite
+from shift_media.video.planning import Encode, PlannedPlaylist, TranscodePlan
+from shift_media.video.profiles import Audio, PosterSpec, Sprite
 
 MOST_FPS = 60
 _CLEAN = "-map_metadata -1 -map_chapters -1 -sn -dn".split()
@@ -45,7 +45,7 @@ def reading(tools: Tools, file: str, *, start: float = 0) -> list[str]:
     return [*allowed, *limits, *seek, "-i", file]
 
 
-def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
+def encode(tools: Tools, source: str, plan: TranscodePlan) -> list[str]:
     """Make all that comes from the source in one run, so that it is decoded once.
 
     That is all but the playlists, and but a poster where nothing else has all frames decoded:
@@ -79,7 +79,7 @@ def encode(tools: Tools, source: str, plan: Plan) -> list[str]:
     return [*command, *(word for output in outputs for word in output)]
 
 
-def drawn_meanwhile(plan: Plan) -> tuple[Poster, ...]:
+def drawn_meanwhile(plan: TranscodePlan) -> tuple[PosterSpec, ...]:
     """List the posters that `encode` makes: where all frames are decoded anyway."""
     return plan.posters if plan.encodes or plan.sprites or plan.stills else ()
 
@@ -112,7 +112,7 @@ def _sound_alone(audio: Audio) -> list[str]:
     return encoders.sound_options(audio.encoding or SoundEncoding(kbps=audio.kbps))
 
 
-def playlist(tools: Tools, made: Playlist, has_sound: bool) -> list[str]:
+def playlist(tools: Tools, made: PlannedPlaylist, has_sound: bool) -> list[str]:
     """Cut what has been encoded into segments, without encoding it again."""
     command = [tools.program, *_QUIET]
     streams = []
@@ -133,14 +133,16 @@ def playlist(tools: Tools, made: Playlist, has_sound: bool) -> list[str]:
     return [*command, "-var_stream_map", " ".join(streams), "%v/index.m3u8"]
 
 
-def poster_size(wanted: Poster, facts: VideoFacts) -> tuple[int, int]:
+def poster_size(wanted: PosterSpec, facts: VideoFacts) -> tuple[int, int]:
     """Give a poster's sides: those of the video, odd ones too, unless that is too large."""
     if min(facts.width, facts.height) <= wanted.height:
         return facts.width, facts.height
     return fitted(facts.width, facts.height, wanted.height)
 
 
-def posters(tools: Tools, source: str, wanted: Poster, facts: VideoFacts) -> Iterator[list[str]]:
+def posters(
+    tools: Tools, source: str, wanted: PosterSpec, facts: VideoFacts
+) -> Iterator[list[str]]:
     """Give the ways to a still picture alone, in the order of trial: the last is sure."""
     draw = f"{_tone(tools, facts)}{_still(wanted, facts)}"
     made = ["-vf", draw, "-map", "0:v:0", *_jpeg(3, wanted.file)]
@@ -149,7 +151,7 @@ def posters(tools: Tools, source: str, wanted: Poster, facts: VideoFacts) -> Ite
         yield [tools.program, *_QUIET, *reading(tools, source, start=start), *made]
 
 
-def _first_and_at(wanted: Poster, facts: VideoFacts) -> str:
+def _first_and_at(wanted: PosterSpec, facts: VideoFacts) -> str:
     """Let the first frame through, and the one of the poster, which a lying header may not have.
 
     An encoder that never gets a frame would be an error.
@@ -158,7 +160,7 @@ def _first_and_at(wanted: Poster, facts: VideoFacts) -> str:
     return f"select=eq(n\\,0)+gte(t\\,{at})*lt(prev_selected_t\\,{at})"
 
 
-def _still(wanted: Poster, facts: VideoFacts) -> str:
+def _still(wanted: PosterSpec, facts: VideoFacts) -> str:
     width, height = poster_size(wanted, facts)
     return f"scale={width}:{height},setsar=1"
 

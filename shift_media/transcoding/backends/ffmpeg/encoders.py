@@ -6,8 +6,8 @@ from shift_media.video import planning
 from shift_media.video.encoding import Encoding, SoundEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import Encode
-from shift_media.video.profiles import Stills
-from shift_media.video.sizing import Frame
+from shift_media.video.profiles import StillsSpec
+from shift_media.video.sizing import FrameSize
 
 _SOUND_CODECS = {"aac": "aac", "mp3": "libmp3lame", "vorbis": "libvorbis"}
 
@@ -28,7 +28,7 @@ def drawn(made: Encode, facts: VideoFacts) -> str:
     return f"{thinned}{into(made.frame)}"
 
 
-def into(frame: Frame) -> str:
+def into(frame: FrameSize) -> str:
     """Scale a picture, cut it around its centre and pad it with black."""
     steps = [f"scale={frame.scaled[0]}:{frame.scaled[1]}"]
     if frame.shown != frame.scaled:
@@ -74,13 +74,13 @@ def sound_options(encoding: SoundEncoding) -> list[str]:
     return [*options, "-ar", str(encoding.hz)] if encoding.hz else options
 
 
-def stills_drawn(wanted: Stills, facts: VideoFacts) -> str:
+def stills_drawn(wanted: StillsSpec, facts: VideoFacts) -> str:
     """Let one frame through each so many seconds."""
     due = f"select=gte(t-start_t\\,selected_n*{wanted.seconds})"
     return f"{due},{into(wanted.frame(facts.width, facts.height))}"
 
 
-def stills_options(wanted: Stills, facts: VideoFacts) -> list[str]:
+def stills_options(wanted: StillsSpec, facts: VideoFacts) -> list[str]:
     """Give the encoder of stills, and have them numbered from 1 on."""
     png = wanted.file.endswith(".png")
     codec = ["-c:v", "png"] if png else ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "4"]

@@ -12,13 +12,13 @@ from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding.backends.ffmpeg import commands
 from shift_media.transcoding.backends.ffmpeg.commands import Tools
-from shift_media.transcoding.backends.ffmpeg.verify import Made, Verification, key_in
+from shift_media.transcoding.backends.ffmpeg.verify import Made, OutputVerification, key_in
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
-from shift_media.transcoding.probing import Probe, within
+from shift_media.transcoding.probing import VideoProbe, within
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import Plan
+from shift_media.video.planning import TranscodePlan
 
 logger = logging.getLogger("shift_media")
 
@@ -65,7 +65,7 @@ class Run:
         workspace = Workspace(self._base)
         try:
             self._folder = workspace.folder
-            with Probe(self._folder, self._tools.limits, _PROBE_SECONDS) as probe:
+            with VideoProbe(self._folder, self._tools.limits, _PROBE_SECONDS) as probe:
                 made = yield from self._make(probe)
             yield self._tell(1, ENCODED, MADE)
             yield from self._publish(made)
@@ -75,7 +75,7 @@ class Run:
         except (MediaError, OSError) as error:  # The storage, the disk: they may work again.
             code = error.code if isinstance(error, MediaError) else "machine"
             text = str(error) if isinstance(error, MediaError) else str(error.strerror)
-            failed = TranscodeError(text, code=code, passing=True)
+            failed = TranscodeError(text, code=code, retryable=True)
             yield JobReport(state=State.ERROR, progress=self._progress, error=failed)
         else:
             kept = planning.payload_of(self.job.profile)
@@ -83,7 +83,7 @@ class Run:
         finally:
             workspace.close()
 
-    def _make(self, probe: Probe) -> Generator[JobReport, None, list[Made]]:
+    def _make(self, probe: VideoProbe) -> Generator[JobReport, None, list[Made]]:
         yield from self._fetch()
         facts = yield from self._known(probe)
         plan = planning.plan(self.job.profile, facts)
@@ -96,9 +96,11 @@ class Run:
         probe.ask(names, _PROBE_SECONDS)
         yield from self._finish(plan)
         found = yield from self._told(probe, ENCODED, MADE)
-        return Verification(self.job, plan, self._folder).of(dict(zip(names, found, strict=True)))
+        return OutputVerification(self.job, plan, self._folder).of(
+            dict(zip(names, found, strict=True))
+        )
 
-    def _known(self, probe: Probe) -> Generator[JobReport, None, VideoFacts]:
+    def _known(self, probe: VideoProbe) -> Generator[JobReport, None, VideoFacts]:
         """Take what was read of the upload, by the same rules; where there is nothing, look."""
         if known := self.job.facts():
             return within(known, self._tools.limits)
@@ -107,7 +109,7 @@ class Run:
         return facts
 
     def _told(
-        self, probe: Probe, first: int, last: int
+        self, probe: VideoProbe, first: int, last: int
     ) -> Generator[JobReport, None, list[VideoFacts]]:
         """Wait for a probe."""
         found = []
@@ -118,7 +120,7 @@ class Run:
                 found.append(one)
         return found
 
-    def _planned(self, plan: Plan) -> Iterator[RenditionReport]:
+    def _planned(self, plan: TranscodePlan) -> Iterator[RenditionReport]:
         """List what will be made, which is less than the profile has where the source is small."""
         made = {encode.file for encode in plan.encodes}
         for rendition in self.job.profile.renditions:
@@ -146,7 +148,7 @@ class Run:
                 file.write(chunk)
                 yield self._tell(file.tell() / max(1, stored.size), 0, FETCHED)
 
-    def _encode(self, plan: Plan) -> Iterator[JobReport]:
+    def _encode(self, plan: TranscodePlan) -> Iterator[JobReport]:
         if not (plan.encodes or plan.sounds or plan.sprites or plan.stills):
             return
         command = commands.encode(self._tools, self._source, plan)
@@ -155,7 +157,7 @@ class Run:
                 share = commands.progress_of(line, plan.facts.duration)
                 yield self._tell(share or 0.0, FETCHED, ENCODED)
 
-    def _finish(self, plan: Plan) -> Iterator[JobReport]:
+    def _finish(self, plan: TranscodePlan) -> Iterator[JobReport]:
         """Cut the playlists, and draw a poster where there is none yet."""
         work = []
         for playlist in plan.playlists:

@@ -14,11 +14,11 @@ from shift_media.transcoding.base import Job, RenditionReport
 from shift_media.video import planning
 from shift_media.video.encoding import SoundEncoding
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import Encode, Plan, Playlist
-from shift_media.video.profiles import Audio, Poster, Rendition, Sprite, Stills
+from shift_media.video.planning import Encode, PlannedPlaylist, TranscodePlan
+from shift_media.video.profiles import Audio, PosterSpec, RenditionSpec, Sprite, StillsSpec
 
 
-def key_in(job: Job, rendition: Rendition | str) -> str:
+def key_in(job: Job, rendition: RenditionSpec | str) -> str:
     """Name where a file of a job lies."""
     return planning.key_of(job.original, job.profile.name, job.token, rendition)
 
@@ -31,10 +31,10 @@ class Made:
     files: list[str] = field(default_factory=list)
 
 
-class Verification:
+class OutputVerification:
     """Compares the files of a folder with what was planned."""
 
-    def __init__(self, job: Job, plan: Plan, folder: Path) -> None:
+    def __init__(self, job: Job, plan: TranscodePlan, folder: Path) -> None:
         self._job, self._plan, self._folder = job, plan, folder
         self._source = plan.facts
 
@@ -99,7 +99,7 @@ class Verification:
                 code="incomplete",
             )
 
-    def _check_playlist(self, made: Playlist) -> Made:
+    def _check_playlist(self, made: PlannedPlaylist) -> Made:
         files = []
         for rung in made.rungs:
             folder = made.folder(rung)
@@ -125,7 +125,7 @@ class Verification:
         )
         return done
 
-    def _check_poster(self, wanted: Poster) -> Made:
+    def _check_poster(self, wanted: PosterSpec) -> Made:
         self._check((self._folder / wanted.file).exists(), wanted.file, "there is none")
         return self._made("poster", wanted.file, *commands.poster_size(wanted, self._source))
 
@@ -138,7 +138,7 @@ class Verification:
         made.report = replace(made.report, size=self._bytes(made.files))
         return made
 
-    def _check_stills(self, wanted: Stills) -> Made:
+    def _check_stills(self, wanted: StillsSpec) -> Made:
         """Hold that there is one for each moment; the last may lie behind the last frame."""
         expected = len(planning.still_times(wanted, self._source.duration))
         numbered = [wanted.numbered(number) for number in range(1, expected + 1)]

@@ -14,9 +14,9 @@ from django.core.checks import CheckMessage, Error
 
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema
-from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, Api
+from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, MediaConvertClient
 from shift_media.transcoding.backends.mediaconvert.job_settings import Group
-from shift_media.transcoding.backends.mediaconvert.outputs import Outputs
+from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
 from shift_media.transcoding.base import (
     RUNNING,
     Job,
@@ -45,7 +45,7 @@ _TOKEN = re.compile(r"[0-9a-f]{8}")
 _UNWANTED = "The original was replaced or deleted, or the job is somebody else's by now."
 
 # The service's own faults; the others are about the file, the settings or permissions.
-_PASSING_ERRORS = (*range(1500, 1600), 1999)
+_RETRYABLE_ERRORS = (*range(1500, 1600), 1999)
 
 
 class MediaConvert(Transcoder):
@@ -92,7 +92,7 @@ class MediaConvert(Transcoder):
         self._tags = dict(tags or {})
         self._limits = VideoLimits(max_seconds, max_pixels)
         self._timeout = timedelta(seconds=timeout)
-        self._api = Api(region, endpoint_url, read_timeout)
+        self._api = MediaConvertClient(region, endpoint_url, read_timeout)
         self._in_doubt: set[str] = set()
         self._options: dict[str, Any] = {
             "AccelerationSettings": {"Mode": acceleration},
@@ -124,7 +124,7 @@ class MediaConvert(Transcoder):
         """
         found = self._api.get(job.external_id)
         if found is None:
-            return _failed(f"MediaConvert knows no job {job.external_id}.", "lost", passing=True)
+            return _failed(f"MediaConvert knows no job {job.external_id}.", "lost", retryable=True)
         metadata = found.get("UserMetadata", {})
         if metadata.get(inputs.TOKEN) != job.token:
             return _failed(f"{job.external_id} is another attempt's job.", "foreign_job")
@@ -132,7 +132,7 @@ class MediaConvert(Transcoder):
         if state == State.ERROR:
             code = found.get("ErrorCode", 0)
             text = str(found.get("ErrorMessage") or "MediaConvert gave no reason.")
-            return _failed(text, f"mediaconvert_{code}", passing=code in _PASSING_ERRORS)
+            return _failed(text, f"mediaconvert_{code}", retryable=code in _RETRYABLE_ERRORS)
         if state == State.COMPLETE:
             return self._complete(job, found)
         if state in RUNNING and _age(found) > self._timeout:
@@ -231,7 +231,7 @@ class MediaConvert(Transcoder):
         groups, facts = self._groups(job, found)
         details = found.get("OutputGroupDetails", [])
         try:
-            reports = tuple(Outputs(job, facts).reports(groups, details))
+            reports = tuple(MediaConvertOutputs(job, facts).reports(groups, details))
         except TranscodeError as error:
             return JobReport(state=State.ERROR, error=error)
         order = [rendition.file for rendition in job.profile.renditions]
@@ -279,8 +279,8 @@ def _is_in_bucket(field: Any) -> bool:
     return bool(getattr(field.storage, "bucket_name", ""))
 
 
-def _failed(text: str, code: str, *, passing: bool = False) -> JobReport:
-    return JobReport(state=State.ERROR, error=TranscodeError(text, code=code, passing=passing))
+def _failed(text: str, code: str, *, retryable: bool = False) -> JobReport:
+    return JobReport(state=State.ERROR, error=TranscodeError(text, code=code, retryable=retryable))
 
 
 def _age(found: Mapping[str, Any]) -> timedelta:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shift_media.transcoding.backends.aws_client import READ_TIMEOUT, Service, ServiceError
 
-__all__ = ["READ_TIMEOUT", "Api"]
+__all__ = ["READ_TIMEOUT", "MediaConvertClient"]
 
 _GONE = ("NotFoundException",)
 _ENDED = ("ConflictException", "BadRequestException", "NotFoundException")
@@ -16,7 +16,7 @@ _PAGES = 20  # of 20 jobs each: more than one original ever has
 Job = dict[str, Any]
 
 
-class Api(Service):
+class MediaConvertClient(Service):
     """Jobs of MediaConvert, which remembers a request for one minute only."""
 
     service = "mediaconvert"

@@ -6,7 +6,7 @@ from typing import Any
 
 from shift_media.video.encoding import Encoding, SoundEncoding
 from shift_media.video.facts import VideoFacts
-from shift_media.video.sizing import Frame, Sides
+from shift_media.video.sizing import FrameSize, Sides
 
 Settings = dict[str, Any]
 
@@ -22,7 +22,7 @@ _VORBIS_QUALITY = 4  # some 128 kbit/s with two channels
 _MOST_BUFFER_BITS = 1_152_000_000
 
 
-def placed(frame: Frame, source: Sides) -> Settings:
+def placed(frame: FrameSize, source: Sides) -> Settings:
     """Cut the source and place it in the frame; what is not covered is black.
 
     ``Crop`` is in pixels of the source, ``Position`` in those of the frame.
@@ -35,14 +35,14 @@ def placed(frame: Frame, source: Sides) -> Settings:
     return made
 
 
-def _in_source(sides: Sides, frame: Frame, source: Sides) -> Sides:
+def _in_source(sides: Sides, frame: FrameSize, source: Sides) -> Sides:
     return (
         sides[0] * source[0] // frame.scaled[0] // 2 * 2,
         sides[1] * source[1] // frame.scaled[1] // 2 * 2,
     )
 
 
-def _cropped(frame: Frame, source: Sides) -> Sides:
+def _cropped(frame: FrameSize, source: Sides) -> Sides:
     width, height = _in_source(frame.shown, frame, source)
     return max(2, width), max(2, height)
 
@@ -51,7 +51,7 @@ def _rectangle(place: Sides, sides: Sides) -> Settings:
     return {"X": place[0], "Y": place[1], "Width": sides[0], "Height": sides[1]}
 
 
-def h264(encoding: Encoding, frame: Frame, facts: VideoFacts, segmented: bool) -> Settings:
+def h264(encoding: Encoding, frame: FrameSize, facts: VideoFacts, segmented: bool) -> Settings:
     """Give what a preset says of H.264, over what is usual here.
 
     Whole pictures stay where segments begin, whatever the preset's distance of them.

@@ -16,8 +16,8 @@ from shift_media.transcoding.backends.mediaconvert import codecs
 from shift_media.video import planning
 from shift_media.video.encoding import SoundEncoding
 from shift_media.video.facts import VideoFacts, fitted
-from shift_media.video.planning import Encode, Plan, Playlist
-from shift_media.video.profiles import Audio, Poster, Sprite, Stills
+from shift_media.video.planning import Encode, PlannedPlaylist, TranscodePlan
+from shift_media.video.profiles import Audio, PosterSpec, Sprite, StillsSpec
 
 Settings = dict[str, Any]
 
@@ -55,7 +55,7 @@ def settings_of(groups: list[Group], source: str) -> Settings:
     }
 
 
-def groups_of(plan: Plan, destination: str) -> list[Group]:
+def groups_of(plan: TranscodePlan, destination: str) -> list[Group]:
     """List all that is made of a source; ``destination`` is an S3 URL that ends in a slash."""
     made = [_mp4(plan, encode, destination) for encode in plan.encodes if encode.published]
     made += [_hls(plan, playlist, destination) for playlist in plan.playlists]
@@ -78,7 +78,7 @@ def _file_group(file: str, destination: str, output: Settings) -> Settings:
     }
 
 
-def _mp4(plan: Plan, made: Encode, destination: str) -> Group:
+def _mp4(plan: TranscodePlan, made: Encode, destination: str) -> Group:
     output = {**(_WEBM if made.kind == "webm" else _MP4), "VideoDescription": _video(plan, made)}
     if made.has_sound(plan.facts):
         output["AudioDescriptions"] = [_sound_of(made)]
@@ -103,7 +103,7 @@ _MP4: Settings = {
 _WEBM: Settings = {"ContainerSettings": {"Container": "WEBM"}}
 
 
-def _hls(plan: Plan, made: Playlist, destination: str) -> Group:
+def _hls(plan: TranscodePlan, made: PlannedPlaylist, destination: str) -> Group:
     """Make CMAF: fragmented MP4 with playlists for HLS, the sound beside the pictures."""
     seconds = made.rendition.segment_seconds
     outputs = list(_rungs(plan, made))
@@ -137,7 +137,7 @@ def _hls(plan: Plan, made: Playlist, destination: str) -> Group:
     return Group("hls", file, settings)
 
 
-def _rungs(plan: Plan, made: Playlist) -> Iterator[Settings]:
+def _rungs(plan: TranscodePlan, made: PlannedPlaylist) -> Iterator[Settings]:
     sound = {"AudioRenditionSets": AUDIO_GROUP} if made.has_sound(plan.facts) else {}
     for rung in made.rungs:
         yield {
@@ -152,7 +152,7 @@ def _gop(segment_seconds: int) -> int:
     return _GOP_SECONDS if segment_seconds % _GOP_SECONDS == 0 else 1
 
 
-def _video(plan: Plan, made: Encode) -> Settings:
+def _video(plan: TranscodePlan, made: Encode) -> Settings:
     h264 = {
         "RateControlMode": "QVBR",
         "QvbrSettings": {"QvbrQualityLevel": _quality(made.crf)},
@@ -228,7 +228,7 @@ def _described(encoding: SoundEncoding) -> Settings:
     return {"AudioSourceName": AUDIO, "CodecSettings": codec(encoding)}
 
 
-def _poster(facts: VideoFacts, wanted: Poster, destination: str) -> Group:
+def _poster(facts: VideoFacts, wanted: PosterSpec, destination: str) -> Group:
     """Capture the first frame, and the one that is wanted where it comes a second later."""
     seconds = facts.duration * wanted.at / 100
     captures, every = (2, seconds) if seconds >= 1 else (1, 1.0)
@@ -245,7 +245,7 @@ def _sprite(facts: VideoFacts, wanted: Sprite, destination: str) -> Group:
     return Group("sprite", wanted.file, _file_group(frames_of(wanted), destination, output))
 
 
-def _stills(facts: VideoFacts, wanted: Stills, destination: str) -> Group:
+def _stills(facts: VideoFacts, wanted: StillsSpec, destination: str) -> Group:
     placed = wanted.frame(facts.width, facts.height)
     frame = _frame(*placed.sides) | codecs.placed(placed, (facts.width, facts.height))
     number = len(planning.still_times(wanted, facts.duration))
@@ -253,7 +253,7 @@ def _stills(facts: VideoFacts, wanted: Stills, destination: str) -> Group:
     return Group("stills", wanted.file, _file_group(frames_of(wanted), destination, output))
 
 
-def frames_of(wanted: Poster | Sprite | Stills) -> str:
+def frames_of(wanted: PosterSpec | Sprite | StillsSpec) -> str:
     """Name the captures of a rendition, before the service numbers them."""
     stem = wanted.file.rpartition(".")[0].lstrip("_")
     return f"{stem}-frame.jpg"

@@ -17,7 +17,7 @@ from shift_media.transcoding.backends.mediaconvert.job_settings import Group, fr
 from shift_media.transcoding.base import Job, RenditionReport, State
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.profiles import Audio, Poster, Rendition, Sprite, Stills
+from shift_media.video.profiles import Audio, PosterSpec, RenditionSpec, Sprite, StillsSpec
 
 _TEXT_BYTES = 4 << 20  # a playlist of a day has some hundred kilobytes
 _JPEG_BYTES = 32 << 20
@@ -36,10 +36,10 @@ class Missing(TranscodeError):
 
     def __init__(self, key: str) -> None:
         text = f"MediaConvert says that it is complete, but {key} is missing or empty."
-        super().__init__(text, passing=True)
+        super().__init__(text, retryable=True)
 
 
-class Outputs:
+class MediaConvertOutputs:
     """The outputs of a job that is complete; one listing, and a look into each kind of file."""
 
     def __init__(self, job: Job, facts: VideoFacts) -> None:
@@ -58,13 +58,13 @@ class Outputs:
             yield self._report(group, of_profile[group.file], detail)
 
     def _report(
-        self, group: Group, rendition: Rendition, detail: Mapping[str, Any]
+        self, group: Group, rendition: RenditionSpec, detail: Mapping[str, Any]
     ) -> RenditionReport:
-        if isinstance(rendition, Poster):
+        if isinstance(rendition, PosterSpec):
             return self._poster(rendition)
         if isinstance(rendition, Sprite):
             return self._sprite(rendition)
-        if isinstance(rendition, Stills):
+        if isinstance(rendition, StillsSpec):
             return self._stills(rendition)
         if group.kind == "hls":
             return self._hls(group, rendition)
@@ -73,7 +73,7 @@ class Outputs:
     # Files that are there as they should be.
 
     def _mp4(
-        self, group: Group, rendition: Rendition, detail: Mapping[str, Any]
+        self, group: Group, rendition: RenditionSpec, detail: Mapping[str, Any]
     ) -> RenditionReport:
         key = self._key(rendition)
         self._size_of(key)
@@ -93,7 +93,7 @@ class Outputs:
         self._check(found in ((None, None), size), group.file, f"it is {found}, not {size}")
         return self._complete(rendition, size, self._sizes[key], duration)
 
-    def _hls(self, group: Group, rendition: Rendition) -> RenditionReport:
+    def _hls(self, group: Group, rendition: RenditionSpec) -> RenditionReport:
         key = self._key(rendition)
         files = {key}
         master = self._playlist(key)
@@ -119,7 +119,7 @@ class Outputs:
 
     # Stills, which MediaConvert numbers.
 
-    def _poster(self, wanted: Poster) -> RenditionReport:
+    def _poster(self, wanted: PosterSpec) -> RenditionReport:
         """Copy the last capture beside the original; a poster that is there stays as it is."""
         key = self._key(wanted)
         frames = self._frames(wanted)
@@ -157,7 +157,7 @@ class Outputs:
         sheet.save(drawn, "JPEG", quality=_JPEG_QUALITY)
         return drawn.getvalue()
 
-    def _stills(self, wanted: Stills) -> RenditionReport:
+    def _stills(self, wanted: StillsSpec) -> RenditionReport:
         """Give the captures their names, and the format that was asked for."""
         expected = len(planning.still_times(wanted, self._facts.duration))
         frames = self._frames(wanted)[:expected]
@@ -169,7 +169,7 @@ class Outputs:
         self._remove(self._frames(wanted))
         return self._complete(wanted, self._sides_of_stills(wanted), size)
 
-    def _sizes_of_stills(self, wanted: Stills, expected: int) -> Iterator[int]:
+    def _sizes_of_stills(self, wanted: StillsSpec, expected: int) -> Iterator[int]:
         """Look at what is there; the last may lie behind the last frame."""
         for number in range(1, expected + 1):
             try:
@@ -180,7 +180,7 @@ class Outputs:
             else:
                 yield len(content)
 
-    def _as_wanted(self, wanted: Stills, content: bytes) -> bytes:
+    def _as_wanted(self, wanted: StillsSpec, content: bytes) -> bytes:
         with self._picture(wanted.file, content) as picture:
             right = picture.size == self._sides_of_stills(wanted)
             self._check(right, wanted.file, f"it is {picture.size}")
@@ -190,10 +190,10 @@ class Outputs:
             picture.save(made, "PNG")
         return made.getvalue()
 
-    def _sides_of_stills(self, wanted: Stills) -> tuple[int, int]:
+    def _sides_of_stills(self, wanted: StillsSpec) -> tuple[int, int]:
         return wanted.frame(self._facts.width, self._facts.height).sides
 
-    def _frames(self, wanted: Poster | Sprite | Stills) -> list[str]:
+    def _frames(self, wanted: PosterSpec | Sprite | StillsSpec) -> list[str]:
         stem = self._key(frames_of(wanted)).removesuffix(".jpg")
         found = (key for key in self._sizes if key.startswith(f"{stem}.") and self._sizes[key])
         return sorted(key for key in found if key.endswith(".jpg"))
@@ -218,7 +218,7 @@ class Outputs:
 
     def _complete(
         self,
-        rendition: Rendition,
+        rendition: RenditionSpec,
         sides: Sides,
         size: int,
         duration: float | None = None,
@@ -235,7 +235,7 @@ class Outputs:
             size=size,
         )
 
-    def _key(self, rendition: Rendition | str) -> str:
+    def _key(self, rendition: RenditionSpec | str) -> str:
         job = self._job
         return planning.key_of(job.original, job.profile.name, job.token, rendition)
 
