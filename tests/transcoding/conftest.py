@@ -12,10 +12,10 @@ import pytest
 from django.core.files.base import ContentFile
 from filelock import FileLock
 
-from shift_media.core.video import VideoFacts
 from shift_media.transcoding import probing
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.transcoding.services import Worker
+from shift_media.video.facts import VideoFacts
 from tests.servers.shared import base_folder
 from tests.testapp.models import Film
 
