@@ -19,15 +19,17 @@ TOPIC_EXAMPLE = "arn:aws:sns:eu-central-1:123456789012:shift-media"
 STATES = ("PROGRESSING", "STATUS_UPDATE", "COMPLETE", "CANCELED", "ERROR")
 """What a job's row learns from; there is no event for SUBMITTED."""
 
+EVENT_SOURCE = "aws.mediaconvert"
+"""Name of MediaConvert in the events of EventBridge."""
+
 JOB_KEY = "shift_media_job"
-"""Name of the user metadata that our jobs carry,
-as `shift_media.transcoding.webhooks.events` has it."""
+"""Name of the user metadata in which every job carries the primary key of its row."""
 
 
 def event_pattern() -> dict[str, Any]:
     """Build the pattern that the events of our own jobs match, and those of others do not."""
     return {
-        "source": ["aws.mediaconvert"],
+        "source": [EVENT_SOURCE],
         "detail-type": ["MediaConvert Job State Change"],
         "detail": {"status": list(STATES), "userMetadata": {JOB_KEY: [{"exists": True}]}},
     }

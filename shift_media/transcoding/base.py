@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import OriginalKey
+from shift_media.transcoding.events import JobEvent
 from shift_media.video.facts import VideoFacts
 from shift_media.video.profiles import Profile
 
@@ -133,6 +134,15 @@ class Transcoder(ABC):
     @abstractmethod
     def cancel(self, job: Job) -> None:
         """Stop a job and leave nothing of it; one that has ended already is no error."""
+
+    @classmethod
+    def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
+        """Return the job that a message to the webhook names; None for any other message.
+
+        ``body`` is what the service published to the SNS topic, decoded from JSON. Its signature
+        is verified already, but its values may be of any type.
+        """
+        return None
 
     def check(self) -> Iterator[CheckMessage]:
         """Give what is wrong with its options, without touching the network."""

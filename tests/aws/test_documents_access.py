@@ -17,8 +17,7 @@ from shift_media.aws.policies import (
     iam_policy,
 )
 from shift_media.aws.roles import POLICY_NAME, ROLE_NAME, role_policy, trust_policy
-from shift_media.transcoding.backends.mediaconvert import STATES
-from shift_media.transcoding.webhooks import events
+from shift_media.transcoding.backends.mediaconvert import STATES, inputs
 from tests.aws.validation import faults
 from tests.parts import ROOT
 
@@ -229,7 +228,7 @@ def test_the_events_of_our_own_jobs_go_to_the_topic() -> None:
 
 
 def test_the_pattern_has_the_names_that_the_jobs_carry() -> None:
-    assert JOB_KEY == events.JOB_KEY
+    assert JOB_KEY == inputs.JOB
     ended = {"COMPLETE", "CANCELED", "ERROR"}
     assert set(STATES) & ended == ended < set(event_pattern()["detail"]["status"])
 

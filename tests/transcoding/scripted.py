@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.core.files.base import ContentFile
 
 from shift_media.core.errors import TranscodeError
+from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
+from shift_media.transcoding.backends.mediaconvert import MediaConvert
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, Transcoder
+from shift_media.transcoding.events import JobEvent
 
 PATH = f"{__name__}.Scripted"
 
@@ -50,6 +54,11 @@ class Scripted(Transcoder):
         job.storage.put(key, ContentFile(b"video"), content_type="video/mp4")
         made = RenditionReport(key=key, kind="mp4", content_type="video/mp4", state=state)
         return JobReport(state=state, progress=100, renditions=(made,))
+
+    @classmethod
+    def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
+        """Read the messages of both services."""
+        return MediaConvert.parse_event(body) or ElasticTranscoder.parse_event(body)
 
     def cancel(self, job: Job) -> None:
         self.cancelled.append(job.external_id)

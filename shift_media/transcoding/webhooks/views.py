@@ -23,8 +23,8 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.transcoding import services
 from shift_media.transcoding.base import RUNNING
+from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.webhooks.events import JobEvent, normalise
 from shift_media.transcoding.webhooks.sns import (
     MAX_AGE,
     MAX_SKEW,
@@ -104,31 +104,37 @@ def _apply(message: Message) -> None:
     elif message.type == "UnsubscribeConfirmation":
         logger.warning("%s sends no more messages: it was unsubscribed.", message.topic)
     else:
-        _look(_normalise(message))
+        event = _parse_event(message)
+        if event is not None:
+            _refresh(event)
 
 
-def _normalise(message: Message) -> JobEvent | None:
+def _parse_event(message: Message) -> JobEvent | None:
+    """Have the site's transcoder read the text; return None for what names no job of its own."""
     try:
-        look = normalise(load_object(message.text))
+        event = services.transcoder().parse_event(load_object(message.text))
     except Malformed:
-        look = None
-    if look is None:
-        logger.info("Message %s of %s speaks of no job.", message.id, message.topic)
-    return look
+        event = None
+    if event is None:
+        logger.info("Message %s of %s names no job.", message.id, message.topic)
+    return event
 
 
-def _look(look: JobEvent | None) -> None:
-    """Ask the service about a job of ours; one that is not ours is nobody's error."""
-    if look is None:
-        return
+def _refresh(event: JobEvent) -> None:
+    """Ask the service about a job; one that is not in this site's database is ignored.
+
+    Raises `NotYet` where SNS must deliver the message again.
+    """
     rows = TranscodeJob._default_manager
-    job = rows.filter(external_id=look.external_id).order_by("-pk").first()
-    if job is None and look.job_id is not None:
-        submitting = rows.filter(pk=look.job_id, external_id="", state__in=RUNNING)
+    job = rows.filter(external_id=event.external_id).order_by("-pk").first()
+    if job is None and event.job_id is not None:
+        submitting = rows.filter(pk=event.job_id, external_id="", state__in=RUNNING)
         if submitting.exists() and not services.transcoder().embedded:
-            raise NotYet(f"Job {look.job_id} is being submitted: {look.external_id} is not known.")
+            raise NotYet(
+                f"Job {event.job_id} is being submitted: {event.external_id} is not known."
+            )
     if job is None:
-        logger.info("A message speaks of job %r, which is not known here.", look.external_id)
+        logger.info("A message names job %r, which is not in the database.", event.external_id)
         return
     with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
         if services.look(job):

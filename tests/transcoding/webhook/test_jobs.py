@@ -18,13 +18,17 @@ from django.test import AsyncClient, Client, override_settings
 from django.urls import reverse
 
 from shift_media import signals
+from shift_media.aws.events import JOB_KEY
 from shift_media.core.errors import TranscodeError
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
+from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
+from shift_media.transcoding.backends.ffmpeg import FFmpeg
+from shift_media.transcoding.backends.mediaconvert import MediaConvert
 from shift_media.transcoding.base import State
+from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services import Worker
-from shift_media.transcoding.webhooks.events import JOB_KEY, JobEvent, normalise
 from tests.servers.sns import HOST, TOPIC, Aws, envelope
 from tests.testapp.models import Film
 from tests.transcoding.scripted import Scripted
@@ -356,7 +360,7 @@ def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "look"),
+    ("body", "event"),
     [
         (mediaconvert("a", **{JOB_KEY: "7"}), JobEvent("a", 7)),
         (elastic("a", **{JOB_KEY: "7"}), JobEvent("a", 7)),
@@ -373,5 +377,13 @@ def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
         ({"state": "COMPLETED", "jobId": "a"}, None),
     ],
 )
-def test_a_message_names_a_job_or_nothing(body: Any, look: JobEvent | None) -> None:
-    assert normalise(body) == look
+def test_message_of_a_service_is_read_as_its_job_or_none(
+    body: Any, event: JobEvent | None
+) -> None:
+    assert Scripted.parse_event(body) == event
+
+
+def test_each_backend_reads_the_messages_of_its_own_service_only() -> None:
+    assert MediaConvert.parse_event(elastic("a")) is None
+    assert ElasticTranscoder.parse_event(mediaconvert("a")) is None
+    assert FFmpeg.parse_event(mediaconvert("a")) is None

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from django.core.checks import CheckMessage, Error, Warning
 from django.utils.module_loading import import_string
 
+from shift_media.aws.events import JOB_KEY
 from shift_media.conf import ConfigurationError
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.backends.elastic_transcoder.client import (
@@ -26,7 +27,7 @@ from shift_media.transcoding.backends.elastic_transcoder.client import (
 from shift_media.transcoding.backends.elastic_transcoder.outputs import ElasticOutputs
 from shift_media.transcoding.backends.elastic_transcoder.requests import ATTEMPT_KEY, request_of
 from shift_media.transcoding.base import RUNNING, Job, JobReport, State, Transcoder
-from shift_media.transcoding.webhooks.events import JOB_KEY
+from shift_media.transcoding.events import JobEvent
 from shift_media.video import planning
 from shift_media.video.profiles import Profile
 
@@ -156,6 +157,13 @@ class ElasticTranscoder(Transcoder):
             job.storage.delete_prefix(job.prefix)
         except (MediaError, OSError) as error:
             logger.warning("%s of %s may go on: %s", job.external_id, job.original, error)
+
+    @classmethod
+    def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
+        """Read the service's own message, which SNS delivers without a wrapping."""
+        if "state" in body and "pipelineId" in body:
+            return JobEvent.from_message(body)
+        return None
 
     def _earlier(self, job: Job) -> str:
         """Find what was created for this attempt; jobs of earlier ones are cancelled."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shift_media.aws.events import JOB_KEY
 from shift_media.core.errors import TranscodeError
 from shift_media.transcoding.base import Job
-from shift_media.transcoding.webhooks.events import JOB_KEY
 from shift_media.video.elastic.job import ElasticJob, ElasticOutput
 from shift_media.video.elastic.naming import COUNT, own_file
 

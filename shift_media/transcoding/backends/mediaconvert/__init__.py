@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.core.checks import CheckMessage, Error
 
+from shift_media.aws.events import EVENT_SOURCE
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema
 from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, MediaConvertClient
@@ -25,6 +26,7 @@ from shift_media.transcoding.base import (
     State,
     Transcoder,
 )
+from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.video import planning
 
@@ -156,6 +158,14 @@ class MediaConvert(Transcoder):
             logger.warning(
                 "MediaConvert's job %s of %s may go on: %s", job.external_id, job.original, error
             )
+
+    @classmethod
+    def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
+        """Read an event of EventBridge, "MediaConvert Job State Change"."""
+        detail = body.get("detail")
+        if body.get("source") == EVENT_SOURCE and isinstance(detail, dict):
+            return JobEvent.from_message(detail)
+        return None
 
     # Submitting.
 

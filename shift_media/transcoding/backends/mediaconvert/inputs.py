@@ -6,10 +6,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from shift_media.aws.events import JOB_KEY
 from shift_media.core.errors import TranscodeError
 from shift_media.transcoding.base import Job
 from shift_media.transcoding.probing import VideoLimits, probe_video
-from shift_media.transcoding.webhooks.events import JOB_KEY
 from shift_media.video.facts import VideoFacts
 
 JOB, TOKEN, SOURCE = JOB_KEY, "shift_media_token", "shift_media_source"
