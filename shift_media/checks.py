@@ -36,8 +36,8 @@ from PIL import Image
 from shift_media.concurrency import shared
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MissingExtra
-from shift_media.deletion.references import media_fields
 from shift_media.imaging.engine import vips
+from shift_media.registry import all_media_fields
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
 from shift_media.transcoding import services
 from shift_media.transcoding.webhooks import sns
@@ -174,12 +174,12 @@ def settings_are_right() -> bool:
 @register()
 def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check the transcoder, where a field has videos transcoded."""
-    fields = media_fields()
-    if not settings_are_right() or not any(getattr(f, "transcode", None) for f in fields):
+    fields = all_media_fields()
+    if not settings_are_right() or not any(field.transcode for field in fields):
         return []
     try:
         chosen = services.transcoder()
-        names = dict.fromkeys(getattr(field, "transcode", None) for field in fields)
+        names = dict.fromkeys(field.transcode for field in fields)
         used = [settings.PROFILES[name] for name in names if name in settings.PROFILES]
         return [*chosen.check(), *(found for p in used for found in chosen.check_profile(p))]
     except ConfigurationError as error:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
-from django.apps import apps
 from django.db import models, router
 
-if TYPE_CHECKING:
-    pass
+from shift_media.registry import all_media_fields
 
 
 def is_referenced(key: str, using: str) -> bool:
@@ -17,7 +14,7 @@ def is_referenced(key: str, using: str) -> bool:
 
     Looks in the database ``using`` and in those where routers keep each model.
     """
-    for field in media_fields():
+    for field in all_media_fields():
         model = field.model
         for alias in {using, router.db_for_read(model), router.db_for_write(model)}:
             rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=alias)
@@ -29,15 +26,6 @@ def is_referenced(key: str, using: str) -> bool:
     return False
 
 
-def media_fields() -> Iterator[models.Field[Any, Any]]:
-    """List the media fields of all installed models, each where its column is."""
-    for model in apps.get_models(include_auto_created=True):
-        if not model._meta.proxy:
-            yield from (
-                f for f in model._meta.local_concrete_fields if getattr(f, "holds_media", False)
-            )
-
-
 _QUERY = 500
 """Keys looked up in one query."""
 
@@ -45,7 +33,7 @@ _QUERY = 500
 def referenced(keys: Sequence[str]) -> set[str]:
     """Tell which originals a row of any MediaField refers to."""
     kept: set[str] = set()
-    for media_field in media_fields():
+    for media_field in all_media_fields():
         model = media_field.model
         database = router.db_for_read(model)
         rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=database)

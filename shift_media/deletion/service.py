@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS, router, transaction
 from django.utils import timezone
@@ -19,6 +19,7 @@ from shift_media.core.errors import InvalidKey
 from shift_media.core.keys import parse_original_key
 from shift_media.deletion import invalidation, waiting
 from shift_media.deletion.references import is_referenced
+from shift_media.registry import RegisteredField, find_field
 from shift_media.signals import media_deleted
 from shift_media.storages import identify
 
@@ -33,13 +34,7 @@ SECOND_AFTER = timedelta(minutes=5)
 _IN_PASSING = 2  # due deletions that a request runs for others: few, since somebody waits for it
 
 
-class StoredField(Protocol):
-    """A media field, as far as a deletion needs it."""
-
-    storage: Any
-
-
-def schedule(field: StoredField, key: str, using: str) -> PendingDeletion | None:
+def schedule(field: RegisteredField, key: str, using: str) -> PendingDeletion | None:
     """Have an original deleted after the commit, with all that was derived from it.
 
     To be called in the transaction that removes the reference, on the database ``using``. What is
@@ -118,7 +113,7 @@ def _run(pending: PendingDeletion) -> None:
         not_before=timezone.now() + SECOND_AFTER,
         last_error="",
     )
-    field = waiting.field_of(pending)
+    field = find_field(pending.source)
     media_deleted.send_robust(
         sender=None if field is None else field.model, key=pending.key, storage=storage
     )

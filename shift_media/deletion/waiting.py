@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, models
 from django.utils import timezone
 
+from shift_media.core.backoff import Backoff
 from shift_media.core.errors import MediaError, StorageError
-from shift_media.storages import MediaStorage, by_alias
+from shift_media.storages import MediaStorage, resolve
 
 if TYPE_CHECKING:
     from shift_media.deletion.models import PendingDeletion, PendingInvalidation
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=10)
 """How long a row that somebody works on is left to them: it is tried again if they died."""
 
-_FIRST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(days=1)
+_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(days=1))
 _ERROR_LENGTH = 2000
 
 KNOWN_FAILURES = (
@@ -53,7 +52,7 @@ def claim(row: Row, **same: Any) -> bool:
 
 def retry_later(row: Row, error: Exception) -> timedelta:
     """Note a failure, and say how long the row waits: twice as long each time, a day at most."""
-    pause: timedelta = min(_FIRST_PAUSE * 2 ** min(row.attempts - 1, 20), _LONGEST_PAUSE)
+    pause = _BACKOFF.pause(row.attempts)
     text = f"{type(error).__name__}: {error}"[:_ERROR_LENGTH]
     update(row, not_before=timezone.now() + pause, last_error=text)
     return pause
@@ -76,20 +75,9 @@ def database_of(row: Row) -> str:
     return row._state.db or DEFAULT_DB_ALIAS
 
 
-def field_of(row: Row) -> models.Field[Any, Any] | None:
-    """Find the field that the file was in; None where there is none any more."""
-    label, _, name = row.source.rpartition(".")
-    try:
-        field = apps.get_model(label)._meta.get_field(name)
-    except (LookupError, ValueError, FieldDoesNotExist):
-        return None
-    return field if isinstance(field, models.Field) else None
-
-
 def storage_of(row: Row) -> MediaStorage:
     """Find the storage; raises `StorageError` where there is none any more."""
-    field = field_of(row)
-    storage = by_alias(row.storage) if row.storage else getattr(field, "storage", None)
+    storage = resolve(row.storage, row.source)
     if not hasattr(storage, "delete_prefix"):
         raise StorageError(
             f"{row.source} has no media storage any more "

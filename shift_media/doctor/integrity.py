@@ -22,7 +22,7 @@ from django.db import models, router
 
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.metadata import Metadata
-from shift_media.deletion.references import media_fields
+from shift_media.registry import all_media_fields
 from shift_media.storages import MediaStorage, Source, unwrapped
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class IntegrityCheck:
 def fields_of(storage: Storage) -> list[MediaField]:
     """List the media fields whose originals lie in a storage."""
     wanted = unwrapped(storage)
-    fields = cast("list[MediaField]", list(media_fields()))
+    fields = cast("list[MediaField]", list(all_media_fields()))
     return [one for one in fields if unwrapped(one.storage) is wanted]
 
 
@@ -223,7 +223,7 @@ def _original(media_field: MediaField, row: models.Model) -> Original:
 
 
 def _still(original: Original) -> bool:
-    for media_field in cast("list[MediaField]", list(media_fields())):
+    for media_field in cast("list[MediaField]", list(all_media_fields())):
         if str(media_field) == original.field:
             return _rows(media_field).filter(**{media_field.name: original.key}).exists()
     return False

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.deletion.references import media_fields
 from shift_media.doctor.findings import Finding, error, ok, skipped
+from shift_media.registry import all_media_fields
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
 from shift_media.transcoding.base import Transcoder
@@ -26,7 +26,7 @@ _EXTRA = 'Install the extra: python -m pip install "django-shift-media[ffmpeg]"'
 
 def check_videos() -> Iterator[Finding]:
     """Look at the transcoder, where a field has videos transcoded."""
-    if not any(getattr(field, "transcode", None) for field in media_fields()):
+    if not any(field.transcode for field in all_media_fields()):
         yield skipped("transcoder", "No MediaField has transcode=….")
         return
     try:

@@ -30,6 +30,7 @@ from shift_media.core.formats import FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.strip import can_strip
+from shift_media.registry import own_media_fields
 from shift_media.storages import MediaStorage, default_media_storage, identify, unwrapped
 
 
@@ -125,11 +126,10 @@ def _check_columns(field: AnyMediaField) -> Iterator[CheckMessage]:
 
 
 def _check_shared(field: AnyMediaField) -> Iterator[CheckMessage]:
-    for other in field.model._meta.local_concrete_fields:
-        if other.name == field.name or not getattr(other, "holds_media", False):
+    for other in own_media_fields(field.model):
+        if other.name == field.name:
             continue
-        theirs = other.metadata_columns  # type: ignore[attr-defined]  # a field that holds media has them
-        for name in set(field.metadata_columns) & set(theirs):
+        for name in set(field.metadata_columns) & set(other.metadata_columns):
             yield Error(
                 f"{name!r} describes the file of {other.name} too.",
                 hint="Give each media field fields of its own.",

@@ -24,6 +24,7 @@ from shift_media.deletion import service as deletion
 from shift_media.fields.file import MediaFile
 from shift_media.fields.stored_upload import StoredUpload, set_stored_key, stored_key
 from shift_media.fields.types import AnyMediaField
+from shift_media.registry import RegisteredField, media_fields, own_media_fields
 from shift_media.signals import media_saved
 
 _WRAPPED = "_shift_media_wrapped"
@@ -32,14 +33,14 @@ _NEWS = "_shift_media_saved"
 
 def prepare(sender: type[models.Model], **kwargs: Any) -> None:
     """Make a model with media fields look after its files; does nothing the second time."""
-    if not media_fields(sender._meta.concrete_fields):
+    if not media_fields(sender):
         return
     for name, wrap in (("save_base", _wrap_save_base), ("_save_table", _wrap_save_table)):
         if not any(hasattr(vars(base).get(name), _WRAPPED) for base in sender.__mro__):
             wrapped = wrap(getattr(sender, name))
             setattr(wrapped, _WRAPPED, True)
             setattr(sender, name, wrapped)
-    if _is_installed(sender) and _own(sender):
+    if _is_installed(sender) and own_media_fields(sender):
         pre_delete.connect(_schedule_all, sender=sender, dispatch_uid=__name__)
 
 
@@ -49,17 +50,6 @@ class_prepared.connect(prepare, dispatch_uid=__name__)
 def _is_installed(model: type[models.Model]) -> bool:
     """Tell whether it is a model of the project: those of migrations only look like one."""
     return model._meta.apps is apps
-
-
-def _own(model: type[models.Model]) -> list[AnyMediaField]:
-    """List the media fields in a model's own table; a proxy has those of its model."""
-    concrete = model._meta.concrete_model or model
-    return media_fields(concrete._meta.local_concrete_fields)
-
-
-def media_fields(fields: Iterable[Any]) -> list[AnyMediaField]:
-    """Pick the media fields."""
-    return [field for field in fields if getattr(field, "holds_media", False)]
 
 
 def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
@@ -79,7 +69,7 @@ def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
         using = using or router.db_for_write(type(self), instance=self)
         uploads: list[StoredUpload] = []
         try:
-            for field in _written(self, self._meta.concrete_fields, update_fields):
+            for field in _written(self, media_fields(type(self)), update_fields):
                 uploads += field.commit(self)
             save_base(self, *arguments, using, update_fields)
         except BaseException:
@@ -111,13 +101,13 @@ def _wrap_save_table(save_table: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def _written(
-    instance: models.Model, fields: Iterable[Any], update_fields: Iterable[str] | None
+    instance: models.Model, fields: list[RegisteredField], update_fields: Iterable[str] | None
 ) -> list[AnyMediaField]:
     """Pick the media fields that a save writes: not the deferred ones, nor others than asked."""
     names = None if update_fields is None else frozenset(update_fields)
     return [
         field
-        for field in media_fields(fields)
+        for field in cast("list[AnyMediaField]", fields)
         if field.attname in instance.__dict__
         and (names is None or not names.isdisjoint((field.name, field.attname)))
     ]
@@ -135,7 +125,7 @@ class _Write:
     ) -> None:
         self.instance, self.table, self.using = instance, table, using
         self.update_fields = None if update_fields is None else frozenset(update_fields)
-        self.fields = _written(instance, table._meta.local_concrete_fields, update_fields)
+        self.fields = _written(instance, own_media_fields(table), update_fields)
 
     def run(self, save: Callable[..., bool], may_exist: bool) -> bool:
         for field in self.fields:
@@ -241,7 +231,7 @@ def _schedule_all(
     sender: type[models.Model], instance: models.Model, using: str, **kw: Any
 ) -> None:
     """Schedule the deletion of a row's files, within the transaction that deletes the row."""
-    for field in _own(sender):
+    for field in cast("list[AnyMediaField]", own_media_fields(sender)):
         keys = {stored_key(instance, field)}
         if field.attname not in instance.__dict__ or getattr(instance, field.attname)._committed:
             keys.add(

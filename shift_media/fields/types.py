@@ -8,27 +8,18 @@ from django.core.files.base import File
 from django.db import models
 
 from shift_media.core.metadata import Metadata
+from shift_media.registry import RegisteredField
 from shift_media.validators import Inspection
 
 
-class AnyMediaField(Protocol):
+class AnyMediaField(RegisteredField, Protocol):
     """A `MediaField`, as its file, its checks and the saving of rows see it."""
 
-    name: str
-    attname: str
-    model: type[models.Model]
-    storage: Any
     attr_class: Any
     max_length: int | None
     accept: Any
     max_bytes: int | None
     strip: bool
-    metadata_field: str | None
-    transcode: str | None
-
-    @property
-    def metadata_columns(self) -> tuple[str, ...]:
-        """The names of the fields that describe the file."""
 
     def prepare(self, file: File[Any], name: str | None = None) -> tuple[File[Any], Inspection]:
         """Return a file as it is to be stored, and what it is."""

@@ -12,6 +12,7 @@ from django.core.files.storage import Storage, storages
 from django.core.signals import setting_changed
 from django.utils.functional import LazyObject, empty
 
+from shift_media.registry import find_field
 from shift_media.storages.base import Entry, MediaStorage, MissingFile, Stat
 from shift_media.storages.local import LocalMediaStorage
 from shift_media.storages.streams import Source
@@ -36,6 +37,7 @@ __all__ = [
     "default_media_storage",
     "get_default_media_storage",
     "identify",
+    "resolve",
 ]
 
 MEDIA_ALIAS = "media"
@@ -86,6 +88,15 @@ default_media_storage: Storage = DefaultMediaStorage()  # type: ignore[assignmen
 def by_alias(alias: str) -> Storage:
     """Find a storage by its alias in ``STORAGES``; ``""`` is the default for media."""
     return storages[alias] if alias else default_media_storage
+
+
+def resolve(alias: str, source: str) -> Storage | None:
+    """Return the storage of a row that keeps an alias and the label of a media field.
+
+    It is the one with the alias in ``STORAGES``. Without an alias the field has a storage of its
+    own. None is returned if the field is gone; `InvalidStorageError` is raised if the alias is.
+    """
+    return by_alias(alias) if alias else getattr(find_field(source), "storage", None)
 
 
 def identify(storage: Storage) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.db import models
 
+from shift_media.registry import media_fields
 from shift_media.resizes.resize import Resize
 from shift_media.transcoding.types import VideoFile
 
@@ -117,7 +118,7 @@ def prefetch_renditions(rows: Iterable[Row], *fields: str) -> list[Row]:
     loaded = list(rows)
     files: dict[str, list[VideoFile]] = {}
     for row in loaded:
-        for name in fields or _media_fields(type(row)):
+        for name in fields or [field.name for field in media_fields(type(row))]:
             file = getattr(row, name)
             if file:
                 file._renditions = []
@@ -128,8 +129,3 @@ def prefetch_renditions(rows: Iterable[Row], *fields: str) -> list[Row]:
             for file in files[rendition.original]:
                 cast("list[Rendition]", file._renditions).append(rendition)
     return loaded
-
-
-def _media_fields(model: type[models.Model]) -> list[str]:
-    fields = model._meta.concrete_fields
-    return [field.name for field in fields if getattr(field, "holds_media", False)]

@@ -19,7 +19,8 @@ from django.utils import timezone
 from shift_media.core.keys import parse_original_key
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion
-from shift_media.deletion.references import is_referenced, media_fields
+from shift_media.deletion.references import is_referenced
+from shift_media.registry import all_media_fields
 from shift_media.signals import media_deleted, media_saved
 from tests.fields.conftest import Use
 from tests.fields.failing import DownStorage
@@ -502,7 +503,7 @@ def test_a_failed_child_takes_its_parents_file_back(stored: Stored) -> None:
 
 def test_the_statements_of_a_replacement_and_of_a_deletion(media: CountingStorage) -> None:
     photo = Photo.objects.create(image=upload())
-    fields = len(list(media_fields()))
+    fields = len(list(all_media_fields()))
     media.calls.clear()
     photo.image = upload(picture("PNG"))
     with CaptureQueriesContext(connection) as captured:

@@ -23,6 +23,7 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
 from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.progress import Progress
+from shift_media.registry import is_media_field
 from shift_media.resizes.batch import Making, ResizeCounts, Row, Rows
 
 GIVE_UP = 20
@@ -175,7 +176,7 @@ def _fields(label: str) -> tuple[type[Any], list[Any]]:
         fields = [model._meta.get_field(wanted)] if wanted else model._meta.concrete_fields
     except (LookupError, ValueError, FieldDoesNotExist) as error:
         raise CommandError(f"{label}: {error}", returncode=WRONG) from error
-    found = [field for field in fields if getattr(field, "holds_media", False)]
+    found = list(filter(is_media_field, fields))
     if not found:
         raise CommandError(f"{label} has no media field.", returncode=WRONG)
     return model, found

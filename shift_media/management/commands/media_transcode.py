@@ -13,9 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections, models
 
 from shift_media.core.errors import MediaError
-from shift_media.deletion.references import media_fields
 from shift_media.management.interrupting import INTERRUPTED, interruptible
 from shift_media.management.transcode_output import TranscodeReport
+from shift_media.registry import all_media_fields, is_media_field
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
@@ -212,10 +212,10 @@ def _fields(label: str) -> list[Any]:
             fields = [apps.get_model(parts[0], parts[1])._meta.get_field(parts[2])]
         else:
             model = apps.get_model(label)
-            own = [field for field in media_fields() if field.model is model]
-            fields = [f for f in own if getattr(f, "transcode", None)] or own
+            own = [field for field in all_media_fields() if field.model is model]
+            fields = [field for field in own if field.transcode] or own
     except (LookupError, ValueError, FieldDoesNotExist) as error:
         raise CommandError(f"{label}: {error}", returncode=2) from error
-    if not fields or not all(getattr(field, "holds_media", False) for field in fields):
+    if not fields or not all(map(is_media_field, fields)):
         raise CommandError(f"{label} has no media field.", returncode=2)
     return fields

@@ -7,8 +7,6 @@ import logging
 from functools import partial
 from typing import Any, cast
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
 from django.core.signals import setting_changed
 from django.db import models
 from django.utils.module_loading import import_string
@@ -18,7 +16,8 @@ from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.core.keys import parse_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.deletion.references import is_referenced
-from shift_media.storages import MediaStorage, by_alias
+from shift_media.registry import find_field
+from shift_media.storages import MediaStorage, resolve
 from shift_media.transcoding.base import LIVE, Job, State, Transcoder
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.video.facts import VideoFacts
@@ -77,21 +76,13 @@ def send(signal: Any, job: TranscodeJob) -> None:
 
 def model_of(job: TranscodeJob) -> type[models.Model] | None:
     """Find the model whose field the original is in; None where it is no more."""
-    field = _field_of(job)
-    return None if field is None else cast("type[models.Model]", field.model)
-
-
-def _field_of(job: TranscodeJob) -> Any:
-    label, _, name = job.source.rpartition(".")
-    try:
-        return apps.get_model(label)._meta.get_field(name)
-    except (LookupError, ValueError, FieldDoesNotExist):
-        return None
+    field = find_field(job.source)
+    return None if field is None else field.model
 
 
 def storage_of(job: TranscodeJob) -> MediaStorage:
     """Find where the original lies."""
-    storage = by_alias(job.storage) if job.storage else getattr(_field_of(job), "storage", None)
+    storage = resolve(job.storage, job.source)
     if storage is None:
         raise TranscodeError(f"{job.source} has no storage any more.", code="no_storage")
     return cast("MediaStorage", storage)
@@ -105,7 +96,7 @@ def is_wanted(job: TranscodeJob) -> bool:
 
 def known_facts(job: TranscodeJob) -> VideoFacts | None:
     """Tell what the upload's metadata say of a video; None where they do not say enough."""
-    field = _field_of(job)
+    field: Any = find_field(job.source)
     if field is None or not getattr(field, "metadata_field", None):
         return None
     rows = field.model._default_manager.filter(**{field.name: job.original})
