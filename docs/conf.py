@@ -1,6 +1,6 @@
-"""How the documentation is built: ``make docs``, with warnings as errors.
+"""Configuration of Sphinx for ``make docs``.
 
-The reference is read from the code, so Django is set up, with the gallery's settings.
+Django is set up with the gallery's settings, because the reference is generated from the code.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testproject.settings")
 django.setup()
 
-import shift_media  # noqa: E402 (needs the path)
+import shift_media  # noqa: E402 (needs sys.path)
 
 project = "shift_media"
 author = "the shift_media developers"
@@ -28,9 +28,9 @@ html_theme = "furo"
 html_title = f"shift_media {release}"
 html_copy_source = False
 
-smartquotes = False  # "--" is an option here
+smartquotes = False  # because "--" begins an option
 default_role = "code"
-autodoc_typehints = "none"  # the sentences say it, and the signatures are long
+autodoc_typehints = "none"  # because annotated signatures are too long to read
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 toc_object_entries = False

@@ -1,7 +1,7 @@
-"""Directives that write the reference from the code, so that neither can drift from the other.
+"""Directives that generate reference pages from the code, so that both always agree.
 
 ``media-settings`` lists the keys of ``SHIFT_MEDIA``, ``media-command`` the help of a management
-command, ``media-errors`` the family of errors with their codes and HTTP statuses.
+command, ``media-errors`` the subclasses of `MediaError` with their codes and HTTP statuses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class MediaSettings(SphinxDirective):
     """Describe every key of ``SHIFT_MEDIA`` by the docstring of the property that reads it."""
 
     def run(self) -> list[nodes.Node]:
-        """Write one ``confval`` for each key, in the order of the code."""
+        """Return one ``confval`` for each key, in the order of the code."""
         return self.parse_text_to_nodes("\n".join(_settings()))
 
 
@@ -41,12 +41,12 @@ def _settings() -> Iterator[str]:
 
 
 class MediaCommand(SphinxDirective):
-    """Describe a management command by its own help."""
+    """Describe a management command by its ``--help``."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Write what it does, its usage and its options, without those every command has."""
+        """Return description, usage and options, without the options of every command."""
         return self.parse_text_to_nodes("\n".join(_command(self.arguments[0])))
 
 
@@ -97,12 +97,12 @@ def _option(action: argparse.Action) -> Iterator[str]:
 
 
 class MediaErrors(SphinxDirective):
-    """List the family of errors: code, class, HTTP status, public sentence."""
+    """List the errors with code, class, HTTP status and public sentence."""
 
-    header: ClassVar = ("Code", "Class", "Status", "What anybody may read")
+    header: ClassVar = ("Code", "Class", "Status", "Public sentence")
 
     def run(self) -> list[nodes.Node]:
-        """Write the table from the classes themselves."""
+        """Return a table with one row for each class."""
         lines = [".. list-table::", "   :header-rows: 1", ""]
         rows = [self.header, *(_error(code, kind) for code, kind in BY_CODE.items())]
         for row in rows:
@@ -118,7 +118,10 @@ def _error(code: str, kind: type[MediaError]) -> tuple[str, str, str, str]:
 def _sections_alone(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
-    """Have napoleon read ``Args:``; of an attribute's "sentence: more" it would make a type."""
+    """Apply napoleon to ``Args:`` sections, but not to attributes.
+
+    Napoleon takes the text before a colon in an attribute's docstring for its type.
+    """
     if what not in ("attribute", "data", "property"):
         napoleon._process_docstring(app, what, name, obj, options, lines)
 
