@@ -1,4 +1,4 @@
-"""The admin: what waits to be deleted or forgotten, transcoding jobs, a column with a resize."""
+"""The admin: pending deletions and invalidations, transcoding jobs, a column with a resize."""
 
 from __future__ import annotations
 
@@ -21,53 +21,54 @@ from shift_media.transcoding import services
 from shift_media.transcoding.models import Rendition, TranscodeJob
 
 if TYPE_CHECKING:
-    WaitingBase = admin.ModelAdmin[Any]
+    PendingWorkBase = admin.ModelAdmin[Any]
     TranscodeJobBase = admin.ModelAdmin[TranscodeJob]
     RenditionInlineBase = admin.TabularInline[Rendition, TranscodeJob]
 else:
-    WaitingBase = TranscodeJobBase = admin.ModelAdmin
+    PendingWorkBase = TranscodeJobBase = admin.ModelAdmin
     RenditionInlineBase = admin.TabularInline
 
 
-class WaitingAdmin(WaitingBase):
-    """What waits for its turn: not for editing, but with a way to have it done at once."""
+class PendingWorkAdmin(PendingWorkBase):
+    """Pending work, which can be run at once but not edited."""
 
     list_filter: ClassVar[Any] = ("storage", "source")
     search_fields = ("prefix",)
     actions = ("run_now",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows are written by deleting and replacing."""
+        """Return False, because rows are written when files are deleted or replaced."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are not for editing: a changed prefix would be about another file."""
+        """Return False, because a changed prefix would delete another file."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Keep the rows: of one that is removed by hand the file, or its copy, stays for ever."""
+        """Return False, because the files of a row that is removed by hand would stay for ever."""
         return False
 
     def has_run_permission(self, request: HttpRequest) -> bool:
-        """Who could delete the rows may run them."""
+        """Return True for users who have Django's permission to delete the rows."""
         return super().has_delete_permission(request)
 
 
 @admin.register(PendingDeletion)
-class PendingDeletionAdmin(WaitingAdmin):
-    """What is to be deleted, why it has not been yet, and a way to try again at once."""
+class PendingDeletionAdmin(PendingWorkAdmin):
+    """Pending deletions, with their last errors and an action that runs them at once."""
 
+    fields = ("storage", "source", "prefix", "stage", "attempts", "not_before", "last_error")
     list_display = ("prefix", "stage", "attempts", "not_before", "last_error")
     list_filter = ("stage", "storage", "source")
 
     @admin.action(description=_("Delete the files now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingDeletion]) -> None:
-        """Run the chosen deletions, due or not."""
-        done = [deletion.run(pending) for pending in queryset]
-        if succeeded := sum(done):
+        """Run the selected deletions, due or not."""
+        outcomes = [deletion.run(pending) for pending in queryset]
+        if succeeded := sum(outcomes):
             text = ngettext("%d deletion succeeded.", "%d deletions succeeded.", succeeded)
             self.message_user(request, text % succeeded, messages.SUCCESS)
-        if failed := len(done) - succeeded:
+        if failed := len(outcomes) - succeeded:
             text = ngettext(
                 "%d deletion failed and will be tried again.",
                 "%d deletions failed and will be tried again.",
@@ -77,29 +78,30 @@ class PendingDeletionAdmin(WaitingAdmin):
 
 
 @admin.register(PendingInvalidation)
-class PendingInvalidationAdmin(WaitingAdmin):
-    """What a CDN is still to forget, and why it has not been told yet."""
+class PendingInvalidationAdmin(PendingWorkAdmin):
+    """Pending invalidations, with their last errors and an action that sends them at once."""
 
+    fields = ("storage", "source", "prefix", "attempts", "not_before", "last_error")
     list_display = ("prefix", "created", "attempts", "not_before", "last_error")
 
-    @admin.action(description=_("Tell the CDN now"), permissions=["run"])
+    @admin.action(description=_("Invalidate in the CDN now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingInvalidation]) -> None:
-        """Send the chosen invalidations, due or not."""
+        """Send the selected invalidations, due or not."""
         rows = list(queryset)
-        if told := invalidation.run(rows):
-            text = ngettext("The CDN forgets %d file.", "The CDN forgets %d files.", told)
-            self.message_user(request, text % told, messages.SUCCESS)
-        if failed := len(rows) - told:
+        if sent := invalidation.run(rows):
+            text = ngettext("%d invalidation was sent.", "%d invalidations were sent.", sent)
+            self.message_user(request, text % sent, messages.SUCCESS)
+        if failed := len(rows) - sent:
             text = ngettext(
-                "The CDN was not told of %d file, and will be.",
-                "The CDN was not told of %d files, and will be.",
+                "%d invalidation failed and will be tried again.",
+                "%d invalidations failed and will be tried again.",
                 failed,
             )
             self.message_user(request, text % failed, messages.WARNING)
 
 
 class RenditionInline(RenditionInlineBase):
-    """What a job makes, under the job."""
+    """The renditions of a job, below the job."""
 
     model = Rendition
     extra = 0
@@ -108,17 +110,17 @@ class RenditionInline(RenditionInlineBase):
     can_delete = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Jobs make renditions, people don't."""
+        """Return False, because only jobs make renditions."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are not for editing: they say what was made."""
+        """Return False, because the rows describe stored files."""
         return False
 
 
 @admin.register(TranscodeJob)
 class TranscodeJobAdmin(TranscodeJobBase):
-    """How far each video is, what failed and why, and ways to try again and to stop."""
+    """Transcoding jobs, with progress and errors, and actions that retry and cancel them."""
 
     list_display = ("original", "profile", "state", "bar", "attempts", "created", "error_code")
     list_filter = ("state", "profile", "transcoder", "source")
@@ -128,34 +130,34 @@ class TranscodeJobAdmin(TranscodeJobBase):
     actions = ("retry", "cancel")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Rows are written by saving a video, and by ``.transcode()``."""
+        """Return False, because jobs are created by saving a video and by ``.transcode()``."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows are not for editing: workers rely on them."""
+        """Return False, because workers rely on the rows."""
         return False
 
     def has_work_permission(self, request: HttpRequest) -> bool:
-        """Who could change the rows may try again and stop."""
+        """Return True for users who have Django's permission to change the rows."""
         return super().has_change_permission(request)
 
     @admin.display(description=_("progress"), ordering="progress")
     def bar(self, job: TranscodeJob) -> SafeString:
-        """Draw the progress."""
+        """Render a progress bar."""
         return format_html(
             '<progress max="100" value="{0}" aria-label="{0} %"></progress> {0} %', job.progress
         )
 
     @admin.action(description=_("Try again"), permissions=["work"])
     def retry(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
-        """Have those that failed or were cancelled done again."""
+        """Retry the selected jobs that have failed or were cancelled."""
         done = sum(services.retry(job) for job in queryset)
         text = ngettext("%d job will be tried again.", "%d jobs will be tried again.", done)
         self.message_user(request, text % done, messages.SUCCESS if done else messages.WARNING)
 
     @admin.action(description=_("Cancel"), permissions=["work"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
-        """Stop those that are live."""
+        """Cancel the selected jobs that have not ended."""
         done = sum(services.cancel(job) for job in queryset)
         text = ngettext("%d job cancelled.", "%d jobs cancelled.", done)
         self.message_user(request, text % done, messages.SUCCESS if done else messages.WARNING)
@@ -164,9 +166,9 @@ class TranscodeJobAdmin(TranscodeJobBase):
 def resize_column(
     field: str, size: str = "120x80", *, description: Any = None, **spec: Any
 ) -> Callable[[Model], SafeString | str]:
-    """Make a column for ``list_display``: ``list_display = [resize_column("image", "96x96")]``.
+    """Return a column for ``list_display``: ``list_display = [resize_column("image", "96x96")]``.
 
-    Takes the options of `MediaFile.resize`. What has no resize gives an empty cell.
+    It takes the options of `MediaFile.resize`. A file without a resize gives an empty cell.
     """
 
     @admin.display(description=description or field.replace("_", " "), empty_value="")
@@ -175,12 +177,12 @@ def resize_column(
         if not file:
             return ""
         try:
-            made = file.resize(size, **spec)
+            resize = file.resize(size, **spec)
             return format_html(
                 '<img src="{}" width="{}" height="{}" alt="" loading="lazy">',
-                made.url,
-                made.width or "",
-                made.height or "",
+                resize.url,
+                resize.width or "",
+                resize.height or "",
             )
         except MediaError:
             return ""

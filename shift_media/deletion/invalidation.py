@@ -1,7 +1,7 @@
-"""Telling a CDN what is deleted: in batches, after the deletion, and again where it failed.
+"""Invalidation of deleted directories in a CDN: in batches, and again after a failure.
 
-A `PendingInvalidation` row is written for each directory that was deleted from a storage with a
-cache before it. One request takes as many directories as the CDN allows.
+A `PendingInvalidation` row is written for each directory that was deleted from a storage behind a
+CDN. One request to the CDN takes as many directories as it allows.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
-from shift_media.deletion import waiting
 from shift_media.storages import MediaStorage
 
+# Functions import the models themselves, because fields import this module before the models can
+# be loaded.
 if TYPE_CHECKING:
     from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 
@@ -25,100 +26,104 @@ logger = logging.getLogger("shift_media")
 
 
 def schedule(deletion: PendingDeletion, storage: MediaStorage) -> None:
-    """Have what is deleted forgotten by the cache before its storage, where it has one."""
+    """Store a pending invalidation of a deleted directory, if its storage is behind a CDN."""
     from shift_media.deletion.models import PendingInvalidation
 
-    if not batch_of(storage):
+    if not batch_size(storage):
         return
-    PendingInvalidation.objects.using(waiting.database_of(deletion)).create(
+    PendingInvalidation.objects.using(deletion.database).create(
         storage=deletion.storage, source=deletion.source, prefix=deletion.prefix
     )
 
 
-def batch_of(storage: MediaStorage) -> int:
-    """Tell how many directories one request takes; 0 for a storage without a cache before it."""
+def batch_size(storage: MediaStorage) -> int:
+    """Return how many directories one request takes; 0 for a storage without a CDN."""
     return int(getattr(storage, "invalidation_batch", 0))  # third parties may lack it
 
 
-def run_in_passing(deletion: PendingDeletion) -> None:
-    """Run what is due after a deletion, unless more deletions of the same commit are coming.
+def run_after(deletion: PendingDeletion) -> None:
+    """Run due invalidations after a deletion, unless the same commit deletes more.
 
-    So that a thousand rows deleted at once make as few requests as can be. Where an earlier
-    request was put off, nothing is asked until then.
+    A thousand rows deleted at once make as few requests as possible, because only the last of
+    their deletions, or a full batch, sends one. After a refusal nothing is sent until the refused
+    rows are due again.
     """
     from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 
-    batch = batch_of(waiting.storage_of(deletion))
+    batch = batch_size(deletion.media_storage)
     if not batch:
         return
-    using = waiting.database_of(deletion)
-    now = timezone.now()
+    using = deletion.database
     rows = PendingInvalidation.objects.using(using)
-    if rows.filter(not_before__gt=now).exclude(last_error="").exists():
+    if rows.filter(not_before__gt=timezone.now()).exclude(last_error="").exists():
         return
-    coming = PendingDeletion.objects.using(using).filter(
-        stage=PendingDeletion.Stage.FIRST, attempts=0, not_before__lte=now
+    untried = (
+        PendingDeletion.objects.using(using)
+        .due()
+        .filter(stage=PendingDeletion.Stage.FIRST, attempts=0)
     )
-    if coming.exists() and rows.filter(not_before__lte=now).count() < batch:
+    if untried.exists() and rows.due().count() < batch:
         return
     run_due(limit=batch, using=using)
 
 
 def run_due(limit: int = 1000, using: str = DEFAULT_DB_ALIAS) -> int:
-    """Tell the caches what is due, the oldest first; return how many directories they took.
+    """Send the invalidations that are due, oldest first; return how many directories were taken.
 
-    A cache that refuses a request is not asked again in this run.
+    A CDN that refuses a request is not called again in this run.
     """
     from shift_media.deletion.models import PendingInvalidation
 
-    due = PendingInvalidation.objects.using(using).filter(not_before__lte=timezone.now())
-    return run(due.order_by("not_before", "pk")[:limit])
+    return run(PendingInvalidation.objects.using(using).due()[:limit])
 
 
 def run(rows: Iterable[PendingInvalidation]) -> int:
-    """Tell the caches these, due or not; return how many directories they took."""
-    ordered = sorted(rows, key=_cache)
-    return sum(_run_all(list(group)) for _, group in groupby(ordered, key=_cache))
+    """Send these invalidations, due or not; return how many directories were taken."""
+    ordered = sorted(rows, key=_storage_label)
+    return sum(_run_all(list(group)) for _, group in groupby(ordered, key=_storage_label))
 
 
-def _cache(row: PendingInvalidation) -> tuple[str, str]:
-    """Tell which rows have one storage; a field's own has no alias, so its field tells it."""
+def _storage_label(row: PendingInvalidation) -> tuple[str, str]:
+    """Return what rows of one storage share: its alias, or else the field that it belongs to."""
     return row.storage, "" if row.storage else row.source
 
 
 def _run_all(rows: Sequence[PendingInvalidation]) -> int:
-    done = 0
+    """Send rows of one storage in batches, until one batch fails."""
+    sent = 0
     try:
-        batch = batch_of(waiting.storage_of(rows[0])) or len(rows)
-    except waiting.KNOWN_FAILURES:
-        batch = len(rows)  # The failure is noted where they are run.
+        batch = batch_size(rows[0].media_storage) or len(rows)
+    except rows[0].RETRIED_ERRORS:
+        batch = len(rows)  # _send fails in the same way, and keeps the error in the rows.
     for start in range(0, len(rows), batch):
-        claimed = [row for row in rows[start : start + batch] if waiting.claim(row)]
-        if claimed and not _run(claimed):
+        claimed = [row for row in rows[start : start + batch] if row.claim()]
+        if claimed and not _send(claimed):
             break
-        done += len(claimed)
-    return done
+        sent += len(claimed)
+    return sent
 
 
-def _run(rows: Sequence[PendingInvalidation]) -> bool:
+def _send(rows: Sequence[PendingInvalidation]) -> bool:
+    first = rows[0]
     try:
-        storage = waiting.storage_of(rows[0])
-        if batch_of(storage):
+        storage = first.media_storage
+        if batch_size(storage):
             storage.invalidate([row.prefix for row in rows], reference=_reference(rows))
-    except waiting.KNOWN_FAILURES as error:
-        pauses = [waiting.retry_later(row, error) for row in rows]
+    except first.RETRIED_ERRORS as error:
+        pauses = [row.retry_later(error) for row in rows]
         logger.warning(
-            "The cache was not told of %d deletions (the next attempt in %s): %s",
+            "Invalidating %d deleted directories failed (the next attempt in %s): %s",
             len(rows),
             min(pauses),
             error,
         )
         return False
-    waiting.rows_of(rows[0]).filter(pk__in=[row.pk for row in rows]).delete()
+    sent = type(first).objects.using(first.database).filter(pk__in=[row.pk for row in rows])
+    sent.delete()
     return True
 
 
 def _reference(rows: Sequence[PendingInvalidation]) -> str:
-    """Name a batch: the same rows again are the same request, however often it is sent."""
-    told = "\n".join(f"{row.pk} {row.created.isoformat()} {row.prefix}" for row in rows)
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+    """Return a name for a batch, by which the CDN recognises a request that is sent twice."""
+    text = "\n".join(f"{row.pk} {row.created.isoformat()} {row.prefix}" for row in rows)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

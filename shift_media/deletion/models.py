@@ -2,17 +2,144 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final, Self, TypeVar, cast
 
-from django.db import models
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import InvalidStorageError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from shift_media.core.backoff import Backoff
+from shift_media.core.errors import MediaError, StorageError
 from shift_media.core.keys import KEY_LENGTH
+from shift_media.registry import find_field
+from shift_media.storages import MediaStorage, resolve
+
+LEASE: Final = timedelta(minutes=10)
+"""How long a claimed row is left to the process that claimed it. Then another process may claim
+it, because the first one has probably died."""
+
+SECOND_AFTER: Final = timedelta(minutes=5)
+"""Pause between the two deletions of an original: longer than making a resize can take."""
+
+BACKOFF: Final = Backoff(first=timedelta(minutes=1), longest=timedelta(days=1))
+ERROR_LENGTH: Final = 2000  # characters of an error that are kept
+
+Work = TypeVar("Work", bound="PendingWork")
 
 
-class PendingDeletion(models.Model):
-    """An original whose row is gone, and that is to be deleted with all that was derived from it.
+class PendingWorkQuerySet(models.QuerySet[Work]):
+    """Rows of one kind of pending work."""
+
+    def due(self) -> Self:
+        """Select the rows whose time has come, oldest first."""
+        return self.filter(not_before__lte=timezone.now()).order_by("not_before", "pk")
+
+
+class PendingWork(models.Model):
+    """Work on a deleted directory that is repeated until it succeeds.
+
+    A process claims a row before it works on it, so that no two processes work on one row, and
+    deletes the row when the work is done. After a failure the row is due again, later each time.
+    """
+
+    RETRIED_ERRORS: ClassVar[tuple[type[Exception], ...]] = (
+        MediaError,
+        OSError,
+        DatabaseError,
+        ImproperlyConfigured,
+        InvalidStorageError,
+    )
+    """Failures after which the work is tried again. Anything else is a bug, and is raised."""
+
+    CLAIMED_COLUMNS: ClassVar[tuple[str, ...]] = ("attempts", "not_before")
+    """Columns that change with every claim: a row in which one differs was claimed meanwhile."""
+
+    storage = models.CharField(_("storage"), max_length=100, blank=True)
+    source = models.CharField(_("source"), max_length=200)
+    prefix = models.CharField(_("prefix"), max_length=KEY_LENGTH)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now, db_index=True)
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    last_error = models.TextField(_("last error"), blank=True)
+
+    objects = PendingWorkQuerySet.as_manager()
+
+    class Meta:
+        """The oldest first."""
+
+        abstract = True
+        ordering: ClassVar = ["not_before", "pk"]
+
+    def __str__(self) -> str:
+        return self.prefix
+
+    @property
+    def database(self) -> str:
+        """The alias of the database that the row is in."""
+        return self._state.db or DEFAULT_DB_ALIAS
+
+    @property
+    def field(self) -> models.Field[Any, Any] | None:
+        """The field that the file was in, or None if there is none any more."""
+        return find_field(self.source)
+
+    @property
+    def media_storage(self) -> MediaStorage:
+        """The storage that the directory is in.
+
+        Raises `StorageError` if the field or its storage is gone, and `InvalidStorageError` if the
+        alias is no longer in ``STORAGES``.
+        """
+        storage = resolve(self.storage, self.source)
+        # Not isinstance: a storage of a third party may have the methods without the base class.
+        if not hasattr(storage, "delete_prefix"):
+            had = f"STORAGES[{self.storage!r}]" if self.storage else "a storage of its own"
+            raise StorageError(
+                f"{self.source} has no media storage any more. It had {had}: restore it, or "
+                f"delete the files below {self.prefix} by hand."
+            )
+        return cast("MediaStorage", storage)
+
+    def claim(self) -> bool:
+        """Claim the row for `LEASE`; return False if another process has claimed it meanwhile."""
+        unchanged = {name: getattr(self, name) for name in self.CLAIMED_COLUMNS}
+        claimed = {"attempts": self.attempts + 1, "not_before": timezone.now() + LEASE}
+        if not self._rows.filter(pk=self.pk, **unchanged).update(**claimed):
+            return False
+        self._set(claimed)
+        return True
+
+    def retry_later(self, error: Exception) -> timedelta:
+        """Keep the error and make the row due later; return the pause until then."""
+        pause = BACKOFF.pause(self.attempts)
+        text = f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
+        self._write(not_before=timezone.now() + pause, last_error=text)
+        return pause
+
+    @property
+    def _rows(self) -> models.QuerySet[Self]:
+        """All rows of this kind in the row's database."""
+        rows = type(self)._default_manager.using(self.database)
+        return cast("models.QuerySet[Self]", rows)
+
+    def _write(self, **values: Any) -> None:
+        """Write columns to the database and to this object.
+
+        Not by ``save()``, which would insert a row that another process has deleted.
+        """
+        self._set(values)
+        self._rows.filter(pk=self.pk).update(**values)
+
+    def _set(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+
+class PendingDeletion(PendingWork):
+    """An original whose row is gone, to be deleted with everything that was derived from it.
 
     Written in the transaction that removes the last reference; see `shift_media.deletion.service`.
     """
@@ -23,6 +150,8 @@ class PendingDeletion(models.Model):
         FIRST = 1, _("to be deleted")
         SECOND = 2, _("to be deleted once more")
 
+    CLAIMED_COLUMNS: ClassVar[tuple[str, ...]] = (*PendingWork.CLAIMED_COLUMNS, "stage")
+
     storage = models.CharField(
         _("storage"),
         max_length=100,
@@ -32,24 +161,15 @@ class PendingDeletion(models.Model):
     source = models.CharField(
         _("source"), max_length=200, help_text=_("The field that the file was in.")
     )
-    prefix = models.CharField(_("prefix"), max_length=KEY_LENGTH)
     stage = models.PositiveSmallIntegerField(
         _("stage"), choices=Stage.choices, default=Stage.FIRST
     )
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    not_before = models.DateTimeField(_("not before"), default=timezone.now, db_index=True)
-    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    last_error = models.TextField(_("last error"), blank=True)
 
-    class Meta:
+    class Meta(PendingWork.Meta):
         """The oldest first."""
 
         verbose_name = _("pending deletion")
         verbose_name_plural = _("pending deletions")
-        ordering: ClassVar = ["not_before", "pk"]
-
-    def __str__(self) -> str:
-        return self.prefix
 
     @property
     def key(self) -> str:
@@ -57,24 +177,34 @@ class PendingDeletion(models.Model):
         directory = self.prefix.rstrip("/")
         return f"{self.prefix}{directory.rpartition('/')[2]}"
 
+    @property
+    def is_first(self) -> bool:
+        """True until the original has been deleted once."""
+        return self.stage == self.Stage.FIRST
 
-class PendingInvalidation(models.Model):
-    """A directory that was deleted, and that a cache before the storage is to forget."""
+    def move_to_second_stage(self) -> None:
+        """Make the row due once more, after `SECOND_AFTER`, with its attempts counted anew."""
+        self._write(
+            stage=self.Stage.SECOND,
+            attempts=0,
+            not_before=timezone.now() + SECOND_AFTER,
+            last_error="",
+        )
 
-    storage = models.CharField(_("storage"), max_length=100, blank=True)
-    source = models.CharField(_("source"), max_length=200)
-    prefix = models.CharField(_("prefix"), max_length=KEY_LENGTH)
-    attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    not_before = models.DateTimeField(_("not before"), default=timezone.now, db_index=True)
-    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
-    last_error = models.TextField(_("last error"), blank=True)
+    def has_twin_in_second_stage(self) -> bool:
+        """Return True if another row has deleted the same original already.
 
-    class Meta:
+        There are two rows if two references were removed at once: those of a copied row, say.
+        """
+        same = {"prefix": self.prefix, "storage": self.storage, "source": self.source}
+        return self._rows.filter(stage=self.Stage.SECOND, **same).exists()
+
+
+class PendingInvalidation(PendingWork):
+    """A deleted directory that is still to be invalidated in the CDN before its storage."""
+
+    class Meta(PendingWork.Meta):
         """The oldest first."""
 
         verbose_name = _("pending invalidation")
         verbose_name_plural = _("pending invalidations")
-        ordering: ClassVar = ["not_before", "pk"]
-
-    def __str__(self) -> str:
-        return self.prefix

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from django.db import models, router
 
 from shift_media.registry import all_media_fields
 
+_KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
+
 
 def is_referenced(key: str, using: str) -> bool:
-    """Tell whether a row of any MediaField of any installed model refers to an original.
+    """Return True if a row of any MediaField of any installed model refers to an original.
 
-    Looks in the database ``using`` and in those where routers keep each model.
+    The database ``using`` is searched, and those in which routers keep each model.
     """
     for field in all_media_fields():
         model = field.model
         for alias in {using, router.db_for_read(model), router.db_for_write(model)}:
-            rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=alias)
             if (
                 router.allow_migrate_model(alias, model)
-                and rows.filter(**{field.name: key}).exists()
+                and _rows(model, alias).filter(**{field.name: key}).exists()
             ):
                 return True
     return False
 
 
-_QUERY = 500
-"""Keys looked up in one query."""
+def referenced_keys(keys: Sequence[str]) -> set[str]:
+    """Return those of the keys that a row of any MediaField refers to."""
+    referenced: set[str] = set()
+    for field in all_media_fields():
+        rows = _rows(field.model, router.db_for_read(field.model))
+        for part in _parts(keys):
+            matches = rows.filter(**{f"{field.name}__in": part})
+            referenced.update(matches.values_list(field.name, flat=True))
+    return referenced
 
 
-def referenced(keys: Sequence[str]) -> set[str]:
-    """Tell which originals a row of any MediaField refers to."""
-    kept: set[str] = set()
-    for media_field in all_media_fields():
-        model = media_field.model
-        database = router.db_for_read(model)
-        rows: models.QuerySet[models.Model] = models.QuerySet(model=model, using=database)
-        for start in range(0, len(keys), _QUERY):
-            wanted = keys[start : start + _QUERY]
-            found = rows.filter(**{f"{media_field.name}__in": wanted})
-            kept.update(found.values_list(media_field.name, flat=True))
-    return kept
+def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
+    """Select all rows, past managers of the model that hide some."""
+    return models.QuerySet(model=model, using=using)
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        yield keys[start : start + _KEYS_PER_QUERY]

@@ -1,7 +1,7 @@
-"""Finding what a storage keeps for nobody: orphans, retired signatures, unused mezzanines.
+"""Removal of objects that no row needs: orphans, resizes of retired keys, unused mezzanines.
 
-A listing is cut into shards by the first two digits of the ids, so that several are read at once
-and none has to fit in memory with the others.
+A storage is listed in shards, by the first two digits of the ids. Several shards are listed at
+once, and only those are in memory.
 """
 
 from __future__ import annotations
@@ -17,33 +17,45 @@ from django.db import DEFAULT_DB_ALIAS
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidKey
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, parse_key
-from shift_media.deletion.references import is_referenced, referenced
+from shift_media.deletion.references import is_referenced, referenced_keys
 from shift_media.storages import Entry, MediaStorage
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
+"""Prefixes that together list every id: two hexadecimal digits."""
+
 LISTINGS = 8
-"""Shards listed at once: listing waits for the storage, not for this machine."""
+"""Shards listed at once. A listing takes no processor time here: it waits for the storage."""
 
 
 @dataclass(slots=True)
 class ObjectCount:
-    """Objects of one kind: how many, and their bytes."""
+    """The number and the bytes of objects of one kind."""
 
     objects: int = 0
     bytes: int = 0
 
     def add(self, entries: Iterable[Entry]) -> None:
-        """Count entries."""
+        """Count some entries more."""
         for entry in entries:
             self.objects += 1
             self.bytes += entry.size
 
 
 @dataclass(slots=True)
-class Findings:
-    """What a sweep saw, and what it removed or would have."""
+class SweepReport:
+    """The objects of a sweep, counted by what was done with them.
 
-    seen: ObjectCount = field(default_factory=ObjectCount)
+    Attributes:
+        listed: all objects of the storage.
+        foreign: those whose key is not one of shift_media; left alone.
+        young: those without a row that are too young to be removed.
+        orphaned: originals without a row, with everything in their directories; removed.
+        retired: resizes that none of the signing keys signed; removed.
+        resigned: resizes that an older signing key signed; copied to their new names.
+        mezzanines: mezzanines of a storage that uses none any more; removed.
+    """
+
+    listed: ObjectCount = field(default_factory=ObjectCount)
     foreign: ObjectCount = field(default_factory=ObjectCount)
     young: ObjectCount = field(default_factory=ObjectCount)
     orphaned: ObjectCount = field(default_factory=ObjectCount)
@@ -54,14 +66,14 @@ class Findings:
 
 @dataclass(slots=True)
 class Directory:
-    """An original with all that lies in its directory."""
+    """The directory of an original, with all objects in it."""
 
     original: OriginalKey
     entries: list[Entry] = field(default_factory=list)
 
     @property
-    def youngest(self) -> datetime:
-        """When something was last written here."""
+    def last_modified(self) -> datetime:
+        """The time of the last write into the directory."""
         return max(entry.modified for entry in self.entries)
 
 
@@ -69,12 +81,12 @@ class Sweep:
     """One pass over a storage.
 
     Args:
-        storage: what is swept.
-        older_than: nothing that was written since is removed: it may be an upload whose row is
-            not committed yet.
-        resign: whether resizes that an older signing key signed are copied to their new names.
+        storage: the storage to sweep.
+        older_than: nothing that was written later is removed, because it may be an upload whose
+            row is not committed yet.
+        resign: copy resizes that an older signing key signed to their new names.
         dry_run: count, and change nothing.
-        on_progress: called after each shard with the number of shards done and the findings.
+        on_progress: called after each shard with the number of finished shards and the report.
     """
 
     def __init__(
@@ -84,24 +96,24 @@ class Sweep:
         *,
         resign: bool = False,
         dry_run: bool = False,
-        on_progress: Callable[[int, Findings], None] = lambda done, findings: None,
+        on_progress: Callable[[int, SweepReport], None] = lambda done, report: None,
     ) -> None:
         self.storage = storage
         self.older_than = older_than
         self.resign = resign
         self.dry_run = dry_run
         self.on_progress = on_progress
-        self.findings = Findings()
+        self.report = SweepReport()
 
-    def run(self) -> Findings:
-        """Sweep shard by shard."""
+    def run(self) -> SweepReport:
+        """Sweep shard by shard, and return the report."""
         for done, entries in enumerate(self._listings(), 1):
-            self._shard(entries)
-            self.on_progress(done, self.findings)
-        return self.findings
+            self._sweep_shard(entries)
+            self.on_progress(done, self.report)
+        return self.report
 
     def _listings(self) -> Iterator[list[Entry]]:
-        """List the shards in order, `LISTINGS` of them ahead."""
+        """Yield the entries of each shard in order; the next `LISTINGS` are listed meanwhile."""
         with ThreadPoolExecutor(LISTINGS) as pool:
             ahead: deque[Future[list[Entry]]] = deque()
             for shard in SHARDS:
@@ -111,61 +123,62 @@ class Sweep:
             while ahead:
                 yield ahead.popleft().result()
 
-    def _shard(self, entries: Sequence[Entry]) -> None:
-        self.findings.seen.add(entries)
+    def _sweep_shard(self, entries: Sequence[Entry]) -> None:
+        self.report.listed.add(entries)
         directories = self._directories(entries)
-        kept = referenced([str(found.original) for found in directories])
-        for found in directories:
-            if str(found.original) in kept:
-                self._resizes(found)
+        referenced = referenced_keys([str(directory.original) for directory in directories])
+        for directory in directories:
+            if str(directory.original) in referenced:
+                self._sweep_derived(directory)
             else:
-                self._orphan(found)
+                self._remove_orphan(directory)
 
     def _directories(self, entries: Iterable[Entry]) -> list[Directory]:
-        found: dict[str, Directory] = {}
+        directories: dict[str, Directory] = {}
         for entry in entries:
             try:
                 key = parse_key(entry.key)
             except InvalidKey:
-                self.findings.foreign.add([entry])
+                self.report.foreign.add([entry])
                 continue
             original = key if isinstance(key, OriginalKey) else key.original
-            found.setdefault(original.prefix, Directory(original)).entries.append(entry)
-        return list(found.values())
+            directory = directories.setdefault(original.prefix, Directory(original))
+            directory.entries.append(entry)
+        return list(directories.values())
 
-    def _orphan(self, found: Directory) -> None:
-        if found.youngest >= self.older_than:
-            self.findings.young.add(found.entries)
+    def _remove_orphan(self, directory: Directory) -> None:
+        if directory.last_modified >= self.older_than:
+            self.report.young.add(directory.entries)
             return
         # The row may have been committed since the shard was looked up.
-        if is_referenced(str(found.original), DEFAULT_DB_ALIAS):
+        if is_referenced(str(directory.original), DEFAULT_DB_ALIAS):
             return
-        self.findings.orphaned.add(found.entries)
+        self.report.orphaned.add(directory.entries)
         if not self.dry_run:
-            self.storage.delete_prefix(found.original.prefix)
+            self.storage.delete_prefix(directory.original.prefix)
 
-    def _resizes(self, found: Directory) -> None:
-        for entry in found.entries:
+    def _sweep_derived(self, directory: Directory) -> None:
+        for entry in directory.entries:
             key = parse_key(entry.key)
             if isinstance(key, MezzanineKey):
-                self._mezzanine(entry)
+                self._remove_mezzanine(entry)
             if not isinstance(key, ResizeKey):
                 continue
             if not settings.resize_signer.verify(key.payload, key.signature):
-                self._retired(entry)
+                self._remove_retired(entry)
             elif self.resign:
                 self._resign(entry, key)
 
-    def _mezzanine(self, entry: Entry) -> None:
-        """Remove one that nothing is made from: its storage keeps none any more."""
+    def _remove_mezzanine(self, entry: Entry) -> None:
+        """Remove a mezzanine of a storage that uses none any more."""
         if self.storage.mezzanine or entry.modified >= self.older_than:
             return
-        self.findings.mezzanines.add([entry])
+        self.report.mezzanines.add([entry])
         if not self.dry_run:
             self.storage.delete(entry.key)
 
-    def _retired(self, entry: Entry) -> None:
-        self.findings.retired.add([entry])
+    def _remove_retired(self, entry: Entry) -> None:
+        self.report.retired.add([entry])
         if not self.dry_run:
             self.storage.delete(entry.key)
 
@@ -174,6 +187,6 @@ class Sweep:
         new = str(replace(key, signature=signature))
         if signature == key.signature or self.storage.stat(new) is not None:
             return
-        self.findings.resigned.add([entry])
+        self.report.resigned.add([entry])
         if not self.dry_run:
             self.storage.copy(entry.key, new)

@@ -215,7 +215,7 @@ def test_while_the_storage_is_down_a_deletion_is_kept_and_tried_again(
 
 def test_a_pause_grows_to_a_day_and_not_beyond() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/", attempts=60)
-    deletion._retry_later(pending, OSError("no"))
+    pending.retry_later(OSError("no"))
     assert pending.not_before - timezone.now() <= timedelta(days=1)
 
 
@@ -223,7 +223,7 @@ def test_a_deletion_whose_runner_died_is_tried_again(photo: Photo, stored: Store
     with transaction.atomic():
         photo.delete()
         pending = PendingDeletion.objects.get()
-        assert deletion._claim(pending)  # Somebody takes it, and is never heard of again.
+        assert pending.claim()  # Somebody takes it, and is never heard of again.
     assert stored()
     assert deletion.run_due() == 0
     make_due()
@@ -234,8 +234,8 @@ def test_a_deletion_whose_runner_died_is_tried_again(photo: Photo, stored: Store
 def test_only_one_of_two_runners_gets_a_deletion() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/")
     other = PendingDeletion.objects.get()
-    assert deletion._claim(pending)
-    assert not deletion._claim(other)
+    assert pending.claim()
+    assert not other.claim()
     assert not deletion.run(other)
 
 
@@ -411,7 +411,7 @@ def test_what_is_no_key_of_ours_is_never_deleted(
     photo = Photo.objects.create(image="photos/2019/x.jpg")
     photo.delete()
     assert old.exists()
-    assert "is no key that shift_media gave" in caplog.text
+    assert "is not a key of shift_media" in caplog.text
     assert not PendingDeletion.objects.exists()
 
 

@@ -108,10 +108,10 @@ def test_the_admin_shows_why_it_waits_and_sends_it_at_once(
     assert admin_client.get(f"{url}{left.pk}/delete/").status_code == 403
     send = {"action": "run_now", "_selected_action": [left.pk]}
     page = admin_client.post(url, send, follow=True).content.decode()
-    assert "The CDN was not told of 1 file, and will be." in page
+    assert "1 invalidation failed and will be tried again." in page
     api.in_progress.clear()
     page = admin_client.post(url, send, follow=True).content.decode()
-    assert "The CDN forgets 1 file." in page
+    assert "1 invalidation was sent." in page
     assert not PendingInvalidation.objects.exists()
     assert api.requests[-1][0] in map(path_of, keys)
 
@@ -165,7 +165,10 @@ def test_the_cleaning_tells_what_was_not_told(api: CloudFrontApi) -> None:
     (key,) = photos(1)
     api.status, api.code = 403, "AccessDenied"
     Photo.objects.get().delete()
-    for told in ("Deletions that a CDN was told of: 0; 1 wait.", "told of: 1; 0 wait."):
+    for told in (
+        "Invalidations in the CDN: 0 were sent, 1 are pending.",
+        "Invalidations in the CDN: 1 were sent, 0 are pending.",
+    ):
         out = io.StringIO()
         call_command("media_cleanup", stdout=out)
         assert told in out.getvalue()

@@ -21,7 +21,7 @@ from django.utils import timezone
 from shift_media.core.keys import new_original_key, parse_original_key
 from shift_media.deletion import sweep
 from shift_media.deletion.models import PendingDeletion
-from shift_media.deletion.references import referenced
+from shift_media.deletion.references import referenced_keys
 from shift_media.deletion.sweep import Sweep
 from shift_media.storages import default_media_storage
 from testproject.gallery.models import Photo
@@ -70,7 +70,7 @@ def test_old_orphans_go_with_all_that_is_theirs(media_root: Path) -> None:
     storage().put(resize, io.BytesIO(b"made of it"), content_type="image/jpeg")
     age(media_root)
     told = run()
-    assert "Orphaned originals and what is theirs: 2 (" in told
+    assert "Orphaned originals and their derived files: 2 (" in told
     assert {entry.key for entry in storage().entries()} == {
         photo.image.name,
         photo.image.resize("40x30").key,
@@ -86,7 +86,7 @@ def test_what_is_younger_than_the_grace_time_stays(media_root: Path) -> None:
     assert storage().exists(young)
     assert not storage().exists(old)
     assert storage().exists(orphan())
-    with pytest.raises(CommandError, match="an upload may be under way"):
+    with pytest.raises(CommandError, match="files of running uploads would be removed"):
         run("--grace", "0")
 
 
@@ -136,7 +136,7 @@ def test_what_is_not_ours_is_left_alone(media_root: Path) -> None:
     foreign.parent.mkdir(parents=True)
     foreign.write_text("keep me")
     age(media_root)
-    assert "Not ours: 1 (7 bytes) left alone" in run()
+    assert "Keys that are not of shift_media: 1 (7 bytes) left alone" in run()
     assert foreign.exists()
 
 
@@ -173,7 +173,7 @@ def test_a_row_committed_during_the_sweep_keeps_its_original(
     """The row comes after the look-up of its shard and before the deletion."""
     key = orphan()
     age(media_root)
-    looked_up = referenced
+    looked_up = referenced_keys
 
     def then_commit(keys: Any) -> set[str]:
         found = looked_up(keys)
@@ -181,7 +181,7 @@ def test_a_row_committed_during_the_sweep_keeps_its_original(
             Photo.objects.create(image=key)
         return found
 
-    monkeypatch.setattr(sweep, "referenced", then_commit)
+    monkeypatch.setattr(sweep, "referenced_keys", then_commit)
     Sweep(storage(), timezone.now()).run()
     assert storage().exists(key)
 
@@ -215,5 +215,5 @@ def test_uploads_that_run_beside_a_sweep_are_all_kept() -> None:
 def test_a_storage_that_is_none_is_told() -> None:
     with pytest.raises(CommandError, match="nowhere"):
         run("--storage", "nowhere")
-    with pytest.raises(CommandError, match="no media storage"):
+    with pytest.raises(CommandError, match="not a media storage"):
         run("--storage", "staticfiles")

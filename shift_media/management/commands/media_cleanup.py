@@ -1,4 +1,4 @@
-"""Remove what nobody refers to any more: ``manage.py media_cleanup``."""
+"""Remove files that no row refers to: ``manage.py media_cleanup``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
-from shift_media.deletion.sweep import SHARDS, Findings, ObjectCount, Sweep
+from shift_media.deletion.sweep import SHARDS, ObjectCount, Sweep, SweepReport
 from shift_media.management.progress import Progress
 from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
 
 GRACE_HOURS = 24
-"""Longer than any transaction between an upload and its commit."""
+"""Longer than any transaction takes from storing an upload to its commit."""
 
 LEAST_GRACE_HOURS = 1
 
 
 class Command(BaseCommand):
-    """Remove pending deletions, orphaned originals and resizes of retired signatures."""
+    """Run pending work, and remove orphaned originals and resizes of retired signatures."""
 
     help = (
         "Runs the deletions that are due, removes originals that no row refers to and that are "
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             type=float,
             default=GRACE_HOURS,
             metavar="HOURS",
-            help=f"keep what was written since; at least {LEAST_GRACE_HOURS}",
+            help=f"keep files that are younger; at least {LEAST_GRACE_HOURS}",
         )
         parser.add_argument(
             "--resign",
@@ -58,11 +58,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run all parts."""
+        """Run pending deletions and invalidations, then sweep the storage."""
         if options["grace"] < LEAST_GRACE_HOURS:
             raise CommandError(
-                f"--grace {options['grace']} is too short: an upload may be under way. "
-                f"Write at least {LEAST_GRACE_HOURS}."
+                f"--grace {options['grace']} is too short, because files of running uploads would "
+                f"be removed. Write at least {LEAST_GRACE_HOURS}."
             )
         storage = self._storage(options["storage"])
         dry_run: bool = options["dry_run"]
@@ -70,10 +70,10 @@ class Command(BaseCommand):
             self._deletions(dry_run)
             self._invalidations(dry_run)
             self._temporary(storage, dry_run)
-            findings = self._sweep(storage, options)
+            report = self._sweep(storage, options)
         except MediaError as error:
             raise CommandError(f"The storage failed: {error} Run the command again.") from error
-        self._report(findings, dry_run)
+        self._write_report(report, dry_run)
 
     def _storage(self, alias: str) -> MediaStorage:
         try:
@@ -81,24 +81,26 @@ class Command(BaseCommand):
         except InvalidStorageError as error:
             raise CommandError(f"--storage {alias}: {error}") from error
         if not isinstance(storage, MediaStorage):
-            raise CommandError(f"--storage {alias or 'default'} is no media storage.")
+            raise CommandError(
+                f"--storage {alias or 'default'} is not a media storage. Name an alias in "
+                "STORAGES of a LocalMediaStorage or S3MediaStorage."
+            )
         return storage
 
     def _deletions(self, dry_run: bool) -> None:
-        number = done = left = 0
+        due = done = left = 0
         for alias in connections:
             if not router.allow_migrate_model(alias, PendingDeletion):
                 continue
             rows = PendingDeletion.objects.using(alias)
-            number += rows.filter(not_before__lte=timezone.now()).count()
+            due += rows.due().count()
             while not dry_run and (batch := deletion.run_due(limit=1000, using=alias)):
                 done += batch
             left += rows.count()
         if dry_run:
-            self.stdout.write(f"Pending deletions: {number} would run.")
+            self.stdout.write(f"Pending deletions: {due} would run.")
         else:
-            told = f"{done} of {number} ran, {left} wait for their time."
-            self.stdout.write(f"Pending deletions: {told}")
+            self.stdout.write(f"Pending deletions: {done} of {due} ran, {left} are not due yet.")
 
     def _invalidations(self, dry_run: bool) -> None:
         done = left = 0
@@ -107,39 +109,41 @@ class Command(BaseCommand):
                 done += 0 if dry_run else invalidation.run_due(using=alias)
                 left += PendingInvalidation.objects.using(alias).count()
         if done or left:
-            self.stdout.write(f"Deletions that a CDN was told of: {done}; {left} wait.")
+            self.stdout.write(f"Invalidations in the CDN: {done} were sent, {left} are pending.")
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:
             removed = storage.sweep_temporary()
             self.stdout.write(f"Temporary files of killed uploads: {removed} removed.")
 
-    def _sweep(self, storage: MediaStorage, options: dict[str, Any]) -> Findings:
+    def _sweep(self, storage: MediaStorage, options: dict[str, Any]) -> SweepReport:
         with Progress(self.stdout, "Listing", len(SHARDS)) as progress:
             sweep = Sweep(
                 storage,
                 timezone.now() - timedelta(hours=options["grace"]),
                 resign=options["resign"],
                 dry_run=options["dry_run"],
-                on_progress=lambda done, seen: progress.show(done, f"{seen.seen.objects} objects"),
+                on_progress=lambda done, so_far: progress.show(
+                    done, f"{so_far.listed.objects} objects"
+                ),
             )
             return sweep.run()
 
-    def _report(self, findings: Findings, dry_run: bool) -> None:
+    def _write_report(self, report: SweepReport, dry_run: bool) -> None:
         would = "would be " if dry_run else ""
         removed, copied = f"{would}removed", f"{would}copied"
-        for name, tally, outcome in (
-            ("Objects", findings.seen, "seen"),
-            ("Orphaned originals and what is theirs", findings.orphaned, removed),
-            ("Resizes of retired signatures", findings.retired, removed),
-            ("Resizes under older signatures", findings.resigned, f"{copied} to new names"),
-            ("Mezzanines of a storage that makes none", findings.mezzanines, removed),
-            ("Without a row, but younger than the grace time", findings.young, "kept"),
-            ("Not ours", findings.foreign, "left alone"),
+        for name, count, outcome in (
+            ("Objects", report.listed, "listed"),
+            ("Orphaned originals and their derived files", report.orphaned, removed),
+            ("Resizes of retired signatures", report.retired, removed),
+            ("Resizes under older signatures", report.resigned, f"{copied} to new names"),
+            ("Mezzanines of a storage that uses none", report.mezzanines, removed),
+            ("Without a row, but younger than the grace time", report.young, "kept"),
+            ("Keys that are not of shift_media", report.foreign, "left alone"),
         ):
-            self.stdout.write(f"{name}: {_count(tally)} {outcome}.")
+            self.stdout.write(f"{name}: {_format(count)} {outcome}.")
 
 
-def _count(tally: ObjectCount) -> str:
-    size = filesizeformat(tally.bytes).replace("\xa0", " ")
-    return f"{tally.objects} ({size})"
+def _format(count: ObjectCount) -> str:
+    size = filesizeformat(count.bytes).replace("\xa0", " ")
+    return f"{count.objects} ({size})"
