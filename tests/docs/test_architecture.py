@@ -100,8 +100,8 @@ def test_modules_that_a_page_names_exist(page: Path) -> None:
     assert missing == [], "Name the module as it is called now."
 
 
-def test_architecture_names_modules_of_every_way() -> None:
-    ways = re.split(r"\nThe way of an? (\w+)\n-+\n", PAGE.read_text())
-    assert ways[1::2] == ["upload", "resize", "job", "deletion"]
-    for way in ways[2::2]:
-        assert len(re.findall(r"``[\w/]+\.py``", way)) >= 5
+def test_each_process_of_the_architecture_page_names_its_modules() -> None:
+    parts = re.split(r"\nHow an? (\w+) is \w+\n-+\n", PAGE.read_text())
+    assert parts[1::2] == ["upload", "resize", "job", "deletion"]
+    for steps in parts[2::2]:
+        assert len(re.findall(r"``[\w/]+\.py``", steps)) >= 5
