@@ -1,4 +1,4 @@
-"""Every block of code in README.rst is run."""
+"""Every code block of README.rst is executed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FIRST_SCREEN_LINES = 50
 
 
 def read_blocks() -> dict[str, tuple[str, str]]:
-    """Read the language and text of each block; a fault in the reST itself is an error."""
+    """Return language and text of each block by its name; raise if the reST is malformed."""
     options = {"halt_level": 2, "report_level": 5, "syntax_highlight": "none"}
     document = publish_doctree(README.read_text(), settings_overrides=options)
     return {
@@ -72,7 +72,7 @@ RUN = {
     "video-tag",
     "video-worker",
 }
-"""The blocks that a test below runs."""
+"""Names of the blocks that a test below executes."""
 RESIZE = parse_resize_key(BLOCKS["url"][1].removeprefix("/media/"))
 
 
@@ -86,7 +86,7 @@ def render(name: str, **context: Any) -> str:
     return engines["django"].from_string(BLOCKS[name][1]).render(context)
 
 
-def photograph() -> bytes:
+def photo_bytes() -> bytes:
     file = BytesIO()
     Image.linear_gradient("L").resize((1600, 1200)).convert("RGB").save(file, "JPEG")
     return file.getvalue()
@@ -94,7 +94,7 @@ def photograph() -> bytes:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[None]:
-    """Set a site up exactly as the README says."""
+    """Apply the settings and URLs of the README."""
     made = run("settings", BASE_DIR=tmp_path, INSTALLED_APPS=[])
     assert made["INSTALLED_APPS"] == ["shift_media"]
     urls = ModuleType("readme_urls")
@@ -107,7 +107,7 @@ def site(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def photo_model(transactional_db: None) -> Iterator[type[models.Model]]:
-    """Make the model of the README, with a table."""
+    """Create the model of the README and its table."""
     with isolate_apps("testproject.gallery"):
         model: type[models.Model] = run("models")["Photo"]
     model._meta.db_table = "readme_photo"
@@ -120,17 +120,17 @@ def photo_model(transactional_db: None) -> Iterator[type[models.Model]]:
 
 @pytest.fixture
 def photo(site: None, photo_model: type[models.Model]) -> models.Model:
-    """Upload a photograph."""
+    """Return a row with an uploaded photo."""
     row = photo_model()
-    row.image.save("Photo.JPG", ContentFile(photograph()))  # type: ignore[attr-defined]
+    row.image.save("Photo.JPG", ContentFile(photo_bytes()))  # type: ignore[attr-defined]
     return row
 
 
-def test_every_block_is_run_by_one_of_these_tests() -> None:
+def test_every_code_block_is_executed() -> None:
     assert set(BLOCKS) == RUN
 
 
-def test_the_first_screen_shows_model_template_url_install_and_commands() -> None:
+def test_first_screen_shows_model_template_url_install_and_commands() -> None:
     screen = "\n".join(README.read_text().splitlines()[:FIRST_SCREEN_LINES])
     for name in ("models", "template", "url", "install", "commands"):
         assert f":name: {name}\n" in screen
@@ -138,7 +138,7 @@ def test_the_first_screen_shows_model_template_url_install_and_commands() -> Non
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("site")
-def test_the_settings_and_urls_pass_the_system_checks() -> None:
+def test_settings_and_urls_pass_the_system_checks() -> None:
     found = run_checks(include_deployment_checks=True)
     ours = [message for message in found if str(message.id).startswith("shift_media.")]
     assert [message for message in ours if message.level >= ERROR] == []
@@ -146,7 +146,7 @@ def test_the_settings_and_urls_pass_the_system_checks() -> None:
 
 
 @pytest.mark.usefixtures("site")
-def test_the_url_is_what_the_template_makes_of_the_model(
+def test_template_renders_the_url_that_is_shown(
     photo_model: type[models.Model],
 ) -> None:
     url = BLOCKS["url"][1]
@@ -156,7 +156,7 @@ def test_the_url_is_what_the_template_makes_of_the_model(
     assert shown == f'<img src="{url}" alt="">'
 
 
-def test_the_template_shows_an_uploaded_photograph(photo: models.Model) -> None:
+def test_template_shows_an_uploaded_photo(photo: models.Model) -> None:
     found = re.search(r'src="([^"]+)"', render("template", photo=photo))
     assert found
     answer = Client().get(found[1])
@@ -165,7 +165,7 @@ def test_the_template_shows_an_uploaded_photograph(photo: models.Model) -> None:
     assert (picture.format, picture.size) == ("WEBP", (400, 300))
 
 
-def test_the_python_calls_work(photo: models.Model) -> None:
+def test_python_calls_return_what_their_comments_say(photo: models.Model) -> None:
     image = photo.image  # type: ignore[attr-defined]
     assert (image.width, image.height) == (1600, 1200)
     assert image.metadata.content_type == "image/jpeg"
@@ -173,7 +173,7 @@ def test_the_python_calls_work(photo: models.Model) -> None:
     assert (cover.width, cover.height) == (800, 450)
 
 
-def test_the_tags_render(photo: models.Model) -> None:
+def test_tags_render_urls_sizes_and_attributes(photo: models.Model) -> None:
     shown = render("tags", photo=photo)
     assert len(re.findall(r"/media/[^\s\"]+upscale-[0-9a-f]{32}\.jpg", shown)) >= 3
     assert " 400 300" in shown
@@ -182,36 +182,36 @@ def test_the_tags_render(photo: models.Model) -> None:
     assert Client().get(shown.split()[0]).status_code == 200
 
 
-def test_an_empty_field_renders_nothing(photo_model: type[models.Model]) -> None:
+def test_empty_field_renders_nothing(photo_model: type[models.Model]) -> None:
     shown = render("tags", photo=photo_model())
     assert "media/" not in shown
     assert "<img" not in shown
 
 
-def lines_of(name: str) -> list[list[str]]:
+def split_lines(name: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for line in BLOCKS[name][1].splitlines()]
 
 
-def test_the_make_commands_are_targets() -> None:
+def test_make_commands_are_targets() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert lines_of("commands") == [["make", "demo"], ["make", "test"]]
-    for _, target in lines_of("commands"):
+    assert split_lines("commands") == [["make", "demo"], ["make", "test"]]
+    for _, target in split_lines("commands"):
         assert target in targets
 
 
-def commands_of(name: str) -> Iterator[list[str]]:
-    for python, script, *arguments in lines_of(name):
+def management_commands(name: str) -> Iterator[list[str]]:
+    for python, script, *arguments in split_lines(name):
         assert (python, script) == ("python", "manage.py")
         yield arguments
 
 
-def test_the_management_commands_exist() -> None:
-    for command, *_ in commands_of("set-up"):
+def test_management_commands_exist() -> None:
+    for command, *_ in management_commands("set-up"):
         assert command in get_commands()
 
 
 @pytest.mark.django_db
-def test_the_storage_on_s3_passes_the_system_checks(site: None) -> None:
+def test_s3_storage_passes_the_system_checks(site: None) -> None:
     with override_settings(STORAGES=s3_storages()):
         found = run_checks(include_deployment_checks=True)
         resize = builder.build(str(RESIZE.original), "9x", storage=by_alias("media"))  # type: ignore[arg-type]
@@ -227,28 +227,28 @@ def s3_storages(**options: Any) -> dict[str, Any]:
 
 @pytest.mark.rgw
 @pytest.mark.needs("rgw")
-def test_the_bucket_is_set_up_by_the_commands(rgw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bucket_commands_configure_the_bucket(rgw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", StringIO("widen\n"))
     server = storage_options(rgw, "unused")
     del server["bucket_name"], server["public_url"]
     with override_settings(STORAGES=s3_storages(**server)):
-        for arguments in commands_of("s3-set-up"):
+        for arguments in management_commands("s3-set-up"):
             call_command(*arguments)
     website = client_of(rgw).get_bucket_website(Bucket="my-site-media")
     redirect = website["RoutingRules"][0]["Redirect"]
     assert (redirect["HostName"], redirect["Protocol"]) == ("www.example.com", "https")
 
 
-def test_the_doctor_finds_nothing_wrong(photo: models.Model) -> None:
+def test_doctor_reports_no_errors(photo: models.Model) -> None:
     with serving() as address:
-        for arguments in commands_of("doctor"):
+        for arguments in management_commands("doctor"):
             here = [address if word.startswith("https:") else word for word in arguments]
             call_command(*here, stdout=StringIO(), stderr=StringIO())
 
 
 @pytest.mark.django_db
-def test_the_cleaning_runs(site: None) -> None:
-    for arguments in commands_of("cleanup"):
+def test_cleanup_commands_run(site: None) -> None:
+    for arguments in management_commands("cleanup"):
         call_command(*arguments, stdout=StringIO())
 
 
@@ -261,7 +261,7 @@ def manage(project: Path, wheel: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_a_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wheel: Path) -> None:
+def test_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wheel: Path) -> None:
     subprocess.run([sys.executable, "-m", "django", "startproject", "fresh", tmp_path], check=True)
     manage(tmp_path, unpacked_wheel, "startapp", "photos")
     for file, block in (("settings", "settings"), ("urls", "urls")):
@@ -270,14 +270,14 @@ def test_a_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wh
     with (tmp_path / "fresh" / "settings.py").open("a") as module:
         module.write('INSTALLED_APPS += ["photos"]\n')
     (tmp_path / "photos" / "models.py").write_text(BLOCKS["models"][1])
-    for _python, _script, *arguments in lines_of("set-up"):
+    for _python, _script, *arguments in split_lines("set-up"):
         manage(tmp_path, unpacked_wheel, *arguments)
     assert "No changes detected" in manage(tmp_path, unpacked_wheel, "makemigrations")
     assert "no issues" in manage(tmp_path, unpacked_wheel, "check")
 
 
 @isolate_apps("testproject.gallery")
-def test_the_model_of_a_video_has_no_faults() -> None:
+def test_video_model_passes_the_field_checks() -> None:
     clip = run("video-model", models=models, MediaField=MediaField)["Clip"]
     field = clip._meta.get_field("video")
     assert field.transcode == "web"
@@ -285,7 +285,7 @@ def test_the_model_of_a_video_has_no_faults() -> None:
 
 
 @pytest.mark.django_db
-def test_the_tag_of_a_video_renders() -> None:
+def test_video_tag_renders_its_sources() -> None:
     key = str(RESIZE.original).replace(".jpg", ".mp4")
     job = TranscodeJob.objects.create(original=key, profile="web", state=State.COMPLETE)
     Rendition.objects.create(
@@ -303,8 +303,8 @@ def test_the_tag_of_a_video_renders() -> None:
     assert render("video-tag", clip=Clip()).strip() == ""
 
 
-def test_the_worker_of_videos_is_installed_and_started() -> None:
-    install, worker = lines_of("video-worker")
+def test_video_worker_commands_are_valid() -> None:
+    install, worker = split_lines("video-worker")
     assert install == ["python", "-m", "pip", "install", ".[ffmpeg]"]
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
@@ -313,13 +313,13 @@ def test_the_worker_of_videos_is_installed_and_started() -> None:
     assert parser.parse_args(worker[3:]).watch is True
 
 
-def test_the_install_line_installs_this_project() -> None:
-    assert lines_of("install") == [["python", "-m", "pip", "install", "."]]
+def test_install_line_installs_this_project() -> None:
+    assert split_lines("install") == [["python", "-m", "pip", "install", "."]]
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     assert config["metadata"]["name"] == "django-shift-media"
 
 
-def test_the_changelog_is_well_formed() -> None:
+def test_changelog_is_well_formed() -> None:
     text = (ROOT / "CHANGELOG.rst").read_text()
     publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 5})

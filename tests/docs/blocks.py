@@ -1,12 +1,12 @@
-"""The blocks of code in the documentation, and what it means to run one.
+"""Code blocks of the documentation, and how each language is tested.
 
-``python``   executed, with ``photo``, ``clip`` and the names of settings and URLs at hand;
-             settings that it makes must pass the system checks, ``>>>`` must print what it says
+``python``   executed with ``photo``, ``clip`` and the names of settings and URL modules; settings
+             that it assigns must pass the system checks, and ``>>>`` must print the output shown
 ``django``   rendered
-``shell``    every command must exist and take these arguments (``console``: the lines after ``$``)
+``shell``    each command must exist and accept the arguments (``console``: the lines after ``$``)
 ``json``     parsed, and so are ``xml`` and ``ini``
-``nginx``    must be run by a test of its own, which names the file
-``text``     output, or what is no code
+``nginx``    run by a test of its own, which names the page
+``text``     not tested
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from tests.parts import ROOT
 DOCS = ROOT / "docs"
 DIRECTIVE = re.compile(r"^( *)\.\. code-block:: *(\S*)$")
 PROGRAMS = {"apt-get", "aws", "cat", "cd", "curl", "export", "nginx", "sudo", "systemctl", "weed"}
-"""Programs that guides name and that are not the project's: not looked at any further."""
+"""Programs of others that guides may call; their arguments are not checked."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block of code."""
+    """A code block of a page."""
 
     file: Path
     line: int
@@ -43,7 +43,7 @@ class Block:
 
     @property
     def page(self) -> str:
-        """Name the page as Sphinx does."""
+        """The name of the page as in Sphinx: the path without its extension."""
         return str(self.file.relative_to(DOCS).with_suffix(""))
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Block:
 
 
 def read_blocks(file: Path) -> Iterator[Block]:
-    """Read the blocks of a page."""
+    """Yield the code blocks of a page."""
     lines = file.read_text().splitlines()
     for number, line in enumerate(lines):
         found = DIRECTIVE.match(line)
@@ -75,7 +75,7 @@ BLOCKS = [block for page in PAGES for block in read_blocks(page)]
 
 
 def check_shell(block: Block) -> None:
-    """Hold that each command exists and takes the arguments that it is given."""
+    """Assert that each command exists and accepts its arguments."""
     lines = block.text.replace("\\\n", " ").splitlines()
     if block.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -91,7 +91,7 @@ def _check_command(words: list[str]) -> None:
             pass
         case ["python", "manage.py", command, *arguments]:
             apps = get_commands()
-            assert command in apps, f"there is no command {command}"
+            assert command in apps, f"There is no command {command}: name it as it is called now."
             if apps[command] == "shift_media":
                 parser = load_command_class("shift_media", command).create_parser("-", command)
                 parser.parse_args(arguments)
@@ -103,7 +103,7 @@ def _check_command(words: list[str]) -> None:
 
 
 def check_text(block: Block) -> None:
-    """Hold that what is written in a language of data is of that language."""
+    """Assert that a block of JSON, XML or INI can be parsed, and that nginx is tested."""
     match block.language:
         case "json":
             json.loads(block.text)
@@ -115,4 +115,6 @@ def check_text(block: Block) -> None:
             tests = [*(ROOT / "tests").rglob("*.py")]
             assert any(block.file.name in test.read_text() for test in tests)
         case language:
-            assert language in ("text", "html", "http"), f"what is {language!r}?"
+            assert language in ("text", "html", "http"), (
+                f"{block} is in {language!r}: say in check_text how to test this language."
+            )

@@ -1,4 +1,4 @@
-"""The drawing of the rooms is the one that import-linter enforces, and pages name real modules."""
+"""The drawing of the rooms agrees with import-linter, and pages name existing modules."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def enforced_layers() -> Layers:
 
 
 def drawn_layers(svg: str) -> Layers:
-    """Return the rooms of each layer of the drawing, in the order in which they are seen."""
+    """Return the rooms of each layer of the drawing, from top to bottom."""
     root = ElementTree.fromstring(svg)
     layers = [each for each in root.iter(f"{SVG}g") if "layer" in each.get("class", "").split()]
     layers.sort(key=_height)

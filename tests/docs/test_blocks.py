@@ -1,4 +1,4 @@
-"""Every block of code in the documentation is run."""
+"""Every code block of the documentation is tested."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def is_session(block: Block) -> bool:
     return block.language == "python" and block.text.startswith(">>>")
 
 
-def of(*languages: str) -> Any:
+def parametrize_blocks(*languages: str) -> Any:
     chosen = [
         block
         for block in BLOCKS
-        # The quickstart's modules are run as a whole, by a test of its own.
+        # The quickstart's modules depend on each other, so test_docs.py runs them together.
         if block.language in languages
         and not is_session(block)
         and (block.language, block.page) != ("python", "quickstart")
@@ -59,7 +59,7 @@ def site(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def rows(site: None, transactional_db: None) -> dict[str, Any]:
-    """Save what the examples speak of."""
+    """Return the rows and models that examples use."""
     file = BytesIO()
     Image.linear_gradient("L").resize((1600, 1200)).convert("RGB").save(file, "JPEG")
     photo = Photo(title="A lake")
@@ -69,7 +69,7 @@ def rows(site: None, transactional_db: None) -> dict[str, Any]:
 
 @pytest.fixture
 def quiet_signals() -> Iterator[None]:
-    """Forget the receivers that an example connects."""
+    """Disconnect the receivers that an example connects."""
     kinds = [value for value in vars(signals).values() if isinstance(value, signals.Signal)]
     before = [list(kind.receivers) for kind in kinds]
     yield
@@ -78,8 +78,8 @@ def quiet_signals() -> Iterator[None]:
         kind.sender_receivers_cache.clear()
 
 
-def names_of(rows: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Name what a settings module, a URLs module and a shell have at hand."""
+def namespace_for(rows: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the names that examples of settings, URL modules and shells use."""
     return {
         "__name__": "testproject.gallery.docs",
         "BASE_DIR": folder,
@@ -96,19 +96,25 @@ def names_of(rows: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if is_session(block)}))
 @pytest.mark.usefixtures("quiet_signals")
-def test_sessions_print_what_they_say(page: str, rows: dict[str, Any], tmp_path: Path) -> None:
+def test_python_sessions_print_the_output_that_they_show(
+    page: str, rows: dict[str, Any], tmp_path: Path
+) -> None:
     text = "".join(block.text for block in BLOCKS if block.page == page and is_session(block))
-    example = doctest.DocTestParser().get_doctest(text, names_of(rows, tmp_path), page, None, 0)
+    example = doctest.DocTestParser().get_doctest(
+        text, namespace_for(rows, tmp_path), page, None, 0
+    )
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
-    said: list[str] = []
-    runner.run(example, out=said.append)
-    assert runner.failures == 0, "".join(said)
+    output: list[str] = []
+    runner.run(example, out=output.append)
+    assert runner.failures == 0, "".join(output)
 
 
-@of("python")
+@parametrize_blocks("python")
 @pytest.mark.usefixtures("quiet_signals")
-def test_python_runs(block: Block, rows: dict[str, Any], tmp_path: Path) -> None:
-    names = names_of(rows, tmp_path)
+def test_python_block_runs_and_passes_the_system_checks(
+    block: Block, rows: dict[str, Any], tmp_path: Path
+) -> None:
+    names = namespace_for(rows, tmp_path)
     with isolate_apps("testproject.gallery"):
         exec(compile(block.text, str(block), "exec"), names)
     with override_settings(**{name: names[name] for name in SETTINGS}):
@@ -116,19 +122,19 @@ def test_python_runs(block: Block, rows: dict[str, Any], tmp_path: Path) -> None
     assert [message for message in found if message.level >= ERROR] == []
 
 
-@of("django")
-def test_templates_render(block: Block, rows: dict[str, Any]) -> None:
+@parametrize_blocks("django")
+def test_template_block_renders_its_resizes(block: Block, rows: dict[str, Any]) -> None:
     shown = engines["django"].from_string(block.text).render({**rows, "photos": Photo.objects})
     images = shown.count("upscale-")
     assert images >= block.text.count("{% resize")
 
 
-@of("shell", "console")
-def test_commands_exist_and_take_their_arguments(block: Block) -> None:
+@parametrize_blocks("shell", "console")
+def test_commands_of_shell_block_exist_and_accept_their_arguments(block: Block) -> None:
     check_shell(block)
 
 
-def test_of_data_all_is_well_formed() -> None:
+def test_data_blocks_are_well_formed() -> None:
     for block in BLOCKS:
         if block.language not in ("python", "django", "shell", "console"):
             check_text(block)

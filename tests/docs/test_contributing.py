@@ -1,4 +1,4 @@
-"""What contributors read and what services run agrees with the Makefile."""
+"""Pages for contributors and workflow files agree with the Makefile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation builds, its quickstart works, and its reference names all there is."""
+"""The documentation builds, its quickstart works, and its reference is complete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswit
 
 @pytest.fixture(scope="session")
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the pages, with warnings as errors."""
+    """Build the pages with warnings as errors, and return their folder."""
     folder = tmp_path_factory.mktemp("docs")
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(folder)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -34,11 +34,11 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_builds_without_a_warning(html: Path) -> None:
+def test_documentation_builds_without_warnings(html: Path) -> None:
     assert (html / "index.html").stat().st_size > 1000
 
 
-def test_the_makefile_builds_it_with_warnings_as_errors() -> None:
+def test_make_docs_treats_warnings_as_errors() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\ndocs:")[2].partition("\n\n")[0]
     assert "-m sphinx -W" in recipe
 
@@ -63,7 +63,7 @@ def test_every_check_is_in_the_reference(html: Path) -> None:
 
 @pytest.fixture
 def quickstart(tmp_path: Path, unpacked_wheel: Path) -> tuple[Path, dict[str, str]]:
-    """Write the project of the quickstart, as it says."""
+    """Write the project of the quickstart; return its folder and environment."""
     environment = {**os.environ, "PYTHONPATH": str(unpacked_wheel)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     for line in QUICKSTART["quickstart-start"].splitlines():
@@ -85,7 +85,7 @@ def run(folder: Path, environment: dict[str, str], *words: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_quickstart_ends_at_a_page_with_a_picture(
+def test_quickstart_project_shows_an_uploaded_picture(
     quickstart: tuple[Path, dict[str, str]],
 ) -> None:
     folder, environment = quickstart

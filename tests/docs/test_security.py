@@ -1,4 +1,4 @@
-"""Each claim of the page on security names tests that exist and hold a row of the list."""
+"""Tests that the page on security names exist and have acceptance rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEWEST = 40
 
 
 def marked_tests() -> set[str]:
-    """Name the test functions that are marked with a row of the acceptance list."""
+    """Return the names of the test functions that are marked with an acceptance row."""
     return {
         node.name
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -34,7 +34,7 @@ def _module_marks(path: Path) -> str:
     return found[0] if found else ""
 
 
-def test_the_tests_that_it_names_exist_and_hold_a_row() -> None:
+def test_tests_that_the_page_names_exist_and_have_acceptance_rows() -> None:
     named = set(re.findall(r"``(test_\w+)``", PAGE.read_text()))
     assert len(named) >= FEWEST
-    assert named - marked_tests() == set()
+    assert named - marked_tests() == set(), f"Rename the tests in {PAGE.relative_to(ROOT)} too."
