@@ -1,11 +1,11 @@
-# `make demo` and `make test` do all the set-up themselves: a .venv beside this file, wheels from
-# PyPI, nothing else. They need only make and Python 3.11 or newer.
+# `make demo` and `make test` need only make and Python 3.11 or newer. They create a virtual
+# environment in .venv and install packages from PyPI into it.
 
 PYTHON ?= python3
 PYTHON_OLDEST ?= python3.11
 DJANGO_OLDEST = Django~=5.2.0
 
-# The demo's address; what else pytest or the demo is told: make unit ARGS="-k signing"
+# The address of the demo, and further arguments for pytest or the demo: make unit ARGS="-k signing"
 ADDRESS ?= 127.0.0.1:8000
 ARGS ?=
 
@@ -13,12 +13,13 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
-# One process of tests for each core; ARGS="-n 0" runs them in one process, for a debugger.
+# One test process for each core. ARGS="-n 0" runs all tests in one process, for a debugger.
 PYTEST = -m pytest -n auto --dist worksteal
 UNIT = -m "not e2e and not s3 and not rgw and not postgres and not redis"
 
 SHELL = /bin/bash
-# Modules compiled once: hundreds of tests start a Python of their own. `make clean` removes them.
+# Write bytecode even if the caller's environment forbids it, because hundreds of tests start a
+# Python of their own. `make clean` removes the bytecode.
 export PYTHONDONTWRITEBYTECODE =
 MAKEFLAGS += --no-print-directory
 .SILENT:
@@ -26,17 +27,17 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench clean
 
 help:
-	echo "make demo         start the gallery on http://$(ADDRESS)/ with pictures in it"
-	echo "make demo-s3      the same on an S3 server of its own, with the redirect shown (as root)"
-	echo "make test         all checks and tests; what is not installed is skipped and named"
-	echo "make test-full    the same, with nothing skipped (.ci/run installs what it needs)"
+	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
+	echo "make demo-s3      the same on an S3 server that it starts, and show redirects (as root)"
+	echo "make test         all checks and tests; tests that need a missing program are skipped"
+	echo "make test-full    the same, but a skipped test fails (.ci/run installs what is needed)"
 	echo "make test-oldest  the unit tests on the oldest Python and Django"
-	echo "make unit         the unit tests alone: no browser, no server"
+	echo "make unit         the unit tests only, without browser and servers"
 	echo "make docs         build the documentation in docs/_build, with warnings as errors"
 	echo "make lint | types | layers   one check each: ruff, mypy, import-linter"
-	echo "make bench        measure beside other apps and engines, for minutes; ARGS=\"--rounds 9\""
-	echo "                  videos against ffmpeg by hand: ARGS=--videos"
-	echo "make clean        remove what the other targets made, the demo's pictures included"
+	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
+	echo "                  ARGS=--videos compares videos with ffmpeg commands"
+	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
 
@@ -72,7 +73,8 @@ types: $(VENV)/.dev
 layers: $(VENV)/.dev
 	$(VENV)/bin/lint-imports --config setup.cfg --no-logo
 
-# glibc moves its threshold for large blocks as it goes, which shifts times by a third; here it stays.
+# glibc adapts its threshold for large blocks at run time, which changes times by a third, so it is
+# fixed here.
 bench: $(VENV_BENCH)/.bench
 	VIPS_CONCURRENCY=1 MALLOC_MMAP_THRESHOLD_=131072 $(VENV_BENCH)/bin/python -m benchmarks $(ARGS)
 
@@ -81,7 +83,7 @@ clean:
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find shift_media testproject tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# An environment of another Python than the one that is asked for by name is made anew.
+# If PYTHON names another version than that of the environment, the environment is created again.
 ifneq ($(filter command environment,$(origin PYTHON)),)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 ifneq ($(VERSION),)
@@ -91,20 +93,20 @@ endif
 endif
 endif
 
-# Make an environment: $(1) its folder, $(2) the interpreter, $(3) what pip installs.
+# Create an environment: $(1) its folder, $(2) the interpreter, $(3) what pip installs, $(4) a hint.
 define set_up
 	$(1)/bin/python -m pip --version >/dev/null 2>&1 || { \
 	  $(2) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "shift_media needs Python 3.11 or newer, which \"$(2)\" is not. $(4)" >&2; exit 1; \
 	  } && echo "Setting up $(1) with $$($(2) --version); this happens once." && \
 	  $(2) -m venv --clear $(1) || { \
-	    echo "No environment was made in $(1). On Debian: apt-get install python3-venv" >&2; exit 1; \
+	    echo "No environment could be created in $(1). On Debian: apt-get install python3-venv" >&2; exit 1; \
 	  }; \
 	} && $(1)/bin/python $(PIP_INSTALL) $(3)
 endef
 
-# A stamp newer than setup.cfg means that nothing is to be installed. The developer's environment
-# holds all that the demo needs, so it sets both.
+# If a stamp is newer than setup.cfg, everything is installed. The environment of developers contains
+# everything that the demo needs, so its rule touches both stamps.
 $(VENV)/.demo: setup.cfg pyproject.toml
 	$(call set_up,$(VENV),$(PYTHON),-e ".[ffmpeg]",Name another one: make PYTHON=python3.13 …)
 	touch $@
