@@ -20,5 +20,5 @@ class ShiftMediaConfig(AppConfig):
         from shift_media.transcoding import services
 
         media_deleted.connect(
-            lambda key, **kwargs: services.forget(key), weak=False, dispatch_uid=__name__
+            lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
         )

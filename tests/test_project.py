@@ -75,6 +75,11 @@ def test_imports_go_down_the_layers() -> None:
         ("core/spec.py", "import django", "Pure rooms import neither Django"),
         ("resizes/builder.py", "import boto3", "Only modules that call AWS import boto3"),
         ("stranger.py", "", "Imports go down the layers"),
+        (
+            "transcoding/services/jobs.py",
+            "from shift_media.transcoding import backends",
+            "Transcoding has layers of its own",
+        ),
     ],
 )
 def test_an_import_against_the_layers_is_caught(

@@ -38,7 +38,7 @@ LIVE = (State.PENDING, State.SUBMITTED, State.PROGRESSING)
 RUNNING = (State.SUBMITTED, State.PROGRESSING)
 
 
-def before(state: State) -> tuple[State, ...]:
+def states_before(state: State) -> tuple[State, ...]:
     """List the states that may become this one within an attempt: only earlier ones, and itself.
 
     What has ended stays as it ended.

@@ -12,8 +12,8 @@ from django.urls import reverse_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.generic import DeleteView
 
-from shift_media.transcoding import services
 from shift_media.transcoding.files import prefetch_renditions
+from shift_media.transcoding.models import TranscodeJob
 from testproject.gallery.forms import ClipForm
 from testproject.gallery.models import MAX_VIDEO_BYTES, Clip
 
@@ -52,7 +52,7 @@ def state(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 def _progress(clip: Clip) -> dict[str, Any]:
-    job = services.latest(clip.video.key, "web")
+    job = TranscodeJob.objects.of(clip.video.key, "web").first()
     return {"job": job, "live": job is not None and job.is_live}
 
 

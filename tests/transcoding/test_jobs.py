@@ -25,7 +25,8 @@ from shift_media.transcoding.base import JobReport, RenditionReport, State
 from shift_media.transcoding.files import prefetch_renditions
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services import Worker
-from shift_media.transcoding.services.worker import apply
+from shift_media.transcoding.services.attempts import build_attempt, delete_files
+from shift_media.transcoding.services.reports import apply
 from tests.testapp.models import Film
 from tests.transcoding.conftest import NewFilm, work
 
@@ -178,7 +179,7 @@ def test_what_a_late_attempt_has_stored_is_removed_when_its_report_comes_too_lat
 ) -> None:
     job = services.claim("late")
     assert job is not None
-    request = services.jobs.request_of(job)  # type: ignore[attr-defined]
+    request = build_attempt(job)
     key = f"{request.prefix}480p.mp4"
     default_media_storage.put(key, ContentFile(b"late"), content_type="video/mp4")  # type: ignore[attr-defined]
     report = JobReport(
@@ -188,7 +189,7 @@ def test_what_a_late_attempt_has_stored_is_removed_when_its_report_comes_too_lat
     Film.objects.get().delete()
     assert not apply(job, report)
     assert not Rendition.objects.exists()
-    services.attempts.discard(job, request)  # type: ignore[attr-defined]
+    delete_files(job, request)
     assert stored() == []
     assert PendingDeletion.objects.exists()
 
@@ -219,7 +220,7 @@ def test_a_job_whose_worker_fell_silent_is_tried_again_until_it_is_enough(
     for attempt in (1, 2, 3):
         job = services.claim("mortal")
         assert job is not None
-        left = f"{services.jobs.request_of(job).prefix}480p.mp4"  # type: ignore[attr-defined]
+        left = f"{build_attempt(job).prefix}480p.mp4"
         default_media_storage.put(left, ContentFile(b"half"), content_type="video/mp4")  # type: ignore[attr-defined]
         assert job.attempts == attempt
         assert services.claim("other") is None

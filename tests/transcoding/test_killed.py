@@ -20,7 +20,7 @@ __all__ = ["new_site"]
 WORK_AND_DIE = """
 import os, signal, sys, django
 django.setup()
-from shift_media.transcoding.services import Worker, worker
+from shift_media.transcoding.services import Worker, reports, worker
 
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -32,9 +32,9 @@ def tell(job):
 stage = sys.argv[1]
 worker.PROGRESS_SECONDS = 0
 if stage == "claimed":
-    worker.request_of = die
+    worker.build_attempt = die
 if stage == "complete":  # Said, but what earlier attempts have left is still there.
-    worker._after_completion = die
+    reports._after_completion = die
 Worker(on_progress=tell).run_one()
 """
 STEPS = ("claimed", "10", "99", "complete")

@@ -13,6 +13,7 @@ from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of
 from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.attempts import build_attempt
 from shift_media.video import planning
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
@@ -108,7 +109,7 @@ def worker_dies_after_creating(aws: Aws) -> None:
     """Leave the row as a worker does that is killed before it has written the id down."""
     job = services.claim("mortal")
     assert job is not None
-    services.transcoder().submit(services.jobs.request_of(job))  # type: ignore[attr-defined]
+    services.transcoder().submit(build_attempt(job))
     TranscodeJob.objects.update(lease_until=timezone.now())
     assert services.recover() == 1
 
@@ -163,7 +164,7 @@ def test_reports_out_of_order_and_twice_end_the_same(aws: Aws, film: Film) -> No
     assert services.refresh(the_job()).state == State.PROGRESSING
     aws.finish()
     late = the_job()
-    attempt = services.jobs.request_of(late)  # type: ignore[attr-defined]
+    attempt = build_attempt(late)
     report = services.transcoder().read(attempt)
     services.refresh(the_job())
     keys = aws.stored()
@@ -179,7 +180,7 @@ def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path
         film = new_film(clip)
         work()
         aws.finish()
-        attempt = services.jobs.request_of(the_job())  # type: ignore[attr-defined]
+        attempt = build_attempt(the_job())
         facts = attempt.facts()
         plan = planning.plan(attempt.profile, facts)
         slower = MediaConvertOutputs(attempt, facts)

@@ -73,7 +73,7 @@ def test_a_service_that_throttles_is_asked_more_seldom_and_its_job_goes_on(
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.SUBMITTED, "x")
     Scripted.failures.clear()
-    assert services.look(job)
+    assert services.poll(job)
     assert (job.state, job.error_code) == (State.PROGRESSING, "")
 
 

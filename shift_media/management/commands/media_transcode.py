@@ -85,7 +85,7 @@ class Command(BaseCommand):
 
     def _tell_retry_later(self) -> None:
         """Say what will be tried again, so that no script takes it for done."""
-        again = services.live().filter(pk__in=self.retry_later).count()
+        again = TranscodeJob.objects.live().filter(pk__in=self.retry_later).count()
         if again:
             raise CommandError(f"{again} put off: tried again later.", returncode=PUT_OFF)
 
@@ -94,7 +94,7 @@ class Command(BaseCommand):
     def _chosen(self, options: dict[str, Any]) -> list[int] | None:
         """Submit what was asked for; None is everything that is pending."""
         if options["retry_failed"] and not options["dry_run"]:
-            failed = TranscodeJob._default_manager.filter(state=State.ERROR)
+            failed = TranscodeJob.objects.filter(state=State.ERROR)
             self.stdout.write(f"Tried again: {sum(services.retry(job) for job in failed)}.")
         if not options["field"]:
             return None
@@ -103,7 +103,7 @@ class Command(BaseCommand):
             file = getattr(row, field.name)
             name = options["profile"] or getattr(field, "transcode", None)
             if options["dry_run"]:
-                job = services.latest(file.key, name or "")
+                job = TranscodeJob.objects.of(file.key, name or "").first()
                 state = "no job" if job is None else job.state
                 self.stdout.write(f"{row._meta.label} {row.pk}: {file.key}, {name}: {state}")
                 continue
@@ -128,7 +128,7 @@ class Command(BaseCommand):
 
     def _dry_run(self, chosen: list[int] | None) -> None:
         if chosen is None:
-            for job in services.live():
+            for job in TranscodeJob.objects.live():
                 self.stdout.write(f"#{job.pk} {job}: {job.state}, attempt {job.attempts}")
 
     # Doing.
@@ -178,7 +178,7 @@ class Command(BaseCommand):
         return True
 
     def _open(self, chosen: list[int] | None) -> bool:
-        jobs = services.live()
+        jobs = TranscodeJob.objects.live()
         return (jobs if chosen is None else jobs.filter(pk__in=chosen)).exists()
 
     def _poll(self) -> None:
@@ -187,7 +187,7 @@ class Command(BaseCommand):
             self.failed += job.state == State.ERROR
 
     def _cancel(self, pk: int) -> None:
-        job = TranscodeJob._default_manager.filter(pk=pk).first()
+        job = TranscodeJob.objects.filter(pk=pk).first()
         if job is None:
             raise CommandError(f"There is no job {pk}.", returncode=1)
         if not services.cancel(job):

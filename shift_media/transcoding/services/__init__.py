@@ -1,15 +1,15 @@
-"""Jobs: submitted with the row that has the video, claimed by one worker, moved forward only.
+"""Services for jobs: submit, refresh and cancel, and what workers and webhooks call.
 
-``submit``, ``refresh`` and ``cancel`` are what the field, the admin and the commands use; ``work``
-is what a worker does.
+The field, the admin and the commands call ``submit``, ``refresh``, ``retry`` and ``cancel``.
+Workers run jobs with `Worker`, and `Poller` reads those that a service runs.
 """
 
 from __future__ import annotations
 
 from shift_media.transcoding.services.attempts import transcoder
-from shift_media.transcoding.services.jobs import cancel, forget, latest, live, retry, submit
+from shift_media.transcoding.services.jobs import cancel, delete_jobs, retry, submit
 from shift_media.transcoding.services.leases import claim, recover
-from shift_media.transcoding.services.polling import Poller, look, refresh
+from shift_media.transcoding.services.polling import Poller, poll, refresh
 from shift_media.transcoding.services.worker import Worker
 
 __all__ = [
@@ -17,10 +17,8 @@ __all__ = [
     "Worker",
     "cancel",
     "claim",
-    "forget",
-    "latest",
-    "live",
-    "look",
+    "delete_jobs",
+    "poll",
     "recover",
     "refresh",
     "retry",

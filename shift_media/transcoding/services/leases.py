@@ -1,4 +1,8 @@
-"""Who works on what: claims by conditional updates, leases, and what the dead have left."""
+"""Claims of workers, and the recovery of jobs whose worker died.
+
+A worker claims a job with a lease, and renews the lease while it works. A lease that has run out
+means that the worker died, so that any other worker may recover the job.
+"""
 
 from __future__ import annotations
 
@@ -8,170 +12,93 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
 from functools import partial
 
-from django.db import connections, models, router, transaction
+from django.db import connections, router, transaction
 from django.utils import timezone
 
 from shift_media import signals
-from shift_media.conf import settings
 from shift_media.core.errors import MediaError
-from shift_media.transcoding.base import RUNNING, State
-from shift_media.transcoding.models import TranscodeJob, new_token
-from shift_media.transcoding.services.attempts import request_of, row, send, transcoder
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.attempts import build_attempt, transcoder
 
 logger = logging.getLogger("shift_media")
 
-FIRST_PAUSE = timedelta(seconds=10)
-LONGEST_PAUSE = timedelta(hours=1)
-"""Between attempts: doubled each time."""
+_CANDIDATES = 20
+"""Pending jobs to try, on a database that cannot skip the rows that another worker has locked."""
 
-_LOOK_AHEAD = 20  # pending jobs looked at for one that nobody else takes
+_HOST_CHARACTERS = 80
+"""Of a worker's name without its random part: the column ``lease_owner`` has room for 100."""
 
 
 def new_owner() -> str:
-    """Name a worker: host, process, thread, and something that no other has."""
+    """Return a unique name for a worker: host, process, thread and a random part."""
     name = f"{socket.gethostname()}/{os.getpid()}/{threading.get_ident()}"
-    return f"{name[-80:]}/{uuid.uuid4().hex[:8]}"
+    return f"{name[-_HOST_CHARACTERS:]}/{uuid.uuid4().hex[:8]}"
 
 
 def claim(owner: str, only: Iterable[int] | None = None) -> TranscodeJob | None:
-    """Take the job that has waited longest, for as long as the lease is renewed."""
+    """Claim the job that has been due for longest; return None if no job is due.
+
+    ``only`` are the primary keys to choose from; None means all.
+    """
     using = router.db_for_write(TranscodeJob)
-    due = TranscodeJob._default_manager.using(using).filter(
-        state=State.PENDING, not_before__lte=timezone.now()
-    )
+    due = TranscodeJob.objects.using(using).due(timezone.now())
     if only is not None:
         due = due.filter(pk__in=list(only))
-    due = due.order_by("not_before", "pk")
     if not connections[using].features.has_select_for_update_skip_locked:
-        return _take_first(list(due[:_LOOK_AHEAD]), owner)
+        return _claim_first(due[:_CANDIDATES], owner)
     with transaction.atomic(using=using):
-        return _take_first(list(due.select_for_update(skip_locked=True)[:1]), owner)
+        return _claim_first(due.select_for_update(skip_locked=True)[:1], owner)
 
 
-def _take_first(candidates: list[TranscodeJob], owner: str) -> TranscodeJob | None:
-    for job in candidates:
-        now = timezone.now()
-        values = {
-            "state": State.SUBMITTED,
-            "attempts": job.attempts + 1,
-            "token": new_token(),
-            "progress": 0,
-            "lease_owner": owner,
-            "lease_until": now + _lease(),
-            "started": now,
-        }
-        untouched = row(job).filter(state=State.PENDING, attempts=job.attempts, token=job.token)
-        if untouched.update(**values):
-            for name, value in values.items():
-                setattr(job, name, value)
-            return job
-    return None
-
-
-def _lease() -> timedelta:
-    return timedelta(seconds=settings.TRANSCODE_LEASE)
-
-
-def mine(job: TranscodeJob) -> models.QuerySet[TranscodeJob]:
-    """Select the job's row as long as this attempt is running and ours."""
-    return row(job).filter(token=job.token, lease_owner=job.lease_owner, state__in=RUNNING)
-
-
-def renew(job: TranscodeJob) -> bool:
-    """Keep a job; returns False where it was cancelled, or given to somebody else."""
-    return bool(mine(job).update(lease_until=timezone.now() + _lease()))
-
-
-def release(job: TranscodeJob) -> bool:
-    """Leave a job for somebody else, at once: an attempt that was interrupted does not count."""
-    return _again(job, mine(job), attempts=max(0, job.attempts - 1), not_before=timezone.now())
-
-
-def retry_later(job: TranscodeJob, code: str, error: str) -> bool:
-    """Have a job tried again after a pause, and keep why."""
-    pause = min(FIRST_PAUSE * 2 ** min(job.attempts - 1, 20), LONGEST_PAUSE)
-    logger.warning("%s is tried again in %s: %s", job, pause, error)
-    values = {"error_code": code, "error": error, "not_before": timezone.now() + pause}
-    return _again(job, mine(job), **values)
-
-
-def may_be_tried_again(job: TranscodeJob) -> bool:
-    """Tell whether there are attempts left."""
-    return job.attempts < settings.TRANSCODE_ATTEMPTS
-
-
-def _again(job: TranscodeJob, rows: models.QuerySet[TranscodeJob], **values: object) -> bool:
-    with transaction.atomic(using=job._state.db):
-        changed = rows.update(
-            state=State.PENDING, lease_owner="", lease_until=None, external_id="", **values
-        )
-        if changed:
-            job.renditions.filter(state__in=RUNNING).delete()
-    return bool(changed)
+def _claim_first(candidates: Iterable[TranscodeJob], owner: str) -> TranscodeJob | None:
+    return next((job for job in list(candidates) if job.claim(owner)), None)
 
 
 def recover() -> int:
-    """Have jobs tried again that nobody works on any more, or end them; returns how many.
+    """Make jobs pending whose attempt is lost, or end them; return how many.
 
-    Those whose worker is silent, and those that a service has which the site uses no longer.
+    An attempt is lost if its worker did not renew the lease, or if it was submitted to a service
+    that is no longer the site's transcoder.
     """
-    running = TranscodeJob._default_manager.filter(state__in=RUNNING)
-    stale = running.filter(lease_until__lt=timezone.now())
+    running = TranscodeJob.objects.running()
+    expired = running.filter(lease_until__lt=timezone.now())
     elsewhere = running.filter(lease_until=None).exclude(transcoder=transcoder().name)
-    return sum(map(_recover, stale)) + sum(map(_take_over, elsewhere))
+    return sum(map(_recover_expired, expired)) + sum(map(_recover_from_service, elsewhere))
 
 
-def _take_over(job: TranscodeJob) -> bool:
-    """Take a job from a service that is not asked any more; that attempt does not count."""
-    text = f"{job.transcoder} had it, and the site transcodes by {transcoder().name} now."
-    logger.warning("%s: %s It is tried again.", job, text)
-    taken = _again(
-        job,
-        mine(job).filter(lease_until=None),
-        attempts=max(0, job.attempts - 1),
-        not_before=timezone.now(),
-        error_code="transcoder_changed",
-        error=text,
-    )
-    if taken:
-        _sweep(job)
-    return taken
-
-
-def _recover(job: TranscodeJob) -> bool:
-    silent = mine(job).filter(lease_until=job.lease_until)
+def _recover_expired(job: TranscodeJob) -> bool:
     text = f"The worker {job.lease_owner} fell silent in attempt {job.attempts}."
-    if may_be_tried_again(job):
+    if job.may_be_retried:
         logger.warning("%s: %s It is tried again.", job, text)
-        values = {"error_code": "abandoned", "error": text}
-        taken = _again(job, silent, not_before=timezone.now(), **values)
-        if taken:
-            _sweep(job)
-        return taken
-    ended = silent.update(
-        state=State.ERROR,
-        error_code="abandoned",
-        error=text,
-        lease_owner="",
-        lease_until=None,
-        finished=timezone.now(),
-    )
-    if ended:
-        _sweep(job)
+        recovered = job.recover("abandoned", text, attempts=job.attempts)
+        if recovered:
+            _delete_files(job)
+        return recovered
+    failed = job.fail_lost("abandoned", text)
+    if failed:
+        _delete_files(job)
         job.refresh_from_db()
-        job.renditions.update(state=State.ERROR)
-        told = partial(send, signals.transcode_failed, job)
-        transaction.on_commit(told, using=job._state.db, robust=True)
-    return bool(ended)
+        send = partial(job.send, signals.transcode_failed)
+        transaction.on_commit(send, using=job._state.db, robust=True)
+    return failed
 
 
-def _sweep(job: TranscodeJob) -> None:
-    """Remove what an attempt that fell silent has stored; a poster stays for the next one."""
+def _recover_from_service(job: TranscodeJob) -> bool:
+    """Take a job back from a service that is not read any more; the attempt does not count."""
+    text = f"{job.transcoder} had the job, and the site's transcoder is {transcoder().name} now."
+    logger.warning("%s: %s It is tried again.", job, text)
+    recovered = job.recover("transcoder_changed", text, attempts=max(0, job.attempts - 1))
+    if recovered:
+        _delete_files(job)
+    return recovered
+
+
+def _delete_files(job: TranscodeJob) -> None:
+    """Delete what a lost attempt has stored, except a poster, which the next one overwrites."""
     try:
-        attempt = request_of(job)
+        attempt = build_attempt(job)
         attempt.storage.delete_prefix(attempt.prefix)
     except (MediaError, OSError) as error:
-        logger.warning("%s keeps what a silent worker has stored: %s", job, error)
+        logger.warning("Files of a lost attempt at %s could not be deleted: %s", job, error)

@@ -1,4 +1,4 @@
-"""Looking at jobs that a service does: once, or again and again, more seldom as time goes by."""
+"""Polling: a job that a service runs is read once, or at intervals that grow."""
 
 from __future__ import annotations
 
@@ -7,99 +7,104 @@ import time
 from collections.abc import Callable, Iterator
 
 from shift_media.conf import settings
-from shift_media.core.errors import MediaError
+from shift_media.core.backoff import Backoff
+from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.base import LIVE, RUNNING, Job, JobReport, State
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.services import leases
-from shift_media.transcoding.services.attempts import request_of, row, transcoder
-from shift_media.transcoding.services.worker import (
+from shift_media.transcoding.services.attempts import build_attempt, transcoder
+from shift_media.transcoding.services.reports import (
     apply,
     as_transcode_error,
-    cancel_unwanted,
     fail,
     stop_attempt,
 )
 
-_SLOWER = 1.5
-"""How much longer the pause gets with each look that has found nothing new."""
+_FACTOR = 1.5
+"""By how much the pause grows with each poll that has found nothing new."""
 
 
-def look(job: TranscodeJob) -> bool:
-    """Ask a service how far it is with a job, and write that down; returns whether it answered.
+def poll(job: TranscodeJob) -> bool:
+    """Read a job from its service and store the answer; return False if there was none.
 
-    Where it cannot be asked at the moment, the job goes on, and its row says why. A job of an
-    embedded transcoder is its worker's: here only its row is read again.
+    Without an answer the job goes on, and its row has the error. A job of an embedded transcoder
+    belongs to its worker, so only the row is read again.
     """
     job.refresh_from_db()
     if job.state not in RUNNING or not job.external_id or transcoder().embedded:
         return True
     try:
-        attempt = request_of(job)
+        attempt = build_attempt(job)
         report = transcoder().read(attempt)
     except MediaError as error:
-        failure = as_transcode_error(error)
-        if not failure.retryable:
-            fail(job, failure)
-        else:
-            leases.mine(job).update(error_code=str(failure.code)[:100], error=str(failure))
-        answered = not failure.retryable
+        answered = _store_failure(job, as_transcode_error(error))
     else:
-        leases.mine(job).update(error_code="", error="")  # An earlier reading's, or attempt's.
+        job.set_error("", "")  # An earlier poll or attempt may have left one.
         _settle(job, attempt, report)
         answered = True
-    with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
+    with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
         job.refresh_from_db()
     return answered
 
 
 def refresh(job: TranscodeJob) -> TranscodeJob:
-    """Give a job as it is by now, as far as its service can be asked: see `look`."""
-    look(job)
+    """Return a job with its current state, which is read from its service if it has one."""
+    poll(job)
     return job
 
 
+def _store_failure(job: TranscodeJob, error: TranscodeError) -> bool:
+    """Fail the job, or keep the error if it may pass; return True for an error that stays."""
+    if error.retryable:
+        job.set_error(str(error.code), str(error))
+    else:
+        fail(job, error)
+    return not error.retryable
+
+
 def _settle(job: TranscodeJob, attempt: Job, report: JobReport) -> None:
-    """Apply what a service reports; what nobody wants is stopped, and leaves nothing."""
+    """Apply a report, and stop the attempt if its result is not wanted any more."""
     if apply(job, report):
         if report.state == State.COMPLETE or attempt.wanted():
             return
-    elif report.state in LIVE and attempt.wanted():  # Older than what is known.
+    elif report.state in LIVE and attempt.wanted():  # The report is older than the row.
         return
-    elif row(job).filter(token=job.token, state=State.COMPLETE).exists():
-        return  # Somebody else asked at the same time: these are the renditions that are shown.
+    elif job.was_completed():
+        # Another process has read the same job at the same time. Its renditions are these files.
+        return
     stop_attempt(job, attempt)
-    cancel_unwanted(job)
+    job.cancel_unwanted()
 
 
 class Poller:
-    """Looks at all jobs that a service does, each after a pause of its own.
+    """Polls all jobs that services run, each after a pause of its own.
 
-    The pause begins with the first number of ``SHIFT_MEDIA["TRANSCODE_POLL"]``. It gets longer as
-    long as there is nothing new, or the service cannot be asked, up to the second; what is new
-    makes it short again.
+    The first number of ``SHIFT_MEDIA["TRANSCODE_POLL"]`` is the first pause in seconds, the second
+    the longest. A pause grows as long as the job does not change, or the service cannot be asked.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._pauses: dict[int, tuple[float, float]] = {}  # by job: its pause, and when it ends
+        self._unchanged: dict[int, int] = {}  # by primary key: polls since the job has changed
+        self._next: dict[int, float] = {}  # by primary key: when the next poll is due
 
     def poll(self) -> Iterator[TranscodeJob]:
-        """Look at the jobs whose pause is over, and at those not seen before; give each."""
+        """Poll the jobs that are due, and those that are new to this poller; yield each."""
         if transcoder().embedded:
             return
-        running = TranscodeJob._default_manager.filter(state__in=RUNNING).exclude(external_id="")
-        jobs = {job.pk: job for job in running.order_by("pk")}
-        self._pauses = {pk: when for pk, when in self._pauses.items() if pk in jobs}
+        submitted = TranscodeJob.objects.running().exclude(external_id="").order_by("pk")
+        jobs = {job.pk: job for job in submitted}
+        self._unchanged = {pk: polls for pk, polls in self._unchanged.items() if pk in jobs}
+        self._next = {pk: due for pk, due in self._next.items() if pk in jobs}
         for pk, job in jobs.items():
-            if self._clock() >= self._pauses.get(pk, (0.0, 0.0))[1]:
-                with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went meanwhile.
-                    self._look(job)
+            if self._clock() >= self._next.get(pk, 0.0):
+                with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted meanwhile
+                    self._poll(job)
                     yield job
 
-    def _look(self, job: TranscodeJob) -> None:
-        first, longest = settings.TRANSCODE_POLL
+    def _poll(self, job: TranscodeJob) -> None:
         before = (job.state, job.progress)
-        news = look(job) and (job.state, job.progress) != before
-        pause, _ = self._pauses.get(job.pk, (first / _SLOWER, 0.0))
-        pause = first if news else min(longest, pause * _SLOWER)
-        self._pauses[job.pk] = pause, self._clock() + pause
+        changed = poll(job) and (job.state, job.progress) != before
+        polls = 1 if changed else self._unchanged.get(job.pk, 0) + 1
+        backoff = Backoff(*settings.TRANSCODE_POLL, _FACTOR)
+        self._unchanged[job.pk] = polls
+        self._next[job.pk] = self._clock() + backoff.pause(polls)

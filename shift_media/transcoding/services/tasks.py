@@ -1,4 +1,4 @@
-"""Jobs as tasks of Django's, or of the backport `django-tasks` on Django 5.2."""
+"""Jobs as tasks of ``django.tasks``, or of its backport ``django-tasks`` on Django 5.2."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ else:
 
 @task
 def transcode(pk: int) -> str:
-    """Do one job, unless somebody has done it or is at it; returns its state."""
+    """Run a job unless another worker has claimed it or it has ended; return its state."""
     Worker(only=[pk], stop=threading.Event()).run_one()
-    return str(TranscodeJob._default_manager.values_list("state", flat=True).get(pk=pk))
+    return str(TranscodeJob.objects.values_list("state", flat=True).get(pk=pk))
 
 
 def enqueue(pk: int, backend: str) -> None:
-    """Hand a job to a backend of ``TASKS``."""
+    """Enqueue a job in a backend of Django's setting ``TASKS``."""
     transcode.using(backend=backend).enqueue(pk)

@@ -22,7 +22,6 @@ from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.transcoding import services
-from shift_media.transcoding.base import RUNNING
 from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.webhooks.sns import (
@@ -125,10 +124,10 @@ def _refresh(event: JobEvent) -> None:
 
     Raises `NotYet` where SNS must deliver the message again.
     """
-    rows = TranscodeJob._default_manager
-    job = rows.filter(external_id=event.external_id).order_by("-pk").first()
+    jobs = TranscodeJob.objects
+    job = jobs.filter(external_id=event.external_id).order_by("-pk").first()
     if job is None and event.job_id is not None:
-        submitting = rows.filter(pk=event.job_id, external_id="", state__in=RUNNING)
+        submitting = jobs.running().filter(pk=event.job_id, external_id="")
         if submitting.exists() and not services.transcoder().embedded:
             raise NotYet(
                 f"Job {event.job_id} is being submitted: {event.external_id} is not known."
@@ -136,10 +135,10 @@ def _refresh(event: JobEvent) -> None:
     if job is None:
         logger.info("A message names job %r, which is not in the database.", event.external_id)
         return
-    with contextlib.suppress(TranscodeJob.DoesNotExist):  # It went with its original.
-        if services.look(job):
+    with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
+        if services.poll(job):
             return
-        raise NotYet(f"Job {job.pk} was not looked at: {job.error_code}: {job.error}")
+        raise NotYet(f"Job {job.pk} could not be read: {job.error_code}: {job.error}")
 
 
 def _confirm(message: Message) -> None:

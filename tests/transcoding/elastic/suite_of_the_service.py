@@ -26,7 +26,7 @@ from shift_media.transcoding.backends.elastic_transcoder.client import ElasticTr
 from shift_media.transcoding.backends.elastic_transcoder.requests import request_of
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
-from shift_media.transcoding.services.attempts import request_of as attempt_of
+from shift_media.transcoding.services.attempts import build_attempt
 from tests.servers.elastic_transcoder import PIPELINE, ElasticTranscoderServer
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.servers.sns import TOPIC, Aws, envelope
@@ -405,7 +405,7 @@ def test_botocore_takes_the_parameters_as_they_are(service: Service, clip: Path)
     profile = {"outputs": outputs, "playlists": lists, "user_metadata": {"a": "b"}}
     with override_settings(SHIFT_MEDIA=site(service.server, profile)):
         new_film(clip)
-        attempt = attempt_of(the_job())
+        attempt = build_attempt(the_job())
         wanted = {
             "PipelineId": PIPELINE,
             "Input": ANY,

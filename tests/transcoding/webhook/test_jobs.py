@@ -243,13 +243,13 @@ def test_a_service_that_throttles_is_asked_again_when_the_message_comes_again(
 def test_a_job_that_goes_meanwhile_is_nobodys_error(
     job: TranscodeJob, tell: Tell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = services.look
+    poll = services.poll
 
     def late(job: TranscodeJob) -> bool:
         TranscodeJob.objects.all().delete()
-        return look(job)
+        return poll(job)
 
-    monkeypatch.setattr(services, "look", late)
+    monkeypatch.setattr(services, "poll", late)
     assert tell(mediaconvert(job.external_id)) == 200
 
 

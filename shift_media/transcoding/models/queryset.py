@@ -1,0 +1,43 @@
+"""Selections of jobs: by state, by original, and by attempt."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+from shift_media.transcoding.base import LIVE, RUNNING, State
+
+if TYPE_CHECKING:
+    from shift_media.transcoding.models.job import TranscodeJob
+
+
+class TranscodeJobQuerySet(models.QuerySet["TranscodeJob"]):
+    """A selection of jobs."""
+
+    def live(self) -> Self:
+        """Select the jobs that have not ended: pending ones and running ones."""
+        return self.filter(state__in=LIVE)
+
+    def running(self) -> Self:
+        """Select the jobs that a worker or a service works on."""
+        return self.filter(state__in=RUNNING)
+
+    def due(self, now: datetime) -> Self:
+        """Select the pending jobs whose pause is over, the longest-waiting first."""
+        due = self.filter(state=State.PENDING, not_before__lte=now)
+        return due.order_by("not_before", "pk")
+
+    def of(self, original: str, profile: str) -> Self:
+        """Select the jobs that make a profile of an original, the newest first."""
+        return self.filter(original=original, profile=profile).order_by("-pk")
+
+    def attempt(self, job: TranscodeJob) -> Self:
+        """Select a job's row for as long as it is in the attempt that ``job`` was read in.
+
+        A job that was retried has another token, one that was recovered has another lease owner
+        or none. An update of this selection is a compare-and-set: it changes no row if another
+        process was quicker.
+        """
+        return self.filter(pk=job.pk, token=job.token, lease_owner=job.lease_owner)

@@ -1,0 +1,93 @@
+"""Reports of a transcoder, applied to the rows of a job: progress, renditions and the end."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from django.db import transaction
+
+from shift_media import signals
+from shift_media.core.errors import MediaError, TranscodeError
+from shift_media.transcoding.base import Job, JobReport, State
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.attempts import build_attempt, delete_files, transcoder
+
+logger = logging.getLogger("shift_media")
+
+
+def apply(job: TranscodeJob, report: JobReport) -> bool:
+    """Store what a transcoder reports; return False if the attempt must be stopped.
+
+    States move forward only, and only for the current attempt: a report that is late or repeated
+    changes nothing.
+    """
+    if report.state == State.COMPLETE:
+        return _complete(job, report)
+    if report.state == State.ERROR:
+        fail(job, report.error or TranscodeError("The transcoder gave no reason."))
+        return False
+    progress = job.progress
+    if not job.advance(report):
+        return False
+    if job.progress > progress:
+        job.send(signals.transcode_progressed)
+    return True
+
+
+def _complete(job: TranscodeJob, report: JobReport) -> bool:
+    if not job.complete(report):
+        return False
+    done = partial(_after_completion, job)
+    transaction.on_commit(done, using=job._state.db, robust=True)
+    job.refresh_from_db()
+    return True
+
+
+def _after_completion(job: TranscodeJob) -> None:
+    try:
+        _delete_older_files(job)
+    except MediaError as error:
+        logger.warning("Files that %s replaces could not be deleted: %s", job, error)
+    job.send(signals.transcode_completed)
+
+
+def _delete_older_files(job: TranscodeJob) -> None:
+    """Delete what earlier attempts, and earlier jobs of this profile, have stored.
+
+    The files of newer jobs stay, because a job may have been submitted again meanwhile.
+    """
+    attempt = build_attempt(job)
+    folder = f"{attempt.original.directory}/_{job.profile}/"
+    jobs = TranscodeJob.objects.using(job._state.db).of(job.original, job.profile)
+    tokens = jobs.filter(pk__gte=job.pk).values_list("token", flat=True)
+    kept = tuple(f"{folder}{token}/" for token in tokens)
+    for key in [entry.key for entry in attempt.storage.entries(folder)]:
+        if not key.startswith(kept):
+            attempt.storage.delete(key)
+
+
+def fail(job: TranscodeJob, error: TranscodeError) -> None:
+    """Try the job again later if the error may pass and there are attempts left, else end it."""
+    code, text = str(error.code), str(error)
+    if code == "unwanted":
+        job.cancel_unwanted()
+    elif error.retryable and job.may_be_retried:
+        job.retry_later(code, text)
+    elif job.fail(code, text):
+        job.refresh_from_db()
+        job.send(signals.transcode_failed)
+
+
+def stop_attempt(job: TranscodeJob, attempt: Job | None) -> None:
+    """Cancel an attempt in the transcoder and delete what it has stored."""
+    if attempt is not None:
+        transcoder().cancel(attempt)
+        delete_files(job, attempt)
+
+
+def as_transcode_error(error: MediaError) -> TranscodeError:
+    """Return the error as one of a job; any other error, such as a storage's, is retryable."""
+    if isinstance(error, TranscodeError):
+        return error
+    return TranscodeError(str(error), code=error.code, retryable=True)
