@@ -1,22 +1,22 @@
-"""System checks: what is wrong with the set-up, and what to write instead.
+"""System checks of the settings, the storages and the transcoder.
 
-None touches the network, a storage's bytes or the database.
+They use neither the network nor the contents of a storage nor the database.
 
 ========  ==========================================================================
 E001      a value of ``SHIFT_MEDIA``, or a name in it, is wrong
-E002      the media storage is no `MediaStorage`, or its options are wrong
+E002      the media storage is not a `MediaStorage`, or its options are wrong
 E003      a local storage's ``base_url`` is not where ``shift_media.urls`` is included
 W001      resizes are signed with ``SECRET_KEY``
-W002      ``CACHE`` names a cache that lives in one process
-W003      ``MAX_PIXELS`` is beyond the limit at which Pillow itself warns
-E006      the transcoder, or its options, are wrong
-E007      ``SNS_TOPICS`` is set, and cryptography is not installed
-E008      Elastic Transcoder is closed, and nothing is named that does its work
-E009      a profile asks for what the transcoder does not make
-E010      ``ENGINE`` is ``"vips"``, and pyvips is not installed
-W005      videos are to be transcoded, and ffmpeg is not installed
-W006      a profile has renditions beside a job that Elastic Transcoder leaves out
-I001      a profile in preset ids has choices of ours, where a preset is not known in full
+W002      ``CACHE`` names a cache that is local to one process
+W003      ``MAX_PIXELS`` exceeds the number of pixels at which Pillow warns
+E006      the transcoder or one of its options is wrong
+E007      ``SNS_TOPICS`` is set, but cryptography is not installed
+E008      Elastic Transcoder is closed, and no service is named that replaces it
+E009      a profile has a rendition that the transcoder cannot make
+E010      ``ENGINE`` is ``"vips"``, but pyvips is not installed
+W005      videos are to be transcoded, but ffmpeg is not installed
+W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
+I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
 """
 
@@ -52,32 +52,34 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
 
 
 def _hint(error: ConfigurationError) -> str:
-    return f'Mend SHIFT_MEDIA["{error.key}"]; the reference of settings lists every key.'
+    return f'Correct SHIFT_MEDIA["{error.key}"]. The settings reference lists every key.'
 
 
 @register()
 def check_storages(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that media have a storage of ours, whose URLs lead to the view."""
+    """Check that media are in a media storage, and that URLs of local ones reach the view."""
     try:
         return [*_check_default(), *_check_locations()]
     except (ImproperlyConfigured, InvalidStorageError) as error:
-        return [Error(str(error), hint="Mend the options in STORAGES.", id="shift_media.E002")]
+        return [Error(str(error), hint="Correct the OPTIONS in STORAGES.", id="shift_media.E002")]
 
 
 def _check_default() -> Iterator[CheckMessage]:
-    default_media_storage.exists  # noqa: B018 (sets up the lazy object)
+    default_media_storage.exists  # noqa: B018 (sets up the lazy object, which may raise)
     if not isinstance(default_media_storage, MediaStorage):
         kind = default_media_storage.__class__
         yield Error(
-            f"Media are stored in {kind.__module__}.{kind.__qualname__}, no media storage.",
+            f"The storage for media must be a media storage, got {kind.__module__}."
+            f"{kind.__qualname__}.",
             hint='Set STORAGES["media"] to {"BACKEND": "shift_media.storages.LocalMediaStorage"} '
             'or {"BACKEND": "shift_media.storages.S3MediaStorage"}, with its OPTIONS.',
             id="shift_media.E002",
         )
-    elif settings_are_right() and (Image.MAX_IMAGE_PIXELS or 0) < settings.MAX_PIXELS:
+    elif are_settings_valid() and (Image.MAX_IMAGE_PIXELS or 0) < settings.MAX_PIXELS:
         yield Warning(
-            f'SHIFT_MEDIA["MAX_PIXELS"] is {settings.MAX_PIXELS}, beyond Pillow\'s own limit.',
-            hint=f"Stay below {Image.MAX_IMAGE_PIXELS}, or raise PIL.Image.MAX_IMAGE_PIXELS too.",
+            f'SHIFT_MEDIA["MAX_PIXELS"] is {settings.MAX_PIXELS}, more than Pillow\'s own limit.',
+            hint=f"Write at most {Image.MAX_IMAGE_PIXELS}, or raise PIL.Image.MAX_IMAGE_PIXELS "
+            "too.",
             id="shift_media.W003",
         )
 
@@ -87,16 +89,16 @@ def _check_locations() -> Iterator[CheckMessage]:
         storage = storages[alias]
         if isinstance(storage, LocalMediaStorage) and not leads_to_view(storage, alias):
             yield Error(
-                f"STORAGES[{alias!r}] has the base_url {storage.base_url!r}, which does not lead "
-                "to shift_media.urls.",
-                hint=f"Include them there: {include_for(storage, alias)}, or set base_url to "
-                "where they are included.",
+                f"The base_url of STORAGES[{alias!r}] is {storage.base_url!r}, where "
+                "shift_media.urls is not included for this storage.",
+                hint=f"Include it there: {include_for(storage, alias)}, or set base_url to the "
+                "path at which it is included.",
                 id="shift_media.E003",
             )
 
 
 def include_for(storage: LocalMediaStorage, alias: str) -> str:
-    """Write the include that a local storage needs in the URLs."""
+    """Return the line for the URLconf that a local storage needs."""
     prefix = (storage.base_url or "/").lstrip("/")
     other = "" if storages[alias] is _default() else f', {{"storage": "{alias}"}}'
     return f'path("{prefix}", include("shift_media.urls"){other})'
@@ -107,27 +109,27 @@ def _default() -> object:
 
 
 def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
-    """Tell whether a local storage's ``base_url`` leads to the view of this very storage."""
+    """Return True if a local storage's ``base_url`` leads to the view of this storage."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return True
     try:
         match = resolve(f"{storage.base_url}any-key")
     except (Resolver404, NoReverseMatch):
         return False
-    served = match.kwargs.get("storage", "")
-    mine = storages[served] if served else _default()
-    return match.view_name.endswith("shift_media:resize") and mine is storage
+    included = match.kwargs.get("storage", "")
+    served = storages[included] if included else _default()
+    return match.view_name.endswith("shift_media:resize") and served is storage
 
 
 @register()
 def check_engine(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that libvips is there where it is asked for."""
-    if not settings_are_right() or settings.ENGINE != "vips":
+    """Check that pyvips is installed if it is configured."""
+    if not are_settings_valid() or settings.ENGINE != "vips":
         return []
     try:
         vips.load()
     except MissingExtra as error:
-        hint = 'Set SHIFT_MEDIA["ENGINE"] to "auto" to use it only where it is installed.'
+        hint = 'Or set SHIFT_MEDIA["ENGINE"] to "auto", which uses it only if it is installed.'
         return [Error(str(error), hint=hint, id="shift_media.E010")]
     return []
 
@@ -136,15 +138,15 @@ def check_engine(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 def check_signing_keys(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Recommend signing keys of their own."""
-    given = getattr(django_settings, "SHIFT_MEDIA", {})
-    if isinstance(given, dict) and given.get("SIGNING_KEYS") is not None:
+    """Recommend separate signing keys."""
+    raw = getattr(django_settings, "SHIFT_MEDIA", {})
+    if isinstance(raw, dict) and raw.get("SIGNING_KEYS") is not None:
         return []
     return [
         Warning(
-            "Resizes are signed with SECRET_KEY: when it is rotated, every resize gets a new URL "
+            "Resizes are signed with SECRET_KEY. When it is rotated, every resize gets a new URL "
             "and is made again.",
-            hint='Set SHIFT_MEDIA["SIGNING_KEYS"] to a list with a long random string of its own.',
+            hint='Set SHIFT_MEDIA["SIGNING_KEYS"] to a list with another long random string.',
             id="shift_media.W001",
         )
     ]
@@ -152,49 +154,50 @@ def check_signing_keys(
 
 @register(Tags.caches, deploy=True)
 def check_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Say when hosts share no cache, so that each makes a missing resize on its own."""
-    if not settings_are_right() or settings.CACHE is None or shared.shared_cache() is not None:
+    """Warn about a cache that hosts do not share."""
+    if not are_settings_valid() or settings.CACHE is None or shared.shared_cache() is not None:
         return []
     return [
         Warning(
-            f'SHIFT_MEDIA["CACHE"] is {settings.CACHE!r}, a cache that lives in one process: with '
-            "several hosts, each makes a missing resize on its own.",
-            hint="Configure a shared cache (Redis, Memcached, database), or set it to None when "
-            "there is one host.",
+            f'SHIFT_MEDIA["CACHE"] is {settings.CACHE!r}, a cache that is local to one process. '
+            "Several hosts would each make the same missing resize.",
+            hint="Configure a shared cache (Redis, Memcached, database), or write None if the "
+            "site runs on one host.",
             id="shift_media.W002",
         )
     ]
 
 
-def settings_are_right() -> bool:
-    """Tell whether `check_settings` finds nothing."""
+def are_settings_valid() -> bool:
+    """Return True if every value of ``SHIFT_MEDIA`` is right."""
     return next(settings.errors(), None) is None
 
 
 @register()
 def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check the transcoder, where a field has videos transcoded."""
+    """Check the transcoder and its profiles, if a field uses one."""
     fields = all_media_fields()
-    if not settings_are_right() or not any(field.transcode for field in fields):
+    if not are_settings_valid() or not any(field.transcode for field in fields):
         return []
     try:
         chosen = services.transcoder()
         names = dict.fromkeys(field.transcode for field in fields)
-        used = [settings.PROFILES[name] for name in names if name in settings.PROFILES]
-        return [*chosen.check(), *(found for p in used for found in chosen.check_profile(p))]
+        profiles = [settings.PROFILES[name] for name in names if name in settings.PROFILES]
+        of_profiles = (message for p in profiles for message in chosen.check_profile(p))
+        return [*chosen.check(), *of_profiles]
     except ConfigurationError as error:
-        hint = 'Mend SHIFT_MEDIA["TRANSCODER"].'
+        hint = 'Correct SHIFT_MEDIA["TRANSCODER"].'
         return [Error(str(error), hint=hint, id=getattr(error, "check_id", "shift_media.E006"))]
 
 
 @register()
 def check_sns(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Check that the webhook can verify what it is to believe."""
-    if not settings_are_right() or not settings.SNS_TOPICS or sns.is_available():
+    """Check that the webhook can verify signatures."""
+    if not are_settings_valid() or not settings.SNS_TOPICS or sns.is_available():
         return []
     return [
         Error(
-            'SHIFT_MEDIA["SNS_TOPICS"] is set, and signatures cannot be checked here.',
+            'SHIFT_MEDIA["SNS_TOPICS"] is set, but signatures of messages cannot be verified.',
             hint=str(MissingExtra("cryptography", "sns")),
             id="shift_media.E007",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from shift_media.fields.file import MediaFile, MediaFileDescriptor
+from shift_media.fields.descriptor import MediaFileDescriptor
+from shift_media.fields.file import MediaFile
 
 __all__ = ["MediaFile", "MediaFileDescriptor"]

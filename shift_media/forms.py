@@ -1,4 +1,4 @@
-"""The form field: refuses what a MediaField would, with the same words."""
+"""The form field, with the rules and the messages of a `MediaField`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
 from shift_media.validators import IMAGES, InvalidMedia, inspect, seekable
-from shift_media.widgets import DirectInput, MediaInput, Pointed
+from shift_media.widgets import DirectInput, FocalValue, MediaInput
 
 
 class MediaFormField(forms.FileField):
-    """A `FileField` that looks at the content of a file.
+    """Django's ``FileField``, which reads the type of a file from its bytes.
 
     Args:
-        accept: what is accepted, by content: ``["image/*"]``, ``["video/mp4"]``.
-        max_bytes: the largest size.
-        upload_field: the label of the `MediaField`, for a `DirectInput`.
+        accept: accepted content types: ``["image/*"]``, ``["video/mp4"]``.
+        max_bytes: the largest size of a file.
+        upload_field: the label of the `MediaField`, which a `DirectInput` needs.
     """
 
     widget = MediaInput
@@ -36,16 +36,16 @@ class MediaFormField(forms.FileField):
         self.accept = list(accept)
         self.max_bytes = max_bytes
         super().__init__(**kwargs)
-        widget: Any = self.widget  # The class above; an instance from here on.
+        widget: Any = self.widget  # an instance, which Django has made of the class above
         if isinstance(widget, DirectInput):
             widget.upload_field = upload_field
 
     def to_python(self, data: Any) -> File[Any] | None:
-        """Give the file; raises `InvalidMedia` for one that is not accepted."""
-        given: File[Any] | None = super().to_python(data)
-        if given is None:
+        """Return the file; raise `InvalidMedia` if it is not accepted."""
+        upload: File[Any] | None = super().to_python(data)
+        if upload is None:
             return None
-        file = seekable(given, self.max_bytes)
+        file = seekable(upload, self.max_bytes)
         try:
             inspect(file, accept=self.accept, max_bytes=self.max_bytes)
         except InvalidMedia as error:
@@ -54,21 +54,21 @@ class MediaFormField(forms.FileField):
         return file
 
     def clean(self, data: Any, initial: Any = None) -> Any:
-        """Give the file, which remembers the focal point that a `FocalInput` was sent with it."""
-        if not isinstance(data, Pointed):
+        """Return the file, on which the focal point of a `FocalInput` is set as ``form_focal``."""
+        if not isinstance(data, FocalValue):
             return super().clean(data, initial)
         file = super().clean(data.file, initial)
         if file:
-            file.asked_focal = _focal(data)
+            file.form_focal = _parse_focal(data)
         return file
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Give the file to show again."""
-        return super().bound_data(data.file if isinstance(data, Pointed) else data, initial)
+        """Return the file that a form with errors shows again."""
+        return super().bound_data(data.file if isinstance(data, FocalValue) else data, initial)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """Tell whether there is another file or another focal point."""
-        if not isinstance(data, Pointed):
+        """Return True for another file or another focal point."""
+        if not isinstance(data, FocalValue):
             return super().has_changed(initial, data)
         known = getattr(initial, "known_metadata", None)
         before = known.focal if known else None
@@ -77,27 +77,28 @@ class MediaFormField(forms.FileField):
         return super().has_changed(initial, data.file) or (moved and not self.disabled)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        """Let browsers offer the accepted files only, by type and by extension."""
+        """Add ``accept``, so that browsers offer only the accepted types."""
         attrs = super().widget_attrs(widget)
         if isinstance(widget, forms.FileInput) and "accept" not in widget.attrs:
-            attrs["accept"] = ",".join(_hints(self.accept))
+            attrs["accept"] = ",".join(_accept_attribute(self.accept))
         return attrs
 
 
-def _focal(data: Pointed) -> tuple[int, int] | None:
-    """Read the two numbers; none at all is the centre."""
-    given = (data.across, data.down)
-    if given == ("", ""):
+def _parse_focal(data: FocalValue) -> tuple[int, int] | None:
+    """Return the focal point; None, which is the centre, for two empty inputs."""
+    numbers = (data.across, data.down)
+    if numbers == ("", ""):
         return None
-    if not all(n.isascii() and n.isdigit() and len(n) <= 3 and int(n) <= 100 for n in given):
+    if not all(n.isascii() and n.isdigit() and len(n) <= 3 and int(n) <= 100 for n in numbers):
         raise forms.ValidationError(
-            _("The focal point is two whole numbers from 0 to 100, or none."), code="focal"
+            _("Write the focal point as two whole numbers from 0 to 100, or leave both empty."),
+            code="focal",
         )
     return int(data.across), int(data.down)
 
 
-def _hints(accept: list[str]) -> list[str]:
-    """List accepted types and extensions; ``image/*`` as it is would offer HEIC and SVG too."""
+def _accept_attribute(accept: list[str]) -> list[str]:
+    """Return accepted types and extensions. Browsers take ``image/*`` to include HEIC and SVG."""
     if "*/*" in accept:
         return []
     formats = accepted_formats(accept)

@@ -55,6 +55,11 @@ def own_media_fields(model: type[models.Model]) -> list[RegisteredField]:
     return list(filter(is_media_field, concrete._meta.local_concrete_fields))
 
 
+def is_installed(model: type[models.Model]) -> bool:
+    """Return True for a model of the project, False for a historical model of a migration."""
+    return model._meta.apps is apps
+
+
 def find_field(label: str) -> models.Field[Any, Any] | None:
     """Return the field with a label, or None if there is none any more.
 

@@ -1,7 +1,4 @@
-"""The inputs for a media file: the current picture, a new file, a box to clear it, a point.
-
-One sends what is chosen straight to where it is stored, before the form is sent.
-"""
+"""Form inputs: a file with its current picture, with a focal point, and with a direct upload."""
 
 from __future__ import annotations
 
@@ -17,31 +14,31 @@ from shift_media.core.errors import MediaError
 from shift_media.resizes.resize import Resize
 
 PREVIEW: Final = "240x160"
-"""The box, in pixels, of the picture in the input."""
+"""The size in pixels of the picture in the input."""
 
 
 class MediaInput(ClearableFileInput):
-    """A `ClearableFileInput` that shows the current picture as a small resize."""
+    """Django's ``ClearableFileInput``, which also shows the current picture as a small resize."""
 
     template_name = "shift_media/widgets/media_input.html"
 
     class Media:
-        """Its style sheet."""
+        """The style sheet."""
 
         css = {"all": ["shift_media/media-input.css"]}
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Add the resize and what the file is called."""
+        """Add the resize and the name of the current file."""
         context = super().get_context(name, value, attrs)
         current = self.format_value(value)
         context["widget"]["preview"] = _preview(current)
-        context["widget"]["current_name"] = _name(current)
+        context["widget"]["current_name"] = _display_name(current)
         return context
 
 
 @dataclass(frozen=True, slots=True)
-class Pointed:
-    """What a `FocalInput` was sent: a file as `MediaInput` gives it, and two numbers as text."""
+class FocalValue:
+    """The value of a `FocalInput`: the value of a `MediaInput`, and two numbers as text."""
 
     file: Any
     across: str
@@ -51,15 +48,15 @@ class Pointed:
 class FocalInput(MediaInput):
     """A `MediaInput` with a focal point: two numbers, which a click on the picture sets.
 
-    For the form field of a `MediaField` with a metadata field: ``widgets = {"image": FocalInput}``
-    in a form, ``formfield_overrides = {MediaField: {"widget": FocalInput}}`` in the admin. The
-    numbers work without the script, and the mark on the picture with the arrow keys.
+    Use it for a `MediaField` with a metadata field: ``widgets = {"image": FocalInput}`` in a form,
+    ``formfield_overrides = {MediaField: {"widget": FocalInput}}`` in the admin. The numbers can be
+    typed in without the script. With it, the arrow keys move the mark on the picture.
     """
 
     template_name = "shift_media/widgets/focal_input.html"
 
     class Media:
-        """Its script."""
+        """The script."""
 
         js = ["shift_media/focal-input.js"]
 
@@ -71,52 +68,52 @@ class FocalInput(MediaInput):
         return context
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Give a `Pointed`; the file alone where no numbers were sent at all."""
+        """Return a `FocalValue`, or only the file if the form sent no numbers."""
         file = super().value_from_datadict(data, files, name)
         across, down = data.get(f"{name}-across"), data.get(f"{name}-down")
         if across is None or down is None:
             return file
-        return Pointed(file, across.strip(), down.strip())
+        return FocalValue(file, across.strip(), down.strip())
 
     def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        """Tell whether the form sent nothing for it."""
+        """Return True if the form sent neither a file nor numbers."""
         omitted = super().value_omitted_from_data(data, files, name)
         return omitted and f"{name}-across" not in data
 
 
 class DirectInput(MediaInput):
-    """A `MediaInput` that sends a file to where it is stored as soon as it is chosen.
+    """A `MediaInput` that uploads a file to its storage as soon as it is chosen.
 
-    For the form field of a `MediaField` that ``SHIFT_MEDIA["UPLOADS"]`` names, in a form that gets
+    Use it for a `MediaField` that ``SHIFT_MEDIA["UPLOADS"]`` names, in a form that is given
     `shift_media.direct.files`: ``widgets = {"image": DirectInput}``, and ``{{ form.media }}`` on
-    the page. It shows how far it has come; the form waits for it, and then carries a ticket.
-    Where there is no script, or it fails, the form carries the file. With a focal point too:
-    ``class PhotoInput(DirectInput, FocalInput)``.
+    the page. The input shows the progress. The form is sent after the upload, with a ticket
+    instead of the file. Without the script, or if the upload fails, the form sends the file.
+    ``class PhotoInput(DirectInput, FocalInput)`` has a focal point too.
 
     Args:
-        url: of the view ``shift_media:upload``; default: the one of the site.
+        url: URL of the view ``shift_media:upload``; by default the one that is included.
     """
 
     upload_field: str | None = None
-    """The field's label, ``"gallery.photo.image"``: its form field writes it here."""
+    """The label of the field, ``"gallery.photo.image"``, which its form field sets here."""
 
     class Media:
-        """Its script."""
+        """The script."""
 
         js = ["shift_media/direct-upload.js"]
 
     def __init__(self, attrs: dict[str, Any] | None = None, url: str | None = None) -> None:
         super().__init__(attrs)
         self.url = url
-        self._ticket: Any = None  # of the form that this widget is in; forms copy their widgets
+        self._ticket: Any = None  # of one form, because each form has its own copy of the widget
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Give the file, and keep the ticket that it came by."""
+        """Return the file, and keep its ticket for a form that is shown again."""
         self._ticket = getattr(files.get(name), "ticket", None)
         return super().value_from_datadict(data, files, name)
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Add where to upload, and the ticket of what was uploaded before the form was refused."""
+        """Add the URL for uploads, and the ticket of a file that is uploaded already."""
         context = super().get_context(name, value, attrs)
         allowed = {label.lower() for label in settings.UPLOADS}
         if self.upload_field is None or self.upload_field not in allowed:
@@ -137,14 +134,14 @@ def _preview(file: Any) -> Resize | None:
     if not file or not hasattr(file, "resize"):
         return None
     try:
-        made: Resize = file.resize(PREVIEW)
-        made.url  # noqa: B018 (what fails must fail here, not in the template)
+        resize: Resize = file.resize(PREVIEW)
+        resize.url  # noqa: B018 (it may raise, and must do so here, not in the template)
     except MediaError:
-        return None  # A video, a document, a name from before: it has its link.
-    return made
+        return None  # A video or a document has no picture; the template shows a link to it.
+    return resize
 
 
-def _name(file: Any) -> str:
-    """Say what the client called it, where that is known without I/O, else the last of its key."""
+def _display_name(file: Any) -> str:
+    """Return the client's name of a file, if it is known without I/O, or else that in its key."""
     known = getattr(file, "known_metadata", None)
     return (known.original_name if known else "") or str(file or "").rpartition("/")[2]

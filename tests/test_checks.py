@@ -37,7 +37,7 @@ def test_a_wrong_setting_is_e001() -> None:
 @pytest.mark.parametrize(
     ("media", "told"),
     [
-        ({"BACKEND": "django.core.files.storage.FileSystemStorage"}, "no media storage"),
+        ({"BACKEND": "django.core.files.storage.FileSystemStorage"}, "must be a media storage"),
         ({"BACKEND": "shift_media.storages.Missing"}, "Missing"),
         (
             {"BACKEND": "shift_media.storages.LocalMediaStorage", "OPTIONS": {"delivery": "post"}},

@@ -78,7 +78,7 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         if opened is not None:
             opened.close()
 
-    def stored(self) -> None:
+    def on_stored(self) -> None:
         """Put an empty object in place of the bytes, which lie elsewhere now.
 
         With nothing in its place the presigned URL would write it again.

@@ -1,4 +1,4 @@
-"""The model side: the field, its file, and what happens when rows are saved and deleted."""
+"""The model side: the field, its file, and the saving and deleting of rows."""
 
 from __future__ import annotations
 

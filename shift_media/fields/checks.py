@@ -1,18 +1,18 @@
-"""System checks of a `MediaField`, which touch neither network nor database.
+"""System checks of a `MediaField`. They use neither the network nor the database.
 
 ========  ==========================================================================
 E101      ``max_length`` is too short for a key
-E102      ``accept`` is no list of types
-E103      ``accept`` has a type that no known format is of
-E104      ``max_bytes`` is no positive whole number
-E105      ``metadata_field`` is no JSONField of the same model
-E106      ``width_field``, ``height_field`` or ``duration_field`` is no field of the same model
+E102      ``accept`` is not a list of content types
+E103      ``accept`` has a content type that no known format has
+E104      ``max_bytes`` is not a positive whole number
+E105      ``metadata_field`` is not the name of a JSONField of the same model
+E106      ``width_field``, ``height_field`` or ``duration_field`` is not a field of the same model
 E107      two media fields share a field that describes the file
-E108      ``storage`` is no media storage, or cannot be set up
-E109      ``transcode`` names no profile, or ``accept`` admits no video
-E110      ``strip`` is neither True nor False, or ``accept`` admits what cannot be stripped
-W101      there is no ``metadata_field``
-W102      ``storage`` is a storage of STORAGES itself: its options go into migrations
+E108      ``storage`` is not a media storage, or cannot be set up
+E109      ``transcode`` is not the name of a profile, or ``accept`` admits no video
+E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be stripped
+W101      ``metadata_field`` is missing
+W102      ``storage`` is an object of STORAGES, so its options would go into migrations
 ========  ==========================================================================
 """
 
@@ -35,7 +35,7 @@ from shift_media.storages import MediaStorage, default_media_storage, identify, 
 
 
 def check(field: AnyMediaField) -> list[CheckMessage]:
-    """Find what is wrong with a field's options, and say what to write instead."""
+    """Return an error or a warning for each wrong option of a field."""
     return [
         *_check_max_length(field),
         *_check_accept(field),
@@ -52,28 +52,29 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
 def _check_max_length(field: AnyMediaField) -> Iterator[CheckMessage]:
     if field.max_length is None or field.max_length < KEY_LENGTH:
         yield Error(
-            f"max_length is {field.max_length}: keys need {KEY_LENGTH} characters.",
-            hint="Leave max_length out.",
+            f"'max_length' must be at least {KEY_LENGTH}, the length of a key, "
+            f"got {field.max_length}.",
+            hint="Leave max_length out: the default is enough.",
             obj=field,
             id="shift_media.E101",
         )
 
 
 def _check_accept(field: AnyMediaField) -> Iterator[CheckMessage]:
-    given: object = field.accept
-    if not isinstance(given, list) or not given or not all(isinstance(t, str) for t in given):
+    accept: object = field.accept
+    if not isinstance(accept, list) or not accept or not all(isinstance(t, str) for t in accept):
         yield Error(
-            f"accept is {given!r}, which is no list of types.",
+            f"'accept' must be a list of content types, got {accept!r}.",
             hint='Write a list such as ["image/*"] or ["video/mp4", "video/webm"].',
             obj=field,
             id="shift_media.E102",
         )
         return
-    for wanted in given:
-        if not any(accepts([wanted], format) for format in FORMATS):
+    for content_type in accept:
+        if not any(accepts([content_type], format) for format in FORMATS):
             types = ", ".join(format.content_type for format in FORMATS)
             yield Error(
-                f"accept has {wanted!r}, and no known format is of that type.",
+                f"'accept' must have types of known formats, got {content_type!r}.",
                 hint=f'Use "image/*", "video/*", "audio/*", "*/*" or one of {types}.',
                 obj=field,
                 id="shift_media.E103",
@@ -81,11 +82,11 @@ def _check_accept(field: AnyMediaField) -> Iterator[CheckMessage]:
 
 
 def _check_max_bytes(field: AnyMediaField) -> Iterator[CheckMessage]:
-    most: object = field.max_bytes
-    if most is not None and (type(most) is not int or most < 1):
+    max_bytes: object = field.max_bytes
+    if max_bytes is not None and (type(max_bytes) is not int or max_bytes < 1):
         yield Error(
-            f"max_bytes is {most!r}, which is no size in bytes.",
-            hint="Write a whole number, such as 25_000_000, or None.",
+            f"'max_bytes' must be a positive whole number or None, got {max_bytes!r}.",
+            hint="Write a size in bytes, such as 25_000_000 for 25 MB.",
             obj=field,
             id="shift_media.E104",
         )
@@ -96,16 +97,17 @@ def _check_metadata_field(field: AnyMediaField) -> Iterator[CheckMessage]:
     if not name:
         suggested = f"{field.name}_meta"
         yield Warning(
-            "Without a metadata_field, the file is read from the storage whenever its size is "
-            "needed, and there is no placeholder and no focal point.",
+            "Without 'metadata_field' the file is read from the storage whenever its size in "
+            "pixels is needed, and it has no placeholder and no focal point.",
             hint=f"Add {suggested} = models.JSONField(default=dict, editable=False) to the model "
             f'and metadata_field="{suggested}" to the field.',
             obj=field,
             id="shift_media.W101",
         )
-    elif not isinstance(_companion(field, name), models.JSONField):
+    elif not isinstance(_sibling(field, name), models.JSONField):
         yield Error(
-            f"metadata_field is {name!r}, which is no JSONField of {field.model._meta.label}.",
+            f"'metadata_field' must be the name of a JSONField of {field.model._meta.label}, "
+            f"got {name!r}.",
             hint=f"Add {name} = models.JSONField(default=dict, editable=False) to the model.",
             obj=field,
             id="shift_media.E105",
@@ -115,10 +117,11 @@ def _check_metadata_field(field: AnyMediaField) -> Iterator[CheckMessage]:
 def _check_columns(field: AnyMediaField) -> Iterator[CheckMessage]:
     for option in ("width_field", "height_field", "duration_field"):
         name = getattr(field, option)
-        if name and _companion(field, name) is None:
+        if name and _sibling(field, name) is None:
             kind = "FloatField" if option == "duration_field" else "PositiveIntegerField"
             yield Error(
-                f"{option} is {name!r}, which is no field of {field.model._meta.label}.",
+                f"{option!r} must be the name of a field of {field.model._meta.label}, "
+                f"got {name!r}.",
                 hint=f"Add {name} = models.{kind}(null=True, editable=False) to the model.",
                 obj=field,
                 id="shift_media.E106",
@@ -131,8 +134,8 @@ def _check_shared(field: AnyMediaField) -> Iterator[CheckMessage]:
             continue
         for name in set(field.metadata_columns) & set(other.metadata_columns):
             yield Error(
-                f"{name!r} describes the file of {other.name} too.",
-                hint="Give each media field fields of its own.",
+                f"The field {name!r} describes both {field.name!r} and {other.name!r}.",
+                hint="Add a separate field for each media field.",
                 obj=field,
                 id="shift_media.E107",
             )
@@ -140,7 +143,7 @@ def _check_shared(field: AnyMediaField) -> Iterator[CheckMessage]:
 
 def _check_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
     if field.storage is default_media_storage:
-        return  # The checks of the settings look at it, once.
+        return  # shift_media.checks checks the default storage once.
     try:
         storage = unwrapped(field.storage)
         alias = identify(field.storage)
@@ -150,15 +153,16 @@ def _check_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
     if not isinstance(storage, MediaStorage):
         kind = type(storage)
         yield Error(
-            f"storage is {kind.__module__}.{kind.__qualname__}, which is no media storage.",
+            f"'storage' must be a media storage, got {kind.__module__}.{kind.__qualname__}.",
             hint="Use shift_media.storages.LocalMediaStorage or S3MediaStorage.",
             obj=field,
             id="shift_media.E108",
         )
     elif alias and not hasattr(field, "_storage_callable"):
         yield Warning(
-            f"storage is STORAGES[{alias!r}] itself, whose options would go into migrations.",
-            hint=f'Give a function instead: def {alias}_storage(): return storages["{alias}"].',
+            f"'storage' is the object of STORAGES[{alias!r}], so its options, with any secrets in "
+            "them, would be written into migrations.",
+            hint=f'Pass a function instead: def {alias}_storage(): return storages["{alias}"].',
             obj=field,
             id="shift_media.W102",
         )
@@ -171,18 +175,19 @@ def _check_transcode(field: AnyMediaField) -> Iterator[CheckMessage]:
     try:
         profiles = settings.PROFILES
     except ConfigurationError:
-        return  # The checks of the settings say so.
+        return  # shift_media.checks reports it.
     if name not in profiles:
         yield Error(
-            f"transcode is {name!r}, and there is no such profile.",
+            f"'transcode' must be the name of a profile, got {name!r}.",
             hint=f'Use one of {", ".join(profiles)}, or add it to SHIFT_MEDIA["PROFILES"].',
             obj=field,
             id="shift_media.E109",
         )
     elif not any(format.kind == "video" for format in accepted_formats(field.accept)):
         yield Error(
-            "transcode is given, and accept admits no video.",
-            hint='Accept some: accept=["video/mp4", "video/quicktime", "video/webm"].',
+            "'transcode' is given, but 'accept' admits no video.",
+            hint='Write accept=["video/mp4", "video/quicktime", "video/webm"], or leave transcode '
+            "out.",
             obj=field,
             id="shift_media.E109",
         )
@@ -192,27 +197,28 @@ def _check_strip(field: AnyMediaField) -> Iterator[CheckMessage]:
     strip: object = field.strip
     if not isinstance(strip, bool):
         yield Error(
-            f"strip is {strip!r}, which is neither True nor False.",
+            f"'strip' must be True or False, got {strip!r}.",
             hint="Write strip=True to store images without their metadata.",
             obj=field,
             id="shift_media.E110",
         )
         return
-    refused = [f.content_type for f in accepted_formats(field.accept) if not can_strip(f)]
-    if strip and refused:
+    not_strippable = [f.content_type for f in accepted_formats(field.accept) if not can_strip(f)]
+    if strip and not_strippable:
         yield Error(
-            f"strip takes metadata out of images alone, and accept admits {', '.join(refused)}.",
-            hint='Write accept=["image/*"], or give other files a field of their own.',
+            f"'strip' removes the metadata of images only, but 'accept' admits "
+            f"{', '.join(not_strippable)}.",
+            hint='Write accept=["image/*"], and add another field for other files.',
             obj=field,
             id="shift_media.E110",
         )
 
 
-def _companion(field: AnyMediaField, name: str) -> object | None:
-    """Find a field by name, where it has a column beside this one."""
+def _sibling(field: AnyMediaField, name: str) -> object | None:
+    """Return the field with a name, or None if it has no column in the same table."""
     meta = field.model._meta
     try:
-        found = meta.get_field(name)
+        sibling = meta.get_field(name)
     except FieldDoesNotExist:
         return None
-    return found if found in meta.local_concrete_fields else None
+    return sibling if sibling in meta.local_concrete_fields else None

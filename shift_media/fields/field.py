@@ -1,4 +1,4 @@
-"""The field: ``image = MediaField(accept=["image/*"], metadata_field="image_meta")``."""
+"""The model field: ``image = MediaField(accept=["image/*"], metadata_field="image_meta")``."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ from shift_media.core.errors import MediaError
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.core.metadata import Metadata
 from shift_media.fields import checks, saving
-from shift_media.fields.file import MediaFile, MediaFileDescriptor
+from shift_media.fields.descriptor import MediaFileDescriptor
+from shift_media.fields.file import MediaFile
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.forms import MediaFormField
 from shift_media.storages import default_media_storage
-from shift_media.validators import IMAGES, Inspection, InvalidMedia, inspect, seekable, stripped
+from shift_media.validators import (
+    IMAGES,
+    Inspection,
+    InvalidMedia,
+    inspect,
+    seekable,
+    strip_metadata,
+)
 from shift_media.widgets import MediaInput
 
 logger = logging.getLogger("shift_media")
@@ -33,20 +41,22 @@ class MediaField(FileField):
     """A `FileField` whose files are checked, keyed, described and deleted by shift_media.
 
     Args:
-        accept: what is accepted, by content: ``["image/*"]`` (default), ``["video/mp4"]``.
-        max_bytes: the largest size.
-        metadata_field: name of a JSONField of the same model for what is known of the file.
-        width_field, height_field: names of fields for the sides in pixels, upright.
+        accept: accepted content types: ``["image/*"]`` (default), ``["video/mp4"]``. The type of a
+            file is read from its bytes.
+        max_bytes: the largest size of a file.
+        metadata_field: name of a JSONField of the same model for the file's metadata.
+        width_field, height_field: names of fields for the sides of the upright image in pixels.
         duration_field: name of a field for the duration in seconds.
         strip: store images without their metadata: no GPS, camera, author, comment or thumbnail.
-            Pixels, orientation and colour profile stay as they are, bit for bit. An image that
-            cannot be taken apart for certain is refused.
-        transcode: name of a profile: renditions of each video are made when its row is saved.
-        storage: as on `FileField`; the default is ``STORAGES["media"]``, else
-            ``STORAGES["default"]``, as they are when they are used.
+            Pixels, orientation and colour profile stay as they are, bit for bit. An image in which
+            metadata cannot be told from pixels with certainty is refused.
+        transcode: name of a profile, by which a video is transcoded when its row is saved.
+        storage: as on `FileField`. The default is ``STORAGES["media"]``, or else
+            ``STORAGES["default"]``, with the settings at the time of use.
 
-    There is no ``upload_to``: keys are made so that they never collide. ``update()``, a cascade of
-    the database's own and raw SQL tell nobody: the files that they leave are ``media_cleanup``'s.
+    There is no ``upload_to``, because keys are made so that they never collide. ``update()``,
+    cascades in the database and raw SQL send no signals, so the files that they leave behind stay
+    until ``media_cleanup`` removes them.
     """
 
     attr_class = MediaFile
@@ -55,7 +65,7 @@ class MediaField(FileField):
     holds_media: ClassVar[bool] = True
 
     if TYPE_CHECKING:
-        # What `photo.image` is: the stubs of Django know `FieldFile` alone.
+        # The type of `photo.image`: Django's stubs have FieldFile instead of `attr_class`.
         @overload  # type: ignore[override]
         def __get__(self, instance: None, owner: Any) -> MediaFileDescriptor: ...
         @overload
@@ -82,8 +92,8 @@ class MediaField(FileField):
     ) -> None:
         if "upload_to" in kwargs:
             raise TypeError(
-                f"{type(self).__name__} takes no upload_to: its keys are made so that they never "
-                "collide, and a file's name is kept as metadata. Leave it out."
+                f"{type(self).__name__} takes no upload_to, because it makes keys that never "
+                "collide. Leave it out. The name of an uploaded file is kept as metadata."
             )
         self.accept = list(accept) if isinstance(accept, tuple | list) else accept
         self.max_bytes = max_bytes
@@ -96,16 +106,19 @@ class MediaField(FileField):
         kwargs.setdefault("db_index", True)
         super().__init__(verbose_name, name, storage=storage, **kwargs)
         if storage is None:
-            # Not handed to FileField: Django 5.2 asks it for its truth, which sets it up.
+            # Not passed to FileField: Django 5.2 takes its truth value, which would set it up.
             self.storage = default_media_storage
 
     @property
     def metadata_columns(self) -> tuple[str, ...]:
-        """The names of the fields that describe the file: saved whenever it is."""
-        return (*filter(None, [self.metadata_field]), *self._columns)
+        """The names of the fields that describe the file, and are saved whenever it is."""
+        return (*filter(None, [self.metadata_field]), *self._fact_columns)
 
     def deconstruct(self) -> Any:
-        """Leave out defaults, and the default storage always: its options may hold secrets."""
+        """Return the arguments that differ from the defaults.
+
+        The default storage is always left out, because its options may contain secrets.
+        """
         name, path, args, kwargs = super().deconstruct()
         if type(self) is MediaField:
             path = "shift_media.fields.MediaField"  # where projects import it from
@@ -131,35 +144,50 @@ class MediaField(FileField):
         return name, path, args, kwargs
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Add what `shift_media.fields.checks` finds."""
+        """Return Django's messages and those of `shift_media.fields.checks`."""
         return [*super().check(**kwargs), *checks.check(self)]
 
     def contribute_to_class(
         self, cls: type[models.Model], name: str, private_only: bool = False, **kwargs: Any
     ) -> None:
-        """Make the model look after its files, also when the field is added to it later."""
+        """Add the field, and register a model that is prepared already.
+
+        A model is prepared before it gets a field by ``add_to_class()``. All other models are
+        registered by the signal ``class_prepared``.
+        """
         super().contribute_to_class(cls, name, private_only=private_only, **kwargs)
         meta = cls._meta
         if meta.apps.all_models[meta.app_label].get(str(meta.model_name)) is cls:
-            saving.prepare(cls)
+            saving.register_model(cls)
 
     # Checking files.
 
     def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
-        """Tell what a file is; raises `InvalidMedia` for what this field does not accept."""
-        return self.prepare(file, name)[1]
+        """Return the type and the metadata of a file.
 
-    def prepare(self, file: File[Any], name: str | None = None) -> tuple[File[Any], Inspection]:
-        """Give a file as it is to be stored, and what that is; raises `InvalidMedia`."""
+        Raises `InvalidMedia` for a file that this field does not accept.
+        """
+        return self.prepare_upload(file, name)[1]
+
+    def prepare_upload(
+        self, file: File[Any], name: str | None = None
+    ) -> tuple[File[Any], Inspection]:
+        """Return the file that is to be stored for an upload, and its inspection.
+
+        It is the upload itself, or with ``strip=True`` one without metadata. Raises
+        `InvalidMedia` for a file that this field does not accept.
+        """
         try:
-            found = inspect(file, accept=self.accept, max_bytes=self.max_bytes, original_name=name)
-            return stripped(file, found) if self.strip else (file, found)
+            inspection = inspect(
+                file, accept=self.accept, max_bytes=self.max_bytes, original_name=name
+            )
+            return strip_metadata(file, inspection) if self.strip else (file, inspection)
         except InvalidMedia as error:
             error.message = self.error_messages.get(str(error.code), error.message)
             raise
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
-        """Refuse, in ``full_clean()``, what saving would refuse."""
+        """Raise `InvalidMedia` in ``full_clean()`` for a file that saving would refuse."""
         super().validate(value, model_instance)
         if isinstance(value, MediaFile) and value and not value._committed:
             value.file = seekable(value.file, self.max_bytes)
@@ -167,51 +195,60 @@ class MediaField(FileField):
 
     # Saving.
 
-    def commit(self, instance: models.Model) -> list[StoredUpload]:
-        """Store the file that was assigned to a row, unless that is done already."""
+    def store_assigned(self, instance: models.Model) -> list[StoredUpload]:
+        """Store the file that was assigned to a row; return the stored upload, if there is one."""
         file: MediaFile = getattr(instance, self.attname)
         if file and not file._committed:
             return [file.store(file.name, file.file)]
         return []
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Give the stored file. ``bulk_create`` has it stored only here.
+        """Return the stored file.
 
-        A metadata field that is declared before this one has been written by then, and stays
-        empty: declare it after, or store the file first, by ``row.image.save(…, save=False)``.
+        ``save()`` has stored it before. ``bulk_create()`` has not, so it is stored here. The value
+        of a metadata field that is declared before this one has been read by then, and stays
+        empty: declare it after this one, or first call ``row.image.save(…, save=False)``.
         """
-        self.commit(model_instance)
+        self.store_assigned(model_instance)
         return getattr(model_instance, self.attname)
 
     def get_prep_value(self, value: Any) -> Any:
-        """Give the key; refuse a file that has none yet, rather than write a client's name."""
+        """Return the key; raise ``ValueError`` for a file that has none yet.
+
+        Django would write the client's name of such a file.
+        """
         stored = not isinstance(value, File) or (isinstance(value, MediaFile) and value._committed)
         if not stored and value:
             raise ValueError(
-                f"The file of {self} is not stored yet, so that it has no key: save its row, or "
-                f"call .save(name, content, save=False) first."
+                f"The file of {self} is not stored yet, so it has no key. Save its row, or call "
+                "its method save(name, content, save=False) first."
             )
         return super().get_prep_value(value)
 
     def sync_metadata_columns(self, instance: models.Model) -> None:
-        """Make the fields that describe the file right for the key that the row has now."""
+        """Write the metadata of the row's key into the fields that describe the file.
+
+        Unknown metadata is read from the file. If that fails, the fields are emptied.
+        """
         if not self.metadata_columns:
             return
         file: MediaFile = getattr(instance, self.attname)
         try:
             metadata = file.metadata if file else None
         except (MediaError, OSError, SuspiciousOperation) as error:
-            logger.warning("Nothing is known of %s of %s: %s", file.name, self, error)
+            logger.warning(
+                "The metadata of %s of %s could not be read: %s", file.name, self, error
+            )
             metadata = None
         self.write_metadata_columns(instance, metadata)
 
     def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
-        """Write what is known of the file into the fields that describe it."""
+        """Write metadata into the fields that describe the file; None empties them."""
         if self.metadata_field:
             file: MediaFile = getattr(instance, self.attname)
             known = metadata.to_json(file.key) if metadata else {}
             setattr(instance, self.metadata_field, known)
-        for name, fact in self._columns.items():
+        for name, fact in self._fact_columns.items():
             value = getattr(metadata, fact, None)
             column = instance._meta.get_field(name)
             if value is not None and isinstance(column, models.DurationField):
@@ -219,8 +256,8 @@ class MediaField(FileField):
             setattr(instance, name, value)
 
     @property
-    def _columns(self) -> dict[str, str]:
-        """The names of the columns for single facts, and what `Metadata` calls those."""
+    def _fact_columns(self) -> dict[str, str]:
+        """The fields for single facts, each with the name of its attribute of `Metadata`."""
         pairs = {
             self.width_field: "width",
             self.height_field: "height",
@@ -231,23 +268,23 @@ class MediaField(FileField):
     # Forms.
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
-        """Assign what a form has accepted, and the focal point that it may have been sent with."""
+        """Assign the cleaned file of a form, and the focal point that came with it."""
         super().save_form_data(instance, data)
-        if not hasattr(data, "asked_focal"):
+        if not hasattr(data, "form_focal"):
             return
-        asked = data.asked_focal
-        del data.asked_focal  # Asked once: another form may be about something else.
+        focal = data.form_focal
+        del data.form_focal  # The file may be assigned again, by a form without a focal point.
         file: MediaFile = getattr(instance, self.attname)
         known = file.known_metadata
-        if asked != (known.focal if known else None):
-            file.focal = asked
+        if focal != (known.focal if known else None):
+            file.focal = focal
 
     def formfield(self, **kwargs: Any) -> Any:
-        """Give a form field that refuses what this field does, and shows the current picture."""
+        """Return a form field with the same rules, whose widget shows the current picture."""
         widget = kwargs.get("widget")
         if getattr(widget, "__module__", "") == "django.contrib.admin.widgets":
-            kwargs["widget"] = MediaInput  # What the admin gives to every FileField.
-        mine = {"accept": self.accept, "max_bytes": self.max_bytes, "max_length": None}
+            kwargs["widget"] = MediaInput  # in place of the admin's widget of every FileField
+        options = {"accept": self.accept, "max_bytes": self.max_bytes, "max_length": None}
         if hasattr(self, "model"):
-            mine["upload_field"] = f"{self.model._meta.label_lower}.{self.name}"
-        return super().formfield(**{"form_class": MediaFormField, **mine, **kwargs})
+            options["upload_field"] = f"{self.model._meta.label_lower}.{self.name}"
+        return super().formfield(**{"form_class": MediaFormField, **options, **kwargs})

@@ -1,4 +1,4 @@
-"""What ``photo.image`` is: a `MediaFile`, which knows its key, its metadata and its resizes."""
+"""The file of a row, ``photo.image``: its key, its metadata and its resizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 from django.core.exceptions import FieldError
 from django.core.files.base import File
 from django.db import models, router
-from django.db.models.fields.files import FieldFile, FileDescriptor
+from django.db.models.fields.files import FieldFile
 
 from shift_media.core.errors import AlreadyStored, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
@@ -18,12 +18,8 @@ from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.deletion import service as deletion
-from shift_media.fields.stored_upload import (
-    StoredUpload,
-    announce_stored,
-    set_stored_key,
-    stored_key,
-)
+from shift_media.fields.database_key import database_key
+from shift_media.fields.stored_upload import StoredUpload, call_stored_hook
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
 from shift_media.resizes.resize import Facts, Resize
@@ -32,33 +28,32 @@ from shift_media.storages import MediaStorage
 from shift_media.transcoding.files import Video
 from shift_media.validators import Inspection, read_facts, seekable
 
-NAMELESS: Final = "file"  # what an upload without any name is called
-_ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs a second
+_ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs two
 
 
 class MediaFile(Video, FieldFile):
-    """A file of a `MediaField`: the original, and everything that is derived from it."""
+    """A file of a `MediaField`: the original and everything derived from it."""
 
-    if TYPE_CHECKING:  # What Django has and its stubs have not.
-        field: AnyMediaField  # type: ignore[assignment]  # a FileField by what it does
+    if TYPE_CHECKING:  # Attributes of Django that its stubs lack.
+        field: AnyMediaField  # type: ignore[assignment]  # a protocol, not a FileField
         storage: MediaStorage
         _committed: bool
         _file: File[Any] | None
         _require_file: Callable[[], None]
 
-    _remembered: Metadata | None = None
+    _metadata_cache: Metadata | None = None
 
     def __init__(self, instance: models.Model, field: AnyMediaField, name: str | None) -> None:
-        # What Django's two constructors do, without their way over the property `file`: a page
-        # makes one of these for each row.
+        # Django's two constructors do the same, but more slowly, because they set the property
+        # `file`. A page makes one of these for each row.
         self.name = name
         self.instance, self.field = instance, field
-        self.storage = field.storage  # that it is one of ours is checked
+        self.storage = field.storage  # check E108 ensures that it is a media storage
         self._file, self._committed = None, True
 
     @property
     def key(self) -> str:
-        """The key of the original; raises ``ValueError`` where there is none."""
+        """The key of the original; raises ``ValueError`` if the field is empty."""
         self._require_file()
         return str(self.name)
 
@@ -67,7 +62,7 @@ class MediaFile(Video, FieldFile):
     def save(self, name: str | None, content: File[Any], save: bool = True) -> None:
         """Check a file, store it under a new key and save the row.
 
-        Raises `InvalidMedia`, before anything is stored, for what the field does not accept.
+        Raises `InvalidMedia` for a file that the field does not accept; then nothing is stored.
         """
         upload = self.store(name, content)
         if not save:
@@ -81,63 +76,77 @@ class MediaFile(Video, FieldFile):
     save.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
 
     def store(self, name: str | None, content: File[Any]) -> StoredUpload:
-        """Check a file and store it under a new key; the row is still to be saved."""
+        """Check a file and store it under a new key, without saving the row.
+
+        Returns the stored upload, whose `rollback` undoes it. Raises `InvalidMedia`.
+        """
         was_closed = getattr(content, "closed", False)
-        focal = self._chosen_focal(content)
+        focal = self._pending_focal(content)
         file = seekable(content, self.field.max_bytes)
         try:
-            kept, inspection = self.field.prepare(file, name)
-            key = self._put(kept, inspection)
+            prepared, inspection = self.field.prepare_upload(file, name)
+            key = self._put(prepared, inspection)
         finally:
-            if was_closed:  # It was opened here: the file of another row, say.
+            if was_closed:  # seekable() has opened it: it is the file of another row, say.
                 file.close()
         if not self._committed:
-            self._file = file  # What is no longer readable otherwise can be saved again.
+            # After a rollback the upload is saved again from here: a stream can be read only once.
+            self._file = file
         upload = StoredUpload(self, key)
         self.name, self._committed, self._file = str(key), True, None
         self._renditions = None
-        self._remembered = replace(inspection.metadata, focal=focal)
+        self._metadata_cache = replace(inspection.metadata, focal=focal)
         setattr(self.instance, self.field.attname, self)
-        self.field.write_metadata_columns(self.instance, self._remembered)
-        announce_stored(file, self._database)
+        self.field.write_metadata_columns(self.instance, self._metadata_cache)
+        call_stored_hook(file, self._database)
         return upload
 
-    def _chosen_focal(self, content: object) -> Focal | None:
-        """Tell the focal point that was chosen for a file before it was stored."""
-        if self._committed or self._remembered is None or content is not self._file:
+    def _pending_focal(self, content: object) -> Focal | None:
+        """Return the focal point that was set for an upload before it was stored."""
+        if self._committed or self._metadata_cache is None or content is not self._file:
             return None
-        return self._remembered.focal
+        return self._metadata_cache.focal
 
     def _put(self, file: File[Any], inspection: Inspection) -> OriginalKey:
-        found = inspection.metadata
+        """Store a file under a new key, and return the key."""
+        metadata = inspection.metadata
         for _ in range(_ATTEMPTS):
-            key = new_original_key(found.original_name, inspection.format.extension)
+            key = new_original_key(metadata.original_name, inspection.format.extension)
             file.seek(0)
-            facts = {"content_type": found.content_type, "sha256": found.sha256}
-            if self.storage.put(str(key), file, size=found.size, **facts):
+            written = self.storage.put(
+                str(key),
+                file,
+                size=metadata.size,
+                content_type=metadata.content_type,
+                sha256=metadata.sha256,
+            )
+            if written:
                 file.seek(0)
                 return key
-        raise AlreadyStored(f"{_ATTEMPTS} new ids in a row were taken already.")
+        raise AlreadyStored(
+            f"{_ATTEMPTS} new random ids in a row were taken in the storage already. Check the "
+            "source of randomness of this machine."
+        )
 
     def delete(self, save: bool = True) -> None:
         """Empty the field, and delete the original and everything derived from it.
 
-        The deletion runs after the commit, and only when no row refers to the original any more:
-        with ``save=False`` that is for the caller to see to.
+        The deletion runs after the commit, and only if no row refers to the original by then.
+        With ``save=False`` the file therefore stays until the caller saves the row.
         """
         if not self:
             return
         instance, key = self.instance, self.name if self._committed else ""
-        replaced = save and stored_key(instance, self.field) == key
+        is_replaced_by_save = save and database_key(instance, self.field) == key
         if getattr(self, "_file", None) is not None:
             self.close()
-        self.name, self._committed, self._file, self._remembered = None, False, None, None
+        self.name, self._committed, self._file, self._metadata_cache = None, False, None, None
         self._renditions = None
         setattr(instance, self.field.attname, None)
         self.field.write_metadata_columns(instance, None)
         if save:
             instance.save()
-        if key and not replaced:  # Otherwise saving has seen to it.
+        if key and not is_replaced_by_save:  # Otherwise saving has scheduled the deletion.
             deletion.schedule(self.field, key, self._database)
 
     delete.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
@@ -147,44 +156,45 @@ class MediaFile(Video, FieldFile):
         row = self.instance
         return row._state.db or router.db_for_write(type(row), instance=row)
 
-    def for_row(self, instance: models.Model, field: AnyMediaField) -> MediaFile:
-        """Give the same file to another row: the same key, or a copy where the storage differs."""
+    def copy_to(self, instance: models.Model, field: AnyMediaField) -> MediaFile:
+        """Return this file for another row: the same key, or an upload if the storage differs."""
         copy: MediaFile = field.attr_class(instance, field, self.name)
-        copy._remembered = self.known_metadata
+        copy._metadata_cache = self.known_metadata
         if not self._committed:
             copy._file, copy._committed = self._file, False
         elif self and self.storage is not field.storage:
             copy._file, copy._committed = self, False
-            copy.name = copy._remembered.original_name if copy._remembered else self.name
+            known = copy._metadata_cache
+            copy.name = known.original_name if known else self.name
         return copy
 
-    # What is known of it.
+    # Metadata.
 
     @property
     def metadata(self) -> Metadata:
-        """What is known of the original: from the metadata field, else read once from its header.
+        """The metadata of the original: from the metadata field, or else read from its header.
 
-        Raises a `MediaError` where it must be read and cannot.
+        The header is read once. Raises a `MediaError` if that fails.
         """
         self._require_file()
         if self.field.metadata_field:
-            getattr(self.instance, self.field.metadata_field)  # Loads it where it was deferred.
+            getattr(self.instance, self.field.metadata_field)  # Loads a deferred column.
         if (known := self.known_metadata) is None:
-            known = self._remembered = self._read()
+            known = self._metadata_cache = self._read_metadata()
         return known
 
     @property
     def known_metadata(self) -> Metadata | None:
-        """What is known of the original without any I/O."""
+        """The metadata of the original as far as they are known without any I/O, or None."""
         return self._facts()()
 
     def _facts(self) -> Facts:
-        """Give what is known of this very original, whatever the row holds when it is asked."""
+        """Return what is known of this original, even if the row refers to another one later."""
         name, key = self.field.metadata_field, self.name if self._committed else None
         data = self.instance.__dict__.get(name) if name and key else None
-        return Facts(data, key or "", self._remembered)
+        return Facts(data, key or "", self._metadata_cache)
 
-    def _read(self) -> Metadata:
+    def _read_metadata(self) -> Metadata:
         if not self._committed:
             self.file = seekable(self.file, self.field.max_bytes)
             return self.field.inspect(self.file, self.name).metadata
@@ -202,29 +212,30 @@ class MediaFile(Video, FieldFile):
 
     @property
     def width(self) -> int | None:
-        """The width in pixels, upright; None for what is no image."""
+        """The width in pixels of the upright image; None if the file has no width."""
         return self.metadata.width
 
     @property
     def height(self) -> int | None:
-        """The height in pixels, upright; None for what is no image."""
+        """The height in pixels of the upright image; None if the file has no height."""
         return self.metadata.height
 
     @property
     def duration(self) -> float | None:
-        """The duration in seconds, where it is known."""
+        """The duration in seconds; None if it is not known."""
         return self.metadata.duration
 
     @property
     def placeholder(self) -> str:
-        """A data URI to show while the picture loads; empty where there is none."""
+        """A data URI to show while the picture loads; empty if there is none."""
         return self.metadata.placeholder
 
     @property
     def focal(self) -> Focal | None:
-        """The point in percent that ``fill`` keeps in view; None is the centre.
+        """The point that ``fill`` keeps in view, as ``(x, y)`` in percent; None is the centre.
 
-        Set it and save the row: ``photo.image.focal = (30, 70)``. The metadata field keeps it.
+        Set it and save the row: ``photo.image.focal = (30, 70)``. It is stored in the metadata
+        field. Raises ``FieldError`` without one, and `InvalidSpec` for a wrong point.
         """
         return self.metadata.focal
 
@@ -232,11 +243,11 @@ class MediaFile(Video, FieldFile):
     def focal(self, point: tuple[float, float] | None) -> None:
         if not self.field.metadata_field:
             raise FieldError(
-                f"A focal point is kept in the metadata field, and {self.field} has none: give it "
+                f"{self.field} has no metadata field, in which a focal point is stored. Add "
                 f'metadata_field="{self.field.name}_meta" and a JSONField of that name.'
             )
         metadata = replace(self.metadata, focal=_focal(point))
-        self._remembered = metadata
+        self._metadata_cache = metadata
         if self._committed:
             self.field.write_metadata_columns(self.instance, metadata)
 
@@ -257,7 +268,7 @@ class MediaFile(Video, FieldFile):
 
         Raises `InvalidSpec` and `LimitExceeded`.
         """
-        key = str(self.name or self.key)  # The property raises where there is no file.
+        key = str(self.name or self.key)  # The property raises if the field is empty.
         asked = (size, mode, quality, upscale, format, focal, crop, background)
         return builder.build_asked(key, asked, self.storage, self._facts())
 
@@ -266,7 +277,7 @@ class MediaFile(Video, FieldFile):
         return ladder(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
-        """Write a ``srcset`` of several widths, never wider than the original, without any I/O."""
+        """Return a ``srcset`` of the resizes of several widths, without any I/O."""
         return joined(self.ladder(widths, **spec))
 
 
@@ -279,40 +290,5 @@ def _focal(point: tuple[float, float] | None) -> Focal | None:
     except (TypeError, ValueError, OverflowError):
         focal = Focal(-1, -1)
     if not all(0 <= value <= 100 for value in focal):
-        raise InvalidSpec(f"{point!r} is not a focal point: write (x, y) in percent, 0 to 100.")
+        raise InvalidSpec(f"{point!r} is not a focal point. Write (x, y) in percent, 0 to 100.")
     return focal
-
-
-class MediaFileDescriptor(FileDescriptor):
-    """Give the `MediaFile`, and remember the key that the row was loaded with."""
-
-    if TYPE_CHECKING:
-        field: AnyMediaField  # type: ignore[assignment]  # as in MediaFile
-
-    def __get__(self, instance: Any, cls: Any = None) -> Any:
-        if instance is None:
-            return super().__get__(instance, cls)
-        field, state = self.field, instance.__dict__
-        file = state.get(field.attname)
-        # Django's own descriptor would come to the same in these two cases, in a while.
-        if isinstance(file, MediaFile) and file.instance is instance:
-            return file
-        if type(file) is str:
-            made = state[field.attname] = field.attr_class(instance, field, file)
-            return made
-        if isinstance(file, MediaFile):
-            # A copy of a row (copy.copy) shares what it holds: each needs a file of its own.
-            state[field.attname] = file.for_row(instance, field)
-        return super().__get__(instance, cls)
-
-    def __set__(self, instance: models.Model, value: Any) -> None:
-        if self.field.attname not in instance.__dict__ and instance._state.adding:
-            # Only Model.__init__ comes here, and from_db() is what makes the row not a new one.
-            loaded = value if isinstance(value, str) else "" if value is None else None
-            set_stored_key(instance, self.field, loaded)
-        if isinstance(value, MediaFile):
-            if value.instance is not instance or value.field is not self.field:
-                value = value.for_row(instance, self.field)
-        elif isinstance(value, File) and not value.name:
-            value.name = NAMELESS
-        super().__set__(instance, value)

@@ -1,4 +1,8 @@
-"""What the parts of a media field need of each other, so that none has to import the whole."""
+"""Protocols of a media field and its file.
+
+The modules of this package use each other in circles at run time, but not in imports: whatever
+would have to import `MediaField` or `MediaFile` for a type uses these.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from shift_media.validators import Inspection
 
 
 class AnyMediaField(RegisteredField, Protocol):
-    """A `MediaField`, as its file, its checks and the saving of rows see it."""
+    """A `MediaField` as its file, its checks and the saving of rows use it."""
 
     attr_class: Any
     max_length: int | None
@@ -21,24 +25,26 @@ class AnyMediaField(RegisteredField, Protocol):
     max_bytes: int | None
     strip: bool
 
-    def prepare(self, file: File[Any], name: str | None = None) -> tuple[File[Any], Inspection]:
-        """Return a file as it is to be stored, and what it is."""
+    def prepare_upload(
+        self, file: File[Any], name: str | None = None
+    ) -> tuple[File[Any], Inspection]:
+        """Return the file that is to be stored for an upload, and its inspection."""
 
     def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
-        """Return what a file is."""
+        """Return the type and the metadata of a file."""
 
-    def commit(self, instance: models.Model) -> list[Any]:
-        """Store the file that was assigned to a row."""
+    def store_assigned(self, instance: models.Model) -> list[Any]:
+        """Store the file that was assigned to a row; return the stored uploads."""
 
     def sync_metadata_columns(self, instance: models.Model) -> None:
-        """Make the fields that describe the file right for the row's key."""
+        """Write metadata columns that describe the row's key."""
 
     def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
-        """Write what is known of the file into the fields that describe it."""
+        """Write metadata into the metadata columns of a row in memory."""
 
 
 class AnyMediaFile(Protocol):
-    """A `MediaFile`, as a stored upload sees it."""
+    """A `MediaFile` as a stored upload uses it."""
 
     field: Any
     instance: models.Model

@@ -93,7 +93,7 @@ def test_a_list_asks_for_its_rows_and_for_nothing_else(
     [
         (PDF, "unsupported_type", "The content of this file is PDF. Choose JPEG"),
         (MP4, "unsupported_type", "The content of this file is MP4."),
-        (picture()[:300], "undecodable", "The file is damaged or incomplete."),
+        (picture()[:300], "undecodable", "The file is damaged or incomplete. Choose another one."),
         (b"", "empty", "The submitted file is empty."),
     ],
 )

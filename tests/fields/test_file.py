@@ -150,7 +150,7 @@ def test_metadata_that_were_spoiled_count_as_absent(data: Any, photo: Photo) -> 
         data = {**data, "key": photo.image.name}
     photo.image_meta = data
     assert photo.image.resize("40x").url
-    photo.image._remembered = None
+    photo.image._metadata_cache = None
     assert photo.image.width == 400
 
 

@@ -32,8 +32,8 @@ def test_a_refusal_is_djangos_error_and_ours() -> None:
     assert isinstance(error, ValidationError)
     assert isinstance(error, MediaError)
     assert error.code == "empty"
-    assert error.messages == ["The file is empty."]
-    assert str(error) == "The file is empty."
+    assert error.messages == ["The file is empty. Choose another one."]
+    assert str(error) == "The file is empty. Choose another one."
     assert [wrapped.code for wrapped in ValidationError({"f": [error]}).error_dict["f"]] == [
         "empty"
     ]
@@ -42,7 +42,7 @@ def test_a_refusal_is_djangos_error_and_ours() -> None:
 @pytest.mark.parametrize(
     ("content", "options", "code", "sentence"),
     [
-        (b"", {}, "empty", "The file is empty."),
+        (b"", {}, "empty", "The file is empty. Choose another one."),
         (
             PDF,
             {},
@@ -79,7 +79,12 @@ def test_a_refusal_is_djangos_error_and_ours() -> None:
             "too_large",
             "The file is 1.6 kB; at most 999 bytes are allowed.",
         ),
-        (picture()[:200], {}, "undecodable", "The file is damaged or incomplete."),
+        (
+            picture()[:200],
+            {},
+            "undecodable",
+            "The file is damaged or incomplete. Choose another one.",
+        ),
         (
             png_header(16_384, 16_384),
             {},

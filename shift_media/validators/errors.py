@@ -1,0 +1,94 @@
+"""The error for a file that is not accepted, in the words of its uploader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+from django.core.exceptions import ValidationError
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from shift_media.core.errors import MediaError, SourceError, TooManyFrames, TooManyPixels
+from shift_media.core.formats import Format
+from shift_media.imaging.probe import SourceLimits
+
+MESSAGES: Final[Mapping[str, str | Promise]] = {
+    "empty": _("The file is empty. Choose another one."),
+    "too_large": _("The file is %(size)s; at most %(limit)s are allowed."),
+    "unsupported_type": _("The content of this file is %(seen)s. Choose %(expected)s."),
+    "unknown_type": _("The type of this file is not known. Choose %(expected)s."),
+    "undecodable": _("The file is damaged or incomplete. Choose another one."),
+    "not_strippable": _(
+        "The metadata of this file, such as the place where it was taken, cannot be removed. "
+        "Save it in another format."
+    ),
+    "too_many_pixels": _(
+        "The image has too many pixels: at most %(limit)s are allowed, over all its frames."
+    ),
+    "too_many_frames": _("The animation has too many frames: at most %(limit)s are allowed."),
+    "upload_refused": _("This upload is not valid any more. Choose the file again."),
+    "upload_missing": _("The uploaded file is missing, or was used already. Choose it again."),
+    "upload_differs": _("The uploaded file is not the one that was chosen. Choose it again."),
+}
+"""The sentences that people read, by the ``code`` of the error."""
+
+
+class InvalidMedia(MediaError, ValidationError):
+    """An upload that is not accepted: both a `MediaError` and Django's ``ValidationError``.
+
+    Args:
+        code: a key of `MESSAGES`, which gives the sentence for people.
+        detail: for the log; by default the same sentence.
+        params: the values in the sentence.
+    """
+
+    code = "invalid_media"
+    public = "The file was not accepted."
+
+    def __init__(self, code: str, detail: str = "", **params: str) -> None:
+        # Not by super(), because each of the two would overwrite attributes of the other.
+        ValidationError.__init__(self, cast("str", MESSAGES[code]), code=code, params=params)
+        MediaError.__init__(self, detail or self.sentence, code=code)
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for people, in the active language."""
+        return str(self.messages[0])
+
+
+def too_large(size: int, limit: int) -> InvalidMedia:
+    """Return the error for a file of ``size`` bytes where ``limit`` are allowed."""
+    sizes = _rounded(size), _rounded(limit)
+    if sizes[0] == sizes[1]:  # "The file is 25 MB; at most 25 MB are allowed."
+        sizes = _exact(size), _exact(limit)
+    return InvalidMedia("too_large", size=sizes[0], limit=sizes[1])
+
+
+def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> InvalidMedia:
+    """Return the error for an image that could not be read, or exceeds a limit."""
+    if isinstance(error, TooManyPixels):
+        return InvalidMedia("too_many_pixels", str(error), limit=_grouped(limits.of(format)))
+    if isinstance(error, TooManyFrames):
+        return InvalidMedia("too_many_frames", str(error), limit=_grouped(limits.frames))
+    return InvalidMedia("undecodable", str(error))
+
+
+def _rounded(size: int) -> str:
+    """Return a size in decimal units, with at most one decimal: ``"25 MB"``, ``"1.5 GB"``."""
+    for unit, factor in ((_("GB"), 10**9), (_("MB"), 10**6), (_("kB"), 10**3)):
+        if size >= factor:
+            value = size / factor
+            places = 0 if value >= 10 or size % factor == 0 else 1
+            return f"{number_format(value, places)} {unit}"
+    return gettext("%s bytes") % size
+
+
+def _exact(size: int) -> str:
+    return gettext("%s bytes") % _grouped(size)
+
+
+def _grouped(number: int) -> str:
+    return number_format(number, force_grouping=True)

@@ -1,0 +1,170 @@
+"""Inspection: the type and the metadata of an upload, by its bytes alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, Final, cast
+
+from django.core.files.base import File
+from django.utils.text import get_text_list
+from django.utils.translation import gettext
+
+from shift_media.conf import settings
+from shift_media.core.errors import NotStrippable, SourceError, UnsupportedType
+from shift_media.core.formats import HEAD_BYTES, UNKNOWN, Format, accepted_formats, accepts, detect
+from shift_media.core.keys import display_name
+from shift_media.core.metadata import Metadata
+from shift_media.imaging import engine
+from shift_media.imaging.probe import SourceLimits, probe
+from shift_media.imaging.strip import strip
+from shift_media.transcoding import probing
+from shift_media.validators.errors import InvalidMedia, refused_source, too_large
+from shift_media.validators.seekable import CHUNK, byte_length
+
+IMAGES: Final = ("image/*",)
+"""The default of ``accept``: the images that browsers show."""
+
+_CACHE = "_shift_media_inspection"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The type and the metadata of an accepted upload."""
+
+    format: Format
+    metadata: Metadata
+
+
+def inspect(
+    file: File[Any] | BinaryIO,
+    *,
+    accept: Iterable[str] = IMAGES,
+    max_bytes: int | None = None,
+    original_name: str | None = None,
+) -> Inspection:
+    """Return the type and the metadata of an upload, and leave it at its beginning.
+
+    The inspection is kept on the file object, so that form, ``full_clean()`` and saving together
+    read and hash a file once.
+
+    Args:
+        file: must be seekable; see `seekable`.
+        accept: types, such as ``"image/*"`` or ``"video/mp4"``.
+        max_bytes: the largest size.
+        original_name: the client's name for the file, by default the file's. It is kept as
+            metadata and says nothing about the type.
+
+    Raises `InvalidMedia` for a file that is not accepted.
+    """
+    accept, limits = tuple(accept), settings.source_limits
+    name = display_name(original_name or getattr(file, "name", None) or "")
+    # The file inside a File may be exchanged or written to after an inspection.
+    cause = (accept, max_bytes, limits, getattr(file, "file", None), byte_length(file))
+    cached = getattr(file, _CACHE, None)
+    if cached is None or cached[0] != cause:
+        cached = (cause, _inspect(cast("BinaryIO", file), accept, max_bytes, limits))
+        if isinstance(file, File):
+            setattr(file, _CACHE, cached)
+    file.seek(0)
+    inspection: Inspection = cached[1]
+    return replace(inspection, metadata=replace(inspection.metadata, original_name=name))
+
+
+def _inspect(
+    file: BinaryIO, accept: Sequence[str], max_bytes: int | None, limits: SourceLimits
+) -> Inspection:
+    size = byte_length(file)
+    if size == 0:
+        raise InvalidMedia("empty")
+    if max_bytes is not None and size > max_bytes:
+        raise too_large(size, max_bytes)
+    format = _accepted_format(file, accept)
+    try:
+        metadata = _read_header(file, format, size, limits)
+        if format.kind == "image":
+            preview = engine.preview(file, limits=limits, decoder=settings.ENGINE)
+            metadata = replace(metadata, placeholder=preview.placeholder, color=preview.color)
+    except SourceError as error:
+        raise refused_source(error, format, limits) from error
+    return Inspection(format, replace(metadata, sha256=_sha256(file)))
+
+
+def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], Inspection]:
+    """Return an inspected image without its metadata, and the inspection of that.
+
+    Raises `InvalidMedia` if the metadata in it cannot be told from pixels with certainty.
+    """
+    limits = settings.source_limits
+    try:
+        content = strip(cast("BinaryIO", file), limits)
+    except (NotStrippable, UnsupportedType) as error:
+        raise InvalidMedia("not_strippable", str(error)) from error
+    except SourceError as error:
+        raise refused_source(error, inspection.format, limits) from error
+    metadata = replace(inspection.metadata, size=byte_length(content), sha256=_sha256(content))
+    stripped = File(cast("Any", content), file.name)
+    return stripped, replace(inspection, metadata=metadata)
+
+
+def read_facts(file: BinaryIO, format: Format, size: int) -> Metadata:
+    """Return the metadata in the header of a stored original: no checksum, no placeholder.
+
+    Raises a `SourceError` for an image that is damaged or over the limits.
+    """
+    return _read_header(file, format, size, settings.source_limits)
+
+
+def _read_header(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> Metadata:
+    plain = Metadata(content_type=format.served_type, size=size)
+    if format.kind == "video":
+        return _with_video_facts(plain, file, format)
+    if format.kind != "image":
+        return plain
+    facts = probe(file, limits)
+    return replace(
+        plain,
+        width=facts.width,
+        height=facts.height,
+        frames=facts.frames,
+        has_alpha=facts.has_alpha,
+    )
+
+
+def _with_video_facts(plain: Metadata, file: BinaryIO, format: Format) -> Metadata:
+    """Return the metadata with the facts of a video, if a program that reads them is installed."""
+    facts = probing.probe_upload(file, format.extension, probing.VideoLimits())
+    if facts is None:
+        return plain
+    return replace(
+        plain,
+        width=facts.width or None,
+        height=facts.height or None,
+        duration=facts.duration or None,
+        fps=facts.fps or None,
+        codecs=facts.codecs,
+        channels=facts.channels,
+        hdr=facts.hdr,
+    )
+
+
+def _accepted_format(file: BinaryIO, accept: Sequence[str]) -> Format:
+    """Return the format of a file; raise `InvalidMedia` if it is not an accepted one."""
+    file.seek(0)
+    format = detect(file.read(HEAD_BYTES))
+    if accepts(accept, format):
+        return format
+    names = [accepted.name for accepted in accepted_formats(accept) if accepted is not UNKNOWN]
+    expected = get_text_list(names, gettext("or"))
+    if format is UNKNOWN:
+        raise InvalidMedia("unknown_type", expected=expected)
+    raise InvalidMedia("unsupported_type", seen=format.name, expected=expected)
+
+
+def _sha256(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
