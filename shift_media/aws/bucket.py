@@ -1,6 +1,7 @@
-"""The parts of a bucket's set-up: read, compared with what is wanted, and written.
+"""A bucket's configuration: read it from the server, compare it with the documents, write it.
 
-What a server lacks or does harm with is passed over, and told in words.
+S3 calls the separate documents of a bucket (policy, website, CORS …) its subresources. Servers of
+other vendors lack some of them or misbehave with them; those are skipped with an explanation.
 """
 
 from __future__ import annotations
@@ -13,33 +14,39 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shift_media.aws import cors, documents, lifecycle
-from shift_media.aws.changes import merge_policy, merge_rules, merge_website, normal
+from shift_media.aws.changes import (
+    merge_policy,
+    merge_rules,
+    merge_website,
+    normalize,
+    widened_access_block,
+    widened_policy,
+)
 from shift_media.aws.documents import BucketSetup, Document
-from shift_media.aws.widening import widened_block, widened_policy
 
 Merge = Callable[[Document | None, Document], Document]
 Client = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One of the documents that a bucket has.
+class Subresource:
+    """One of the documents that configure a bucket.
 
     Args:
-        name: as the command calls it.
-        title: as a sentence begins with it.
-        operation: what follows ``get_`` and ``put_`` in boto3.
-        member: the document's name in the answer, and as a parameter.
-        wanted: builds our document.
-        merge: puts ours among what is there.
-        widened: says in words who may do more than before.
+        name: The command's option without its dashes.
+        title: The name at the start of a sentence.
+        operation: The part of the boto3 methods after ``get_`` and ``put_``.
+        member: The key of the document in responses, and the parameter in requests.
+        build: Builds the wanted document.
+        merge: Merges the wanted document into the current one.
+        widened: Returns a sentence for everything that the new document newly permits.
     """
 
     name: str
     title: str
     operation: str
     member: str
-    wanted: Callable[[BucketSetup], Document]
+    build: Callable[[BucketSetup], Document]
     merge: Merge = lambda current, wanted: wanted
     widened: Callable[[Document | None, Document], Sequence[str]] = lambda before, after: ()
 
@@ -47,26 +54,26 @@ class Part:
         return self.name
 
 
-PARTS = {
-    part.name: part
-    for part in (
-        # First, since a public policy is refused as long as it is blocked.
-        Part(
+SUBRESOURCES = {
+    subresource.name: subresource
+    for subresource in (
+        # The first, because S3 rejects a public policy as long as the bucket blocks it.
+        Subresource(
             "public-access-block",
             "Block Public Access",
             "public_access_block",
             "PublicAccessBlockConfiguration",
-            documents.block,
-            widened=widened_block,
+            documents.access_block,
+            widened=widened_access_block,
         ),
-        Part(
+        Subresource(
             "ownership",
             "Object ownership",
             "bucket_ownership_controls",
             "OwnershipControls",
             documents.ownership,
         ),
-        Part(
+        Subresource(
             "policy",
             "The bucket policy",
             "bucket_policy",
@@ -75,7 +82,7 @@ PARTS = {
             merge_policy,
             widened_policy,
         ),
-        Part(
+        Subresource(
             "website",
             "The website rules",
             "bucket_website",
@@ -83,7 +90,7 @@ PARTS = {
             documents.website_rules,
             merge_website,
         ),
-        Part(
+        Subresource(
             "cors",
             "The CORS rules",
             "bucket_cors",
@@ -91,7 +98,7 @@ PARTS = {
             documents.cors_rules,
             partial(merge_rules, member="CORSRules", ids=cors.RULE_IDS),
         ),
-        Part(
+        Subresource(
             "lifecycle",
             "The lifecycle rules",
             "bucket_lifecycle_configuration",
@@ -101,27 +108,27 @@ PARTS = {
         ),
     )
 }
-"""All of them, in the order in which they are written."""
+"""The subresources by name, in the order in which they are written."""
 
 _UNSUPPORTED = frozenset(("NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "501"))
 _AWS_ONLY = ("public-access-block", "ownership")
-_SIZES = "TransitionDefaultMinimumObjectSize"
-"""A setting beside the lifecycle rules, which a write without it would reset."""
+_MINIMUM_SIZE = "TransitionDefaultMinimumObjectSize"
+"""A setting beside the lifecycle rules. A write without it would reset it."""
 
 
 class Unsupported(Exception):
-    """A server has no such part, or does harm with it."""
+    """The server does not have this subresource, or misbehaves with it."""
 
 
 class Refused(Exception):
-    """The server answered a request with an error that says nothing of what it can do."""
+    """The server refused a request, or did not answer it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What differs in a part: what it was, what it will be, and who may do more then."""
+    """A difference in a subresource, with a sentence for everything that it newly permits."""
 
-    part: Part
+    subresource: Subresource
     before: Document | None
     after: Document
     widens: Sequence[str] = ()
@@ -129,19 +136,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket at an endpoint, by a client of boto3's."""
+    """A bucket at the endpoint of a boto3 client."""
 
     client: Client
     name: str
 
     @property
     def is_on_aws(self) -> bool:
-        """Whether the endpoint is one of Amazon's own."""
+        """Return True if the endpoint is one of Amazon's own."""
         host = urlsplit(self.client.meta.endpoint_url).hostname or ""
         return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
     def exists(self) -> bool:
-        """Tell whether it is there; raises `Refused` where it is somebody else's."""
+        """Return True if the bucket exists; raises `Refused` if it cannot be accessed."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -151,73 +158,82 @@ class Bucket:
             if status == 404:
                 return False
             raise Refused(
-                f"Bucket {self.name} answers {status}: it belongs to somebody else, or the access "
-                "key may not see it. Bucket names are shared by all of S3: choose another name, "
-                "or give the key s3:ListBucket on this one."
+                f"Bucket {self.name} answers {status}: it belongs to another account, or the "
+                "access key may not see it. Bucket names are shared by all of S3. Choose another "
+                "name, or give the key s3:ListBucket on this one."
             ) from error
         except BotoCoreError as error:
-            raise Refused(f"The server cannot be asked: {error}") from error
+            raise Refused(f"The server could not be reached: {error}") from error
         return True
 
     def create(self) -> None:
-        """Make it, in the client's region."""
+        """Create the bucket in the client's region."""
         parameters: dict[str, Any] = {"Bucket": self.name}
         region = self.client.meta.region_name
-        if region != "us-east-1":  # The one region that must not be named.
+        if region != "us-east-1":  # The API rejects the name of this one region.
             parameters["CreateBucketConfiguration"] = {"LocationConstraint": region}
         self._call("create_bucket", f"Creating {self.name}", parameters)
 
-    def check(self, part: Part) -> None:
-        """Raise `Unsupported` for a part that is Amazon's own: on others it is without use."""
-        if part.name in _AWS_ONLY and not self.is_on_aws:
+    def check(self, subresource: Subresource) -> None:
+        """Raise `Unsupported` if only Amazon's servers handle the subresource correctly."""
+        if subresource.name in _AWS_ONLY and not self.is_on_aws:
             raise Unsupported(
-                "it is a setting of Amazon's own. Other servers lack it, or do harm with it (on "
-                f"Ceph the owner's uploads are refused). --{part.name} sends it nevertheless."
+                "only Amazon's servers handle it correctly. Others lack it or misbehave with it "
+                f"(Ceph refuses the owner's uploads). Add --{subresource.name} to send it anyway."
             )
 
-    def read(self, part: Part) -> Document | None:
-        """Read a part; None where the bucket has none. Raises `Unsupported` and `Refused`."""
+    def read(self, subresource: Subresource) -> Document | None:
+        """Read a document; None if the bucket has none. Raises `Unsupported` and `Refused`."""
         from botocore.exceptions import ClientError
 
         try:
             answer = self._call(
-                f"get_{part.operation}", f"Reading {part.title}", {"Bucket": self.name}
+                f"get_{subresource.operation}",
+                f"Reading {subresource.title}",
+                {"Bucket": self.name},
             )
         except Refused as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and _is_absent(cause.response):
-                if part.name == "website" and _is_seaweedfs(cause.response):
+                if subresource.name == "website" and _is_seaweedfs(cause.response):
                     raise Unsupported(
-                        "SeaweedFS serves no websites. Put nginx or a CDN before the bucket, and "
-                        'set delivery="content".'
+                        "SeaweedFS serves no websites. Put nginx or a CDN in front of the bucket, "
+                        'and set delivery="content".'
                     ) from error
                 return None
             raise
-        if part.name == "policy":
+        if subresource.name == "policy":
             policy: Document = json.loads(answer["Policy"])
             return policy
         answer.pop("ResponseMetadata", None)
-        document: Document = answer.get(part.member, answer)
+        document: Document = answer.get(subresource.member, answer)
         return document or None
 
     def write(self, change: Change) -> None:
-        """Write a part; raises `Unsupported` and `Refused`."""
-        part, document = change.part, dict(change.after)
+        """Write the new document of a change; raises `Unsupported` and `Refused`."""
+        subresource, document = change.subresource, dict(change.after)
         parameters: dict[str, Any] = {"Bucket": self.name}
-        if _SIZES in document:
-            parameters[_SIZES] = document.pop(_SIZES)
-        sent = json.dumps(document) if part.name == "policy" else document
-        self._call(f"put_{part.operation}", part.title, {**parameters, part.member: sent})
+        if _MINIMUM_SIZE in document:
+            parameters[_MINIMUM_SIZE] = document.pop(_MINIMUM_SIZE)
+        parameters[subresource.member] = (
+            json.dumps(document) if subresource.name == "policy" else document
+        )
+        self._call(f"put_{subresource.operation}", subresource.title, parameters)
 
-    def compare(self, part: Part, wanted: Document, merge: Merge | None = None) -> Change | None:
-        """Tell what differs from what is wanted; None where nothing does."""
-        before = self.read(part)
-        after = (merge or part.merge)(before, wanted)
-        if normal(before) == normal(after):
+    def compare(
+        self, subresource: Subresource, wanted: Document, merge: Merge | None = None
+    ) -> Change | None:
+        """Return how the bucket differs from the wanted document; None if it does not.
+
+        ``merge`` replaces the subresource's own. Raises `Unsupported` and `Refused`.
+        """
+        before = self.read(subresource)
+        after = (merge or subresource.merge)(before, wanted)
+        if normalize(before) == normalize(after):
             return None
-        return Change(part, before, after, part.widened(before, after))
+        return Change(subresource, before, after, subresource.widened(before, after))
 
-    def _call(self, operation: str, what: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def _call(self, operation: str, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -225,10 +241,10 @@ class Bucket:
         except ClientError as error:
             code = str(error.response["Error"].get("Code"))
             if code in _UNSUPPORTED:
-                raise Unsupported(f"this server does not know it ({code}).") from error
-            raise Refused(f"{what} was refused: {error}.{_hint(code)}") from error
+                raise Unsupported(f"this server does not implement it ({code}).") from error
+            raise Refused(f"{action} was refused: {error}.{_hint(code)}") from error
         except BotoCoreError as error:
-            raise Refused(f"{what} failed: {error}") from error
+            raise Refused(f"{action} failed: {error}") from error
         return answer
 
 
@@ -247,8 +263,8 @@ def _is_seaweedfs(response: Mapping[str, Any]) -> bool:
 def _hint(code: str) -> str:
     if code in ("AccessDenied", "403"):
         return (
-            " The access key must be one that may change the bucket's settings, as the app's own "
-            "may not; and a public policy is refused as long as Block Public Access of the bucket "
-            "or of the account forbids it."
+            " Use an access key that may change the bucket's settings; the app's own key may not. "
+            "S3 also refuses a public policy as long as Block Public Access of the bucket or of "
+            "the account forbids it."
         )
     return " Create it first: media_bucket create." if code == "NoSuchBucket" else ""

@@ -1,37 +1,43 @@
-"""Putting our rules among those that a bucket has: others' are kept, ours take their places.
+"""Changes to a bucket's configuration: merge our rules into it, and report what they open up.
 
-A document is JSON as the API gives it; None is a bucket without one.
+Rules of other tools are kept and ours are replaced. A document is JSON as the API returns it; None
+stands for a bucket that has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from shift_media.aws.policies import BUCKET_SIDS, VERSION
-from shift_media.aws.website import MISSING
+from shift_media.aws.policies import BUCKET_SIDS, PUBLIC_POLICY_BLOCKS, VERSION
+from shift_media.aws.website import MISSING_STATUSES
 
 Document = dict[str, Any]
+Grant = tuple[str, str, str]
+"""A principal, an action and a resource."""
 
 
-class Conflict(ValueError):
-    """Somebody else's rule stands where ours must."""
+class RuleConflict(ValueError):
+    """A rule of another tool takes effect before ours can."""
+
+
+# Merging
 
 
 def merge_policy(current: Document | None, wanted: Document) -> Document:
-    """Replace our statements, which their Sids tell, and keep the others with what is around."""
+    """Replace our statements, which have known Sids, and keep everything else."""
     if current is None:
         return wanted
-    others = [s for s in listed(current.get("Statement")) if s.get("Sid") not in BUCKET_SIDS]
+    others = [s for s in as_list(current.get("Statement")) if s.get("Sid") not in BUCKET_SIDS]
     return {"Version": VERSION, **current, "Statement": [*others, *wanted["Statement"]]}
 
 
 def merge_rules(
     current: Document | None, wanted: Document, member: str, ids: Sequence[str]
 ) -> Document:
-    """Replace the rules that are ours by their IDs, and keep the others.
+    """Replace our rules, which have the given IDs, and keep the others.
 
-    ``member`` names the list: ``"CORSRules"`` or ``"Rules"``.
+    ``member`` names the list of rules: ``"CORSRules"`` or ``"Rules"``.
     """
     if current is None:
         return wanted
@@ -40,76 +46,135 @@ def merge_rules(
 
 
 def merge_website(
-    current: Document | None, wanted: Document, *, replacing: bool = False
+    current: Document | None, wanted: Document, *, replace_conflicts: bool = False
 ) -> Document:
-    """Put our routing rules after those for other keys, and keep the index and error documents.
+    """Put our routing rules after the others, and keep the index and error documents.
 
-    Rules have no names. One that redirects every missing key to our own host is ours of earlier;
-    one that sends them elsewhere, or redirects everything, stands in our place.
+    Routing rules have no IDs. A rule that redirects every missing key to the app's host counts as
+    ours. One that redirects every missing key to another host, or everything, is in conflict with
+    ours, because S3 applies the first rule that matches.
 
-    Raises `Conflict` in that case, unless it is to be replaced.
+    Raises `RuleConflict` in that case, unless ``replace_conflicts`` drops such rules.
     """
     if current is None:
         return wanted
     host = wanted["RoutingRules"][0]["Redirect"]["HostName"]
     rules = current.get("RoutingRules", [])
     others = [rule for rule in rules if not _is_ours(rule, host)]
-    rivals = [rule for rule in others if _is_rival(rule)]
+    conflicts = [rule for rule in others if _is_conflict(rule)]
     everything = current.get("RedirectAllRequestsTo")
-    if (rivals or everything) and not replacing:
-        raise Conflict(_conflict(rivals[0] if rivals else {"RedirectAllRequestsTo": everything}))
+    if (conflicts or everything) and not replace_conflicts:
+        first = conflicts[0] if conflicts else {"RedirectAllRequestsTo": everything}
+        raise RuleConflict(
+            f"The bucket's website has a rule that takes effect before ours: {first}. It was not "
+            "made by media_bucket, and is kept. Add --replace-rules to remove it."
+        )
     kept = {n: v for n, v in current.items() if n not in ("RoutingRules", "RedirectAllRequestsTo")}
-    others = [rule for rule in others if rule not in rivals]
+    others = [rule for rule in others if rule not in conflicts]
     return {**wanted, **kept, "RoutingRules": [*others, *wanted["RoutingRules"]]}
 
 
-def _is_missing_rule(rule: Document) -> bool:
+def _redirects_missing_keys(rule: Document) -> bool:
     condition = rule.get("Condition", {})
     prefix = condition.get("KeyPrefixEquals", "")
-    return condition.get("HttpErrorCodeReturnedEquals") in MISSING and not prefix
+    return condition.get("HttpErrorCodeReturnedEquals") in MISSING_STATUSES and not prefix
 
 
 def _is_ours(rule: Document, host: str) -> bool:
-    return _is_missing_rule(rule) and rule.get("Redirect", {}).get("HostName") == host
+    return _redirects_missing_keys(rule) and rule.get("Redirect", {}).get("HostName") == host
 
 
-def _is_rival(rule: Document) -> bool:
-    """Tell whether a rule takes what is missing before ours can."""
-    return _is_missing_rule(rule) or not any(rule.get("Condition", {}).values())
+def _is_conflict(rule: Document) -> bool:
+    """Return True if a rule applies to missing keys, or to everything."""
+    return _redirects_missing_keys(rule) or not any(rule.get("Condition", {}).values())
 
 
-def _conflict(rival: Document) -> str:
-    return (
-        f"The bucket's website has a rule of somebody else's where ours must stand: {rival}. "
-        "It is kept unless --replace-rules says that it may go."
-    )
+# Comparing
 
 
-def listed(value: Any) -> list[Any]:
-    """Make a list of what the policy language also takes as one."""
+def as_list(value: Any) -> list[Any]:
+    """Return a list; the policy language also allows a single item in place of one."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-_SINGULAR = frozenset(("Action", "NotAction", "Resource", "NotResource"))
+_ITEM_OR_LIST = frozenset(("Action", "NotAction", "Resource", "NotResource"))
 
 
-def normal(document: Any) -> Any:
-    """Write a document in the one way in which two that mean the same are equal.
+def normalize(document: Any) -> Any:
+    """Return a document in a form in which two documents of one meaning are equal.
 
-    Servers turn lists of one into the one, sort names and lifecycle rules, whose order means
-    nothing, and write the empty filter of such a rule in its older form.
+    Servers return a list of one item as that item, sort names, sort lifecycle rules (their order
+    has no meaning), and write the empty filter of a lifecycle rule in its older form.
     """
     if isinstance(document, list):
-        items = [normal(item) for item in document]
+        items = [normalize(item) for item in document]
         if all(isinstance(item, dict) and {"ID", "Status"} <= item.keys() for item in items):
             return sorted(items, key=lambda rule: str(rule["ID"]))
         plain = all(isinstance(item, (str, int)) for item in items)
         return sorted(set(items), key=str) if plain else items
     if not isinstance(document, dict):
         return document
-    made = {n: normal(listed(v) if n in _SINGULAR else v) for n, v in document.items()}
-    if "Status" in made and "Prefix" in made:
-        made["Filter"] = {"Prefix": made.pop("Prefix")}
-    return made
+    result = {
+        name: normalize(as_list(value) if name in _ITEM_OR_LIST else value)
+        for name, value in document.items()
+    }
+    if "Status" in result and "Prefix" in result:
+        result["Filter"] = {"Prefix": result.pop("Prefix")}
+    return result
+
+
+# Widened access, which is never applied without consent
+
+
+def widened_policy(before: Document | None, after: Document) -> list[str]:
+    """Return a sentence for each grant of ``after`` that ``before`` does not cover."""
+    old = set(_grants(before or {}))
+    new = [grant for grant in _grants(after) if grant not in old]
+    new = [grant for grant in new if not any(_covers(other, grant) for other in old)]
+    return [_sentence(*grant) for grant in dict.fromkeys(new)]
+
+
+def widened_access_block(before: Document | None, after: Document) -> list[str]:
+    """Return a sentence if public policies were blocked and no longer are.
+
+    A bucket without the document blocks nothing.
+    """
+    lifted = [n for n in PUBLIC_POLICY_BLOCKS if (before or {}).get(n) and not after[n]]
+    if not lifted:
+        return []
+    return [f"Policies may make the bucket public, which {' and '.join(lifted)} forbade."]
+
+
+def _grants(policy: Document) -> Iterator[Grant]:
+    for statement in as_list(policy.get("Statement")):
+        if statement.get("Effect") != "Allow":
+            continue
+        principal = _principal(statement)
+        for action in as_list(statement.get("Action")):
+            for resource in as_list(statement.get("Resource")):
+                yield principal, action, resource
+
+
+def _principal(statement: Document) -> str:
+    if statement.get("Condition"):
+        arns = statement["Condition"].get("StringEquals", {}).get("AWS:SourceArn", "")
+        return f"Every client of {arns or statement['Principal']}"
+    if statement.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]}):
+        return "Everybody"
+    return str(statement.get("Principal"))
+
+
+def _covers(old: Grant, new: Grant) -> bool:
+    """Return True if ``old`` grants the same on all objects that ``new`` is about."""
+    same = old[:2] == new[:2]
+    return same and old[2].endswith("/*") and new[2].startswith(old[2].removesuffix("*"))
+
+
+def _sentence(principal: str, action: str, resource: str) -> str:
+    if action == "s3:GetObject":
+        bucket, _, pattern = resource.rpartition(":")[2].partition("/")
+        objects = f"every object of {bucket}" if pattern == "*" else f"{pattern} in {bucket}"
+        return f"{principal} may read {objects}."
+    return f"{principal} may {action} on {resource}."

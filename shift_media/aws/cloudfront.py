@@ -1,12 +1,12 @@
-"""CloudFront before the bucket, in two ways; each document is the input of one call of its API.
+"""CloudFront in front of the bucket, in two ways. Each document is the input of one API call.
 
-(a) `origin_group_distribution`: the private bucket first, the app where that says 403 or 404. No
-redirect at all; the app must answer with the bytes (``delivery="content"``).
+(a) `origin_group_distribution` reads the private bucket, and fails over to the app on 403 or 404.
+There is no redirect, so the app must answer with the bytes (``delivery="content"``).
 
-(b) `website_distribution`: the bucket's website endpoint, whose redirects are never kept, for
-those who have it. The app redirects back (``delivery="redirect"``).
+(b) `website_distribution` reads the bucket's website endpoint and never caches its redirects. The
+app redirects back (``delivery="redirect"``).
 
-Source: Amazon CloudFront Developer Guide, "Optimize high availability with CloudFront origin
+Sources: Amazon CloudFront Developer Guide, "Optimize high availability with CloudFront origin
 failover", "Manage how long content stays in the cache (expiration)", "Restrict access to an Amazon
 S3 origin"; API reference, CreateDistribution.
 """
@@ -17,25 +17,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shift_media.aws.arns import check_arn, region_of
-from shift_media.aws.website import app_parts, website_host
+from shift_media.aws.policies import check_arn, parse_arn
+from shift_media.aws.website import split_app_url, website_host
 
 DAY, YEAR = 86_400, 31_536_000  # seconds
 
 FAILOVER_CODES = (403, 404)
-"""What S3 says of a missing key to a caller who may not list the bucket, or who may.
+"""S3 answers 403 for a missing key to callers who may not list the bucket, and 404 to others.
 
-Not 5xx: while S3 is down the app could not make anything either, and would be asked for all.
+5xx is not among them: while S3 is down the app cannot read originals either, and failing over
+would send it every request.
 """
-BUSY = 503
+BUSY_STATUS = 503
 BUSY_SECONDS = 1
-"""How long CloudFront keeps a 503 of the app, which says so with no-store in vain; 10 s else."""
+"""Seconds for which CloudFront caches a 503 of the app; its default is 10.
+
+CloudFront ignores the app's no-store on errors.
+"""
 
 BUCKET, APP, GROUP, WEBSITE = "bucket", "app", "bucket-then-app", "website"
-"""Names of the origins within a distribution."""
+"""Ids of the origins within a distribution."""
 
 CERTIFICATE_REGION = "us-east-1"
-"""The one region where CloudFront looks for the certificate of an alias."""
+"""The only region in which CloudFront looks for the certificate of an alias."""
 _CERTIFICATE = (
     "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 )
@@ -46,12 +50,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
-"""What the app sends with every answer, and CloudFront with those of S3, which cannot."""
+"""The app sends these with every response. S3 cannot, so CloudFront adds them to its responses."""
 
 
 @dataclass(frozen=True, slots=True)
-class DistributionParts:
-    """The ids that CloudFront gave to what a distribution refers to."""
+class CloudFrontIds:
+    """Ids that CloudFront assigned to the resources that a distribution refers to."""
 
     origin_access_control: str = "your-origin-access-control-id"
     cache_policy: str = "your-cache-policy-id"
@@ -59,10 +63,11 @@ class DistributionParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """The host names that a distribution answers to, and their certificate.
+class CustomDomains:
+    """Host names of a distribution, beside the one that CloudFront assigns, and a certificate.
 
-    Raises `ValueError` for names without a certificate, or one of another region than us-east-1.
+    Raises `ValueError` for aliases without a certificate, a certificate without aliases, or a
+    certificate of a region other than us-east-1.
     """
 
     aliases: Sequence[str] = ()
@@ -71,20 +76,21 @@ class Names:
     def __post_init__(self) -> None:
         if bool(self.aliases) != bool(self.certificate_arn):
             raise ValueError(
-                "A name of one's own needs a certificate, and a certificate a name: give both, or "
-                "neither for the name that CloudFront itself makes."
+                "An alias needs a certificate, and a certificate an alias. Give both, or neither "
+                "to use the host name that CloudFront assigns."
             )
         if self.certificate_arn:
             check_arn(self.certificate_arn, "acm", _CERTIFICATE)
-            if (region := region_of(self.certificate_arn)) != CERTIFICATE_REGION:
+            region = parse_arn(self.certificate_arn).region
+            if region != CERTIFICATE_REGION:
                 raise ValueError(
-                    f"The certificate lies in {region}: CloudFront looks for it in "
-                    f"{CERTIFICATE_REGION} alone. Request one for the same name there."
+                    f"The certificate is in {region}, but CloudFront only uses certificates in "
+                    f"{CERTIFICATE_REGION}. Request one for the same name there."
                 )
 
 
 def origin_access_control(bucket: str) -> dict[str, Any]:
-    """Build the input of CreateOriginAccessControl: CloudFront signs what it asks of S3."""
+    """Build the input of CreateOriginAccessControl: CloudFront signs its requests to S3."""
     return {
         "OriginAccessControlConfig": {
             "Name": f"shift-media-{bucket}"[:64],
@@ -97,20 +103,20 @@ def origin_access_control(bucket: str) -> dict[str, Any]:
 
 
 def caching_policy(bucket: str) -> dict[str, Any]:
-    """Build the input of CreateCachePolicy for (a): what is stored is kept for up to a year.
+    """Build the input of CreateCachePolicy for (a): stored media are cached for up to a year.
 
-    ``MinTTL`` is 0, so that a no-store of the app is heeded; renditions that a service wrote
-    without Cache-Control are kept for a day. Nothing but the path tells media apart.
+    ``MinTTL`` is 0, so that no-store in responses of the app takes effect. Renditions that a
+    service wrote without Cache-Control are cached for a day. The cache key is the path alone.
     """
     return _cache_policy(f"shift-media-{bucket}", "Media.", default_ttl=DAY)
 
 
 def redirecting_policy(bucket: str) -> dict[str, Any]:
-    """Build the input of CreateCachePolicy for (b): what says nothing of caching is not kept.
+    """Build the input of CreateCachePolicy for (b): without Cache-Control nothing is cached.
 
     The redirects of a website endpoint carry no Cache-Control. With CloudFront's default of a day
-    everybody who follows one comes back to it, and loops; with ``DefaultTTL`` 0 none is kept, and
-    the media's own ``max-age`` counts as before.
+    a browser that follows one is sent back to the cached redirect, and loops. With ``DefaultTTL``
+    0 redirects are not cached, and the ``max-age`` of stored media still applies.
     """
     name = f"shift-media-{bucket}-website"
     return _cache_policy(name, "Media; redirects are not kept.", default_ttl=0)
@@ -136,7 +142,7 @@ def _cache_policy(name: str, comment: str, default_ttl: int) -> dict[str, Any]:
 
 
 def response_headers_policy(bucket: str) -> dict[str, Any]:
-    """Build the input of CreateResponseHeadersPolicy: `HEADERS` on whatever is answered."""
+    """Build the input of CreateResponseHeadersPolicy: `HEADERS` on every response."""
     resource_policy = "Cross-Origin-Resource-Policy"
     return {
         "ResponseHeadersPolicyConfig": {
@@ -167,23 +173,23 @@ def origin_group_distribution(
     bucket: str,
     region: str,
     app_url: str,
-    parts: DistributionParts | None = None,
-    names: Names | None = None,
+    ids: CloudFrontIds | None = None,
+    domains: CustomDomains | None = None,
 ) -> dict[str, Any]:
     """Build the input of CreateDistribution for (a).
 
     Args:
-        bucket: the private bucket, read at its REST endpoint with Origin Access Control.
-        region: where it lies.
-        app_url: where ``shift_media.urls`` is included. Its path is the app's ``OriginPath``:
-            CloudFront asks the second origin for the very path that it asked the first for.
-        parts: the ids of the other three documents.
-        names: host names of one's own.
+        bucket: The private bucket, read at its REST endpoint with Origin Access Control.
+        region: The bucket's region.
+        app_url: Where ``shift_media.urls`` is included. Its path becomes the ``OriginPath`` of
+            the app, because CloudFront requests the same path from both origins.
+        ids: The ids of the resources that the other three documents create.
+        domains: Host names of the site's own, with their certificate.
 
     Raises `ValueError` for an ``app_url`` without scheme and host.
     """
-    parts = parts or DistributionParts()
-    app = app_parts(app_url)
+    ids = ids or CloudFrontIds()
+    app = split_app_url(app_url)
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     origins = [
         {
@@ -191,9 +197,9 @@ def origin_group_distribution(
             "DomainName": f"{bucket}.s3.{region}.{suffix}",
             "OriginPath": "",
             "CustomHeaders": {"Quantity": 0},
-            # Empty, since the access control has taken its place; the API wants it there.
+            # Empty, because Origin Access Control replaces it, but required by the API.
             "S3OriginConfig": {"OriginAccessIdentity": ""},
-            "OriginAccessControlId": parts.origin_access_control,
+            "OriginAccessControlId": ids.origin_access_control,
         },
         _custom_origin(APP, app.hostname or "", app.scheme, app.port, app.path.rstrip("/")),
     ]
@@ -202,17 +208,20 @@ def origin_group_distribution(
         "FailoverCriteria": {"StatusCodes": _listed(list(FAILOVER_CODES))},
         "Members": _listed([{"OriginId": BUCKET}, {"OriginId": APP}]),
     }
-    config = _distribution(bucket, origins, GROUP, parts, names or Names())
+    config = _distribution(bucket, origins, GROUP, ids, domains or CustomDomains())
     return {"DistributionConfig": {**config, "OriginGroups": _listed([group])}}
 
 
 def website_distribution(
-    bucket: str, region: str, parts: DistributionParts | None = None, names: Names | None = None
+    bucket: str,
+    region: str,
+    ids: CloudFrontIds | None = None,
+    domains: CustomDomains | None = None,
 ) -> dict[str, Any]:
     """Build the input of CreateDistribution for (b), with `redirecting_policy`."""
     origin = _custom_origin(WEBSITE, website_host(bucket, region), "http", None, "")
     config = _distribution(
-        bucket, [origin], WEBSITE, parts or DistributionParts(), names or Names()
+        bucket, [origin], WEBSITE, ids or CloudFrontIds(), domains or CustomDomains()
     )
     return {"DistributionConfig": config}
 
@@ -236,19 +245,23 @@ def _custom_origin(id: str, host: str, scheme: str, port: int | None, path: str)
 
 
 def _distribution(
-    bucket: str, origins: list[dict[str, Any]], target: str, parts: DistributionParts, names: Names
+    bucket: str,
+    origins: list[dict[str, Any]],
+    target: str,
+    ids: CloudFrontIds,
+    domains: CustomDomains,
 ) -> dict[str, Any]:
-    busy = {"ErrorCode": BUSY, "ErrorCachingMinTTL": BUSY_SECONDS}
+    busy = {"ErrorCode": BUSY_STATUS, "ErrorCachingMinTTL": BUSY_SECONDS}
     return {
-        # The same name for the same bucket, so that asking twice makes one.
+        # The same reference for the same bucket, so that a repeated call creates only one.
         "CallerReference": f"shift-media-{bucket}-{target}",
         "Comment": f"Media of {bucket}"[:128],
         "Enabled": True,
         "HttpVersion": "http2and3",
         "IsIPV6Enabled": True,
         "PriceClass": "PriceClass_All",
-        "Aliases": _listed(list(names.aliases)),
-        "ViewerCertificate": _certificate(names.certificate_arn),
+        "Aliases": _listed(list(domains.aliases)),
+        "ViewerCertificate": _certificate(domains.certificate_arn),
         "Origins": _listed(origins),
         "DefaultCacheBehavior": {
             "TargetOriginId": target,
@@ -258,8 +271,8 @@ def _distribution(
                 "CachedMethods": _listed(["GET", "HEAD"]),
             },
             "Compress": False,
-            "CachePolicyId": parts.cache_policy,
-            "ResponseHeadersPolicyId": parts.response_headers_policy,
+            "CachePolicyId": ids.cache_policy,
+            "ResponseHeadersPolicyId": ids.response_headers_policy,
         },
         "CustomErrorResponses": _listed([busy]),
     }
@@ -276,5 +289,5 @@ def _certificate(arn: str) -> dict[str, Any]:
 
 
 def _listed(items: Sequence[Any]) -> dict[str, Any]:
-    """Write a list as CloudFront does: with its length, and without an empty one."""
+    """Return a list in CloudFront's form: with its length, and without ``Items`` if empty."""
     return {"Quantity": len(items), **({"Items": list(items)} if items else {})}

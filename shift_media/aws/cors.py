@@ -1,4 +1,4 @@
-"""CORS rules: which pages may read media by script, and upload into the bucket directly.
+"""CORS rules: which pages may read media by script, and which may upload into the bucket.
 
 Source: Amazon S3 User Guide, "Elements of a CORS configuration".
 """
@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 READ_ID, UPLOAD_ID = "shift-media-read", "shift-media-direct-upload"
 RULE_IDS = (READ_ID, UPLOAD_ID)
-"""The rules that are ours."""
+"""The IDs of the rules that belong to shift_media."""
 
 MAX_AGE = 3600
-"""Seconds for which a browser keeps the answer to its preflight."""
+"""Seconds for which a browser caches the response to a preflight request."""
 
 _READ_METHODS = ("GET", "HEAD")
 _READ_HEADERS = ("range",)
@@ -26,18 +26,19 @@ _UPLOAD_HEADERS = (
     "if-none-match",
     "x-amz-*",
 )
-"""What `MediaStorage.presigned_upload` has a browser send."""
+"""The headers that a browser sends with an upload of `MediaStorage.presigned_upload`."""
 
 
 def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
     """Build the CORS configuration.
 
-    Anybody's page may read, as with the app's own answers: a canvas, a ``crossorigin`` image, a
-    player of HLS. The pages of ``origins``, such as ``"https://www.example.com"``, may also send
-    what the app has signed for them. Their rule stands first and allows reading too: Ceph goes by
-    the first rule that has the origin, AWS by the first that has origin and method.
+    Pages of every origin may read media, as they may from the app itself: in a canvas, a
+    ``crossorigin`` image, or an HLS player. Pages of ``origins``, such as
+    ``"https://www.example.com"``, may also send uploads that the app has signed. Their rule comes
+    first and allows reading as well, because Ceph applies the first rule that lists the origin,
+    and AWS the first that lists origin and method.
 
-    Raises `ValueError` for what is no origin.
+    Raises `ValueError` for an origin that is not a scheme and a host.
     """
     rules: list[dict[str, Any]] = []
     if origins:
@@ -66,10 +67,10 @@ def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
 
 def _check_origin(origin: str) -> str:
     parts = urlsplit(origin)
-    rest = parts.path or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme not in ("http", "https") or not parts.netloc or rest or "*" in origin:
+    surplus = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.netloc or surplus or "*" in origin:
         raise ValueError(
-            f"{origin!r} is no origin: write the scheme and host of the pages that upload, such "
-            'as "https://www.example.com".'
+            f"{origin!r} is not an origin. Write the scheme and host of the pages that upload, "
+            'such as "https://www.example.com".'
         )
     return origin

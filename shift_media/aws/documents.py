@@ -1,4 +1,4 @@
-"""What the documents need to know of a site, and the documents by name."""
+"""Every document by its name, built from one description of the bucket and the site."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from shift_media.aws import cloudfront, cors, events, lifecycle, policies, roles, website
-from shift_media.aws.access import Access, ownership_controls, public_access_block
-from shift_media.aws.arns import account_of, check_arn
-from shift_media.aws.cloudfront import DistributionParts, Names
-from shift_media.aws.policies import Readable
+from shift_media.aws import cloudfront, cors, events, lifecycle, policies, website
+from shift_media.aws.cloudfront import CloudFrontIds, CustomDomains
+from shift_media.aws.policies import Access, Readable, check_arn, parse_arn
 
 BUCKET, HOST = "your-bucket-name", "your-host-name.com"
-"""What stands in documents for what is not known."""
+"""Placeholders for a bucket and a host that are not known."""
 
-_ROLE = f"arn:aws:iam::123456789012:role/{roles.ROLE_NAME}"
+_ROLE = f"arn:aws:iam::123456789012:role/{policies.MEDIACONVERT_ROLE_NAME}"
 _DISTRIBUTION = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
 _PIPELINE = "arn:aws:elastictranscoder:eu-west-1:123456789012:pipeline/1111111111111-abcde1"
 
@@ -25,25 +23,27 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BucketSetup:
-    """A bucket, the app behind it, and what else of AWS the site uses.
+    """A bucket, the app behind it, and the services of AWS that the site uses.
 
     Raises `ValueError` for an ARN of another service than the one it is given for.
 
     Args:
-        bucket: the media's bucket.
-        region: where it lies.
-        app_url: where ``shift_media.urls`` is included.
-        redirect_code: status of the bucket's redirects.
+        bucket: The media's bucket.
+        region: The bucket's region.
+        app_url: Where ``shift_media.urls`` is included.
+        redirect_code: Status of the bucket's redirects, ``"307"`` or ``"302"``.
         readable: ``"derived"`` where originals are private.
-        reader: everybody reads the bucket itself, or one CloudFront distribution alone.
-        distribution_arn: that distribution, or the one that forgets what is deleted.
+        reader: ``"everybody"`` if clients read the bucket itself, ``"cloudfront"`` if only one
+            distribution does.
+        distribution_arn: That distribution, or the one that the app invalidates.
         mediaconvert_role: ARN of the role that the app passes to MediaConvert.
-        topics: ARNs of the SNS topics that the webhook hears.
+        topics: ARNs of the SNS topics that send messages to the webhook.
         elastic_transcoder: ARN of a pipeline of Elastic Transcoder.
-        upload_origins: the origins of pages that upload into the bucket directly.
-        cloudfront_origin: CloudFront reads the bucket and asks the app, or the website endpoint.
-        parts: the ids that CloudFront gave.
-        names: host names of one's own at CloudFront.
+        upload_origins: Origins of the pages that upload into the bucket directly.
+        cloudfront_origin: ``"bucket"`` if CloudFront reads the private bucket and fails over to
+            the app, ``"website"`` if it reads the bucket's website endpoint.
+        cloudfront_ids: Ids of existing resources of CloudFront.
+        domains: Host names of the site's own at CloudFront.
     """
 
     bucket: str = BUCKET
@@ -58,8 +58,8 @@ class BucketSetup:
     elastic_transcoder: str = ""
     upload_origins: Sequence[str] = ()
     cloudfront_origin: Literal["bucket", "website"] = "bucket"
-    parts: DistributionParts = field(default_factory=DistributionParts)
-    names: Names = field(default_factory=Names)
+    cloudfront_ids: CloudFrontIds = field(default_factory=CloudFrontIds)
+    domains: CustomDomains = field(default_factory=CustomDomains)
 
     def __post_init__(self) -> None:
         if self.distribution_arn:
@@ -72,20 +72,20 @@ class BucketSetup:
             check_arn(topic, "sns", events.TOPIC_EXAMPLE)
         if self.reader == "cloudfront" and not self.distribution_arn:
             raise ValueError(
-                "A bucket that CloudFront alone reads needs the distribution: give its ARN, such "
+                "A bucket that only CloudFront reads needs the distribution. Give its ARN, such "
                 f"as {_DISTRIBUTION}"
             )
 
     @property
     def partition(self) -> str:
-        """The part of AWS that the region lies in."""
+        """The partition of AWS that the region is in."""
         if self.region.startswith("cn-"):
             return "aws-cn"
         return "aws-us-gov" if self.region.startswith("us-gov-") else "aws"
 
     @property
     def access(self) -> Access:
-        """Whether the bucket itself is read by everybody."""
+        """Return ``"public"`` if everybody reads the bucket itself."""
         return "public" if self.reader == "everybody" else "private"
 
 
@@ -124,32 +124,33 @@ def lifecycle_rules(setup: BucketSetup) -> Document:
     return lifecycle.lifecycle_configuration()
 
 
-def block(setup: BucketSetup) -> Document:
+def access_block(setup: BucketSetup) -> Document:
     """Build the Block Public Access settings."""
-    return dict(public_access_block(setup.access))
+    return dict(policies.public_access_block(setup.access))
 
 
 def ownership(setup: BucketSetup) -> Document:
-    """Build the ownership settings."""
-    return ownership_controls()
+    """Build the object ownership settings."""
+    return policies.ownership_controls()
 
 
 def cloudfront_documents(setup: BucketSetup) -> Document:
-    """Build the four inputs of CloudFront's API, in the order in which they are sent."""
-    bucket, region, parts, names = setup.bucket, setup.region, setup.parts, setup.names
+    """Build the inputs of CloudFront's API by name, in the order in which they are sent."""
+    bucket, region = setup.bucket, setup.region
+    ids, domains = setup.cloudfront_ids, setup.domains
     headers = cloudfront.response_headers_policy(bucket)
     if setup.cloudfront_origin == "website":
         return {
             "cache-policy": cloudfront.redirecting_policy(bucket),
             "response-headers-policy": headers,
-            "distribution": cloudfront.website_distribution(bucket, region, parts, names),
+            "distribution": cloudfront.website_distribution(bucket, region, ids, domains),
         }
     return {
         "origin-access-control": cloudfront.origin_access_control(bucket),
         "cache-policy": cloudfront.caching_policy(bucket),
         "response-headers-policy": headers,
         "distribution": cloudfront.origin_group_distribution(
-            bucket, region, setup.app_url, parts, names
+            bucket, region, setup.app_url, ids, domains
         ),
     }
 
@@ -158,18 +159,18 @@ def mediaconvert_role(setup: BucketSetup) -> Document:
     """Build the two policies of MediaConvert's role."""
     role = setup.mediaconvert_role
     return {
-        "trust": roles.trust_policy(account_of(role) if role else ""),
-        "permissions": roles.role_policy(setup.bucket, setup.partition),
+        "trust": policies.mediaconvert_trust_policy(parse_arn(role).account if role else ""),
+        "permissions": policies.mediaconvert_role_policy(setup.bucket, setup.partition),
     }
 
 
 def event_rule(setup: BucketSetup) -> Document:
-    """Build the rule of EventBridge and its target."""
+    """Build the EventBridge rule for job events, and its target."""
     return {"rule": events.event_rule(), "targets": events.event_targets(_topic(setup))}
 
 
 def topic_policy(setup: BucketSetup) -> Document:
-    """Build the policy of the topic."""
+    """Build the policy of the SNS topic."""
     return events.topic_policy(_topic(setup))
 
 
@@ -188,10 +189,10 @@ DOCUMENTS: dict[str, Callable[[BucketSetup], Document]] = {
     "event-rule": event_rule,
     "topic-policy": topic_policy,
 }
-"""What ``media_bucket print`` knows. These names are fixed."""
+"""The documents that ``media_bucket print`` knows. These names are fixed."""
 
-IN_PARTS = ("cloudfront", "mediaconvert-role", "event-rule")
-"""Those that are several documents, each under a name of its own."""
+MULTIPLE = ("cloudfront", "mediaconvert-role", "event-rule")
+"""The names that stand for several documents, each under a name of its own."""
 
 XML: dict[str, tuple[str, str, str]] = {
     "website": ("s3", "PutBucketWebsite", "WebsiteConfiguration"),
@@ -202,4 +203,4 @@ XML: dict[str, tuple[str, str, str]] = {
     "response-headers-policy": ("cloudfront", "CreateResponseHeadersPolicy", ""),
     "distribution": ("cloudfront", "CreateDistribution", ""),
 }
-"""Those that an API takes as XML: service, operation, and the parameter that the document is."""
+"""The documents that AWS takes as XML: service, operation, and the parameter that holds it."""

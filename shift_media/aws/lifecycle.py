@@ -1,7 +1,7 @@
-"""Lifecycle rules: what the bucket removes by itself.
+"""Lifecycle rules: what the bucket deletes by itself.
 
-Direct uploads that nobody completed are none of it: they have the keys of originals, which no rule
-can tell from those that a row refers to. ``media_cleanup`` removes them.
+No rule is about direct uploads that were never completed, because they have keys of originals, and
+a rule cannot tell them from originals that a row refers to. ``media_cleanup`` deletes them.
 
 Source: Amazon S3 User Guide, "Lifecycle configuration elements".
 """
@@ -12,14 +12,14 @@ from typing import Any
 
 MULTIPART_ID = "shift-media-abort-multipart"
 RULE_IDS = (MULTIPART_ID,)
-"""The rules that are ours."""
+"""The IDs of the rules that belong to shift_media."""
 
 MULTIPART_DAYS = 2
-"""Days after which the parts of an upload go that nobody completed: they cost as objects do."""
+"""Days until the parts of an unfinished multipart upload are deleted; they cost as objects do."""
 
 
 def lifecycle_configuration() -> dict[str, Any]:
-    """Build the lifecycle rules; originals, resizes and renditions are never touched by them."""
+    """Build the lifecycle rules; none of them expires an original, a resize or a rendition."""
     return {
         "Rules": [
             {

@@ -1,24 +1,30 @@
-"""Policies of the bucket and of the app's own user: who may do what with the media.
+"""Access to the media: policies of the bucket, the app and MediaConvert, and bucket-wide blocks.
 
-Source: Amazon S3 User Guide, "Bucket policies" and "Policies and permissions"; Service
-Authorization Reference for the actions and the resources that they are about.
+Sources: Amazon S3 User Guide, "Bucket policies", "Policies and permissions", "Blocking public
+access to your Amazon S3 storage" and "Controlling ownership of objects and disabling ACLs for your
+bucket"; Service Authorization Reference for the actions and the resources that they apply to; AWS
+Elemental MediaConvert User Guide, "Setting up IAM permissions" and "Cross-service confused deputy
+prevention".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
-
-from shift_media.aws.arns import account_of, bucket_arn, partition_of
+from typing import Any, Literal, NamedTuple
 
 VERSION = "2012-10-17"
-"""The version of the policy language, which is its date."""
+"""The version of the policy language, which is a date."""
+
+Access = Literal["public", "private"]
+"""Everybody reads the bucket itself, or only one CloudFront distribution does."""
 
 Readable = Literal["all", "derived"]
+"""All media are readable, or only what is derived: resizes and renditions, but no originals."""
 
 PUBLIC_SID, CLOUDFRONT_SID = "ShiftMediaPublicRead", "ShiftMediaCloudFrontRead"
 BUCKET_SIDS = (PUBLIC_SID, CLOUDFRONT_SID)
-"""The statements of a bucket's policy that are ours."""
+"""The ids of the statements in a bucket's policy that belong to shift_media."""
 
 OBJECT_ACTIONS = (
     "s3:GetObject",
@@ -26,7 +32,7 @@ OBJECT_ACTIONS = (
     "s3:DeleteObject",
     "s3:AbortMultipartUpload",
 )
-"""What the storage does with objects; parts of an upload are written with PutObject."""
+"""The actions on objects that the storage uses. Parts of an upload need PutObject too."""
 
 MEDIACONVERT_ACTIONS = tuple(
     f"mediaconvert:{name}"
@@ -36,25 +42,80 @@ ELASTIC_TRANSCODER_ACTIONS = tuple(
     f"elastictranscoder:{name}"
     for name in ("CreateJob", "ReadJob", "CancelJob", "ListJobsByPipeline", "ReadPipeline")
 )
-"""The actions of a service that AWS closed on 2025-11-13, for endpoints that still speak it."""
+"""The actions of a service that AWS closed on 2025-11-13, for compatible endpoints."""
 
 _ID = "????????/????/????/????/????????????"
 
-DERIVED = ("*upscale-*", "*/_*", f"{_ID}/*/*upscale-*", f"{_ID}/*/_*")
-"""Patterns that resizes and renditions match, and originals by their grammar never do.
+RENDITIONS = "*/_*"
+"""A pattern that matches the keys of renditions, and never an original or a resize."""
 
-The first two say all to AWS. Ceph 16 ends a ``*`` at the first place where the next character
-fits, and never tries another: the last two hold there too.
+DERIVED = ("*upscale-*", RENDITIONS, f"{_ID}/*/*upscale-*", f"{_ID}/{RENDITIONS}")
+"""Patterns that match resizes and renditions, and never an original (the grammar of keys).
+
+The first two are enough for AWS. Ceph 16 ends a ``*`` at the first place where the next character
+of the pattern fits and never backtracks, so it needs the last two as well.
 """
+
+MEDIACONVERT_ROLE_NAME = "shift-media-mediaconvert"
+MEDIACONVERT_POLICY_NAME = "shift-media"
+
+PUBLIC_POLICY_BLOCKS = ("BlockPublicPolicy", "RestrictPublicBuckets")
+"""The blocks that a public policy needs off: the first rejects it, the second ignores it."""
 
 Policy = dict[str, Any]
 
 
-def public_read_policy(bucket: str, readable: Readable = "all", partition: str = "aws") -> Policy:
-    """Build the bucket policy that lets anybody read media, and nobody list them.
+# Amazon Resource Names
 
-    ``readable="derived"`` leaves the originals private: resizes and renditions alone are public.
-    Wildcards in resources may match slashes.
+
+_ARN = re.compile(r"arn:(aws[a-z-]*):([a-z0-9-]+):([a-z0-9-]*):([0-9]{12}|\*|):(.+)")
+
+
+class Arn(NamedTuple):
+    """The parts of an Amazon Resource Name.
+
+    ``partition`` is ``"aws"``, ``"aws-cn"`` (China) or ``"aws-us-gov"`` (US government).
+    ``region`` is empty for services that have none. ``account`` has twelve digits.
+    """
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+
+def parse_arn(arn: str) -> Arn:
+    """Split an ARN into its parts; raises `ValueError` for anything else."""
+    match = _ARN.fullmatch(arn)
+    if match is None:
+        raise ValueError(f"{arn!r} is not an ARN.")
+    return Arn(*match.groups())
+
+
+def check_arn(arn: str, service: str, example: str) -> str:
+    """Return ``arn`` if it names a resource of ``service``.
+
+    Raises `ValueError` for anything else; its message shows ``example``.
+    """
+    match = _ARN.fullmatch(arn)
+    if match is None or match[2] != service:
+        raise ValueError(f"{arn!r} is not an ARN of {service}. Write one such as {example}")
+    return arn
+
+
+def bucket_arn(bucket: str, partition: str = "aws") -> str:
+    """Return the ARN of a bucket in a partition of AWS."""
+    return f"arn:{partition}:s3:::{bucket}"
+
+
+# Who may read the bucket
+
+
+def public_read_policy(bucket: str, readable: Readable = "all", partition: str = "aws") -> Policy:
+    """Build the bucket policy that lets everybody read media, but not list the bucket.
+
+    With ``readable="derived"`` the originals stay private. Wildcards in resources match slashes.
     """
     statement = {
         "Sid": PUBLIC_SID,
@@ -71,7 +132,8 @@ def cloudfront_read_policy(
 ) -> Policy:
     """Build the policy of a private bucket that one CloudFront distribution reads.
 
-    Nobody lists, so that S3 says 403 of a missing key, which the origin group fails over on.
+    The distribution may not list the bucket, so S3 answers 403 for a missing key. The origin group
+    of the distribution fails over to the app on that status.
 
     Source: Amazon CloudFront Developer Guide, "Restrict access to an Amazon S3 origin".
     """
@@ -80,10 +142,28 @@ def cloudfront_read_policy(
         "Effect": "Allow",
         "Principal": {"Service": "cloudfront.amazonaws.com"},
         "Action": "s3:GetObject",
-        "Resource": _objects(bucket, readable, partition_of(distribution_arn)),
+        "Resource": _objects(bucket, readable, parse_arn(distribution_arn).partition),
         "Condition": {"StringEquals": {"AWS:SourceArn": distribution_arn}},
     }
     return _policy(statement)
+
+
+def public_access_block(access: Access) -> dict[str, bool]:
+    """Build the ``PublicAccessBlockConfiguration``.
+
+    New buckets block everything. A public bucket needs the blocks of *policies* off; those of ACLs
+    stay on, because shift_media never sends an ACL.
+    """
+    acls = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
+    return {**acls, **dict.fromkeys(PUBLIC_POLICY_BLOCKS, access == "private")}
+
+
+def ownership_controls() -> dict[str, Any]:
+    """Build the ``OwnershipControls`` that disable ACLs: the bucket's owner owns every object."""
+    return {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+# What the app may do
 
 
 def iam_policy(
@@ -98,27 +178,27 @@ def iam_policy(
     """Build the policy of the user or role that the app itself runs as.
 
     Args:
-        bucket: its objects may be read, written and deleted, and it may be listed.
-        mediaconvert_role: ARN of the role that the app passes to MediaConvert, where it has
-            videos made there.
+        bucket: The app may read, write and delete its objects, and list it.
+        mediaconvert_role: ARN of the role that the app passes to MediaConvert, where it
+            transcodes there.
         topics: ARNs of the SNS topics whose subscriptions the webhook confirms.
-        distribution_arn: a CloudFront distribution that forgets what is deleted.
-        elastic_transcoder: ARN of a pipeline of Elastic Transcoder, where something still
-            speaks that service's language.
+        distribution_arn: ARN of the CloudFront distribution that the app invalidates.
+        elastic_transcoder: ARN of a pipeline of Elastic Transcoder, where a compatible endpoint
+            still runs its jobs.
         partition: ``"aws-cn"`` or ``"aws-us-gov"`` in those parts of AWS.
     """
     arn = bucket_arn(bucket, partition)
     statements = [
         _allow("ShiftMediaObjects", list(OBJECT_ACTIONS), f"{arn}/*"),
-        # With it S3 says 404 of a missing key, where it would say 403.
+        # With this permission S3 answers 404 for a missing key, and without it 403.
         _allow("ShiftMediaList", "s3:ListBucket", arn),
     ]
     if mediaconvert_role:
-        statements += _mediaconvert(mediaconvert_role)
+        statements += _mediaconvert_statements(mediaconvert_role)
     if elastic_transcoder:
-        resource = _elastic_transcoder(elastic_transcoder)
+        resources = _elastic_transcoder_resources(elastic_transcoder)
         statements.append(
-            _allow("ShiftMediaElasticTranscoder", list(ELASTIC_TRANSCODER_ACTIONS), resource)
+            _allow("ShiftMediaElasticTranscoder", list(ELASTIC_TRANSCODER_ACTIONS), resources)
         )
     if topics:
         confirm = "sns:ConfirmSubscription"
@@ -129,8 +209,9 @@ def iam_policy(
     return _policy(*statements)
 
 
-def _mediaconvert(role: str) -> list[dict[str, Any]]:
-    jobs = f"arn:{partition_of(role)}:mediaconvert:*:{account_of(role)}:*"
+def _mediaconvert_statements(role: str) -> list[dict[str, Any]]:
+    arn = parse_arn(role)
+    jobs = f"arn:{arn.partition}:mediaconvert:*:{arn.account}:*"
     passing = {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}
     return [
         _allow("ShiftMediaTranscode", list(MEDIACONVERT_ACTIONS), jobs),
@@ -138,9 +219,39 @@ def _mediaconvert(role: str) -> list[dict[str, Any]]:
     ]
 
 
-def _elastic_transcoder(pipeline: str) -> list[str]:
+def _elastic_transcoder_resources(pipeline: str) -> list[str]:
     service, _, _ = pipeline.partition(":pipeline/")
     return [pipeline, f"{service}:job/*", f"{service}:preset/*"]
+
+
+# What MediaConvert may do
+
+
+def mediaconvert_trust_policy(account: str = "") -> Policy:
+    """Build the policy that lets MediaConvert assume its role.
+
+    ``account`` (twelve digits) limits it to jobs of one AWS account. Without it, jobs of any account
+    that knows the role's ARN may assume it.
+    """
+    statement: dict[str, Any] = {
+        "Sid": "ShiftMediaMediaConvert",
+        "Effect": "Allow",
+        "Principal": {"Service": "mediaconvert.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    if account:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+    return _policy(statement)
+
+
+def mediaconvert_role_policy(bucket: str, partition: str = "aws") -> Policy:
+    """Build the policy of MediaConvert's role: it reads all media and writes only renditions."""
+    arn = bucket_arn(bucket, partition)
+    return _policy(
+        _allow("ShiftMediaRead", "s3:GetObject", f"{arn}/*"),
+        _allow("ShiftMediaWriteRenditions", "s3:PutObject", f"{arn}/{RENDITIONS}"),
+        _allow("ShiftMediaLook", ["s3:GetBucketLocation", "s3:ListBucket"], arn),
+    )
 
 
 def _objects(bucket: str, readable: Readable, partition: str) -> list[str]:

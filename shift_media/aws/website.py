@@ -1,17 +1,17 @@
-"""The website configuration: what is missing in the bucket is asked of the app."""
+"""The website configuration: requests for missing keys are redirected to the app."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-MISSING = ("404", "403")
-"""S3 says 404 for a missing key only to callers who may list the bucket, and 403 to others."""
+MISSING_STATUSES = ("404", "403")
+"""S3 answers 404 for a missing key only to callers who may list the bucket, and 403 to others."""
 
 REDIRECT_CODES = ("307", "302")
-"""Never 301, which browsers keep for ever; 307 is kept by no cache unless it is told to."""
+"""Never 301, which browsers cache for ever. No cache stores a 307 without explicit headers."""
 
-_DASHED = frozenset(
+_REGIONS_WITH_DASH = frozenset(
     "us-east-1 us-west-1 us-west-2 eu-west-1 ap-southeast-1 ap-southeast-2 ap-northeast-1"
     " sa-east-1 us-gov-west-1".split()
 )
@@ -21,7 +21,7 @@ def website_configuration(app_url: str, code: str = REDIRECT_CODES[0]) -> dict[s
     """Build the website configuration whose rules redirect missing keys to the app.
 
     Args:
-        app_url: where ``shift_media.urls`` is included: ``"https://www.example.com/media/"``.
+        app_url: Where ``shift_media.urls`` is included: ``"https://www.example.com/media/"``.
         code: HTTP status of the redirect, ``"307"`` or ``"302"``.
 
     Raises `ValueError` for another code, or a URL without scheme and host.
@@ -30,9 +30,9 @@ def website_configuration(app_url: str, code: str = REDIRECT_CODES[0]) -> dict[s
     """
     if code not in REDIRECT_CODES:
         raise ValueError(
-            f"{code!r} is no code for the redirect: use {' or '.join(REDIRECT_CODES)}."
+            f"{code!r} is not a status for the redirect: use {' or '.join(REDIRECT_CODES)}."
         )
-    parts = app_parts(app_url)
+    parts = split_app_url(app_url)
     redirect = {
         "Protocol": parts.scheme,
         "HostName": parts.netloc,
@@ -42,33 +42,36 @@ def website_configuration(app_url: str, code: str = REDIRECT_CODES[0]) -> dict[s
     if prefix:
         redirect["ReplaceKeyPrefixWith"] = f"{prefix}/"
     return {
-        # The API demands an index document; no key of ours is one.
+        # The API requires an index document, and no key of ours has this name.
         "IndexDocument": {"Suffix": "index.html"},
         "RoutingRules": [
             {"Condition": {"HttpErrorCodeReturnedEquals": status}, "Redirect": redirect}
-            for status in MISSING
+            for status in MISSING_STATUSES
         ],
     }
 
 
-def app_parts(app_url: str) -> SplitResult:
-    """Split the URL of the include; raises `ValueError` for one without scheme and host."""
+def split_app_url(app_url: str) -> SplitResult:
+    """Split the URL of the include.
+
+    Raises `ValueError` for a URL without scheme and host, or with credentials, query or fragment.
+    """
     parts = urlsplit(app_url)
-    rest = "@" in parts.netloc or parts.query or parts.fragment
-    if parts.scheme not in ("http", "https") or not parts.netloc or rest:
+    surplus = "@" in parts.netloc or parts.query or parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.netloc or surplus:
         raise ValueError(
-            f"{app_url!r} is not where the app is: write its URL with the path of the include, "
+            f"{app_url!r} is not the URL of the app. Write where shift_media.urls is included, "
             'such as "https://www.example.com/media/".'
         )
     return parts
 
 
 def website_host(bucket: str, region: str) -> str:
-    """Name the host of a bucket's website endpoint.
+    """Return the host name of a bucket's website endpoint.
 
-    Source: AWS General Reference, "Amazon S3 website endpoints": the older regions write a dash
-    before their name, the younger ones a dot.
+    Source: AWS General Reference, "Amazon S3 website endpoints". Older regions have a dash before
+    their name, newer ones a dot.
     """
-    separator = "-" if region in _DASHED else "."
+    separator = "-" if region in _REGIONS_WITH_DASH else "."
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     return f"{bucket}.s3-website{separator}{region}.{suffix}"

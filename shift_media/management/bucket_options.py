@@ -1,4 +1,4 @@
-"""The options of ``media_bucket``: which bucket is meant, and what the documents shall say."""
+"""The options of ``media_bucket``: which bucket it configures, and what the documents say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.core.files.storage import InvalidStorageError
 from django.core.management.base import CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
-from shift_media.aws.cloudfront import DistributionParts, Names
+from shift_media.aws.cloudfront import CloudFrontIds, CustomDomains
 from shift_media.aws.documents import BUCKET, HOST, BucketSetup
 from shift_media.aws.policies import Readable
 from shift_media.aws.website import REDIRECT_CODES
@@ -25,7 +25,7 @@ Options = dict[str, Any]
 
 
 def add_common(parser: CommandParser) -> None:
-    """Add the options that every command of Django's has, after the action as well as before."""
+    """Add the options of all Django commands, so that they may also follow the action."""
     absent: Any = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
     parser.add_argument("-v", "--verbosity", type=int, choices=range(4), **absent)
     for name in ("--settings", "--pythonpath"):
@@ -35,19 +35,19 @@ def add_common(parser: CommandParser) -> None:
 
 
 def add_bucket(parser: CommandParser) -> None:
-    """Add the options that say which bucket is meant."""
+    """Add the options that choose the bucket."""
     group = parser.add_argument_group("which bucket")
     group.add_argument(
-        "--storage", default="", help="alias in STORAGES; without it the site's media storage"
+        "--storage", default="", help="alias in STORAGES; default: the site's media storage"
     )
-    group.add_argument("--bucket", default="", help="another bucket than the storage's")
+    group.add_argument("--bucket", default="", help="a bucket other than the storage's")
     group.add_argument(
-        "--endpoint-url", default="", metavar="URL", help="another server than the storage's"
+        "--endpoint-url", default="", metavar="URL", help="a server other than the storage's"
     )
 
 
 def add_site(parser: CommandParser) -> None:
-    """Add the options that say what the documents are about."""
+    """Add the options that the bucket's documents depend on."""
     group = parser.add_argument_group("what the documents say")
     group.add_argument(
         "--app-url",
@@ -68,55 +68,69 @@ def add_site(parser: CommandParser) -> None:
         help="who reads the bucket itself; cloudfront needs --distribution",
     )
     group.add_argument(
-        "--distribution", default="", metavar="ARN", help="the CloudFront distribution before it"
+        "--distribution",
+        default="",
+        metavar="ARN",
+        help="the CloudFront distribution in front of the bucket",
     )
     group.add_argument(
         "--upload-origin",
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="origin of pages that upload into the bucket: https://www.example.com; repeatable",
+        help="origin of pages that upload into the bucket, https://www.example.com; repeatable",
     )
 
 
 def add_print(parser: CommandParser) -> None:
-    """Add the options that only what is printed depends on."""
-    group = parser.add_argument_group("what else is printed")
-    group.add_argument("--role", default="", metavar="ARN", help="the role of MediaConvert")
+    """Add the options that only printed documents depend on."""
+    group = parser.add_argument_group("other services in printed documents")
+    group.add_argument("--role", default="", metavar="ARN", help="MediaConvert's role")
     group.add_argument(
-        "--topic", action="append", default=[], metavar="ARN", help="a topic of SNS; repeatable"
+        "--topic", action="append", default=[], metavar="ARN", help="an SNS topic; repeatable"
     )
     group.add_argument(
-        "--elastic-transcoder", default="", metavar="ARN", help="a pipeline of Elastic Transcoder"
+        "--elastic-transcoder", default="", metavar="ARN", help="an Elastic Transcoder pipeline"
     )
     group.add_argument(
         "--origin",
         choices=("bucket", "website"),
         default="bucket",
-        help="what CloudFront reads: the private bucket, and the app where that has nothing; or "
-        "the website endpoint. Default: %(default)s",
+        help="what CloudFront reads: the private bucket, failing over to the app; or the website "
+        "endpoint; default: %(default)s",
     )
-    group.add_argument("--access-control-id", default="", metavar="ID")
-    group.add_argument("--cache-policy-id", default="", metavar="ID")
-    group.add_argument("--headers-policy-id", default="", metavar="ID")
-    group.add_argument("--alias", action="append", default=[], metavar="NAME", help="a host name")
-    group.add_argument("--certificate", default="", metavar="ARN", help="of the alias")
+    group.add_argument(
+        "--access-control-id", default="", metavar="ID", help="of the origin access control"
+    )
+    group.add_argument("--cache-policy-id", default="", metavar="ID", help="of the cache policy")
+    group.add_argument(
+        "--headers-policy-id", default="", metavar="ID", help="of the response headers policy"
+    )
+    group.add_argument(
+        "--alias",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name of the distribution; repeatable",
+    )
+    group.add_argument("--certificate", default="", metavar="ARN", help="of the aliases")
 
 
-def storage_of(options: Options) -> S3MediaStorage:
-    """Find the storage whose bucket is meant; raises `CommandError` where there is none."""
+def require_storage(options: Options) -> S3MediaStorage:
+    """Return the storage that the options choose; raises `CommandError` without a bucket."""
     storage = find_storage(options)
     if storage is None:
+        alias = f"{options['storage']!r}" if options["storage"] else "of media"
         raise CommandError(
-            f"The storage {options['storage'] or 'of media'} has no bucket. Name one by --bucket, "
-            'or set STORAGES["media"] to {"BACKEND": "shift_media.storages.S3MediaStorage", '
+            f"The storage {alias} has no bucket. Name one with --bucket, or set "
+            'STORAGES["media"] to {"BACKEND": "shift_media.storages.S3MediaStorage", '
             '"OPTIONS": {"bucket_name": "…", "public_url": "…"}}.'
         )
     return storage
 
 
 def find_storage(options: Options) -> S3MediaStorage | None:
-    """Find the storage whose bucket is meant, with what the options change; None without S3."""
+    """Return the storage that the options choose, as they change it; None without a bucket."""
     bucket, endpoint = options["bucket"], options["endpoint_url"]
     try:
         storage = unwrapped(by_alias(options["storage"]))
@@ -127,64 +141,68 @@ def find_storage(options: Options) -> S3MediaStorage | None:
             return None
         public_url = f"https://{HOST}/"
         return S3MediaStorage(bucket_name=bucket, public_url=public_url, endpoint_url=endpoint)
-    other = cast("S3MediaStorage", copy.copy(storage))
+    # A copy has no client yet, so it will connect to the endpoint that is set here.
+    changed = cast("S3MediaStorage", copy.copy(storage))
     if bucket:
-        other.bucket_name = bucket
+        changed.bucket_name = bucket
     if endpoint:
-        other.endpoint_url, other._held = endpoint, None
-    return other
+        changed.endpoint_url = endpoint
+    return changed
 
 
-def setup_of(options: Options, storage: S3MediaStorage | None) -> BucketSetup:
-    """Gather what the documents need to know; what nothing tells has a placeholder."""
+def bucket_setup(options: Options, storage: S3MediaStorage | None) -> BucketSetup:
+    """Build the description that the documents need, from the options, storage and settings.
+
+    Placeholders stand for whatever is not known. Raises `CommandError` for a wrong option.
+    """
     try:
         return BucketSetup(
             bucket=storage.bucket_name if storage else BUCKET,
             region=_region(storage),
-            app_url=options["app_url"] or f"https://{HOST}{_include()}",
+            app_url=options["app_url"] or f"https://{HOST}{_include_path()}",
             redirect_code=options["redirect_code"],
             readable=_readable(storage),
             reader=options["reader"],
             distribution_arn=options["distribution"] or _distribution(options, storage),
             upload_origins=options["upload_origin"],
-            **_printed(options),
+            **_print_options(options),
         )
     except ValueError as error:
         raise CommandError(str(error)) from error
 
 
-def _printed(options: Options) -> dict[str, Any]:
-    """Gather what `add_print` adds; the site's own settings where the options say nothing."""
+def _print_options(options: Options) -> dict[str, Any]:
+    """Return the values of `add_print`; the site's settings are the defaults."""
     if "origin" not in options:
         return {}
-    given = DistributionParts()
+    placeholders = CloudFrontIds()
     return {
         "mediaconvert_role": options["role"] or _role(settings.TRANSCODER),
         "topics": options["topic"] or list(settings.SNS_TOPICS),
         "elastic_transcoder": options["elastic_transcoder"],
         "cloudfront_origin": options["origin"],
-        "parts": DistributionParts(
-            options["access_control_id"] or given.origin_access_control,
-            options["cache_policy_id"] or given.cache_policy,
-            options["headers_policy_id"] or given.response_headers_policy,
+        "cloudfront_ids": CloudFrontIds(
+            options["access_control_id"] or placeholders.origin_access_control,
+            options["cache_policy_id"] or placeholders.cache_policy,
+            options["headers_policy_id"] or placeholders.response_headers_policy,
         ),
-        "names": Names(options["alias"], options["certificate"]),
+        "domains": CustomDomains(options["alias"], options["certificate"]),
     }
 
 
 def _role(transcoder: dict[str, Any]) -> str:
-    """Find the role in the options of MediaConvert, also where it runs in another's stead."""
-    told = transcoder.get("OPTIONS", {})
-    instead = told.get("instead")
+    """Return the role in MediaConvert's options, also if it replaces another transcoder."""
+    options = transcoder.get("OPTIONS", {})
+    instead = options.get("instead")
     nested = _role(instead) if isinstance(instead, dict) else ""
-    return str(told.get("role", "")) or nested
+    return str(options.get("role", "")) or nested
 
 
 def _distribution(options: Options, storage: S3MediaStorage | None) -> str:
-    """Name the storage's own distribution in the policy of the app, whatever its account is."""
+    """Return the ARN of the storage's distribution for the app's policy; it fits any account."""
     id = storage.cloudfront_distribution if storage else ""
-    named = options.get("what") == "iam-policy" and id
-    return f"arn:aws:cloudfront::*:distribution/{id}" if named else ""
+    is_needed = options.get("what") == "iam-policy" and id
+    return f"arn:aws:cloudfront::*:distribution/{id}" if is_needed else ""
 
 
 def _readable(storage: S3MediaStorage | None) -> Readable:
@@ -196,8 +214,8 @@ def _region(storage: S3MediaStorage | None) -> str:
     return str(client.meta.region_name or "us-east-1") if client else "us-east-1"
 
 
-def _include() -> str:
-    """Tell where the URLs are included in this project."""
+def _include_path() -> str:
+    """Return the path under which this project includes the URLs; ``/media/`` if unknown."""
     try:
         path: str = reverse("shift_media:resize", kwargs={"key": "-"})
     except NoReverseMatch:

@@ -99,7 +99,7 @@ def made(
 
 
 @pytest.mark.s3
-def test_a_private_bucket_and_the_app_are_one_server_without_a_redirect(made: Made) -> None:
+def test_origin_group_serves_missing_resize_without_redirect(made: Made) -> None:
     site, app, distribution = made
     resize = site.resize(site.add(picture()))
     assert ask(f"{site.server.endpoint}/{site.bucket}/{resize.original}")[0] == 403
@@ -130,7 +130,7 @@ def test_a_private_bucket_and_the_app_are_one_server_without_a_redirect(made: Ma
 
 
 @pytest.mark.s3
-def test_what_nobody_signed_is_missing_and_is_not_kept(made: Made) -> None:
+def test_unsigned_key_is_404_and_not_cached(made: Made) -> None:
     site, app, distribution = made
     resize = site.resize(site.add(picture()))
     for _ in range(2):
@@ -143,7 +143,7 @@ def test_what_nobody_signed_is_missing_and_is_not_kept(made: Made) -> None:
 
 
 @pytest.mark.s3
-def test_a_busy_app_is_asked_again_a_second_later(made: Made) -> None:
+def test_503_of_app_is_cached_for_one_second(made: Made) -> None:
     site, _, distribution = made
     resize = site.resize(site.add(picture()))
     site.proxy.inject(method="GET", status=503, code="SlowDown")
@@ -159,7 +159,7 @@ def test_a_busy_app_is_asked_again_a_second_later(made: Made) -> None:
 
 @pytest.mark.s3
 @pytest.mark.django_db(transaction=True)
-def test_what_is_deleted_is_gone_at_the_edge_too(
+def test_deleted_media_is_invalidated_in_cloudfront(
     made: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site, _, distribution = made
@@ -264,7 +264,7 @@ def website(rgw: RGW, tmp_path: Path, request: pytest.FixtureRequest) -> Iterato
 
 @pytest.mark.rgw
 @pytest.mark.parametrize("website", [naive], indirect=True)
-def test_a_kept_redirect_loops_an_app_that_only_redirects(website: Website) -> None:
+def test_cached_redirect_loops_with_app_that_only_redirects(website: Website) -> None:
     website.behind(WITH_DEFAULTS)
     resize = website.site.resize(website.site.add(picture()))
     way, body = website.follow(resize.url)
@@ -274,7 +274,7 @@ def test_a_kept_redirect_loops_an_app_that_only_redirects(website: Website) -> N
 
 @pytest.mark.rgw
 @pytest.mark.parametrize("website", [naive], indirect=True)
-def test_with_our_document_no_redirect_is_kept_and_even_that_app_does_not_loop(
+def test_redirecting_policy_caches_no_redirect_and_app_that_only_redirects_does_not_loop(
     website: Website,
 ) -> None:
     website.behind(cloudfront.redirecting_policy(website.bucket))
@@ -289,7 +289,7 @@ def test_with_our_document_no_redirect_is_kept_and_even_that_app_does_not_loop(
 @pytest.mark.acceptance(13)
 @pytest.mark.rgw
 @pytest.mark.parametrize("website", [ours], indirect=True)
-def test_a_kept_redirect_does_not_loop_our_app(website: Website) -> None:
+def test_cached_redirect_does_not_loop_with_our_app(website: Website) -> None:
     website.behind(WITH_DEFAULTS)
     resize = website.site.resize(website.site.add(picture()))
     way, body = website.follow(resize.url)
@@ -300,7 +300,7 @@ def test_a_kept_redirect_does_not_loop_our_app(website: Website) -> None:
 
 @pytest.mark.rgw
 @pytest.mark.parametrize("website", [ours], indirect=True)
-def test_with_our_document_the_second_view_is_the_caches_alone(website: Website) -> None:
+def test_redirecting_policy_serves_second_view_from_cache(website: Website) -> None:
     website.behind(cloudfront.redirecting_policy(website.bucket))
     resize = website.site.resize(website.site.add(picture()))
     way, body = website.follow(resize.url)

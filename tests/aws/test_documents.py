@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from shift_media.aws.access import ownership_controls, public_access_block
 from shift_media.aws.cors import cors_configuration
 from shift_media.aws.lifecycle import lifecycle_configuration
-from shift_media.aws.policies import DERIVED, cloudfront_read_policy, public_read_policy
+from shift_media.aws.policies import (
+    DERIVED,
+    cloudfront_read_policy,
+    ownership_controls,
+    public_access_block,
+    public_read_policy,
+)
 from shift_media.aws.website import website_configuration, website_host
 from shift_media.core.keys import OriginalKey
 from tests.aws.validation import faults
@@ -21,18 +26,18 @@ from tests.strategies import originals, resize_keys
 DISTRIBUTION = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
 
 
-def test_a_wrong_document_is_seen() -> None:
+def test_validation_finds_wrong_documents() -> None:
     """Show that the other tests can fail."""
     block = {"Bucket": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcl": "yes"}}
-    told = faults("s3", "PutPublicAccessBlock", block)
-    assert "Unknown parameter" in told
+    report = faults("s3", "PutPublicAccessBlock", block)
+    assert "Unknown parameter" in report
     redirect = {"Protocol": "gopher", "HostName": "h"}
     website = {"RoutingRules": [{"Redirect": redirect}]}
-    told = faults("s3", "PutBucketWebsite", {"Bucket": "b", "WebsiteConfiguration": website})
-    assert "'gopher' is none of" in told
+    report = faults("s3", "PutBucketWebsite", {"Bucket": "b", "WebsiteConfiguration": website})
+    assert "'gopher' is none of" in report
 
 
-def test_the_website_redirects_what_is_missing_whether_s3_says_404_or_403() -> None:
+def test_website_redirects_missing_keys_on_404_and_403() -> None:
     redirect = {
         "Protocol": "https",
         "HostName": "www.example.com:8443",
@@ -51,7 +56,7 @@ def test_the_website_redirects_what_is_missing_whether_s3_says_404_or_403() -> N
     assert faults("s3", "PutBucketWebsite", sent) == ""
 
 
-def test_an_include_at_the_root_has_no_prefix() -> None:
+def test_include_at_root_has_no_key_prefix() -> None:
     rule = website_configuration("http://localhost:8000/", "302")["RoutingRules"][0]
     assert rule["Redirect"] == {
         "Protocol": "http",
@@ -61,7 +66,7 @@ def test_an_include_at_the_root_has_no_prefix() -> None:
 
 
 @pytest.mark.parametrize("code", ["301", "308", "200", ""])
-def test_a_redirect_that_browsers_keep_is_refused(code: str) -> None:
+def test_redirect_code_that_browsers_cache_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="use 307 or 302"):
         website_configuration("https://www.example.com/media/", code)
 
@@ -69,8 +74,8 @@ def test_a_redirect_that_browsers_keep_is_refused(code: str) -> None:
 @pytest.mark.parametrize(
     "url", ["", "www.example.com/media/", "ftp://x/", "https://u@evil/", "/m/", "https://a/?b"]
 )
-def test_where_the_app_is_needs_a_scheme_and_a_host(url: str) -> None:
-    with pytest.raises(ValueError, match="is not where the app is"):
+def test_app_url_without_scheme_or_host_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="is not the URL of the app"):
         website_configuration(url)
 
 
@@ -83,11 +88,11 @@ def test_where_the_app_is_needs_a_scheme_and_a_host(url: str) -> None:
         ("cn-north-1", "b.s3-website.cn-north-1.amazonaws.com.cn"),
     ],
 )
-def test_the_website_endpoint_is_spelt_as_its_region_does(region: str, host: str) -> None:
+def test_website_endpoint_follows_region(region: str, host: str) -> None:
     assert website_host("b", region) == host
 
 
-def test_anybody_may_read_and_nobody_list() -> None:
+def test_public_policy_allows_reading_but_not_listing() -> None:
     assert public_read_policy("my-bucket") == {
         "Version": "2012-10-17",
         "Statement": [
@@ -103,7 +108,7 @@ def test_anybody_may_read_and_nobody_list() -> None:
     assert "List" not in json.dumps(public_read_policy("b", "derived"))
 
 
-def test_one_distribution_reads_a_private_bucket_and_lists_nothing() -> None:
+def test_cloudfront_policy_allows_one_distribution_to_read_but_not_list() -> None:
     assert cloudfront_read_policy("my-bucket", DISTRIBUTION, "derived") == {
         "Version": "2012-10-17",
         "Statement": [
@@ -132,18 +137,18 @@ def matches(key: str) -> bool:
 
 
 @given(originals)
-def test_originals_match_no_pattern_of_what_is_derived(key: OriginalKey) -> None:
+def test_original_matches_no_pattern_of_derived_files(key: OriginalKey) -> None:
     assert not matches(str(key))
     assert matches(f"{key.directory}/_poster.jpg")
     assert matches(f"{key.directory}/_web/720p.mp4")
 
 
 @given(resize_keys)
-def test_resizes_match_a_pattern_of_what_is_derived(key: Any) -> None:
+def test_resize_matches_a_pattern_of_derived_files(key: Any) -> None:
     assert matches(str(key))
 
 
-def test_a_public_bucket_has_the_blocks_of_policies_off_and_those_of_acls_on() -> None:
+def test_public_bucket_blocks_acls_but_not_policies() -> None:
     public, private = public_access_block("public"), public_access_block("private")
     assert public == {
         "BlockPublicAcls": True,
@@ -156,14 +161,14 @@ def test_a_public_bucket_has_the_blocks_of_policies_off_and_those_of_acls_on() -
     assert faults("s3", "PutPublicAccessBlock", sent) == ""
 
 
-def test_acls_are_disabled() -> None:
+def test_ownership_controls_disable_acls() -> None:
     owned = ownership_controls()
     assert owned == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     sent = {"Bucket": "b", "OwnershipControls": owned}
     assert faults("s3", "PutBucketOwnershipControls", sent) == ""
 
 
-def test_anybody_reads_by_script_and_the_sites_own_pages_upload() -> None:
+def test_cors_allows_every_origin_to_read_and_given_origins_to_upload() -> None:
     cors = cors_configuration(["https://www.example.com"])
     assert cors == {
         "CORSRules": [
@@ -197,12 +202,12 @@ def test_anybody_reads_by_script_and_the_sites_own_pages_upload() -> None:
 
 
 @pytest.mark.parametrize("origin", ["*", "https://*.example.com", "www.example.com", "https://a/"])
-def test_pages_that_upload_are_named_one_by_one(origin: str) -> None:
-    with pytest.raises(ValueError, match="is no origin"):
+def test_upload_origin_with_path_or_wildcard_is_refused(origin: str) -> None:
+    with pytest.raises(ValueError, match="is not an origin"):
         cors_configuration([origin])
 
 
-def test_what_was_never_completed_goes() -> None:
+def test_lifecycle_aborts_unfinished_multipart_uploads() -> None:
     lifecycle = lifecycle_configuration()
     assert lifecycle == {
         "Rules": [
@@ -218,5 +223,5 @@ def test_what_was_never_completed_goes() -> None:
     assert faults("s3", "PutBucketLifecycleConfiguration", sent) == ""
 
 
-def test_no_rule_expires_anything() -> None:
+def test_lifecycle_expires_no_objects() -> None:
     assert all("Expiration" not in rule for rule in lifecycle_configuration()["Rules"])

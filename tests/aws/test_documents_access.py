@@ -1,4 +1,4 @@
-"""Who may do what: the app's user, MediaConvert's role, EventBridge and the topic."""
+"""Policies of the app, MediaConvert's role and the topic, and the event rule."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from shift_media.aws.events import JOB_KEY, event_pattern, event_rule, event_tar
 from shift_media.aws.policies import (
     ELASTIC_TRANSCODER_ACTIONS,
     MEDIACONVERT_ACTIONS,
+    MEDIACONVERT_POLICY_NAME,
+    MEDIACONVERT_ROLE_NAME,
     OBJECT_ACTIONS,
     iam_policy,
+    mediaconvert_role_policy,
+    mediaconvert_trust_policy,
 )
-from shift_media.aws.roles import POLICY_NAME, ROLE_NAME, role_policy, trust_policy
 from shift_media.transcoding.backends.mediaconvert import STATES, inputs
 from tests.aws.validation import faults
 from tests.parts import ROOT
@@ -42,13 +45,13 @@ BUCKET_STATEMENTS = [
 ]
 
 
-def test_the_app_may_use_its_bucket_and_nothing_else() -> None:
+def test_iam_policy_without_services_covers_only_the_bucket() -> None:
     policy = iam_policy("b")
     assert policy == {"Version": "2012-10-17", "Statement": BUCKET_STATEMENTS}
     assert "s3:*" not in json.dumps(policy)
 
 
-def test_with_all_parts_the_app_may_do_what_they_need() -> None:
+def test_iam_policy_with_all_services_covers_what_they_need() -> None:
     policy = iam_policy(
         "b",
         mediaconvert_role=ROLE,
@@ -140,7 +143,7 @@ def calls_of_clients(path: Path) -> set[str]:
     }
 
 
-def test_the_policy_allows_what_the_storage_calls_no_more_and_no_less() -> None:
+def test_iam_policy_allows_exactly_what_storage_calls() -> None:
     modules = (ROOT / "shift_media" / "storages" / "s3").glob("*.py")
     called = set().union(
         *(calls_of_clients(path) for path in modules if path.stem != "cloudfront")
@@ -159,15 +162,15 @@ def operations_of(backend: str) -> set[str]:
     }
 
 
-def test_the_policy_allows_what_the_transcoders_call_no_more_and_no_less() -> None:
+def test_iam_policy_allows_exactly_what_transcoders_call() -> None:
     mediaconvert = operations_of("mediaconvert") | {"TagResource"}  # for the tags of CreateJob
     assert {f"mediaconvert:{name}" for name in mediaconvert} == set(MEDIACONVERT_ACTIONS)
     elastic = operations_of("elastic_transcoder")
     assert {f"elastictranscoder:{name}" for name in elastic} == set(ELASTIC_TRANSCODER_ACTIONS)
 
 
-def test_mediaconvert_reads_media_and_writes_renditions_for_one_account() -> None:
-    assert trust_policy("123456789012") == {
+def test_mediaconvert_role_reads_media_and_writes_renditions_for_one_account() -> None:
+    assert mediaconvert_trust_policy("123456789012") == {
         "Version": "2012-10-17",
         "Statement": [
             {
@@ -179,8 +182,8 @@ def test_mediaconvert_reads_media_and_writes_renditions_for_one_account() -> Non
             }
         ],
     }
-    assert "Condition" not in trust_policy()["Statement"][0]
-    permissions = role_policy("b")
+    assert "Condition" not in mediaconvert_trust_policy()["Statement"][0]
+    permissions = mediaconvert_role_policy("b")
     assert permissions["Statement"] == [
         {
             "Sid": "ShiftMediaRead",
@@ -201,14 +204,15 @@ def test_mediaconvert_reads_media_and_writes_renditions_for_one_account() -> Non
             "Resource": "arn:aws:s3:::b",
         },
     ]
-    role = {"RoleName": ROLE_NAME, "AssumeRolePolicyDocument": json.dumps(trust_policy())}
+    trust = json.dumps(mediaconvert_trust_policy())
+    role = {"RoleName": MEDIACONVERT_ROLE_NAME, "AssumeRolePolicyDocument": trust}
     assert faults("iam", "CreateRole", role) == ""
-    named = {"RoleName": ROLE_NAME, "PolicyName": POLICY_NAME}
+    named = {"RoleName": MEDIACONVERT_ROLE_NAME, "PolicyName": MEDIACONVERT_POLICY_NAME}
     sent = {**named, "PolicyDocument": json.dumps(permissions)}
     assert faults("iam", "PutRolePolicy", sent) == ""
 
 
-def test_the_events_of_our_own_jobs_go_to_the_topic() -> None:
+def test_event_rule_sends_events_of_our_jobs_to_topic() -> None:
     assert event_pattern() == {
         "source": ["aws.mediaconvert"],
         "detail-type": ["MediaConvert Job State Change"],
@@ -227,13 +231,13 @@ def test_the_events_of_our_own_jobs_go_to_the_topic() -> None:
     }
 
 
-def test_the_pattern_has_the_names_that_the_jobs_carry() -> None:
+def test_event_pattern_has_names_of_job_metadata() -> None:
     assert JOB_KEY == inputs.JOB
     ended = {"COMPLETE", "CANCELED", "ERROR"}
     assert set(STATES) & ended == ended < set(event_pattern()["detail"]["status"])
 
 
-def test_eventbridge_may_publish_to_the_topic_without_a_condition() -> None:
+def test_topic_policy_lets_eventbridge_publish_without_condition() -> None:
     policy = topic_policy(TOPIC)
     assert policy == {
         "Version": "2012-10-17",
@@ -252,6 +256,6 @@ def test_eventbridge_may_publish_to_the_topic_without_a_condition() -> None:
 
 
 @pytest.mark.parametrize("arn", ["", "shift-media", "arn:aws:sqs:eu-west-1:123456789012:q"])
-def test_what_is_no_topic_is_refused(arn: str) -> None:
-    with pytest.raises(ValueError, match="is no ARN of sns: write one such as arn:aws:sns"):
+def test_arn_that_is_not_a_topic_is_refused(arn: str) -> None:
+    with pytest.raises(ValueError, match=r"is not an ARN of sns\. Write one such as arn:aws:sns"):
         topic_policy(arn)

@@ -8,13 +8,13 @@ import pytest
 
 from shift_media import http
 from shift_media.aws import cloudfront
-from shift_media.aws.cloudfront import DistributionParts, Names
+from shift_media.aws.cloudfront import CloudFrontIds, CustomDomains
 from tests.aws.validation import faults
 
-PARTS = DistributionParts("E1OAC", "cache-id", "headers-id")
+IDS = CloudFrontIds("E1OAC", "cache-id", "headers-id")
 APP = "https://www.example.com/media/"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0123"
-NAMES = Names(["media.example.com"], CERTIFICATE)
+DOMAINS = CustomDomains(["media.example.com"], CERTIFICATE)
 
 DOCUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "origin access control": (
@@ -29,20 +29,20 @@ DOCUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "origin group": (
         "CreateDistribution",
-        cloudfront.origin_group_distribution("b", "eu-central-1", APP, PARTS, NAMES),
+        cloudfront.origin_group_distribution("b", "eu-central-1", APP, IDS, DOMAINS),
     ),
-    "website": ("CreateDistribution", cloudfront.website_distribution("b", "eu-central-1", PARTS)),
+    "website": ("CreateDistribution", cloudfront.website_distribution("b", "eu-central-1", IDS)),
 }
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_document_is_valid(name: str) -> None:
+def test_cloudfront_document_is_valid(name: str) -> None:
     operation, document = DOCUMENTS[name]
     assert faults("cloudfront", operation, document) == ""
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_quantity_is_the_number_of_its_items(name: str) -> None:
+def test_quantity_is_the_number_of_items(name: str) -> None:
     def check(value: Any) -> None:
         if isinstance(value, dict):
             if "Quantity" in value:
@@ -56,7 +56,7 @@ def test_every_quantity_is_the_number_of_its_items(name: str) -> None:
     check(DOCUMENTS[name][1])
 
 
-def test_the_private_bucket_comes_first_and_the_app_where_it_says_403_or_404() -> None:
+def test_origin_group_fails_over_from_bucket_to_app_on_403_and_404() -> None:
     config = DOCUMENTS["origin group"][1]["DistributionConfig"]
     assert config["OriginGroups"] == {
         "Quantity": 1,
@@ -111,7 +111,7 @@ def test_the_private_bucket_comes_first_and_the_app_where_it_says_403_or_404() -
     assert config["CustomErrorResponses"]["Items"] == [{"ErrorCode": 503, "ErrorCachingMinTTL": 1}]
 
 
-def test_cloudfront_signs_what_it_asks_of_the_bucket() -> None:
+def test_origin_access_control_signs_requests_to_bucket() -> None:
     assert cloudfront.origin_access_control("b")["OriginAccessControlConfig"] == {
         "Name": "shift-media-b",
         "Description": "CloudFront reads the private bucket.",
@@ -121,7 +121,7 @@ def test_cloudfront_signs_what_it_asks_of_the_bucket() -> None:
     }
 
 
-def test_an_app_on_another_port_without_a_path() -> None:
+def test_app_url_with_port_and_no_path_sets_origin() -> None:
     made = cloudfront.origin_group_distribution("b", "eu-west-1", "http://app.example:8080/")
     app = made["DistributionConfig"]["Origins"]["Items"][1]
     assert (app["DomainName"], app["OriginPath"]) == ("app.example", "")
@@ -134,7 +134,7 @@ def test_an_app_on_another_port_without_a_path() -> None:
     ("policy", "default_ttl"),
     [(cloudfront.caching_policy, 86_400), (cloudfront.redirecting_policy, 0)],
 )
-def test_nothing_is_kept_that_says_no_store(policy: Any, default_ttl: int) -> None:
+def test_cache_policy_heeds_no_store(policy: Any, default_ttl: int) -> None:
     config = policy("b")["CachePolicyConfig"]
     assert (config["MinTTL"], config["DefaultTTL"]) == (0, default_ttl)
     assert config["MaxTTL"] == 31_536_000
@@ -143,7 +143,7 @@ def test_nothing_is_kept_that_says_no_store(policy: Any, default_ttl: int) -> No
     assert keyed["CookiesConfig"] == {"CookieBehavior": "none"}
 
 
-def test_the_website_endpoint_is_one_origin_over_http() -> None:
+def test_website_distribution_has_one_origin_over_http() -> None:
     config = DOCUMENTS["website"][1]["DistributionConfig"]
     (origin,) = config["Origins"]["Items"]
     assert origin["DomainName"] == "b.s3-website.eu-central-1.amazonaws.com"
@@ -153,7 +153,7 @@ def test_the_website_endpoint_is_one_origin_over_http() -> None:
     assert config["ViewerCertificate"] == {"CloudFrontDefaultCertificate": True}
 
 
-def test_what_s3_answers_gets_the_headers_that_the_app_sends() -> None:
+def test_response_headers_policy_adds_headers_of_app() -> None:
     assert dict(http.HEADERS) == cloudfront.HEADERS
     policy = cloudfront.response_headers_policy("b")["ResponseHeadersPolicyConfig"]
     security = policy["SecurityHeadersConfig"]
@@ -165,12 +165,12 @@ def test_what_s3_answers_gets_the_headers_that_the_app_sends() -> None:
     assert (custom["Header"], custom["Value"]) == ("Cross-Origin-Resource-Policy", "cross-origin")
 
 
-def test_a_certificate_of_another_region_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"lies in eu-central-1.*us-east-1 alone"):
-        Names(["media.example.com"], CERTIFICATE.replace("us-east-1", "eu-central-1"))
+def test_certificate_outside_us_east_1_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"is in eu-central-1.*certificates in us-east-1"):
+        CustomDomains(["media.example.com"], CERTIFICATE.replace("us-east-1", "eu-central-1"))
 
 
-@pytest.mark.parametrize("names", [(["media.example.com"], ""), ([], CERTIFICATE)])
-def test_a_name_needs_a_certificate_and_a_certificate_a_name(names: Any) -> None:
-    with pytest.raises(ValueError, match="give both, or neither"):
-        Names(*names)
+@pytest.mark.parametrize("arguments", [(["media.example.com"], ""), ([], CERTIFICATE)])
+def test_alias_without_certificate_or_certificate_without_alias_is_refused(arguments: Any) -> None:
+    with pytest.raises(ValueError, match="Give both, or neither"):
+        CustomDomains(*arguments)

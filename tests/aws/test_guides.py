@@ -59,14 +59,14 @@ def run(*options: str) -> str:
     return out.getvalue()
 
 
-def test_the_policy_in_the_guide_is_the_one_that_is_printed() -> None:
+def test_policy_in_guide_equals_printed_policy() -> None:
     assert json.loads(blocks_of("s3-from-zero")["bucket-policy"]) == json.loads(
         run("print", "bucket-policy")
     )
 
 
 @pytest.mark.rgw
-def test_the_plan_in_the_guide_is_what_ceph_gets(rgw: Any) -> None:
+def test_plan_in_guide_equals_plan_on_ceph(rgw: Any) -> None:
     name = f"made-{uuid.uuid4().hex[:12]}"
     site = ("--app-url", "https://www.example.com/media/")
     with media_on(storage_options(rgw, name)):
@@ -79,7 +79,7 @@ def test_the_plan_in_the_guide_is_what_ceph_gets(rgw: Any) -> None:
 
 
 @pytest.mark.s3
-def test_the_commands_of_cloudfront_make_a_distribution_that_reads_the_bucket(
+def test_cloudfront_commands_in_guide_make_distribution_that_reads_bucket(
     seaweedfs: Any, tmp_path: Path
 ) -> None:
     """Run them with an ``aws`` that holds each input against the API's own model."""
@@ -88,7 +88,7 @@ def test_the_commands_of_cloudfront_make_a_distribution_that_reads_the_bucket(
     _program(programs / "aws", FAKE_AWS.format(root=str(ROOT), log=str(log)))
     (tmp_path / "manage.py").symlink_to(ROOT / "manage.py")
     name = f"made-{uuid.uuid4().hex[:12]}"
-    told = {
+    environment = {
         "BUCKET": name,
         "ENDPOINT": seaweedfs.endpoint,
         "ACCESS_KEY": seaweedfs.access_key,
@@ -99,7 +99,7 @@ def test_the_commands_of_cloudfront_make_a_distribution_that_reads_the_bucket(
     python = str(Path(sys.executable).parent)
     environment = {
         **os.environ,
-        **{f"SHIFT_MEDIA_DEMO_S3_{key}": value for key, value in told.items()},
+        **{f"SHIFT_MEDIA_DEMO_S3_{key}": value for key, value in environment.items()},
         "DJANGO_SETTINGS_MODULE": "testproject.settings_s3",
         "SHIFT_MEDIA_DEMO_DIR": str(tmp_path / "site"),
         "PYTHONPATH": str(ROOT),
@@ -147,7 +147,7 @@ def _program(path: Path, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["iam-policy"], "your-bucket-name"),
         (["bucket-policy"], "your-bucket-name"),
@@ -160,9 +160,11 @@ def _program(path: Path, code: str) -> None:
         (["topic-policy"], "events.amazonaws.com"),
     ],
 )
-def test_every_document_is_printed_without_a_bucket(arguments: list[str], told: str) -> None:
+def test_document_is_printed_with_placeholders_without_bucket(
+    arguments: list[str], expected: str
+) -> None:
     text = run("print", *arguments)
-    assert told in text
+    assert expected in text
     json.loads(text)
 
 
@@ -176,7 +178,7 @@ def test_every_document_is_printed_without_a_bucket(arguments: list[str], told: 
         (["cloudfront", "--origin", "website", "--part", "cache-policy"], "CachePolicyConfig"),
     ],
 )
-def test_what_s3_and_cloudfront_take_as_xml_is_printed_so(arguments: list[str], root: str) -> None:
+def test_document_that_aws_takes_as_xml_is_printed_as_xml(arguments: list[str], root: str) -> None:
     import xml.etree.ElementTree as ET
 
     text = run("print", *arguments, "--format", "xml")
@@ -185,25 +187,25 @@ def test_what_s3_and_cloudfront_take_as_xml_is_printed_so(arguments: list[str], 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
-        (["iam-policy", "--format", "xml"], "AWS takes iam-policy as JSON alone"),
-        (["cloudfront", "--format", "xml"], "choose one by --part"),
-        (["cloudfront", "--part", "x"], "It has origin-access-control, cache-policy"),
-        (["cors", "--part", "x"], "none: it is one document"),
+        (["iam-policy", "--format", "xml"], "AWS takes iam-policy only as JSON"),
+        (["cloudfront", "--format", "xml"], "Choose one of several parts with --part"),
+        (["cloudfront", "--part", "x"], "Its parts: origin-access-control, cache-policy"),
+        (["cors", "--part", "x"], "none, because it is one document"),
         (["bucket-policy", "--reader", "cloudfront"], "needs the distribution"),
-        (["cloudfront", "--alias", "media.example.com"], "give both, or neither"),
-        (["topic-policy", "--topic", "arn:aws:sqs:x:123456789012:q"], "is no ARN of sns"),
+        (["cloudfront", "--alias", "media.example.com"], "Give both, or neither"),
+        (["topic-policy", "--topic", "arn:aws:sqs:x:123456789012:q"], "is not an ARN of sns"),
     ],
 )
-def test_what_cannot_be_printed_is_told(arguments: list[str], told: str) -> None:
+def test_document_that_cannot_be_printed_says_why(arguments: list[str], expected: str) -> None:
     from django.core.management import CommandError
 
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=expected):
         run("print", *arguments)
 
 
-def test_the_documents_are_of_the_storage_and_the_settings() -> None:
+def test_printed_documents_follow_storage_options() -> None:
     options = {
         "bucket_name": "mine",
         "region_name": "eu-central-1",
@@ -218,10 +220,10 @@ def test_the_documents_are_of_the_storage_and_the_settings() -> None:
         assert "arn:aws:cloudfront::*:distribution/EDFDVBD6EXAMPLE" in run("print", "iam-policy")
         cloudfront = run("print", "cloudfront")
         assert "mine.s3.eu-central-1.amazonaws.com" in cloudfront
-        assert 'This goes with "delivery": "content"' in cloudfront
+        assert 'This distribution needs "delivery": "content"' in cloudfront
 
 
-def test_the_role_and_the_topics_of_the_settings_are_in_the_policy() -> None:
+def test_printed_policy_has_role_and_topics_of_settings() -> None:
     role = "arn:aws:iam::123456789012:role/videos"
     topic = "arn:aws:sns:eu-central-1:123456789012:videos"
     mediaconvert = {

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from shift_media.aws.bucket import PARTS, Bucket
+from shift_media.aws.bucket import SUBRESOURCES, Bucket
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
 from tests.resizes.test_redirect_s3 import ask as ask_url
@@ -46,7 +46,7 @@ def run(*options: str) -> str:
 
 @pytest.fixture
 def bucket(s3_server: Any) -> Iterator[str]:
-    """Name a bucket that is not there yet, and make it the media storage's."""
+    """Yield the name of a bucket that does not exist yet, which the media storage uses."""
     name = f"made-{uuid.uuid4().hex[:12]}"
     with media_on(storage_options(s3_server, name)):
         yield name
@@ -54,30 +54,30 @@ def bucket(s3_server: Any) -> Iterator[str]:
 
 @pytest.fixture
 def ceph_bucket(rgw: Any) -> Iterator[str]:
-    """Make one on the server that has website rules."""
+    """Create a bucket on the server that supports website rules; yield its name."""
     name = f"made-{uuid.uuid4().hex[:12]}"
     with media_on(storage_options(rgw, name)):
         run("create")
         yield name
 
 
-def test_create_plan_apply_and_then_the_plan_is_empty(bucket: str, s3_server: Any) -> None:
+def test_plan_is_empty_after_create_and_apply(bucket: str, s3_server: Any) -> None:
     assert "would be created" in run("create", "--dry-run")
     assert run("create") == f"Bucket {bucket}: created.\n"
-    assert "is there already" in run("create")
+    assert "exists already" in run("create")
     site = ("--app-url", APP_URL, "--upload-origin", "https://www.example.com")
     planned = run("plan", *site)
     for part in ("The bucket policy", "The CORS rules", "The lifecycle rules"):
         assert f"{part} of {bucket}, new:" in planned
     assert f"This widens access: Everybody may read every object of {bucket}." in planned
-    assert "Block Public Access, passed over: it is a setting of Amazon's own" in planned
+    assert "Block Public Access, skipped: only Amazon's servers handle it correctly" in planned
     with pytest.raises(CommandError, match="parts differ"):
         run("plan", "--check", *site)
     applied = run("apply", *AGREED, *site)
     assert "The bucket policy: applied." in applied
     again = run("plan", "--check", *site)
     assert f"Nothing differs in {bucket}.\n" in again
-    assert f"Nothing differs in {bucket}.\n" in run("apply", *site)  # and asks nothing
+    assert f"Nothing differs in {bucket}.\n" in run("apply", *site)  # without a question
     client = client_of(s3_server)
     client.put_object(Bucket=bucket, Key="x", Body=b"still the owner's")
     rules = client.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
@@ -85,20 +85,22 @@ def test_create_plan_apply_and_then_the_plan_is_empty(bucket: str, s3_server: An
 
 
 @pytest.mark.s3
-def test_a_server_without_websites_says_what_to_do_instead(seaweedfs: Any) -> None:
+def test_server_without_websites_is_skipped_with_advice(seaweedfs: Any) -> None:
     name = f"made-{uuid.uuid4().hex[:12]}"
     with media_on(storage_options(seaweedfs, name)):
         run("create")
-        told = run("plan", "--app-url", APP_URL)
-        assert "The website rules, passed over: SeaweedFS serves no websites" in told
-        assert 'set delivery="content"' in told
+        output = run("plan", "--app-url", APP_URL)
+        assert "The website rules, skipped: SeaweedFS serves no websites" in output
+        assert 'set delivery="content"' in output
     with media_on({**storage_options(seaweedfs, name), "delivery": "content"}):
-        assert "website" not in run("plan").lower()  # nor is --app-url asked for
+        assert "website" not in run("plan").lower()  # and --app-url is not required
         assert "+" not in run("plan", "--verbosity", "0")
 
 
 @pytest.mark.rgw
-def test_a_missing_key_leads_to_the_app_and_nobody_lists(ceph_bucket: str, rgw: Any) -> None:
+def test_applied_bucket_redirects_missing_key_and_refuses_listing(
+    ceph_bucket: str, rgw: Any
+) -> None:
     run("apply", *AGREED, "--app-url", APP_URL)
     status, headers, _ = ask_url(f"{rgw.website(ceph_bucket)}/a/b.jpg")
     assert (status, headers["location"]) == (307, f"{APP_URL}a/b.jpg")
@@ -110,7 +112,7 @@ def test_a_missing_key_leads_to_the_app_and_nobody_lists(ceph_bucket: str, rgw: 
 
 
 @pytest.mark.rgw
-def test_rules_of_others_are_kept(ceph_bucket: str, rgw: Any) -> None:
+def test_apply_keeps_rules_of_other_tools(ceph_bucket: str, rgw: Any) -> None:
     client = client_of(rgw)
     statement = {**OTHERS_STATEMENT, "Resource": f"arn:aws:s3:::{ceph_bucket}/*"}
     policy = {"Version": "2012-10-17", "Id": "theirs", "Statement": [statement]}
@@ -148,7 +150,9 @@ def test_rules_of_others_are_kept(ceph_bucket: str, rgw: Any) -> None:
 
 
 @pytest.mark.rgw
-def test_a_rule_in_our_place_goes_only_when_that_is_agreed_to(ceph_bucket: str, rgw: Any) -> None:
+def test_conflicting_website_rule_is_replaced_only_with_replace_rules(
+    ceph_bucket: str, rgw: Any
+) -> None:
     client = client_of(rgw)
     rule = {
         "Condition": {"HttpErrorCodeReturnedEquals": "404"},
@@ -166,21 +170,23 @@ def test_a_rule_in_our_place_goes_only_when_that_is_agreed_to(ceph_bucket: str, 
 
 
 @pytest.mark.rgw
-def test_an_earlier_rule_of_ours_with_301_is_mended(ceph_bucket: str, rgw: Any) -> None:
+def test_earlier_website_rule_of_ours_with_301_is_replaced(ceph_bucket: str, rgw: Any) -> None:
     client = client_of(rgw)
     website = copy.deepcopy(website_configuration(APP_URL))
     for rule in website["RoutingRules"]:
         rule["Redirect"]["HttpRedirectCode"] = "301"
     client.put_bucket_website(Bucket=ceph_bucket, WebsiteConfiguration=website)  # type: ignore[arg-type]
-    told = run("apply", "--website", "--yes", "--app-url", APP_URL)
-    assert '-        "HttpRedirectCode": "301"' in told
-    assert '+        "HttpRedirectCode": "307"' in told
+    output = run("apply", "--website", "--yes", "--app-url", APP_URL)
+    assert '-        "HttpRedirectCode": "301"' in output
+    assert '+        "HttpRedirectCode": "307"' in output
     wanted = website_configuration(APP_URL)["RoutingRules"]
     assert client.get_bucket_website(Bucket=ceph_bucket)["RoutingRules"] == wanted
 
 
 @pytest.mark.s3
-def test_access_is_never_widened_silently(seaweedfs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_widened_access_needs_widen_option_or_word(
+    seaweedfs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = f"made-{uuid.uuid4().hex[:12]}"
     client = client_of(seaweedfs)
     private = {**storage_options(seaweedfs, name), "originals": "private"}
@@ -212,21 +218,19 @@ def test_access_is_never_widened_silently(seaweedfs: Any, monkeypatch: pytest.Mo
         assert public() == derived
         run("apply", "--policy", *AGREED)
         assert public() == [f"arn:aws:s3:::{name}/*"]
-    with media_on(private):  # Narrower again: nothing that --yes alone does not agree to.
-        told = run("apply", "--policy", "--yes")
-        assert "widens" not in told
+    with media_on(private):  # Narrower access needs no more than --yes.
+        output = run("apply", "--policy", "--yes")
+        assert "widens" not in output
         assert public() == derived
 
 
 @pytest.mark.rgw
-def test_lifting_a_block_of_public_policies_is_told_and_agreed_to(
-    ceph_bucket: str, rgw: Any
-) -> None:
-    """Named, the part is sent to a server that is not Amazon's too."""
+def test_lifted_block_of_public_policies_needs_widen_option(ceph_bucket: str, rgw: Any) -> None:
+    """A subresource that an option names is sent to every server."""
     arn = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
     private = ("--public-access-block", "--reader", "cloudfront", "--distribution", arn)
-    told = run("apply", *private, "--yes")
-    assert "widens" not in told
+    output = run("apply", *private, "--yes")
+    assert "widens" not in output
     assert "Nothing differs" in run("plan", *private)
 
     def blocked() -> set[bool]:
@@ -243,7 +247,7 @@ def test_lifting_a_block_of_public_policies_is_told_and_agreed_to(
 
 
 @pytest.mark.s3
-def test_a_bucket_that_cloudfront_alone_reads_loses_its_public_statement(seaweedfs: Any) -> None:
+def test_reader_cloudfront_replaces_public_statement(seaweedfs: Any) -> None:
     name = f"made-{uuid.uuid4().hex[:12]}"
     arn = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
     with media_on(storage_options(seaweedfs, name)):
@@ -251,14 +255,14 @@ def test_a_bucket_that_cloudfront_alone_reads_loses_its_public_statement(seaweed
         run("apply", "--policy", *AGREED)
         with pytest.raises(CommandError, match="needs the distribution"):
             run("apply", "--reader", "cloudfront")
-        told = run("apply", *AGREED, "--reader", "cloudfront", "--distribution", arn)
-        assert f"Whoever asks {arn} may read every object of {name}." in told
+        output = run("apply", *AGREED, "--reader", "cloudfront", "--distribution", arn)
+        assert f"Every client of {arn} may read every object of {name}." in output
     policy = json.loads(client_of(seaweedfs).get_bucket_policy(Bucket=name)["Policy"])
     assert [statement["Sid"] for statement in policy["Statement"]] == ["ShiftMediaCloudFrontRead"]
 
 
 @pytest.mark.s3
-def test_another_bucket_at_another_server_needs_no_storage(
+def test_bucket_and_endpoint_options_need_no_s3_storage(
     seaweedfs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", seaweedfs.access_key)
@@ -269,7 +273,7 @@ def test_another_bucket_at_another_server_needs_no_storage(
 
 
 @pytest.mark.s3
-def test_without_a_bucket_the_way_to_one_is_told(seaweedfs: Any) -> None:
+def test_apply_to_missing_bucket_names_create_command(seaweedfs: Any) -> None:
     with (
         media_on(storage_options(seaweedfs, "not-there-yet")),
         pytest.raises(CommandError, match="media_bucket create"),
@@ -278,53 +282,55 @@ def test_without_a_bucket_the_way_to_one_is_told(seaweedfs: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["apply"], "say where shift_media.urls is included by --app-url"),
-        (["plan", "--website"], "say where shift_media.urls is included by --app-url"),
-        (["apply", "--website", "--app-url", "evil"], "is not where the app is"),
-        (["plan", "--upload-origin", "*", "--cors"], "is no origin"),
+        (["apply"], "Say where shift_media.urls is included with --app-url"),
+        (["plan", "--website"], "Say where shift_media.urls is included with --app-url"),
+        (["apply", "--website", "--app-url", "evil"], "is not the URL of the app"),
+        (["plan", "--upload-origin", "*", "--cors"], "is not an origin"),
     ],
 )
-def test_what_is_missing_is_told(arguments: list[str], told: str, s3_dead: None) -> None:
-    with pytest.raises(CommandError, match=told):
+def test_wrong_or_missing_option_says_what_to_write(
+    arguments: list[str], message: str, s3_dead: None
+) -> None:
+    with pytest.raises(CommandError, match=message):
         run(*arguments)
 
 
 @pytest.fixture
 def s3_dead() -> Iterator[None]:
-    """Name a server that is not there."""
-    told = {"bucket_name": "b", "public_url": "https://cdn.example/"}
+    """Configure a server that nothing listens on."""
+    options = {"bucket_name": "b", "public_url": "https://cdn.example/"}
     keys = {"access_key": "a", "secret_key": "b", "region_name": "us-east-1"}
-    with media_on({**told, **keys, "endpoint_url": "http://127.0.0.1:9"}):
+    with media_on({**options, **keys, "endpoint_url": "http://127.0.0.1:9"}):
         yield
 
 
-def test_a_server_that_is_not_there_is_told(s3_dead: None) -> None:
+def test_unreachable_server_fails_with_reason(s3_dead: None) -> None:
     with pytest.raises(CommandError, match="failed: Could not connect"):
         run("plan", "--policy")
 
 
 @pytest.mark.s3
-def test_a_bucket_that_is_not_ours_is_told(seaweedfs: Any) -> None:
+def test_create_of_bucket_of_another_account_says_so(seaweedfs: Any) -> None:
     proxy = FaultProxy(seaweedfs.port)
     proxy.inject(method="HEAD", status=403)
     try:
         with (
             media_on(storage_options(seaweedfs, "theirs", proxy.endpoint)),
-            pytest.raises(CommandError, match="answers 403: it belongs to somebody else"),
+            pytest.raises(CommandError, match="answers 403: it belongs to another account"),
         ):
             run("create")
     finally:
         proxy.stop()
 
 
-def test_a_local_storage_has_no_bucket() -> None:
+def test_create_with_local_storage_is_refused() -> None:
     with pytest.raises(CommandError, match="has no bucket"):
         run("create")
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", SUBRESOURCES)
 @pytest.mark.parametrize(
     ("endpoint", "sent"),
     [
@@ -334,12 +340,12 @@ def test_a_local_storage_has_no_bucket() -> None:
         ("https://amazonaws.com.evil.example", False),
     ],
 )
-def test_what_is_amazons_own_is_sent_to_amazon_alone(part: str, endpoint: str, sent: bool) -> None:
+def test_aws_only_subresource_is_sent_only_to_aws(part: str, endpoint: str, sent: bool) -> None:
     import boto3
 
     bucket = Bucket(boto3.client("s3", endpoint_url=endpoint, region_name="x"), "b")
     if sent or part not in ("public-access-block", "ownership"):
-        bucket.check(PARTS[part])
+        bucket.check(SUBRESOURCES[part])
     else:
-        with pytest.raises(Exception, match=f"--{part} sends it nevertheless"):
-            bucket.check(PARTS[part])
+        with pytest.raises(Exception, match=f"Add --{part} to send it anyway"):
+            bucket.check(SUBRESOURCES[part])

@@ -1,4 +1,4 @@
-"""Set the media's bucket up: ``manage.py media_bucket print|create|plan|apply``."""
+"""Configure the media's bucket: ``manage.py media_bucket print|create|plan|apply``."""
 
 from __future__ import annotations
 
@@ -10,56 +10,63 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from shift_media.aws.bucket import PARTS, Bucket, Change, Part, Refused, Unsupported
-from shift_media.aws.changes import Conflict, Document, merge_website, normal
-from shift_media.aws.documents import DOCUMENTS, IN_PARTS, XML, BucketSetup
+from shift_media.aws.bucket import (
+    SUBRESOURCES,
+    Bucket,
+    Change,
+    Refused,
+    Subresource,
+    Unsupported,
+)
+from shift_media.aws.changes import Document, RuleConflict, merge_website, normalize
+from shift_media.aws.documents import DOCUMENTS, MULTIPLE, XML, BucketSetup
 from shift_media.aws.xml import to_xml
 from shift_media.management import bucket_options
 from shift_media.storages import S3MediaStorage
 
 YES, WIDEN = "yes", "widen"
-"""What is typed to go on, and to go on where somebody may do more than before."""
+"""The words that a user types to apply a change, and to apply one that widens access."""
 
 
 class Command(BaseCommand):
-    """Print the documents that AWS takes, compare the bucket with them, and apply them."""
+    """Print documents for AWS, compare the bucket with them, and apply them."""
 
     help = (
-        "print WHAT shows a document; create makes the bucket; plan shows what differs from what "
-        "the bucket has; apply shows it, asks, and does it. All can be run again. Rules of "
-        "others are kept."
+        "print WHAT shows a document; create makes the bucket; plan shows how the bucket differs "
+        "from the documents; apply shows it, asks, and changes the bucket. All can be run again. "
+        "Rules that other tools made are kept."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the actions and their options."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        shown = actions.add_parser("print", help="show a document")
-        shown.add_argument("what", choices=DOCUMENTS, metavar="WHAT", help=", ".join(DOCUMENTS))
-        shown.add_argument(
-            "--part", default="", help="one of the documents, where WHAT is several"
+        print_ = actions.add_parser("print", help="show a document")
+        print_.add_argument("what", choices=DOCUMENTS, metavar="WHAT", help=", ".join(DOCUMENTS))
+        print_.add_argument(
+            "--part", default="", help="one of the documents, if WHAT stands for several"
         )
-        shown.add_argument(
+        print_.add_argument(
             "--format", choices=("json", "xml"), default="json", help="default: %(default)s"
         )
-        made = actions.add_parser("create", help="make the bucket unless it is there")
-        made.add_argument("--dry-run", action="store_true", help="say what would be done")
-        plan = actions.add_parser("plan", help="show what differs from what the bucket has")
+        create = actions.add_parser("create", help="create the bucket unless it exists")
+        create.add_argument("--dry-run", action="store_true", help="only show what would be done")
+        plan = actions.add_parser("plan", help="show how the bucket differs")
         plan.add_argument(
-            "--check", action="store_true", help="fail where something differs, for scripts"
+            "--check", action="store_true", help="fail if the bucket differs, for scripts"
         )
         apply = actions.add_parser("apply", help="change what differs")
-        apply.add_argument("--yes", action="store_true", help="ask nothing")
+        apply.add_argument("--yes", action="store_true", help="do not ask")
         apply.add_argument(
-            "--widen", action="store_true", help="with --yes: somebody may do more than before"
+            "--widen", action="store_true", help="with --yes: agree to wider access, too"
         )
         for action in (plan, apply):
             _add_choice(action)
-        for action in (shown, made, plan, apply):
+        for action in (print_, create, plan, apply):
             bucket_options.add_common(action)
             bucket_options.add_bucket(action)
-        for action in (shown, plan, apply):
+        for action in (print_, plan, apply):
             bucket_options.add_site(action)
-        bucket_options.add_print(shown)
+        bucket_options.add_print(print_)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the action."""
@@ -69,38 +76,40 @@ class Command(BaseCommand):
 
     def _print(self, options: dict[str, Any]) -> None:
         storage = bucket_options.find_storage(options)
-        setup = bucket_options.setup_of(options, storage)
+        setup = bucket_options.bucket_setup(options, storage)
         what, part = options["what"], options["part"]
-        self._remark(what, setup, storage)
+        self._warn_of_delivery(what, setup, storage)
         try:
             document = DOCUMENTS[what](setup)
         except ValueError as error:
             raise CommandError(str(error)) from error
         if part:
-            document = _part_of(document, what, part)
+            document = _find_part(document, what, part)
         if options["format"] == "json":
             self.stdout.write(json.dumps(document, indent=2))
             return
         self.stdout.write(_as_xml(document, what, part, setup.bucket))
 
-    def _remark(self, what: str, setup: BucketSetup, storage: S3MediaStorage | None) -> None:
-        """Say what goes with a document, beside it."""
+    def _warn_of_delivery(
+        self, what: str, setup: BucketSetup, storage: S3MediaStorage | None
+    ) -> None:
+        """Write to stderr if the storage's delivery does not fit the distribution."""
         if what != "cloudfront" or storage is None:
             return
         wanted = "content" if setup.cloudfront_origin == "bucket" else "redirect"
         if storage.delivery != wanted:
             self.stderr.write(
-                f'This goes with "delivery": "{wanted}" in the options of the storage, which has '
-                f'"{storage.delivery}".'
+                f'This distribution needs "delivery": "{wanted}" in the options of the storage, '
+                f'which has "{storage.delivery}".'
             )
 
     # Creating
 
     def _create(self, options: dict[str, Any]) -> None:
-        bucket = _bucket(bucket_options.storage_of(options))
+        bucket = _bucket(bucket_options.require_storage(options))
         try:
             if bucket.exists():
-                self.stdout.write(f"Bucket {bucket.name} is there already.")
+                self.stdout.write(f"Bucket {bucket.name} exists already.")
             elif options["dry_run"]:
                 self.stdout.write(f"Bucket {bucket.name} would be created.")
             else:
@@ -112,28 +121,28 @@ class Command(BaseCommand):
     # Comparing and changing
 
     def _plan(self, options: dict[str, Any]) -> None:
-        changes = self._compared(options)[1]
+        _, changes = self._compare(options)
         if changes and options["check"]:
             raise CommandError(f"{len(changes)} parts differ. Change them: media_bucket apply.")
 
     def _apply(self, options: dict[str, Any]) -> None:
-        bucket, changes = self._compared(options)
+        bucket, changes = self._compare(options)
         if not changes:
             return
-        self._ask(options, [sentence for change in changes for sentence in change.widens])
+        self._confirm(options, [sentence for change in changes for sentence in change.widens])
         for change in changes:
             try:
                 bucket.write(change)
             except Unsupported as error:
-                self._pass_over(change.part, error)
+                self._show_skipped(change.subresource, error)
             except Refused as error:
                 raise CommandError(str(error)) from error
             else:
-                self.stdout.write(self.style.SUCCESS(f"{change.part.title}: applied."))
+                self.stdout.write(self.style.SUCCESS(f"{change.subresource.title}: applied."))
 
-    def _compared(self, options: dict[str, Any]) -> tuple[Bucket, list[Change]]:
-        storage = bucket_options.storage_of(options)
-        setup = bucket_options.setup_of(options, storage)
+    def _compare(self, options: dict[str, Any]) -> tuple[Bucket, list[Change]]:
+        storage = bucket_options.require_storage(options)
+        setup = bucket_options.bucket_setup(options, storage)
         bucket = _bucket(storage)
         changes = list(self._changes(bucket, setup, _chosen(options, storage), options))
         if not changes:
@@ -141,43 +150,49 @@ class Command(BaseCommand):
         return bucket, changes
 
     def _changes(
-        self, bucket: Bucket, setup: BucketSetup, parts: Sequence[Part], options: dict[str, Any]
+        self,
+        bucket: Bucket,
+        setup: BucketSetup,
+        chosen: Sequence[Subresource],
+        options: dict[str, Any],
     ) -> Iterator[Change]:
-        replacing = partial(merge_website, replacing=options["replace_rules"])
-        for part in parts:
-            merge = replacing if part.name == "website" else part.merge
+        """Show and yield each change; raises `CommandError` at the first one that fails."""
+        replacing = partial(merge_website, replace_conflicts=options["replace_rules"])
+        for subresource in chosen:
+            merge = replacing if subresource.name == "website" else subresource.merge
             try:
-                if part.name not in options["only"]:
-                    bucket.check(part)
-                change = bucket.compare(part, part.wanted(setup), merge)
+                if subresource.name not in options["only"]:
+                    bucket.check(subresource)
+                change = bucket.compare(subresource, subresource.build(setup), merge)
             except Unsupported as error:
-                self._pass_over(part, error)
-            except (Refused, Conflict, ValueError) as error:
+                self._show_skipped(subresource, error)
+            except (Refused, RuleConflict, ValueError) as error:
                 raise CommandError(str(error)) from error
             else:
                 if change is not None:
                     self._show(change, bucket.name, options["verbosity"])
                     yield change
 
-    def _pass_over(self, part: Part, error: Unsupported) -> None:
-        self.stdout.write(self.style.WARNING(f"{part.title}, passed over: {error}"))
+    def _show_skipped(self, subresource: Subresource, error: Unsupported) -> None:
+        self.stdout.write(self.style.WARNING(f"{subresource.title}, skipped: {error}"))
 
     def _show(self, change: Change, bucket: str, verbosity: int) -> None:
         state = "new" if change.before is None else "changed"
-        self.stdout.write(self.style.MIGRATE_HEADING(f"{change.part.title} of {bucket}, {state}:"))
-        for line in _difference(change.before, change.after) if verbosity else ():
+        heading = f"{change.subresource.title} of {bucket}, {state}:"
+        self.stdout.write(self.style.MIGRATE_HEADING(heading))
+        for line in _diff(change.before, change.after) if verbosity else ():
             style = {"+": self.style.SUCCESS, "-": self.style.ERROR}.get(line[0])
             self.stdout.write(f"  {style(line) if style else line}")
         for sentence in change.widens:
             self.stdout.write(self.style.WARNING(f"  This widens access: {sentence}"))
 
-    def _ask(self, options: dict[str, Any], widens: Sequence[str]) -> None:
-        """Have the answer that the plan needs; raises `CommandError` without it."""
+    def _confirm(self, options: dict[str, Any], widens: Sequence[str]) -> None:
+        """Ask the user to agree to the plan; raises `CommandError` if they do not."""
         if options["yes"]:
             if widens and not options["widen"]:
                 raise CommandError(
                     "This widens access, which --yes alone does not agree to: "
-                    f"{' '.join(widens)} If that is meant, add --widen. Nothing was changed."
+                    f"{' '.join(widens)} If you want that, add --widen. Nothing was changed."
                 )
             return
         word = WIDEN if widens else YES
@@ -192,49 +207,51 @@ class Command(BaseCommand):
 
 
 def _add_choice(parser: CommandParser) -> None:
-    group = parser.add_argument_group("which parts", "All of them, unless some are named.")
-    for part in PARTS.values():
+    group = parser.add_argument_group("which parts", "Default: all of them.")
+    for name, subresource in SUBRESOURCES.items():
         group.add_argument(
-            f"--{part.name}", dest="only", action="append_const", const=part.name, help=part.title
+            f"--{name}", dest="only", action="append_const", const=name, help=subresource.title
         )
     parser.set_defaults(only=[])
     group.add_argument(
-        "--skip", action="append", default=[], choices=PARTS, help="leave out; repeatable"
+        "--skip", action="append", default=[], choices=SUBRESOURCES, help="leave out; repeatable"
     )
     group.add_argument(
         "--replace-rules",
         action="store_true",
-        help="remove website rules of others that stand where ours must",
+        help="remove website rules of other tools that take effect before ours",
     )
 
 
-def _chosen(options: dict[str, Any], storage: S3MediaStorage) -> list[Part]:
-    """List the parts that are meant; raises `CommandError` where the website lacks the app."""
+def _chosen(options: dict[str, Any], storage: S3MediaStorage) -> list[Subresource]:
+    """Return the subresources to compare.
+
+    Raises `CommandError` if the website rules are among them and the app's URL is not known.
+    """
     only, skip = options["only"], options["skip"]
     redirects = storage.delivery == "redirect" or options["app_url"]
     redirects = redirects and options["reader"] == "everybody"
-    parts = [part for part in PARTS.values() if part.name not in skip]
+    names = [name for name in SUBRESOURCES if name not in skip]
     if only:
-        parts = [part for part in parts if part.name in only]
+        names = [name for name in names if name in only]
     elif not redirects:
-        parts = [part for part in parts if part.name != "website"]
-    if any(part.name == "website" for part in parts) and not options["app_url"]:
+        names = [name for name in names if name != "website"]
+    if "website" in names and not options["app_url"]:
         raise CommandError(
-            "The website rules lead to the app: say where shift_media.urls is included by "
-            "--app-url, such as https://www.example.com/media/, or leave them out by "
-            "--skip website."
+            "The website rules need the URL of the app. Say where shift_media.urls is included "
+            "with --app-url https://www.example.com/media/, or add --skip website."
         )
-    return parts
+    return [SUBRESOURCES[name] for name in names]
 
 
 def _bucket(storage: S3MediaStorage) -> Bucket:
     return Bucket(storage.client, storage.bucket_name)
 
 
-def _part_of(document: Document, what: str, part: str) -> Document:
-    if what not in IN_PARTS or part not in document:
-        known = ", ".join(document) if what in IN_PARTS else "none: it is one document"
-        raise CommandError(f"{what} has no part {part!r}. It has {known}.")
+def _find_part(document: Document, what: str, part: str) -> Document:
+    if what not in MULTIPLE or part not in document:
+        known = ", ".join(document) if what in MULTIPLE else "none, because it is one document"
+        raise CommandError(f"{what} has no part {part!r}. Its parts: {known}.")
     found: Document = document[part]
     return found
 
@@ -244,16 +261,16 @@ def _as_xml(document: Document, what: str, part: str, bucket: str) -> str:
     if name not in XML:
         choices = ", ".join(XML)
         raise CommandError(
-            f"AWS takes {name} as JSON alone. As XML there are {choices}; of what has several "
-            "parts choose one by --part."
+            f"AWS takes {name} only as JSON. Documents in XML: {choices}. Choose one of several "
+            "parts with --part."
         )
     service, operation, member = XML[name]
     parameters = {"Bucket": bucket, member: document} if member else document
     return to_xml(service, operation, parameters)
 
 
-def _difference(before: Document | None, after: Document) -> Iterator[str]:
-    """Give the lines of a unified diff, without its heading; unchanged lines around for place."""
+def _diff(before: Document | None, after: Document) -> Iterator[str]:
+    """Yield the lines of a unified diff with three lines of context, without its headings."""
     old, new = (_lines(document) for document in (before, after))
     for line in difflib.unified_diff(old, new, lineterm="", n=3):
         if not line.startswith(("---", "+++", "@@")):
@@ -261,4 +278,4 @@ def _difference(before: Document | None, after: Document) -> Iterator[str]:
 
 
 def _lines(document: Document | None) -> list[str]:
-    return [] if document is None else json.dumps(normal(document), indent=2).splitlines()
+    return [] if document is None else json.dumps(normalize(document), indent=2).splitlines()

@@ -21,8 +21,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
-from shift_media.management.interrupting import INTERRUPTED, interruptible
-from shift_media.management.progress import Progress
+from shift_media.management.progress import INTERRUPTED, Progress, stop_on_interrupt
 from shift_media.registry import is_media_field
 from shift_media.resizes.batch import Making, ResizeCounts, Row, Rows
 
@@ -84,7 +83,7 @@ class Command(BaseCommand):
         making = Making(workers, self.stop, dry_run=options["dry_run"])
         steps = min(rows.count(), options["limit"] or sys.maxsize)
         chosen = islice(rows, options["limit"])
-        with interruptible(self.stop), Progress(self.stdout, "Resizes", steps) as progress:
+        with stop_on_interrupt(self.stop), Progress(self.stdout, "Resizes", steps) as progress:
             self._run(making.run(chosen), steps, progress)
         self._report(options)
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections, models
 
 from shift_media.core.errors import MediaError
-from shift_media.management.interrupting import INTERRUPTED, interruptible
+from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
 from shift_media.management.transcode_output import TranscodeReport
 from shift_media.registry import all_media_fields, is_media_field
 from shift_media.transcoding import services
@@ -69,7 +69,7 @@ class Command(BaseCommand):
         chosen = self._chosen(options)
         if options["dry_run"]:
             return self._dry_run(chosen)
-        with interruptible(self.stop):
+        with stop_on_interrupt(self.stop):
             if options["poll"]:
                 self._poll()
             self._drain(chosen, options)
