@@ -62,7 +62,7 @@ def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-c", code, cwd=project)
 
 
-def test_imports_go_down_the_layers() -> None:
+def test_imports_follow_layers() -> None:
     linted = lint_imports(ROOT)
     assert linted.returncode == 0, linted.stdout
 
@@ -82,7 +82,7 @@ def test_imports_go_down_the_layers() -> None:
         ),
     ],
 )
-def test_an_import_against_the_layers_is_caught(
+def test_import_against_layers_breaks_contract(
     tmp_path: Path, module: str, line: str, contract: str
 ) -> None:
     skip = shutil.ignore_patterns("__pycache__")  # which others write to meanwhile
@@ -95,7 +95,7 @@ def test_an_import_against_the_layers_is_caught(
     assert re.search(rf"{contract}.* BROKEN", linted.stdout)
 
 
-def test_the_core_runs_without_django_and_boto3() -> None:
+def test_core_imports_without_django_and_boto3() -> None:
     names = sorted(
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for path in (ROOT / "shift_media" / "core").rglob("*.py")
@@ -114,7 +114,7 @@ def metadata(unpacked: Path) -> Message:
     return message_from_string((info / "METADATA").read_text())
 
 
-def test_the_wheel_holds_the_package_whole_and_nothing_else(unpacked_wheel: Path) -> None:
+def test_wheel_contains_whole_package_and_nothing_else(unpacked_wheel: Path) -> None:
     def files(folder: Path) -> set[str]:
         found = (path for path in folder.rglob("*") if path.is_file())
         return {str(p.relative_to(folder)) for p in found if "__pycache__" not in p.parts}
@@ -125,7 +125,7 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(unpacked_wheel: Path
     assert {name for name in top if not name.endswith(".dist-info")} == {"shift_media"}
 
 
-def test_the_wheel_says_what_it_is(unpacked_wheel: Path) -> None:
+def test_wheel_metadata_matches_project(unpacked_wheel: Path) -> None:
     said = metadata(unpacked_wheel)
     assert said["Name"] == "django-shift-media"
     assert said["Version"] == shift_media.__version__
@@ -140,7 +140,7 @@ def test_the_wheel_says_what_it_is(unpacked_wheel: Path) -> None:
     assert "MediaField" in str(said.get_payload())
 
 
-def test_extras_that_errors_name_exist() -> None:
+def test_extras_named_by_errors_exist() -> None:
     named: set[str] = set()
     for path in modules():
         named |= set(re.findall(r'MissingExtra\(\s*"[^"]+",\s*"([^"]+)"', path.read_text()))
@@ -156,7 +156,7 @@ def functions(path: Path) -> Iterator[Function]:
             yield node
 
 
-def test_files_and_functions_can_be_read_at_one_sitting() -> None:
+def test_files_and_functions_stay_below_limits() -> None:
     long = []
     for path in modules():
         if "migrations" in path.parts:
@@ -174,7 +174,7 @@ def test_files_and_functions_can_be_read_at_one_sitting() -> None:
 # No trace of a machine
 
 
-def test_no_file_names_a_place_on_the_machine_it_was_written_on() -> None:
+def test_files_name_no_path_of_this_machine() -> None:
     places = {str(ROOT), str(Path.home()), sys.prefix, sys.base_prefix, sys.exec_prefix}
     places -= {"/usr", "/usr/local", "/"}
     pattern = re.compile(
@@ -191,14 +191,14 @@ def test_no_file_names_a_place_on_the_machine_it_was_written_on() -> None:
 # What runs it all
 
 
-def test_the_ci_script_is_executable_and_valid() -> None:
+def test_ci_script_is_executable_and_valid() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     checked = run("bash", "-n", script)
     assert checked.returncode == 0, checked.stderr
 
 
-def test_help_names_every_target() -> None:
+def test_make_help_names_every_target() -> None:
     shown = run("make", "help").stdout
     phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony
@@ -206,7 +206,7 @@ def test_help_names_every_target() -> None:
         assert re.search(rf"\b{target}\b", shown), target
 
 
-def test_a_python_that_is_too_old_or_missing_is_named(tmp_path: Path) -> None:
+def test_make_names_missing_or_too_old_python(tmp_path: Path) -> None:
     for name in ("Makefile", "setup.cfg", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     made = run("make", "unit", "PYTHON=python2.0", cwd=tmp_path)

@@ -16,7 +16,7 @@ from tests.doctor.conftest import Doctor, media
         ("AlwaysWritten", "conditional-put"),
     ],
 )
-def test_a_broken_promise_is_found_and_nothing_is_left(
+def test_storage_that_overwrites_is_found_and_nothing_is_left(
     tmp_path: Path, live: str, doctor: Doctor, kind: str, code: str
 ) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}

@@ -13,7 +13,7 @@ __all__ = ["app", "made", "website"]
 
 
 @pytest.mark.s3
-def test_an_origin_group_on_a_private_bucket_is_healthy_without_a_redirect(
+def test_origin_group_on_private_bucket_is_healthy_without_redirect(
     made: Made, doctor: Doctor
 ) -> None:
     site, app, distribution = made
@@ -32,9 +32,7 @@ def test_an_origin_group_on_a_private_bucket_is_healthy_without_a_redirect(
 @pytest.mark.acceptance(13)
 @pytest.mark.rgw
 @pytest.mark.parametrize("website", [naive], indirect=True)
-def test_too_many_redirects_behind_cloudfront_are_recognised(
-    website: Website, doctor: Doctor
-) -> None:
+def test_redirect_loop_behind_cloudfront_is_found(website: Website, doctor: Doctor) -> None:
     website.behind(WITH_DEFAULTS)
     found = {one["code"]: one for one in doctor.findings()}
     assert "More than 10 redirects" in found["redirect-loop"]["seen"]
@@ -43,7 +41,7 @@ def test_too_many_redirects_behind_cloudfront_are_recognised(
 
 @pytest.mark.rgw
 @pytest.mark.parametrize("website", [ours], indirect=True)
-def test_a_redirect_that_cloudfront_keeps_by_default_is_found_and_our_document_mends_it(
+def test_redirect_cached_by_cloudfront_is_found_and_fixed_by_our_cache_policy(
     website: Website, doctor: Doctor
 ) -> None:
     website.behind(WITH_DEFAULTS)

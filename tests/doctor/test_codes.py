@@ -28,7 +28,7 @@ SOURCES = [
 ]
 
 
-def test_every_code_is_explained_in_the_guide_and_no_other() -> None:
+def test_guide_explains_every_code_and_no_other() -> None:
     explained = re.findall(r"^``([a-z0-9-]+)``$", GUIDE.read_text(), re.MULTILINE)
     assert sorted(explained) == sorted(CODES)
 
@@ -39,12 +39,12 @@ def strings(path: Path) -> Iterator[str]:
             yield node.value
 
 
-def test_every_code_is_reported_by_some_check() -> None:
+def test_every_code_is_reported_by_a_check() -> None:
     used = {text for path in SOURCES if path.name != "findings.py" for text in strings(path)}
     assert {code for code in CODES if code not in used} == set()
 
 
-def test_every_code_says_what_it_is_about_and_why_it_matters() -> None:
+def test_every_code_has_title_and_reason() -> None:
     for code, (title, why) in CODES.items():
         assert title and why.endswith("."), code  # noqa: PT018
 
@@ -72,7 +72,7 @@ def parses(command: str) -> bool:
     return (python, script) == ("python", "manage.py")
 
 
-def test_the_commands_that_findings_name_are_understood(on_aws: Deployment) -> None:
+def test_commands_that_findings_build_parse(on_aws: Deployment) -> None:
     site = "https://www.example.com"
     for command in (
         on_aws.apply("--website", "--policy"),
@@ -86,7 +86,7 @@ def test_the_commands_that_findings_name_are_understood(on_aws: Deployment) -> N
     assert "--app-url https://www.example.com/media/" in on_aws.apply("--website")
 
 
-def test_the_commands_that_are_written_out_are_understood() -> None:
+def test_commands_written_in_sources_parse() -> None:
     texts = [text for path in SOURCES for text in strings(path)]
     written = [text for text in texts if text.startswith("python manage.py ")]
     assert written
@@ -106,12 +106,12 @@ def test_the_commands_that_are_written_out_are_understood() -> None:
         ("http://localhost:8000/a/b/", "http://localhost:8000/a/b/"),
     ],
 )
-def test_the_include_is_found_below_the_site(on_aws: Deployment, site: str, app_url: str) -> None:
+def test_app_url_is_include_below_site(on_aws: Deployment, site: str, app_url: str) -> None:
     made = Deployment("media", on_aws.storage, on_aws.probe, site, Client())
     assert made.app_url == app_url
 
 
-def test_the_bucket_is_asked_without_a_signature(on_aws: Deployment) -> None:
+def test_bucket_endpoint_has_no_signature(on_aws: Deployment) -> None:
     found = bucket.as_bucket(on_aws.storage)
     assert found is not None
     url = bucket.endpoint(found)
@@ -122,13 +122,13 @@ def test_the_bucket_is_asked_without_a_signature(on_aws: Deployment) -> None:
 # Secrets
 
 
-def test_urls_lose_their_passwords_and_signatures() -> None:
+def test_redaction_removes_passwords_and_signatures_from_urls() -> None:
     text = "redis://:hunter2@cache:6379 https://x/?X-Amz-Signature=abc&signature=def"
     shown = redact(text)
     assert not any(word in shown for word in ("hunter2", "abc", "def"))
     assert "cache:6379" in shown
 
 
-def test_an_ordinary_text_stays_as_it_is(settings: Any) -> None:
+def test_redaction_keeps_text_without_secrets(settings: Any) -> None:
     text = "307 from the public URL → 302 from the app"
     assert redact(text) == text

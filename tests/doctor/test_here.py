@@ -43,14 +43,16 @@ def the(findings: Any) -> Finding:
         ([KEY, "short"], Severity.WARNING),
     ],
 )
-def test_keys_are_judged_by_length_and_variety(given: list[Any], severity: Severity) -> None:
+def test_signing_key_severity_follows_length_and_variety(
+    given: list[Any], severity: Severity
+) -> None:
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": given}):
         found = the(signing_keys.check_keys())
     assert found.severity == severity
     assert not any(str(key) in f"{found.seen}{found.mend}" for key in given)
 
 
-def test_the_secret_key_alone_is_warned_of() -> None:
+def test_secret_key_as_only_signing_key_is_a_warning() -> None:
     with override_settings(SHIFT_MEDIA={}, SECRET_KEY=KEY):
         found = the(signing_keys.check_keys())
     assert found.severity == Severity.WARNING
@@ -66,25 +68,25 @@ def cached(backend: str, **more: Any) -> Finding:
         return the(cache.check_cache())
 
 
-def test_a_cache_that_another_process_sees_is_shared(tmp_path: Path) -> None:
+def test_cache_that_child_process_reads_is_ok(tmp_path: Path) -> None:
     found = cached("filebased.FileBasedCache", LOCATION=str(tmp_path / "cache"))
     assert found.severity == Severity.OK, found.seen
     assert list((tmp_path / "cache").glob("*.djcache")) == []  # nothing is left in it
 
 
 @pytest.mark.redis
-def test_redis_is_shared_and_one_that_is_down_is_found(redis: Redis) -> None:
+def test_redis_cache_is_ok_and_unreachable_redis_is_an_error(redis: Redis) -> None:
     assert cached("redis.RedisCache", LOCATION=redis.url).severity == Severity.OK
     down = cached("redis.RedisCache", LOCATION="redis://:hidden-word@127.0.0.1:1/0")
     assert down.severity == Severity.ERROR
 
 
 @pytest.mark.parametrize("kind", ["locmem.LocMemCache", "dummy.DummyCache"])
-def test_a_cache_of_one_process_is_warned_of(kind: str) -> None:
+def test_cache_of_one_process_is_a_warning(kind: str) -> None:
     assert cached(kind).severity == Severity.WARNING
 
 
-def test_a_cache_that_only_looks_shared_is_found_out() -> None:
+def test_process_local_cache_of_unknown_class_is_a_warning() -> None:
     """A class of its own name, so that only the child process can tell."""
     config = {"BACKEND": "tests.doctor.broken.OwnCache"}
     with override_settings(CACHES={"default": config}, SHIFT_MEDIA={}):
@@ -96,7 +98,7 @@ def test_a_cache_that_only_looks_shared_is_found_out() -> None:
 # Pillow and ffmpeg
 
 
-def test_every_format_of_the_installed_pillow_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pillow_without_a_format_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert the(pillow.check_pillow()).severity == Severity.OK
     from PIL import Image
 
@@ -109,7 +111,7 @@ def test_every_format_of_the_installed_pillow_is_tried(monkeypatch: pytest.Monke
     assert "pip install" in found.run
 
 
-def test_an_ffmpeg_without_an_encoder_is_found(tmp_path: Path) -> None:
+def test_ffmpeg_without_encoder_is_an_error(tmp_path: Path) -> None:
     program = tmp_path / "ffmpeg"
     program.write_text(
         "#!/bin/sh\necho 'ffmpeg version 5 Copyright'\necho ' V libx264 x  scale x'\n"
@@ -120,12 +122,12 @@ def test_an_ffmpeg_without_an_encoder_is_found(tmp_path: Path) -> None:
     assert found.seen == "ffmpeg version 5 was built without aac, mjpeg, fps, tile, zscale."
 
 
-def test_an_ffmpeg_that_is_none_is_found(tmp_path: Path) -> None:
+def test_missing_ffmpeg_is_an_error(tmp_path: Path) -> None:
     assert video.check_ffmpeg(str(tmp_path / "none")).severity == Severity.ERROR
 
 
 @pytest.mark.needs("ffmpeg")
-def test_the_ffmpeg_of_the_extra_has_what_is_needed() -> None:
+def test_ffmpeg_of_the_extra_is_ok() -> None:
     found = video.check_ffmpeg("")
     assert found.severity == Severity.OK, found.seen
 
@@ -135,7 +137,7 @@ def test_the_ffmpeg_of_the_extra_has_what_is_needed() -> None:
 
 @pytest.mark.s3
 @pytest.mark.needs("ffmpeg")
-def test_mediaconvert_is_asked_for_what_costs_nothing(aws: Aws) -> None:
+def test_mediaconvert_check_makes_only_get_requests_and_reports_refusal(aws: Aws) -> None:
     found = the(video.check_videos())
     assert found.severity == Severity.OK, found.seen
     assert {method for method, _ in aws.server.requests} == {"GET"}
@@ -148,7 +150,7 @@ def test_mediaconvert_is_asked_for_what_costs_nothing(aws: Aws) -> None:
 
 @pytest.mark.s3
 @pytest.mark.needs("ffmpeg")
-def test_a_role_that_is_none_is_found(aws: Aws) -> None:
+def test_malformed_mediaconvert_role_is_an_error(aws: Aws) -> None:
     with override_settings(SHIFT_MEDIA=on_mediaconvert(aws.server, role="MediaConvert")):
         found = the(video.check_videos())
     assert found.severity == Severity.ERROR
@@ -165,7 +167,7 @@ def test_a_role_that_is_none_is_found(aws: Aws) -> None:
         (["tests.doctor.broken.refuse_post"], "error"),
     ],
 )
-def test_the_webhook_is_asked(
+def test_webhook_that_refuses_post_is_an_error(
     tmp_path: Path, doctor: Doctor, middleware: list[str], severity: str
 ) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}

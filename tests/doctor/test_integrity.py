@@ -47,7 +47,7 @@ def places(found: list[dict[str, str]]) -> dict[str, str]:
 
 
 @pytest.mark.acceptance(47)
-def test_an_object_altered_behind_the_apps_back_is_reported(root: Path, doctor: Doctor) -> None:
+def test_verify_reports_altered_and_missing_files(root: Path, doctor: Doctor) -> None:
     good, altered, missing = upload(3)
     path = root / altered.image.key
     content = bytearray(path.read_bytes())
@@ -64,7 +64,7 @@ def test_an_object_altered_behind_the_apps_back_is_reported(root: Path, doctor: 
 
 @pytest.mark.acceptance(47)
 @pytest.mark.s3
-def test_an_object_altered_in_a_bucket_is_reported(seaweedfs: S3Server, doctor: Doctor) -> None:
+def test_verify_reports_altered_objects_in_bucket(seaweedfs: S3Server, doctor: Doctor) -> None:
     bucket, client = new_bucket(seaweedfs), client_of(seaweedfs)
     with media("S3MediaStorage", storage_options(seaweedfs, bucket)):
         kept, replaced, _ = upload(3)
@@ -83,7 +83,7 @@ def photo_metadata(client: Any, bucket: str, photo: Photo) -> dict[str, str]:
     return found
 
 
-def test_what_cannot_be_read_is_told_apart(root: Path, doctor: Doctor) -> None:
+def test_verify_reports_unreadable_file_apart_from_missing(root: Path, doctor: Doctor) -> None:
     (photo,) = upload()
     path = root / photo.image.key
     path.unlink()
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_told_apart(root: Path, doctor: Doctor) -> None:
     assert doctor.codes("--verify") == {"object-unreadable"}
 
 
-def test_without_a_stored_sum_it_says_so(root: Path, doctor: Doctor) -> None:
+def test_verify_without_stored_sha256_says_so(root: Path, doctor: Doctor) -> None:
     row = Bare()
     row.image.save("photo.jpg", ContentFile(picture()))
     found = places(doctor.findings("--verify"))
@@ -101,11 +101,11 @@ def test_without_a_stored_sum_it_says_so(root: Path, doctor: Doctor) -> None:
     assert doctor.code == 0
 
 
-def test_nothing_to_verify_is_no_success(root: Path, doctor: Doctor) -> None:
+def test_verify_without_rows_is_skipped(root: Path, doctor: Doctor) -> None:
     assert doctor.codes("--verify", severity="skipped") == {"verified"}
 
 
-def test_a_sample_ends_where_the_next_one_begins(root: Path, doctor: Doctor) -> None:
+def test_verify_with_limit_names_where_next_sample_begins(root: Path, doctor: Doctor) -> None:
     keys = {photo.image.key for photo in upload(5)}
     seen: set[str] = set()
     after: list[str] = []
@@ -119,7 +119,7 @@ def test_a_sample_ends_where_the_next_one_begins(root: Path, doctor: Doctor) -> 
     assert doctor.codes("--verify", *after, severity="skipped") == {"verified"}
 
 
-def test_an_interrupted_run_says_where_it_goes_on(root: Path) -> None:
+def test_closed_integrity_check_can_be_resumed(root: Path) -> None:
     upload(3)
     verification = IntegrityCheck(default_media_storage)  # type: ignore[arg-type]
     running = verification.run()
@@ -131,7 +131,7 @@ def test_an_interrupted_run_says_where_it_goes_on(root: Path) -> None:
     assert [tally.done for tally in rest.run()] == [1, 2]
 
 
-def test_after_ctrl_c_it_says_where_to_go_on(
+def test_interrupted_verify_prints_after_option(
     tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}
@@ -147,7 +147,7 @@ def test_after_ctrl_c_it_says_where_to_go_on(
     assert f"{left} of {left} originals are what was uploaded" in " ".join(again.split())
 
 
-def test_a_row_deleted_meanwhile_is_no_missing_object(root: Path) -> None:
+def test_row_deleted_during_verify_is_not_reported_missing(root: Path) -> None:
     told: list[Any] = []
     first, second = sorted(upload(2), key=lambda photo: photo.image.key)
     (root / second.image.key).unlink()
@@ -162,7 +162,7 @@ def test_a_row_deleted_meanwhile_is_no_missing_object(root: Path) -> None:
     assert first.image.storage.exists(first.image.key)
 
 
-def test_the_rows_are_read_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_reads_rows_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(integrity, "_PAGE", 2)
     upload(5)
     with CaptureQueriesContext(

@@ -37,7 +37,7 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def test_a_healthy_local_storage_has_no_findings_and_nothing_is_left(
+def test_healthy_local_storage_has_no_errors_and_nothing_is_left(
     folder: Path, live: str, doctor: Doctor
 ) -> None:
     with on_disk(folder):
@@ -47,7 +47,9 @@ def test_a_healthy_local_storage_has_no_findings_and_nothing_is_left(
     assert files(folder) == []
 
 
-def test_private_originals_are_looked_at_too(folder: Path, live: str, doctor: Doctor) -> None:
+def test_private_originals_of_local_storage_are_checked(
+    folder: Path, live: str, doctor: Doctor
+) -> None:
     with on_disk(folder, originals="private"):
         found = doctor.findings("--site", live)
     seen = {one["code"]: one["seen"] for one in found}
@@ -55,14 +57,14 @@ def test_private_originals_are_looked_at_too(folder: Path, live: str, doctor: Do
     assert doctor.code == 0
 
 
-def test_without_an_address_it_says_what_was_not_looked_at(folder: Path, doctor: Doctor) -> None:
+def test_unknown_site_skips_checks_that_need_it(folder: Path, doctor: Doctor) -> None:
     with on_disk(folder):
         skipped = doctor.codes(severity="skipped")
     assert {"site", "webhook", "public-url", "public-read", "round-trip"} <= skipped
     assert doctor.code == 0
 
 
-def test_json_has_everything_that_a_finding_says(folder: Path, doctor: Doctor) -> None:
+def test_json_has_every_field_of_a_finding(folder: Path, doctor: Doctor) -> None:
     with on_disk(folder):
         told = json.loads(doctor.run("--json"))
     assert told["backend"] == "LocalMediaStorage"
@@ -71,13 +73,15 @@ def test_json_has_everything_that_a_finding_says(folder: Path, doctor: Doctor) -
         assert finding["seen"]
 
 
-def test_a_base_url_that_leads_elsewhere_is_found(folder: Path, live: str, doctor: Doctor) -> None:
+def test_base_url_that_leads_elsewhere_is_an_error(
+    folder: Path, live: str, doctor: Doctor
+) -> None:
     with on_disk(folder, base_url="/pictures/"):
         codes = doctor.codes("--site", live)
     assert {"local-url", "site"} <= codes
 
 
-def test_a_folder_that_is_none_is_found(folder: Path, doctor: Doctor) -> None:
+def test_location_that_is_not_a_folder_is_an_error(folder: Path, doctor: Doctor) -> None:
     folder.write_bytes(b"a file")
     with on_disk(folder):
         assert doctor.codes() == {"local-folder", "storage-write"}
@@ -85,7 +89,7 @@ def test_a_folder_that_is_none_is_found(folder: Path, doctor: Doctor) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_nothing_is_left_when_it_is_interrupted(
+def test_interrupted_doctor_leaves_nothing(
     folder: Path, doctor: Doctor, number: signal.Signals
 ) -> None:
     stored: list[int] = []
@@ -105,9 +109,7 @@ def test_nothing_is_left_when_it_is_interrupted(
     assert (doctor.code, doctor.errors) == (130, "Interrupted. It left nothing behind.")
 
 
-def test_a_site_that_never_answers_is_waited_for_only_so_long(
-    folder: Path, doctor: Doctor
-) -> None:
+def test_silent_site_is_reported_after_timeout(folder: Path, doctor: Doctor) -> None:
     site = Hanging()
     began = time.monotonic()
     try:
@@ -120,9 +122,7 @@ def test_a_site_that_never_answers_is_waited_for_only_so_long(
     assert files(folder) == []
 
 
-def test_too_many_redirects_are_recognised_and_explained(
-    folder: Path, live: str, doctor: Doctor
-) -> None:
+def test_redirect_loop_is_found_and_explained(folder: Path, live: str, doctor: Doctor) -> None:
     cdn = Looping()
     try:
         with on_disk(folder, public_url=cdn.url):
@@ -135,7 +135,7 @@ def test_too_many_redirects_are_recognised_and_explained(
     assert loop["run"].endswith("media_bucket print cloudfront")
 
 
-def test_no_secret_is_printed(doctor: Doctor) -> None:
+def test_output_has_no_secret(doctor: Doctor) -> None:
     options = {
         "bucket_name": "b",
         "access_key": "AKIA-of-the-tests",
@@ -152,7 +152,7 @@ def test_no_secret_is_printed(doctor: Doctor) -> None:
         assert secret not in text
 
 
-def test_without_credentials_one_finding_says_so(
+def test_missing_credentials_are_one_error(
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -182,13 +182,13 @@ def test_without_credentials_one_finding_says_so(
         ["--verify", "--after", "nonsense"],
     ],
 )
-def test_a_wrong_option_is_a_usage_error(folder: Path, options: list[str]) -> None:
+def test_wrong_option_exits_with_2(folder: Path, options: list[str]) -> None:
     with on_disk(folder), pytest.raises(CommandError) as refused:
         call_command("media_doctor", *options)
     assert refused.value.returncode == 2
 
 
-def test_on_a_terminal_severities_have_djangos_colours(folder: Path, tmp_path: Path) -> None:
+def test_terminal_output_has_colours(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "terminal"
     with on_disk(folder), out.open("w") as file:
         call_command("media_doctor", stdout=file, force_color=True)

@@ -30,7 +30,7 @@ def find(findings: list[Finding], code: str, severity: str = "error") -> Finding
 
 
 @pytest.mark.acceptance(12, 13)
-def test_a_healthy_bucket_has_no_findings_and_nothing_is_left(
+def test_healthy_bucket_has_no_errors_and_nothing_is_left(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw() as bucket:
@@ -45,7 +45,7 @@ def test_a_healthy_bucket_has_no_findings_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_broken_is_found_alone_and_nothing_is_left(
+def test_broken_bucket_has_exactly_one_error_and_nothing_is_left(
     on_rgw: Callable[..., Any], doctor: Doctor, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     break_it, code = BROKEN[name]
@@ -71,7 +71,7 @@ def run(command: str) -> None:
     call_command(*words, "--yes", "--widen")
 
 
-def test_the_guide_shows_what_is_printed(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
+def test_output_in_guide_equals_printed_output(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
     (shown,) = (block.text for block in BLOCKS if block.name == "doctor-403")
     with on_rgw() as bucket:
         BROKEN["no rule for 403"][0](bucket)
@@ -81,7 +81,7 @@ def test_the_guide_shows_what_is_printed(on_rgw: Callable[..., Any], doctor: Doc
 
 @pytest.mark.acceptance(13)
 @pytest.mark.needs("nginx")
-def test_a_cdn_that_keeps_the_redirect_is_found(
+def test_cdn_that_caches_redirect_is_found(
     on_rgw: Callable[..., Any], rgw: RGW, doctor: Doctor, cdn: Callable[[str], KeepingCDN]
 ) -> None:
     with on_rgw() as bucket:
@@ -111,7 +111,7 @@ def cdn(rgw: RGW, needs: Any, tmp_path: Path) -> Iterator[Callable[[str], Keepin
         one.stop()
 
 
-def test_without_any_website_configuration_the_endpoint_serves_nothing(
+def test_bucket_without_website_configuration_is_found(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw() as bucket:
@@ -121,7 +121,7 @@ def test_without_any_website_configuration_the_endpoint_serves_nothing(
             assert "no website configuration" in find(found, code)["seen"]
 
 
-def test_strangers_who_can_write_are_found_and_their_file_is_removed(
+def test_anonymous_writing_is_found_and_its_file_is_removed(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw() as bucket:
@@ -131,7 +131,7 @@ def test_strangers_who_can_write_are_found_and_their_file_is_removed(
         assert bucket.keys() == before
 
 
-def test_what_the_doctor_cannot_remove_it_names(
+def test_objects_that_doctor_cannot_remove_are_named(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw() as bucket:
@@ -147,7 +147,7 @@ def test_what_the_doctor_cannot_remove_it_names(
             bucket.client.delete_object(Bucket=bucket.name, Key=key)
 
 
-def test_a_user_who_may_not_list_is_found_and_nothing_is_left(
+def test_user_who_may_not_list_is_found_and_nothing_is_left(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw() as bucket:
@@ -159,7 +159,7 @@ def test_a_user_who_may_not_list_is_found_and_nothing_is_left(
         assert bucket.keys() == before
 
 
-def test_a_403_for_a_missing_key_and_a_lost_write_are_found(
+def test_403_for_missing_key_and_lost_write_are_found(
     on_rgw: Callable[..., Any], rgw: RGW, doctor: Doctor
 ) -> None:
     proxy = FaultProxy(rgw.port)
@@ -183,7 +183,7 @@ def deny(action: str, bucket: Bucket) -> None:
     bucket.policy(told)
 
 
-def test_private_originals_that_everybody_can_read_are_found(
+def test_private_originals_under_public_policy_are_found(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw(originals="private") as bucket:
@@ -193,7 +193,7 @@ def test_private_originals_that_everybody_can_read_are_found(
         assert bucket.client.get_bucket_policy(Bucket=bucket.name)
 
 
-def test_the_rest_endpoint_as_the_public_url_knows_no_rules(
+def test_rest_endpoint_as_public_url_is_found(
     on_rgw: Callable[..., Any], rgw: RGW, doctor: Doctor, doctor_bucket: Bucket
 ) -> None:
     with on_rgw(public_url=f"{rgw.endpoint}/{doctor_bucket.name}/"):
@@ -201,16 +201,14 @@ def test_the_rest_endpoint_as_the_public_url_knows_no_rules(
         assert "website endpoint" in find(found, "missing-redirect")["mend"]
 
 
-def test_a_site_that_does_not_accept_the_signature_is_found(
-    on_rgw: Callable[..., Any], doctor: Doctor
-) -> None:
+def test_site_that_refuses_signature_is_found(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
     with on_rgw() as bucket:
         other = Bucket(bucket.client, bucket.name, bucket.app_url.replace("media", "private"))
         other.website("404", "403")
         assert doctor.codes() == {"app-signature"}
 
 
-def test_a_rule_that_leads_elsewhere_is_found_and_not_followed(
+def test_rule_to_unknown_host_is_found_and_not_followed(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     elsewhere = Hanging()
@@ -224,14 +222,14 @@ def test_a_rule_that_leads_elsewhere_is_found_and_not_followed(
         elsewhere.stop()
 
 
-def test_an_include_at_another_path_is_found(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
+def test_rule_to_other_path_is_found(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
     with on_rgw() as bucket:
         other = Bucket(bucket.client, bucket.name, bucket.app_url.replace("media", "pictures"))
         other.website("404", "403")
         assert "redirect-target" in doctor.codes("--site", bucket.app_url.removesuffix("/media/"))
 
 
-def test_an_http_public_url_on_an_https_site_is_found(
+def test_http_public_url_of_https_site_is_found(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw():
@@ -240,7 +238,7 @@ def test_an_http_public_url_on_an_https_site_is_found(
         assert find(found, "site")
 
 
-def test_a_page_that_may_not_upload_is_warned_of(
+def test_missing_cors_rule_is_a_warning(
     on_rgw: Callable[..., Any], doctor: Doctor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with on_rgw() as bucket:

@@ -13,7 +13,7 @@ HERE = {"LOCK_DIR": None, "CACHE": None}
 
 
 @pytest.mark.s3
-def test_what_seaweedfs_does_not_know_is_said_in_words(
+def test_missing_features_of_seaweedfs_are_explained(
     seaweedfs: S3Server, live: str, doctor: Doctor
 ) -> None:
     bucket = new_bucket(seaweedfs)
@@ -33,7 +33,7 @@ def test_what_seaweedfs_does_not_know_is_said_in_words(
 
 
 @pytest.mark.s3
-def test_a_bucket_that_is_not_there_is_found_once(seaweedfs: S3Server, doctor: Doctor) -> None:
+def test_missing_bucket_is_one_error(seaweedfs: S3Server, doctor: Doctor) -> None:
     options: dict[str, Any] = storage_options(seaweedfs, "nobody-made-this")
     with media("S3MediaStorage", options, SHIFT_MEDIA=HERE):
         found = {one["code"]: one for one in doctor.findings()}

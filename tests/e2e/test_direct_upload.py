@@ -187,7 +187,7 @@ def sha256(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
-def test_a_form_that_is_sent_at_once_waits_and_carries_a_ticket(
+def test_form_submitted_during_upload_waits_and_carries_ticket(
     visit: Open, local: str, content: bytes
 ) -> None:
     form = visit(local)
@@ -198,7 +198,7 @@ def test_a_form_that_is_sent_at_once_waits_and_carries_a_ticket(
     assert form.errors == []
 
 
-def test_who_clicks_twice_sends_the_form_once(visit: Open, local: str) -> None:
+def test_double_click_submits_form_once(visit: Open, local: str) -> None:
     form = visit(local)
     form.choose(LARGE)
     add = "document.querySelector('form > button').click();"
@@ -207,7 +207,7 @@ def test_who_clicks_twice_sends_the_form_once(visit: Open, local: str) -> None:
     assert form.asked.count(("POST", f"{local}/")) == 1
 
 
-def test_it_shows_how_far_it_has_come(visit: Open, local: str) -> None:
+def test_upload_shows_progress(visit: Open, local: str) -> None:
     form = visit(local)
     expect(form.page.locator(".errorlist")).to_have_count(0)
     expect(form.status).to_be_hidden()
@@ -220,7 +220,7 @@ def test_it_shows_how_far_it_has_come(visit: Open, local: str) -> None:
     assert form.saved == f"0 {sha256(LARGE)}"
 
 
-def test_a_form_that_comes_back_has_the_ticket_still(visit: Open, local: str) -> None:
+def test_redisplayed_form_keeps_ticket(visit: Open, local: str) -> None:
     form = visit(local)
     form.page.fill("[name=title]", "no slug")
     form.choose()
@@ -233,7 +233,7 @@ def test_a_form_that_comes_back_has_the_ticket_still(visit: Open, local: str) ->
     assert len(form.uploads) == 2
 
 
-def test_another_file_takes_the_place_of_the_first(visit: Open, local: str) -> None:
+def test_second_file_replaces_first(visit: Open, local: str) -> None:
     form = visit(local)
     form.choose()
     expect(form.status).to_have_text("Lake.JPG \u2713")
@@ -242,7 +242,7 @@ def test_another_file_takes_the_place_of_the_first(visit: Open, local: str) -> N
     assert form.saved == f"0 {sha256(LARGE)}"
 
 
-def test_what_is_refused_goes_with_the_form(visit: Open, local: str) -> None:
+def test_refused_direct_upload_is_sent_with_form(visit: Open, local: str) -> None:
     form = visit(f"{local}/?refused")
     form.choose()
     said = "Lake.JPG: You may not upload here. It will be sent with the form instead."
@@ -251,7 +251,7 @@ def test_what_is_refused_goes_with_the_form(visit: Open, local: str) -> None:
     assert form.saved == f"1 {sha256(CONTENT)}"
 
 
-def test_the_script_hashes_as_the_server_does(browser: Browser) -> None:
+def test_script_computes_sha256_of_server(browser: Browser) -> None:
     """Of all lengths around the blocks of SHA-256, in two pieces of any length."""
     lengths = [*range(260), 100_003]
     code = SCRIPT.read_text().partition("  const fraction")[2].partition("  const sha256 =")[0]
@@ -288,7 +288,7 @@ def lenient(browser: Browser, needs: Callable[[str], Path]) -> Iterator[Browser]
 
 
 @pytest.mark.s3
-def test_the_bucket_gets_the_bytes_and_the_app_a_ticket(
+def test_direct_upload_sends_bytes_to_bucket_and_ticket_to_app(
     lenient: Browser, visit: Open, serve: Serve, seaweedfs: SeaweedFS
 ) -> None:
     bucket = new_bucket(seaweedfs)

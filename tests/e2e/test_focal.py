@@ -49,7 +49,7 @@ def save(page: Page) -> None:
     expect(page.locator(".messagelist .success")).to_be_visible()
 
 
-def test_a_click_and_the_arrow_keys_move_it(admin: Page, console: Console) -> None:
+def test_click_and_arrow_keys_move_focal_point(admin: Page, console: Console) -> None:
     across, down = admin.locator("[name=image-across]"), admin.locator("[name=image-down]")
     mark = admin.locator(".shift-media-focal-mark")
     expect(across).to_have_value("")

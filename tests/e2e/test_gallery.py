@@ -83,7 +83,7 @@ def pixels(page: Page, url: str) -> Image.Image:
 
 
 @pytest.mark.needs("corpus")
-def test_a_photograph_is_uploaded_and_its_resizes_are_drawn(
+def test_uploaded_photograph_is_shown_as_resizes(
     page: Page, corpus: Path, console: Console, shot: Shot
 ) -> None:
     upload(
@@ -101,7 +101,7 @@ def test_a_photograph_is_uploaded_and_its_resizes_are_drawn(
     assert console.errors == []
 
 
-def test_dropped_files_are_uploaded_and_the_refused_one_says_why(
+def test_dropped_files_are_uploaded_and_refused_one_is_explained(
     page: Page, tmp_path: Path, console: Console, shot: Shot
 ) -> None:
     page.goto("/")
@@ -128,7 +128,9 @@ def test_dropped_files_are_uploaded_and_the_refused_one_says_why(
     assert len(console.errors) == 1
 
 
-def test_the_form_works_without_javascript(browser: Browser, site: Site, tmp_path: Path) -> None:
+def test_upload_form_works_without_javascript(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()
     page.goto("/")
@@ -147,7 +149,7 @@ def test_the_form_works_without_javascript(browser: Browser, site: Site, tmp_pat
     context.close()
 
 
-def test_a_click_sets_the_focal_point_and_changes_the_fill(
+def test_click_sets_focal_point_and_changes_fill(
     page: Page, tmp_path: Path, console: Console, shot: Shot
 ) -> None:
     halves = Image.new("RGB", (1200, 400), "#c0392b")
@@ -172,7 +174,7 @@ def test_a_click_sets_the_focal_point_and_changes_the_fill(
     assert console.errors == []
 
 
-def test_a_drag_cuts_a_crop_and_shows_the_resize(
+def test_drag_sets_crop_and_shows_resize(
     page: Page, tmp_path: Path, console: Console, shot: Shot
 ) -> None:
     upload(page, write_picture(tmp_path / "green.jpg"))
@@ -197,7 +199,7 @@ def test_a_drag_cuts_a_crop_and_shows_the_resize(
     assert console.errors == []
 
 
-def test_a_url_is_copied(page: Page, tmp_path: Path) -> None:
+def test_copy_button_copies_url(page: Page, tmp_path: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     upload(page, write_picture(tmp_path / "green.jpg"))
     open_first(page)
@@ -209,7 +211,7 @@ def test_a_url_is_copied(page: Page, tmp_path: Path) -> None:
     assert page.request.get(copied).ok
 
 
-def test_deleting_asks_first_and_removes_the_picture(
+def test_delete_button_confirms_then_removes_picture(
     page: Page, tmp_path: Path, site: Site, console: Console, shot: Shot
 ) -> None:
     def doomed() -> list[Path]:
@@ -234,7 +236,7 @@ def test_deleting_asks_first_and_removes_the_picture(
 
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_telephone(
+def test_pages_fit_a_phone(
     browser: Browser, site: Site, corpus: Path, console: Console, shot: Shot, scheme: str
 ) -> None:
     context = browser.new_context(

@@ -158,7 +158,7 @@ def draw_all(page: Page) -> None:
     assert fill.evaluate("(i) => [i.naturalWidth, i.naturalHeight]") == [320, 320]
 
 
-def test_a_missing_resize_is_made_by_the_app_and_then_comes_from_the_bucket_alone(
+def test_missing_resize_is_made_by_app_then_served_by_bucket(
     trip: Trip, open_browser: Callable[[], Watched], photograph: Path, shot: Shot
 ) -> None:
     bucket, app = urlsplit(trip.website).netloc, urlsplit(trip.gallery.url).netloc
@@ -186,7 +186,7 @@ def test_a_missing_resize_is_made_by_the_app_and_then_comes_from_the_bucket_alon
     print_log("second view", trip, key)
 
 
-def test_a_resize_deleted_from_the_bucket_is_back_without_a_loop(
+def test_resize_deleted_from_bucket_is_made_again_without_loop(
     trip: Trip, open_browser: Callable[[], Watched], photograph: Path, shot: Shot
 ) -> None:
     bucket, app = urlsplit(trip.website).netloc, urlsplit(trip.gallery.url).netloc
@@ -213,7 +213,7 @@ def test_a_resize_deleted_from_the_bucket_is_back_without_a_loop(
     print_log("deleted and loaded again", trip, key)
 
 
-def test_the_page_works_without_an_error_and_shows_who_was_asked(
+def test_photo_page_shows_requests_to_bucket_and_app(
     trip: Trip, open_browser: Callable[[], Watched], photograph: Path, console: Console, shot: Shot
 ) -> None:
     watched = open_browser()

@@ -79,7 +79,7 @@ def upright(draw: Draw) -> Path:
 
 
 @pytest.mark.acceptance(52)
-def test_a_video_is_uploaded_prepared_and_played(
+def test_uploaded_video_is_transcoded_and_plays(
     page: Page, draw: Draw, worker: None, console: Console
 ) -> None:
     page.goto("/videos/")
@@ -117,7 +117,7 @@ def assert_mp4_plays(page: Page) -> None:
     assert (width, height) == (240, 320)
 
 
-def test_progress_moves_without_a_reload(page: Page, draw: Draw, worker: None) -> None:
+def test_transcoding_progress_updates_without_reload(page: Page, draw: Draw, worker: None) -> None:
     noise = "testsrc2=size=1280x720:rate=25:duration=12,noise=alls=30:allf=t"
     long = draw("noise.mp4", "-f", "lavfi", "-i", noise, *H264, "-crf", "40")
     page.goto("/videos/")
@@ -138,7 +138,7 @@ def test_progress_moves_without_a_reload(page: Page, draw: Draw, worker: None) -
     assert page.evaluate("window.loadedOnce")
 
 
-def test_a_video_that_waits_says_so_and_a_refused_file_says_why(
+def test_pending_video_and_refused_file_are_explained(
     page: Page, draw: Draw, tmp_path: Path
 ) -> None:
     page.goto("/videos/")
@@ -178,7 +178,7 @@ def oddities(
 
 @pytest.mark.acceptance(52)
 @pytest.mark.needs("corpus")
-def test_a_browser_plays_whatever_was_uploaded(
+def test_browser_plays_rendition_of_every_upload(
     page: Page, draw: Draw, corpus: Path, worker: None, console: Console
 ) -> None:
     videos, pages = oddities(draw, corpus), {}

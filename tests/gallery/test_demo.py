@@ -57,7 +57,7 @@ def drawn(demo: Demo) -> dict[str, bytes]:
     return {f.name: f.read_bytes() for f in files if f.is_file() and f.parent.name == f.name}
 
 
-def test_the_pictures_are_varied(drawn: dict[str, bytes]) -> None:
+def test_demo_pictures_vary_in_size_format_and_alpha(drawn: dict[str, bytes]) -> None:
     images = {name: Image.open(io.BytesIO(content)) for name, content in drawn.items()}
     assert len(images) >= 8
     assert {image.format for image in images.values()} == {"JPEG", "PNG", "GIF", "WEBP"}
@@ -72,7 +72,7 @@ def test_the_pictures_are_varied(drawn: dict[str, bytes]) -> None:
         image.close()
 
 
-def test_one_picture_lies_sideways_and_is_upright_by_its_exif(drawn: dict[str, bytes]) -> None:
+def test_one_demo_picture_is_rotated_by_exif(drawn: dict[str, bytes]) -> None:
     turned = []
     for name, content in drawn.items():
         with Image.open(io.BytesIO(content)) as image:
@@ -84,20 +84,18 @@ def test_one_picture_lies_sideways_and_is_upright_by_its_exif(drawn: dict[str, b
     assert turned == ["balloons.jpg"]
 
 
-def test_the_pictures_come_out_the_same_every_time(drawn: dict[str, bytes]) -> None:
+def test_demo_pictures_are_deterministic(drawn: dict[str, bytes]) -> None:
     for picture in PICTURES[-3:]:
         assert picture.draw() == drawn[picture.file_name]
 
 
-def test_the_demo_tells_a_password_and_its_progress(demo: Demo) -> None:
+def test_demo_prints_password_and_progress(demo: Demo) -> None:
     _, said = demo
     assert re.search(r"admin, password [\w-]{10,}\n", said)
     assert f"12 of {len(PICTURES)}" in said
 
 
-def test_the_demo_serves_pictures_and_takes_the_next_port_when_one_is_taken(
-    demo: Demo, free_port: Callable[[], int]
-) -> None:
+def test_demo_serves_pictures_on_next_free_port(demo: Demo, free_port: Callable[[], int]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port()))
         taken.listen()

@@ -33,7 +33,7 @@ __all__ = ["draw"]
 DEMO = [sys.executable, "-u", "manage.py", "demo_s3"]
 
 
-def test_missing_packages_are_named_with_the_way_to_install_them() -> None:
+def test_missing_packages_are_named_with_install_command() -> None:
     done = subprocess.run(
         DEMO, cwd=ROOT, env={**os.environ, "PATH": "/nowhere"}, capture_output=True, text=True
     )
@@ -44,14 +44,14 @@ def test_missing_packages_are_named_with_the_way_to_install_them() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_it_says_that_it_needs_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_s3_without_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_s3, "missing_packages", list)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CommandError, match="root"):
         demo_s3.Command().handle(address="127.0.0.1:8000", bucket_port=9000)
 
 
-def test_the_log_tells_what_came_after_a_place(tmp_path: Path) -> None:
+def test_traffic_log_returns_entries_after_position(tmp_path: Path) -> None:
     log = TrafficLog(tmp_path / "log")
     assert log.read(0) == ([], 0)
     log.add("bucket", "a.jpg", status=307)
@@ -90,7 +90,7 @@ def follow(url: str) -> list[int]:
 
 @pytest.mark.rgw
 @pytest.mark.needs("rgw", "ffmpeg")
-def test_the_demo_shows_the_redirect_prepares_videos_and_leaves_nothing(
+def test_demo_s3_redirects_transcodes_and_leaves_nothing(
     tmp_path: Path, free_port: Callable[[], int], draw: Draw
 ) -> None:
     clip = draw("clip.mp4", *pattern(), *sound(), *H264)

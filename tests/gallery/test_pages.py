@@ -44,15 +44,13 @@ def body(response: object) -> str:
     return content.decode()
 
 
-def test_the_empty_list_says_how_to_fill_it(client: Client) -> None:
+def test_empty_list_says_how_to_fill_it(client: Client) -> None:
     page = client.get("/")
     assert page.status_code == 200
     assert "No pictures yet" in body(page)
 
 
-def test_the_list_shows_each_picture_as_a_resize_that_is_served(
-    client: Client, photo: Photo
-) -> None:
+def test_list_shows_resizes_that_are_served(client: Client, photo: Photo) -> None:
     sources = SRC.findall(body(client.get("/")))
     assert len(sources) == 1
     answer = client.get(sources[0])
@@ -61,7 +59,7 @@ def test_the_list_shows_each_picture_as_a_resize_that_is_served(
         assert made.size == (640, 400)
 
 
-def test_the_list_takes_the_same_queries_for_one_picture_as_for_many(
+def test_list_makes_same_queries_for_one_picture_as_for_many(
     client: Client, photo: Photo, django_assert_num_queries: object
 ) -> None:
     for number in range(12):
@@ -72,7 +70,7 @@ def test_the_list_takes_the_same_queries_for_one_picture_as_for_many(
     assert len(SRC.findall(body(page))) == 13
 
 
-def test_a_long_list_has_pages(client: Client, photo: Photo) -> None:
+def test_long_list_is_paginated(client: Client, photo: Photo) -> None:
     Photo.objects.bulk_create(
         Photo(image=photo.image.name, image_meta=photo.image_meta) for _ in range(48)
     )
@@ -80,9 +78,7 @@ def test_a_long_list_has_pages(client: Client, photo: Photo) -> None:
     assert len(SRC.findall(body(client.get("/?page=2")))) == 1
 
 
-def test_the_page_of_a_picture_shows_its_facts_modes_and_formats(
-    client: Client, photo: Photo
-) -> None:
+def test_photo_page_shows_metadata_modes_and_formats(client: Client, photo: Photo) -> None:
     page = body(client.get(photo.get_absolute_url()))
     assert "640 × 400" in page
     assert "image/jpeg" in page
@@ -92,7 +88,7 @@ def test_the_page_of_a_picture_shows_its_facts_modes_and_formats(
         assert client.get(source).status_code == 200, source
 
 
-def test_an_upload_by_form_leads_to_the_page_of_the_picture(client: Client) -> None:
+def test_upload_of_one_picture_redirects_to_its_page(client: Client) -> None:
     answer = client.post(reverse("gallery:upload"), {"image": picture()})
     photo = Photo.objects.get()
     assert answer.status_code == 302
@@ -100,7 +96,7 @@ def test_an_upload_by_form_leads_to_the_page_of_the_picture(client: Client) -> N
     assert str(photo) == "boat.jpg"
 
 
-def test_several_uploads_at_once_lead_to_the_list(client: Client) -> None:
+def test_upload_of_several_pictures_redirects_to_list(client: Client) -> None:
     files = {"image": [picture("one.jpg"), picture("two.jpg")]}
     page = client.post(reverse("gallery:upload"), files, follow=True)
     assert page.redirect_chain == [("/", 302)]
@@ -108,7 +104,7 @@ def test_several_uploads_at_once_lead_to_the_list(client: Client) -> None:
 
 
 @pytest.mark.acceptance(22, 23)
-def test_a_refused_upload_is_told_in_words_beside_its_name_and_the_others_are_kept(
+def test_refused_upload_is_explained_and_others_are_stored(
     client: Client,
 ) -> None:
     page = client.post(reverse("gallery:upload"), {"image": [html_as_jpg(), picture()]})
@@ -119,7 +115,7 @@ def test_a_refused_upload_is_told_in_words_beside_its_name_and_the_others_are_ke
     assert Photo.objects.count() == 1
 
 
-def test_the_json_answer_carries_the_tile_or_the_reasons(client: Client) -> None:
+def test_json_response_has_tile_or_errors(client: Client) -> None:
     accept = {"accept": "application/json"}
     stored = client.post(reverse("gallery:upload"), {"image": picture()}, headers=accept)
     assert stored.status_code == 201
@@ -132,12 +128,12 @@ def test_the_json_answer_carries_the_tile_or_the_reasons(client: Client) -> None
     assert empty.json() == {"errors": ["Choose at least one picture."]}
 
 
-def test_an_upload_without_the_token_is_refused() -> None:
+def test_upload_without_csrf_token_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     assert client.post(reverse("gallery:upload"), {"image": picture()}).status_code == 403
 
 
-def test_the_focal_point_is_kept_and_moves_what_fill_keeps(client: Client, photo: Photo) -> None:
+def test_focal_point_is_saved_and_changes_fill(client: Client, photo: Photo) -> None:
     before = photo.image.resize("320x320", mode="fill").url
     url = reverse("gallery:focal", args=[photo.pk])
     page = client.post(url, {"x": "10", "y": "80"}, follow=True)
@@ -149,14 +145,14 @@ def test_the_focal_point_is_kept_and_moves_what_fill_keeps(client: Client, photo
     assert before not in body(page)
 
 
-def test_a_wrong_focal_point_is_told_in_words(client: Client, photo: Photo) -> None:
+def test_wrong_focal_point_is_explained(client: Client, photo: Photo) -> None:
     url = reverse("gallery:focal", args=[photo.pk])
     page = client.post(url, {"x": "101", "y": "much"}, follow=True)
     assert "two whole numbers from 0 to 100" in body(page)
     assert Photo.objects.get().image.focal is None
 
 
-def test_a_resize_that_is_tried_out_is_shown_with_its_tag(client: Client, photo: Photo) -> None:
+def test_tried_resize_is_shown_with_its_tag(client: Client, photo: Photo) -> None:
     query = {"size": "200x", "mode": "fit", "format": "webp", "crop": "10, 20, 300, 200"}
     page = body(client.get(photo.get_absolute_url(), query))
     assert "200 × 133" in page
@@ -166,9 +162,7 @@ def test_a_resize_that_is_tried_out_is_shown_with_its_tag(client: Client, photo:
     )
 
 
-def test_a_resize_without_a_crop_is_shown_as_the_tag_that_gives_it(
-    client: Client, photo: Photo
-) -> None:
+def test_shown_tag_renders_the_tried_resize(client: Client, photo: Photo) -> None:
     query = {"size": "90x90", "mode": "pad", "background": "ff8800"}
     page = body(client.get(photo.get_absolute_url(), query))
     tag = '{% resize_img photo.image "90x90" mode="pad" background="ff8800" %}'
@@ -188,7 +182,7 @@ def test_a_resize_without_a_crop_is_shown_as_the_tag_that_gives_it(
         ({"size": "10x10", "format": "png", "background": "ff0000"}, "background goes with"),
     ],
 )
-def test_a_resize_that_cannot_be_made_is_told_in_words(
+def test_resize_that_cannot_be_built_is_explained(
     client: Client, photo: Photo, query: dict[str, str], reason: str
 ) -> None:
     page = client.get(photo.get_absolute_url(), {"mode": "fit", **query})
@@ -197,7 +191,7 @@ def test_a_resize_that_cannot_be_made_is_told_in_words(
     assert "The resize appears here" in body(page)
 
 
-def test_deleting_asks_first_and_takes_the_files_along(
+def test_delete_page_confirms_then_deletes_files(
     client: Client, photo: Photo, media_root: Path
 ) -> None:
     url = reverse("gallery:delete", args=[photo.pk])
@@ -209,7 +203,7 @@ def test_deleting_asks_first_and_takes_the_files_along(
     assert not [path for path in media_root.rglob("*") if path.is_file()]
 
 
-def test_the_admin_lists_pictures_with_a_resize(admin_client: Client, photo: Photo) -> None:
+def test_admin_list_shows_resizes(admin_client: Client, photo: Photo) -> None:
     page = body(admin_client.get(reverse("admin:gallery_photo_changelist")))
     source = SRC.search(page)
     assert source is not None
@@ -218,18 +212,18 @@ def test_the_admin_lists_pictures_with_a_resize(admin_client: Client, photo: Pho
     assert form.status_code == 200
 
 
-def test_a_file_name_of_markup_is_shown_as_text(client: Client) -> None:
+def test_file_name_with_markup_is_escaped(client: Client) -> None:
     client.post(reverse("gallery:upload"), {"image": picture("<img src=x onerror=alert(1)>.jpg")})
     photo = Photo.objects.get()
     for url in ("/", photo.get_absolute_url(), reverse("gallery:delete", args=[photo.pk])):
         assert "<img src=x" not in body(client.get(url))
 
 
-def test_no_migration_is_missing() -> None:
+def test_gallery_has_no_missing_migrations() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-def test_an_unknown_picture_is_not_found(client: Client) -> None:
+def test_unknown_picture_is_404(client: Client) -> None:
     page = client.get("/photos/1/")
     assert page.status_code == 404
     assert "nothing here" in body(page)
