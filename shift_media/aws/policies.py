@@ -230,8 +230,8 @@ def _elastic_transcoder_resources(pipeline: str) -> list[str]:
 def mediaconvert_trust_policy(account: str = "") -> Policy:
     """Build the policy that lets MediaConvert assume its role.
 
-    ``account`` (twelve digits) limits it to jobs of one AWS account. Without it, jobs of any account
-    that knows the role's ARN may assume it.
+    ``account`` (twelve digits) limits it to jobs of one AWS account. Without it, jobs of any
+    account that knows the role's ARN may assume it.
     """
     statement: dict[str, Any] = {
         "Sid": "ShiftMediaMediaConvert",

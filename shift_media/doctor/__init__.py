@@ -1,5 +1,6 @@
-"""The doctor: verify a live set-up by doing what it is for, and say how to mend what is wrong.
+"""The doctor: check a live deployment by using it, and say how to fix what is wrong.
 
-`findings` has every code that it can report, and why each matters. Each other module looks at one
-topic and yields findings; `examine` asks them in order and takes its probe away again.
+`findings` lists the codes that it can report, and why each of them matters. Each other module
+checks one topic and yields findings. `examination` runs them in order, and removes what they
+stored.
 """

@@ -1,4 +1,4 @@
-"""The app as the site includes it: its view, its webhook, and CORS for the site's origin."""
+"""The app as the site includes it: its view, its webhook, and CORS for uploads from its pages."""
 
 from __future__ import annotations
 
@@ -6,124 +6,136 @@ from collections.abc import Iterator
 
 from shift_media.conf import settings
 from shift_media.doctor.bucket import as_bucket
-from shift_media.doctor.client import Answer, Unreachable, origin
-from shift_media.doctor.deployment import NO_SITE, Deployment
+from shift_media.doctor.client import Response, Unreachable, origin
+from shift_media.doctor.deployment import SITE_UNKNOWN, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.storages import S3MediaStorage
 
-_NO_KEY = "media-doctor"
-"""What is no key, so that the view refuses it before it asks anybody."""
+_INVALID_KEY = "media-doctor"
+"""The view refuses it before any call of the storage, because it has not the form of a key."""
+
+_INVALID_MESSAGE = b"media_doctor"
+
+_NOT_STORED = b'"not_stored"'
+"""The error code in the body of the view's 404, which tells it from a 404 of another app."""
 
 
-_NO_MESSAGE = b"media_doctor"
-
-
-def check_app(setup: Deployment) -> Iterator[Finding]:
-    """Ask the view for nothing, and the webhook for nothing."""
-    if not setup.app_url:
-        yield skipped("site", NO_SITE)
-        yield skipped("webhook", NO_SITE)
+def check_app(deployment: Deployment) -> Iterator[Finding]:
+    """Check that the view and the webhook answer invalid requests as they should."""
+    if not deployment.app_url:
+        yield skipped("site", SITE_UNKNOWN)
+        yield skipped("webhook", SITE_UNKNOWN)
         return
-    yield _view(setup)
-    yield _webhook(setup)
+    yield _check_view(deployment)
+    yield _check_webhook(deployment)
 
 
-def check_cors(setup: Deployment) -> Iterator[Finding]:
-    """Ask the bucket whether a page of the site may upload to it, as direct uploads do."""
-    bucket = as_bucket(setup.storage)
+def check_cors(deployment: Deployment) -> Iterator[Finding]:
+    """Check that the bucket lets pages of the site upload directly."""
+    bucket = as_bucket(deployment.storage)
     if bucket is None:
         yield skipped("cors", "Uploads to a local storage go through the site itself.")
-    elif not setup.app_url:
-        yield skipped("cors", NO_SITE)
+    elif not deployment.app_url:
+        yield skipped("cors", SITE_UNKNOWN)
     else:
-        yield _preflight(setup, bucket, origin(setup.app_url))
+        yield _check_preflight(deployment, bucket, origin(deployment.app_url))
 
 
-def _view(setup: Deployment) -> Finding:
-    url = f"{setup.app_url}{_NO_KEY}"
+def _check_view(deployment: Deployment) -> Finding:
     try:
-        answer = setup.client.ask(url)
+        response = deployment.client.request(f"{deployment.app_url}{_INVALID_KEY}")
     except Unreachable as problem:
-        mend = "See that the site is up, and that this machine reaches it by this address."
-        return error("site", str(problem), mend)
-    kept = answer.header("Cache-Control")
-    if answer.status == 404 and b'"not_stored"' in answer.body:
-        if answer.header("Set-Cookie") or "no-store" not in kept:
-            seen = f"The view answers, with Cache-Control: {kept or 'none'} or a cookie added."
-            return error("site", seen, _MEND_MIDDLEWARE)
-        known = f"known from {setup.app_known_from}"
-        return ok("site", f"The view answers at {setup.app_url}, {known}.")
-    return error("site", f"{answer} at {setup.app_url}, where the view is to be.", _hint(answer))
+        fix = "Check that the site is running, and that this machine can reach it at this address."
+        return error("site", str(problem), fix)
+    caching = response.header("Cache-Control")
+    if response.status == 404 and _NOT_STORED in response.body:
+        if response.header("Set-Cookie") or "no-store" not in caching:
+            seen = f"The view answers, with Cache-Control: {caching or 'none'} or a cookie added."
+            return error("site", seen, _FIX_MIDDLEWARE)
+        source = f"known from {deployment.app_url_source}"
+        return ok("site", f"The view answers at {deployment.app_url}, {source}.")
+    seen = f"{response} at {deployment.app_url}, where the view should answer."
+    return error("site", seen, _fix_view(response))
 
 
-_MEND_MIDDLEWARE = "Look for a middleware or a proxy before the app that changes its answers."
+_FIX_MIDDLEWARE = "Find the middleware or proxy in front of the app that changes its responses."
 
 
-def _hint(answer: Answer) -> str:
-    if answer.is_redirect:
+def _fix_view(response: Response) -> str:
+    if response.is_redirect:
         return (
-            f"It sends to {origin(answer.location)}: a middleware asks for a login, or for https. "
-            "Give --site and the bucket's rule the address where the app itself answers."
+            f"It redirects to {origin(response.location)}: a middleware requires a login, or "
+            "https. Use the address where the app itself answers for --site and in the bucket's "
+            "rule."
         )
-    if answer.status == 400:
+    if response.status == 400:
         return "Add the site's host name to ALLOWED_HOSTS."
-    if answer.status == 404:
+    if response.status == 404:
         return (
             'Include it: path("media/", include("shift_media.urls")), before any pattern that '
-            "catches everything; --site https://www.example.com/media/ says where it is."
+            "matches everything. If it is included elsewhere, add the path to --site: "
+            "https://www.example.com/media/."
         )
-    return "See what the site's own log says."
+    return "Look for the cause in the site's own log."
 
 
-def _webhook(setup: Deployment) -> Finding:
+def _check_webhook(deployment: Deployment) -> Finding:
     if not settings.SNS_TOPICS:
         return skipped("webhook", 'SHIFT_MEDIA["SNS_TOPICS"] names no topic.')
-    url = f"{setup.app_url}sns/"
+    client, url = deployment.client, f"{deployment.app_url}sns/"
     try:
-        got = setup.client.ask(url)
-        posted = setup.client.ask(url, "POST", {"Content-Type": "text/plain"}, _NO_MESSAGE)
+        get = client.request(url)
+        post = client.request(url, "POST", {"Content-Type": "text/plain"}, _INVALID_MESSAGE)
     except Unreachable as problem:
-        return error("webhook", str(problem), "See that the site is up, and reached from outside.")
-    if (got.status, posted.status) != (405, 400) or b'"code"' not in posted.body:
-        seen = f"{url}: GET {got.status}, POST of no message {posted.status}; 405 and 400 are due."
-        mend = "Let POST through to the view: no login, no CSRF check, no redirect before it."
-        return error("webhook", seen, mend)
+        fix = "Check that the site is running, and that it can be reached from outside."
+        return error("webhook", str(problem), fix)
+    if (get.status, post.status) != (405, 400) or b'"code"' not in post.body:
+        seen = (
+            f"{url}: GET {get.status}, POST of an invalid message {post.status}; expected 405 and "
+            "400."
+        )
+        fix = "Let POST requests reach the view: without login, CSRF check or redirect before it."
+        return error("webhook", seen, fix)
     if not url.startswith("https:"):
-        mend = "Serve the site by https, and subscribe that address to the topic."
-        return warning("webhook", f"{url} answers as it should, without https.", mend)
-    return ok("webhook", f"{url} refuses what is no message, as it should.")
+        fix = "Serve the site by https, and subscribe that address to the topic."
+        return warning("webhook", f"{url} answers correctly, but without https.", fix)
+    return ok("webhook", f"{url} refuses an invalid message, as it should.")
 
 
-def _preflight(setup: Deployment, bucket: S3MediaStorage, site: str) -> Finding:
-    """Ask what a browser asks before it sends what was signed for it."""
+def _check_preflight(deployment: Deployment, bucket: S3MediaStorage, site: str) -> Finding:
+    """Send the request that a browser sends before a direct upload."""
     upload = bucket.presigned_upload(
-        str(setup.probe.original), content_type="image/jpeg", size=1, sha256="0" * 64, seconds=60
+        str(deployment.probe.original),
+        content_type="image/jpeg",
+        size=1,
+        sha256="0" * 64,
+        seconds=60,
     )
     if upload is None:
         return skipped("cors", "With signatures of version 2 there are no direct uploads.")
     url = upload.url.partition("?")[0]
-    setup.client.allow(url, "the bucket's API")
-    asked = {
+    deployment.client.allow(url, "the bucket's API")
+    headers = {
         "Origin": site,
         "Access-Control-Request-Method": "PUT",
         "Access-Control-Request-Headers": ",".join(sorted(map(str.lower, upload.headers))),
     }
     try:
-        answer = setup.client.ask(url, "OPTIONS", asked)
+        response = deployment.client.request(url, "OPTIONS", headers)
     except Unreachable as problem:
         return skipped("cors", str(problem))
-    allowed = answer.header("Access-Control-Allow-Origin")
-    methods = answer.header("Access-Control-Allow-Methods")
-    if answer.status < 300 and allowed in ("*", site) and "PUT" in methods:
+    allowed = response.header("Access-Control-Allow-Origin")
+    methods = response.header("Access-Control-Allow-Methods")
+    if response.status < 300 and allowed in ("*", site) and "PUT" in methods:
         return ok("cors", f"{site} may {methods}.")
-    seen = f"A page of {site} may not PUT to {origin(url)}: {answer}."
-    if answer.is_redirect:
-        return warning("cors", seen, _REGION)
-    run = setup.apply("--cors", "--upload-origin", site)
-    return warning("cors", seen, "Where the site has direct uploads:", run)
+    seen = f"A page of {site} may not PUT to {origin(url)}: {response}."
+    if response.is_redirect:
+        return warning("cors", seen, _FIX_REGION)
+    run = deployment.apply_command("--cors", "--upload-origin", site)
+    return warning("cors", seen, "If the site has direct uploads:", run)
 
 
-_REGION = (
-    "Browsers follow no redirect here. A bucket that is a few hours old answers under the name of "
-    'its region alone: add "addressing_style": "virtual" to OPTIONS in STORAGES.'
+_FIX_REGION = (
+    "Browsers follow no redirect of a preflight request. A bucket that is a few hours old answers "
+    'only under the name of its region: add "addressing_style": "virtual" to OPTIONS in STORAGES.'
 )

@@ -1,4 +1,4 @@
-"""What the site's own credentials can read of its bucket: its endpoint and its website rules."""
+"""The bucket's address and its website rules, as far as the site's credentials can read them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from shift_media.storages import S3MediaStorage
 
-State = Literal["present", "absent", "unreadable", "unsupported"]
+WebsiteState = Literal["present", "absent", "unreadable", "unsupported"]
 
-_ABSENT = ("NoSuchWebsiteConfiguration",)
-_UNSUPPORTED = (400, 404, 405, 501)
+_ABSENT_CODES = ("NoSuchWebsiteConfiguration",)
+_UNSUPPORTED_STATUSES = (400, 404, 405, 501)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A routing rule that redirects; ``status`` is empty where it holds for everything."""
+class RoutingRule:
+    """A routing rule that redirects; ``status`` is empty if it applies to every response."""
 
     status: str
     code: str
@@ -32,31 +32,31 @@ class Rule:
 
     @property
     def app_url(self) -> str:
-        """Where it sends keys to; empty where it does not say."""
+        """The URL that keys are appended to; empty if the rule has no host."""
         return f"{self.protocol or 'http'}://{self.host}/{self.prefix}" if self.host else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Website:
-    """The website configuration, or why there is none to be seen."""
+class BucketWebsite:
+    """The website configuration of a bucket, or the reason why it is not known."""
 
-    state: State
-    rules: tuple[Rule, ...] = ()
+    state: WebsiteState
+    rules: tuple[RoutingRule, ...] = ()
     detail: str = ""
 
     @property
     def app_url(self) -> str:
-        """Where missing keys are sent to; empty where no rule says so."""
+        """The URL that missing keys are redirected to; empty if no rule has a host."""
         return next((rule.app_url for rule in self.rules if rule.app_url), "")
 
-    def catches(self, status: str) -> bool:
-        """Tell whether a rule holds for a status of the bucket."""
+    def has_rule_for(self, status: str) -> bool:
+        """Return True if a rule applies to responses of the bucket with this status."""
         return any(rule.status in ("", status) for rule in self.rules)
 
     def __str__(self) -> str:
         if self.state == "present":
-            caught = ", ".join(rule.status or "everything" for rule in self.rules)
-            return f"the bucket's website has rules for {caught}" if caught else _NO_RULE
+            statuses = ", ".join(rule.status or "everything" for rule in self.rules)
+            return f"the bucket's website has rules for {statuses}" if statuses else _NO_RULE
         return {
             "absent": "the bucket has no website configuration",
             "unreadable": f"its website configuration could not be read ({self.detail})",
@@ -68,22 +68,23 @@ _NO_RULE = "the bucket's website has no routing rule"
 
 
 def as_bucket(storage: MediaStorage) -> S3MediaStorage | None:
-    """Give a storage that is a bucket; None for others."""
+    """Return the storage if it is a bucket, else None."""
     return cast("S3MediaStorage", storage) if hasattr(storage, "bucket_name") else None
 
 
-def endpoint(storage: S3MediaStorage) -> str:
-    """Give the URL of the bucket in the API, which ends in a slash, signed by nobody."""
+def bucket_url(storage: S3MediaStorage) -> str:
+    """Return the unsigned URL of the bucket in the S3 API; it ends in a slash."""
     from botocore.exceptions import BotoCoreError
 
     try:
         signed = storage.client.generate_presigned_url(
             "list_objects_v2", Params={"Bucket": storage.bucket_name}
         )
-    except BotoCoreError:  # There are no credentials, as what is written next tells.
+    except BotoCoreError:  # Without credentials; storage-write reports that.
         signed = ""
     scheme, host, path, _, _ = urlsplit(storage.client.meta.endpoint_url)
-    # A signed URL tells the style of addressing; its host is not always the region's.
+    # The signed URL shows whether the client addresses buckets by host name or by path. Its host
+    # is not used, because botocore may sign for the global endpoint instead of the region's.
     if urlsplit(signed).netloc.startswith(f"{storage.bucket_name}."):
         return urlunsplit(
             (scheme, f"{storage.bucket_name}.{host}", f"{path.rstrip('/')}/", "", "")
@@ -91,8 +92,12 @@ def endpoint(storage: S3MediaStorage) -> str:
     return urlunsplit((scheme, host, f"{path.rstrip('/')}/{storage.bucket_name}/", "", ""))
 
 
-def is_there(storage: S3MediaStorage) -> bool:
-    """Tell whether the bucket is there; SeaweedFS makes one that is written to."""
+def bucket_exists(storage: S3MediaStorage) -> bool:
+    """Return False if the server says that the bucket does not exist.
+
+    It is checked before anything is written, because SeaweedFS creates missing buckets on a write.
+    Other errors count as True: the write that follows reports them with more detail.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -101,39 +106,41 @@ def is_there(storage: S3MediaStorage) -> bool:
         status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return status != 404
     except BotoCoreError:
-        return True  # What is written next tells it better.
+        return True
     return True
 
 
-def website_of(storage: S3MediaStorage) -> Website:
-    """Read the website configuration."""
+def read_website(storage: S3MediaStorage) -> BucketWebsite:
+    """Read the bucket's website configuration."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     client: S3Client = storage.client
     try:
-        found = client.get_bucket_website(Bucket=storage.bucket_name)
+        response = client.get_bucket_website(Bucket=storage.bucket_name)
     except ClientError as error:
-        return _refused(error.response)
+        return _website_of_error(error.response)
     except BotoCoreError as error:
-        return Website("unreadable", detail=str(error))
-    return Website("present", tuple(map(_rule, found.get("RoutingRules", ()))))
+        return BucketWebsite("unreadable", detail=str(error))
+    return BucketWebsite("present", tuple(map(_routing_rule, response.get("RoutingRules", ()))))
 
 
-def _refused(response: Mapping[str, Any]) -> Website:
+def _website_of_error(response: Mapping[str, Any]) -> BucketWebsite:
     code = response.get("Error", {}).get("Code", "")
-    about = response.get("ResponseMetadata", {})
-    status = about.get("HTTPStatusCode", 0)
-    if "seaweedfs" in about.get("HTTPHeaders", {}).get("server", "").lower():
-        return Website("unsupported", detail="SeaweedFS")  # It says that there is none, always.
-    if code in _ABSENT:
-        return Website("absent")
-    known = status in _UNSUPPORTED and code != "NoSuchBucket"
-    return Website("unsupported" if known else "unreadable", detail=f"{status} {code}".strip())
+    metadata = response.get("ResponseMetadata", {})
+    status = metadata.get("HTTPStatusCode", 0)
+    if "seaweedfs" in metadata.get("HTTPHeaders", {}).get("server", "").lower():
+        # It always answers that there is no configuration, because it serves no websites.
+        return BucketWebsite("unsupported", detail="SeaweedFS")
+    if code in _ABSENT_CODES:
+        return BucketWebsite("absent")
+    is_unsupported = status in _UNSUPPORTED_STATUSES and code != "NoSuchBucket"
+    state: WebsiteState = "unsupported" if is_unsupported else "unreadable"
+    return BucketWebsite(state, detail=f"{status} {code}".strip())
 
 
-def _rule(rule: Mapping[str, Any]) -> Rule:
+def _routing_rule(rule: Mapping[str, Any]) -> RoutingRule:
     redirect = rule.get("Redirect", {})
-    return Rule(
+    return RoutingRule(
         status=rule.get("Condition", {}).get("HttpErrorCodeReturnedEquals", ""),
         code=redirect.get("HttpRedirectCode", ""),
         protocol=redirect.get("Protocol", ""),

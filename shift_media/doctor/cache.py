@@ -18,34 +18,34 @@ from shift_media.concurrency import shared
 from shift_media.conf import settings
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 
-_SECONDS = 20
-_LIVES = 60  # seconds: removed again, and gone soon if that fails
-_MEND = (
+_TIMEOUT_SECONDS = 20  # for the child process, which imports Django
+_TTL_SECONDS = 60  # The entries are removed, and expire soon if that fails.
+_FIX = (
     "Configure a cache that all processes and hosts share in CACHES, such as "
     '{"BACKEND": "django.core.cache.backends.redis.RedisCache", '
-    '"LOCATION": "redis://cache.example:6379/0"}; or set SHIFT_MEDIA["CACHE"] to None where there '
-    "is one host."
+    '"LOCATION": "redis://cache.example:6379/0"}; or set SHIFT_MEDIA["CACHE"] to None if there '
+    "is only one host."
 )
 
-# The settings come by the standard input: what stands on a command line can be read by anybody.
+# The settings come by standard input, because other users can read a command line.
 _CHILD = """
 import base64, pickle, sys
-told = pickle.loads(base64.b64decode(sys.stdin.read()))
-sys.path[:] = told.pop("path")
-key = told.pop("key")
+options = pickle.loads(base64.b64decode(sys.stdin.read()))
+sys.path[:] = options.pop("path")
+key = options.pop("key")
 from django.conf import settings
-settings.configure(**told)
+settings.configure(**options)
 import django
 django.setup()
 from django.core.cache import caches
-seen = caches["default"].get(key)
-caches["default"].set(key + "-back", seen, 60)
-print("seen", seen)
+value = caches["default"].get(key)
+caches["default"].set(key + "-back", value, 60)
+print("value", value)
 """
 
 
 def check_cache() -> Iterator[Finding]:
-    """Write to the cache, and let a child process read and answer."""
+    """Write to the cache, and let a child process read the value and write another one."""
     alias = settings.CACHE
     if alias is None:
         yield skipped("shared-cache", 'SHIFT_MEDIA["CACHE"] is None: there is one host.')
@@ -53,34 +53,34 @@ def check_cache() -> Iterator[Finding]:
     kind = type(caches[alias]).__name__
     name = f"CACHES[{alias!r}], a {kind},"
     if shared.shared_cache() is None:
-        yield warning("shared-cache", f"{name} lives in one process, or failed just now.", _MEND)
+        yield warning("shared-cache", f"{name} lives in one process, or failed just now.", _FIX)
         return
-    yield _shared(alias, name)
+    yield _check_shared(alias, name)
 
 
-def _shared(alias: str, name: str) -> Finding:
+def _check_shared(alias: str, name: str) -> Finding:
     key, value = f"shift_media:doctor:{secrets.token_hex(8)}", secrets.token_hex(8)
     cache = caches[alias]
     try:
-        cache.set(key, value, _LIVES)
-        seen = _child(alias, key)
+        cache.set(key, value, _TTL_SECONDS)
+        output = _run_child(alias, key)
         back = cache.get(f"{key}-back")
         cache.delete_many([key, f"{key}-back"])
     except subprocess.TimeoutExpired:
-        return error("shared-cache", f"{name} gave a child process no answer in time.", _MEND)
+        return error("shared-cache", f"{name} gave a child process no answer in time.", _FIX)
     except (pickle.PicklingError, AttributeError, TypeError) as problem:
-        kind = type(problem).__name__
-        return skipped("shared-cache", f"{name} cannot be told to a child process: {kind}.")
-    except Exception as problem:  # each cache client raises errors of its own
-        return error("shared-cache", f"{name} failed: {type(problem).__name__}: {problem}", _MEND)
-    if (seen, back) != (f"seen {value}", value):
-        shown = f"{name} does not show a child process what this one wrote."
-        return warning("shared-cache", shown, _MEND)
-    return ok("shared-cache", f"{name} is shared: a child process read it, and was read.")
+        seen = f"{name} cannot be passed to a child process: {type(problem).__name__}."
+        return skipped("shared-cache", seen)
+    except Exception as problem:  # Each cache client raises errors of its own.
+        return error("shared-cache", f"{name} failed: {type(problem).__name__}: {problem}", _FIX)
+    if (output, back) != (f"value {value}", value):
+        seen = f"{name} does not show a child process what this one wrote."
+        return warning("shared-cache", seen, _FIX)
+    return ok("shared-cache", f"{name} is shared: it passed values to a child process and back.")
 
 
-def _child(alias: str, key: str) -> str:
-    told: dict[str, Any] = {
+def _run_child(alias: str, key: str) -> str:
+    options: dict[str, Any] = {
         "path": sys.path,
         "key": key,
         "CACHES": {"default": django_settings.CACHES[alias]},
@@ -89,9 +89,9 @@ def _child(alias: str, key: str) -> str:
     }
     done = subprocess.run(  # noqa: S603 (our own program)
         [sys.executable, "-c", _CHILD],
-        input=base64.b64encode(pickle.dumps(told)),
+        input=base64.b64encode(pickle.dumps(options)),
         capture_output=True,
-        timeout=_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
         check=False,
     )
     return done.stdout.decode(errors="replace").strip()

@@ -1,175 +1,228 @@
-"""Plain HTTP as a stranger speaks it: one answer at a time, no proxy, no cookie, no credentials.
+"""Plain HTTP requests as a stranger sends them: no proxy, no cookies, no credentials.
 
-Only places that were allowed are asked, whatever a redirect says.
+Only servers of the deployment are sent requests, wherever a redirect leads.
 """
 
 from __future__ import annotations
 
-import http.client
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.message import Message
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 import shift_media
 
-MOST_REDIRECTS = 10
-"""Fewer than the twenty of a browser: nobody needs more than three."""
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-_MOST_BYTES = 1 << 20  # the probe's pictures have a few thousand
-_REDIRECTS = (301, 302, 303, 307, 308)
-_PORTS = {"http": 80, "https": 443}
+MAX_REDIRECTS = 10
+"""Redirects that are followed. Browsers give up after twenty, and three are enough."""
 
-Place = tuple[str, str, int]
+_MAX_BYTES = 1 << 20  # The images of the probe have a few thousand.
+_REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Server = tuple[str, str, int]
+"""A scheme, a host and a port."""
 
 
 class Unreachable(Exception):
-    """No answer came, or none that is HTTP."""
+    """The server sent no complete HTTP response in time."""
 
 
-class Elsewhere(Exception):
-    """An address that is none of this set-up, which is not asked."""
+class UnknownServer(Exception):
+    """A URL leads to a server outside the deployment, which gets no request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a server answered; ``body`` is cut after a megabyte, ``place`` names the server."""
+class Response:
+    """An HTTP response.
+
+    Attributes:
+        url: The URL that was requested.
+        status: The status code.
+        headers: The headers; names are case-insensitive.
+        body: The body, cut after a megabyte.
+        server: The server's name in findings, such as ``"the app"``.
+    """
 
     url: str
     status: int
-    headers: Message
+    headers: Mapping[str, str]
     body: bytes
-    place: str
+    server: str
 
     @property
     def is_redirect(self) -> bool:
-        """Tell whether a browser would go on."""
-        return self.status in _REDIRECTS and bool(self.headers["Location"])
+        """Return True if a browser would follow it to another URL."""
+        return self.status in _REDIRECT_STATUSES and bool(self.header("Location"))
 
     @property
     def location(self) -> str:
-        """Where it sends a browser."""
+        """The absolute URL that it redirects to."""
         return urljoin(self.url, self.header("Location"))
 
     def header(self, name: str) -> str:
-        """Give a header, empty where it is not there."""
-        return str(self.headers[name] or "")
+        """Return a header; empty if it is absent."""
+        return self.headers.get(name) or ""
 
     def __str__(self) -> str:
-        return f"{self.status} from {self.place}"
+        return f"{self.status} from {self.server}"
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
-    """The answers on the way from a URL to its end, the end among them.
+class RedirectChain:
+    """The responses from a URL to the end of its redirects.
 
-    ``ending`` is ``"answer"``, ``"loop"`` (too many redirects), ``"elsewhere"`` (the last one
-    leads out of the set-up) or ``"silence"``; the last two with a ``detail``.
+    Attributes:
+        responses: All of them in order; the last one may be a redirect that was not followed.
+        ending: ``"response"`` if the last one is not a redirect, ``"loop"`` after too many
+            redirects, ``"unknown server"`` if the last one leads out of the deployment,
+            ``"unreachable"`` if the next server did not respond.
+        detail: The reason for the last two endings.
     """
 
-    hops: tuple[Answer, ...]
-    ending: Literal["answer", "loop", "elsewhere", "silence"]
+    responses: tuple[Response, ...]
+    ending: Literal["response", "loop", "unknown server", "unreachable"]
     detail: str = ""
 
     @property
-    def last(self) -> Answer:
-        """The last answer."""
-        return self.hops[-1]
+    def last(self) -> Response:
+        """The last response."""
+        return self.responses[-1]
 
     def __str__(self) -> str:
-        return " → ".join(map(str, self.hops)) or self.detail
+        return " → ".join(map(str, self.responses)) or self.detail
 
 
 @dataclass
-class Client:
-    """Ask the places of one set-up, each answer within ``timeout`` seconds."""
+class HttpClient:
+    """A client for the servers of one deployment.
+
+    Args:
+        timeout: Seconds to connect, to wait for a response, and to read its body.
+    """
 
     timeout: float = 10.0
-    _names: dict[Place, str] = field(default_factory=dict)
+    _names: dict[Server, str] = field(default_factory=dict)
 
     def allow(self, url: str, name: str) -> None:
-        """Allow the place of a URL, which is called by the first name that it was given."""
+        """Allow requests to the server of a URL. The first name that it is given stays."""
         parts = urlsplit(url)
         if parts.hostname:
-            self._names.setdefault(_place(parts), name)
+            self._names.setdefault(_server(parts), name)
 
-    def name_of(self, url: str) -> str:
-        """Name the place of a URL; empty where it was not allowed. http and https are one."""
-        scheme, host, port = place = _place(urlsplit(url))
-        if place in self._names or _PORTS.get(scheme) != port:
-            return self._names.get(place, "")
-        others = ((other, host, _PORTS[other]) for other in _PORTS)
-        return next((self._names[other] for other in others if other in self._names), "")
+    def server_name(self, url: str) -> str:
+        """Return the name of a URL's server; empty if it was not allowed.
 
-    def ask(
+        A host on its default ports is one server, by http and by https.
+        """
+        scheme, host, port = server = _server(urlsplit(url))
+        if server in self._names or _DEFAULT_PORTS.get(scheme) != port:
+            return self._names.get(server, "")
+        servers = ((other, host, _DEFAULT_PORTS[other]) for other in _DEFAULT_PORTS)
+        return next((self._names[one] for one in servers if one in self._names), "")
+
+    def request(
         self,
         url: str,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
-        """Ask once, and follow nothing; raises `Unreachable` and `Elsewhere`."""
-        place = self.name_of(url)
-        if not place:
-            raise Elsewhere(f"{origin(url)} is none of this set-up, and was not asked.")
+    ) -> Response:
+        """Send one request, and follow no redirect; raises `Unreachable` and `UnknownServer`."""
+        from urllib3.exceptions import HTTPError
+
+        name = self.server_name(url)
+        if not name:
+            raise UnknownServer(
+                f"{origin(url)} is not part of this deployment, and got no request."
+            )
         parts = urlsplit(url)
-        connection = self._connect(parts)
-        path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
-        told = {"Host": parts.netloc, "User-Agent": f"shift_media/{shift_media.__version__}"}
+        target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+        agent = f"shift_media/{shift_media.__version__}"
         try:
-            connection.request(method, path, body, {**told, **(headers or {})})
-            response = connection.getresponse()
-            content = self._read(response)
-            return Answer(url, response.status, response.headers, content, place)
-        except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise Unreachable(f"{place}, {origin(url)}, gave no answer: {reason}.") from error
-        finally:
-            connection.close()
+            with self._pool(parts) as pool:
+                response = pool.urlopen(
+                    method,
+                    target,
+                    body,
+                    {"Host": _host_header(parts), "User-Agent": agent, **(headers or {})},
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
+                try:
+                    content = self._read(response)
+                finally:
+                    response.close()
+        except (HTTPError, OSError) as error:
+            raise Unreachable(
+                f"{name}, {origin(url)}, gave no answer: {_cause(error)}."
+            ) from error
+        return Response(url, response.status, response.headers, content, name)
 
-    def follow(self, url: str) -> Journey:
-        """Follow redirects as a browser does."""
-        hops: list[Answer] = []
-        while len(hops) <= MOST_REDIRECTS:
+    def follow(self, url: str) -> RedirectChain:
+        """Send a request and follow redirects as a browser does."""
+        responses: list[Response] = []
+        while len(responses) <= MAX_REDIRECTS:
             try:
-                answer = self.ask(url)
+                response = self.request(url)
             except Unreachable as error:
-                return Journey(tuple(hops), "silence", str(error))
-            except Elsewhere as error:
-                return Journey(tuple(hops), "elsewhere", str(error))
-            hops.append(answer)
-            if not answer.is_redirect:
-                return Journey(tuple(hops), "answer")
-            url = answer.location
-        return Journey(tuple(hops), "loop")
+                return RedirectChain(tuple(responses), "unreachable", str(error))
+            except UnknownServer as error:
+                return RedirectChain(tuple(responses), "unknown server", str(error))
+            responses.append(response)
+            if not response.is_redirect:
+                return RedirectChain(tuple(responses), "response")
+            url = response.location
+        return RedirectChain(tuple(responses), "loop")
 
-    def _connect(self, parts: SplitResult) -> http.client.HTTPConnection:
+    def _pool(self, parts: SplitResult) -> HTTPConnectionPool:
+        from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+
         host = parts.hostname or ""
+        timeout = Timeout(connect=self.timeout, read=self.timeout)
         if parts.scheme == "https":
-            return http.client.HTTPSConnection(host, parts.port, timeout=self.timeout)
-        # What ends in .localhost is this machine (RFC 6761, 6.3); not every resolver knows it.
-        local = host.endswith(".localhost")
-        name = "localhost" if local else host
-        return http.client.HTTPConnection(name, parts.port, timeout=self.timeout)
+            context = ssl.create_default_context()
+            return HTTPSConnectionPool(host, parts.port, timeout=timeout, ssl_context=context)
+        # Names below .localhost mean this machine (RFC 6761, 6.3), but some resolvers do not know
+        # them. The Host header keeps the name, because it chooses the bucket.
+        address = "localhost" if host.endswith(".localhost") else host
+        return HTTPConnectionPool(address, parts.port, timeout=timeout)
 
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        ends = time.monotonic() + self.timeout
+    def _read(self, response: BaseHTTPResponse) -> bytes:
+        # The pool's timeout is for each packet. A server that sends few bytes at a time needs a
+        # limit for the whole body.
+        deadline = time.monotonic() + self.timeout
         body = bytearray()
-        while len(body) < _MOST_BYTES and (part := response.read1(_MOST_BYTES - len(body))):
-            body += part
-            if time.monotonic() > ends:
+        while len(body) < _MAX_BYTES and (chunk := response.read1(_MAX_BYTES - len(body))):
+            body += chunk
+            if time.monotonic() > deadline:
                 raise TimeoutError(f"its answer took longer than {self.timeout:g} s")
         return bytes(body)
 
 
 def origin(url: str) -> str:
-    """Give the scheme, host and port of a URL: ``http://cdn.example:8000``."""
+    """Return the scheme, host and port of a URL: ``http://cdn.example:8000``."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return f"{parts.scheme}://{_host_header(parts)}"
 
 
-def _place(parts: SplitResult) -> Place:
+def _host_header(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]
+
+
+def _server(parts: SplitResult) -> Server:
     host = (parts.hostname or "").lower()
-    return parts.scheme, host, parts.port or _PORTS.get(parts.scheme, 0)
+    return parts.scheme, host, parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+
+
+def _cause(error: BaseException) -> str:
+    """Return the message of the first error in the chain: that of the socket, not of urllib3."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What is looked at: a storage, the addresses of its public URL and of the site, and a probe."""
+"""A deployment: a storage, its public URL, the app behind it, and the probe that is stored."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from urllib.parse import urljoin, urlsplit
 
 from django.urls import NoReverseMatch, reverse
 
-from shift_media.doctor.bucket import Website, as_bucket, endpoint, website_of
-from shift_media.doctor.client import Client, origin
+from shift_media.doctor.bucket import BucketWebsite, as_bucket, bucket_url, read_website
+from shift_media.doctor.client import HttpClient, origin
 from shift_media.doctor.probe import ProbeImage
 from shift_media.storages import LocalMediaStorage, MediaStorage
 
-NO_SITE = "The site's address is not known: give --site https://www.example.com."
+SITE_UNKNOWN = "The site's address is not known. Add --site https://www.example.com."
 
 
 @dataclass
 class Deployment:
-    """One storage as it is set up.
+    """One storage with the servers that lead to it.
 
     Args:
-        alias: its alias in ``STORAGES``, empty for the site's media storage.
-        storage: the storage.
-        probe: what is stored in it to look.
-        site: the site's address, ``"https://www.example.com"``, with the path of the include
-            where that is another than this site's URLs say; empty where it is not known.
-        client: asks over HTTP.
+        alias: The storage's alias in ``STORAGES``; empty for the site's media storage.
+        storage: The storage.
+        probe: The image that the checks store in it.
+        site: The site's address, ``"https://www.example.com"``. A path in it is that of the
+            include, and replaces the one in this project's URLs. Empty if it is not known.
+        client: The client for requests over HTTP.
     """
 
     alias: str
     storage: MediaStorage
     probe: ProbeImage
     site: str
-    client: Client
+    client: HttpClient
 
     def __post_init__(self) -> None:
         if self.app_url and origin(self.app_url) == origin(self.public_url):
@@ -41,30 +41,30 @@ class Deployment:
         self.client.allow(self.app_url, "the app")
         self.client.allow(self.public_url, "the public URL")
         if bucket := as_bucket(self.storage):
-            self.client.allow(endpoint(bucket), "the bucket's API")
+            self.client.allow(bucket_url(bucket), "the bucket's API")
 
     @cached_property
-    def website(self) -> Website | None:
-        """The bucket's website configuration; None where the storage is no bucket."""
+    def website(self) -> BucketWebsite | None:
+        """The bucket's website configuration; None if the storage is not a bucket."""
         bucket = as_bucket(self.storage)
-        return None if bucket is None else website_of(bucket)
+        return None if bucket is None else read_website(bucket)
 
     @cached_property
     def app_url(self) -> str:
-        """Where the site includes ``shift_media.urls``, ending in a slash; empty if not known."""
+        """The URL of the include of ``shift_media.urls``, ending in a slash; empty if unknown."""
         return self._app[0]
 
     @property
-    def app_known_from(self) -> str:
-        """Who told where the app is."""
+    def app_url_source(self) -> str:
+        """The option or setting that `app_url` comes from."""
         return self._app[1]
 
     @cached_property
     def _app(self) -> tuple[str, str]:
         if self.site:
             path = urlsplit(self.site).path
-            whole = self.site if path.strip("/") else urljoin(self.site, include_of(self))
-            return f"{whole.rstrip('/')}/", "--site"
+            url = self.site if path.strip("/") else urljoin(self.site, self.include_path)
+            return f"{url.rstrip('/')}/", "--site"
         if isinstance(self.storage, LocalMediaStorage) and _is_absolute(self.storage.public_url):
             return self.storage.public_url, "public_url"
         if self.website and self.website.app_url:
@@ -72,52 +72,54 @@ class Deployment:
         return "", ""
 
     @property
+    def include_path(self) -> str:
+        """The path under which this project includes the view of the storage: ``/media/``."""
+        if isinstance(self.storage, LocalMediaStorage):
+            return urlsplit(self.storage.base_url or "/").path
+        for arguments in ({"key": "x", "storage": self.alias}, {"key": "x"}):
+            try:
+                return reverse("shift_media:resize", kwargs=arguments).removesuffix("x")
+            except NoReverseMatch:
+                continue
+        return "/media/"
+
+    @property
     def public_url(self) -> str:
-        """What keys are appended to in public; empty where it is a path of a site not known."""
+        """The URL that keys are appended to; empty if it is a path and the site is unknown."""
         url = self.storage.public_url
         if _is_absolute(url):
             return url
         return urljoin(self.app_url, url) if self.app_url else ""
 
-    def public(self, url: str) -> str:
-        """Make a URL of the storage's absolute."""
+    def absolute_url(self, url: str) -> str:
+        """Return a URL that the storage built, with a scheme and a host."""
         return url if _is_absolute(url) else urljoin(self.public_url, url)
 
-    def answers_itself(self, url: str) -> bool:
-        """Tell whether a URL is one of the app's."""
+    def is_app_url(self, url: str) -> bool:
+        """Return True if a URL leads to the app's server."""
         return bool(self.app_url) and origin(url) == origin(self.app_url)
 
     def command(self, name: str, *options: str) -> str:
-        """Write a command of ``manage.py`` for this storage."""
+        """Return a command line of ``manage.py`` for this storage."""
         words = ["python manage.py", name, *options]
         return " ".join([*words, "--storage", self.alias] if self.alias else words)
 
-    def apply(self, *parts: str) -> str:
-        """Write the command that applies parts of the set-up to the bucket."""
-        told = list(parts)
+    def apply_command(self, *parts: str) -> str:
+        """Return the command line that applies parts of the configuration to the bucket."""
+        options = list(parts)
         if "--website" in parts:
-            told += ["--app-url", self.app_url or "https://www.example.com/media/"]
-        return self.command("media_bucket apply", *told)
+            options += ["--app-url", self.app_url or "https://www.example.com/media/"]
+        return self.command("media_bucket apply", *options)
 
-    def apply_policy(self) -> str:
-        """Write the command that lets anybody read; AWS alone knows Block Public Access."""
+    def apply_policy_command(self) -> str:
+        """Return the command line that lets everybody read the bucket.
+
+        Only AWS has Block Public Access, which must be lifted first.
+        """
         bucket = as_bucket(self.storage)
-        host = urlsplit(endpoint(bucket)).hostname if bucket else ""
+        host = urlsplit(bucket_url(bucket)).hostname if bucket else ""
         on_aws = (host or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        return self.apply(*(["--public-access-block"] if on_aws else []), "--policy")
-
-
-def include_of(setup: Deployment) -> str:
-    """Find the path under which this site includes the view of a storage: ``/media/``."""
-    if isinstance(setup.storage, LocalMediaStorage):
-        return urlsplit(setup.storage.base_url or "/").path
-    named = {"key": "x", "storage": setup.alias}
-    for arguments in (named, {"key": "x"}):
-        try:
-            return reverse("shift_media:resize", kwargs=arguments).removesuffix("x")
-        except NoReverseMatch:
-            continue
-    return "/media/"
+        return self.apply_command(*(["--public-access-block"] if on_aws else []), "--policy")
 
 
 def _is_absolute(url: str) -> bool:

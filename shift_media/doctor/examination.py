@@ -1,4 +1,4 @@
-"""An examination: every check in order, each finding as it comes, and nothing left behind."""
+"""An examination of a storage: all checks in order, and the removal of what they stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shift_media.doctor import (
     storage,
     video,
 )
-from shift_media.doctor.client import Client, Elsewhere
+from shift_media.doctor.client import HttpClient, UnknownServer
 from shift_media.doctor.deployment import Deployment
 from shift_media.doctor.findings import Finding, Severity, error, ok, skipped
 from shift_media.doctor.probe import ProbeImage
@@ -24,27 +24,28 @@ from shift_media.storages import MediaStorage
 
 Check = Callable[[], Iterable[Finding]]
 
-HERE: tuple[Check, ...] = (
+HOST_CHECKS: tuple[Check, ...] = (
     signing_keys.check_keys,
     cache.check_cache,
     pillow.check_pillow,
     video.check_videos,
 )
-"""What needs no storage."""
+"""The checks of this host and its settings, which need no storage."""
 
 
 class Examination:
-    """One storage, looked at once.
+    """The examination of one storage; it runs once.
 
     Args:
-        storage: the storage.
-        alias: its alias in ``STORAGES``, empty for the site's media storage.
-        site: the site's address, empty where the bucket's rule is to tell it.
-        timeout: seconds for each answer over HTTP.
+        storage: The storage.
+        alias: The storage's alias in ``STORAGES``; empty for the site's media storage.
+        site: The site's address. If empty, the bucket's website rule is the source.
+        timeout: Seconds for each response over HTTP.
 
     Attributes:
-        findings: those so far.
-        probe: what it stores; its ``left`` is what could not be removed again.
+        findings: The findings so far.
+        probe: The image that the checks store. Its ``remaining`` are keys that could not be
+            removed.
     """
 
     def __init__(
@@ -56,44 +57,45 @@ class Examination:
         self.probe = ProbeImage(storage)
 
     def run(self) -> Generator[Finding]:
-        """Look at everything; findings come while it goes on.
+        """Run all checks, and yield each finding as it comes.
 
-        The probe is removed when this ends, also where the caller closes it early.
+        The probe is removed at the end, also if the caller closes the generator early.
         """
         for finding in self._run():
             self.findings.append(finding)
             yield finding
 
     def _run(self) -> Iterator[Finding]:
-        for check in HERE:
-            yield from _guarded(check)
-        yield from _guarded(partial(local_storage.check_local, self.storage))
+        for check in HOST_CHECKS:
+            yield from _run_check(check)
+        yield from _run_check(partial(local_storage.check_local, self.storage))
         with self.probe as probe:
-            yield from self._examine(probe)
+            yield from self._check_deployment(probe)
         yield _left_behind(probe)
 
-    def _examine(self, probe: ProbeImage) -> Iterator[Finding]:
-        setups: list[Deployment] = []
-        client = Client(self.timeout)
+    def _check_deployment(self, probe: ProbeImage) -> Iterator[Finding]:
+        deployments: list[Deployment] = []
+        client = HttpClient(self.timeout)
 
-        def prepare() -> Iterator[Finding]:
-            setups.append(Deployment(self.alias, self.storage, probe, self.site, client))
+        # It may read the bucket's website, so its errors become findings as those of a check.
+        def connect() -> Iterator[Finding]:
+            deployments.append(Deployment(self.alias, self.storage, probe, self.site, client))
             return iter(())
 
-        yield from _guarded(prepare)
-        if not setups:
+        yield from _run_check(connect)
+        if not deployments:
             return
-        (setup,) = setups
-        yield from _guarded(partial(storage.check_storage, setup))
-        yield from _guarded(partial(app.check_app, setup))
+        (deployment,) = deployments
+        yield from _run_check(partial(storage.check_storage, deployment))
+        yield from _run_check(partial(app.check_app, deployment))
         if self._failed("storage-write"):
             for code in ("public-read", "round-trip"):
                 yield skipped(code, "Nothing can be stored: see storage-write.")
         else:
-            yield from _guarded(partial(public_access.check_public, setup))
+            yield from _run_check(partial(public_access.check_public, deployment))
             readable = not self._failed("public-read")
-            yield from _guarded(partial(redirects.check_missing, setup, readable=readable))
-        yield from _guarded(partial(app.check_cors, setup))
+            yield from _run_check(partial(redirects.check_missing, deployment, readable=readable))
+        yield from _run_check(partial(app.check_cors, deployment))
 
     def _failed(self, code: str) -> bool:
         return any(
@@ -102,23 +104,23 @@ class Examination:
         )
 
 
-def _guarded(check: Check) -> Iterator[Finding]:
-    """Run a check; what it fails with is a finding too, and the others go on."""
+def _run_check(check: Check) -> Iterator[Finding]:
+    """Run a check; an unexpected error is a finding, so that the other checks still run."""
     try:
         yield from check()
-    except Elsewhere as problem:
+    except UnknownServer as problem:
         yield skipped("check-failed", str(problem))
-    except Exception as problem:  # whatever it is, the other checks have something to say
+    except Exception as problem:  # of any library; the other checks do not depend on this one
         name = getattr(check, "func", check).__name__
         seen = f"{name}: {type(problem).__name__}: {problem}"
-        yield error("check-failed", seen, "Mend what it says, or report it with this line.")
+        yield error("check-failed", seen, "Fix the cause, or report this line as a bug.")
 
 
 def _left_behind(probe: ProbeImage) -> Finding:
     if not probe.stored:
         return skipped("left-behind", "Nothing was stored, as far as is known.")
-    if probe.left:
-        mend = "Remove them. A day later this does it:"
-        seen = f"Could not be removed: {', '.join(probe.left)}."
-        return error("left-behind", seen, mend, "python manage.py media_cleanup")
+    if probe.remaining:
+        fix = "Remove them. A day later this command does it:"
+        seen = f"Could not be removed: {', '.join(probe.remaining)}."
+        return error("left-behind", seen, fix, "python manage.py media_cleanup")
     return ok("left-behind", f"Nothing: {probe.original.prefix} is empty again.")

@@ -1,4 +1,4 @@
-"""What the doctor can report: a stable code for each, what it is about, and why it matters."""
+"""The findings of the doctor: their codes, which are stable, and why each of them matters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Severity(StrEnum):
-    """How bad a finding is; ``skipped`` says that nothing was looked at."""
+    """How serious a finding is; ``skipped`` means that nothing was checked."""
 
     OK = "ok"
     SKIPPED = "skipped"
@@ -17,18 +17,18 @@ class Severity(StrEnum):
 
 
 class Code(NamedTuple):
-    """What a code is about, and why it matters."""
+    """The title of a code, and why findings with it matter."""
 
     title: str
     why: str
 
 
 CODES: dict[str, Code] = {
-    # Settings and what is installed.
+    # Settings and installed programs.
     "signing-keys": Code(
         "Signing keys",
-        "Whoever knows or guesses the key can sign resizes of any size, and a key that changes "
-        "gives every resize a new URL.",
+        "A person who knows or guesses the key can sign resizes of any size, and a key that "
+        "changes gives every resize a new URL.",
     ),
     "shared-cache": Code(
         "A cache that processes share",
@@ -37,25 +37,25 @@ CODES: dict[str, Code] = {
     ),
     "pillow-formats": Code(
         "Formats of the installed Pillow",
-        "An upload in a format that Pillow cannot read has no resizes: its pictures stay blank.",
+        "An upload in a format that Pillow cannot read has no resizes: its images stay blank.",
     ),
     "ffmpeg": Code(
         "ffmpeg and its encoders",
-        "Without them no video is ever transcoded: jobs stay pending, or end as errors.",
+        "Without them no video is transcoded: jobs stay pending, or end as errors.",
     ),
     "transcoder": Code(
         "The transcoder",
-        "What the service refuses here it refuses for every video.",
+        "If the service refuses the requests of this check, it refuses every job too.",
     ),
     # The storage, with the site's own credentials.
     "storage-write": Code(
         "Writing and reading",
-        "Every upload and every resize that is made is written by the site.",
+        "The site writes every upload and every resize that it makes.",
     ),
     "storage-list": Code(
         "Listing",
-        "Deletions and media_cleanup list what lies below an original; a storage that does not "
-        "list keeps it for ever.",
+        "Deletions and media_cleanup list what is stored under an original's prefix. If the "
+        "storage does not list it, it is never deleted.",
     ),
     "conditional-put": Code(
         "Writing once",
@@ -63,13 +63,13 @@ CODES: dict[str, Code] = {
         "place of another.",
     ),
     "missing-key": Code(
-        "What the storage says of a missing key",
-        "Without s3:ListBucket S3 says 403, not 404, of a missing key: each first view then costs "
-        "a GET that fails, and a wrong policy looks like a missing file.",
+        "The storage's answer for a missing key",
+        "Without s3:ListBucket S3 answers 403 instead of 404 for a missing key. Each first view "
+        "then costs a GET that fails, and a wrong policy looks like a missing file.",
     ),
     "left-behind": Code(
         "What the doctor leaves behind",
-        "It stores an original and two resizes of its own, and takes them away again.",
+        "It stores an original and two resizes of its own, and removes them again.",
     ),
     "local-folder": Code(
         "The folder of a local storage",
@@ -81,27 +81,27 @@ CODES: dict[str, Code] = {
     ),
     "local-url": Code(
         "The URL of a local storage",
-        "On local disk the app itself answers for every file: a base_url that does not lead to "
-        "shift_media.urls is a page without pictures.",
+        "On local disk the app itself serves every file. If base_url does not lead to "
+        "shift_media.urls, pages show no images.",
     ),
-    # What anybody sees.
+    # The public view of it.
     "site": Code(
         "The app, where the site includes it",
-        "A resize that is missing is asked of the app: when it does not answer there, nothing new "
-        "is ever shown.",
+        "Requests for missing resizes go to the app: if it does not answer there, nothing new is "
+        "ever shown.",
     ),
     "public-url": Code(
         "The public URL",
-        "A browser blocks or rewrites http pictures on an https page: they stay blank.",
+        "A browser blocks or rewrites http images on an https page: they stay blank.",
     ),
     "public-read": Code(
-        "Reading in public",
-        "Browsers read resizes without any credentials. What they may not read is a blank "
-        "picture, or is asked of the app at each view.",
+        "Public reading",
+        "Browsers read resizes without credentials. A resize that they may not read is a blank "
+        "image, or costs a request to the app at each view.",
     ),
     "public-headers": Code(
-        "Headers of what is public",
-        "A picture that browsers may not keep is fetched again at each view, and one of a wrong "
+        "Headers of public files",
+        "An image that browsers may not cache is fetched again at each view, and one of a wrong "
         "type is not shown.",
     ),
     "private-originals": Code(
@@ -110,88 +110,88 @@ CODES: dict[str, Code] = {
     ),
     "anonymous-listing": Code(
         "Listing by strangers",
-        "Whoever can list the bucket finds the key of every upload, private ones too.",
+        "A person who can list the bucket finds the key of every upload, of private ones too.",
     ),
     "anonymous-writing": Code(
         "Writing by strangers",
-        "Whoever can write to the bucket can put any file on the site's own address, at the "
+        "A person who can write to the bucket can put any file on the site's own address, at the "
         "site's cost.",
     ),
     "cors": Code(
         "Cross-origin requests",
-        "Browsers send a direct upload only where the bucket allows the site's origin. A site "
+        "Browsers send a direct upload only if the bucket allows the site's origin. A site "
         "without direct uploads does not need it.",
     ),
     # A missing resize.
     "missing-redirect": Code(
         "A missing resize leads to the app",
-        "Nobody makes a resize that the app is not asked for: the picture stays blank for ever.",
+        "A resize is made when the app is asked for it. Without that request the image stays "
+        "blank for ever.",
     ),
     "missing-403": Code(
         "A missing resize that is answered 403",
-        "To callers who may not list it, the bucket says 403 of a missing key. A rule for 404 "
-        "alone never fires, and the picture stays blank. Do not let everybody list the bucket to "
+        "The bucket answers 403 for a missing key to callers who may not list it. A rule for 404 "
+        "alone never applies, and the image stays blank. Do not let everybody list the bucket to "
         "get the 404: add the rule.",
     ),
     "redirect-code": Code(
         "Status of the bucket's redirect",
-        "Browsers keep a 301 for ever: they ask the app for what the bucket has long had, and "
-        "loop where the app sends them back (too many redirects).",
+        "Browsers cache a 301 for ever: they ask the app for a resize that the bucket has long "
+        "had, and loop if the app redirects them back (too many redirects).",
     ),
     "redirect-target": Code(
-        "Where the redirect leads",
+        "Target of the redirect",
         "It must be the app's own address, in one step.",
     ),
     "app-signature": Code(
-        "The site accepts what was signed here",
-        "Both must sign with the same keys and look into the same storage: else every URL made "
-        "by the one is a 404 of the other.",
+        "The site accepts signatures made here",
+        "Both must sign with the same keys and use the same storage. Otherwise each answers 404 "
+        "to the URLs of the other.",
     ),
     "app-headers": Code(
-        "Headers of the app's answer",
-        "An answer on the way that somebody keeps, or that sets a cookie, is wrong for the next "
-        "one who asks.",
+        "Headers of the app's response",
+        "A redirect that is cached, or that sets a cookie, is wrong for the next client.",
     ),
     "redirect-loop": Code(
         "Too many redirects",
-        "A browser gives up after twenty redirects and shows no picture.",
+        "A browser gives up after twenty redirects and shows no image.",
     ),
     "redirect-cached": Code(
-        "A redirect that somebody keeps",
-        "A CDN that keeps the bucket's redirect goes on sending browsers to the app for what the "
-        "bucket has long had. The app answers with the bytes, so nobody loops, but every view "
-        "costs an app request; other apps end in too many redirects.",
+        "A cached redirect",
+        "A CDN that caches the bucket's redirect goes on sending browsers to the app for a resize "
+        "that the bucket has long had. The app answers with the bytes, so browsers do not loop, "
+        "but every view costs an app request; other apps end in too many redirects.",
     ),
     "round-trip": Code(
-        "A missing resize becomes a picture",
-        "It is what the whole set-up is for.",
+        "A missing resize becomes an image",
+        "This is what the whole deployment is for.",
     ),
     "webhook": Code(
         "The webhook",
-        "SNS tells it when a video is ready. Where it cannot be reached, jobs wait until "
-        "media_transcode --poll asks.",
+        "SNS sends it a message when a video is ready. If SNS cannot reach it, jobs wait for "
+        "media_transcode --poll.",
     ),
     # --verify.
     "verified": Code(
-        "Originals that are what was uploaded",
-        "The SHA-256 of each was kept when it was uploaded.",
+        "Originals that are unchanged",
+        "The SHA-256 of each original was stored when it was uploaded.",
     ),
     "object-altered": Code(
         "An original that was altered",
-        "It is not what was uploaded: somebody or something wrote to the storage behind the app.",
+        "It differs from what was uploaded: something wrote to the storage without the app.",
     ),
     "object-missing": Code(
         "An original that is missing",
-        "A row refers to it, and there is nothing under its key.",
+        "A row refers to it, but nothing is stored under its key.",
     ),
     "object-unreadable": Code(
         "An original that could not be read",
-        "The storage failed, so that nothing is known of it.",
+        "The storage failed, so the state of the original is not known.",
     ),
     # The doctor itself.
     "check-failed": Code(
         "A check that failed itself",
-        "Something that nobody foresaw: what it would have looked at is not known.",
+        "An unexpected error ended the check, so its topic was not checked.",
     ),
 }
 """Every code, in the order of an examination."""
@@ -199,48 +199,48 @@ CODES: dict[str, Code] = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        code: a key of `CODES`.
-        severity: how bad it is.
-        seen: what was seen, or why nothing was looked at.
-        mend: how to mend it, in words.
-        run: the command that mends it. At least one of both is there unless all is well.
+        code: A key of `CODES`.
+        severity: How serious it is.
+        seen: What was seen, or why nothing was checked.
+        fix: How to fix it, in words.
+        run: The command that fixes it. A warning or error has a ``fix``, a ``run`` or both.
     """
 
     code: str
     severity: Severity
     seen: str
-    mend: str = ""
+    fix: str = ""
     run: str = ""
 
     @property
     def title(self) -> str:
-        """What it is about."""
+        """The title of the code."""
         return CODES[self.code].title
 
     @property
     def why(self) -> str:
-        """Why it matters."""
+        """The reason why it matters."""
         return CODES[self.code].why
 
 
 def ok(code: str, seen: str) -> Finding:
-    """Report that all is well."""
+    """Return a finding that all is well."""
     return Finding(code, Severity.OK, seen)
 
 
 def skipped(code: str, reason: str) -> Finding:
-    """Report that nothing was looked at, and what it would take."""
+    """Return a finding that nothing was checked, with the reason."""
     return Finding(code, Severity.SKIPPED, reason)
 
 
-def warning(code: str, seen: str, mend: str = "", run: str = "") -> Finding:
-    """Report what works, and could be better."""
-    return Finding(code, Severity.WARNING, seen, mend, run)
+def warning(code: str, seen: str, fix: str = "", run: str = "") -> Finding:
+    """Return a finding about something that works, but could be better."""
+    return Finding(code, Severity.WARNING, seen, fix, run)
 
 
-def error(code: str, seen: str, mend: str = "", run: str = "") -> Finding:
-    """Report what does not work."""
-    return Finding(code, Severity.ERROR, seen, mend, run)
+def error(code: str, seen: str, fix: str = "", run: str = "") -> Finding:
+    """Return a finding about something that does not work."""
+    return Finding(code, Severity.ERROR, seen, fix, run)

@@ -1,7 +1,7 @@
-"""Every original against the SHA-256 that was kept when it was uploaded.
+"""Verification of every original against the SHA-256 that was stored when it was uploaded.
 
-The rows are read a page at a time in the order of their keys, which begin with a random id: any
-part of them is a fair sample, and a run goes on where another stopped.
+Rows are read a page at a time in the order of their keys. Keys begin with a random id, so any part
+of them is a fair sample, and a run can go on where another one stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
@@ -22,33 +22,34 @@ from django.db import models, router
 
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.metadata import Metadata
-from shift_media.registry import all_media_fields
+from shift_media.registry import RegisteredField, all_media_fields
 from shift_media.storages import MediaStorage, Source, unwrapped
 
-if TYPE_CHECKING:
-    from shift_media.fields import MediaField
+WORKERS = 8
+"""Originals that are read at once, because most of the time is spent waiting for the storage."""
 
-READERS = 8
-"""Originals read at once: reading waits for the storage, hashing for this machine."""
-
-_PAGE = 500
-_CHUNK = 1 << 20
+_PAGE = 500  # rows in one query
+_CHUNK = 1 << 20  # bytes
 
 
 class IntegrityState(StrEnum):
-    """What an original turned out to be."""
+    """The state of an original compared with its upload."""
 
     SAME = "same"
     ALTERED = "altered"
     MISSING = "missing"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
-    """There is no SHA-256 of it, neither in the row nor with the object."""
+    """Neither the row nor the stored object has its SHA-256."""
+
+
+Result = tuple[IntegrityState, str, int]
+"""A state, the detail for a finding, and the number of bytes that were read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
-    """A row's original; ``sha256`` is that of the row, empty where it keeps none."""
+class OriginalRow:
+    """A row's original; ``sha256`` is empty if the row does not store one."""
 
     field: str
     pk: Any
@@ -56,34 +57,41 @@ class Original:
     sha256: str
 
     @property
-    def place(self) -> str:
-        """Where a later run goes on: after this one."""
+    def position(self) -> str:
+        """The position after which a later run goes on: ``app.Model.field:key``."""
         return f"{self.field}:{self.key}"
 
 
 @dataclass(slots=True)
 class IntegrityCounts:
-    """How many originals were found to be what, and how many bytes were read."""
+    """The number of originals in each state, and of the bytes that were read."""
 
-    counts: dict[IntegrityState, int] = field(
+    by_state: dict[IntegrityState, int] = field(
         default_factory=lambda: dict.fromkeys(IntegrityState, 0)
     )
     bytes: int = 0
 
     @property
     def done(self) -> int:
-        """How many were looked at."""
-        return sum(self.counts.values())
+        """The number of originals that were verified."""
+        return sum(self.by_state.values())
 
 
 class IntegrityCheck:
-    """One pass over the originals of a storage.
+    """One run over the originals in a storage.
 
     Args:
-        storage: where they lie.
-        after: a `place` that another pass ended at.
-        limit: the most originals to look at; None is all.
-        on_progress: called with each original that is not what it should be.
+        storage: The storage.
+        after: The `position` at which another run ended.
+        limit: The most originals to verify; None for all.
+        on_finding: Called with each original that is altered, missing or unreadable, its state
+            and the detail.
+
+    Attributes:
+        counts: The counts so far.
+        position: The position of the last original; empty before the first one.
+
+    Raises `ValueError` for an ``after`` that is not a position in this storage.
     """
 
     def __init__(
@@ -92,138 +100,146 @@ class IntegrityCheck:
         *,
         after: str = "",
         limit: int | None = None,
-        on_progress: Callable[
-            [Original, IntegrityState, str], None
+        on_finding: Callable[
+            [OriginalRow, IntegrityState, str], None
         ] = lambda original, state, detail: None,
     ) -> None:
         self.storage = storage
         self.limit = limit
-        self.on_progress = on_progress
-        self.tally = IntegrityCounts()
-        self.place = ""
+        self.on_finding = on_finding
+        self.counts = IntegrityCounts()
+        self.position = ""
         self._stop = threading.Event()
         self._label, _, self._key = after.partition(":")
-        labels = [str(one) for one in fields_of(storage)]
+        labels = [str(media_field) for media_field in fields_stored_in(storage)]
         if after and (self._label not in labels or not self._key):
             known = ", ".join(labels) or "none"
-            raise ValueError(f"{after!r} is no place: write FIELD:KEY, FIELD one of {known}.")
+            raise ValueError(f"{after!r} is not FIELD:KEY with FIELD one of {known}.")
 
     def count(self) -> int:
-        """Count the originals that `run` looks at."""
+        """Return the number of originals that `run` verifies."""
         total = sum(rows.count() for _, rows in self._querysets())
         return total if self.limit is None else min(total, self.limit)
 
     def run(self) -> Generator[IntegrityCounts]:
-        """Look at one after the other, several ahead; gives the tally after each."""
-        with ThreadPoolExecutor(READERS) as pool:
-            ahead: deque[tuple[Original, Future[tuple[IntegrityState, str, int]]]] = deque()
+        """Verify the originals in order, and yield the counts after each of them.
+
+        Threads read ahead. Closing the generator stops them.
+        """
+        with ThreadPoolExecutor(WORKERS) as pool:
+            ahead: deque[tuple[OriginalRow, Future[Result]]] = deque()
             try:
                 for original in islice(self._originals(), self.limit):
-                    job = pool.submit(look, self.storage, original, self._stop)
-                    ahead.append((original, job))
-                    if len(ahead) >= 2 * READERS:
-                        yield self._take(*ahead.popleft())
+                    future = pool.submit(verify_original, self.storage, original, self._stop)
+                    ahead.append((original, future))
+                    if len(ahead) >= 2 * WORKERS:
+                        yield self._count(*ahead.popleft())
                 while ahead:
-                    yield self._take(*ahead.popleft())
+                    yield self._count(*ahead.popleft())
             finally:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _take(
-        self, original: Original, looked: Future[tuple[IntegrityState, str, int]]
-    ) -> IntegrityCounts:
-        state, detail, size = looked.result()
-        if state in (IntegrityState.MISSING, IntegrityState.UNREADABLE) and not _still(original):
-            state = (
-                IntegrityState.SAME
-            )  # Its row was deleted or replaced meanwhile, and it with it.
-        self.tally.counts[state] += 1
-        self.tally.bytes += size
-        self.place = original.place
+    def _count(self, original: OriginalRow, future: Future[Result]) -> IntegrityCounts:
+        state, detail, size = future.result()
+        lost = state in (IntegrityState.MISSING, IntegrityState.UNREADABLE)
+        if lost and not _is_referred_to(original):
+            # The row was deleted or its file replaced meanwhile, and the original with it.
+            state = IntegrityState.SAME
+        self.counts.by_state[state] += 1
+        self.counts.bytes += size
+        self.position = original.position
         if state not in (IntegrityState.SAME, IntegrityState.UNKNOWN):
-            self.on_progress(original, state, detail)
-        return self.tally
+            self.on_finding(original, state, detail)
+        return self.counts
 
-    def _originals(self) -> Iterator[Original]:
+    def _originals(self) -> Iterator[OriginalRow]:
         for media_field, rows in self._querysets():
             name, last = media_field.name, ""
-            while page := list(_after(rows, name, last)[:_PAGE]):
+            while page := list(_rows_after(rows, name, last)[:_PAGE]):
                 yield from (_original(media_field, row) for row in page)
                 last = getattr(page[-1], name).name
 
-    def _querysets(self) -> Iterator[tuple[MediaField, models.QuerySet[Any]]]:
-        begun = not self._label
-        for media_field in fields_of(self.storage):
-            here = str(media_field) == self._label
-            begun = begun or here
-            if begun:
+    def _querysets(self) -> Iterator[tuple[RegisteredField, models.QuerySet[Any]]]:
+        started = not self._label
+        for media_field in fields_stored_in(self.storage):
+            is_first = str(media_field) == self._label
+            started = started or is_first
+            if started:
                 rows = _rows(media_field)
-                yield media_field, _after(rows, media_field.name, self._key if here else "")
+                yield (
+                    media_field,
+                    _rows_after(rows, media_field.name, self._key if is_first else ""),
+                )
 
 
-def fields_of(storage: Storage) -> list[MediaField]:
-    """List the media fields whose originals lie in a storage."""
+def fields_stored_in(storage: Storage) -> list[RegisteredField]:
+    """Return the media fields whose originals are in a storage."""
     wanted = unwrapped(storage)
-    fields = cast("list[MediaField]", list(all_media_fields()))
-    return [one for one in fields if unwrapped(one.storage) is wanted]
+    fields = all_media_fields()
+    return [media_field for media_field in fields if unwrapped(media_field.storage) is wanted]
 
 
-def look(
-    storage: MediaStorage, original: Original, stop: threading.Event | None = None
-) -> tuple[IntegrityState, str, int]:
-    """Read an original and compare it; gives its state, why, and its bytes."""
+def verify_original(
+    storage: MediaStorage, original: OriginalRow, stop: threading.Event | None = None
+) -> Result:
+    """Read an original and compare its SHA-256 with the stored one.
+
+    Returns early, with the state `SAME`, once ``stop`` is set.
+    """
     try:
-        kept = original.sha256 or _kept(storage, original.key)
-        if not kept:
+        expected = original.sha256 or _sha256_of_object(storage, original.key)
+        if not expected:
             return IntegrityState.UNKNOWN, "", 0
         with storage.fetch(original.key) as source:
-            return _compare(source, kept, stop or threading.Event())
+            return _compare(source, expected, stop or threading.Event())
     except NotStored as error:
         return IntegrityState.MISSING, str(error), 0
     except (MediaError, OSError, SuspiciousOperation) as error:
         return IntegrityState.UNREADABLE, str(error), 0
 
 
-def _compare(source: Source, kept: str, stop: threading.Event) -> tuple[IntegrityState, str, int]:
+def _compare(source: Source, expected: str, stop: threading.Event) -> Result:
     digest = hashlib.sha256()
     try:
-        while (part := source.read(_CHUNK)) and not stop.is_set():
-            digest.update(part)
+        while (chunk := source.read(_CHUNK)) and not stop.is_set():
+            digest.update(chunk)
     except StorageError as error:
         if source.tell() < source.size:
             raise
-        # All bytes came, and are not those of which the storage itself keeps the SHA-256.
+        # All bytes arrived, but the storage itself stores another SHA-256 for them.
         return IntegrityState.ALTERED, str(error), source.size
-    if stop.is_set() or digest.hexdigest() == kept:
+    if stop.is_set() or digest.hexdigest() == expected:
         return IntegrityState.SAME, "", source.size
-    seen = f"Its SHA-256 is {digest.hexdigest()[:12]}…, and {kept[:12]}… was uploaded."
-    return IntegrityState.ALTERED, seen, source.size
+    detail = f"Its SHA-256 is {digest.hexdigest()[:12]}…, but {expected[:12]}… was uploaded."
+    return IntegrityState.ALTERED, detail, source.size
 
 
-def _kept(storage: MediaStorage, key: str) -> str:
+def _sha256_of_object(storage: MediaStorage, key: str) -> str:
     stat = storage.stat(key)
     return "" if stat is None else stat.sha256
 
 
-def _rows(media_field: MediaField) -> models.QuerySet[Any]:
+def _rows(media_field: RegisteredField) -> models.QuerySet[Any]:
     model = media_field.model
+    # Not a manager of the model's, which may hide rows.
     rows: models.QuerySet[Any] = models.QuerySet(model=model, using=router.db_for_read(model))
     return rows.only("pk", *filter(None, [media_field.name, media_field.metadata_field]))
 
 
-def _after(rows: models.QuerySet[Any], name: str, key: str) -> models.QuerySet[Any]:
+def _rows_after(rows: models.QuerySet[Any], name: str, key: str) -> models.QuerySet[Any]:
     return rows.filter(**{f"{name}__gt": key}).order_by(name)
 
 
-def _original(media_field: MediaField, row: models.Model) -> Original:
+def _original(media_field: RegisteredField, row: models.Model) -> OriginalRow:
     key = str(getattr(row, media_field.name).name)
     data = getattr(row, media_field.metadata_field) if media_field.metadata_field else None
-    known = Metadata.from_json(data, key)
-    return Original(str(media_field), row.pk, key, known.sha256 if known else "")
+    metadata = Metadata.from_json(data, key)
+    return OriginalRow(str(media_field), row.pk, key, metadata.sha256 if metadata else "")
 
 
-def _still(original: Original) -> bool:
-    for media_field in cast("list[MediaField]", list(all_media_fields())):
+def _is_referred_to(original: OriginalRow) -> bool:
+    for media_field in all_media_fields():
         if str(media_field) == original.field:
             return _rows(media_field).filter(**{media_field.name: original.key}).exists()
     return False

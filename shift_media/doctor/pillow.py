@@ -11,26 +11,27 @@ from PIL import Image
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.doctor.findings import Finding, error, ok
 
-_MEND = (
-    "Install the wheel, which brings all codecs. Built from its sources it has those alone whose "
-    "libraries it found: libjpeg-dev, zlib1g-dev, libwebp-dev and libavif-dev on Debian."
+_FIX = (
+    "Install the wheel, which contains all codecs. A Pillow that was built from source has only "
+    "those whose libraries were installed: libjpeg-dev, zlib1g-dev, libwebp-dev and libavif-dev "
+    "on Debian."
 )
 _RUN = "python -m pip install --force-reinstall --only-binary :all: Pillow"
 
 
 def check_pillow() -> Iterator[Finding]:
-    """Write and read a picture in every format."""
+    """Write and read an image in every format of resizes."""
     names = {format.name: format.pillow or "" for format in RESIZE_FORMATS.values()}
-    lacking = [name for name, pillow in names.items() if not works(pillow)]
+    missing = [name for name, pillow in names.items() if not supports(pillow)]
     version = f"Pillow {PIL.__version__}"
-    if lacking:
-        yield error("pillow-formats", f"{version} has no {', '.join(lacking)}.", _MEND, _RUN)
+    if missing:
+        yield error("pillow-formats", f"{version} has no {', '.join(missing)}.", _FIX, _RUN)
     else:
         yield ok("pillow-formats", f"{version} writes and reads {', '.join(names)}.")
 
 
-def works(format: str) -> bool:
-    """Tell whether Pillow writes a format, by its own name, and reads what it has written."""
+def supports(format: str) -> bool:
+    """Return True if Pillow writes a format, by Pillow's name of it, and reads its own output."""
     file = io.BytesIO()
     try:
         Image.new("RGB", (16, 16), "#4080c0").save(file, format)

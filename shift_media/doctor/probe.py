@@ -1,4 +1,4 @@
-"""The doctor's own original and resizes: stored, looked at, and taken away again."""
+"""The doctor's own original and resizes: stored for the checks, and removed afterwards."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ from shift_media.storages import MediaStorage
 
 NAME = "media-doctor"
 SIZE = (96, 72)
+"""Width and height of the original in pixels."""
 
-STORED, MISSING = "48x36", "64x48"
-"""The sizes of the resize that the doctor stores itself, and of the one that the site makes."""
+STORED_SIZE, MISSING_SIZE = "48x36", "64x48"
+"""The sizes of the resize that the doctor stores, and of the one that it lets the site make."""
 
-_SETTLE = 1.0
-"""Seconds that a request which was cut off is given to write what it was writing."""
+_SETTLE_SECONDS = 1.0
+"""Time for a request that was cut off to finish its write."""
 
 
 class ProbeImage:
-    """An original and what is derived from it, gone when the block ends, however it ends.
+    """An original and its resizes; leaving the ``with`` block removes them.
 
     Attributes:
-        original: its key, with a random id as every upload has.
-        content: its bytes.
-        stored: whether anything of it was stored, as far as is known.
-        under_way: whether the site may be making a resize of it this moment.
-        left: the keys that could not be removed.
+        original: The key of the original, with a random id as every upload has.
+        content: The bytes of the original.
+        stored: True if anything of it was stored, as far as is known.
+        in_progress: True while the site may be making a resize of it.
+        remaining: The keys that could not be removed.
     """
 
     def __init__(self, storage: MediaStorage) -> None:
@@ -42,62 +43,63 @@ class ProbeImage:
         self.original = new_original_key(NAME, "jpg")
         self.content = b""
         self.stored = False
-        self.under_way = False
-        self.left: list[str] = []
+        self.in_progress = False
+        self.remaining: list[str] = []
         self._keys: list[str] = [str(self.original)]
 
     def draw(self) -> bytes:
-        """Draw its picture; raises what Pillow raises where it cannot write JPEG."""
+        """Draw the original and return its bytes; raises Pillow's errors if it lacks JPEG."""
         file = io.BytesIO()
         Image.linear_gradient("L").resize(SIZE).convert("RGB").save(file, "JPEG")
         self.content = file.getvalue()
         return self.content
 
     def resize(self, size: str) -> Resize:
-        """Build one of its resizes, which is then removed too."""
+        """Return a resize of it, and note its key for the removal."""
         resize = builder.build(str(self.original), size, storage=self.storage)
         self._keys.append(resize.key)
         return resize
 
-    def key(self, leaf: str) -> str:
-        """Give the key of something else in its directory, which is then removed too."""
+    def other_key(self, leaf: str) -> str:
+        """Return another key in its directory, and note it for the removal."""
         key = f"{self.original.prefix}{leaf}"
         self._keys.append(key)
         return key
 
     def put(self, key: str, content: bytes) -> bool:
-        """Store something of it."""
-        kind = BY_EXTENSION[self.original.extension].content_type
+        """Store bytes under a key; return False if something is stored there already."""
+        content_type = BY_EXTENSION[self.original.extension].content_type
         body = io.BytesIO(content)
-        written = self.storage.put(key, body, content_type=kind, size=len(content))
+        written = self.storage.put(key, body, content_type=content_type, size=len(content))
         self.stored = True
         return written
 
-    def make(self, resize: Resize) -> bytes:
-        """Make a resize here and store it, without the app, its signals and its notes."""
-        made = engine.make(io.BytesIO(self.content), resize.spec).content
-        self.put(resize.key, made)
-        return made
+    def store_resize(self, resize: Resize) -> bytes:
+        """Make a resize, store it and return its bytes, without the app and its signals."""
+        content = engine.make(io.BytesIO(self.content), resize.spec).content
+        self.put(resize.key, content)
+        return content
 
     def remove(self) -> None:
-        """Remove everything of it; what cannot be removed is in ``left``."""
+        """Remove everything of it; ``remaining`` lists what could not be removed."""
         self._remove()
-        if self.under_way:
-            time.sleep(_SETTLE)
+        if self.in_progress:
+            time.sleep(_SETTLE_SECONDS)
             self._remove()
 
     def _remove(self) -> None:
-        left = []
-        for key in dict.fromkeys(self._keys):  # A storage that does not list must lose them too.
+        failed = []
+        # Key by key first, because listing a prefix may fail where deleting a key works.
+        for key in dict.fromkeys(self._keys):
             try:
                 self.storage.delete(key)
             except MediaError:
-                left.append(key)
+                failed.append(key)
         try:
             self.storage.delete_prefix(self.original.prefix)
-            self.left = [entry.key for entry in self.storage.entries(self.original.prefix)]
+            self.remaining = [entry.key for entry in self.storage.entries(self.original.prefix)]
         except MediaError:
-            self.left = left
+            self.remaining = failed
 
     def __enter__(self) -> ProbeImage:
         return self

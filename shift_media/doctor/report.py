@@ -1,4 +1,4 @@
-"""How ``media_doctor`` shows its findings: lines in colours, or one JSON document."""
+"""The output of ``media_doctor``: lines in colours, or one JSON document."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shift_media.doctor.findings import Finding, Severity
 from shift_media.doctor.redaction import redact
 
 _WIDTH = 98
-_INDENT = 10
-_CODE = 19  # the longest code and two spaces
+_INDENT = 10  # the longest severity and a space
+_CODE_WIDTH = 19  # the longest code and two spaces
 
 COLOURS = {
     Severity.OK: "SUCCESS",
@@ -27,12 +27,12 @@ COLOURS = {
 """Names of Django's styles, which ``DJANGO_COLORS`` changes."""
 
 
-class Lines:
-    """Findings as lines: what was seen, and where it is not well, why it matters and the cure.
+class TextReport:
+    """Findings as lines: what was seen, and for problems why they matter and how to fix them.
 
     Args:
-        out: where to.
-        style: Django's; plain where the output is no terminal.
+        out: The output stream.
+        style: Django's styles; plain if the output is not a terminal.
     """
 
     def __init__(self, out: OutputWrapper, style: Style) -> None:
@@ -40,31 +40,31 @@ class Lines:
         self._style = style
 
     def show(self, finding: Finding) -> None:
-        """Show one finding."""
+        """Write one finding."""
         colour = getattr(self._style, COLOURS[finding.severity])
-        head = colour(f"{finding.severity:<{_INDENT - 1}}") + f" {finding.code:<{_CODE}}"
-        seen = _wrapped(redact(finding.seen), _INDENT + _CODE)
+        head = colour(f"{finding.severity:<{_INDENT - 1}}") + f" {finding.code:<{_CODE_WIDTH}}"
+        seen = _wrap(redact(finding.seen), _INDENT + _CODE_WIDTH)
         self._out.write(head + seen)
         if finding.severity in (Severity.WARNING, Severity.ERROR):
-            self._more("Why:  ", finding.why)
-            self._more("Mend: ", redact(finding.mend))
+            self._write_detail("Why:  ", finding.why)
+            self._write_detail("Fix:  ", redact(finding.fix))
             if finding.run:  # In one line, so that it can be copied.
-                self._out.write(f"{'':{_INDENT + _CODE}}Run:   {redact(finding.run)}")
+                self._out.write(f"{'':{_INDENT + _CODE_WIDTH}}Run:   {redact(finding.run)}")
 
-    def _more(self, name: str, text: str) -> None:
+    def _write_detail(self, label: str, text: str) -> None:
         if not text:
             return
-        indent = _INDENT + _CODE
-        self._out.write(f"{'':{indent}}{name} {_wrapped(text, indent + 7)}")
+        indent = _INDENT + _CODE_WIDTH
+        self._out.write(f"{'':{indent}}{label} {_wrap(text, indent + len(label) + 1)}")
 
     def end(self, findings: Iterable[Finding]) -> None:
-        """Show how many there were of each severity."""
+        """Write how many findings there were of each severity."""
         self._out.write("")
         self._out.write(f"{summary(findings)}.")
 
 
-def _wrapped(text: str, indent: int) -> str:
-    """Break a text into lines; a command that is to be copied stays in one piece."""
+def _wrap(text: str, indent: int) -> str:
+    """Break a text into lines; words stay whole, so that commands and URLs can be copied."""
     lines = textwrap.wrap(
         text, _WIDTH - indent, break_long_words=False, break_on_hyphens=False
     ) or [""]
@@ -72,30 +72,30 @@ def _wrapped(text: str, indent: int) -> str:
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """Count findings by severity, the worst first: ``"1 error, 2 warnings, 9 ok"``."""
+    """Count findings by severity, the most serious first: ``"1 error, 2 warnings, 9 ok"``."""
     counts = Counter(finding.severity for finding in findings)
-    words = {Severity.ERROR: "error", Severity.WARNING: "warning"}
-    told = []
+    nouns = {Severity.ERROR: "error", Severity.WARNING: "warning"}
+    parts = []
     for severity in reversed(Severity):
         if number := counts[severity]:
-            word = words.get(severity, str(severity))
-            plural = "s" if severity in words and number > 1 else ""
-            told.append(f"{number} {word}{plural}")
-    return ", ".join(told)
+            word = nouns.get(severity, str(severity))
+            plural = "s" if severity in nouns and number > 1 else ""
+            parts.append(f"{number} {word}{plural}")
+    return ", ".join(parts)
 
 
 def as_json(about: dict[str, Any], findings: Iterable[Finding]) -> str:
-    """Write what was looked at and the findings as one JSON document."""
-    found = [
+    """Return one JSON document: the items of ``about``, and the list of findings."""
+    items = [
         {
             "code": finding.code,
             "severity": str(finding.severity),
             "title": finding.title,
             "seen": redact(finding.seen),
             "why": finding.why,
-            "mend": redact(finding.mend),
+            "fix": redact(finding.fix),
             "run": redact(finding.run),
         }
         for finding in findings
     ]
-    return json.dumps({**about, "findings": found}, indent=2, ensure_ascii=False)
+    return json.dumps({**about, "findings": items}, indent=2, ensure_ascii=False)

@@ -1,102 +1,103 @@
-"""Writing, reading and listing, with the site's own credentials."""
+"""The storage: writing, reading and listing with the site's own credentials."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from shift_media.core.errors import MediaError
-from shift_media.doctor.bucket import as_bucket, is_there
+from shift_media.doctor.bucket import as_bucket, bucket_exists
 from shift_media.doctor.deployment import Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
-from shift_media.doctor.probe import MISSING
+from shift_media.doctor.probe import MISSING_SIZE
+from shift_media.storages import S3MediaStorage
 
-_OTHER = "an altered copy, which must not be stored"
+_OTHER_CONTENT = b"an altered copy, which must not be stored"
 
 
-def check_storage(setup: Deployment) -> Iterator[Finding]:
-    """Store the probe, read it back, store it again and list it."""
-    probe, bucket = setup.probe, as_bucket(setup.storage)
-    if bucket is not None and not is_there(bucket):
-        yield _not_written(setup, f"There is no bucket {bucket.bucket_name}.")
+def check_storage(deployment: Deployment) -> Iterator[Finding]:
+    """Store the probe, read it, store other bytes under its key, and list it."""
+    probe, bucket = deployment.probe, as_bucket(deployment.storage)
+    if bucket is not None and not bucket_exists(bucket):
+        yield _write_failed(deployment, f"There is no bucket {bucket.bucket_name}.")
         return
     try:
         stored = probe.put(str(probe.original), probe.draw())
-        with setup.storage.fetch(str(probe.original)) as source:
-            read = source.read()
+        with deployment.storage.fetch(str(probe.original)) as source:
+            content = source.read()
     except (MediaError, OSError) as problem:
-        yield _not_written(setup, f"The probe was not stored: {problem}")
+        yield _write_failed(deployment, f"The probe was not stored: {problem}")
         return
-    if not stored or read != probe.content:
-        seen = f"{len(probe.content)} bytes were written, and {len(read)} others came back."
-        yield _not_written(setup, seen)
+    if not stored or content != probe.content:
+        seen = f"{len(probe.content)} bytes were written, but {len(content)} others were read."
+        yield _write_failed(deployment, seen)
         return
-    yield ok("storage-write", f"{len(read)} bytes written and read back.")
-    yield _written_once(setup)
-    yield _listed(setup)
+    yield ok("storage-write", f"{len(content)} bytes written and read back.")
+    yield _check_second_write(deployment)
+    yield _check_listing(deployment)
     if bucket is not None:
-        yield _said_of_missing(setup, bucket.bucket_name)
+        yield _check_missing_key(deployment, bucket)
 
 
-def _not_written(setup: Deployment, seen: str) -> Finding:
-    if as_bucket(setup.storage) is None:
+def _write_failed(deployment: Deployment, seen: str) -> Finding:
+    if as_bucket(deployment.storage) is None:
         return error("storage-write", seen, "See local-folder.")
-    mend = (
-        "Check bucket_name, endpoint_url and the access key in STORAGES, and that its user may "
-        "s3:GetObject, s3:PutObject and s3:DeleteObject in the bucket. A bucket that is not there "
-        "is made by:"
+    fix = (
+        "Check bucket_name, endpoint_url and the access key in STORAGES, and that its user has "
+        "s3:GetObject, s3:PutObject and s3:DeleteObject in the bucket. This command creates a "
+        "bucket that does not exist:"
     )
-    return error("storage-write", seen, mend, setup.command("media_bucket create"))
+    return error("storage-write", seen, fix, deployment.command("media_bucket create"))
 
 
-def _written_once(setup: Deployment) -> Finding:
-    key = str(setup.probe.original)
+def _check_second_write(deployment: Deployment) -> Finding:
+    key = str(deployment.probe.original)
     try:
-        again = setup.probe.put(key, _OTHER.encode())
+        written = deployment.probe.put(key, _OTHER_CONTENT)
     except MediaError as problem:
         seen = f"A second write of the same key failed: {problem}"
-        return error("conditional-put", seen, _MEND_CONDITION)
-    if again:
-        setup.storage.delete(key)
-        setup.probe.put(key, setup.probe.content)
+        return error("conditional-put", seen, _FIX_CONDITIONAL)
+    if written:
+        # The checks that follow need the probe's own bytes.
+        deployment.storage.delete(key)
+        deployment.probe.put(key, deployment.probe.content)
         seen = "A second write of the same key overwrote the first: If-None-Match was ignored."
-        return error("conditional-put", seen, _MEND_CONDITION)
+        return error("conditional-put", seen, _FIX_CONDITIONAL)
     return ok("conditional-put", "A second write of the same key was refused.")
 
 
-_MEND_CONDITION = (
-    "Use a server that heeds If-None-Match on PutObject, as AWS does since 2024, Ceph since 16 "
+_FIX_CONDITIONAL = (
+    "Use a server that supports If-None-Match on PutObject, as AWS does since 2024, Ceph since 16 "
     "and SeaweedFS since 3.8."
 )
 
 
-def _listed(setup: Deployment) -> Finding:
-    prefix = setup.probe.original.prefix
+def _check_listing(deployment: Deployment) -> Finding:
+    prefix = deployment.probe.original.prefix
     try:
-        keys = [entry.key for entry in setup.storage.entries(prefix)]
+        keys = [entry.key for entry in deployment.storage.entries(prefix)]
     except MediaError as problem:
-        return error("storage-list", f"Listing {prefix} failed: {problem}", _MEND_LIST, _IAM)
-    if keys != [str(setup.probe.original)]:
-        seen = f"Below {prefix} there is {keys}, not the probe."
-        return error("storage-list", seen, _MEND_LIST, _IAM)
-    return ok("storage-list", "The probe, and nothing else, is listed below its prefix.")
+        return error("storage-list", f"Listing {prefix} failed: {problem}", _FIX_LIST, _RUN_LIST)
+    if keys != [str(deployment.probe.original)]:
+        seen = f"The listing of {prefix} has {keys}, not the probe."
+        return error("storage-list", seen, _FIX_LIST, _RUN_LIST)
+    return ok("storage-list", "The listing of the probe's prefix has the probe, and nothing else.")
 
 
-_MEND_LIST = "Give the site's own user s3:ListBucket on the bucket (and nobody else):"
-_IAM = "python manage.py media_bucket print iam-policy"
+_FIX_LIST = "Give only the site's own user s3:ListBucket on the bucket:"
+_RUN_LIST = "python manage.py media_bucket print iam-policy"
 
 
-def _said_of_missing(setup: Deployment, name: str) -> Finding:
-    bucket = as_bucket(setup.storage)
-    assert bucket is not None  # noqa: S101 (it was asked before)
-    client = bucket.client
+def _check_missing_key(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
+    client, key = bucket.client, deployment.probe.resize(MISSING_SIZE).key
     try:
-        client.head_object(Bucket=name, Key=setup.probe.resize(MISSING).key)
+        client.head_object(Bucket=bucket.bucket_name, Key=key)
     except client.exceptions.ClientError as problem:
         status = problem.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:
             return ok("missing-key", "404 to the site's own user.")
         seen = f"{status} to the site's own user, who may not list the bucket."
-        return warning("missing-key", seen, _MEND_LIST, _IAM)
-    except Exception as problem:  # botocore's, which this module does not import
-        return skipped("missing-key", f"It could not be asked: {type(problem).__name__}.")
-    return error("missing-key", "A key that was never written is there.", _MEND_CONDITION)
+        return warning("missing-key", seen, _FIX_LIST, _RUN_LIST)
+    except Exception as problem:  # botocore's other errors; this module does not import it
+        seen = f"The server could not be asked: {type(problem).__name__}."
+        return skipped("missing-key", seen)
+    return error("missing-key", "A key that was never written exists.", _FIX_CONDITIONAL)

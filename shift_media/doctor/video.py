@@ -1,4 +1,4 @@
-"""What makes videos: ffmpeg and its encoders, or the service that does it."""
+"""Transcoding: ffmpeg with its encoders and filters, or the service that runs the jobs."""
 
 from __future__ import annotations
 
@@ -15,69 +15,70 @@ from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
 from shift_media.transcoding.base import Transcoder
 
 ENCODERS = ("libx264", "aac", "mjpeg")
-"""What the profiles encode with: H.264, AAC, and JPEG for posters and sprites."""
+"""The encoders of the profiles: H.264, AAC, and JPEG for posters and sprites."""
 
 FILTERS = ("scale", "fps", "tile", "zscale")
-"""zscale brings HDR to what a browser shows."""
+"""The filters of the profiles; zscale converts HDR to a range that browsers show."""
 
-_SECONDS = 20
-_EXTRA = 'Install the extra: python -m pip install "django-shift-media[ffmpeg]"'
+_TIMEOUT_SECONDS = 20
+_INSTALL = 'Install the extra: python -m pip install "django-shift-media[ffmpeg]"'
+_FIX_SETTING = 'Correct SHIFT_MEDIA["TRANSCODER"].'
 
 
 def check_videos() -> Iterator[Finding]:
-    """Look at the transcoder, where a field has videos transcoded."""
+    """Check the transcoder, if a field has its videos transcoded."""
     if not any(field.transcode for field in all_media_fields()):
         yield skipped("transcoder", "No MediaField has transcode=….")
         return
     try:
         transcoder = services.transcoder()
     except ConfigurationError as problem:
-        yield error("transcoder", str(problem), 'Mend SHIFT_MEDIA["TRANSCODER"].')
+        yield error("transcoder", str(problem), _FIX_SETTING)
         return
     faults = [str(message.msg) for message in transcoder.check()]
     if faults:
-        yield error("transcoder", " ".join(faults), 'Mend SHIFT_MEDIA["TRANSCODER"].')
+        yield error("transcoder", " ".join(faults), _FIX_SETTING)
     elif isinstance(transcoder, FFmpeg):
         yield check_ffmpeg(settings.TRANSCODER["OPTIONS"].get("program", ""))
     else:
-        yield _service(transcoder)
+        yield _check_service(transcoder)
 
 
-def check_ffmpeg(named: str) -> Finding:
-    """Ask ffmpeg for its version, its encoders and its filters."""
+def check_ffmpeg(name: str) -> Finding:
+    """Check ffmpeg's encoders and filters; an empty ``name`` finds the program."""
     try:
-        program = find_program(named)
-        version = _ask(program, "-version").splitlines()[0].partition(" Copyright")[0]
-        encoders, filters = _ask(program, "-encoders"), _ask(program, "-filters")
+        program = find_program(name)
+        version = _output(program, "-version").splitlines()[0].partition(" Copyright")[0]
+        encoders, filters = _output(program, "-encoders"), _output(program, "-filters")
     except (MediaError, OSError, subprocess.SubprocessError, IndexError) as problem:
-        return error("ffmpeg", f"It cannot be run: {problem}", _EXTRA)
-    lacking = [name for name in ENCODERS if f" {name} " not in encoders]
-    lacking += [name for name in FILTERS if f" {name} " not in filters]
-    if lacking:
-        return error("ffmpeg", f"{version} was built without {', '.join(lacking)}.", _EXTRA)
+        return error("ffmpeg", f"It cannot be run: {problem}", _INSTALL)
+    missing = [name for name in ENCODERS if f" {name} " not in encoders]
+    missing += [name for name in FILTERS if f" {name} " not in filters]
+    if missing:
+        return error("ffmpeg", f"{version} was built without {', '.join(missing)}.", _INSTALL)
     return ok("ffmpeg", f"{version}, with {', '.join((*ENCODERS, *FILTERS))}.")
 
 
 @functools.cache
-def _ask(program: str, question: str) -> str:
+def _output(program: str, option: str) -> str:
     done = subprocess.run(  # noqa: S603 (the site's own program, and an option of ours)
-        [program, "-hide_banner", question],
+        [program, "-hide_banner", option],
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=_TIMEOUT_SECONDS,
         check=True,
     )
     return done.stdout
 
 
-def _service(transcoder: Transcoder) -> Finding:
+def _check_service(transcoder: Transcoder) -> Finding:
     name = transcoder.name
     try:
-        told = list(transcoder.examine())
+        sentences = list(transcoder.examine())
     except MediaError as problem:
-        mend = "Give the site's own user what it needs, and check region and endpoint."
+        fix = "Give the site's own user the permissions it needs, and check region and endpoint."
         run = "python manage.py media_bucket print iam-policy"
-        return error("transcoder", f"{name}: {problem.code}: {problem}", mend, run)
-    if not told:
-        return skipped("transcoder", f"{name} says nothing of itself.")
-    return ok("transcoder", f"{name}: {' '.join(told)}")
+        return error("transcoder", f"{name}: {problem.code}: {problem}", fix, run)
+    if not sentences:
+        return skipped("transcoder", f"{name} has no check of its own.")
+    return ok("transcoder", f"{name}: {' '.join(sentences)}")

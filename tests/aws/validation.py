@@ -1,4 +1,4 @@
-"""Whether a document is what AWS's API takes, by botocore's own model of it."""
+"""Validation of documents against botocore's model of AWS's API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def service(name: str) -> ServiceModel:
 
 
 def faults(api: str, operation: str, parameters: dict[str, Any]) -> str:
-    """Give what is wrong: names, types, what is missing, and values that are none of an enum."""
+    """Return the faults: wrong names and types, missing members, values outside an enum."""
     shape = service(api).operation_model(operation).input_shape
     assert shape is not None
     report: str = ParamValidator().validate(parameters, shape).generate_report()
@@ -24,7 +24,7 @@ def faults(api: str, operation: str, parameters: dict[str, Any]) -> str:
 
 
 def enum_faults(value: Any, shape: Shape, where: str) -> list[str]:
-    """Compare with the enums, which botocore does not."""
+    """Return values outside the enums, which botocore does not check."""
     if shape.type_name == "structure":
         known = [(name, shape.members[name]) for name in value if name in shape.members]
         return [f for name, s in known for f in enum_faults(value[name], s, f"{where}.{name}")]

@@ -1,4 +1,4 @@
-"""Parts of a site that do not do what they seem to."""
+"""Parts of a site that misbehave."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from shift_media.storages import LocalMediaStorage, Source
 
 
-class Interrupting(LocalMediaStorage):
-    """Has Ctrl-C pressed when somebody reads the original with the highest key."""
+class InterruptingStorage(LocalMediaStorage):
+    """A storage that interrupts the process when the original with the highest key is read."""
 
     last = ""
 
@@ -26,13 +26,13 @@ class Interrupting(LocalMediaStorage):
 
 
 class OwnCache(LocMemCache):
-    """A cache of one process, under a name that does not tell."""
+    """A cache of one process whose class name does not show it."""
 
 
 def refuse_post(
     get_response: Callable[[HttpRequest], HttpResponse],
 ) -> Callable[[HttpRequest], HttpResponse]:
-    """Refuse every POST, as a CSRF check does that knows no exception."""
+    """Refuse every POST, as a CSRF check without exemptions does."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if request.method == "POST":

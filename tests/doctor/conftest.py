@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.test import override_settings
 
-from tests.doctor.set_ups import Bucket
+from tests.doctor.buckets import WebsiteBucket
 from tests.servers.fixtures import client_of, storage_options
 from tests.servers.rgw import RGW
 
@@ -27,19 +27,19 @@ Finding = dict[str, str]
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture(scope="session")
 def live() -> Iterator[str]:
-    """Serve the site of the tests, with the settings of the moment; gives its address."""
+    """Serve the site of the tests with the current settings; yield its address."""
     with serving() as address:
         yield address
 
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Serve the site, with the middleware of the moment."""
+    """Serve the site with the current middleware; yield its address."""
     server = ThreadedWSGIServer(("127.0.0.1", 0), _Quiet)
     server.set_app(WSGIHandler())
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
@@ -53,8 +53,8 @@ def serving() -> Iterator[str]:
 
 
 @contextmanager
-def media(backend: str, options: dict[str, Any], **more: Any) -> Iterator[None]:
-    """Set the media storage, and other settings."""
+def media_storage(backend: str, options: dict[str, Any], **more: Any) -> Iterator[None]:
+    """Override the media storage and other settings."""
     from django.conf import settings
 
     path = backend if "." in backend else f"shift_media.storages.{backend}"
@@ -67,14 +67,14 @@ def media(backend: str, options: dict[str, Any], **more: Any) -> Iterator[None]:
 
 
 class Doctor:
-    """The command, as it was run last."""
+    """The command, with the output and exit code of its last run."""
 
     def __init__(self) -> None:
         self.text = self.errors = ""
         self.code = 0
 
     def run(self, *options: str) -> str:
-        """Run it; gives what it printed."""
+        """Run it; return its output."""
         out, errors = io.StringIO(), io.StringIO()
         self.code, self.errors = 0, ""
         try:
@@ -86,12 +86,12 @@ class Doctor:
         return self.text
 
     def findings(self, *options: str) -> list[Finding]:
-        """Run it with ``--json``; gives its findings."""
+        """Run it with ``--json``; return its findings."""
         found: list[Finding] = json.loads(self.run(*options, "--json"))["findings"]
         return found
 
     def codes(self, *options: str, severity: str = "error") -> set[str]:
-        """Run it; gives the codes of what is of a severity."""
+        """Run it; return the codes of the findings of a severity."""
         return {one["code"] for one in self.findings(*options) if one["severity"] == severity}
 
 
@@ -101,25 +101,30 @@ def doctor() -> Doctor:
 
 
 @pytest.fixture(scope="session")
-def doctor_bucket(rgw: RGW, live: str) -> Bucket:
-    """Make the one bucket that all tests here break and heal."""
+def doctor_bucket(rgw: RGW, live: str) -> WebsiteBucket:
+    """Create the bucket that the tests of this folder break and repair."""
     name = f"doctor-{uuid.uuid4().hex[:12]}"
     client = client_of(rgw)
     client.create_bucket(Bucket=name)
-    return Bucket(client, name, f"{live}/media/")
+    return WebsiteBucket(client, name, f"{live}/media/")
 
 
 @pytest.fixture
-def on_rgw(rgw: RGW, doctor_bucket: Bucket, tmp_path: Path) -> Callable[..., Any]:
-    """Set the site up on the bucket, healthy; options of the storage may be given."""
+def on_rgw(rgw: RGW, doctor_bucket: WebsiteBucket, tmp_path: Path) -> Callable[..., Any]:
+    """Return a context manager that configures the site and repairs the bucket.
+
+    Its arguments are more settings and options of the storage.
+    """
 
     @contextmanager
-    def set_up(shift_media: dict[str, Any] | None = None, **options: Any) -> Iterator[Bucket]:
-        told = storage_options(rgw, doctor_bucket.name)
-        told = {**told, "public_url": rgw.website(doctor_bucket.name), **options}
+    def configure(
+        shift_media: dict[str, Any] | None = None, **options: Any
+    ) -> Iterator[WebsiteBucket]:
+        base = storage_options(rgw, doctor_bucket.name)
+        options = {**base, "public_url": rgw.website(doctor_bucket.name), **options}
         more = {"LOCK_DIR": tmp_path / "locks", "CACHE": None, **(shift_media or {})}
-        with media("S3MediaStorage", told, SHIFT_MEDIA=more):
-            doctor_bucket.heal()
+        with media_storage("S3MediaStorage", options, SHIFT_MEDIA=more):
+            doctor_bucket.repair()
             yield doctor_bucket
 
-    return set_up
+    return configure

@@ -1,4 +1,4 @@
-"""Small servers that a set-up may lead to: one that hangs, one that redirects to itself."""
+"""Small servers that a deployment may lead to: one that hangs, one that redirects to itself."""
 
 from __future__ import annotations
 
@@ -10,43 +10,46 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
-class Hanging:
-    """Takes connections, counts them and says nothing; ``when`` is called at the first one."""
+class HangingServer:
+    """A server that accepts connections and never responds.
 
-    def __init__(self, when: Callable[[], None] = lambda: None) -> None:
+    ``on_connection`` is called after the first one.
+    """
+
+    def __init__(self, on_connection: Callable[[], None] = lambda: None) -> None:
         self.connections = 0
-        self._when = when
-        self._taken: list[socket.socket] = []
+        self._on_connection = on_connection
+        self._accepted: list[socket.socket] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._take)
+        self._thread = threading.Thread(target=self._accept)
         self._thread.start()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
-    def _take(self) -> None:
+    def _accept(self) -> None:
         while True:
             try:
-                taken, _ = self._socket.accept()
+                connection, _ = self._socket.accept()
             except OSError:
                 return
-            self._taken.append(taken)
+            self._accepted.append(connection)
             self.connections += 1
             if self.connections == 1:
-                time.sleep(0.2)  # The client has asked by then, and waits.
-                self._when()
+                time.sleep(0.2)  # By then the client has sent its request, and waits.
+                self._on_connection()
 
     def stop(self) -> None:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()
-        for taken in self._taken:
-            taken.close()
+        for connection in self._accepted:
+            connection.close()
 
 
-class Looping:
-    """Redirects everything to itself, as a CDN does that has kept a redirect."""
+class LoopingServer:
+    """A server that redirects every request to itself, as a CDN with a cached redirect does."""
 
     def __init__(self) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -58,7 +61,7 @@ class Looping:
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Write no log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))

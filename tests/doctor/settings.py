@@ -1,4 +1,4 @@
-"""The gallery on S3 as a site sets it up: keys of its own, and one host without a shared cache."""
+"""Settings of the gallery on S3 with signing keys of its own, and without a shared cache."""
 
 from __future__ import annotations
 

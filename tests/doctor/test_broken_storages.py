@@ -1,4 +1,4 @@
-"""The doctor on storages that break a promise."""
+"""The doctor on storages that break the contract."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.conftest import Doctor, media
+from tests.doctor.conftest import Doctor, media_storage
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_storage_that_overwrites_is_found_and_nothing_is_left(
 ) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}
     locks = {"LOCK_DIR": tmp_path / "locks", "CACHE": None}
-    with media(f"tests.storages.broken.{kind}", options, SHIFT_MEDIA=locks):
+    with media_storage(f"tests.storages.broken.{kind}", options, SHIFT_MEDIA=locks):
         codes = doctor.codes("--site", live)
     assert codes == {code}
     assert [path for path in (tmp_path / "media").rglob("*") if path.is_file()] == []

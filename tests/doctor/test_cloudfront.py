@@ -1,4 +1,4 @@
-"""The doctor behind CloudFront, as it is documented: origin group, kept redirects, and a loop."""
+"""The doctor behind a simulated CloudFront: an origin group, cached redirects, and a loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_origin_group_on_private_bucket_is_healthy_without_redirect(
             one["code"]: one for one in doctor.findings("--site", f"http://127.0.0.1:{app.port}")
         }
     assert {code for code, one in found.items() if one["severity"] == "error"} <= {"signing-keys"}
-    assert found["round-trip"]["seen"] == "A picture for 64×48: 200 from the public URL."
+    assert found["round-trip"]["seen"] == "An image for 64×48: 200 from the public URL."
     assert found["redirect-cached"]["severity"] == "ok"
     assert {id for id, _ in distribution.asked} == {"bucket", "app"}
     assert site.stored() == before

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.core.management import load_command_class
 
-from shift_media.doctor import bucket, deployment
-from shift_media.doctor.client import Client
+from shift_media.doctor import bucket
+from shift_media.doctor.client import HttpClient
 from shift_media.doctor.deployment import Deployment
 from shift_media.doctor.findings import CODES
 from shift_media.doctor.probe import ProbeImage
@@ -62,7 +62,7 @@ def on_aws() -> Deployment:
         public_url="http://my-site-media.s3-website.eu-central-1.amazonaws.com/",
     )
     probe = ProbeImage(storage)
-    return Deployment("media", storage, probe, "https://www.example.com", Client())
+    return Deployment("media", storage, probe, "https://www.example.com", HttpClient())
 
 
 def parses(command: str) -> bool:
@@ -75,15 +75,15 @@ def parses(command: str) -> bool:
 def test_commands_that_findings_build_parse(on_aws: Deployment) -> None:
     site = "https://www.example.com"
     for command in (
-        on_aws.apply("--website", "--policy"),
-        on_aws.apply("--website", "--replace-rules"),
-        on_aws.apply("--cors", "--upload-origin", site),
-        on_aws.apply_policy(),
+        on_aws.apply_command("--website", "--policy"),
+        on_aws.apply_command("--website", "--replace-rules"),
+        on_aws.apply_command("--cors", "--upload-origin", site),
+        on_aws.apply_policy_command(),
         on_aws.command("media_bucket create"),
     ):
         assert parses(command), command
-    assert "--public-access-block" in on_aws.apply_policy()
-    assert "--app-url https://www.example.com/media/" in on_aws.apply("--website")
+    assert "--public-access-block" in on_aws.apply_policy_command()
+    assert "--app-url https://www.example.com/media/" in on_aws.apply_command("--website")
 
 
 def test_commands_written_in_sources_parse() -> None:
@@ -107,16 +107,16 @@ def test_commands_written_in_sources_parse() -> None:
     ],
 )
 def test_app_url_is_include_below_site(on_aws: Deployment, site: str, app_url: str) -> None:
-    made = Deployment("media", on_aws.storage, on_aws.probe, site, Client())
+    made = Deployment("media", on_aws.storage, on_aws.probe, site, HttpClient())
     assert made.app_url == app_url
 
 
 def test_bucket_endpoint_has_no_signature(on_aws: Deployment) -> None:
     found = bucket.as_bucket(on_aws.storage)
     assert found is not None
-    url = bucket.endpoint(found)
+    url = bucket.bucket_url(found)
     assert url == "https://my-site-media.s3.eu-central-1.amazonaws.com/"
-    assert deployment.include_of(on_aws) == "/media/"
+    assert on_aws.include_path == "/media/"
 
 
 # Secrets

@@ -1,4 +1,4 @@
-"""``media_doctor --verify``: every original is what was uploaded, or is named."""
+"""``media_doctor --verify``: originals that differ from their upload are reported."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from shift_media.doctor import integrity
 from shift_media.doctor.integrity import IntegrityCheck, IntegrityState
 from shift_media.storages import default_media_storage
-from tests.doctor.broken import Interrupting
-from tests.doctor.conftest import Doctor, media
+from tests.doctor.broken import InterruptingStorage
+from tests.doctor.conftest import Doctor, media_storage
 from tests.resizes.conftest import picture
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.testapp.models import Bare, Photo
@@ -27,9 +27,9 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """Keep media in a folder of the test's own."""
+    """Yield the folder of a local media storage."""
     options = {"location": tmp_path / "media", "base_url": "/media/"}
-    with media("LocalMediaStorage", options):
+    with media_storage("LocalMediaStorage", options):
         yield tmp_path / "media"
 
 
@@ -42,7 +42,7 @@ def upload(number: int = 1) -> list[Photo]:
     return made
 
 
-def places(found: list[dict[str, str]]) -> dict[str, str]:
+def seen_by_code(found: list[dict[str, str]]) -> dict[str, str]:
     return {one["code"]: one["seen"] for one in found}
 
 
@@ -54,7 +54,7 @@ def test_verify_reports_altered_and_missing_files(root: Path, doctor: Doctor) ->
     content[-3] ^= 1  # one bit, and the size stays
     path.write_bytes(content)
     (root / missing.image.key).unlink()
-    found = places(doctor.findings("--verify"))
+    found = seen_by_code(doctor.findings("--verify"))
     assert doctor.code == 1
     assert f"row {altered.pk}: {altered.image.key}: Its SHA-256 is" in found["object-altered"]
     assert f"row {missing.pk}: {missing.image.key}" in found["object-missing"]
@@ -66,7 +66,7 @@ def test_verify_reports_altered_and_missing_files(root: Path, doctor: Doctor) ->
 @pytest.mark.s3
 def test_verify_reports_altered_objects_in_bucket(seaweedfs: S3Server, doctor: Doctor) -> None:
     bucket, client = new_bucket(seaweedfs), client_of(seaweedfs)
-    with media("S3MediaStorage", storage_options(seaweedfs, bucket)):
+    with media_storage("S3MediaStorage", storage_options(seaweedfs, bucket)):
         kept, replaced, _ = upload(3)
         for photo, metadata in ((kept, photo_metadata(client, bucket, kept)), (replaced, {})):
             key = photo.image.key
@@ -75,7 +75,7 @@ def test_verify_reports_altered_objects_in_bucket(seaweedfs: S3Server, doctor: D
     altered = [one["seen"] for one in found if one["code"] == "object-altered"]
     assert len(altered) == 2
     assert all(any(photo.image.key in seen for seen in altered) for photo in (kept, replaced))
-    assert places(found)["verified"].startswith("1 of 3")
+    assert seen_by_code(found)["verified"].startswith("1 of 3")
 
 
 def photo_metadata(client: Any, bucket: str, photo: Photo) -> dict[str, str]:
@@ -96,7 +96,7 @@ def test_verify_reports_unreadable_file_apart_from_missing(root: Path, doctor: D
 def test_verify_without_stored_sha256_says_so(root: Path, doctor: Doctor) -> None:
     row = Bare()
     row.image.save("photo.jpg", ContentFile(picture()))
-    found = places(doctor.findings("--verify"))
+    found = seen_by_code(doctor.findings("--verify"))
     assert "of 1 no SHA-256 is known" in found["verified"]
     assert doctor.code == 0
 
@@ -121,11 +121,11 @@ def test_verify_with_limit_names_where_next_sample_begins(root: Path, doctor: Do
 
 def test_closed_integrity_check_can_be_resumed(root: Path) -> None:
     upload(3)
-    verification = IntegrityCheck(default_media_storage)  # type: ignore[arg-type]
-    running = verification.run()
+    check = IntegrityCheck(default_media_storage)  # type: ignore[arg-type]
+    running = check.run()
     next(running)
     running.close()
-    field, _, key = verification.place.partition(":")
+    field, _, key = check.position.partition(":")
     rest = IntegrityCheck(default_media_storage, after=f"{field}:{key}")  # type: ignore[arg-type]
     assert rest.count() == 2
     assert [tally.done for tally in rest.run()] == [1, 2]
@@ -135,30 +135,30 @@ def test_interrupted_verify_prints_after_option(
     tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}
-    with media("tests.doctor.broken.Interrupting", options):
+    with media_storage("tests.doctor.broken.InterruptingStorage", options):
         keys = sorted(photo.image.key for photo in upload(3))
-        monkeypatch.setattr(Interrupting, "last", keys[-1])
+        monkeypatch.setattr(InterruptingStorage, "last", keys[-1])
         doctor.run("--verify")
         assert doctor.code == 130
-        place = re.search(r"It goes on with: --verify --after (\S+)", doctor.errors)
-        monkeypatch.setattr(Interrupting, "last", "")
+        place = re.search(r"To go on: --verify --after (\S+)", doctor.errors)
+        monkeypatch.setattr(InterruptingStorage, "last", "")
         again = doctor.run("--verify", *(["--after", place[1]] if place else []))
     left = 3 - (keys.index(place[1].partition(":")[2]) + 1 if place else 0)
     assert f"{left} of {left} originals are what was uploaded" in " ".join(again.split())
 
 
 def test_row_deleted_during_verify_is_not_reported_missing(root: Path) -> None:
-    told: list[Any] = []
+    reported: list[Any] = []
     first, second = sorted(upload(2), key=lambda photo: photo.image.key)
     (root / second.image.key).unlink()
     running = IntegrityCheck(
         default_media_storage,  # type: ignore[arg-type]
-        on_progress=lambda *args: told.append(args),
+        on_finding=lambda *args: reported.append(args),
     ).run()
     next(running)
     second.delete()
-    assert next(running).counts[IntegrityState.MISSING] == 0
-    assert told == []
+    assert next(running).by_state[IntegrityState.MISSING] == 0
+    assert reported == []
     assert first.image.storage.exists(first.image.key)
 
 
@@ -169,7 +169,7 @@ def test_verify_reads_rows_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch)
         connection,
     ) as queries:
         *_, last = IntegrityCheck(default_media_storage).run()  # type: ignore[arg-type]
-    assert last.counts[IntegrityState.SAME] == 5
+    assert last.by_state[IntegrityState.SAME] == 5
     selects = [query["sql"] for query in queries if "testapp_photo" in query["sql"]]
     assert len(selects) == 4  # three with rows, and one that finds none
     assert json.dumps(selects).count("LIMIT 2") == 4

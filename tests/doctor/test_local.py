@@ -1,4 +1,4 @@
-"""The doctor on a local disk, with a live site, without one, and with one that does not answer."""
+"""The doctor on a local disk: with a live site, without one, and with one that never responds."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.doctor.conftest import KEY, Doctor, media
-from tests.doctor.servers import Hanging, Looping
+from tests.doctor.conftest import KEY, Doctor, media_storage
+from tests.doctor.servers import HangingServer, LoopingServer
 
-SECRET = "s3cr3t-of-the-tests-that-nobody-may-see"
+SECRET = "s3cr3t-of-the-tests-that-is-never-shown"
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def on_disk(folder: Path, **options: Any) -> Iterator[None]:
-    told = {"location": folder, "base_url": "/media/", **options}
+def on_disk(folder: Path, **more: Any) -> Iterator[None]:
+    options = {"location": folder, "base_url": "/media/", **more}
     locks = {"LOCK_DIR": folder.parent / "locks", "CACHE": None}
-    with media("LocalMediaStorage", told, SHIFT_MEDIA=locks):
+    with media_storage("LocalMediaStorage", options, SHIFT_MEDIA=locks):
         yield
 
 
@@ -43,7 +43,7 @@ def test_healthy_local_storage_has_no_errors_and_nothing_is_left(
     with on_disk(folder):
         text = doctor.run("--site", live, "--strict")
     assert (doctor.code, doctor.errors) == (0, "")
-    assert "A picture for 64×48: 200 from the site." in text
+    assert "An image for 64×48: 200 from the site." in text
     assert files(folder) == []
 
 
@@ -66,10 +66,10 @@ def test_unknown_site_skips_checks_that_need_it(folder: Path, doctor: Doctor) ->
 
 def test_json_has_every_field_of_a_finding(folder: Path, doctor: Doctor) -> None:
     with on_disk(folder):
-        told = json.loads(doctor.run("--json"))
-    assert told["backend"] == "LocalMediaStorage"
-    for finding in told["findings"]:
-        assert set(finding) == {"code", "severity", "title", "seen", "why", "mend", "run"}
+        document = json.loads(doctor.run("--json"))
+    assert document["backend"] == "LocalMediaStorage"
+    for finding in document["findings"]:
+        assert set(finding) == {"code", "severity", "title", "seen", "why", "fix", "run"}
         assert finding["seen"]
 
 
@@ -98,7 +98,7 @@ def test_interrupted_doctor_leaves_nothing(
         stored.append(len(files(folder)))
         os.kill(os.getpid(), number)
 
-    site = Hanging(interrupt)
+    site = HangingServer(interrupt)
     try:
         with on_disk(folder):
             doctor.run("--site", site.url)
@@ -110,7 +110,7 @@ def test_interrupted_doctor_leaves_nothing(
 
 
 def test_silent_site_is_reported_after_timeout(folder: Path, doctor: Doctor) -> None:
-    site = Hanging()
+    site = HangingServer()
     began = time.monotonic()
     try:
         with on_disk(folder):
@@ -118,12 +118,12 @@ def test_silent_site_is_reported_after_timeout(folder: Path, doctor: Doctor) -> 
     finally:
         site.stop()
     assert {"site", "public-read", "missing-redirect"} <= codes
-    assert time.monotonic() - began < 25  # Three that wait as long as usual would take 30.
+    assert time.monotonic() - began < 25  # With the default timeout, three requests would take 30.
     assert files(folder) == []
 
 
 def test_redirect_loop_is_found_and_explained(folder: Path, live: str, doctor: Doctor) -> None:
-    cdn = Looping()
+    cdn = LoopingServer()
     try:
         with on_disk(folder, public_url=cdn.url):
             found = doctor.findings("--site", live)
@@ -131,7 +131,7 @@ def test_redirect_loop_is_found_and_explained(folder: Path, live: str, doctor: D
         cdn.stop()
     loop = next(one for one in found if one["code"] == "redirect-loop")
     assert "X-Cache: Hit from cloudfront" in loop["seen"]
-    assert "MinTTL 0" in loop["mend"]
+    assert "MinTTL 0" in loop["fix"]
     assert loop["run"].endswith("media_bucket print cloudfront")
 
 
@@ -143,7 +143,7 @@ def test_output_has_no_secret(doctor: Doctor) -> None:
         "endpoint_url": f"http://user:{SECRET}@127.0.0.1:1",
         "public_url": "http://127.0.0.1:1/",
     }
-    with media("S3MediaStorage", options, SECRET_KEY=f"{SECRET}-django"):
+    with media_storage("S3MediaStorage", options, SECRET_KEY=f"{SECRET}-django"):
         text = doctor.run("--timeout", "1") + doctor.errors
         assert "storage-write" in text
         text += doctor.run("--timeout", "1", "--json") + doctor.errors
@@ -164,7 +164,7 @@ def test_missing_credentials_are_one_error(
         "endpoint_url": "http://127.0.0.1:1",
         "public_url": "http://127.0.0.1:1/",
     }
-    with media("S3MediaStorage", options, SHIFT_MEDIA={"CACHE": None}):
+    with media_storage("S3MediaStorage", options, SHIFT_MEDIA={"CACHE": None}):
         found = {one["code"]: one for one in doctor.findings("--timeout", "1")}
     assert "credentials" in found["storage-write"]["seen"]
     errors = {code for code, one in found.items() if one["severity"] == "error"}

@@ -1,4 +1,4 @@
-"""The doctor on Ceph's gateway: healthy, broken in many ways, and healed by its commands."""
+"""The doctor on Ceph's gateway: a healthy bucket, broken ones, and its commands that fix them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from django.core.management import call_command
 
 from tests.docs.blocks import BLOCKS
+from tests.doctor.buckets import BROKEN, WebsiteBucket, writable
 from tests.doctor.conftest import Doctor, Finding
-from tests.doctor.servers import Hanging
-from tests.doctor.set_ups import BROKEN, Bucket, writable
+from tests.doctor.servers import HangingServer
 from tests.servers.faults import FaultProxy
 from tests.servers.nginx import KeepingCDN
 from tests.servers.rgw import RGW
@@ -22,7 +22,7 @@ from tests.servers.rgw import RGW
 pytestmark = [pytest.mark.rgw, pytest.mark.needs("rgw")]
 
 APPLIED = ("no website rule", "301 rule", "no rule for 403", "private bucket")
-"""What `media_bucket` mends; the others are statements of somebody else's."""
+"""The faults that `media_bucket` fixes. The others are statements of other tools."""
 
 
 def find(findings: list[Finding], code: str, severity: str = "error") -> Finding:
@@ -34,14 +34,14 @@ def test_healthy_bucket_has_no_errors_and_nothing_is_left(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
     with on_rgw() as bucket:
-        bucket.client.put_object(Bucket=bucket.name, Key="of-somebody", Body=b"else")
+        bucket.client.put_object(Bucket=bucket.name, Key="other-file", Body=b"else")
         before = bucket.keys()
         text = doctor.run("--strict")
         assert (doctor.code, doctor.errors) == (0, "")
         way = "307 from the public URL → 302 from the app → 200 from the public URL"
         assert way in " ".join(text.split())
         assert "\x1b[" not in text
-        assert bucket.keys() == before == ["of-somebody"]
+        assert bucket.keys() == before == ["other-file"]
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -65,7 +65,7 @@ def test_broken_bucket_has_exactly_one_error_and_nothing_is_left(
 
 
 def run(command: str) -> None:
-    """Run the command that a finding names."""
+    """Run the command of a finding."""
     python, script, *words = shlex.split(command)
     assert (python, script) == ("python", "manage.py")
     call_command(*words, "--yes", "--widen")
@@ -92,7 +92,7 @@ def test_cdn_that_caches_redirect_is_found(
                 "redirect-cached"
             }
             assert "X-Cache: HIT" in find(found, "redirect-cached")["seen"]
-            assert bucket.keys() == ["of-somebody"] or bucket.keys() == []
+            assert bucket.keys() == ["other-file"] or bucket.keys() == []
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_objects_that_doctor_cannot_remove_are_named(
         seen = find(found, "left-behind")["seen"]
         assert len(left) == 3
         assert all(key in seen for key in left)
-        bucket.heal()
+        bucket.repair()
         for key in left:
             bucket.client.delete_object(Bucket=bucket.name, Key=key)
 
@@ -155,7 +155,7 @@ def test_user_who_may_not_list_is_found_and_nothing_is_left(
         deny("s3:ListBucket", bucket)
         found = doctor.findings()
         assert find(found, "storage-list")["run"].endswith("print iam-policy")
-        bucket.heal()
+        bucket.repair()
         assert bucket.keys() == before
 
 
@@ -171,16 +171,21 @@ def test_403_for_missing_key_and_lost_write_are_found(
             assert doctor.code == 0
             proxy.inject(method="PUT", lose=True)
             assert "storage-write" in doctor.codes()
-            assert bucket.keys() in ([], ["of-somebody"])
+            assert bucket.keys() in ([], ["other-file"])
     finally:
         proxy.stop()
 
 
-def deny(action: str, bucket: Bucket) -> None:
-    """Forbid something to everybody, the site's own user too."""
+def deny(action: str, bucket: WebsiteBucket) -> None:
+    """Deny an action to everybody, including the site's own user."""
     arn = f"arn:aws:s3:::{bucket.name}"
-    told = {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": [arn, f"{arn}/*"]}
-    bucket.policy(told)
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": action,
+        "Resource": [arn, f"{arn}/*"],
+    }
+    bucket.policy(statement)
 
 
 def test_private_originals_under_public_policy_are_found(
@@ -194,16 +199,18 @@ def test_private_originals_under_public_policy_are_found(
 
 
 def test_rest_endpoint_as_public_url_is_found(
-    on_rgw: Callable[..., Any], rgw: RGW, doctor: Doctor, doctor_bucket: Bucket
+    on_rgw: Callable[..., Any], rgw: RGW, doctor: Doctor, doctor_bucket: WebsiteBucket
 ) -> None:
     with on_rgw(public_url=f"{rgw.endpoint}/{doctor_bucket.name}/"):
         found = doctor.findings()
-        assert "website endpoint" in find(found, "missing-redirect")["mend"]
+        assert "website endpoint" in find(found, "missing-redirect")["fix"]
 
 
 def test_site_that_refuses_signature_is_found(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
     with on_rgw() as bucket:
-        other = Bucket(bucket.client, bucket.name, bucket.app_url.replace("media", "private"))
+        other = WebsiteBucket(
+            bucket.client, bucket.name, bucket.app_url.replace("media", "private")
+        )
         other.website("404", "403")
         assert doctor.codes() == {"app-signature"}
 
@@ -211,20 +218,22 @@ def test_site_that_refuses_signature_is_found(on_rgw: Callable[..., Any], doctor
 def test_rule_to_unknown_host_is_found_and_not_followed(
     on_rgw: Callable[..., Any], doctor: Doctor
 ) -> None:
-    elsewhere = Hanging()
+    unknown = HangingServer()
     try:
         with on_rgw() as bucket:
-            other = Bucket(bucket.client, bucket.name, f"{elsewhere.url}/media/")
+            other = WebsiteBucket(bucket.client, bucket.name, f"{unknown.url}/media/")
             other.website("404", "403")
             assert doctor.codes("--site", bucket.app_url) == {"redirect-target"}
-            assert elsewhere.connections == 0
+            assert unknown.connections == 0
     finally:
-        elsewhere.stop()
+        unknown.stop()
 
 
 def test_rule_to_other_path_is_found(on_rgw: Callable[..., Any], doctor: Doctor) -> None:
     with on_rgw() as bucket:
-        other = Bucket(bucket.client, bucket.name, bucket.app_url.replace("media", "pictures"))
+        other = WebsiteBucket(
+            bucket.client, bucket.name, bucket.app_url.replace("media", "pictures")
+        )
         other.website("404", "403")
         assert "redirect-target" in doctor.codes("--site", bucket.app_url.removesuffix("/media/"))
 

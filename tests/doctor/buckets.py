@@ -1,4 +1,4 @@
-"""A bucket with its website that is set up as it should be, and six ways to break it."""
+"""A correctly configured bucket with a website, and ways to break it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """A bucket, and where its website is to send what it has not."""
+class WebsiteBucket:
+    """A bucket whose website redirects missing keys to the app."""
 
     client: S3Client
     name: str
     app_url: str
 
     def website(self, *statuses: str, code: str = "307") -> None:
-        """Give it rules for these statuses, with a code that `media_bucket` may refuse."""
+        """Set rules for these statuses, with a redirect code that `media_bucket` may refuse."""
         document = website_configuration(self.app_url)
         rules = [
             {**rule, "Redirect": {**rule["Redirect"], "HttpRedirectCode": code}}
@@ -39,65 +39,66 @@ class Bucket:
         )
 
     def policy(self, *more: dict[str, Any]) -> None:
-        """Let anybody read, and what more is said."""
+        """Let everybody read, and add more statements."""
         policy = public_read_policy(self.name)
         policy["Statement"] = [*policy["Statement"], *more]
         self.client.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
-    def heal(self) -> None:
-        """Set it up as it should be."""
+    def repair(self) -> None:
+        """Configure it correctly."""
         self.website("404", "403")
         self.policy()
         rules = cors_configuration([self.app_url.removesuffix("/media/")])
         self.client.put_bucket_cors(Bucket=self.name, CORSConfiguration=rules)
 
     def keys(self) -> list[str]:
-        """List it."""
+        """Return the keys of its objects."""
         found = self.client.list_objects_v2(Bucket=self.name)
         return [item["Key"] for item in found.get("Contents", ())]
 
 
-def no_rule(bucket: Bucket) -> None:
-    """Leave out the website's rules."""
+def no_rule(bucket: WebsiteBucket) -> None:
+    """Remove the website's rules."""
     bucket.website()
 
 
-def permanent(bucket: Bucket) -> None:
+def permanent(bucket: WebsiteBucket) -> None:
     """Redirect with 301."""
     bucket.website("404", "403", code="301")
 
 
-def no_rule_for_403(bucket: Bucket) -> None:
-    """Redirect what is 404, which strangers never get."""
+def no_rule_for_403(bucket: WebsiteBucket) -> None:
+    """Redirect only on 404, which strangers never get."""
     bucket.website("404")
 
 
-def listable(bucket: Bucket) -> None:
+def listable(bucket: WebsiteBucket) -> None:
     """Let everybody list the bucket."""
     arn = f"arn:aws:s3:::{bucket.name}"
     action = {"Effect": "Allow", "Principal": "*", "Action": "s3:ListBucket", "Resource": arn}
     bucket.policy(action)
 
 
-def writable(bucket: Bucket) -> None:
+def writable(bucket: WebsiteBucket) -> None:
     """Let everybody write to the bucket."""
     arn = f"arn:aws:s3:::{bucket.name}/*"
     action = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": arn}
     bucket.policy(action)
 
 
-def private(bucket: Bucket) -> None:
-    """Let nobody read."""
+def private(bucket: WebsiteBucket) -> None:
+    """Remove the policy, so that strangers cannot read."""
     bucket.client.delete_bucket_policy(Bucket=bucket.name)
 
 
-BROKEN: dict[str, tuple[Callable[[Bucket], None], str]] = {
+BROKEN: dict[str, tuple[Callable[[WebsiteBucket], None], str]] = {
     "no website rule": (no_rule, "missing-redirect"),
     "301 rule": (permanent, "redirect-code"),
     "no rule for 403": (no_rule_for_403, "missing-403"),
     "listable by everybody": (listable, "anonymous-listing"),
     "private bucket": (private, "public-read"),
 }
-"""What is broken, how, and the code of what the doctor finds. The sixth needs a CDN."""
+"""Names of faults, how to cause them, and the codes that the doctor must report.
 
-CACHED = "cached redirect"
+A sixth fault, a cached redirect, needs a CDN.
+"""

@@ -1,4 +1,4 @@
-"""What needs no storage: signing keys, the cache, Pillow, ffmpeg, MediaConvert, the webhook."""
+"""The checks without a storage: keys, cache, Pillow, ffmpeg, MediaConvert and the webhook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from shift_media.doctor import cache, pillow, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
-from tests.doctor.conftest import KEY, Doctor, media, serving
+from tests.doctor.conftest import KEY, Doctor, media_storage, serving
 from tests.servers.redis import Redis
 from tests.transcoding.mediaconvert_site import Aws, aws
 from tests.transcoding.mediaconvert_site import site as on_mediaconvert
@@ -21,7 +21,7 @@ STRONG = "0123456789abcdef0123456789abcdef"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:videos"
 
 
-def the(findings: Any) -> Finding:
+def only(findings: Any) -> Finding:
     (found,) = list(findings)
     assert isinstance(found, Finding)
     return found
@@ -47,14 +47,14 @@ def test_signing_key_severity_follows_length_and_variety(
     given: list[Any], severity: Severity
 ) -> None:
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": given}):
-        found = the(signing_keys.check_keys())
+        found = only(signing_keys.check_keys())
     assert found.severity == severity
-    assert not any(str(key) in f"{found.seen}{found.mend}" for key in given)
+    assert not any(str(key) in f"{found.seen}{found.fix}" for key in given)
 
 
 def test_secret_key_as_only_signing_key_is_a_warning() -> None:
     with override_settings(SHIFT_MEDIA={}, SECRET_KEY=KEY):
-        found = the(signing_keys.check_keys())
+        found = only(signing_keys.check_keys())
     assert found.severity == Severity.WARNING
     assert "when it is rotated, all URLs change" in found.seen
 
@@ -65,7 +65,7 @@ def test_secret_key_as_only_signing_key_is_a_warning() -> None:
 def cached(backend: str, **more: Any) -> Finding:
     config = {"BACKEND": f"django.core.cache.backends.{backend}", **more}
     with override_settings(CACHES={"default": config}, SHIFT_MEDIA={}):
-        return the(cache.check_cache())
+        return only(cache.check_cache())
 
 
 def test_cache_that_child_process_reads_is_ok(tmp_path: Path) -> None:
@@ -87,10 +87,10 @@ def test_cache_of_one_process_is_a_warning(kind: str) -> None:
 
 
 def test_process_local_cache_of_unknown_class_is_a_warning() -> None:
-    """A class of its own name, so that only the child process can tell."""
+    """Its class name is not known, so only the child process finds out."""
     config = {"BACKEND": "tests.doctor.broken.OwnCache"}
     with override_settings(CACHES={"default": config}, SHIFT_MEDIA={}):
-        found = the(cache.check_cache())
+        found = only(cache.check_cache())
     assert found.severity == Severity.WARNING
     assert "does not show a child process" in found.seen
 
@@ -99,13 +99,13 @@ def test_process_local_cache_of_unknown_class_is_a_warning() -> None:
 
 
 def test_pillow_without_a_format_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert the(pillow.check_pillow()).severity == Severity.OK
+    assert only(pillow.check_pillow()).severity == Severity.OK
     from PIL import Image
 
     without = {name: save for name, save in Image.SAVE.items() if name != "AVIF"}
     monkeypatch.setattr(Image, "SAVE", without)
     monkeypatch.setattr(Image, "_initialized", 2)
-    found = the(pillow.check_pillow())
+    found = only(pillow.check_pillow())
     assert found.severity == Severity.ERROR
     assert found.seen.endswith("has no AVIF.")
     assert "pip install" in found.run
@@ -138,11 +138,11 @@ def test_ffmpeg_of_the_extra_is_ok() -> None:
 @pytest.mark.s3
 @pytest.mark.needs("ffmpeg")
 def test_mediaconvert_check_makes_only_get_requests_and_reports_refusal(aws: Aws) -> None:
-    found = the(video.check_videos())
+    found = only(video.check_videos())
     assert found.severity == Severity.OK, found.seen
     assert {method for method, _ in aws.server.requests} == {"GET"}
     aws.server.inject("GET", "/search", status=403, code="AccessDeniedException")
-    refused = the(video.check_videos())
+    refused = only(video.check_videos())
     assert refused.severity == Severity.ERROR
     assert "AccessDeniedException" in refused.seen
     assert refused.run.endswith("print iam-policy")
@@ -152,7 +152,7 @@ def test_mediaconvert_check_makes_only_get_requests_and_reports_refusal(aws: Aws
 @pytest.mark.needs("ffmpeg")
 def test_malformed_mediaconvert_role_is_an_error(aws: Aws) -> None:
     with override_settings(SHIFT_MEDIA=on_mediaconvert(aws.server, role="MediaConvert")):
-        found = the(video.check_videos())
+        found = only(video.check_videos())
     assert found.severity == Severity.ERROR
     assert "role" in found.seen
 
@@ -171,9 +171,11 @@ def test_webhook_that_refuses_post_is_an_error(
     tmp_path: Path, doctor: Doctor, middleware: list[str], severity: str
 ) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}
-    told = {"SNS_TOPICS": [TOPIC], "CACHE": None, "LOCK_DIR": tmp_path / "locks"}
+    shift_media = {"SNS_TOPICS": [TOPIC], "CACHE": None, "LOCK_DIR": tmp_path / "locks"}
     with (
-        media("LocalMediaStorage", options, SHIFT_MEDIA=told, MIDDLEWARE=middleware),
+        media_storage(
+            "LocalMediaStorage", options, SHIFT_MEDIA=shift_media, MIDDLEWARE=middleware
+        ),
         serving() as site,
     ):
         assert "webhook" in doctor.codes("--site", site, severity=severity)
