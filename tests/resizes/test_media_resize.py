@@ -258,7 +258,7 @@ class Terminal(io.StringIO):
 def test_a_terminal_shows_a_bar_and_a_file_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     from shift_media.management import progress
 
-    monkeypatch.setattr(progress, "_PAUSE_SECONDS", {True: 0.0, False: 0.0})
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", {True: 0.0, False: 0.0})
     monkeypatch.setenv("COLUMNS", "70")
     for _ in range(2):
         photo()
