@@ -6,7 +6,14 @@ class.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
 from django.dispatch import Signal
+
+logger = logging.getLogger("shift_media")
 
 media_saved = Signal()
 """An upload is stored and its row committed: ``instance, field, key``."""
@@ -28,3 +35,23 @@ transcode_completed = Signal()
 
 transcode_failed = Signal()
 """A job ended in an error that is not tried again: ``job``, with ``error_code`` and ``error``."""
+
+
+def after_commit(work: Callable[..., object], *arguments: Any, using: str) -> None:
+    """Call a function after the commit, at once outside of a transaction; a failure is logged.
+
+    What was committed stays, whatever fails here, and hooks that follow still run. Django's own
+    ``robust=True`` fails on Django 5.2 for a ``functools.partial`` that raises, because it looks
+    for the name of the function.
+    """
+
+    def hook() -> None:
+        try:
+            work(*arguments)
+        except Exception:
+            logger.exception(
+                "A hook that runs after the commit failed: %s.",
+                getattr(work, "__qualname__", work),
+            )
+
+    transaction.on_commit(hook, using=using, robust=True)

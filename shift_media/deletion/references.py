@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import models, router
+from django.db import connections, models, router
 
 from shift_media.registry import all_media_fields
 
@@ -37,6 +37,23 @@ def referenced_keys(keys: Sequence[str]) -> set[str]:
             matches = rows.filter(**{f"{field.name}__in": part})
             referenced.update(matches.values_list(field.name, flat=True))
     return referenced
+
+
+def lock_references(key: str, using: str) -> bool:
+    """Lock the rows in a database that refer to an original; return True if there are any.
+
+    Rows of other databases count too, but cannot be locked from here.
+    """
+    locked = False
+    for field in all_media_fields():
+        if router.allow_migrate_model(using, field.model):
+            rows = _rows(field.model, using).filter(**{field.name: key})
+            if connections[using].features.has_select_for_update:
+                locked |= bool(rows.select_for_update().values_list("pk"))
+            else:
+                # A write takes SQLite's lock at once, so that no other row can go meanwhile.
+                locked |= bool(rows.update(**{field.name: models.F(field.attname)}))
+    return locked or is_referenced(key, using)
 
 
 def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:

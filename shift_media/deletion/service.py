@@ -8,17 +8,16 @@ the original's prefix is deleted, and once more some minutes later. What fails i
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import TYPE_CHECKING
 
-from django.db import DEFAULT_DB_ALIAS, router, transaction
+from django.db import DEFAULT_DB_ALIAS, router
 
-from shift_media.core.errors import InvalidKey
+from shift_media.core.errors import InvalidKey, NotStored
 from shift_media.core.keys import parse_original_key
 from shift_media.deletion import invalidation
-from shift_media.deletion.references import is_referenced
+from shift_media.deletion.references import is_referenced, lock_references
 from shift_media.registry import RegisteredField
-from shift_media.signals import media_deleted
+from shift_media.signals import after_commit, media_deleted
 from shift_media.storages import identify
 
 if TYPE_CHECKING:
@@ -47,8 +46,44 @@ def schedule(field: RegisteredField, key: str, using: str) -> PendingDeletion | 
     here = router.allow_migrate_model(using, PendingDeletion)
     pending = PendingDeletion(storage=identify(field.storage), source=str(field), prefix=prefix)
     pending.save(using=using if here else router.db_for_write(PendingDeletion))
-    transaction.on_commit(partial(_run_after_commit, pending), using=using, robust=True)
+    after_commit(_run_after_commit, pending, using=using)
     return pending
+
+
+def keep(field: RegisteredField, key: str, using: str) -> bool:
+    """Make sure that an original stays while a row that refers to it is written.
+
+    Return whether another row refers to it, so that it must be there.
+
+    Call it in the transaction that writes the row. A row that refers to the original already is
+    locked, so that it cannot go before the new one is committed. A deletion that has not begun is
+    cancelled. A name that is no key is never deleted, so that there is nothing to do for it.
+
+    Raises `NotStored` for an original that is being deleted.
+    """
+    from shift_media.deletion.models import PendingDeletion
+
+    try:
+        prefix = parse_original_key(key).prefix
+    except InvalidKey:
+        return True
+    if lock_references(key, using):
+        return True
+    here = router.allow_migrate_model(using, PendingDeletion)
+    rows = PendingDeletion.objects.using(using if here else router.db_for_write(PendingDeletion))
+    pending = rows.filter(prefix=prefix)
+    pending.filter(stage=PendingDeletion.Stage.FIRST, attempts=0).delete()
+    if pending.exists():
+        raise deleted_meanwhile(field, key)
+    return False
+
+
+def deleted_meanwhile(field: RegisteredField, key: str) -> NotStored:
+    """Return the error for a row that refers to an original which another process has deleted."""
+    return NotStored(
+        f"{field} refers to {key!r}, which was deleted after this row was loaded. Load the row "
+        "again, or assign another file before saving."
+    )
 
 
 def _run_after_commit(pending: PendingDeletion) -> None:

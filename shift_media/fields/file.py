@@ -19,7 +19,7 @@ from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.deletion import service as deletion
 from shift_media.fields.database_key import database_key
-from shift_media.fields.stored_upload import StoredUpload, call_stored_hook
+from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
 from shift_media.resizes.resize import Facts, Resize
@@ -42,6 +42,9 @@ class MediaFile(Video, FieldFile):
         _require_file: Callable[[], None]
 
     _metadata_cache: Metadata | None = None
+    _upload: object = None  # the uploaded file, until a committed row refers to its copy
+    is_new: bool = False
+    """True from the upload by this object until a row that refers to it is committed."""
 
     def __init__(self, instance: models.Model, field: AnyMediaField, name: str | None) -> None:
         # Django's two constructors do the same, but more slowly, because they set the property
@@ -98,8 +101,15 @@ class MediaFile(Video, FieldFile):
         self._metadata_cache = replace(inspection.metadata, focal=focal)
         setattr(self.instance, self.field.attname, self)
         self.field.write_metadata_columns(self.instance, self._metadata_cache)
-        call_stored_hook(file, self._database)
+        self._upload, self.is_new = file, True
         return upload
+
+    def on_committed(self) -> None:
+        """Call ``on_stored()`` of the uploaded file, if it has that, once its copy has a row."""
+        upload, self._upload, self.is_new = self._upload, None, False
+        on_stored = getattr(upload, "on_stored", None)
+        if callable(on_stored):
+            on_stored()
 
     def _pending_focal(self, content: object) -> Focal | None:
         """Return the focal point that was set for an upload before it was stored."""

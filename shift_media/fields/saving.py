@@ -1,12 +1,15 @@
 """The files of rows that are saved and deleted.
 
-Two methods of each model with a media field are wrapped, because no public place of Django can
-do what they do (docs/decisions/save-table.rst):
+Methods of each model with a media field are wrapped, because no public place of Django can do
+what they do (docs/decisions/save-table.rst and save-what-changed.rst):
 
 - ``save_base`` stores assigned files before Django begins, so that a slow storage holds no
   transaction open, and removes them again if the row is not written.
 - ``_save_table`` locks the row, and schedules the deletion of the replaced file in the transaction
   that writes the row: see `shift_media.fields.table_write`.
+- ``_do_update`` and ``_do_insert`` write what the instance has changed, and keep the files that
+  it refers to.
+- ``refresh_from_db`` takes what was read for what the row holds.
 """
 
 from __future__ import annotations
@@ -14,18 +17,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from django.db import models, router, transaction
+from django.db import models, router
 from django.db.models.signals import class_prepared, pre_delete
 
 from shift_media.deletion import service as deletion
-from shift_media.fields.database_key import database_key
+from shift_media.fields import loaded
+from shift_media.fields.database_key import database_key, set_database_key
 from shift_media.fields.stored_upload import StoredUpload
-from shift_media.fields.table_write import UNSENT, TableWrite, current_key, written_fields
+from shift_media.fields.table_write import (
+    TableWrite,
+    announce,
+    current_key,
+    forget_save,
+    written_fields,
+)
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import is_installed, media_fields, own_media_fields
-from shift_media.signals import media_saved
 
 _WRAPPED = "_shift_media_wrapped"
 
@@ -38,14 +47,16 @@ def register_model(sender: type[models.Model], **kwargs: Any) -> None:
     """
     if not media_fields(sender):
         return
-    for name, wrap in (("save_base", _wrap_save_base), ("_save_table", _wrap_save_table)):
+    for name, wrap in _WRAPPERS.items():
         # A subclass inherits the wrapped method, and must not wrap it again.
         if not any(hasattr(vars(base).get(name), _WRAPPED) for base in sender.__mro__):
             wrapped = wrap(getattr(sender, name))
             setattr(wrapped, _WRAPPED, True)
             setattr(sender, name, wrapped)
-    if is_installed(sender) and own_media_fields(sender):
-        pre_delete.connect(_schedule_deletions, sender=sender, dispatch_uid=__name__)
+    if is_installed(sender):
+        loaded.track(sender)
+        if own_media_fields(sender):
+            pre_delete.connect(_schedule_deletions, sender=sender, dispatch_uid=__name__)
 
 
 class_prepared.connect(register_model, dispatch_uid=__name__)
@@ -74,8 +85,9 @@ def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
         except BaseException:
             for upload in reversed(uploads):
                 upload.rollback(using)
+            forget_save(self)
             raise
-        _send_media_saved(self, using)
+        announce(self, using)
 
     return wrapped
 
@@ -100,15 +112,75 @@ def _wrap_save_table(save_table: Callable[..., bool]) -> Callable[..., bool]:
     return wrapped
 
 
-def _send_media_saved(instance: models.Model, using: str) -> None:
-    """Send `media_saved` for each new key of a saved row, after the commit."""
-    for field, key in instance.__dict__.pop(UNSENT, ()):
-        send = partial(
-            media_saved.send_robust, sender=type(instance), instance=instance, field=field, key=key
-        )
-        # A receiver of post_save may have replaced the file once more.
-        if key == current_key(instance, field):
-            transaction.on_commit(send, using=using, robust=True)
+def _wrap_do_update(do_update: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(do_update)
+    def wrapped(
+        self: models.Model, base_qs: Any, using: str, pk_val: Any, values: Any, *rest: Any
+    ) -> Any:
+        update = partial(do_update, self, base_qs, using, pk_val)
+        write = TableWrite.current(self)
+        if write is None:
+            return update(values, *rest)
+        return write.update(values, lambda narrowed: update(narrowed, *rest))
+
+    return wrapped
+
+
+def _wrap_do_insert(do_insert: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(do_insert)
+    def wrapped(self: models.Model, *arguments: Any, **options: Any) -> Any:
+        insert = partial(do_insert, self, *arguments, **options)
+        write = TableWrite.current(self)
+        return insert() if write is None else write.insert(insert)
+
+    return wrapped
+
+
+def _wrap_refresh_from_db(refresh_from_db: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(refresh_from_db)
+    def wrapped(
+        self: models.Model,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        **options: Any,
+    ) -> None:
+        names = None if fields is None else list(fields)
+        before = {name: self.__dict__.get(name) for name in _attnames(self)}
+        refresh_from_db(self, using, names, **options)
+        read = _attnames(self) - self.get_deferred_fields() if names is None else set(names)
+        _record_refresh(self, read, before)
+
+    return wrapped
+
+
+def _attnames(instance: models.Model) -> set[str]:
+    return {field.attname for field in type(instance)._meta.concrete_fields}
+
+
+def _record_refresh(instance: models.Model, read: set[str], before: dict[str, Any]) -> None:
+    """Take the columns that were read for what the row holds.
+
+    Columns that describe another file than the one that was read are deferred, so that they are
+    loaded when they are used, and not written.
+    """
+    for field in cast("list[AnyMediaField]", media_fields(type(instance))):
+        columns = field.metadata_columns
+        if not read.isdisjoint((field.name, field.attname)):
+            key, previous = current_key(instance, field), before[field.attname]
+            set_database_key(instance, field, key)
+            if getattr(previous, "name", previous) != key:
+                for name in set(columns) - read:
+                    instance.__dict__.pop(name, None)
+        loaded.remember_columns(instance, [name for name in columns if name in read])
+
+
+_WRAPPERS: Final[dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]]] = {
+    "save_base": _wrap_save_base,
+    "_save_table": _wrap_save_table,
+    "_do_update": _wrap_do_update,
+    "_do_insert": _wrap_do_insert,
+    "refresh_from_db": _wrap_refresh_from_db,
+}
 
 
 def _schedule_deletions(

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, connections
 
 from shift_media.core.errors import MediaError
 from shift_media.core.keys import OriginalKey
@@ -60,13 +60,3 @@ class StoredUpload:
             return not is_referenced(str(self.key), using)
         except DatabaseError:
             return False
-
-
-def call_stored_hook(file: object, using: str) -> None:
-    """Call ``file.on_stored()``, if the uploaded file has it, after the commit.
-
-    Without a transaction it is called at once, before the row is written.
-    """
-    on_stored = getattr(file, "on_stored", None)
-    if callable(on_stored):
-        transaction.on_commit(on_stored, using=using, robust=True)

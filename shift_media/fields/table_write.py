@@ -1,22 +1,45 @@
-"""One write of a row to one table, and its files: see docs/decisions/save-table.rst."""
+"""One write of a row to one table, and its files.
+
+Django writes all columns of an instance, those too that another process has changed since the
+instance was loaded. A stale key would bring a deleted file back and lose the newer one. So an
+UPDATE of the row that was loaded leaves out the media columns that the instance has not changed,
+and the columns that describe a file are written only while the row still refers to that file: see
+docs/decisions/save-table.rst and save-what-changed.rst.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence, Sized
+from functools import partial
+from typing import Any, Final, cast
 
 from django.db import connections, models, transaction
 
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.deletion import service as deletion
+from shift_media.fields import loaded
 from shift_media.fields.database_key import database_key, set_database_key
 from shift_media.fields.file import MediaFile
 from shift_media.fields.types import AnyMediaField
-from shift_media.registry import RegisteredField, is_installed, own_media_fields
+from shift_media.registry import (
+    RegisteredField,
+    is_installed,
+    is_media_field,
+    media_fields,
+    own_media_fields,
+)
+from shift_media.signals import after_commit, media_saved
 
-UNSENT: str = "_shift_media_saved"
-"""Name in a row's ``__dict__`` of its new keys, for which `media_saved` is still to be sent."""
+_CURRENT: Final = "_shift_media_write"
+"""Name in a row's ``__dict__`` of the write that is under way."""
+_SAVED: Final = "_shift_media_saved"
+"""Name in a row's ``__dict__`` of the fields with new keys that are still to be announced."""
+_PROVISIONAL: Final = "_shift_media_provisional"
+"""Name in a row's ``__dict__`` of the mark that its last save may be rolled back."""
+
+Value = tuple[Any, Any, Any]
+"""A field, a model or None, and the value, as ``Model._do_update`` takes them."""
 
 
 class TableWrite:
@@ -39,6 +62,14 @@ class TableWrite:
         self.instance, self.table, self.using = instance, table, using
         self.update_fields = None if update_fields is None else frozenset(update_fields)
         self.fields = written_fields(instance, own_media_fields(table), update_fields)
+        self.changed: list[AnyMediaField] = []
+        self.has_described = False
+
+    @staticmethod
+    def current(instance: models.Model) -> TableWrite | None:
+        """Return the write of a row that `run` has begun, or None."""
+        write: TableWrite | None = instance.__dict__.get(_CURRENT)
+        return write
 
     def run(self, save: Callable[[Iterable[str] | None], bool], may_exist: bool) -> bool:
         """Call ``save`` with the columns to write; return what it returns.
@@ -48,19 +79,29 @@ class TableWrite:
         """
         for field in self.fields:
             field.store_assigned(self.instance)  # A receiver of pre_save may have assigned a file.
-        changed = [field for field in self.fields if self._has_changed(field)]
-        for field in changed:
+        if self.instance.__dict__.get(_PROVISIONAL) and not self.instance._state.adding:
+            self._read_keys()
+        self.changed = [field for field in self.fields if self._has_changed(field)]
+        for field in self.changed:
             if not self.instance._state.adding or current_key(self.instance, field):
                 field.sync_metadata_columns(self.instance)
-        replaced = changed if may_exist and self._may_exist() else []
-        videos = [field for field in changed if self._is_to_be_transcoded(field)]
+        replaced = self.changed if may_exist and self._may_exist() else []
+        videos = [field for field in self.changed if self._is_to_be_transcoded(field)]
         with self._transaction([*replaced, *videos]):
             old_keys = self._lock_and_read_keys(replaced)
-            updated = save(self._columns_to_write())
+            self._keep_borrowed(replaced)
+            updated = self._save(save)
             self._schedule_deletions(old_keys)
             self._submit_jobs(videos)
-        self._record_keys(changed)
+        self._record()
         return updated
+
+    def _save(self, save: Callable[[Iterable[str] | None], bool]) -> bool:
+        self.instance.__dict__[_CURRENT] = self
+        try:
+            return save(self._columns_to_write())
+        finally:
+            del self.instance.__dict__[_CURRENT]
 
     def _has_changed(self, field: AnyMediaField) -> bool:
         return database_key(self.instance, field) != current_key(self.instance, field)
@@ -73,19 +114,27 @@ class TableWrite:
         has_own_pk = all(f.has_default() or f.has_db_default() for f in meta.pk_fields)
         return not (self.instance._state.adding and has_own_pk)
 
-    def _transaction(self, reasons: list[AnyMediaField]) -> contextlib.AbstractContextManager[Any]:
+    def _transaction(self, reasons: Sized) -> contextlib.AbstractContextManager[Any]:
         if not reasons:
             return contextlib.nullcontext()
         return transaction.atomic(using=self.using, savepoint=False)
+
+    def _row(self) -> models.QuerySet[models.Model]:
+        pk = self.instance._get_pk_val(self.table._meta)
+        return models.QuerySet(model=self.table, using=self.using).filter(pk=pk)
+
+    def _read_keys(self) -> None:
+        """Ask the row for its keys, because a transaction that wrote them may be rolled back."""
+        names = [field.attname for field in self.fields]
+        keys = next(iter(self._row().values_list(*names)), None) if names else None
+        for field, key in zip(self.fields, keys or [None] * len(names), strict=True):
+            set_database_key(self.instance, field, key)
 
     def _lock_and_read_keys(self, replaced: list[AnyMediaField]) -> dict[AnyMediaField, str]:
         """Lock the row and return the keys that are about to be overwritten."""
         if not replaced:
             return {}
-        pk = self.instance._get_pk_val(self.table._meta)
-        row: models.QuerySet[models.Model] = models.QuerySet(
-            model=self.table, using=self.using
-        ).filter(pk=pk)
+        row = self._row()
         if connections[self.using].features.has_select_for_update:
             row = row.select_for_update()
         else:
@@ -124,12 +173,139 @@ class TableWrite:
             for field in videos:
                 services.submit(getattr(self.instance, field.attname), using=self.using)
 
-    def _record_keys(self, changed: list[AnyMediaField]) -> None:
-        for field in changed:
-            key = current_key(self.instance, field)
-            set_database_key(self.instance, field, key)
-            if key and is_installed(self.table):
-                self.instance.__dict__.setdefault(UNSENT, []).append((field, key))
+    def update(self, values: Sequence[Value], update: Callable[[list[Value]], Any]) -> Any:
+        """Write by ``update`` what the instance has changed; return what that returns.
+
+        An instance that was not loaded from this row writes everything that it holds.
+        """
+        if not loaded.is_loaded_row(self.instance, self.using):
+            return update(list(values))
+        written: list[Value] = []
+        described: dict[tuple[str, str], dict[str, Any]] = {}
+        for value in values:
+            self._sort(value, written, described)
+        self.has_described = bool(described)
+        with self._transaction(described):
+            result = update(written)
+            for (column, key), columns in described.items() if result else ():
+                self._row().filter(**{column: key}).update(**columns)
+        return result
+
+    def _sort(
+        self, value: Value, written: list[Value], described: dict[tuple[str, str], dict[str, Any]]
+    ) -> None:
+        """Add a value to ``written``, to ``described`` under column and key, or to neither."""
+        field, _, new = value
+        if is_media_field(field):
+            if field in self.changed:
+                written.append(value)
+            return
+        owner = self._owner(field.name)
+        if owner is None or owner in self.changed:
+            written.append(value)
+        elif loaded.has_changed(self.instance, field.name):
+            key = self._described_key(owner)
+            if key:
+                described.setdefault((owner.attname, key), {})[field.name] = new
+            else:
+                written.append(value)
+
+    def _owner(self, column: str) -> Any:
+        """Return the media field that a column describes, or None."""
+        fields = media_fields(type(self.instance))
+        return next((field for field in fields if column in field.metadata_columns), None)
+
+    def _described_key(self, field: Any) -> str:
+        """Return the key of the file that the metadata columns describe; ``""`` if unknown."""
+        if field.attname in self.instance.__dict__:
+            return current_key(self.instance, field)
+        metadata = self.instance.__dict__.get(field.metadata_field or "")
+        return str(metadata.get("key", "")) if isinstance(metadata, dict) else ""
+
+    def insert(self, insert: Callable[[], Any]) -> Any:
+        """Insert the row, and keep the files in it that this instance did not upload."""
+        borrowed = [field for field in self.fields if self._is_borrowed(field)]
+        if not borrowed:
+            return insert()
+        with transaction.atomic(using=self.using):
+            self._keep_borrowed(borrowed)
+            return insert()
+
+    def _keep_borrowed(self, fields: Iterable[AnyMediaField]) -> None:
+        for field in fields:
+            if self._is_borrowed(field):
+                self._keep(field, current_key(self.instance, field))
+
+    def _keep(self, field: AnyMediaField, key: str) -> None:
+        """Keep an original that was uploaded for another row, or for this one before.
+
+        A new row may name a file that is stored only later. A row that was loaded had its file.
+        """
+        if deletion.keep(field, key, self.using) or self.instance._state.adding:
+            return
+        if field.storage.stat(key) is None:
+            raise deletion.deleted_meanwhile(field, key)
+
+    def _is_borrowed(self, field: AnyMediaField) -> bool:
+        file: MediaFile = getattr(self.instance, field.attname)
+        is_own = file.is_new and not self.instance.__dict__.get(_PROVISIONAL)
+        return bool(file) and not is_own and is_installed(self.table)
+
+    def _record(self) -> None:
+        """Take what was written for what the row holds."""
+        row = self.instance.__dict__
+        if self.changed or self.has_described:
+            row.setdefault(_SAVED, [])
+        for field in self.changed:
+            set_database_key(self.instance, field, current_key(self.instance, field))
+            if is_installed(self.table):
+                row[_SAVED].append(field)
+        written = {field.name for field in self.table._meta.local_concrete_fields}
+        if self.update_fields is not None:
+            written &= cast("frozenset[str]", self._columns_to_write())
+        columns = {n for f in media_fields(type(self.instance)) for n in f.metadata_columns}
+        loaded.remember_columns(self.instance, columns & written)
+
+
+def announce(instance: models.Model, using: str) -> None:
+    """Send `media_saved` for each new key of a saved row, after the commit.
+
+    Until then the row is provisional, because a rollback has no hook that would undo what the
+    instance remembers: the next save of a provisional instance asks the row.
+    """
+    saved = instance.__dict__.pop(_SAVED, None)
+    in_transaction = connections[using].in_atomic_block
+    if not in_transaction:
+        _confirm(instance)
+    if saved is None:
+        return
+    if in_transaction:
+        instance.__dict__[_PROVISIONAL] = True
+        loaded.forget_columns(instance)
+        after_commit(_confirm, instance, using=using)
+    for field in saved:
+        key = current_key(instance, field)
+        if key:
+            send = partial(
+                media_saved.send_robust,
+                sender=type(instance),
+                instance=instance,
+                field=field,
+                key=key,
+            )
+            after_commit(send, using=using)
+            after_commit(getattr(instance, field.attname).on_committed, using=using)
+
+
+def forget_save(instance: models.Model) -> None:
+    """Mark a row whose save has failed: what it holds in the database is not known."""
+    instance.__dict__.pop(_SAVED, None)
+    instance.__dict__[_PROVISIONAL] = True
+    loaded.forget_columns(instance)
+
+
+def _confirm(instance: models.Model) -> None:
+    instance.__dict__.pop(_PROVISIONAL, None)
 
 
 def written_fields(

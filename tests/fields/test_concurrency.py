@@ -63,10 +63,15 @@ assert PendingDeletion.objects.count() == 16, PendingDeletion.objects.count()
 
 def race(tmp_path: Path, database: str) -> None:
     """Replace one row's file eight times at once, in a process of its own."""
+    in_a_process(REPLACE, tmp_path, database)
+
+
+def in_a_process(code: str, tmp_path: Path, database: str) -> None:
+    """Run code on a database of its own; the settings of that are Python source."""
     settings = tmp_path / "race_settings.py"
     settings.write_text(f"from tests.settings import *\nDATABASES['default'] |= {database}\n")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", REPLACE],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=ROOT,
         env={
             **os.environ,

@@ -38,6 +38,43 @@ def test_django_method_that_is_wrapped_has_the_known_parameters(
     assert list(inspect.signature(method).parameters) == parameters.split()
 
 
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        (
+            models.Model._do_update,  # type: ignore[attr-defined]  # private, and in no stubs
+            "self base_qs using pk_val values",
+        ),
+        (models.Model.refresh_from_db, "self using fields"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_django_method_that_is_wrapped_begins_with_the_known_parameters(
+    method: Callable[..., Any], parameters: str
+) -> None:
+    known = parameters.split()
+    assert list(inspect.signature(method).parameters)[: len(known)] == known
+
+
+def test_each_column_of_an_update_and_of_an_insert_goes_through_the_wrapped_methods(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[str] = []
+    for name in ("_do_update", "_do_insert"):
+        original = getattr(Photo, name)
+
+        def note(self: Any, *args: Any, name: str = name, original: Any = original) -> Any:
+            called.append(name)
+            return original(self, *args)
+
+        monkeypatch.setattr(Photo, name, note)
+    photo = Photo.objects.create(image=upload())
+    photo.save()
+    photo.save(update_fields=["title"])
+    Photo.objects.update_or_create(pk=photo.pk, defaults={"title": "new"})
+    assert called == ["_do_insert", "_do_update", "_do_update", "_do_update"]
+
+
 def test_post_save_after_a_replacement_is_sent_outside_the_transaction() -> None:
     photo = Photo.objects.create(image=upload())
     seen = []
