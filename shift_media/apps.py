@@ -14,7 +14,7 @@ class ShiftMediaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks; jobs go with their originals."""
+        """Register the system checks, and delete the jobs of each deleted original."""
         from shift_media import checks  # noqa: F401
         from shift_media.signals import media_deleted
         from shift_media.transcoding import services

@@ -1,7 +1,7 @@
-"""What a project can listen to.
+"""The signals that a project can receive.
 
-``sender`` is the model class, and for `resize_created`, since a URL knows no model, the storage's
-class.
+``sender`` is the model class. For `resize_created` it is the class of the storage, because a URL
+does not name a model.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ media_saved = Signal()
 """An upload is stored and its row committed: ``instance, field, key``."""
 
 media_deleted = Signal()
-"""An original and all that was derived from it are gone: ``key, storage``."""
+"""An original and everything derived from it were deleted: ``key, storage``."""
 
 resize_created = Signal()
 """A resize was made and stored: ``key, storage, width, height, size`` (bytes)."""
 
 transcode_submitted = Signal()
-"""A job is to be done, and its row committed: ``job``, a `TranscodeJob`."""
+"""A job was created and its row committed: ``job``, a `TranscodeJob`."""
 
 transcode_progressed = Signal()
-"""A job has come further: ``job``, whose ``progress`` is in percent."""
+"""A job made progress: ``job``, whose ``progress`` is in percent."""
 
 transcode_completed = Signal()
-"""All renditions of a job are stored, and its row says so: ``job``."""
+"""All renditions of a job are stored and its row committed: ``job``."""
 
 transcode_failed = Signal()
-"""A job ended in an error that is not tried again: ``job``, with ``error_code`` and ``error``."""
+"""A job failed and is not tried again: ``job``, with ``error_code`` and ``error``."""
 
 
 def after_commit(work: Callable[..., object], *arguments: Any, using: str) -> None:

@@ -9,9 +9,9 @@
             model = Photo
             fields = ["id", "title", "image"]
 
-A file comes in as any ``FileField`` of the framework takes it, and is refused for what the model's
-field refuses. It goes out as an object of URLs and facts, without a query or a request to the
-storage.
+An upload is accepted in the ways of the framework's ``FileField``, with the rules of the model's
+field. A file is represented by an object of URLs and facts, without a query and without a request
+to the storage.
 """
 
 from __future__ import annotations
@@ -40,16 +40,18 @@ except ImportError as error:
 logger = logging.getLogger("shift_media")
 
 FACTS = ("content_type", "size", "width", "height", "duration", "placeholder", "color")
-"""What is told of an original, beside its URL; null where no metadata field keeps it."""
+"""The facts of an original beside its URL; each is null if the metadata field lacks it."""
 
 
 class MediaSerializerField(serializers.FileField):
-    """Take an upload, and give ``{"url": …, "width": …, "resizes": {"avatar": {"url": …}}}``.
+    """A serializer field for a media file.
+
+    Its representation is ``{"url": …, "width": …, "resizes": {"avatar": {"url": …}}}``.
 
     Args:
-        presets: what stands in ``resizes``: names of presets, or sizes such as ``"400x300"``;
-            by default all presets of the settings.
-        accept, max_bytes: as of a `MediaField`, and by default those of the model's field.
+        presets: the resizes to include: names of presets, or sizes such as ``"400x300"``. By
+            default all presets of the settings.
+        accept, max_bytes: as of a `MediaField`; by default those of the model's field.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class MediaSerializerField(serializers.FileField):
         max_bytes: int | None = None,
         **kwargs: Any,
     ) -> None:
-        # That of the column, which holds a key: the client's name for its file is only data.
+        # The model's max_length is that of a key. The framework would apply it to client names.
         kwargs.pop("max_length", None)
         super().__init__(**kwargs)
         self.presets = presets
@@ -69,30 +71,30 @@ class MediaSerializerField(serializers.FileField):
 
     @property
     def model_field(self) -> MediaField | None:
-        """The field of the serializer's model that this one stands for, if it is one of ours."""
+        """The `MediaField` that this field serializes, or None."""
         model: type[models.Model] | None
         model = getattr(getattr(self.parent, "Meta", None), "model", None)
         try:
-            found = model._meta.get_field(str(self.source)) if model else None
+            field = model._meta.get_field(str(self.source)) if model else None
         except FieldDoesNotExist:
             return None
-        return found if isinstance(found, MediaField) else None
+        return field if isinstance(field, MediaField) else None
 
     def to_internal_value(self, data: Any) -> File[Any]:
-        """Give the file; raises `InvalidMedia` for one that is not accepted."""
-        given = super().to_internal_value(data)
+        """Return the file; raise `InvalidMedia` if it is not accepted."""
+        upload = super().to_internal_value(data)
         field = self.model_field
-        most = self.max_bytes or (field.max_bytes if field else None)
-        file = seekable(given, most)
+        max_bytes = self.max_bytes or (field.max_bytes if field else None)
+        file = seekable(upload, max_bytes)
         if field is not None:
             field.inspect(file)
         if field is None or self.accept or self.max_bytes:
             accept = self.accept or (field.accept if field else IMAGES)
-            inspect(file, accept=accept, max_bytes=most)
+            inspect(file, accept=accept, max_bytes=max_bytes)
         return file
 
     def to_representation(self, value: Any) -> Any:
-        """Give the URL, the facts and the resizes; None for an empty field."""
+        """Return the URL, the facts and the resizes; None for an empty field."""
         if not value:
             return None
         known = value.known_metadata
@@ -106,18 +108,18 @@ class MediaSerializerField(serializers.FileField):
         names = settings.PRESETS if self.presets is None else self.presets
         if BY_EXTENSION.get(file.key.rpartition(".")[2], UNKNOWN).kind not in ("image", "video"):
             return {}
-        found = {}
+        resizes = {}
         for name in names:
             try:
-                made = file.resize(name)
-                url = self._absolute(made.url)
+                resize = file.resize(name)
+                url = self._absolute(resize.url)
             except MediaError as error:
                 if django_settings.DEBUG:
-                    raise
-                logger.warning("A resize in a response failed: %s: %s", error.code, error)
+                    raise  # A wrong preset is a mistake in the code: show it.
+                logger.warning("A resize was left out of a response: %s: %s", error.code, error)
             else:
-                found[name] = {"url": url, "width": made.width, "height": made.height}
-        return found
+                resizes[name] = {"url": url, "width": resize.width, "height": resize.height}
+        return resizes
 
     def _absolute(self, url: str) -> str:
         request = self.context.get("request")

@@ -1,4 +1,4 @@
-"""Tickets: what somebody has leave to upload, in a string that only the app can have written."""
+"""Tickets: permissions to upload one file, as strings that the app has signed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 from django.utils.text import get_text_list
@@ -22,6 +21,7 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.core.formats import Format, accepted_formats
 from shift_media.core.keys import new_original_key
 from shift_media.fields import MediaField
+from shift_media.registry import find_field
 from shift_media.validators import InvalidMedia, too_large
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 PURPOSE: Final = "upload/1"
 SECONDS: Final = 3600
-"""How long a ticket holds: while it does, what is staged is younger than the least grace time of
-``media_cleanup``."""
+"""How long a ticket is valid: not longer than the least grace time of ``media_cleanup``, which
+would otherwise remove staged files that can still be used."""
 
 LARGEST: Final = 5_000_000_000
-"""Bytes that one PUT to S3 may have, where a field has no limit of its own (5 GB)."""
+"""The most bytes of one PUT to S3 (5 GB), which limits fields without ``max_bytes``."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME_LENGTH = 1000
@@ -43,14 +43,14 @@ MayUpload = Callable[[HttpRequest, MediaField], bool]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to upload one file.
+    """The permission to upload one file.
 
     Attributes:
         field: the field's label, ``"gallery.photo.image"``.
-        key: where the bytes are staged.
+        key: the key of the staged bytes.
         name: the client's name for the file.
-        content_type, size, sha256: what the bytes must be.
-        owner: the primary key of the user, or ``""`` for anybody who is not logged in.
+        content_type, size, sha256: type, length and digest that the bytes must have.
+        owner: the primary key of the user, or ``""`` for users who are not logged in.
         expires: seconds since the epoch.
     """
 
@@ -65,33 +65,34 @@ class Ticket:
 
     @property
     def token(self) -> str:
-        """The signed string that the client keeps."""
+        """The ticket as a signed string, which the client keeps."""
         text = json.dumps(astuple(self), separators=(",", ":")).encode()
         payload = base64.urlsafe_b64encode(text).decode().rstrip("=")
         return f"{payload}.{settings.signer(PURPOSE).sign(payload)}"
 
     @property
     def storage(self) -> MediaStorage:
-        """Where the bytes are staged: the field's storage."""
-        return cast("MediaStorage", field_of(self.field).storage)
+        """The storage of the field, in which the bytes are staged."""
+        return cast("MediaStorage", find_media_field(self.field).storage)
 
 
-def issue(request: HttpRequest, asked: Mapping[str, Any]) -> Ticket:
-    """Give a ticket for what a client announces.
+def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
+    """Return a ticket for the file that a client announces.
 
-    Raises `InvalidMedia` for what the field does not accept and `PermissionDenied` where nobody
-    may upload, this user may not, or there is no such field: one and the same answer.
+    Raises `InvalidMedia` for a file that the field does not accept. Raises `PermissionDenied` if
+    there is no such field, if it takes no direct uploads, or if this user may not upload. The
+    client cannot tell these apart.
     """
-    field = _permitted(request, asked.get("field"))
-    name, size, sha256 = asked.get("name"), asked.get("size"), asked.get("sha256")
+    field = _permitted_field(request, announced.get("field"))
+    name, size, sha256 = (announced.get(fact) for fact in ("name", "size", "sha256"))
     if not isinstance(name, str) or not isinstance(sha256, str) or type(size) is not int:
-        raise InvalidMedia("upload_refused", "name, size or sha256 are missing.")
+        raise InvalidMedia("upload_refused", "name, size or sha256 is missing or invalid.")
     if not _SHA256.fullmatch(sha256) or len(name) > _NAME_LENGTH:
-        raise InvalidMedia("upload_refused", "sha256 is not 64 hex digits, or the name too long.")
-    format = _format(field, asked.get("type"))
-    most = LARGEST if field.max_bytes is None else min(field.max_bytes, LARGEST)
-    if size > most:
-        raise too_large(min(size, 10**15), most)
+        raise InvalidMedia("upload_refused", "sha256 is not 64 hex digits, or name is too long.")
+    format = _accepted_format(field, announced.get("type"))
+    limit = LARGEST if field.max_bytes is None else min(field.max_bytes, LARGEST)
+    if size > limit:
+        raise too_large(min(size, 10**15), limit)  # A number of any length would fill the answer.
     if size < 1:
         raise InvalidMedia("empty")
     key = str(new_original_key(name, format.extension))
@@ -100,60 +101,63 @@ def issue(request: HttpRequest, asked: Mapping[str, Any]) -> Ticket:
     return Ticket(field_label(field), key, *facts, owner_of(request), expires)
 
 
-def read(token: str, request: HttpRequest) -> Ticket:
-    """Read a ticket; raises `InvalidMedia` for one that is not ours, not theirs, or too old."""
+def verify(token: str, request: HttpRequest) -> Ticket:
+    """Return the ticket of a signed string.
+
+    Raises `InvalidMedia` if the signature is wrong, if it was issued for another user than that of
+    the request, or if it has expired.
+    """
     payload, _, signature = token.rpartition(".")
     if not settings.signer(PURPOSE).verify(payload, signature):
-        raise InvalidMedia("upload_refused", "The ticket is not signed.")
+        raise InvalidMedia("upload_refused", "The signature of the ticket is wrong.")
     try:
         text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
         ticket = Ticket(*json.loads(text))
-    except (binascii.Error, ValueError, TypeError) as error:  # Of another version of the app.
+    except (binascii.Error, ValueError, TypeError) as error:
+        # The signature is right, so another version of the app has issued it.
         raise InvalidMedia("upload_refused", "The ticket cannot be read.") from error
     if ticket.owner != owner_of(request):
-        raise InvalidMedia("upload_refused", "The ticket is somebody else's.")
+        raise InvalidMedia("upload_refused", "The ticket was issued for another user.")
     if time.time() > ticket.expires:
         raise InvalidMedia("upload_refused", "The ticket has expired.")
     return ticket
 
 
 def may_add(request: HttpRequest, field: MediaField) -> bool:
-    """Tell whether the user may add rows of the field's model: a rule for ``UPLOADS``."""
+    """Return True if the user may add rows of the field's model: a rule for ``UPLOADS``."""
     user = getattr(request, "user", None)
     meta = field.model._meta
     return user is not None and user.has_perm(f"{meta.app_label}.add_{meta.model_name}")
 
 
 def owner_of(request: HttpRequest) -> str:
-    """Name the user of a request by their primary key; ``""`` is anybody."""
+    """Return the primary key of the user as text; ``""`` for users who are not logged in."""
     user = getattr(request, "user", None)
     return str(user.pk) if user is not None and user.is_authenticated else ""
 
 
 def field_label(field: MediaField) -> str:
-    """Name a field: ``"gallery.photo.image"``."""
+    """Return the label of a field in lower case: ``"gallery.photo.image"``."""
     return f"{field.model._meta.label_lower}.{field.name}"
 
 
-def field_of(label: str) -> MediaField:
-    """Find a field by its label; raises ``LookupError``."""
-    model, _, name = label.rpartition(".")
-    try:
-        field = apps.get_model(model)._meta.get_field(name)
-    except (FieldDoesNotExist, ValueError) as error:
-        raise LookupError(f"{label!r} is no field.") from error
+def find_media_field(label: str) -> MediaField:
+    """Return the media field with a label; raise ``LookupError`` if there is none."""
+    field = find_field(label)
     if not isinstance(field, MediaField):
-        raise LookupError(f"{label!r} is no MediaField.")
+        raise LookupError(f"{label!r} must be the label of a MediaField: app.Model.field.")
     return field
 
 
-def _permitted(request: HttpRequest, label: object) -> MediaField:
-    wanted = label.lower() if isinstance(label, str) else ""
+def _permitted_field(request: HttpRequest, label: object) -> MediaField:
+    """Return the field, if the rule for it in ``UPLOADS`` lets this user upload."""
+    lowered = label.lower() if isinstance(label, str) else ""
     rules = {name.lower(): rule for name, rule in settings.UPLOADS.items()}
-    if wanted not in rules:
+    if lowered not in rules:
         raise PermissionDenied
     try:
-        field, rule = field_of(wanted), cast("MayUpload", import_string(rules[wanted]))
+        field = find_media_field(lowered)
+        rule = cast("MayUpload", import_string(rules[lowered]))
     except (LookupError, ImportError) as error:
         detail = f'SHIFT_MEDIA["UPLOADS"]: {label!r}: {error}'
         raise ConfigurationError(detail, key="UPLOADS") from error
@@ -162,7 +166,8 @@ def _permitted(request: HttpRequest, label: object) -> MediaField:
     return field
 
 
-def _format(field: MediaField, content_type: object) -> Format:
+def _accepted_format(field: MediaField, content_type: object) -> Format:
+    """Return the format with a content type; raise `InvalidMedia` if it is not accepted."""
     formats = accepted_formats(field.accept)
     for format in formats:
         if format.content_type == content_type:

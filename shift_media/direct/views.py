@@ -1,4 +1,4 @@
-"""The view ``shift_media:upload``: tickets by POST, and by PUT the bytes where nobody presigns."""
+"""The view ``shift_media:upload``: tickets by POST, bytes by PUT if a storage cannot presign."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _RETRY_SECONDS = 5
 @login_not_required
 @non_atomic_requests
 def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
-    """Answer with a ticket (201), or take the bytes of one (204): 400, 403, 405 and 503 refuse.
+    """Answer with a ticket (201), or store the bytes of one (204); refuse with 400, 403, 405, 503.
 
-    ``storage`` is the include's: a ticket knows the storage of its field. It is for the site's own
-    pages alone: protected against forgery, and without leave for pages of others.
+    ``storage`` comes from the include and is not used, because a ticket names its field. The view
+    serves the site's own pages alone: it has CSRF protection, and sends no CORS headers.
     """
     try:
         if request.method == "POST":
-            response = _ticket(request)
+            response = _issue_ticket(request)
         elif request.method == "PUT":
             response = _receive(request)
         else:
@@ -55,25 +55,26 @@ def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
     return response
 
 
-def _ticket(request: HttpRequest) -> HttpResponse:
+def _issue_ticket(request: HttpRequest) -> HttpResponse:
     try:
-        asked = json.loads(request.body)
+        announced = json.loads(request.body)
     except (ValueError, RecursionError, UnreadablePostError) as error:
-        raise InvalidMedia("upload_refused", "The request is no JSON.") from error
-    if not isinstance(asked, dict):
-        raise InvalidMedia("upload_refused", "The request is no JSON object.")
-    ticket = tickets.issue(request, asked)
+        raise InvalidMedia("upload_refused", "The request is not JSON.") from error
+    if not isinstance(announced, dict):
+        raise InvalidMedia("upload_refused", "The request is not a JSON object.")
+    ticket = tickets.issue(request, announced)
     token = ticket.token
-    presigned = _presigned(ticket)
+    presigned = _presign(ticket)
     if presigned is None:
-        to: dict[str, Any] = {"url": request.path, "headers": {HEADER: token}}
+        target: dict[str, Any] = {"url": request.path, "headers": {HEADER: token}}
     else:
-        to = {"url": presigned.url, "headers": dict(presigned.headers)}
-    answer = {"ticket": token, "method": "PUT", **to, "seconds": tickets.SECONDS}
-    return JsonResponse(answer, status=201)
+        target = {"url": presigned.url, "headers": dict(presigned.headers)}
+    content = {"ticket": token, "method": "PUT", **target, "seconds": tickets.SECONDS}
+    return JsonResponse(content, status=201)
 
 
-def _presigned(ticket: Ticket) -> Any:
+def _presign(ticket: Ticket) -> Any:
+    """Return a presigned upload, or None if the storage cannot presign."""
     return ticket.storage.presigned_upload(
         ticket.key,
         content_type=ticket.content_type,
@@ -84,12 +85,15 @@ def _presigned(ticket: Ticket) -> Any:
 
 
 def _receive(request: HttpRequest) -> HttpResponse:
-    """Store the bytes of a ticket; what came before under the same ticket are the same bytes."""
-    ticket = tickets.read(request.headers.get(HEADER, ""), request)
-    if _presigned(ticket) is not None:
+    """Store the bytes of a ticket.
+
+    A second upload with the same ticket succeeds too, because its bytes are the same.
+    """
+    ticket = tickets.verify(request.headers.get(HEADER, ""), request)
+    if _presign(ticket) is not None:
         raise PermissionDenied
     if request.META.get("CONTENT_LENGTH") != str(ticket.size):
-        raise InvalidMedia("upload_differs", "The length is not the ticket's.")
+        raise InvalidMedia("upload_differs", "The length is not the announced one.")
     try:
         ticket.storage.put(
             ticket.key,
@@ -104,7 +108,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
 
 
 class _Body:
-    """The body of a request, which fails at its end unless it was what the ticket says."""
+    """The body of a request, which raises `InvalidMedia` if it differs from the ticket."""
 
     def __init__(self, request: HttpRequest, ticket: Ticket) -> None:
         self._request = request
@@ -113,17 +117,19 @@ class _Body:
         self._digest = hashlib.sha256()
 
     def read(self, size: int, /) -> bytes:
-        """Read at most so many bytes."""
+        """Return at most ``size`` bytes; at the end, compare size and SHA-256 with the ticket."""
         try:
             chunk = self._request.read(min(size, self._left + 1))
         except UnreadablePostError as error:
-            raise InvalidMedia("upload_differs", "The client went away.") from error
+            raise InvalidMedia("upload_differs", "The client closed the connection.") from error
         self._left -= len(chunk)
         self._digest.update(chunk)
-        wrong = not chunk and (self._left or self._digest.hexdigest() != self._ticket.sha256)
-        if self._left < 0 or wrong:
-            raise InvalidMedia("upload_differs", "The bytes are not those of the ticket.")
+        if self._left < 0 or (not chunk and not self._is_complete()):
+            raise InvalidMedia("upload_differs", "The bytes are not the announced ones.")
         return bytes(chunk)
+
+    def _is_complete(self) -> bool:
+        return not self._left and self._digest.hexdigest() == self._ticket.sha256
 
 
 def _refused(status: int, code: str, message: str) -> JsonResponse:

@@ -152,7 +152,7 @@ def test_an_expired_ticket_is_refused(
 
 def test_an_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) -> None:
     token = staged["ticket"]
-    read = tickets.read(token, request_of(client, ""))
+    ticket = tickets.verify(token, request_of(client, ""))
     other_purpose = token.rpartition(".")[0]
     forged = [
         token[:-1] + ("0" if token[-1] != "0" else "1"),
@@ -163,7 +163,7 @@ def test_an_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) ->
         ".",
         "é",
     ]
-    assert isinstance(read, Ticket)
+    assert isinstance(ticket, Ticket)
     for altered in forged:
         assert errors(client, altered) == ["upload_refused"]
 
@@ -279,7 +279,7 @@ def test_a_storage_that_fails_afterwards_fails_nothing(
     put(client, given, JPEG)
     assert form(client, given["ticket"]).save().pk
     assert "stays until media_cleanup" in caplog.text
-    assert storage.stat(tickets.read(given["ticket"], request_of(client, "")).key)
+    assert storage.stat(tickets.verify(given["ticket"], request_of(client, "")).key)
 
 
 class Undeleting(CountingStorage):

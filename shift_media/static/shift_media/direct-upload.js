@@ -1,11 +1,12 @@
-// Sends a file to where it is stored as soon as it is chosen; the form then carries its ticket.
-// What fails here is sent with the form, as without this script.
+// Uploads a file to its storage as soon as it is chosen. The form is then sent with a ticket.
+// If the upload fails, the form sends the file, as it does without this script.
 "use strict";
 (() => {
-  const SLICE = 4 << 20;
-  const HASHING = 0.1; // The share of the progress bar: reading a file is faster than any line.
+  const SLICE = 4 << 20; // Bytes that are read and hashed at once.
+  const HASHING = 0.1; // Share of the progress bar: reading a file is faster than uploading it.
 
-  // SHA-256 (FIPS 180-4) piece by piece, which crypto.subtle cannot: a video is larger than memory.
+  // SHA-256 (FIPS 180-4) in pieces, because a video may be larger than memory. crypto.subtle needs
+  // all bytes at once.
   const fraction = (root) => ((root % 1) * 2 ** 32) | 0;
   const primes = [];
   for (let n = 2; primes.length < 64; n += 1) if (primes.every((p) => n % p)) primes.push(n);
@@ -65,26 +66,26 @@
   }
 
   const sha256 = async (file, signal, progress) => {
-    const sum = new Sha256();
+    const digest = new Sha256();
     for (let at = 0; at < file.size; at += SLICE) {
-      sum.update(new Uint8Array(await file.slice(at, at + SLICE).arrayBuffer()));
+      digest.update(new Uint8Array(await file.slice(at, at + SLICE).arrayBuffer()));
       signal.throwIfAborted();
       progress(Math.min(1, (at + SLICE) / file.size));
     }
-    return sum.hex();
+    return digest.hex();
   };
 
-  // fetch tells nothing of how far an upload has come.
-  const send = (file, to, headers, signal, progress) => new Promise((resolve, reject) => {
+  // Not by fetch, which reports no progress of an upload.
+  const send = (file, target, headers, signal, progress) => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open(to.method, to.url);
+    request.open(target.method, target.url);
     Object.entries(headers).forEach(([name, value]) => request.setRequestHeader(name, value));
     request.upload.onprogress = (event) => progress(event.loaded / file.size);
     request.onload = () => {
       if (request.status < 300) resolve();
       else reject(new Error(`${request.status} ${request.statusText}`));
     };
-    request.onerror = () => reject(new Error(new URL(to.url, location).host));
+    request.onerror = () => reject(new Error(new URL(target.url, location).host));
     signal.addEventListener("abort", () => { request.abort(); reject(signal.reason); });
     request.send(file);
   });
@@ -92,7 +93,7 @@
   const upload = async (input, file, signal, progress) => {
     const digest = await sha256(file, signal, (share) => progress(share * HASHING));
     const csrf = { "X-CSRFToken": input.form.elements.csrfmiddlewaretoken?.value ?? "" };
-    const answer = await fetch(input.dataset.uploadUrl, {
+    const response = await fetch(input.dataset.uploadUrl, {
       method: "POST",
       headers: { "Content-Type": "application/json", ...csrf },
       body: JSON.stringify({
@@ -101,12 +102,13 @@
       }),
       signal,
     });
-    const given = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(given.message ?? `${answer.status} ${answer.statusText}`);
-    const headers = given.url.startsWith("/") ? { ...given.headers, ...csrf } : given.headers;
+    const answer = await response.json().catch(() => ({}));
+    if (!response.ok) throw new Error(answer.message ?? `${response.status} ${response.statusText}`);
+    // A path is a URL of the app, which checks the CSRF token. A bucket would refuse its header.
+    const headers = answer.url.startsWith("/") ? { ...answer.headers, ...csrf } : answer.headers;
     const sent = (share) => progress(HASHING + share * (1 - HASHING));
-    await send(file, given, headers, signal, sent);
-    return given.ticket;
+    await send(file, answer, headers, signal, sent);
+    return answer.ticket;
   };
 
   const running = new Map(); // file input → { stop, done }
@@ -119,8 +121,9 @@
     status.classList.toggle("shift-media-upload-failed", failed);
     bar.hidden = failed;
     bar.value = share;
-    const said = status.querySelector("span");
-    if (said.textContent !== text) said.textContent = text;
+    const label = status.querySelector("span");
+    // An assignment of the same text would make screen readers read it again.
+    if (label.textContent !== text) label.textContent = text;
   };
 
   const stop = (input) => {
@@ -138,7 +141,7 @@
       ticketOf(input).value = await upload(input, file, signal, progress);
       if (input.required) input.dataset.uploadRequired = "yes";
       input.required = false;
-      input.value = ""; // The ticket goes with the form in its place.
+      input.value = ""; // The form sends the ticket instead.
       show(input, `${file.name} \u2713`, 1);
     } catch (error) {
       if (signal.aborted) return;
@@ -146,10 +149,10 @@
     }
   };
 
-  const wanted = "input[type=file][data-upload-url]";
+  const UPLOAD_INPUTS = "input[type=file][data-upload-url]";
   document.addEventListener("change", (event) => {
     const input = event.target;
-    if (!input.matches?.(wanted) || !input.form) return;
+    if (!input.matches?.(UPLOAD_INPUTS) || !input.form) return;
     stop(input);
     if (!input.files.length) return;
     const controller = new AbortController();
@@ -158,23 +161,23 @@
     });
     running.set(input, { stop: () => controller.abort(), done });
   });
-  // Before anybody else hears of it, since the form is not complete yet; and once, however often
-  // somebody clicks.
-  const waiting = new WeakSet();
+  // A form is submitted after its uploads, and only once, even if the user clicks again. This
+  // listener captures the event, because other listeners must not see an incomplete form.
+  const postponed = new WeakSet();
   document.addEventListener("submit", (event) => {
     const { target: form, submitter } = event;
     const runs = [...running].filter(([input]) => input.form === form).map(([, run]) => run.done);
-    if (!runs.length && !waiting.has(form)) return;
+    if (!runs.length && !postponed.has(form)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (waiting.has(form)) return;
-    waiting.add(form);
+    if (postponed.has(form)) return;
+    postponed.add(form);
     Promise.all(runs).then(() => {
-      waiting.delete(form);
+      postponed.delete(form);
       form.requestSubmit(submitter);
     });
   }, true);
   document.addEventListener("reset", (event) => {
-    event.target.querySelectorAll(wanted).forEach(stop);
+    event.target.querySelectorAll(UPLOAD_INPUTS).forEach(stop);
   });
 })();

@@ -1,4 +1,4 @@
-// The focal point on the picture: a click or the arrow keys write the two numbers beside it.
+// The mark of the focal point: a click or the arrow keys change the two numbers below the picture.
 "use strict";
 (() => {
   const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -34,15 +34,15 @@
     const step = STEPS[event.key];
     if (!step || !event.target.matches?.(".shift-media-focal-mark")) return;
     const root = rootOf(event.target);
-    const far = event.shiftKey ? 10 : 1;
-    write(root, read(root).map((value, index) => value + far * step[index]));
+    const distance = event.shiftKey ? 10 : 1;
+    write(root, read(root).map((value, index) => value + distance * step[index]));
     event.preventDefault();
   });
   document.addEventListener("input", (event) => {
     const root = rootOf(event.target);
     if (root && event.target.matches(".shift-media-focal-numbers input")) show(root);
   });
-  // A new file has a focal point of its own, and the picture is that of the old one.
+  // The focal point and the picture are those of the old file, so both go when another is chosen.
   document.addEventListener("change", (event) => {
     const root = rootOf(event.target);
     if (!root || event.target.type !== "file" || !numbers(root).length) return;

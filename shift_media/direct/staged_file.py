@@ -1,0 +1,133 @@
+"""Staged files: direct uploads, as files that forms, serializers and fields accept."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from functools import cached_property
+from typing import Any, Final
+
+from django.core.files.base import File
+from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
+
+from shift_media.core.errors import MediaError
+from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
+from shift_media.direct import tickets
+from shift_media.direct.tickets import Ticket
+from shift_media.validators import InvalidMedia
+
+logger = logging.getLogger("shift_media")
+
+SUFFIX: Final = "-upload"
+"""The name of a file input with this suffix is the name of the input with its ticket."""
+
+_CHUNK = 1 << 20
+
+
+def files(request: HttpRequest) -> MultiValueDict[str, Any]:
+    """Return the files of a request, with those that were uploaded directly before it.
+
+    ``PhotoForm(request.POST, files(request))``: for each ``image-upload`` with a ticket there is a
+    file ``image``, unless the request has one. An invalid ticket becomes an error of the form's
+    field.
+    """
+    all_files: MultiValueDict[str, Any] = request.FILES.copy()
+    for name, token in request.POST.items():
+        input_name = name.removesuffix(SUFFIX)
+        if input_name != name and token and input_name not in all_files:
+            all_files[input_name] = StagedFile(str(token), request)
+    return all_files
+
+
+class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at run time
+    """A file that was uploaded directly, and is fetched when it is first read.
+
+    Reading it raises `InvalidMedia` if the ticket is invalid, or if the bytes differ from those
+    that the ticket describes. Making it raises nothing, so that the error becomes one of the form.
+
+    Args:
+        token: the ticket, as the client sent it.
+        request: a request of the user for whom the ticket was issued.
+    """
+
+    def __init__(self, token: str, request: HttpRequest) -> None:
+        self.ticket: Ticket | None = None
+        self._error: InvalidMedia | None = None
+        try:
+            self.ticket = tickets.verify(token, request)
+        except InvalidMedia as error:
+            self._error = error
+        self.name = self.ticket.name if self.ticket else "file"
+
+    @property
+    def size(self) -> int:
+        """The announced size in bytes, with which that of the bytes is compared."""
+        return self.ticket.size if self.ticket else 1
+
+    @cached_property
+    def file(self) -> File[Any]:  # type: ignore[override]
+        """The bytes, once they have been compared with the ticket."""
+        if self.ticket is None:
+            raise self._error or InvalidMedia("upload_refused")
+        return _fetch(self.ticket)
+
+    def __del__(self) -> None:
+        # Django closes the files that came with a request, but not this one.
+        opened: File[Any] | None = self.__dict__.get("file")
+        if opened is not None:
+            opened.close()
+
+    def on_stored(self) -> None:
+        """Replace the staged bytes with an empty object, after they were stored elsewhere.
+
+        If the object were only deleted, the presigned URL could write it again.
+        """
+        if self.ticket is None:
+            return
+        storage, key = self.ticket.storage, self.ticket.key
+        try:
+            storage.delete(key)
+            storage.put(key, io.BytesIO(), content_type=SAFE_TYPE, size=0)
+        except (MediaError, OSError) as error:
+            logger.warning("%s stays staged until media_cleanup removes it: %s", key, error)
+
+
+def _fetch(ticket: Ticket) -> File[Any]:
+    """Return the staged bytes of a ticket; raise `InvalidMedia` if they are not as announced."""
+    stat = ticket.storage.stat(ticket.key)
+    if stat is None or stat.size == 0:
+        raise InvalidMedia("upload_missing", f"{ticket.key!r} is missing or was used.")
+    if stat.size != ticket.size:
+        raise InvalidMedia(
+            "upload_differs",
+            f"{ticket.key!r} has {stat.size} bytes, not the announced {ticket.size}.",
+        )
+    file = ticket.storage.open(ticket.key)
+    try:
+        _compare(file, ticket)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _compare(file: File[Any], ticket: Ticket) -> None:
+    """Compare a file with its ticket, by reading all of it; leave it at its beginning."""
+    digest, size, head = hashlib.sha256(), 0, b""
+    while chunk := file.read(_CHUNK):
+        head = head or chunk[:HEAD_BYTES]
+        size += len(chunk)
+        digest.update(chunk)
+    if size != ticket.size or digest.hexdigest() != ticket.sha256:
+        raise InvalidMedia(
+            "upload_differs", f"{ticket.key!r} does not have the announced SHA-256."
+        )
+    content_type = detect(head).content_type
+    if content_type != ticket.content_type:
+        raise InvalidMedia(
+            "upload_differs",
+            f"{ticket.key!r} is {content_type}, but {ticket.content_type} was announced.",
+        )
+    file.seek(0)
