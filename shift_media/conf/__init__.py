@@ -1,68 +1,53 @@
-"""The one reader of ``settings.SHIFT_MEDIA``.
+"""The settings of the app, ``settings.SHIFT_MEDIA``: no other module reads it.
 
-Each key is a typed, lazily read attribute of `settings`, whose docstring documents it. All are
-read again after ``override_settings``. A wrong value raises `ConfigurationError`, which says what
-to write; the system checks report every wrong value at start-up.
+Each key is a property of `settings`, whose docstring is its documentation. It is read on first
+use, and again after ``override_settings``. A wrong value raises `ConfigurationError`, which says
+what to write. The system checks report every wrong value at start-up.
 """
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings as django_settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from shift_media.core.errors import InvalidProfile, InvalidSigningKey, InvalidSpec, MediaError
+from shift_media.conf.presets import check_preset
+from shift_media.conf.reader import ConfigurationError, SettingsReader, wrong_value
+from shift_media.core.errors import InvalidProfile, InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.signing import RESIZE, Signer
-from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits, Spec
+from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits
 from shift_media.imaging.engine import ENGINES, Decoder
 from shift_media.imaging.probe import SourceLimits
 from shift_media.video.elastic.profiles import read_profile
 from shift_media.video.profiles import BUILT_IN, Profile
 
-T = TypeVar("T")
+__all__ = ["KEYS", "ConfigurationError", "Settings", "settings"]
 
-PRESET_OPTIONS = frozenset(
-    {"size", "mode", "quality", "upscale", "format", "focal", "crop", "background"}
-)
-_PRESET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 
 
-class ConfigurationError(MediaError, ImproperlyConfigured):
-    """A wrong value in ``SHIFT_MEDIA``; ``key`` names it."""
-
-    code = "configuration"
-    public = "The site's media settings are wrong."
-
-    def __init__(self, detail: str, *, key: str = "") -> None:
-        MediaError.__init__(self, detail)
-        self.key = key
-
-
-class Settings:
-    """``SHIFT_MEDIA``, key by key."""
+class Settings(SettingsReader):
+    """``SHIFT_MEDIA``, with a property for each key."""
 
     @cached_property
     def SIGNING_KEYS(self) -> tuple[str, ...]:
-        """Keys that sign resize URLs, newest first: the first signs, all verify.
+        """Keys that sign resize URLs, newest first. The first key signs, and all keys verify.
 
         Default: ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``. A new first key gives every resize a
-        new URL, so a site with many resizes should set its own.
+        new URL, so a site with many resizes should set its own keys.
         """
         keys = self._raw.get("SIGNING_KEYS")
         if keys is None:
             keys = [django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS]
         if not isinstance(keys, list | tuple):
-            kind = f"a {type(keys).__name__}"  # the value itself is a secret
+            kind = f"a {type(keys).__name__}"  # not the value, which is a secret
             raise ConfigurationError(
                 f'SHIFT_MEDIA["SIGNING_KEYS"] is {kind}: write a list of long random strings.',
                 key="SIGNING_KEYS",
@@ -80,7 +65,7 @@ class Settings:
         """Named specs: ``{"avatar": {"size": "96x96", "mode": "fill"}}``. Default: none."""
         presets = self._typed("PRESETS", {}, dict, 'a dict such as {"avatar": {"size": "96x96"}}')
         for name, options in presets.items():
-            _check_preset(name, options)
+            check_preset(name, options)
         return presets
 
     @cached_property
@@ -91,22 +76,22 @@ class Settings:
         given = self._typed("QUALITY", {}, dict, wanted)
         for format, quality in given.items():
             if format not in lossy or type(quality) is not int or not 1 <= quality <= 99:
-                raise _wrong("QUALITY", given, wanted)
+                raise wrong_value("QUALITY", given, wanted)
         return {**DEFAULT_QUALITY, **given}
 
     @cached_property
     def MAX_PIXELS(self) -> int:
-        """Most pixels of an original, over all its frames. Default: 50 million."""
+        """The most pixels of an original, over all its frames. Default: 50 million."""
         return self._positive("MAX_PIXELS", SourceLimits().pixels)
 
     @cached_property
     def MAX_FRAMES(self) -> int:
-        """Most frames of an animated original."""
+        """The most frames of an animated original. Default: 500."""
         return self._positive("MAX_FRAMES", SourceLimits().frames)
 
     @cached_property
     def MAX_OUTPUT(self) -> tuple[int, int]:
-        """Largest side and area of a resize, in pixels. Default: ``(5000, 16_000_000)``."""
+        """The largest side and area of a resize, in pixels. Default: ``(5000, 16_000_000)``."""
         default = (Limits().side, Limits().area)
         pair = self._raw.get("MAX_OUTPUT", default)
         if not (
@@ -114,67 +99,67 @@ class Settings:
             and len(pair) == 2
             and all(type(value) is int and value > 0 for value in pair)
         ):
-            raise _wrong("MAX_OUTPUT", pair, f"(side, area) in pixels, such as {default}")
+            raise wrong_value("MAX_OUTPUT", pair, f"(side, area) in pixels, such as {default}")
         return pair[0], pair[1]
 
     @cached_property
     def CONCURRENCY(self) -> int:
-        """Most resizes made at once in a process. Default: the number of cores."""
+        """The most resizes that a process makes at once. Default: the number of cores."""
         return self._positive("CONCURRENCY", _cores())
 
     @cached_property
     def QUEUE(self) -> int:
-        """Most resizes that wait in a process for their turn; more get 503. Default: 32."""
+        """The most resizes that wait in a process. Further requests get 503. Default: 32."""
         return self._natural("QUEUE", 32)
 
     @cached_property
     def QUEUE_SECONDS(self) -> int:
-        """Longest wait for a turn, in seconds, before 503. Default: 20."""
+        """The longest wait in seconds before a request gets 503. Default: 20."""
         return self._positive("QUEUE_SECONDS", 20)
 
     @cached_property
     def ENGINE(self) -> Decoder:
-        """What decodes PNG and WebP: ``"pillow"``, ``"vips"`` or ``"auto"``. Default: ``"auto"``.
+        """Decoder of PNG and WebP: ``"pillow"``, ``"vips"`` or ``"auto"``. Default: ``"auto"``.
 
-        ``"vips"`` needs the extra ``vips``; ``"auto"`` uses it, where it is installed, for large
-        PNG, and for large WebP without alpha that are made much smaller: a half to four fifths of
-        the time, and less memory. All other formats are always Pillow's.
+        ``"vips"`` needs the extra ``vips``. If it is installed, ``"auto"`` uses it for large PNG,
+        and for large WebP without alpha of which a much smaller resize is made. This takes a half
+        to four fifths of the time, and less memory. Pillow decodes all other formats.
         """
         engine: Decoder = self._raw.get("ENGINE", "auto")
         if engine not in ENGINES:
-            raise _wrong("ENGINE", engine, "one of " + ", ".join(map(repr, ENGINES)))
+            raise wrong_value("ENGINE", engine, "one of " + ", ".join(map(repr, ENGINES)))
         return engine
 
     @cached_property
     def CACHE(self) -> str | None:
         """Alias in ``CACHES`` of a cache that all hosts share, or None. Default: ``"default"``.
 
-        Used while a resize is made (single flight across hosts, remembered failures), never for
-        URLs. A cache that lives in one process is not used.
+        It is used while a resize is made, for single flight across hosts and for recent failures,
+        but never for URLs. A cache that is local to one process is not used.
         """
         alias: str | None = self._raw.get("CACHE", "default")
         if alias is not None and alias not in django_settings.CACHES:
             aliases = ", ".join(map(repr, django_settings.CACHES))
-            raise _wrong("CACHE", alias, f"None or an alias of CACHES: {aliases}")
+            raise wrong_value("CACHE", alias, f"None or an alias of CACHES: {aliases}")
         return alias
 
     @cached_property
     def LOCK_DIR(self) -> Path | None:
         """Folder for the locks that the processes of a host share.
 
-        Default: ``shift_media-<uid>`` in the temporary folder. Must belong to this user alone.
+        Default: ``shift_media-<uid>`` in the temporary folder. It must belong to this user alone.
         """
         folder = self._raw.get("LOCK_DIR")
         if folder is not None and not isinstance(folder, str | Path):
-            raise _wrong("LOCK_DIR", folder, "a path, such as /run/mysite/media-locks")
+            raise wrong_value("LOCK_DIR", folder, "a path, such as /run/mysite/media-locks")
         return None if folder is None else Path(folder)
 
     @cached_property
     def PROFILES(self) -> dict[str, Profile]:
-        """Named sets of renditions of a video; beside the built-in ``"web"``, or instead of it.
+        """Named sets of renditions of a video. A profile ``"web"`` replaces the built-in one.
 
-        ``{"small": {"480p.mp4": {"kind": "mp4", "height": 480}}}``: each has a kind, one of
-        ``mp4``, ``hls``, ``poster``, ``sprite`` and ``audio``, and its options. One with
+        ``{"small": {"480p.mp4": {"kind": "mp4", "height": 480}}}``: each rendition has a kind, one
+        of ``mp4``, ``hls``, ``poster``, ``sprite`` and ``audio``, and its options. A profile with
         ``"outputs"`` is a job of Elastic Transcoder.
         """
         given = self._typed("PROFILES", {}, dict, "a dict of profiles")
@@ -188,7 +173,7 @@ class Settings:
 
     @cached_property
     def TRANSCODER(self) -> dict[str, Any]:
-        """What makes renditions: ``{"BACKEND": "path.of.the.Class", "OPTIONS": {…}}``.
+        """The transcoder: ``{"BACKEND": "path.of.the.Class", "OPTIONS": {…}}``.
 
         Default: ffmpeg on this machine.
         """
@@ -198,48 +183,48 @@ class Settings:
         path = given.get("BACKEND", default["BACKEND"])
         known = set(given) <= {"BACKEND", "OPTIONS"} and isinstance(path, str)
         if not known or not isinstance(options, dict):
-            raise _wrong("TRANSCODER", given, f'a dict such as {default}, with "OPTIONS" or not')
+            raise wrong_value("TRANSCODER", given, f'a dict such as {default}, "OPTIONS" too')
         return {"BACKEND": path, "OPTIONS": options}
 
     @cached_property
     def TASKS(self) -> str | None:
-        """Alias in Django's ``TASKS`` that jobs are handed to, or None. Default: None.
+        """Alias in Django's ``TASKS`` at which jobs are enqueued, or None. Default: None.
 
-        Without it ``manage.py media_transcode`` does what is pending. Beware of the immediate
-        backend: it would transcode within the request.
+        Without it, ``manage.py media_transcode`` runs pending jobs. Do not use the immediate
+        backend, which would transcode within the request.
         """
         alias: str | None = self._raw.get("TASKS")
         if alias is not None and not isinstance(alias, str):
-            raise _wrong("TASKS", alias, "None or an alias of Django's TASKS")
+            raise wrong_value("TASKS", alias, "None or an alias of Django's TASKS")
         return alias
 
     @cached_property
     def TRANSCODE_ATTEMPTS(self) -> int:
-        """How often a job is tried before its error is final. Default: 3."""
+        """The number of attempts before a job fails. Default: 3."""
         return self._positive("TRANSCODE_ATTEMPTS", 3)
 
     @cached_property
     def TRANSCODE_LEASE(self) -> int:
-        """Seconds after which a job whose worker is silent is given to another. Default: 60."""
+        """Seconds after which another worker takes a job whose worker is silent. Default: 60."""
         return self._positive("TRANSCODE_LEASE", 60)
 
     @cached_property
     def TRANSCODE_POLL(self) -> tuple[float, float]:
-        """Shortest and longest pause, in seconds, between two looks at a service's job.
+        """The shortest and the longest pause, in seconds, between two polls of a service's job.
 
-        Default: ``(5, 60)``. The pause grows while a look finds nothing new or the service
-        throttles. Where its messages arrive by the webhook, ``(60, 600)`` is enough.
+        Default: ``(5, 60)``. The pause grows while a poll finds no progress or the service
+        throttles. If the webhook receives messages of the service, ``(60, 600)`` is enough.
         """
         pair = self._raw.get("TRANSCODE_POLL", (5, 60))
         right = isinstance(pair, list | tuple) and len(pair) == 2
         right = right and all(type(value) in (int, float) for value in pair)
         if not right or not 0 < pair[0] <= pair[1]:
-            raise _wrong("TRANSCODE_POLL", pair, "two numbers of seconds, such as (5, 60)")
+            raise wrong_value("TRANSCODE_POLL", pair, "two numbers of seconds, such as (5, 60)")
         return pair[0], pair[1]
 
     @cached_property
     def SNS_TOPICS(self) -> tuple[str, ...]:
-        """ARNs of the SNS topics whose messages the webhook believes. Default: none.
+        """ARNs of the SNS topics whose messages the webhook accepts. Default: none.
 
         Needs the extra ``sns``.
         """
@@ -248,7 +233,7 @@ class Settings:
             isinstance(topic, str) and _TOPIC.fullmatch(topic) for topic in topics
         )
         if not right:
-            raise _wrong(
+            raise wrong_value(
                 "SNS_TOPICS",
                 topics,
                 'a list of ARNs, such as ["arn:aws:sns:eu-west-1:123456789012:videos"]',
@@ -257,28 +242,29 @@ class Settings:
 
     @cached_property
     def UPLOADS(self) -> dict[str, str]:
-        """Fields that take direct uploads, and for each the function that says who may.
+        """Fields that take direct uploads, and for each the rule that decides who may upload.
 
-        ``{"gallery.Photo.image": "shift_media.direct.may_add"}``: the dotted path of a function of
-        the request and the field, here that of whoever may add rows. Default: none.
+        ``{"gallery.Photo.image": "shift_media.direct.may_add"}``: a rule is the dotted path of a
+        function of the request and the field. This one permits users who may add rows of the
+        model. Default: none.
         """
         wanted = 'a dict such as {"gallery.Photo.image": "shift_media.direct.may_add"}'
         given = self._typed("UPLOADS", {}, dict, wanted)
         for label, rule in given.items():
             dotted = isinstance(rule, str) and "." in rule
             if not isinstance(label, str) or label.count(".") != 2 or not dotted:
-                raise _wrong("UPLOADS", given, wanted)
+                raise wrong_value("UPLOADS", given, wanted)
         return given
 
     @cached_property
     def limits(self) -> Limits:
-        """The largest resize, as the core takes it."""
+        """The limits of a resize, in the form of the core."""
         side, area = self.MAX_OUTPUT
         return Limits(side=side, area=area)
 
     @cached_property
     def source_limits(self) -> SourceLimits:
-        """The largest original, as the core takes it."""
+        """The limits of an original, in the form of the core."""
         return SourceLimits(pixels=self.MAX_PIXELS, frames=self.MAX_FRAMES)
 
     @cached_property
@@ -287,86 +273,14 @@ class Settings:
         return Signer(self.SIGNING_KEYS, RESIZE)
 
     def signer(self, purpose: str) -> Signer:
-        """Make a signer for another purpose."""
+        """Return the signer for a purpose."""
         return self.resize_signer if purpose == RESIZE else Signer(self.SIGNING_KEYS, purpose)
 
-    def errors(self) -> Iterator[ConfigurationError]:
-        """Read every key and give each error once; for the system checks."""
-        try:
-            self._raw  # noqa: B018 (reading it checks the names)
-        except ConfigurationError as error:
-            yield error
-            return
-        for name in KEYS:
-            try:
-                getattr(self, name)
-            except ConfigurationError as error:
-                yield error
 
-    @cached_property
-    def _raw(self) -> Mapping[str, Any]:
-        raw = getattr(django_settings, "SHIFT_MEDIA", {})
-        if not isinstance(raw, dict):
-            raise ConfigurationError(f"SHIFT_MEDIA is {raw!r}: write a dict.", key="SHIFT_MEDIA")
-        for name in raw:
-            if name not in KEYS:
-                near = difflib.get_close_matches(str(name).upper(), KEYS, n=1, cutoff=0)[0]
-                raise ConfigurationError(
-                    f'SHIFT_MEDIA["{name}"] is not a setting: did you mean "{near}"?',
-                    key=str(name),
-                )
-        return raw
-
-    def _typed(self, name: str, default: T, kind: type[T], wanted: str) -> T:
-        value = self._raw.get(name, default)
-        if not isinstance(value, kind):
-            raise _wrong(name, value, wanted)
-        return value
-
-    def _positive(self, name: str, default: int) -> int:
-        return self._whole(name, default, 1)
-
-    def _natural(self, name: str, default: int) -> int:
-        return self._whole(name, default, 0)
-
-    def _whole(self, name: str, default: int, least: int) -> int:
-        value = self._raw.get(name, default)
-        if type(value) is not int or value < least:
-            raise _wrong(name, value, f"a whole number from {least}, such as {default}")
-        return value
-
-
-KEYS: tuple[str, ...] = tuple(name for name in vars(Settings) if name.isupper())
+KEYS = Settings.keys()
 """Every key of ``SHIFT_MEDIA``."""
 
 settings = Settings()
-
-
-def _wrong(name: str, seen: object, wanted: str) -> ConfigurationError:
-    return ConfigurationError(f'SHIFT_MEDIA["{name}"] is {seen!r}: write {wanted}.', key=name)
-
-
-def _check_preset(name: object, options: object) -> None:
-    where = f'SHIFT_MEDIA["PRESETS"][{name!r}]'
-    if not isinstance(name, str) or not _PRESET_NAME.fullmatch(name):
-        raise ConfigurationError(
-            f"{where}: name a preset with letters, digits, - and _, a letter first.", key="PRESETS"
-        )
-    if not isinstance(options, dict) or "size" not in options:
-        raise ConfigurationError(
-            f'{where} is {options!r}: write a dict with a "size", such as {{"size": "96x96"}}.',
-            key="PRESETS",
-        )
-    for option in options:
-        if option not in PRESET_OPTIONS:
-            near = difflib.get_close_matches(str(option), PRESET_OPTIONS, n=1, cutoff=0)[0]
-            raise ConfigurationError(
-                f'{where} has no option {option!r}: did you mean "{near}"?', key="PRESETS"
-            )
-    try:
-        Spec.make(**{"format": "webp", **options})
-    except InvalidSpec as error:
-        raise ConfigurationError(f"{where}: {error}", key="PRESETS") from error
 
 
 def _cores() -> int:

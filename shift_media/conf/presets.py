@@ -1,0 +1,40 @@
+"""Checks of one preset in ``SHIFT_MEDIA["PRESETS"]``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from shift_media.conf.reader import ConfigurationError, closest
+from shift_media.core.errors import InvalidSpec
+from shift_media.core.spec import Spec
+
+OPTIONS: Final = frozenset(
+    {"size", "mode", "quality", "upscale", "format", "focal", "crop", "background"}
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def check_preset(name: object, options: object) -> None:
+    """Raise `ConfigurationError` if the name or an option of a preset is wrong."""
+    where = f'SHIFT_MEDIA["PRESETS"][{name!r}]'
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{where}: name a preset with letters, digits, - and _, a letter first.", key="PRESETS"
+        )
+    if not isinstance(options, dict) or "size" not in options:
+        raise ConfigurationError(
+            f'{where} is {options!r}: write a dict with a "size", such as {{"size": "96x96"}}.',
+            key="PRESETS",
+        )
+    for option in options:
+        if option not in OPTIONS:
+            near = closest(option, OPTIONS)
+            raise ConfigurationError(
+                f'{where} has no option {option!r}: did you mean "{near}"?', key="PRESETS"
+            )
+    try:
+        # Any format will do: the default one depends on the original.
+        Spec.make(**{"format": "webp", **options})
+    except InvalidSpec as error:
+        raise ConfigurationError(f"{where}: {error}", key="PRESETS") from error

@@ -1,0 +1,92 @@
+"""Reading of ``settings.SHIFT_MEDIA``: the names of its keys, and values of simple types."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+from shift_media.core.errors import MediaError
+
+T = TypeVar("T")
+
+
+class ConfigurationError(MediaError, ImproperlyConfigured):
+    """A wrong value in ``SHIFT_MEDIA``; ``key`` is the name of the setting."""
+
+    code = "configuration"
+    public = "The site's media settings are wrong."
+
+    def __init__(self, detail: str, *, key: str = "") -> None:
+        MediaError.__init__(self, detail)
+        self.key = key
+
+
+def wrong_value(name: str, value: object, expected: str) -> ConfigurationError:
+    """Return the error for a setting, with its value and what to write instead."""
+    return ConfigurationError(f'SHIFT_MEDIA["{name}"] is {value!r}: write {expected}.', key=name)
+
+
+def closest(name: object, names: Collection[str]) -> str:
+    """Return the one of some names that is most like a misspelled one."""
+    return difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
+
+
+class SettingsReader:
+    """The part of `Settings` that knows no single key: each property in capitals is a key."""
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """Return every key of ``SHIFT_MEDIA``, in the order in which they are documented."""
+        return tuple(name for name in vars(cls) if name.isupper())
+
+    def errors(self) -> Iterator[ConfigurationError]:
+        """Read every key and yield the error of each wrong value; for the system checks."""
+        try:
+            self._raw  # noqa: B018 (raises for a wrong name)
+        except ConfigurationError as error:
+            yield error
+            return
+        for name in self.keys():
+            try:
+                getattr(self, name)
+            except ConfigurationError as error:
+                yield error
+
+    @cached_property
+    def _raw(self) -> Mapping[str, Any]:
+        """The dict as it is in the settings; its keys are known, its values are not checked."""
+        raw = getattr(django_settings, "SHIFT_MEDIA", {})
+        if not isinstance(raw, dict):
+            raise ConfigurationError(f"SHIFT_MEDIA is {raw!r}: write a dict.", key="SHIFT_MEDIA")
+        keys = self.keys()
+        for name in raw:
+            if name not in keys:
+                near = closest(str(name).upper(), keys)
+                raise ConfigurationError(
+                    f'SHIFT_MEDIA["{name}"] is not a setting: did you mean "{near}"?',
+                    key=str(name),
+                )
+        return raw
+
+    def _typed(self, name: str, default: T, kind: type[T], expected: str) -> T:
+        value = self._raw.get(name, default)
+        if not isinstance(value, kind):
+            raise wrong_value(name, value, expected)
+        return value
+
+    def _positive(self, name: str, default: int) -> int:
+        return self._at_least(1, name, default)
+
+    def _natural(self, name: str, default: int) -> int:
+        return self._at_least(0, name, default)
+
+    def _at_least(self, least: int, name: str, default: int) -> int:
+        value = self._raw.get(name, default)
+        if type(value) is not int or value < least:  # A bool is an int too, and no number here.
+            raise wrong_value(name, value, f"a whole number from {least}, such as {default}")
+        return value
