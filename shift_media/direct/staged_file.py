@@ -91,7 +91,7 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
             storage.delete(key)
             storage.put(key, io.BytesIO(), content_type=SAFE_TYPE, size=0)
         except (MediaError, OSError) as error:
-            logger.warning("%s stays staged until media_cleanup removes it: %s", key, error)
+            logger.warning("%s stays until media_cleanup removes it: %s", key, error)
 
 
 def _fetch(ticket: Ticket) -> File[Any]:
