@@ -27,7 +27,7 @@ def shift_media(
 def share_read(content: bytes, width: int, height: int, mode: str) -> float:
     """Tell how much of the bytes `shift_media` needs."""
     spec = Spec.make(f"{width}x{height}", mode=mode, format="jpg", quality=80)
-    return engine.enough(BytesIO(content), spec) / len(content)
+    return engine.needed_bytes(BytesIO(content), spec) / len(content)
 
 
 def encoded(image: Image.Image) -> bytes:

@@ -150,4 +150,4 @@ def _resize(originals: Originals, key: str) -> Path:
 
 
 def _mezzanine(key: str) -> object:
-    return mezzanine.key_of(parse_original_key(key))
+    return mezzanine.mezzanine_key(parse_original_key(key))

@@ -23,7 +23,7 @@ from shift_media.core.errors import InvalidProfile, InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.signing import RESIZE, Signer
 from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits
-from shift_media.imaging.engine import ENGINES, Decoder
+from shift_media.imaging.engine import DECODERS, Decoder
 from shift_media.imaging.probe import SourceLimits
 from shift_media.video.elastic.profiles import read_profile
 from shift_media.video.profiles import BUILT_IN, Profile
@@ -126,8 +126,8 @@ class Settings(SettingsReader):
         to four fifths of the time, and less memory. Pillow decodes all other formats.
         """
         engine: Decoder = self._raw.get("ENGINE", "auto")
-        if engine not in ENGINES:
-            raise wrong_value("ENGINE", engine, "one of " + ", ".join(map(repr, ENGINES)))
+        if engine not in DECODERS:
+            raise wrong_value("ENGINE", engine, "one of " + ", ".join(map(repr, DECODERS)))
         return engine
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The pure part: keys, specs, signatures, geometry, image headers and pixels.
+"""The pure core: keys, specs, signatures, geometry, the format table and the errors.
 
-Knows no Django, no boto3 and no settings; takes what it needs as arguments.
+It imports no Django and no boto3 and reads no settings: what it needs are arguments.
 """

@@ -1,7 +1,7 @@
 """The one family of errors.
 
-Each class has a stable ``code``, a ``public`` sentence that is safe to show to anybody (no key,
-path or secret in it) and, as ``str(error)``, a detail for developers and logs: what was seen,
+Each class has a stable ``code``, a ``public`` sentence that is safe to show to any user (no key,
+path or secret in it) and, as ``str(error)``, a detail for developers and logs: what happened,
 what was expected, how to fix it.
 """
 
@@ -26,7 +26,7 @@ class MediaError(Exception):
         return self.detail
 
 
-# What the caller asked for
+# The request
 
 
 class InvalidKey(MediaError, ValueError):
@@ -37,7 +37,7 @@ class InvalidKey(MediaError, ValueError):
 
 
 class InvalidSpec(MediaError, ValueError):
-    """A resize that cannot be asked for: its size, mode, quality, options or format."""
+    """A resize with a size, mode, quality, option or format that does not exist."""
 
     code = "invalid_spec"
     public = "This resize cannot be made."
@@ -64,25 +64,25 @@ class InvalidSigningKey(MediaError, ValueError):
     public = "The site is not configured to sign media URLs."
 
 
-# What the original turned out to be
+# The original
 
 
 class SourceError(MediaError):
-    """An original that no resize can be made of, however often one tries."""
+    """An original of which no resize can be made: trying again does not help."""
 
     code = "source_error"
     public = "The original file cannot be resized."
 
 
 class UnsupportedType(SourceError):
-    """Bytes of a type that is not in the format table, or is no image."""
+    """Bytes of a type that is not in the format table, or not an image."""
 
     code = "unsupported_type"
     public = "This type of file is not supported."
 
 
 class Undecodable(SourceError):
-    """Bytes that begin like a known type and then break its rules."""
+    """Bytes that begin like a known type but break its rules."""
 
     code = "undecodable"
     public = "The file is damaged or incomplete."
@@ -103,7 +103,7 @@ class TooManyFrames(SourceError):
 
 
 class NotStrippable(SourceError):
-    """An image whose metadata nobody can take out for certain without touching its pixels."""
+    """An image whose metadata cannot be removed for certain without changing its pixels."""
 
     code = "not_strippable"
     public = "The metadata of the file cannot be removed."
@@ -116,11 +116,11 @@ class EmptyCrop(SourceError):
     public = "The crop lies outside the image."
 
 
-# What the storage said
+# The storage
 
 
 class StorageError(MediaError):
-    """The storage failed in a way that may pass: try again later."""
+    """The storage failed in a way that may pass: the caller can try again later."""
 
     code = "storage_error"
     public = "The media storage is not available at the moment."
@@ -133,20 +133,20 @@ class StorageBusy(StorageError):
 
 
 class SourceTruncated(StorageError):
-    """Fewer bytes arrived than the storage had promised."""
+    """Fewer bytes arrived than the storage had announced."""
 
     code = "source_truncated"
 
 
 class NotStored(MediaError):
-    """There is nothing under this key."""
+    """There is no file under this key."""
 
     code = "not_stored"
     public = "There is no such media file."
 
 
 class AlreadyStored(MediaError):
-    """There is something under this key already, and keys are never written twice."""
+    """There is a file under this key already, and keys are never written twice."""
 
     code = "already_stored"
     public = "The media file exists already."
@@ -159,6 +159,9 @@ class Busy(MediaError):
     public = "Too many images are being made at the moment. Try again in a few seconds."
 
 
+# The installation
+
+
 class MissingExtra(MediaError, ImportError):
     """A package that an optional part needs is not installed."""
 
@@ -166,7 +169,7 @@ class MissingExtra(MediaError, ImportError):
     public = "A part that this needs is not installed on the site."
 
     def __init__(self, package: str, extra: str, instead: str = "") -> None:
-        """Name the package, the extra that brings it, and what would do ``instead``."""
+        """Name the package, the extra that installs it, and what to do ``instead``."""
         other = f"; or {instead}" if instead else ""
         MediaError.__init__(
             self,
@@ -175,23 +178,18 @@ class MissingExtra(MediaError, ImportError):
         )
 
 
-def _family(root: type[MediaError]) -> list[type[MediaError]]:
-    return [root, *(kind for child in root.__subclasses__() for kind in _family(child))]
-
-
-BY_CODE: dict[str, type[MediaError]] = {kind.code: kind for kind in _family(MediaError)}
-"""Every error of the core by its code."""
+# Videos
 
 
 class InvalidProfile(MediaError, ValueError):
-    """A profile that cannot be made: its name, a rendition or an option is wrong."""
+    """A transcoding profile with a wrong name, rendition or option."""
 
     code = "invalid_profile"
     public = "The site's settings for videos are wrong."
 
 
 class TranscodeError(MediaError):
-    """A job that failed; ``retryable`` where the same job may succeed when it is tried again."""
+    """A job that failed; ``retryable`` if another attempt of the same job may succeed."""
 
     code = "transcode_error"
     public = "The video could not be processed."
@@ -199,3 +197,11 @@ class TranscodeError(MediaError):
     def __init__(self, detail: str = "", *, code: str | None = None, retryable: bool = False):
         super().__init__(detail, code=code)
         self.retryable = retryable
+
+
+def _family(root: type[MediaError]) -> list[type[MediaError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _family(child))]
+
+
+BY_CODE: dict[str, type[MediaError]] = {kind.code: kind for kind in _family(MediaError)}
+"""All errors of this module by their codes."""

@@ -1,61 +1,140 @@
-"""The format table: what a file is by its bytes, and how it is stored and served.
+"""The format table: what a file is by its bytes, and how it is stored, resized and served.
 
-One row per format. The extension and the content type of whatever is stored come from here,
-never from the client.
+One row for each format. The extension and the content type of a stored file come from here, never
+from the client. `docs/how-to/add-image-format.rst` shows how a row is added.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import KW_ONLY, dataclass
+from typing import Final, Literal
 
 Kind = Literal["image", "video", "audio", "document"]
 
-HEAD_BYTES = 4096
-"""How many leading bytes `detect` wants to see."""
+HEAD_BYTES: Final = 4096
+"""How many leading bytes of a file `detect` needs."""
 
-SAFE_TYPE = "application/octet-stream"
+SAFE_TYPE: Final = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
     """One file format.
 
-    ``content_type`` is what the bytes are and what `accept` lists match; ``served_type`` is what
-    they are stored and served as. The two differ for what a browser would execute.
+    Attributes:
+        name: as it is written in messages.
+        extension: lower case, without the dot. Keys end in it, so it never changes.
+        content_type: what the bytes are, and what `accept` lists match; see `served_type`.
+        kind: what it is for a browser.
+        magic: the bytes that it begins with, if these alone decide. All other formats are told by
+            the functions of `detect`.
+        original: whether an upload may be stored as it.
+        resize: whether a resize can be made in it.
+        resized_as: the extension of a resize for which no format is given; None: an original of
+            this format has no resizes.
+        quality: the default quality of a resize, 1 to 99; None: it is lossless.
+        pillow: Pillow's name of a format that resizes are made in.
+        alpha: whether it can be transparent.
+        animation: whether a resize of an animation in it can be one too.
+        pixel_share: the share of ``SHIFT_MEDIA["MAX_PIXELS"]`` that an original may have; less
+            than 1 if its decoder needs more memory for a pixel.
+        active: whether a browser would execute it.
+        extra: the extra of this package without which it is not decoded; None: it needs none.
     """
 
     name: str
     extension: str
     content_type: str
     kind: Kind
-    pillow: str | None = None
+    _: KW_ONLY
+    magic: tuple[bytes, ...] = ()
+    original: bool = True
+    resize: bool = False
+    resized_as: str | None = None
+    quality: int | None = None
+    pillow: str = ""
     alpha: bool = False
     animation: bool = False
+    pixel_share: float = 1
     active: bool = False
+    extra: str | None = None
 
     @property
     def served_type(self) -> str:
-        """The content type it is stored under: never one that a browser executes."""
+        """The content type that it is stored and served as: never one that a browser executes."""
         return SAFE_TYPE if self.active else self.content_type
 
     @property
     def inline(self) -> bool:
-        """Whether a browser may show it in place; all else is an attachment."""
+        """True if a browser may show it in place; other formats are attachments."""
         return self.kind != "document"
 
 
-FORMATS: tuple[Format, ...] = (
-    Format("JPEG", "jpg", "image/jpeg", "image", pillow="JPEG"),
-    Format("PNG", "png", "image/png", "image", pillow="PNG", alpha=True),
-    Format("GIF", "gif", "image/gif", "image", pillow="GIF", alpha=True, animation=True),
-    Format("WebP", "webp", "image/webp", "image", pillow="WEBP", alpha=True, animation=True),
-    Format("AVIF", "avif", "image/avif", "image", pillow="AVIF", alpha=True),
-    Format("MP4", "mp4", "video/mp4", "video"),
-    Format("QuickTime", "mov", "video/quicktime", "video"),
-    Format("WebM", "webm", "video/webm", "video"),
-    Format("Matroska", "mkv", "video/x-matroska", "video"),
+FORMATS: Final[tuple[Format, ...]] = (
+    Format(
+        "JPEG",
+        "jpg",
+        "image/jpeg",
+        "image",
+        magic=(b"\xff\xd8\xff",),
+        resize=True,
+        resized_as="jpg",
+        quality=80,
+        pillow="JPEG",
+    ),
+    Format(
+        "PNG",
+        "png",
+        "image/png",
+        "image",
+        magic=(b"\x89PNG\r\n\x1a\n",),
+        resize=True,
+        resized_as="png",
+        pillow="PNG",
+        alpha=True,
+    ),
+    Format(
+        "GIF",
+        "gif",
+        "image/gif",
+        "image",
+        magic=(b"GIF87a", b"GIF89a"),
+        resize=True,
+        resized_as="gif",
+        pillow="GIF",
+        alpha=True,
+        animation=True,
+    ),
+    Format(
+        "WebP",
+        "webp",
+        "image/webp",
+        "image",
+        resize=True,
+        resized_as="webp",
+        quality=79,
+        pillow="WEBP",
+        alpha=True,
+        animation=True,
+        pixel_share=0.5,
+    ),
+    Format(
+        "AVIF",
+        "avif",
+        "image/avif",
+        "image",
+        resize=True,
+        resized_as="avif",
+        quality=63,
+        pillow="AVIF",
+        alpha=True,
+        pixel_share=0.5,
+    ),
+    Format("MP4", "mp4", "video/mp4", "video", resized_as="jpg"),
+    Format("QuickTime", "mov", "video/quicktime", "video", resized_as="jpg"),
+    Format("WebM", "webm", "video/webm", "video", resized_as="jpg"),
+    Format("Matroska", "mkv", "video/x-matroska", "video", resized_as="jpg"),
     Format("MPEG-4 audio", "m4a", "audio/mp4", "audio"),
     Format("MP3", "mp3", "audio/mpeg", "audio"),
     Format("Ogg", "ogg", "audio/ogg", "audio"),
@@ -70,22 +149,25 @@ FORMATS: tuple[Format, ...] = (
     Format("data", "bin", SAFE_TYPE, "document"),
 )
 
-BY_EXTENSION = {format.extension: format for format in FORMATS}
-BY_NAME = {format.name: format for format in FORMATS}
+BY_EXTENSION: Final = {format.extension: format for format in FORMATS}
+BY_NAME: Final = {format.name: format for format in FORMATS}
+ORIGINAL_FORMATS: Final = {format.extension: format for format in FORMATS if format.original}
+RESIZE_FORMATS: Final = {format.extension: format for format in FORMATS if format.resize}
 
-RENDITION_TYPES = {
+RENDITION_TYPES: Final = {
     "m3u8": "application/vnd.apple.mpegurl",
     "m4s": "video/iso.segment",
     "ts": "video/mp2t",
     "mpd": "application/dash+xml",
     "vtt": "text/vtt; charset=utf-8",
 }
-"""What transcoders write beside the formats of the table: nobody uploads it, and no bytes tell."""
+"""Content types of what only transcoders write: it is never an upload, so `detect` ignores it."""
 
-RESIZE_FORMATS = {f.extension: f for f in FORMATS if f.pillow is not None}
-UNKNOWN = BY_EXTENSION["bin"]
+UNKNOWN: Final = BY_EXTENSION["bin"]
 
-_MARKUP_HEAD = 1024
+_MAGIC: Final = [(magic, format.extension) for format in FORMATS for magic in format.magic]
+_MARKUP_HEAD: Final = 1024
+"""Leading bytes in which a tag of SVG or HTML is looked for."""
 _VIDEO_BRANDS = frozenset(
     brand.encode().ljust(4)
     for brand in (
@@ -98,34 +180,31 @@ _M4A_BRANDS = frozenset((b"M4A ", b"M4B ", b"F4A "))
 
 
 def detect(head: bytes) -> Format:
-    """Tell the format of a file by its first `HEAD_BYTES` bytes; `UNKNOWN` for what is not listed.
+    """Return the format of a file by its first `HEAD_BYTES` bytes; `UNKNOWN` if none is listed.
 
-    Decides by content alone: a name or a declared type is never looked at.
+    The content alone decides: a name or a declared type is never read.
     """
-    extension = _binary(head) or _markup(head) or "bin"
+    extension = _detect_media(head) or _detect_document(head) or UNKNOWN.extension
     return BY_EXTENSION[extension]
 
 
-def _binary(head: bytes) -> str | None:
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
+def _detect_media(head: bytes) -> str | None:
+    for magic, extension in _MAGIC:
+        if head.startswith(magic):
+            return extension
     if head.startswith(b"RIFF"):
         return {b"WEBP": "webp", b"WAVE": "wav"}.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return _iso_media(head)
+        return _detect_iso_media(head)
     if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
         return "mov"
     if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return _matroska(head)
-    return _audio(head)
+        return _detect_matroska(head)
+    return _detect_audio(head)
 
 
-def _iso_media(head: bytes) -> str | None:
-    """Tell AVIF, MP4, M4A and QuickTime apart by the brands of ISO/IEC 14496-12, 4.3."""
+def _detect_iso_media(head: bytes) -> str | None:
+    """Distinguish AVIF, MP4, M4A and QuickTime by their brands (ISO/IEC 14496-12, 4.3)."""
     size = int.from_bytes(head[:4], "big")
     box = head[: min(max(size, 16), HEAD_BYTES)]
     major = box[8:12]
@@ -139,7 +218,7 @@ def _iso_media(head: bytes) -> str | None:
     return "mp4" if brands & _VIDEO_BRANDS else None
 
 
-def _matroska(head: bytes) -> str | None:
+def _detect_matroska(head: bytes) -> str | None:
     """Read the DocType element (ID 0x4282) of an EBML header (RFC 8794, 11.2.6)."""
     at = head.find(b"\x42\x82", 4, 128)
     if at < 0 or at + 3 > len(head):
@@ -148,7 +227,7 @@ def _matroska(head: bytes) -> str | None:
     return {b"webm": "webm", b"matroska": "mkv"}.get(head[at + 3 : at + 3 + length].rstrip(b"\0"))
 
 
-def _audio(head: bytes) -> str | None:
+def _detect_audio(head: bytes) -> str | None:
     if head.startswith(b"OggS"):
         return "ogg"
     if head.startswith(b"fLaC"):
@@ -160,7 +239,7 @@ def _audio(head: bytes) -> str | None:
     return "mp3" if frame and head[2] & 0xF0 not in (0, 0xF0) and head[2] & 0x0C != 0x0C else None
 
 
-def _markup(head: bytes) -> str | None:
+def _detect_document(head: bytes) -> str | None:
     if head.startswith(b"%PDF-"):
         return "pdf"
     if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
@@ -178,16 +257,17 @@ def _markup(head: bytes) -> str | None:
 
 
 def accepts(accept: Iterable[str], format: Format) -> bool:
-    """Tell whether an `accept` list (``"image/*"``, ``"video/mp4"``, ``"*/*"``) admits a format.
+    """Return True if an `accept` list (``"image/*"``, ``"video/mp4"``, ``"*/*"``) admits a format.
 
     ``"image/*"`` means the images of the table: an SVG is a document here and is admitted only
     by its full type, or by ``"*/*"``.
     """
     wildcards = {"*/*", f"{format.kind}/*"}
-    return any(item == format.content_type or item in wildcards for item in accept)
+    admitted = any(item == format.content_type or item in wildcards for item in accept)
+    return format.original and admitted
 
 
 def accepted_formats(accept: Iterable[str]) -> list[Format]:
-    """List the formats that an `accept` list admits, in the table's order."""
+    """Return the formats that an `accept` list admits, in the table's order."""
     accept = list(accept)
     return [format for format in FORMATS if accepts(accept, format)]

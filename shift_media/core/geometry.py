@@ -16,10 +16,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class ResizePlan:
-    """How one image becomes one resize.
+    """The boxes by which one image becomes one resize.
 
     Attributes:
-        box: left, top, right, bottom in pixels of the upright original: the part that is seen.
+        box: left, top, right, bottom in pixels of the upright original: the part that is shown.
         size: width and height in pixels that the box is resized to.
         canvas: width and height in pixels of the resize; larger than ``size`` with ``pad`` only.
         offset: where the resized box lies on the canvas, in pixels from its top left.
@@ -32,32 +32,36 @@ class ResizePlan:
 
 
 def output_size(spec: Spec, width: int, height: int) -> Size:
-    """Tell the width and height in pixels of a resize of an upright original of this size."""
+    """Return the width and height in pixels of a resize of an upright original of this size."""
     return plan(spec, width, height).canvas
 
 
 def plan(spec: Spec, width: int, height: int) -> ResizePlan:
-    """Work out the boxes of a resize of an upright original of ``width`` × ``height`` pixels.
+    """Return the boxes of a resize of an upright original of ``width`` × ``height`` pixels.
 
-    Raises `EmptyCrop` where the crop box lies outside the image.
+    Raises `EmptyCrop` if the crop box lies outside the image.
     """
-    left, top, seen_width, seen_height = cut(spec.crop, width, height)
-    seen = (seen_width, seen_height)
+    crop = clip_crop(spec.crop, width, height)
+    cropped = (crop.width, crop.height)
     if spec.mode == "fill":
-        return _fill(spec, (left, top), seen)
-    box = (float(left), float(top), float(left + seen_width), float(top + seen_height))
+        return _fill(spec, (crop.x, crop.y), cropped)
+    right, bottom = crop.x + crop.width, crop.y + crop.height
+    box = (float(crop.x), float(crop.y), float(right), float(bottom))
     if spec.mode == "stretch":
-        size = _stretch(spec, seen)
+        size = _stretch(spec, cropped)
         return ResizePlan(box, size, size)
-    size = _fit(spec, seen)
+    size = _fit(spec, cropped)
     if spec.mode == "fit":
         return ResizePlan(box, size, size)
     canvas = _box(spec)
     return ResizePlan(box, size, canvas, ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2))
 
 
-def cut(crop: Crop | None, width: int, height: int) -> Crop:
-    """Cut a crop box to the image; raises `EmptyCrop` when nothing is left."""
+def clip_crop(crop: Crop | None, width: int, height: int) -> Crop:
+    """Return a crop box clipped to the image, which is all of it for None.
+
+    Raises `EmptyCrop` if the box lies outside the image.
+    """
     if crop is None:
         return Crop(0, 0, width, height)
     if crop.x >= width or crop.y >= height:
@@ -70,42 +74,47 @@ def cut(crop: Crop | None, width: int, height: int) -> Crop:
 
 
 def _round(numerator: int, denominator: int) -> int:
-    """Round a positive fraction to the nearest integer, halves up, without floats."""
+    """Return a positive fraction rounded to the nearest integer, halves up, without floats."""
     return (2 * numerator + denominator) // (2 * denominator)
 
 
 def _side(numerator: int, denominator: int, most: int | None = None) -> int:
+    """Return a side in pixels: a fraction rounded, at least 1 and at most ``most``."""
     side = max(1, _round(numerator, denominator))
     return side if most is None else min(side, most)
 
 
 def _box(spec: Spec) -> Size:
-    """Give the sides of the box; 0 for the side that a spec with ``fit`` leaves open."""
+    """Return the sides of the box; 0 for the side that a spec with ``fit`` leaves open."""
     return spec.width or 0, spec.height or 0
 
 
-def _fit(spec: Spec, seen: Size) -> Size:
-    width, height = seen
+def _fit(spec: Spec, cropped: Size) -> Size:
+    """Return the largest size inside the box that has the ratio of the crop.
+
+    The sides are compared by cross products, because the ratios would be rounded floats.
+    """
+    width, height = cropped
     box_width, box_height = _box(spec)
     if not spec.upscale and (box_width or width) >= width and (box_height or height) >= height:
-        return seen
+        return cropped
     if not box_height or (box_width and box_width * height <= box_height * width):
         return box_width, _side(height * box_width, width, box_height or None)
     return _side(width * box_height, height, box_width or None), box_height
 
 
-def _stretch(spec: Spec, seen: Size) -> Size:
+def _stretch(spec: Spec, cropped: Size) -> Size:
     box = _box(spec)
-    return box if spec.upscale else (min(box[0], seen[0]), min(box[1], seen[1]))
+    return box if spec.upscale else (min(box[0], cropped[0]), min(box[1], cropped[1]))
 
 
-def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> ResizePlan:
-    """Cover the box: cut the seen part to the box's ratio around the focal point.
+def _fill(spec: Spec, origin: tuple[int, int], cropped: Size) -> ResizePlan:
+    """Cover the box: cut the crop to the box's ratio around the focal point.
 
     Without upscale, a smaller original gives the largest image of the ratio that fits in it.
     """
     box_width, box_height = _box(spec)
-    width, height = seen
+    width, height = cropped
     size = (box_width, box_height)
     wider = width * box_height > height * box_width
     if not spec.upscale and (width < box_width or height < box_height):
@@ -122,17 +131,17 @@ def _fill(spec: Spec, origin: tuple[int, int], seen: Size) -> ResizePlan:
 
 
 def _window(origin: int, whole: int, length: float, percent: int) -> tuple[float, float]:
-    """Place a window so that the focal point is in its middle, as far as the image reaches."""
+    """Return start and end of a window with the focal point in its middle, inside the image."""
     start = float(min(max(whole * percent / 100 - length / 2, 0.0), whole - length))
     # The sum of rounded floats can pass the image's edge by an ulp, which Pillow refuses.
     return origin + start, min(origin + start + length, float(origin + whole))
 
 
 def focal_in_crop(focal: Focal, crop: Crop | None, width: int, height: int) -> Focal:
-    """Translate a focal point of the whole image into percent of the part that a crop leaves."""
+    """Return a focal point of the whole image in percent of the part that a crop leaves."""
     if crop is None:
         return focal
-    left, top, cut_width, cut_height = cut(crop, width, height)
+    left, top, cut_width, cut_height = clip_crop(crop, width, height)
     x = _round(max(0, width * focal.x - 100 * left), cut_width)
     y = _round(max(0, height * focal.y - 100 * top), cut_height)
     return Focal(min(x, 100), min(y, 100))

@@ -1,4 +1,4 @@
-"""The grammar of keys: one spelling for each, and nothing else is a key.
+"""The grammar of keys: each key has one spelling, and no other text is a key.
 
 ``parse_key(key)`` and ``str(parsed)`` are exact inverses. Every key belongs to one original, under
 whose directory it lies::
@@ -17,7 +17,7 @@ import uuid
 from dataclasses import dataclass
 
 from shift_media.core.errors import InvalidKey
-from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
+from shift_media.core.formats import BY_EXTENSION, ORIGINAL_FORMATS, RESIZE_FORMATS
 from shift_media.core.spec import Spec
 
 KEY_LENGTH = 200
@@ -33,14 +33,14 @@ _DEVICES = frozenset(
     + [f"{device}{number}" for device in ("com", "lpt") for number in range(10)]
 )
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Unicode categories: controls, marks of direction, surrogates, separators of lines."""
+"""Unicode categories: control characters, marks of direction, surrogates, line separators."""
 
 _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
 )
-"""Latin letters that have no accent to drop; case folding has made ``ß`` to ``ss`` already."""
+"""Latin letters that have no accent to drop; case folding has turned ``ß`` into ``ss`` before."""
 _ID = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
-_NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(BY_EXTENSION)})"
+_NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(ORIGINAL_FORMATS)})"
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
 _KEY = re.compile(rf"({_ID})/({_NAME})/(.+)", re.DOTALL)
 _ORIGINAL = re.compile(rf"({_ID})/({_NAME})/\2")
@@ -59,12 +59,12 @@ class OriginalKey:
 
     @property
     def directory(self) -> str:
-        """What all keys of this original begin with, without the slash."""
+        """The common beginning of all keys of this original, without the slash."""
         return f"{self.id}/{self.name}"
 
     @property
     def prefix(self) -> str:
-        """What all keys of this original, and no others, begin with."""
+        """The common beginning of all keys of this original, and of no others."""
         return f"{self.id}/{self.name}/"
 
     @property
@@ -86,12 +86,12 @@ class ResizeKey:
 
     @property
     def payload(self) -> str:
-        """The key without its signature: what is signed."""
+        """The key without its signature: the text that is signed."""
         return f"{self.original.directory}/{self.spec}.{self.spec.format}"
 
     @property
     def source(self) -> str:
-        """The key of what it is made from: the original, or the poster of a video."""
+        """The key of the file that it is made from: the original, or the poster of a video."""
         return source_key(self.original)
 
     def __str__(self) -> str:
@@ -128,9 +128,9 @@ Key = OriginalKey | ResizeKey | RenditionKey | MezzanineKey
 
 
 def parse_key(key: str) -> Key:
-    """Read a key.
+    """Parse a key.
 
-    Raises `InvalidKey` for every string that its parts would not rebuild byte for byte.
+    Raises `InvalidKey` for every string that its parts do not rebuild byte for byte.
     """
     match = _KEY.fullmatch(key)
     if match is None:
@@ -143,16 +143,19 @@ def parse_key(key: str) -> Key:
 
 
 def parse_original_key(key: str) -> OriginalKey:
-    """Read the key of an original; raises `InvalidKey` for everything else, resizes included."""
+    """Parse the key of an original; raise `InvalidKey` for all others, resizes included."""
     match = _ORIGINAL.fullmatch(key)
     if match is None:
-        parse_key(key)  # Says what is wrong with what is no key at all.
-        raise InvalidKey(f"{key!r} is the key of something derived, not of an original.")
+        parse_key(key)  # raises the more exact error for a text that is not a key at all
+        raise InvalidKey(f"{key!r} is the key of a derived file, not of an original.")
     return _original(match[1], match[2])
 
 
 def parse_resize_key(key: str) -> ResizeKey:
-    """Read the key of a resize; raises `InvalidKey` for everything else. Checks no signature."""
+    """Parse the key of a resize; raise `InvalidKey` for all others.
+
+    The signature is not verified.
+    """
     parsed = parse_key(key)
     if not isinstance(parsed, ResizeKey):
         raise InvalidKey(f"{key!r} is not the key of a resize.")
@@ -188,24 +191,24 @@ def _resize(original: OriginalKey, spec: str, signature: str, extension: str) ->
 
 
 def source_key(original: OriginalKey) -> str:
-    """Name what resizes in a directory are made from: the original image, or a video's poster."""
+    """Return the key that resizes of an original are made from: its own, or a video's poster."""
     if BY_EXTENSION[original.extension].kind == "video":
         return f"{original.directory}/{_POSTER}"
     return str(original)
 
 
 def new_original_key(filename: str, extension: str) -> OriginalKey:
-    """Make the key of a new upload: a random UUID4, the slug of its name and an extension."""
+    """Return the key of a new upload: a random UUID4, the slug of its name and an extension."""
     digits = uuid.uuid4().hex
     id = "/".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
     return OriginalKey(id, f"{slug(filename)}.{extension}")
 
 
 def slug(filename: str) -> str:
-    """Make the stem of a key from whatever a client calls its file.
+    """Return the stem of a key for a client's file name.
 
-    The last extension goes; accents are dropped after case folding and NFKD; what is not
-    ``[a-z0-9_-]`` becomes a hyphen. A name of which nothing is left becomes ``file``.
+    The last extension is dropped, and so are accents, after case folding and NFKD; every other
+    character outside ``[a-z0-9_-]`` becomes a hyphen. An empty result becomes ``file``.
     """
     base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
     stem = base.rpartition(".")[0] or base
@@ -218,9 +221,9 @@ def slug(filename: str) -> str:
 
 
 def display_name(filename: str) -> str:
-    """Clean a client's file name for showing and storing: no folder, no control character.
+    """Return a client's file name for display, without folders and control characters.
 
-    At most `ORIGINAL_NAME_LENGTH` characters, in NFC. Still data: escape it where it is shown.
+    At most `ORIGINAL_NAME_LENGTH` characters, in NFC. It is still data: escape it in HTML.
     """
     base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
     kept = "".join(c for c in base if unicodedata.category(c) not in _INVISIBLE)

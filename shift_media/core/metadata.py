@@ -1,4 +1,4 @@
-"""What is known of an original without asking the storage again."""
+"""The metadata of an original, which is known without a request to the storage."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from shift_media.core.spec import Focal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
-    """Facts of an original, as one flat JSON object beside it in the row.
+    """The facts of an original, stored beside it in the row as one flat JSON object.
 
     Attributes:
         content_type: as it is stored and served, from the format table.
         size: bytes.
-        sha256: of the bytes, 64 hex digits; empty where only the header was read.
-        width, height: pixels, upright; None where it has none.
+        sha256: of the bytes, 64 hex digits; empty if only the header was read.
+        width, height: pixels, upright; None for a file without pixels.
         duration: seconds; None for still images.
         frames: 1 for a still image.
         has_alpha: whether any transparency is possible.
         placeholder: a data URI of at most 400 bytes, to show while the picture loads.
         color: mean colour, ``"#rrggbb"``.
-        original_name: the client's file name. Data: escape it where it is shown.
+        original_name: the client's file name. It is data: escape it in HTML.
         focal: the point in percent that ``fill`` keeps in view, or None for the centre.
         fps: frames per second of a video.
-        codecs: of a video, picture first: ``"h264, aac"``; empty where they are not known.
-        channels: of a video's sound; 0 where it has none, None where that is not known.
+        codecs: of a video, picture first: ``"h264, aac"``; empty if they are not known.
+        channels: of a video's sound; 0 without sound, None if that is not known.
         hdr: whether a video's light is PQ or HLG, which most screens cannot show.
     """
 
@@ -49,14 +49,14 @@ class Metadata:
     hdr: bool = False
 
     def to_json(self, key: str) -> dict[str, Any]:
-        """Make the flat JSON object, with the key that it describes."""
+        """Return the flat JSON object, with the key that it describes."""
         data = asdict(self)
         data["focal"] = list(self.focal) if self.focal else None
         return {"key": key, **data}
 
     @classmethod
     def from_json(cls, data: object, key: str) -> Metadata | None:
-        """Read the JSON object of ``key``; None where it is absent, foreign or another key's."""
+        """Parse the JSON object of ``key``; None if it is absent, malformed or another key's."""
         if not isinstance(data, Mapping) or data.get("key") != key:
             return None
         known = {name: data[name] for name in _NAMES if name in data}

@@ -1,4 +1,4 @@
-"""The former home of the keys, which pickles made before 1.0 name. To be removed in 1.1."""
+"""The former home of the keys, which pickles from before 1.0 name. It will be removed in 1.1."""
 
 from __future__ import annotations
 

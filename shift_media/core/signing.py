@@ -19,15 +19,15 @@ _SIGNATURE_BYTES = 16
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 _ERRORS = "surrogatepass"
-"""With which whatever a client may send becomes bytes; different texts stay different."""
+"""Any text that a client sends can be encoded with it; different texts stay different."""
 
 
 class Signer:
-    """Signs with the first key and verifies with all of them.
+    """A signer that signs with the first key and verifies with all of them.
 
     Args:
         keys: signing keys, newest first; none may be empty.
-        purpose: names what is signed.
+        purpose: the kind of what is signed, so that signatures cannot be used for another kind.
 
     Raises `InvalidSigningKey`.
     """
@@ -43,15 +43,15 @@ class Signer:
         self._pairs = [_keyed(_derive(key, purpose), purpose) for key in keys]
 
     def sign(self, payload: str) -> str:
-        """Sign a payload: 32 lower-case hex digits."""
+        """Return the signature of a payload: 32 lower-case hex digits."""
         return _digest(self._pairs[0], payload.encode(errors=_ERRORS))
 
     def verify(self, payload: str, signature: str) -> bool:
-        """Tell whether any key made this signature, in constant time."""
-        message, seen = payload.encode(errors=_ERRORS), signature.encode(errors=_ERRORS)
+        """Return True if any key made this signature, in constant time."""
+        message, claimed = payload.encode(errors=_ERRORS), signature.encode(errors=_ERRORS)
         verified = False
         for pair in self._pairs:
-            verified |= hmac.compare_digest(_digest(pair, message).encode(), seen)
+            verified |= hmac.compare_digest(_digest(pair, message).encode(), claimed)
         return verified
 
 
@@ -62,14 +62,14 @@ def _derive(key: str | bytes, purpose: str) -> bytes:
     raw = key.encode() if isinstance(key, str) else key
     if not raw.strip():
         raise InvalidSigningKey(
-            "A signing key is empty. Set SECRET_KEY, or give "
-            'SHIFT_MEDIA["SIGNING_KEYS"] only keys that are long and random.'
+            "A signing key is empty. Set SECRET_KEY, or fill "
+            'SHIFT_MEDIA["SIGNING_KEYS"] with long random keys only.'
         )
     return hmac.digest(raw, f"shift_media/{purpose}/key".encode(), "sha256")
 
 
 def _keyed(key: bytes, purpose: str) -> _Pair:
-    """Hash both padded keys once; each signature starts from copies (twice as fast as `hmac`)."""
+    """Hash both padded keys once: each signature starts from copies, twice as fast as `hmac`."""
     block = key.ljust(_BLOCK, b"\0")
     inner = hashlib.sha256(block.translate(_INNER))
     inner.update(f"shift_media/{purpose}\0".encode())

@@ -1,7 +1,7 @@
-"""What a resize asks for, and its one spelling inside a key.
+"""Specs: the parameters of a resize, and their one spelling inside a key.
 
-``Spec.parse(text, extension)`` and ``str(spec)`` are exact inverses; `Spec.make` is the way in for
-what a developer writes (``"400x300"``, ``mode="fill"``).
+``Spec.parse(text, extension)`` and ``str(spec)`` are exact inverses; `Spec.make` takes what a
+developer writes (``"400x300"``, ``mode="fill"``).
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from shift_media.core.formats import RESIZE_FORMATS
 Mode = Literal["fit", "fill", "pad", "stretch"]
 
 MODES: Final[tuple[Mode, ...]] = get_args(Mode)
-LOSSLESS: Final = frozenset({"png", "gif"})
+DEFAULT_QUALITY: Final[Mapping[str, int]] = {
+    extension: format.quality
+    for extension, format in RESIZE_FORMATS.items()
+    if format.quality is not None
+}
+LOSSLESS: Final = frozenset(RESIZE_FORMATS) - DEFAULT_QUALITY.keys()
 """Formats without a quality: theirs is always written as `LOSSLESS_QUALITY`."""
 LOSSLESS_QUALITY: Final = 99
-DEFAULT_QUALITY: Final[Mapping[str, int]] = {"jpg": 80, "webp": 79, "avif": 63}
 MAX_SIDE: Final = 9999
 WHITE: Final = "ffffff"
 
@@ -60,13 +64,13 @@ CENTRE: Final = Focal(50, 50)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The largest resize that is made: each side in pixels, and the area in pixels."""
+    """The largest resize: each side in pixels, and the area in pixels."""
 
     side: int = 5000
     area: int = 16_000_000
 
     def check(self, width: int | None, height: int | None) -> None:
-        """Raise `LimitExceeded` where the sides, or their area, are over the limits."""
+        """Raise `LimitExceeded` if a side or the area is over the limits; None is an open side."""
         if max(width or 0, height or 0) > self.side or (width or 1) * (height or 1) > self.area:
             raise LimitExceeded(
                 f"A resize of {width or ''}x{height or ''} is over the limits: sides up to "
@@ -88,7 +92,7 @@ class Spec:
         crop: cut out of the upright original first.
         focal: with ``fill`` only; None is the centre.
 
-    Raises `InvalidSpec` for whatever has no spelling.
+    Raises `InvalidSpec` for parameters that have no spelling.
     """
 
     width: int | None
@@ -108,10 +112,10 @@ class Spec:
 
     @classmethod
     def parse(cls, text: str, extension: str) -> Spec:
-        """Read the canonical text of a spec; raises `InvalidSpec` for every other spelling."""
+        """Parse the canonical text of a spec; raise `InvalidSpec` for every other spelling."""
         match = _SPEC.fullmatch(text)
         if match is None:
-            raise InvalidSpec(f"{_shown(text)} is not size-mode-quality-upscale[-options].")
+            raise InvalidSpec(f"{_quote(text)} is not size-mode-quality-upscale[-options].")
         width, height, mode, quality, upscale, background = match.group(1, 2, 3, 4, 5, 6)
         crop, focal = match.group(7, 8, 9, 10), match.group(11, 12)
         return cls(
@@ -140,10 +144,10 @@ class Spec:
         focal: tuple[float, float] | None = None,
         qualities: Mapping[str, int] = DEFAULT_QUALITY,
     ) -> Spec:
-        """Build a spec from what a developer writes, with the defaults filled in.
+        """Build a spec from the arguments of a developer, with the defaults filled in.
 
-        ``size`` is ``"400x300"``, ``"400x"`` or ``"x300"``; ``background`` may carry a ``#`` and
-        be in capitals; ``focal`` is rounded to whole percent. Raises `InvalidSpec`.
+        ``size`` is ``"400x300"``, ``"400x"`` or ``"x300"``; ``background`` may begin with a ``#``
+        and be in capitals; ``focal`` is rounded to whole percent. Raises `InvalidSpec`.
         """
         _check_format(format)
         known_mode = _mode("fit" if mode is None else mode)
@@ -178,8 +182,8 @@ def _is_int(value: object) -> bool:
     return type(value) is int
 
 
-def _shown(value: object) -> str:
-    """Show a refused value in a message; `repr` alone fails on integers of 4,300 digits."""
+def _quote(value: object) -> str:
+    """Return a refused value for a message; `repr` alone fails on integers of 4,300 digits."""
     try:
         return repr(value)[:100]
     except ValueError:
@@ -190,13 +194,18 @@ def _mode(text: str) -> Mode:
     for mode in MODES:
         if mode == text:
             return mode
-    raise InvalidSpec(f"{_shown(text)} is not a mode: use one of {', '.join(MODES)}.")
+    raise InvalidSpec(f"{_quote(text)} is not a mode: use one of {', '.join(MODES)}.")
 
 
 def _check_format(format: str) -> None:
     if format not in RESIZE_FORMATS:
         formats = ", ".join(RESIZE_FORMATS)
-        raise InvalidSpec(f"{_shown(format)} is not a format: use one of {formats}.")
+        raise InvalidSpec(f"{_quote(format)} is not a format: use one of {formats}.")
+
+
+def _is_opaque(format: str) -> bool:
+    """Return True for a format without alpha, which has white behind it by default."""
+    return not RESIZE_FORMATS[format].alpha
 
 
 def _check_sides(width: int | None, height: int | None, mode: str) -> None:
@@ -204,7 +213,7 @@ def _check_sides(width: int | None, height: int | None, mode: str) -> None:
     for side in (width, height):
         if side is not None and not (_is_int(side) and 1 <= side <= MAX_SIDE):
             raise InvalidSpec(
-                f"{_shown(side)} is not a side: use a whole number from 1 to {MAX_SIDE}."
+                f"{_quote(side)} is not a side: use a whole number from 1 to {MAX_SIDE}."
             )
     if width is None and height is None:
         raise InvalidSpec('A size needs at least one side, such as "400x".')
@@ -215,7 +224,7 @@ def _check_sides(width: int | None, height: int | None, mode: str) -> None:
 def _check_quality(quality: int, format: str) -> None:
     _check_format(format)
     if not (_is_int(quality) and 1 <= quality <= 99):
-        raise InvalidSpec(f"{_shown(quality)} is not a quality: use a whole number from 1 to 99.")
+        raise InvalidSpec(f"{_quote(quality)} is not a quality: use a whole number from 1 to 99.")
     if format in LOSSLESS and quality != LOSSLESS_QUALITY:
         raise InvalidSpec(f"{format} has no quality: leave it out.")
 
@@ -225,15 +234,16 @@ def _check_options(spec: Spec) -> None:
     if background is not None:
         if not _COLOR.fullmatch(background):
             raise InvalidSpec(
-                f'{_shown(background)} is not a colour: write six hex digits, "ff8800".'
+                f'{_quote(background)} is not a colour: write six hex digits, "ff8800".'
             )
-        if spec.mode != "pad" and spec.format != "jpg":
+        opaque = _is_opaque(spec.format)
+        if spec.mode != "pad" and not opaque:
             raise InvalidSpec("A background goes with mode pad, or with jpg, which has no alpha.")
-        if spec.format == "jpg" and background == WHITE:
-            raise InvalidSpec("White is jpg's background already: leave it out.")
+        if opaque and background == WHITE:
+            raise InvalidSpec(f"White is {spec.format}'s background already: leave it out.")
     if crop is not None and not _crop_in_range(crop):
         raise InvalidSpec(
-            f"{_shown(tuple(crop))} is not a crop: write (x, y, width, height) in whole pixels, "
+            f"{_quote(tuple(crop))} is not a crop: write (x, y, width, height) in whole pixels, "
             "x and y from 0, width and height from 1, all up to 99999."
         )
     if focal is None:
@@ -242,7 +252,7 @@ def _check_options(spec: Spec) -> None:
         raise InvalidSpec("A focal point goes with mode fill only.")
     if not all(_is_int(value) and 0 <= value <= 100 for value in focal) or focal == CENTRE:
         raise InvalidSpec(
-            f"{_shown(tuple(focal))} is not a focal point: write (x, y) in percent, 0 to 100, "
+            f"{_quote(tuple(focal))} is not a focal point: write (x, y) in percent, 0 to 100, "
             "and leave 50, 50 out."
         )
 
@@ -256,7 +266,7 @@ def _parse_size(size: object) -> tuple[int | None, int | None]:
     match = _SIZE.fullmatch(size) if isinstance(size, str) else None
     if match is None:
         raise InvalidSpec(
-            f'{_shown(size)} is not a size: write "400x300", "400x" or "x300", '
+            f'{_quote(size)} is not a size: write "400x300", "400x" or "x300", '
             f"with sides from 1 to {MAX_SIDE}."
         )
     return (int(match[1]) if match[1] else None, int(match[2]) if match[2] else None)
@@ -271,9 +281,9 @@ def _make_quality(quality: int | None, format: str, qualities: Mapping[str, int]
 def _make_background(background: object, format: str) -> str | None:
     if background is None:
         return None
-    text = background if isinstance(background, str) else _shown(background)
+    text = background if isinstance(background, str) else _quote(background)
     color = text.removeprefix("#").lower()
-    return None if format == "jpg" and color == WHITE else color
+    return None if _is_opaque(format) and color == WHITE else color
 
 
 def _make_crop(crop: tuple[int, int, int, int] | None) -> Crop | None:
@@ -282,7 +292,7 @@ def _make_crop(crop: tuple[int, int, int, int] | None) -> Crop | None:
     try:
         return Crop(*crop)
     except TypeError as error:
-        raise InvalidSpec(f"{_shown(crop)} is not a crop: write (x, y, width, height).") from error
+        raise InvalidSpec(f"{_quote(crop)} is not a crop: write (x, y, width, height).") from error
 
 
 def _make_focal(focal: tuple[float, float] | None, mode: str) -> Focal | None:
@@ -293,6 +303,6 @@ def _make_focal(focal: tuple[float, float] | None, mode: str) -> Focal | None:
         point = Focal(math.floor(x + 0.5), math.floor(y + 0.5))
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidSpec(
-            f"{_shown(focal)} is not a focal point: write (x, y) in percent."
+            f"{_quote(focal)} is not a focal point: write (x, y) in percent."
         ) from error
     return None if point == CENTRE and mode == "fill" else point

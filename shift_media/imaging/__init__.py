@@ -1,1 +1,1 @@
-"""From bytes to pixels and back: headers, stripping, and the engine that makes resizes."""
+"""From bytes to pixels and back: header parsers, stripping and the engine, without Django."""

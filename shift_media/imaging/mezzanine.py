@@ -1,7 +1,7 @@
-"""When a smaller version of an original may stand in for it, and the bytes that it is kept as.
+"""Mezzanines: when a smaller version of an original may replace it, and how it is packed.
 
 The rule comes from measurements of SSIM against a full decode (docs/explanation/mezzanine.rst): a
-resize loses no more than 0.002 where the mezzanine is so much larger than what is made of it.
+resize loses no more than 0.002 if the mezzanine is larger than the resize by `factor`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from shift_media.core.spec import LOSSLESS_QUALITY, Spec
 SIDE: Final = 2048
 """The longer side of a mezzanine, in pixels."""
 
-MOST_BYTES: Final = 32_000_000
+MAX_BYTES: Final = 32_000_000
 """No mezzanine is larger: 2048² pixels with alpha are 17 MB before they are compressed."""
 
-_SMALLER: Final = 3
-"""How many times the pixels of its mezzanine an original has at least, to be worth one."""
+_MIN_SHRINKING: Final = 3
+"""How many times the pixels of its mezzanine an original has at least: else it saves little."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """How mezzanines of originals of one type are kept.
+class MezzanineFormat:
+    """How mezzanines of originals of one format are stored.
 
     Attributes:
-        extension: of the mezzanine: one that keeps alpha where the original may have it.
+        extension: of the mezzanine: a format with alpha if the original may have it.
         quality: of the mezzanine.
-        factor: how many times a resize's sides the mezzanine's are at least.
+        factor: how many times the sides of a resize the mezzanine's are at least.
     """
 
     extension: str
@@ -43,10 +43,10 @@ class Kind:
     factor: float
 
 
-_WEBP: Final = Kind("webp", 95, 2.0)
-KINDS: Final[Mapping[str, Kind]] = {
-    "jpg": Kind("jpg", 85, 1.5),
-    "png": Kind("png", LOSSLESS_QUALITY, 1.5),
+_WEBP: Final = MezzanineFormat("webp", 95, 2.0)
+_FORMATS: Final[Mapping[str, MezzanineFormat]] = {
+    "jpg": MezzanineFormat("jpg", 85, 1.5),
+    "png": MezzanineFormat("png", LOSSLESS_QUALITY, 1.5),
     "webp": _WEBP,
     "avif": _WEBP,
 }
@@ -58,65 +58,68 @@ _TRAILER: Final = re.compile(
 _TRAILER_BYTES: Final = 128
 
 
-def key_of(original: OriginalKey) -> MezzanineKey | None:
-    """Name the mezzanine of an original; None where its type has none."""
-    kind = KINDS.get(original.extension)
-    return None if kind is None else MezzanineKey(original, SIDE, kind.extension)
+def mezzanine_key(original: OriginalKey) -> MezzanineKey | None:
+    """Return the key of an original's mezzanine; None if its format has none."""
+    format = _FORMATS.get(original.extension)
+    return None if format is None else MezzanineKey(original, SIDE, format.extension)
 
 
-def spec_of(original: OriginalKey) -> Spec:
-    """Give the spec that makes the mezzanine of an original."""
-    kind = KINDS[original.extension]
-    return Spec(SIDE, SIDE, "fit", kind.quality, upscale=False, format=kind.extension)
+def mezzanine_spec(original: OriginalKey) -> Spec:
+    """Return the spec that makes the mezzanine of an original."""
+    format = _FORMATS[original.extension]
+    return Spec(SIDE, SIDE, "fit", format.quality, upscale=False, format=format.extension)
 
 
-def may_serve(original: OriginalKey, spec: Spec) -> bool:
-    """Tell, by the spec alone, whether a mezzanine can be enough: never for a crop."""
-    kind = KINDS.get(original.extension)
-    if kind is None or spec.crop is not None:
+def supports(original: OriginalKey, spec: Spec) -> bool:
+    """Return True if, by the spec alone, a mezzanine may be large enough; False for a crop."""
+    format = _FORMATS.get(original.extension)
+    if format is None or spec.crop is not None:
         return False
-    return max(spec.width or 1, spec.height or 1) * kind.factor <= SIDE
+    return max(spec.width or 1, spec.height or 1) * format.factor <= SIDE
 
 
-def is_worth(width: int, height: int, frames: int) -> bool:
-    """Tell whether an original, upright, is so large and still that a mezzanine helps."""
+def is_worthwhile(width: int, height: int, frames: int) -> bool:
+    """Return True for an upright original that is still and so large that a mezzanine helps."""
     longer = max(width, height)
     area = width * height * (SIDE / longer) ** 2
-    return frames == 1 and longer > SIDE and width * height >= _SMALLER * area
+    return frames == 1 and longer > SIDE and width * height >= _MIN_SHRINKING * area
 
 
-def stand_in(original: OriginalKey, spec: Spec, size: Size, smaller: Size) -> Spec | None:
-    """Rewrite a spec so that it makes of the mezzanine what it would of the original.
+def substitute_spec(
+    original: OriginalKey, spec: Spec, size: Size, mezzanine_size: Size
+) -> Spec | None:
+    """Return the spec that makes of the mezzanine what another spec makes of the original.
 
-    ``size`` is the upright original's, ``smaller`` the mezzanine's. The resize keeps the size that
-    was promised for the original. None where the mezzanine is too small for it.
+    ``size`` is the upright original's. The resize has the size that was promised for the original.
+    None if the mezzanine is too small for it.
     """
     try:
         plan = geometry.plan(spec, *size)
     except EmptyCrop:
         return None
     left, top, right, bottom = plan.box
-    seen = ((right - left) * smaller[0] / size[0], (bottom - top) * smaller[1] / size[1])
-    factor = KINDS[original.extension].factor
-    if any(side * factor > have for side, have in zip(plan.size, seen, strict=True)):
+    # The shown part of the original, in pixels of the mezzanine.
+    width = (right - left) * mezzanine_size[0] / size[0]
+    height = (bottom - top) * mezzanine_size[1] / size[1]
+    factor = _FORMATS[original.extension].factor
+    if plan.size[0] * factor > width or plan.size[1] * factor > height:
         return None
     if spec.mode == "pad":
         return spec
-    width, height = plan.size
     mode = spec.mode if spec.mode == "fill" else "stretch"
-    return replace(spec, width=width, height=height, mode=mode, upscale=True)
+    return replace(spec, width=plan.size[0], height=plan.size[1], mode=mode, upscale=True)
 
 
 def pack(content: bytes, size: Size) -> bytes:
-    """Append what the picture itself does not tell: the original's size, and a digest of both.
+    """Append the original's size, which the picture does not hold, and a digest of both.
 
-    What follows the end of a picture is ignored by whoever shows it.
+    Decoders ignore bytes after the end of a picture.
     """
     return content + _trailer(content, size)
 
 
 def unpack(packed: bytes) -> tuple[bytes, Size] | None:
-    """Take apart what `pack` made; None of whatever is not whole."""
+    """Return picture and size from the bytes of `pack`; None if they are damaged."""
     match = _TRAILER.search(packed, max(0, len(packed) - _TRAILER_BYTES))
     if match is None:
         return None

@@ -1,59 +1,42 @@
-"""Takes metadata out of an original and leaves its compressed pixels as they are.
+"""Originals without their metadata, but with the compressed pixels unchanged.
 
-What is kept is listed, format by format, and all else goes: GPS, camera and serial number,
-author, dates, captions, embedded thumbnails, comments, and whatever lies behind the image's end.
-What says how the pixels look stays: the colour profile, and the orientation as an EXIF block of
-one entry.
+What stays is listed, format by format, and all else goes: GPS, camera and serial number, author,
+dates, captions, embedded thumbnails, comments, and bytes after the image's end. Two things stay
+because they change how the pixels look: the colour profile, and the orientation as an EXIF block
+of one entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
+from shift_media.core.errors import NotStrippable
 from shift_media.core.formats import Format
-from shift_media.imaging.formats import avif_strip, gif_strip, jpeg_strip, png_strip, webp_strip
-from shift_media.imaging.formats.base import ByteReader, Header, Part, SourceLimits, Span
+from shift_media.imaging.formats import IMAGE_FORMATS
+from shift_media.imaging.formats.base import ByteReader, Part, SourceLimits, append_part
 from shift_media.imaging.formats.segments import open_parts
 from shift_media.imaging.probe import DEFAULT_LIMITS, read_header
 
-_WRITERS: Final[Mapping[str, Callable[[ByteReader, Header], Iterable[Part]]]] = {
-    "jpg": jpeg_strip.parts,
-    "png": png_strip.parts,
-    "gif": gif_strip.parts,
-    "webp": webp_strip.parts,
-    "avif": avif_strip.parts,
-}
-
 
 def can_strip(format: Format) -> bool:
-    """Tell whether there is a way to take metadata out of a format: out of every image."""
-    return format.extension in _WRITERS
+    """Return True if metadata can be removed from images of this format."""
+    image_format = IMAGE_FORMATS.get(format.extension)
+    return image_format is not None and image_format.stripped_parts is not None
 
 
 def strip(source: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> BinaryIO:
-    """Open an image without its metadata: as a file that reads from the original, not a copy.
+    """Open an image without its metadata, as a file that reads from the original without a copy.
 
-    What is stripped already comes out byte for byte as it was. Raises `UnsupportedType` for what
-    is no image, `Undecodable` where the structure is broken or cut short, so that nobody can tell
-    what is picture and what is not, `NotStrippable`, `TooManyPixels` and `TooManyFrames`.
+    An image without metadata comes out byte for byte as it was. Raises `UnsupportedType` for
+    files that are not images, `Undecodable` if the structure is broken or cut short so that
+    picture and metadata cannot be distinguished, `NotStrippable`, `TooManyPixels` and
+    `TooManyFrames`.
     """
     header = read_header(source, limits)
-    reader = ByteReader(source)
-    return open_parts(source, _joined(_WRITERS[header.format.extension](reader, header)))
-
-
-def _joined(parts: Iterable[Part]) -> list[Part]:
-    """Join spans that touch, of which a file may have a hundred thousand."""
-    joined: list[Part] = []
-    for part in parts:
-        last = joined[-1] if joined else None
-        if (
-            isinstance(part, Span)
-            and isinstance(last, Span)
-            and last.offset + last.length == part.offset
-        ):
-            joined[-1] = Span(last.offset, last.length + part.length)
-        else:
-            joined.append(part)
-    return joined
+    stripped_parts = IMAGE_FORMATS[header.format.extension].stripped_parts
+    if stripped_parts is None:
+        raise NotStrippable(f"Metadata cannot be removed from {header.format.name} images.")
+    parts: list[Part] = []
+    for part in stripped_parts(ByteReader(source), header):
+        append_part(parts, part)
+    return open_parts(source, parts)

@@ -118,7 +118,7 @@ def _form(extension: str, asked: Asked, quality_type: type) -> _Form:
     preset = settings.PRESETS.get(size, {})
     merged = {"size": size, "format": None, **preset, **given}
     if merged["format"] is None:
-        merged["format"] = _format_of(extension)
+        merged["format"] = _default_format(extension)
     spec = Spec.make(qualities=settings.QUALITY, **merged)
     settings.limits.check(spec.width, spec.height)
     whole = spec.crop is None and spec.width is not None and spec.height is not None
@@ -151,14 +151,14 @@ def _fitted(form: _Form, known: Metadata | None) -> Spec:
     return spec
 
 
-def _format_of(extension: str) -> str:
-    """Choose the format of a resize that asks for none: the original's."""
-    kind = BY_EXTENSION[extension].kind
-    if kind == "video":
-        return "jpg"
-    if kind != "image":
-        raise InvalidSpec(f"A file of type {extension} is no image or video: it has no resizes.")
-    return extension
+def _default_format(extension: str) -> str:
+    """Return the format of a resize for which none is given, from the format table."""
+    resized_as = BY_EXTENSION[extension].resized_as
+    if resized_as is None:
+        raise InvalidSpec(
+            f"A file of type {extension} has no resizes: it is neither an image nor a video."
+        )
+    return resized_as
 
 
 def _forget_specs(**kwargs: object) -> None:

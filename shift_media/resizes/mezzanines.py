@@ -41,11 +41,11 @@ class _Options(TypedDict):
 
 def of(keys: Sequence[ResizeKey], storage: MediaStorage) -> Mezzanine | None:
     """Give the mezzanine that may serve all these resizes of one original; None: there is none."""
-    key = mezzanine.key_of(keys[0].original)
+    key = mezzanine.mezzanine_key(keys[0].original)
     limits, side = settings.limits, mezzanine.SIDE
     if key is None or not storage.mezzanine or limits.side < side or limits.area < side * side:
         return None
-    if not all(mezzanine.may_serve(each.original, each.spec) for each in keys):
+    if not all(mezzanine.supports(each.original, each.spec) for each in keys):
         return None
     return Mezzanine(key, storage)
 
@@ -55,7 +55,7 @@ class Mezzanine:
 
     def __init__(self, key: MezzanineKey, storage: MediaStorage) -> None:
         self.key = key
-        self.spec = mezzanine.spec_of(key.original)
+        self.spec = mezzanine.mezzanine_spec(key.original)
         self._storage = storage
         self._note = _tried.read(str(key))
         self._size: Size | None = None
@@ -93,13 +93,13 @@ class Mezzanine:
     def _wanted(self, keys: Sequence[ResizeKey], size: Size) -> dict[ResizeKey, Spec]:
         """Rewrite the specs of those that it is large enough for."""
         smaller = geometry.output_size(self.spec, *size)
-        specs = {k: mezzanine.stand_in(self.original, k.spec, size, smaller) for k in keys}
+        specs = {k: mezzanine.substitute_spec(self.original, k.spec, size, smaller) for k in keys}
         return {key: spec for key, spec in specs.items() if spec is not None}
 
     def _fetch(self) -> tuple[bytes, Size] | None:
         """Read it whole; one that is damaged is deleted."""
         with self._storage.fetch(str(self.key)) as source:
-            packed = source.read() if source.size <= mezzanine.MOST_BYTES else b""
+            packed = source.read() if source.size <= mezzanine.MAX_BYTES else b""
         found = mezzanine.unpack(packed)
         if found is None:
             logger.warning("The mezzanine %s is damaged: the original is read.", self.key)
@@ -122,7 +122,7 @@ class Mezzanine:
             facts = probe(source, settings.source_limits)
         except SourceError:
             return False
-        if not mezzanine.is_worth(facts.width, facts.height, facts.frames):
+        if not mezzanine.is_worthwhile(facts.width, facts.height, facts.frames):
             return False
         self._size = (facts.width, facts.height)
         return True

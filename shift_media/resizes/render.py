@@ -74,7 +74,7 @@ def _results(
         if smaller is not None and smaller.is_to_be_made(source):
             specs[smaller.key] = smaller.spec
         if isinstance(source, SeekableStream):
-            wanted = engine.enough(source, *specs.values(), limits=settings.source_limits)
+            wanted = engine.needed_bytes(source, *specs.values(), limits=settings.source_limits)
             source.require(wanted)
         for each, result in _of_original(source, specs):
             if isinstance(each, ResizeKey):

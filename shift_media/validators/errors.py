@@ -70,7 +70,9 @@ def too_large(size: int, limit: int) -> InvalidMedia:
 def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> InvalidMedia:
     """Return the error for an image that could not be read, or exceeds a limit."""
     if isinstance(error, TooManyPixels):
-        return InvalidMedia("too_many_pixels", str(error), limit=_grouped(limits.of(format)))
+        return InvalidMedia(
+            "too_many_pixels", str(error), limit=_grouped(limits.max_pixels(format))
+        )
     if isinstance(error, TooManyFrames):
         return InvalidMedia("too_many_frames", str(error), limit=_grouped(limits.frames))
     return InvalidMedia("undecodable", str(error))

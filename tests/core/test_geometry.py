@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from shift_media.core.errors import EmptyCrop
-from shift_media.core.geometry import ResizePlan, cut, focal_in_crop, output_size, plan
+from shift_media.core.geometry import ResizePlan, clip_crop, focal_in_crop, output_size, plan
 from shift_media.core.spec import CENTRE, Crop, Focal, Spec
 from tests import strategies
 from tests.strategies import crops, image_sides, specs
@@ -27,7 +27,7 @@ def rounded(value: Fraction) -> int:
 
 
 def seen(spec: Spec, width: int, height: int) -> Crop:
-    return cut(spec.crop, width, height)
+    return clip_crop(spec.crop, width, height)
 
 
 def planned(spec: Spec, width: int, height: int) -> ResizePlan:
@@ -280,16 +280,16 @@ def test_a_crop_is_cut_to_the_image_or_refused(crop: Crop, width: int, height: i
     outside = crop.x >= width or crop.y >= height
     if outside:
         with pytest.raises(EmptyCrop, match="outside the image"):
-            cut(crop, width, height)
+            clip_crop(crop, width, height)
         return
-    x, y, cut_width, cut_height = cut(crop, width, height)
+    x, y, cut_width, cut_height = clip_crop(crop, width, height)
     assert (x, y) == (crop.x, crop.y)
     assert cut_width == min(crop.width, width - x) >= 1
     assert cut_height == min(crop.height, height - y) >= 1
 
 
 def test_without_a_crop_the_whole_image_is_seen() -> None:
-    assert cut(None, 40, 30) == (0, 0, 40, 30)
+    assert clip_crop(None, 40, 30) == (0, 0, 40, 30)
 
 
 @given(st.builds(Focal, strategies.percents, strategies.percents), crops, image_sides, image_sides)
@@ -297,7 +297,7 @@ def test_a_focal_point_of_the_image_is_clamped_to_the_crop(
     focal: Focal, crop: Crop, width: int, height: int
 ) -> None:
     assume(crop.x < width and crop.y < height)
-    part = cut(crop, width, height)
+    part = clip_crop(crop, width, height)
     for percent, got, whole, start, length in (
         (focal.x, focal_in_crop(focal, crop, width, height).x, width, part.x, part.width),
         (focal.y, focal_in_crop(focal, crop, width, height).y, height, part.y, part.height),

@@ -84,7 +84,7 @@ def test_a_long_gif_of_few_colours_nearly_keeps_them(monkeypatch: pytest.MonkeyP
     """Above the area up to which palettes are exact: 16 ms per frame of 400 × 400 is too long."""
     frames = [drawing().rotate(angle).convert("RGB") for angle in (0, 90, 180)]
     monkeypatch.setattr(gif_encoder, "_EXACT", 0)
-    quick = images.opened(gif_encoder.animation(frames, [40, 40, 40], 0))
+    quick = images.opened(gif_encoder.encode_animation(frames, [40, 40, 40], 0))
     for index, frame in enumerate(frames):
         quick.seek(index)
         difference = ImageChops.difference(quick.convert("RGB"), frame)

@@ -73,12 +73,12 @@ def test_what_is_enlarged_is_no_source_of_others(monkeypatch: pytest.MonkeyPatch
     specs = ladder("png", widths=(1200, 900, 700), upscale=True)
     asked: list[tuple[int, int]] = []
 
-    def smaller(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    def shrink(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         asked.append(image.size)
         return best(image, size)
 
-    best = transform.smaller
-    monkeypatch.setattr(transform, "smaller", smaller)
+    best = transform.shrink
+    monkeypatch.setattr(transform, "shrink", shrink)
     made(images.encoded(PHOTOGRAPH, "png"), specs)
     assert asked == []
     made(images.encoded(PHOTOGRAPH, "png"), ladder("png", widths=(1200, 900, 500, 250)))
@@ -135,15 +135,15 @@ def test_the_original_is_read_once(progressive: bool) -> None:
 def test_what_is_enough_for_many_is_enough_for_the_largest() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg", quality=95, progressive=True)
     small, large = ladder("jpg", widths=(50, 350))
-    alone = [engine.enough(BytesIO(content), spec) for spec in (small, large)]
+    alone = [engine.needed_bytes(BytesIO(content), spec) for spec in (small, large)]
     assert alone[0] < alone[1]
-    assert engine.enough(BytesIO(content), small, large) == alone[1]
+    assert engine.needed_bytes(BytesIO(content), small, large) == alone[1]
     front = content[: alone[1]]
     assert [r.width for r in made(front, [small, large])] == [50, 350]
 
 
 def test_more_than_may_be_held_at_once_is_made_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_TOGETHER", 400_000)
+    monkeypatch.setattr(batch, "_MAX_HELD_PIXELS", 400_000)
     content = images.encoded(PHOTOGRAPH, "jpg", quality=95)
     source = Counted(content)
     seen = list(engine.make_many(source, ladder("jpg", "webp", widths=(800, 700, 100, 90))))

@@ -163,9 +163,9 @@ def test_of_itself_it_takes_what_it_is_better_at(
     if alpha:
         picture.putalpha(128)
     header = read_header(BytesIO(images.encoded(picture, format)))
-    assert vips.takes(header, (wanted, wanted / 2), "auto") is taken
-    assert vips.takes(header, (wanted, wanted / 2), "vips") is (format != "jpg")
-    assert not vips.takes(header, (wanted, wanted / 2), "pillow")
+    assert vips.should_decode(header, (wanted, wanted / 2), "auto") is taken
+    assert vips.should_decode(header, (wanted, wanted / 2), "vips") is (format != "jpg")
+    assert not vips.should_decode(header, (wanted, wanted / 2), "pillow")
 
 
 def test_pyvips_is_loaded_only_when_it_is_used() -> None:

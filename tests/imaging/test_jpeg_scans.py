@@ -69,9 +69,9 @@ class Counted(BytesIO):
         return content
 
 
-def front(content: bytes, wanted: float) -> jpeg_scans.Front | None:
+def front(content: bytes, wanted: float) -> jpeg_scans.ScanSelection | None:
     source = BytesIO(content)
-    return jpeg_scans.front(ByteReader(source), read_header(source), (wanted, wanted))
+    return jpeg_scans.select_scans(ByteReader(source), read_header(source), (wanted, wanted))
 
 
 def made(content: bytes, spec: Spec = SMALL) -> Image.Image:
@@ -96,7 +96,7 @@ def loss(content: bytes, size: str) -> float:
 def test_the_smaller_a_resize_the_less_is_read(wanted: float, most: float) -> None:
     found = front(DEFAULT, wanted)
     assert (len(DEFAULT) if found is None else found.end) <= most * len(DEFAULT)
-    assert found is None or wanted <= jpeg_scans.MOST
+    assert found is None or wanted <= jpeg_scans.MAX_SCALE
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
@@ -120,7 +120,7 @@ def test_every_scan_script_gives_the_same_picture(
     assert loss(content, size) < 0.002
     source = Counted(content)
     engine.make(source, spec)
-    enough = engine.enough(BytesIO(content), spec)
+    enough = engine.needed_bytes(BytesIO(content), spec)
     assert source.furthest <= max(enough + 70_000, 0)
     colors = (images.mean(made(content, spec)), images.mean(PICTURE))
     assert images.near(*colors, 3)
@@ -183,7 +183,7 @@ def test_orientation_crop_and_fill_work_on_the_front() -> None:
 def test_baseline_and_coarse_tables_need_the_whole_file() -> None:
     baseline = images.encoded(PICTURE, "jpg")
     assert front(baseline, 0.05) is None
-    assert engine.enough(BytesIO(baseline), SMALL) == len(baseline)
+    assert engine.needed_bytes(BytesIO(baseline), SMALL) == len(baseline)
     coarse = images.encoded(PICTURE, "jpg", progressive=True, quality=5)
     found = front(coarse, 0.05)
     assert found is not None
@@ -191,7 +191,7 @@ def test_baseline_and_coarse_tables_need_the_whole_file() -> None:
 
 
 def test_a_file_that_ends_after_what_is_seen_is_made_and_one_before_is_not() -> None:
-    enough = engine.enough(BytesIO(DEFAULT), SMALL)
+    enough = engine.needed_bytes(BytesIO(DEFAULT), SMALL)
     assert enough < len(DEFAULT) / 2
     assert made(DEFAULT[: enough + 2]) == made(DEFAULT)
     for short in (enough - 1, enough - 300, starts(DEFAULT)[1], starts(DEFAULT)[0] + 20):
@@ -234,7 +234,7 @@ def test_broken_files_are_made_or_refused_but_nothing_else(
             content[at] = value
     source = BytesIO(bytes(content))
     try:
-        assert engine.enough(source, SMALL) <= len(content)
+        assert engine.needed_bytes(source, SMALL) <= len(content)
         result = engine.make(source, SMALL)
     except MediaError:
         return
@@ -255,7 +255,7 @@ def test_a_look_reads_the_first_scan_alone() -> None:
 def test_of_a_large_photograph_two_fifths_are_enough(corpus: Path, name: str) -> None:
     content = (corpus / "photos" / name).read_bytes()
     spec = Spec.make("400x400", format="jpg")
-    assert engine.enough(BytesIO(content), spec) <= 0.4 * len(content)
+    assert engine.needed_bytes(BytesIO(content), spec) <= 0.4 * len(content)
     image = made(content, spec)
     full = images.opened(content).resize(image.size, Image.Resampling.LANCZOS)
     best = images.opened(images.encoded(full, "jpg", quality=80, subsampling="4:2:0"))

@@ -42,7 +42,7 @@ def spec(size: str, **options: object) -> Spec:
     ],
 )
 def test_it_keeps_alpha_where_the_original_may_have_it(extension: str, kept: str | None) -> None:
-    key = mezzanine.key_of(original(extension))
+    key = mezzanine.mezzanine_key(original(extension))
     assert (key and key.extension) == kept
     if key is not None:
         assert str(key).endswith(f"/_m/2048.{kept}")
@@ -67,7 +67,7 @@ def test_it_keeps_alpha_where_the_original_may_have_it(extension: str, kept: str
 def test_the_spec_alone_says_whether_to_look_for_one(
     extension: str, wanted: Spec, may: bool
 ) -> None:
-    assert mezzanine.may_serve(original(extension), wanted) is may
+    assert mezzanine.supports(original(extension), wanted) is may
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_spec_alone_says_whether_to_look_for_one(
     ],
 )
 def test_large_stills_alone_are_worth_one(size: tuple[int, int], frames: int, worth: bool) -> None:
-    assert mezzanine.is_worth(*size, frames) is worth
+    assert mezzanine.is_worthwhile(*size, frames) is worth
 
 
 SPECS = st.one_of(
@@ -104,8 +104,8 @@ def test_what_comes_out_has_the_size_that_was_promised_for_the_original(
     size = (longer, min(shorter, longer))
     size = size[::-1] if upright else size
     key = original()
-    smaller = geometry.output_size(mezzanine.spec_of(key), *size)
-    instead = mezzanine.stand_in(key, wanted, size, smaller)
+    smaller = geometry.output_size(mezzanine.mezzanine_spec(key), *size)
+    instead = mezzanine.substitute_spec(key, wanted, size, smaller)
     if instead is None:
         return
     assert geometry.output_size(instead, *smaller) == geometry.output_size(wanted, *size)
@@ -117,20 +117,20 @@ def test_what_comes_out_has_the_size_that_was_promised_for_the_original(
 
 def test_a_long_strip_is_not_made_of_what_is_left_of_it() -> None:
     key, size = original(), (20_000, 400)
-    smaller = geometry.output_size(mezzanine.spec_of(key), *size)
+    smaller = geometry.output_size(mezzanine.mezzanine_spec(key), *size)
     assert smaller == (2048, 41)
-    assert mezzanine.stand_in(key, spec("200x200", mode="fill"), size, smaller) is None
-    assert mezzanine.stand_in(key, spec("400x"), size, smaller) is not None
+    assert mezzanine.substitute_spec(key, spec("200x200", mode="fill"), size, smaller) is None
+    assert mezzanine.substitute_spec(key, spec("400x"), size, smaller) is not None
 
 
 @pytest.mark.parametrize("extension", OPTIONS)
 def test_no_resize_is_worse_by_more_than_the_measured_bound(extension: str) -> None:
     key, best = original(extension), images.photograph(3601, 2399)
     content = images.encoded(best, extension, **OPTIONS[extension])
-    made = engine.make(BytesIO(content), mezzanine.spec_of(key)).content
+    made = engine.make(BytesIO(content), mezzanine.mezzanine_spec(key)).content
     smaller = images.opened(made).size
     for wanted in (spec("200x"), spec("900x600", mode="fill")):
-        instead = mezzanine.stand_in(key, wanted, best.size, smaller)
+        instead = mezzanine.substitute_spec(key, wanted, best.size, smaller)
         assert instead is not None
         alone = images.opened(engine.make(BytesIO(content), wanted).content)
         seen = images.opened(engine.make(BytesIO(made), instead).content)
@@ -145,7 +145,7 @@ def test_transparency_is_in_it(extension: str) -> None:
     image = Image.new("RGBA", (2400, 1200), (0, 0, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 1200, 1200))
     content = images.encoded(image, extension, lossless=True)
-    made = engine.make(BytesIO(content), mezzanine.spec_of(original(extension))).content
+    made = engine.make(BytesIO(content), mezzanine.mezzanine_spec(original(extension))).content
     alpha = images.opened(made).getchannel("A")
     assert (alpha.getpixel((20, 20)), alpha.getpixel((2000, 20))) == (255, 0)
 

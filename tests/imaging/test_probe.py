@@ -81,12 +81,12 @@ def test_frames_are_counted(format: str) -> None:
 def test_broken_exif_is_upright(block: bytes) -> None:
     jpeg = images.with_segments(images.encoded(images.quadrants(), "jpg"), (0xE1, block))
     assert facts(jpeg).orientation == 1
-    assert exif.orientation(block) == 1
+    assert exif.parse_orientation(block) == 1
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_upset_the_exif_reader(block: bytes) -> None:
-    assert 1 <= exif.orientation(b"Exif\0\0II*\0\x08\0\0\0" + block) <= 8
+    assert 1 <= exif.parse_orientation(b"Exif\0\0II*\0\x08\0\0\0" + block) <= 8
 
 
 @pytest.mark.acceptance(25)

@@ -337,7 +337,7 @@ def test_of_a_progressive_original_the_front_that_the_largest_needs_is_enough(
     content = images.encoded(images.photograph(2400, 1600), "jpg", quality=90, progressive=True)
     key = s3_site.add(content)
     small = [s3_site.resize(key, f"{w}x") for w in (40, 80, 150)]
-    front = engine.enough(io.BytesIO(content), *(resize.spec for resize in small))
+    front = engine.needed_bytes(io.BytesIO(content), *(resize.spec for resize in small))
     assert front + 100_000 < 0.9 * len(content)
     s3_site.proxy.inject(method="GET", key=key, cut=front + 100_000)
     assert all(o.made for o in ensure_many([r.key for r in small]).values())

@@ -56,7 +56,7 @@ def storage(site: Site) -> CountingStorage:
 
 
 def key_of(original: str) -> str:
-    return str(mezzanine.key_of(parse_original_key(original)))
+    return str(mezzanine.mezzanine_key(parse_original_key(original)))
 
 
 def content(key: str) -> bytes:

@@ -196,7 +196,7 @@ def test_of_a_progressive_original_the_front_is_enough_but_no_less(s3_site: S3Si
     content = photograph()
     key = s3_site.add(content)
     resize = s3_site.resize(key, "150x100")
-    front = engine.enough(io.BytesIO(content), resize.spec)
+    front = engine.needed_bytes(io.BytesIO(content), resize.spec)
     assert front + 100_000 < 0.9 * len(content)
     s3_site.proxy.inject(method="GET", key=key, cut=front - 1)
     assert get(resize.key).status_code == 503

@@ -1,4 +1,4 @@
-"""The one table from what decoders raise to errors of ours."""
+"""The one table from the exceptions of decoders to this package's errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from shift_media.core.errors import MediaError, TooManyPixels, Undecodable
 
-BROKEN: Final = (
+DECODER_ERRORS: Final = (
     OSError,
     SyntaxError,
     ValueError,
@@ -29,17 +29,17 @@ BROKEN: Final = (
     struct.error,
     zlib.error,
 )
-"""What Pillow raises on hostile files; each class was seen, or stands for its relatives."""
+"""The exceptions of Pillow on hostile files: each was observed, or is the base of one that was."""
 
 
 @contextmanager
-def decoding() -> Iterator[None]:
-    """Turn whatever a decoder raises into `Undecodable` or `TooManyPixels`."""
+def translated_errors() -> Iterator[None]:
+    """Raise `Undecodable` or `TooManyPixels` in place of any exception of a decoder."""
     try:
         yield
     except MediaError:
         raise
     except Image.DecompressionBombError as error:
         raise TooManyPixels(str(error)) from error
-    except BROKEN as error:
+    except DECODER_ERRORS as error:
         raise Undecodable(f"The decoder says {type(error).__name__}: {error}") from error

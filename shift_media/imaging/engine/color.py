@@ -1,4 +1,4 @@
-"""From whatever colours an original has to sRGB, by its ICC profile where it has a good one."""
+"""From the colours of an original to sRGB, by its ICC profile if it has a valid one."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import BinaryIO, Final
 
 from PIL import Image, ImageChops, ImageCms
 
-from shift_media.imaging.engine.codec_errors import BROKEN
+from shift_media.imaging.engine.codec_errors import DECODER_ERRORS
 from shift_media.imaging.formats.base import Header
 from shift_media.imaging.formats.segments import SegmentedFile
 
 _MAX_PROFILE: Final = 4_000_000
 """Bytes; large press profiles have about 3 MB."""
-_REMEMBERED: Final = 16_384
+_MAX_CACHED_PROFILE: Final = 16_384
 """Bytes; a profile of sRGB has about 3 kB."""
 _SPACES: Final = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
+"""The colour space in the header of a profile (ICC.1, 7.2.6), by Pillow's mode."""
 
 
-def profile_of(source: BinaryIO, header: Header) -> bytes | None:
-    """Read the ICC profile of an original; None where there is none, or it is far too large."""
+def read_profile(source: BinaryIO, header: Header) -> bytes | None:
+    """Return the ICC profile of an original; None if it has none, or one that is far too large."""
     length = sum(span.length for span in header.profile)
     if not 0 < length <= _MAX_PROFILE:
         return None
@@ -40,12 +41,12 @@ def profile_of(source: BinaryIO, header: Header) -> bytes | None:
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert L, LA, RGB, RGBA or CMYK to sRGB.
 
-    A profile that is broken, or of another kind of colours, is ignored.
+    A profile that is broken, or of another colour space, is ignored.
     """
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
     if profile is not None:
         base = image.convert(image.mode[:-1]) if alpha else image
-        converted = _by_profile(base, profile)
+        converted = _apply_profile(base, profile)
         if converted is not None:
             if alpha is not None:
                 converted.putalpha(alpha)
@@ -53,14 +54,14 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
-def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
+def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     if profile[16:20] != _SPACES[image.mode].encode():
         return None
     try:
-        if image.mode == "RGB" and len(profile) <= _REMEMBERED and _is_srgb(profile):
+        if image.mode == "RGB" and len(profile) <= _MAX_CACHED_PROFILE and _is_srgb(profile):
             return image
         return ImageCms.applyTransform(image, _transform(profile, image.mode))
-    except (ImageCms.PyCMSError, *BROKEN):
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
         return None
 
 
@@ -72,10 +73,12 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:
 
 @lru_cache(maxsize=64)
 def _is_srgb(profile: bytes) -> bool:
-    """Tell whether a profile leaves colours as they are; converting them all the same is dear."""
+    """Return True if a profile changes no colour by more than 1: then converting is a waste."""
     steps = range(0, 256, 15)
     cube = Image.frombytes(
         "RGB", (18**2, 18), bytes(v for c in product(steps, repeat=3) for v in c)
     )
-    moved = ImageCms.applyTransform(cube, _transform(profile, "RGB"))
-    return moved is not None and max(ImageChops.difference(cube, moved).tobytes()) <= 1
+    converted = ImageCms.applyTransform(cube, _transform(profile, "RGB"))
+    if converted is None:
+        return False
+    return max(ImageChops.difference(cube, converted).tobytes()) <= 1

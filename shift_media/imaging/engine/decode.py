@@ -1,34 +1,25 @@
-"""From an original to pixels: one decoder, shrunk while decoding where that is possible."""
+"""From an original to pixels: one decoder, which shrinks while it decodes if it can."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
+from pkgutil import resolve_name
 from typing import BinaryIO, Final, NamedTuple
 
 from PIL import Image, ImageFile
-from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
-from shift_media.core.errors import Undecodable
+from shift_media.core.errors import MissingExtra, Undecodable
+from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.engine import vips
-from shift_media.imaging.formats import jpeg_scans, png
+from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_scans, png
 from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
 from shift_media.imaging.formats.segments import open_parts
 
 SHARPNESS: Final = 1.5
-"""How much larger than the target a picture is at least decoded: 1 loses detail, 2 costs 1.3×."""
-
-_PLUGINS: Final[Mapping[str, type[ImageFile.ImageFile]]] = {
-    "jpg": JpegImageFile,
-    "png": PngImageFile,
-    "gif": GifImageFile,
-    "webp": WebPImageFile,
-    "avif": AvifImageFile,
-}
-"""Used directly: `Image.open` would sniff, warn through global filters and turn JPEG into MPO."""
+"""How much larger than the resize a picture is decoded at least: 1 loses detail, 2 costs 1.3×."""
 
 _GREY_SCALES: Final = {"L;2": 85, "L;4": 17}
 _GREY16_SCALE: Final = 255 / 65535
@@ -41,39 +32,39 @@ class Decoded(NamedTuple):
     scale: tuple[float, float]
 
 
-def still(
+def decode_still(
     source: BinaryIO,
     header: Header,
-    wanted: tuple[float, float],
+    min_scale: tuple[float, float],
     decoder: vips.Decoder = "pillow",
 ) -> Decoded:
-    """Decode the first frame at ``wanted`` × the original's width and height, or more.
+    """Decode the first frame at ``min_scale`` × the original's width and height, or more.
 
-    ``wanted`` is at most 1 each way. Raises whatever the decoder raises.
+    ``min_scale`` is at most 1 each way. Raises what the decoder raises.
     """
-    if vips.takes(header, wanted, decoder):
-        return Decoded(*vips.still(source, header, wanted))
+    if vips.should_decode(header, min_scale, decoder):
+        return Decoded(*vips.decode_still(source, header, min_scale))
     if header.gif_frames:
         frame = header.gif_frames[0]
-        return Decoded(on_canvas(gif_frame(source, frame), frame, header), (1.0, 1.0))
-    part = front(source, header, wanted)
-    return _shrunk(source, header, header.still if part is None else part.parts, wanted)
+        return Decoded(_on_canvas(decode_gif_frame(source, frame), frame, header), (1.0, 1.0))
+    scans = select_scans(source, header, min_scale)
+    return _decode_parts(source, header, header.still if scans is None else scans.parts, min_scale)
 
 
-def front(
-    source: BinaryIO, header: Header, wanted: tuple[float, float]
-) -> jpeg_scans.Front | None:
-    """Find the scans of a progressive JPEG that show at ``wanted``; None: all of the file."""
+def select_scans(
+    source: BinaryIO, header: Header, min_scale: tuple[float, float]
+) -> jpeg_scans.ScanSelection | None:
+    """Return the scans of a progressive JPEG that show at a scale; None if all of it is needed."""
     if not header.progressive:
         return None
-    return jpeg_scans.front(ByteReader(source), header, wanted)
+    return jpeg_scans.select_scans(ByteReader(source), header, min_scale)
 
 
-def _shrunk(
-    source: BinaryIO, header: Header, parts: Sequence[Part], wanted: tuple[float, float]
+def _decode_parts(
+    source: BinaryIO, header: Header, parts: Sequence[Part], min_scale: tuple[float, float]
 ) -> Decoded:
-    """Decode these parts of the original; see `still`."""
-    image = opened(source, header, parts)
+    """Decode these parts of the original; see `decode_still`."""
+    image = open_image(source, header, parts)
     if image.size != (header.width, header.height):
         raise Undecodable(
             f"The decoder sees {image.width}x{image.height}, "
@@ -81,38 +72,65 @@ def _shrunk(
         )
     scale = (1.0, 1.0)
     if header.shrinks:
-        target = [max(1, int(side * w)) for side, w in zip(image.size, wanted, strict=True)]
+        target = [max(1, int(side * s)) for side, s in zip(image.size, min_scale, strict=True)]
         drafted = image.draft(None, (target[0], target[1]))
         if drafted is not None:
             box = drafted[1]
             scale = (box[2] / header.width, box[3] / header.height)
     image.load()
-    if header.format.extension == "png" and not _all_there(source, image):
+    if isinstance(image, PngImageFile) and not _is_complete(source, image):
         raise Undecodable("The PNG has fewer rows than its header says.")
     return Decoded(image, scale)
 
 
-def opened(source: BinaryIO, header: Header, parts: Sequence[Part]) -> ImageFile.ImageFile:
+def open_image(source: BinaryIO, header: Header, parts: Sequence[Part]) -> ImageFile.ImageFile:
     """Open parts of an original with the decoder of its format, and no other."""
-    image = _PLUGINS[header.format.extension](open_parts(source, parts))
-    if header.format.extension == "png":
-        _mend_transparency(image)
+    image = _plugin(header.format.extension)(open_parts(source, parts))
+    if isinstance(image, PngImageFile):
+        _scale_transparency(image)
     return image
 
 
-def _all_there(source: BinaryIO, image: Image.Image) -> bool:
-    """Tell whether a PNG had all its rows, of which Pillow leaves those that are missing black.
+@cache
+def _plugin(extension: str) -> type[ImageFile.ImageFile]:
+    """Import the decoder of a format; raise `MissingExtra` if it needs an extra that is missing.
 
-    Only where the last row is empty, or may be of another pass, is it worth counting bytes.
+    Plugins are used directly, because `Image.open` would detect the format anew, warn through
+    global filters and turn some JPEG into MPO.
+    """
+    decoder, extra = IMAGE_FORMATS[extension].decoder, BY_EXTENSION[extension].extra
+    try:
+        plugin: type[ImageFile.ImageFile] = resolve_name(decoder)
+    except ImportError as error:
+        if extra is None:
+            raise
+        raise MissingExtra(decoder.partition(".")[0], extra) from error
+    return plugin
+
+
+def _load_plugins() -> None:
+    """Import the decoders that need no extra, so that no request waits for it."""
+    for extension, image_format in IMAGE_FORMATS.items():
+        if image_format.format.extra is None:
+            _plugin(extension)
+
+
+_load_plugins()
+
+
+def _is_complete(source: BinaryIO, image: PngImageFile) -> bool:
+    """Return True if a PNG had all its rows; Pillow leaves missing ones black.
+
+    The bytes are counted only if the last row is empty, or may be of another pass.
     """
     last_row = image.crop((0, image.height - 1, image.width, image.height))
     if not image.info.get("interlace") and last_row.getbbox(alpha_only=False) is not None:
         return True
-    return png.complete(ByteReader(source))
+    return png.is_complete(ByteReader(source))
 
 
-def gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:
-    """Decode one frame of a GIF, as large as itself, with a palette."""
+def decode_gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:
+    """Decode one frame of a GIF, as large as its box, with a palette."""
     image = GifImageFile(open_parts(source, frame.parts))
     size = (frame.box[2] - frame.box[0], frame.box[3] - frame.box[1])
     if image.size != size:
@@ -121,8 +139,8 @@ def gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:
     return image
 
 
-def on_canvas(image: Image.Image, frame: Frame, header: Header) -> Image.Image:
-    """Put a GIF's frame on a transparent canvas, unless it covers it."""
+def _on_canvas(image: Image.Image, frame: Frame, header: Header) -> Image.Image:
+    """Return a GIF's frame on a transparent canvas; the frame itself if it covers the canvas."""
     if frame.box == (0, 0, header.width, header.height):
         return image
     canvas = Image.new("RGBA", (header.width, header.height))
@@ -130,13 +148,15 @@ def on_canvas(image: Image.Image, frame: Frame, header: Header) -> Image.Image:
     return canvas
 
 
-def working(image: Image.Image) -> Image.Image:
-    """Convert to L, LA, RGB, RGBA or CMYK, whichever loses nothing that a screen shows."""
+def to_working_mode(image: Image.Image) -> Image.Image:
+    """Convert to L, LA, RGB, RGBA or CMYK, by which nothing is lost that a screen can show."""
     if image.mode == "I;16":
-        return _grey16(image)
+        return _grey16_to_grey(image)
     transparent = "transparency" in image.info
     if image.mode in ("1", "L"):
-        return image.convert("LA") if transparent else _plain(image, "L")
+        if transparent:
+            return image.convert("LA")
+        return image if image.mode == "L" else image.convert("L")
     if image.mode == "RGB":
         return image.convert("RGBA") if transparent else image
     if image.mode in ("LA", "RGBA", "CMYK"):
@@ -145,11 +165,7 @@ def working(image: Image.Image) -> Image.Image:
     return image.convert("RGBA" if alpha else "RGB")
 
 
-def _plain(image: Image.Image, mode: str) -> Image.Image:
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _grey16(image: Image.Image) -> Image.Image:
+def _grey16_to_grey(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits; Pillow's own conversion clips it to white."""
     grey = image.point(lambda sample: sample * _GREY16_SCALE + 0.5).convert("L")
     transparent = image.info.get("transparency")
@@ -160,8 +176,8 @@ def _grey16(image: Image.Image) -> Image.Image:
     return Image.merge("LA", (grey, image.convert("I").point(opaque, "L")))
 
 
-def _mend_transparency(image: ImageFile.ImageFile) -> None:
-    """Scale the transparent colour of a PNG to 8 bits, as Pillow scales the samples."""
+def _scale_transparency(image: PngImageFile) -> None:
+    """Scale the transparent colour of a PNG to 8 bits, because Pillow scales only the samples."""
     color = image.info.get("transparency")
     raw = image.tile[0].args if image.tile else None
     if isinstance(color, int) and raw in _GREY_SCALES:

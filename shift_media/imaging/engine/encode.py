@@ -1,12 +1,13 @@
 """From pixels to the bytes of a format, without any metadata.
 
-Effort is chosen by the area, so that no encoder takes more than about two CPU seconds whatever it
-is given: `docs/explanation/quality.rst` has the measurements.
+Effort is chosen by the area, so that no encoder takes more than about two CPU seconds for the
+largest resize: `docs/explanation/quality.rst` has the measurements.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any, Final
 
@@ -36,38 +37,63 @@ _CLEARLY_LESS: Final = 0.9
 
 
 def encode(image: Image.Image, spec: Spec) -> bytes:
-    """Encode one image, in L, LA, RGB or RGBA, in the format and quality of a spec."""
+    """Return one image, in L, LA, RGB or RGBA, in the format and quality of a spec."""
     image.info = {}
-    if spec.format == "gif":
-        return gif_encoder.still(gif_encoder.paletted(image))
-    if spec.format in ("webp", "avif"):
-        image = colored(image)
-    return _saved(image, spec.format, _options(image, spec))
+    return _ENCODERS.get(spec.format, _encode_plainly)(image, spec)
 
 
-def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
+def _encode_plainly(image: Image.Image, spec: Spec) -> bytes:
+    """Encode by Pillow's own defaults, for a format that no effort is chosen for."""
+    lossy = RESIZE_FORMATS[spec.format].quality is not None
+    return _save(image, spec.format, {"quality": spec.quality} if lossy else {})
+
+
+def _encode_jpeg(image: Image.Image, spec: Spec) -> bytes:
+    # Progressive costs three times as much and saves 1 %.
+    options = {"quality": spec.quality, "subsampling": "4:2:0", "optimize": True}
+    return _save(image, spec.format, options)
+
+
+def _encode_png(image: Image.Image, spec: Spec) -> bytes:
+    level = _effort(_PNG_LEVELS, image.width * image.height)
+    return _save(image, spec.format, _png_options(image, level))
+
+
+def _encode_gif(image: Image.Image, spec: Spec) -> bytes:
+    return gif_encoder.encode_still(gif_encoder.to_palette(image))
+
+
+def _encode_webp(image: Image.Image, spec: Spec) -> bytes:
+    image = to_rgb(image)
+    area = image.width * image.height
+    options = {
+        "quality": spec.quality,
+        "method": _effort(_WEBP_ALPHA_METHODS if image.mode == "RGBA" else _WEBP_METHODS, area),
+        "alpha_quality": 100 if area <= _WEBP_EXACT_ALPHA else _COARSE_ALPHA,
+    }
+    return _save(image, spec.format, options)
+
+
+def _encode_avif(image: Image.Image, spec: Spec) -> bytes:
+    # One thread, because the limiter counts resizes and not threads.
+    options = {"quality": spec.quality, "speed": _AVIF_SPEED, "max_threads": 1}
+    return _save(to_rgb(image), spec.format, options)
+
+
+_ENCODERS: Final[Mapping[str, Callable[[Image.Image, Spec], bytes]]] = {
+    "jpg": _encode_jpeg,
+    "png": _encode_png,
+    "gif": _encode_gif,
+    "webp": _encode_webp,
+    "avif": _encode_avif,
+}
+"""By extension; a format of the table that is missing here is encoded by `_encode_plainly`."""
+
+
+def _save(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
     output = BytesIO()
     image.save(output, RESIZE_FORMATS[format].pillow, **options)
     return output.getvalue()
-
-
-def _options(image: Image.Image, spec: Spec) -> dict[str, Any]:
-    area = image.width * image.height
-    if spec.format == "jpg":
-        # Progressive costs three times as much and saves 1 %.
-        return {"quality": spec.quality, "subsampling": "4:2:0", "optimize": True}
-    if spec.format == "webp":
-        exact = area <= _WEBP_EXACT_ALPHA
-        return {
-            "quality": spec.quality,
-            "method": _effort(
-                _WEBP_ALPHA_METHODS if image.mode == "RGBA" else _WEBP_METHODS, area
-            ),
-            "alpha_quality": 100 if exact else _COARSE_ALPHA,
-        }
-    if spec.format == "avif":
-        return {"quality": spec.quality, "speed": _AVIF_SPEED, "max_threads": 1}
-    return _png_options(image, _effort(_PNG_LEVELS, area))
 
 
 def _effort(steps: Steps, area: int) -> int:
@@ -75,19 +101,20 @@ def _effort(steps: Steps, area: int) -> int:
 
 
 def _png_options(image: Image.Image, level: int) -> dict[str, Any]:
-    """Choose by a sample: a photograph has no repetitions, and looking for them is what is slow.
+    """Choose the compression by a sample of the image.
 
-    Without that search photographs are smaller too, but drawings are ten times as large.
+    The search for repetitions is what takes long, and a photograph has none: without the search it
+    is even smaller, but a drawing is ten times as large.
     """
     searched = {"compress_level": level}
     coded = {"compress_level": 1, "compress_type": zlib.Z_HUFFMAN_ONLY}
     sample = _sample(image)
-    least = _CLEARLY_LESS * len(_saved(sample, "png", coded))
-    return searched if len(_saved(sample, "png", searched)) < least else coded
+    least = _CLEARLY_LESS * len(_save(sample, "png", coded))
+    return searched if len(_save(sample, "png", searched)) < least else coded
 
 
 def _sample(image: Image.Image) -> Image.Image:
-    """Cut bands from the image; all of it where it is small."""
+    """Return bands of the image, one below the other; all of it if it is small."""
     height = max(1, _PNG_SAMPLE // image.width)
     if len(_PNG_BANDS) * height >= image.height:
         return image
@@ -98,7 +125,7 @@ def _sample(image: Image.Image) -> Image.Image:
     return sample
 
 
-def colored(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """Convert to RGB or RGBA, for encoders that take nothing else."""
     mode = "RGBA" if image.mode in ("LA", "RGBA") else "RGB"
     return image if image.mode == mode else image.convert(mode)

@@ -1,4 +1,4 @@
-"""One picture through all steps but the encoder: what stills and frames of animations share."""
+"""One picture through all steps but the encoder, which stills and frames of animations share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from shift_media.core.formats import RESIZE_FORMATS
-from shift_media.core.geometry import Box, ResizePlan, Size, cut
+from shift_media.core.geometry import Box, ResizePlan, Size, clip_crop
 from shift_media.core.spec import Spec
 from shift_media.imaging.engine import color, decode, transform
 from shift_media.imaging.formats.base import Header
@@ -17,7 +17,7 @@ _LARGE: Final = 8_000_000
 """Pixels of an original whose every second pixel shows all but a thousandth of its SSIM."""
 _HALF: Final = 0.5
 _LEAST_SHARPNESS: Final = 1.25
-"""`decode.SHARPNESS` where the next step is a large original at its full size: three times dearer.
+"""`decode.SHARPNESS` if the next step is a large original at its full size: three times dearer.
 Small ones are sharper; decoded by half they would lose up to .009 of SSIM."""
 
 
@@ -26,8 +26,8 @@ class Pipeline:
     """The steps from decoded pixels of one original to those of one resize.
 
     Attributes:
-        box: what is seen of the stored pixels.
-        region: what may be looked at around it: the crop, or all.
+        box: the part of the stored pixels that the resize shows.
+        region: the part that filters may read around it: the crop, or all.
         size: of the box once resized, not yet upright.
     """
 
@@ -40,62 +40,63 @@ class Pipeline:
     size: Size
 
     @classmethod
-    def of(cls, source: BinaryIO, header: Header, spec: Spec, plan: ResizePlan) -> Pipeline:
-        """Work out the boxes in stored pixels, and read the profile."""
-        turn, upright = header.orientation, header.upright
-        x, y, width, height = cut(spec.crop, *upright)
+    def build(cls, source: BinaryIO, header: Header, spec: Spec, plan: ResizePlan) -> Pipeline:
+        """Compute the boxes in stored pixels, and read the profile."""
+        orientation, size = header.orientation, header.upright_size
+        x, y, width, height = clip_crop(spec.crop, *size)
         region = (float(x), float(y), float(x + width), float(y + height))
         return cls(
             header,
             spec,
             plan,
-            color.profile_of(source, header),
-            transform.stored_box(plan.box, turn, upright),
-            transform.stored_box(region, turn, upright),
-            transform.stored_size(plan.size, turn),
+            color.read_profile(source, header),
+            transform.stored_box(plan.box, orientation, size),
+            transform.stored_box(region, orientation, size),
+            transform.stored_size(plan.size, orientation),
         )
 
     @property
-    def wanted(self) -> tuple[float, float]:
-        """The share of the original's width and height that has to be decoded at least."""
+    def min_scale(self) -> tuple[float, float]:
+        """The scale of the original's width and height at which it is decoded at least."""
         box, size = self.box, self.size
-        wide = decode.SHARPNESS * size[0] / (box[2] - box[0])
-        high = decode.SHARPNESS * size[1] / (box[3] - box[1])
+        across = decode.SHARPNESS * size[0] / (box[2] - box[0])
+        down = decode.SHARPNESS * size[1] / (box[3] - box[1])
         if self.header.shrinks and self.header.width * self.header.height >= _LARGE:
-            most = max(wide, high)
+            most = max(across, down)
             if _HALF < most <= _HALF * decode.SHARPNESS / _LEAST_SHARPNESS:
-                wide, high = min(wide, _HALF), min(high, _HALF)
-        return min(wide, 1.0), min(high, 1.0)
+                across, down = min(across, _HALF), min(down, _HALF)
+        return min(across, 1.0), min(down, 1.0)
 
     @property
     def enlarges(self) -> bool:
-        """Whether it is larger than what it shows of the original."""
+        """True if the resize is larger than the part of the original that it shows."""
         box, size = self.box, self.size
         return size[0] > box[2] - box[0] or size[1] > box[3] - box[1]
 
     def run(self, image: Image.Image, scale: tuple[float, float] = (1.0, 1.0)) -> Image.Image:
-        """Give the pixels of the resize, upright, in sRGB and on their canvas."""
-        return self.placed(self.shown(image, scale))
+        """Return the pixels of the resize, upright, in sRGB and on their canvas."""
+        return self.place(self.finish(self.resample(image, scale)))
 
-    def shown(self, image: Image.Image, scale: tuple[float, float]) -> Image.Image:
-        """Give what is seen of the original, resized, upright and in sRGB."""
-        return self.finished(self.resampled(image, scale))
+    def resample(self, image: Image.Image, scale: tuple[float, float]) -> Image.Image:
+        """Return the box of the original, resized, in its own colours and orientation.
 
-    def resampled(self, image: Image.Image, scale: tuple[float, float]) -> Image.Image:
-        """Give what is seen of the original, resized, still as it is stored."""
+        ``scale`` is how many pixels of ``image`` one pixel of the original is.
+        """
         return transform.resample(
-            image, _times(self.box, scale), self.size, _times(self.region, scale)
+            image, _scale_box(self.box, scale), self.size, _scale_box(self.region, scale)
         )
 
-    def finished(self, resampled: Image.Image) -> Image.Image:
-        """Turn what is resized upright and into sRGB."""
-        return transform.upright(color.to_srgb(resampled, self.profile), self.header.orientation)
+    def finish(self, resampled: Image.Image) -> Image.Image:
+        """Convert resampled pixels to sRGB and turn them upright."""
+        return transform.apply_orientation(
+            color.to_srgb(resampled, self.profile), self.header.orientation
+        )
 
-    def placed(self, shown: Image.Image) -> Image.Image:
-        """Put what is seen on the canvas of the resize."""
+    def place(self, finished: Image.Image) -> Image.Image:
+        """Return finished pixels on the canvas of the resize."""
         alpha = RESIZE_FORMATS[self.spec.format].alpha
-        return transform.placed(shown, self.plan, self.spec, alpha=alpha)
+        return transform.place_on_canvas(finished, self.plan, self.spec, alpha=alpha)
 
 
-def _times(box: Box, scale: tuple[float, float]) -> Box:
+def _scale_box(box: Box, scale: tuple[float, float]) -> Box:
     return (box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1])

@@ -1,4 +1,4 @@
-"""From decoded pixels to those of a resize: orientation, boxes, resampling, canvas."""
+"""From decoded pixels to those of a resize: orientation, boxes, resampling and canvas."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from PIL import Image, ImageColor
 
 from shift_media.core.geometry import Box, ResizePlan, Size
 from shift_media.core.spec import WHITE, Spec
-from shift_media.imaging.engine.decode import working
+from shift_media.imaging.engine.decode import to_working_mode
 
 _REDUCING_GAP: Final = 3.0
-"""How much finer than the target a box filter may leave it before LANCZOS (Pillow: 3 is safe)."""
+"""How many times finer than the target a box filter leaves an image before LANCZOS; Pillow's
+documentation has 3 as indistinguishable."""
 _LARGE: Final = 500_000
 """Pixels of a resize from which on resampling takes longer than decoding."""
 _CLEARLY_SMALLER: Final = 1.5
 """Ratio from which on BICUBIC costs .0007 of SSIM against LANCZOS, for two thirds of its time."""
 _BAND_PIXELS: Final = 4_000_000
 _SUPPORT: Final = 3
-"""How many target pixels LANCZOS reaches."""
-_AS_THEY_ARE: Final = ("RGB", "L", "CMYK")
+"""How many target pixels LANCZOS reaches to each side."""
+_WORKING_MODES: Final = ("RGB", "L", "CMYK")
 _PREMULTIPLIED: Final = {"RGBA": "RGBa", "LA": "La"}
 
 _TURNS: Final = {
@@ -35,14 +36,14 @@ _TURNS: Final = {
 
 
 def stored_size(size: Size, orientation: int) -> Size:
-    """Turn an upright width and height into those of the stored pixels."""
+    """Return an upright width and height as those of the stored pixels."""
     return size if orientation < 5 else (size[1], size[0])
 
 
-def stored_box(box: Box, orientation: int, upright: Size) -> Box:
-    """Turn a box of the upright image into one of the stored pixels."""
+def stored_box(box: Box, orientation: int, upright_size: Size) -> Box:
+    """Return a box of the upright image as one of the stored pixels."""
     left, top, right, bottom = box
-    width, height = upright
+    width, height = upright_size
     if orientation in (2, 3, 7, 6):
         left, right = width - right, width - left
     if orientation in (3, 4, 7, 8):
@@ -50,26 +51,26 @@ def stored_box(box: Box, orientation: int, upright: Size) -> Box:
     return (left, top, right, bottom) if orientation < 5 else (top, left, bottom, right)
 
 
-def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn stored pixels upright."""
+def apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn stored pixels upright, by the orientation of EXIF."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def resample(image: Image.Image, box: Box, size: Size, region: Box) -> Image.Image:
-    """Resize a box of an image, in whatever mode it was decoded, to a size in a working mode.
+    """Resize a box of an image, decoded in any mode, to a size in a working mode.
 
-    Nothing outside ``region`` is looked at. Modes that must be converted first are worked on in
-    bands, so that no second copy of a large original is ever made.
+    No pixel outside ``region`` is read. Modes that must be converted first are converted in bands,
+    so that no second copy of a large original is ever made.
     """
     left, top = math.floor(region[0]), math.floor(region[1])
     right = min(math.ceil(region[2]), image.width)
     bottom = min(math.ceil(region[3]), image.height)
     bands = math.ceil((right - left) * (bottom - top) / _BAND_PIXELS)
-    plain = image.mode in _AS_THEY_ARE and "transparency" not in image.info
+    plain = image.mode in _WORKING_MODES and "transparency" not in image.info
     if plain or bands < 2:
-        part = working(_cropped(image, (left, top, right, bottom)))
-        return _resized(part, _moved(box, left, top), size)
+        part = to_working_mode(_crop(image, (left, top, right, bottom)))
+        return _resize(part, _move_box(box, left, top), size)
     rows = math.ceil(size[1] / bands)
     scale = (box[3] - box[1]) / size[1]
     margin = _SUPPORT * max(scale, 1.0) + 2
@@ -79,9 +80,9 @@ def resample(image: Image.Image, box: Box, size: Size, region: Box) -> Image.Ima
         start, end = box[1] + first * scale, box[1] + last * scale
         above = max(top, math.floor(start - margin))
         below = min(bottom, math.ceil(end + margin))
-        part = working(image.crop((left, above, right, below)))
-        seen = _moved((box[0], start, box[2], min(end, bottom)), left, above)
-        band = _resized(part, seen, (size[0], last - first))
+        part = to_working_mode(image.crop((left, above, right, below)))
+        part_box = _move_box((box[0], start, box[2], min(end, bottom)), left, above)
+        band = _resize(part, part_box, (size[0], last - first))
         if result is None:
             result = Image.new(band.mode, size)
         result.paste(band, (0, first))
@@ -89,31 +90,35 @@ def resample(image: Image.Image, box: Box, size: Size, region: Box) -> Image.Ima
     return result
 
 
-def _moved(box: Box, left: int, top: int) -> Box:
+def _move_box(box: Box, left: int, top: int) -> Box:
     return (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
 
 
-def _cropped(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+def _crop(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
     return image if box == (0, 0, image.width, image.height) else image.crop(box)
 
 
-def _resized(image: Image.Image, box: Box, size: Size) -> Image.Image:
-    """Resize, premultiplied where there is alpha; far apart, after a box filter."""
-    as_it_is = (box[2] - box[0], box[3] - box[1]) == (float(size[0]), float(size[1]))
-    if as_it_is and box[0] % 1 == 0 and box[1] % 1 == 0:
+def _resize(image: Image.Image, box: Box, size: Size) -> Image.Image:
+    """Resize a box, or only crop it if it has the size already."""
+    same_size = (box[2] - box[0], box[3] - box[1]) == (float(size[0]), float(size[1]))
+    if same_size and box[0] % 1 == 0 and box[1] % 1 == 0:
         return image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
     box = (max(box[0], 0), max(box[1], 0), min(box[2], image.width), min(box[3], image.height))
-    return _filtered(image, box, size, _filter(box, size))
+    return _apply_filter(image, box, size, _choose_filter(box, size))
 
 
-def smaller(image: Image.Image, size: Size) -> Image.Image:
-    """Resize all of an image in a working mode once more, by the best filter."""
-    return _filtered(image, (0, 0, *image.size), size, Image.Resampling.LANCZOS)
+def shrink(image: Image.Image, size: Size) -> Image.Image:
+    """Resize all of an image in a working mode, by the best filter."""
+    return _apply_filter(image, (0, 0, *image.size), size, Image.Resampling.LANCZOS)
 
 
-def _filtered(
+def _apply_filter(
     image: Image.Image, box: Box, size: Size, resampling: Image.Resampling
 ) -> Image.Image:
+    """Resize by a filter, after a box filter if the sizes are far apart.
+
+    Alpha is premultiplied, because the colour of transparent pixels would bleed into others.
+    """
     mode = image.mode
     premultiplied = _PREMULTIPLIED.get(mode)
     if premultiplied is None:
@@ -122,21 +127,23 @@ def _filtered(
     return premultiplied_image.resize(size, resampling, box, _REDUCING_GAP).convert(mode)
 
 
-def _filter(box: Box, size: Size) -> Image.Resampling:
-    """Choose LANCZOS, but where it is what takes longest and BICUBIC looks the same."""
+def _choose_filter(box: Box, size: Size) -> Image.Resampling:
+    """Return LANCZOS; BICUBIC if resampling takes longest and both look the same."""
     ratio = min((box[2] - box[0]) / size[0], (box[3] - box[1]) / size[1])
     if size[0] * size[1] >= _LARGE and ratio >= _CLEARLY_SMALLER:
         return Image.Resampling.BICUBIC
     return Image.Resampling.LANCZOS
 
 
-def placed(image: Image.Image, plan: ResizePlan, spec: Spec, *, alpha: bool) -> Image.Image:
-    """Put a resized upright image on its canvas; flatten it where the format has no alpha.
+def place_on_canvas(
+    image: Image.Image, plan: ResizePlan, spec: Spec, *, alpha: bool
+) -> Image.Image:
+    """Return a resized upright image on its canvas, flattened if the format has no ``alpha``.
 
-    Takes and gives L, LA, RGB or RGBA.
+    Both are in L, LA, RGB or RGBA.
     """
-    image = _without_idle_alpha(image)
-    color = background(spec, alpha=alpha)
+    image = _drop_opaque_alpha(image)
+    color = _background_color(spec, alpha=alpha)
     padded = plan.canvas != plan.size
     if not padded and (color is None or image.mode in ("L", "RGB")):
         return image
@@ -153,15 +160,15 @@ def placed(image: Image.Image, plan: ResizePlan, spec: Spec, *, alpha: bool) -> 
     return canvas
 
 
-def background(spec: Spec, *, alpha: bool) -> tuple[int, int, int] | None:
-    """Tell the colour behind an image, or None for transparent."""
+def _background_color(spec: Spec, *, alpha: bool) -> tuple[int, int, int] | None:
+    """Return the colour behind an image; None for transparent."""
     if spec.background is None and alpha:
         return None
     red, green, blue = ImageColor.getrgb(f"#{spec.background or WHITE}")[:3]
     return red, green, blue
 
 
-def _without_idle_alpha(image: Image.Image) -> Image.Image:
+def _drop_opaque_alpha(image: Image.Image) -> Image.Image:
     """Drop an alpha channel that is opaque throughout."""
     if image.mode not in ("LA", "RGBA"):
         return image

@@ -1,1 +1,22 @@
-"""Header parsers of our own, one module per format, that decode no pixel and trust no length."""
+"""The image formats: one module for each, with its header parser and its stripping.
+
+The parsers decode no pixel and trust no length. Each module exposes one `ImageFormat`; this is the
+one place where they are registered (docs/how-to/add-image-format.rst).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from shift_media.imaging.formats.avif import AVIF
+from shift_media.imaging.formats.base import ImageFormat
+from shift_media.imaging.formats.gif import GIF
+from shift_media.imaging.formats.jpeg import JPEG
+from shift_media.imaging.formats.png import PNG
+from shift_media.imaging.formats.webp import WEBP
+
+IMAGE_FORMATS: Final[Mapping[str, ImageFormat]] = {
+    each.format.extension: each for each in (JPEG, PNG, GIF, WEBP, AVIF)
+}
+"""By extension: all formats that an image can be read of."""

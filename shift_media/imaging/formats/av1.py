@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats.base import ByteReader
 
 _SEQUENCE_HEADER = 1
-_HEAD_BYTES = 512
-_MAX_UNITS = 10_000
+_HEAD_BYTES: Final = 512
+"""Of a sequence header: more than all its operating points can take before the size."""
+_MAX_UNITS: Final = 10_000
 _TIERED_LEVEL = 7
+"""The level above which an operating point has a bit for its tier (5.5.1)."""
 
 
-def sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
-    """Give the largest frame width and height of every sequence header in the data."""
+def frame_sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
+    """Yield the largest frame width and height of every sequence header in the data."""
     at = 0
     for _ in range(_MAX_UNITS):
         head = reader.upto(at, 10)
@@ -25,12 +28,13 @@ def sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
         length, width = _leb128(head[start:]) if sized else (reader.size - at - start, 0)
         at += start + width
         if type == _SEQUENCE_HEADER:
-            yield _sequence(reader.upto(at, min(length, _HEAD_BYTES)))
+            yield _sequence_size(reader.upto(at, min(length, _HEAD_BYTES)))
         at += length
     raise Undecodable(f"The AV1 data has more than {_MAX_UNITS} units.")
 
 
 def _leb128(content: bytes) -> tuple[int, int]:
+    """Return a number of 7 bits a byte (4.10.5), and how many bytes it takes."""
     value = 0
     for index, byte in enumerate(content[:8]):
         value |= (byte & 0x7F) << 7 * index
@@ -40,7 +44,7 @@ def _leb128(content: bytes) -> tuple[int, int]:
 
 
 class _Bits:
-    """Reads bits, most significant first."""
+    """Bits, read most significant first."""
 
     def __init__(self, content: bytes) -> None:
         self._value = int.from_bytes(content, "big")
@@ -59,19 +63,19 @@ class _Bits:
         self.take(min(zeros, 32))
 
 
-def _sequence(content: bytes) -> tuple[int, int]:
-    """Read a sequence header (5.5.1) as far as its size."""
+def _sequence_size(content: bytes) -> tuple[int, int]:
+    """Read a sequence header (5.5.1) as far as its width and height."""
     bits = _Bits(content)
     bits.take(4)  # profile, still picture
     if bits.take(1):  # reduced still picture header
         bits.take(5)
     else:
-        _operating_points(bits)
+        _skip_operating_points(bits)
     widths, heights = bits.take(4) + 1, bits.take(4) + 1
     return bits.take(widths) + 1, bits.take(heights) + 1
 
 
-def _operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: _Bits) -> None:
     delay_length = 0
     if bits.take(1):  # timing info
         bits.take(64)

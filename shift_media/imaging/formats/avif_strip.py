@@ -1,4 +1,4 @@
-"""AVIF: metadata are blanked where they lie, since all offsets count from the file's start.
+"""AVIF without metadata, which is blanked in place because offsets count from the file's start.
 
 The file keeps its length. Boxes, items and properties that do not make the picture are filled with
 zeros and called ``free``, and so is what no item of the picture refers to.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shift_media.core.errors import NotStrippable
-from shift_media.imaging.formats import avif
+from shift_media.imaging.formats.avif_meta import Meta, item_entries, read_meta
 from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 from shift_media.imaging.formats.bmff import Box, boxes, inner_boxes
 
@@ -25,13 +25,13 @@ _TYPE_OFFSETS: Final = {2: 8, 3: 10}
 """Bytes of an item's entry before its type, by the version of the entry (14496-12, 8.11.6)."""
 
 Change = tuple[int, int, bytes]
-"""Where, how many bytes, and what instead: nothing for zeros."""
+"""Offset, length, and the bytes in place of these; empty for zeros."""
 
 
-def parts(reader: ByteReader, header: Header) -> Iterator[Part]:
-    """Give the whole file, with zeros for what is not kept.
+def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
+    """Yield the whole file, with zeros in place of metadata.
 
-    Raises `NotStrippable` for image sequences, and where metadata and picture share bytes.
+    Raise `NotStrippable` for image sequences, and if metadata and picture share bytes.
     """
     at = 0
     for offset, length, content in sorted(_changes(reader)):
@@ -51,30 +51,29 @@ def _changes(reader: ByteReader) -> Iterator[Change]:
     top = list(boxes(reader, 0, reader.size))
     if any(box.type in (b"moov", b"moof") for box in top):
         raise NotStrippable("It is an AVIF image sequence: store it as a still image instead.")
-    meta_box = next(
-        box for box in top if box.type == b"meta"
-    )  # the header was read, so it is there
+    # The header was read before, so both boxes exist.
+    meta_box = next(box for box in top if box.type == b"meta")
     brands = next(box for box in top if box.type == b"ftyp")
-    meta = avif.read_meta(reader, meta_box)
-    items = _pictured(reader, meta_box, meta)
-    kept = _extents(meta, items)
+    meta = read_meta(reader, meta_box)
+    items = _picture_items(reader, meta_box, meta)
+    kept = _picture_extents(meta, items)
     data = [box.content for box in top if box.type == b"mdat"]
     for inner in inner_boxes(reader, meta_box, 4):
         if inner.type == b"idat":
             data.append(inner.content)
         else:
-            yield from _in_meta(reader, inner, items)
+            yield from _changes_in_meta(reader, inner, items)
     for box in top:
         if box not in (brands, meta_box) and box.type != b"mdat":
             yield from _blank(box)
-    if not all(any(_within(extent, span) for span in data) for extent in kept):
+    if not all(any(_is_within(extent, span) for span in data) for extent in kept):
         raise NotStrippable("The AVIF has image data outside of its data boxes.")
     for span in data:
-        yield from _gaps(span, [extent for extent in kept if _within(extent, span)])
+        yield from _gaps(span, [extent for extent in kept if _is_within(extent, span)])
 
 
-def _pictured(reader: ByteReader, meta_box: Box, meta: avif.Meta) -> set[int]:
-    """List the items that make the picture: not those with metadata, nor its thumbnails."""
+def _picture_items(reader: ByteReader, meta_box: Box, meta: Meta) -> set[int]:
+    """Return the items that make the picture: without metadata and thumbnails."""
     items = {item for item, type in meta.types.items() if type in _ITEMS}
     for box in inner_boxes(reader, meta_box, 4):
         if box.type != b"iref":
@@ -86,24 +85,23 @@ def _pictured(reader: ByteReader, meta_box: Box, meta: avif.Meta) -> set[int]:
     return items | {meta.primary}
 
 
-def _extents(meta: avif.Meta, items: set[int]) -> list[Span]:
-    """List where the items of the picture lie; those with metadata must lie elsewhere."""
+def _picture_extents(meta: Meta, items: set[int]) -> list[Span]:
+    """Return where the items of the picture lie; raise `NotStrippable` if others overlap."""
     kept: list[Span] = []
     other: list[Span] = []
     for item, spans in meta.locations.items():
         (kept if item in items else other).extend(spans)
-    if any(_overlap(one, two) for one in other for two in kept):
+    if any(_overlaps(one, two) for one in other for two in kept):
         raise NotStrippable("The AVIF has metadata that share their bytes with the picture.")
     return sorted(kept)
 
 
-def _in_meta(reader: ByteReader, box: Box, items: set[int]) -> Iterator[Change]:
+def _changes_in_meta(reader: ByteReader, box: Box, items: set[int]) -> Iterator[Change]:
     if box.type not in _META:
         yield from _blank(box)
     elif box.type == b"iinf":
-        wide = reader.number(box.content.offset, 1)
-        for entry in inner_boxes(reader, box, 8 if wide else 6):
-            yield from _entry(reader, entry, items)
+        for entry in item_entries(reader, box):
+            yield from _change_entry(reader, entry, items)
     elif box.type == b"iprp":
         for inner in inner_boxes(reader, box):
             if inner.type == b"ipco":
@@ -113,8 +111,8 @@ def _in_meta(reader: ByteReader, box: Box, items: set[int]) -> Iterator[Change]:
                 yield from _blank(inner)
 
 
-def _entry(reader: ByteReader, entry: Box, items: set[int]) -> Iterator[Change]:
-    """Blank what an item is called, and the type of one that is not of the picture."""
+def _change_entry(reader: ByteReader, entry: Box, items: set[int]) -> Iterator[Change]:
+    """Blank the name of an item, and the type of one that is not of the picture."""
     offset, length = entry.content
     skip = _TYPE_OFFSETS.get(reader.number(offset, 1))
     if skip is None or length < skip + 4:
@@ -130,7 +128,7 @@ def _blank(box: Box) -> Iterator[Change]:
 
 
 def _gaps(span: Span, kept: Iterable[Span]) -> Iterator[Change]:
-    """Blank what lies between the extents that are kept."""
+    """Blank the bytes between the extents that are kept."""
     at = span.offset
     for extent in kept:
         if extent.offset > at:
@@ -140,11 +138,11 @@ def _gaps(span: Span, kept: Iterable[Span]) -> Iterator[Change]:
         yield (at, span.offset + span.length - at, b"")
 
 
-def _within(inner: Span, outer: Span) -> bool:
+def _is_within(inner: Span, outer: Span) -> bool:
     end = outer.offset + outer.length
     return outer.offset <= inner.offset and inner.offset + inner.length <= end
 
 
-def _overlap(one: Span, two: Span) -> bool:
+def _overlaps(one: Span, two: Span) -> bool:
     start = max(one.offset, two.offset)
     return start < min(one.offset + one.length, two.offset + two.length)

@@ -1,20 +1,19 @@
-"""What every header parser gives, what it reads from, and the limits that it keeps to."""
+"""The parts that all formats share: the object of a module, headers, limits and exact reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple
 
 from shift_media.core.errors import StorageError, TooManyFrames, TooManyPixels, Undecodable
 from shift_media.core.formats import Format
 
-PIXEL_SHARE: Final[Mapping[str, float]] = {"webp": 0.5, "avif": 0.5}
-"""Which part of `SourceLimits.pixels` a format may have, where its decoder needs more memory."""
-
-
 _WINDOW: Final = 4096
 """Bytes read at once for the many small reads of a header."""
+_BYTES_PER_PIXEL: Final = 8
+_FREE_BYTES: Final = 1_000_000
+"""A picture has at most 1 MB and 8 bytes a pixel. A decoder would hold all of a larger file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +28,12 @@ class SourceLimits:
     pixels: int = 50_000_000
     frames: int = 500
 
-    def of(self, format: Format) -> int:
-        """Tell how many pixels an original of this format may have."""
-        return int(self.pixels * PIXEL_SHARE.get(format.extension, 1))
+    def max_pixels(self, format: Format) -> int:
+        """Return how many pixels an original of this format may have."""
+        return int(self.pixels * format.pixel_share)
 
     def check(self, format: Format, width: int, height: int, frames: int = 1) -> None:
-        """Raise `TooManyFrames` or `TooManyPixels` where an image is over the limits."""
+        """Raise `TooManyFrames` or `TooManyPixels` if an image is over the limits."""
         self.check_totals(format, width * height * frames, frames)
 
     def check_totals(self, format: Format, pixels: int, frames: int) -> None:
@@ -44,10 +43,11 @@ class SourceLimits:
                 f"The animation has {frames} frames or more, the limit is {self.frames} "
                 '(SHIFT_MEDIA["MAX_FRAMES"]).'
             )
-        if pixels > self.of(format):
+        most = self.max_pixels(format)
+        if pixels > most:
             raise TooManyPixels(
                 f"The {format.name} image has {pixels} pixels or more over {frames} frame(s), "
-                f'the limit for {format.name} is {self.of(format)} (SHIFT_MEDIA["MAX_PIXELS"]).'
+                f'the limit for {format.name} is {most} (SHIFT_MEDIA["MAX_PIXELS"]).'
             )
 
 
@@ -62,12 +62,33 @@ Part = bytes | Span
 """Bytes as they are, or bytes of the original."""
 
 
+def part_length(part: Part) -> int:
+    """Return the length of a part in bytes."""
+    return len(part) if isinstance(part, bytes) else part.length
+
+
+def append_part(parts: list[Part], part: Part) -> None:
+    """Append a part, joined with the last one if both are spans that touch.
+
+    So the parts of a file stay few, although its data may come in 100,000 chunks.
+    """
+    last = parts[-1] if parts else None
+    if (
+        isinstance(part, Span)
+        and isinstance(last, Span)
+        and last.offset + last.length == part.offset
+    ):
+        parts[-1] = Span(last.offset, last.length + part.length)
+    else:
+        parts.append(part)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame of a GIF, and the GIF of one frame that its decoder is given.
+    """One frame of a GIF, and the GIF of one frame that its decoder reads.
 
     Attributes:
-        box: left, top, right, bottom on the canvas.
+        box: left, top, right, bottom in pixels of the canvas.
         delay: milliseconds.
         disposal: what happens to it before the next frame (GIF89a, 23.c.iv).
         transparent: whether one of its colours is.
@@ -83,14 +104,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What the header of an original says, and which of its bytes a decoder needs.
+    """The facts in the header of an original, and the bytes that its decoder needs.
 
     Metadata is not among these bytes: what a decoder never sees costs no memory and cannot leak.
 
     Attributes:
         width, height: pixels, as stored: not yet upright.
         orientation: 1 to 8, as in EXIF.
-        parts: the file as its decoder gets it.
+        parts: the file as its decoder reads it.
         still: the same for the first frame alone.
         profile: where the ICC profile lies; empty without one.
         deflated: whether the profile is compressed.
@@ -116,16 +137,36 @@ class Header:
     loop: int = 0
 
     @property
-    def upright(self) -> tuple[int, int]:
+    def upright_size(self) -> tuple[int, int]:
         """Width and height in pixels once the orientation is applied."""
         size = (self.width, self.height)
         return size if self.orientation < 5 else (size[1], size[0])
 
 
-def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    """Read at most ``length`` bytes; raises `StorageError` where the file itself cannot be read.
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """How originals of one format are read: the one object that a format's module exposes.
 
-    What fails here says nothing about the picture, so it must not look like a broken one.
+    Attributes:
+        format: its row of the format table.
+        decoder: the Pillow plugin that decodes it, as ``"module:Class"``. It is imported by the
+            engine alone, so that headers can be read without it.
+        read_header: reads the header; raises `Undecodable`, `UnsupportedType`, `TooManyPixels`
+            and `TooManyFrames`.
+        stripped_parts: returns the parts of the file without metadata, from its header; raises
+            `Undecodable` and `NotStrippable`. None: metadata cannot be removed from this format.
+    """
+
+    format: Format
+    decoder: str
+    read_header: Callable[[ByteReader, SourceLimits], Header]
+    stripped_parts: Callable[[ByteReader, Header], Iterable[Part]] | None = None
+
+
+def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
+    """Read at most ``length`` bytes; raise `StorageError` if the file itself cannot be read.
+
+    A failure to read says nothing about the picture, so it must not look like a broken picture.
     """
     try:
         file.seek(offset)
@@ -164,7 +205,7 @@ class ByteReader:
         return content
 
     def exact(self, offset: int, length: int) -> bytes:
-        """Read exactly ``length`` bytes at ``offset``; raises `Undecodable` at the end."""
+        """Read exactly ``length`` bytes at ``offset``; raise `Undecodable` if the file ends."""
         content = self.upto(offset, length)
         if len(content) < length:
             raise truncated(offset)
@@ -176,5 +217,11 @@ class ByteReader:
 
 
 def truncated(offset: int) -> Undecodable:
-    """Make the error for a file that ends too early."""
+    """Return the error for a file that ends too early."""
     return Undecodable(f"The file ends early, at or after byte {offset}.")
+
+
+def check_byte_count(format: Format, count: int, pixels: int) -> None:
+    """Raise `Undecodable` if an image has far more encoded bytes than its pixels can need."""
+    if count > _FREE_BYTES + _BYTES_PER_PIXEL * pixels:
+        raise Undecodable(f"The {format.name} has far more bytes than its pixels can need.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats.base import ByteReader, Span, truncated
 
-_MAX_BOXES = 10_000
+_MAX_BOXES: Final = 10_000
+"""Against files of empty boxes; those of cameras have some tens."""
 
 
 class Box(NamedTuple):
@@ -20,16 +21,16 @@ class Box(NamedTuple):
 
 
 def boxes(reader: ByteReader, start: int, end: int) -> Iterator[Box]:
-    """Walk the boxes between two bytes; raises `Undecodable` where one reaches past the end."""
+    """Yield the boxes between two bytes; raise `Undecodable` if one reaches past the end."""
     at = start
     for _ in range(_MAX_BOXES):
         if at + 8 > end:
             return
         head = reader.exact(at, 8)
         size, skip = int.from_bytes(head[:4], "big"), 8
-        if size == 1:
+        if size == 1:  # the size is 64 bits and stands behind the type
             size, skip = reader.number(at + 8, 8), 16
-        elif size == 0:
+        elif size == 0:  # the last box, which reaches to the end
             size = end - at
         if size < skip or at + size > end:
             raise truncated(at)
@@ -39,19 +40,19 @@ def boxes(reader: ByteReader, start: int, end: int) -> Iterator[Box]:
 
 
 def inner_boxes(reader: ByteReader, box: Box, skip: int = 0) -> Iterator[Box]:
-    """Walk the boxes inside a box, after ``skip`` bytes of its own fields."""
+    """Yield the boxes inside a box, after ``skip`` bytes of its own fields."""
     return boxes(reader, box.content.offset + skip, box.content.offset + box.content.length)
 
 
 class Fields:
-    """Reads the fields of a box one after the other."""
+    """The fields of a box, read one after the other."""
 
     def __init__(self, reader: ByteReader, span: Span) -> None:
         self._content = reader.exact(span.offset, span.length)
         self.at = 0
 
     def take(self, length: int) -> int:
-        """Read an unsigned number of ``length`` bytes; raises `Undecodable` at the end."""
+        """Read an unsigned number of ``length`` bytes; raise `Undecodable` if the box ends."""
         end = self.at + length
         if end > len(self._content):
             raise Undecodable("A box of the file is shorter than its fields.")

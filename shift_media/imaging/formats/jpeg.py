@@ -1,4 +1,4 @@
-"""JPEG: the segments before the first scan (ITU-T T.81, annex B)."""
+"""JPEG: the segments of the file (ITU-T T.81, annex B)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,46 @@ from typing import Final, NamedTuple
 from shift_media.core.errors import Undecodable, UnsupportedType
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import exif
-from shift_media.imaging.formats.base import ByteReader, Header, Part, SourceLimits, Span
+from shift_media.imaging.formats.base import (
+    ByteReader,
+    Header,
+    ImageFormat,
+    Part,
+    SourceLimits,
+    Span,
+    truncated,
+)
 
-FORMAT: Final = BY_EXTENSION["jpg"]
+_FORMAT: Final = BY_EXTENSION["jpg"]
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_APP0, _APP1, _APP2, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xFE
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE = 0xC2
-_LOSSLESS = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
-_BARE = frozenset((0x01, *range(0xD0, 0xD8)))
+SOF2: Final = 0xC2
+"""The frame header of a progressive JPEG."""
+EOI, SOS, DQT = 0xD9, 0xDA, 0xDB
+_SOI, _COM = 0xD8, 0xFE
+_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOSSLESS: Final = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
+_TABLES: Final = frozenset((0xC4, 0xCC, DQT, 0xDC, 0xDD))
+"""DHT, DAC, DQT, DNL and DRI."""
+_BARE: Final = frozenset((0x01, *range(0xD0, 0xD8)))
+"""Markers without a segment: TEM and the restarts."""
+_RESERVED: Final = range(0x02, 0xC0)
+
 _ICC = b"ICC_PROFILE\0"
 _ICC_HEAD = len(_ICC) + 2
+"""Bytes before the profile in its segment, after the length: name, number and count."""
+_JFIF, _ADOBE = b"JFIF\0", b"Adobe"
+_JFIF_BYTES = _ADOBE_BYTES = 12
 _CMYK = 4
 """Components of a CMYK image, whose pixels count 4/3: a progressive one needs that much memory."""
-_MAX_SEGMENTS = 5_000
-_MAX_JUNK = 65_536
-_WINDOW = 65_536
+
+_MAX_SEGMENTS: Final = 5_000
+"""Before the first scan; twice as many in the whole file."""
+_MAX_JUNK: Final = 65_536
+"""Bytes between two segments over which a marker is looked for, as decoders do."""
+_WINDOW: Final = 65_536
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""A marker that is neither a stuffed byte, a fill byte nor a restart."""
 
 
 class Segment(NamedTuple):
@@ -35,50 +57,55 @@ class Segment(NamedTuple):
     marker: int
     span: Span
 
+    @property
+    def content(self) -> Span:
+        """Where the content lies, after marker and length."""
+        return Span(self.span.offset + 4, self.span.length - 4)
 
-def parse(reader: ByteReader, limits: SourceLimits) -> Header:
-    """Read the header of a JPEG; raises `Undecodable`, `UnsupportedType`, `TooManyPixels`."""
+
+def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
+    """Read the segments before the first scan; see `ImageFormat`."""
     frame = None
-    turn = 1
-    icc: dict[int, Span] = {}
+    orientation = 1
+    profile: dict[int, Span] = {}
     parts: list[Part] = [b"\xff\xd8"]
     for segment in segments(reader):
         marker, span = segment
-        if marker == _SOS:
+        if marker == SOS:
             break
         if marker in _FRAMES:
             if frame is not None:
                 raise Undecodable("The JPEG has two frame headers.")
-            frame = _frame(reader, segment, limits)
-        elif marker == _APP1 and turn == 1:
-            turn = exif.orientation(reader.exact(span.offset + 4, span.length - 4))
+            frame = _read_frame(reader, segment, limits)
+        elif marker == _APP1 and orientation == 1:
+            orientation = exif.parse_orientation(reader.exact(*segment.content))
         elif marker == _APP2:
-            _collect_profile(reader, span, icc)
-        if needed(marker):
+            _collect_profile(reader, segment.content, profile)
+        if is_needed(marker):
             parts.append(span)
     if frame is None:
         raise Undecodable("The JPEG has a scan before its frame header.")
     parts.append(Span(span.offset, reader.size - span.offset))
     width, height, kind = frame
     return Header(
-        format=FORMAT,
+        format=_FORMAT,
         width=width,
         height=height,
-        orientation=turn,
+        orientation=orientation,
         parts=tuple(parts),
         still=tuple(parts),
-        profile=tuple(icc[number] for number in sorted(icc)),
+        profile=tuple(profile[number] for number in sorted(profile)),
         shrinks=kind not in _LOSSLESS,
-        progressive=kind == _PROGRESSIVE,
+        progressive=kind == SOF2,
     )
 
 
 def segments(reader: ByteReader) -> Iterator[Segment]:
-    """Walk the segments from the start of image to the first start of scan, which is the last."""
+    """Yield the segments from the start of the image to its first start of scan, which is last."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
         at, marker = next_marker(reader, at)
-        if marker in (_SOI, _EOI):
+        if marker in (_SOI, EOI):
             raise Undecodable("The JPEG has no scan.")
         if marker in _BARE:
             at += 2
@@ -87,25 +114,25 @@ def segments(reader: ByteReader) -> Iterator[Segment]:
         if length < 2:
             raise Undecodable(f"The JPEG segment at byte {at} is shorter than its length field.")
         yield Segment(marker, Span(at, length + 2))
-        if marker == _SOS:
+        if marker == SOS:
             return
         at += length + 2
     raise Undecodable(f"The JPEG has more than {_MAX_SEGMENTS} segments before its first scan.")
 
 
 def scan_end(reader: ByteReader, at: int) -> int | None:
-    """Find the first marker in entropy-coded data that is neither stuffing nor a restart."""
+    """Return where the next marker after entropy-coded data begins; None if there is none."""
     while content := reader.upto(at, _WINDOW):
         if match := _MARKER.search(content):
             return at + match.start()
         if len(content) < _WINDOW:
             break
-        at += len(content) - 1
+        at += len(content) - 1  # a marker may begin with the last byte of the window
     return None
 
 
 def next_marker(reader: ByteReader, at: int) -> tuple[int, int]:
-    """Find the next marker at or after a byte, over fill bytes and a little junk."""
+    """Return the offset of the next marker, over fill bytes and a little junk, and the marker."""
     pair = reader.exact(at, 2)
     if pair[0] == 0xFF and pair[1] not in (0x00, 0xFF):
         return at, pair[1]
@@ -116,8 +143,16 @@ def next_marker(reader: ByteReader, at: int) -> tuple[int, int]:
     return at + match.start(), window[match.start() + 1]
 
 
-def _frame(reader: ByteReader, segment: Segment, limits: SourceLimits) -> tuple[int, int, int]:
-    content = reader.exact(segment.span.offset + 4, segment.span.length - 4)
+def is_needed(marker: int) -> bool:
+    """Return True if a decoder needs a segment: tables, frames, JFIF, Adobe's colour transform."""
+    return marker in (_APP0, _APP14) or not (_APP0 <= marker <= _COM)
+
+
+def _read_frame(
+    reader: ByteReader, segment: Segment, limits: SourceLimits
+) -> tuple[int, int, int]:
+    """Return width, height and the kind of the frame."""
+    content = reader.exact(*segment.content)
     if len(content) < 6:
         raise Undecodable("The JPEG frame header is too short.")
     precision, components = content[0], content[5]
@@ -129,17 +164,91 @@ def _frame(reader: ByteReader, segment: Segment, limits: SourceLimits) -> tuple[
     if not width or not height:
         raise Undecodable(f"The JPEG frame header says {width}x{height}.")
     area = width * height
-    limits.check_totals(FORMAT, area if components < _CMYK else area * 4 // 3, 1)
+    limits.check_totals(_FORMAT, area if components < _CMYK else area * 4 // 3, 1)
     return width, height, segment.marker
 
 
-def _collect_profile(reader: ByteReader, span: Span, icc: dict[int, Span]) -> None:
-    head = reader.upto(span.offset + 4, _ICC_HEAD)
-    if head.startswith(_ICC) and span.length - 4 > _ICC_HEAD:
-        skip = 4 + _ICC_HEAD
-        icc.setdefault(head[_ICC_HEAD - 2], Span(span.offset + skip, span.length - skip))
+def _collect_profile(reader: ByteReader, content: Span, profile: dict[int, Span]) -> None:
+    """Add one part of the ICC profile by its number, if this segment holds one (ICC.1, B.4)."""
+    head = reader.upto(content.offset, _ICC_HEAD)
+    if head.startswith(_ICC) and content.length > _ICC_HEAD:
+        part = Span(content.offset + _ICC_HEAD, content.length - _ICC_HEAD)
+        profile.setdefault(head[_ICC_HEAD - 2], part)
 
 
-def needed(marker: int) -> bool:
-    """Tell whether a decoder needs a segment: tables, frames, JFIF, Adobe's colour transform."""
-    return marker in (_APP0, _APP14) or not (_APP0 <= marker <= _COM)
+def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
+    """Yield tables, frames and scans, and of the application segments what decoding needs."""
+    yield b"\xff\xd8"
+    block = _orientation_segment(header.orientation)
+    for segment in _all_segments(reader):
+        marker, span = segment
+        if block and marker != _APP0:  # JFIF stands first
+            yield block
+            block = b""
+        if marker in _FRAMES or marker in _TABLES or marker == SOS:
+            yield span
+        elif marker in (_APP0, _APP14):
+            yield _color_segment(marker, reader.exact(*segment.content))
+        elif marker == _APP2 and _is_profile(segment, header):
+            yield span
+    yield b"\xff\xd9"
+
+
+def _all_segments(reader: ByteReader) -> Iterator[Segment]:
+    """Yield all segments to the end of the image; the span of a scan includes its data."""
+    at = 2
+    for _ in range(2 * _MAX_SEGMENTS):
+        at, marker = next_marker(reader, at)
+        if marker == EOI:
+            return
+        if marker == _SOI or marker in _RESERVED:
+            raise Undecodable(f"The JPEG has a marker {marker:#x} at byte {at}, out of place.")
+        if marker in _BARE:
+            at += 2
+            continue
+        end = at + 2 + reader.number(at + 2, 2)
+        if end < at + 4 or end > reader.size:
+            raise truncated(at)
+        if marker == SOS:
+            end = _data_end(reader, end)
+        yield Segment(marker, Span(at, end - at))
+        at = end
+    raise Undecodable(f"The JPEG has more than {2 * _MAX_SEGMENTS} segments.")
+
+
+def _data_end(reader: ByteReader, start: int) -> int:
+    end = scan_end(reader, start)
+    if end is None:
+        raise truncated(start)
+    return end
+
+
+def _color_segment(marker: int, content: bytes) -> bytes:
+    """Rewrite JFIF without its thumbnail, and Adobe's; return nothing for other segments."""
+    if marker == _APP0 and content.startswith(_JFIF) and len(content) >= _JFIF_BYTES:
+        content = content[:_JFIF_BYTES] + b"\0\0"
+    elif marker == _APP14 and content.startswith(_ADOBE) and len(content) >= _ADOBE_BYTES:
+        content = content[:_ADOBE_BYTES]
+    else:
+        return b""
+    return _segment(marker, content)
+
+
+def _is_profile(segment: Segment, header: Header) -> bool:
+    start = segment.content.offset + _ICC_HEAD
+    return any(part.offset == start for part in header.profile)
+
+
+def _orientation_segment(orientation: int) -> bytes:
+    if orientation == 1:
+        return b""
+    return _segment(_APP1, b"Exif\0\0" + exif.orientation_block(orientation))
+
+
+def _segment(marker: int, content: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+JPEG: Final = ImageFormat(
+    _FORMAT, "PIL.JpegImagePlugin:JpegImageFile", _read_header, _stripped_parts
+)

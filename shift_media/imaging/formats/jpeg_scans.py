@@ -1,8 +1,8 @@
-"""Progressive JPEG: which scans a shrunken image can see (ITU-T T.81, annex G).
+"""Progressive JPEG: which scans show in an image that is shrunk (ITU-T T.81, annex G).
 
-Scans come coarse first. What is seen of a block at a small scale is its few lowest coefficients,
-and what is missing of them are low bits: the scan headers and the quantisation tables tell when
-that is too little to be seen. The front of the file up to there is then enough.
+Coarse scans come first. At a small scale only the few lowest coefficients of a block are visible,
+and later scans add only their low bits. Scan headers and quantisation tables say from which scan
+on that difference is too small to see: then the file is read as far as that scan.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats import jpeg
 from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 
-MOST: Final = 1 / 2
-"""Share of the width and height above which an image is always read whole."""
-_COARSE: Final = 1 / 4
+MAX_SCALE: Final = 1 / 2
+"""Scale of width and height above which an image is always read whole."""
+_COARSE_SCALE: Final = 1 / 4
 _MEAN_TOLERANCE: Final = 12
 _COARSE_TOLERANCE: Final = 24
 _FINE_TOLERANCE: Final = 6
-"""How far a coefficient may be off, dequantised: the first, others up to `_COARSE`, and above it.
+"""How far a dequantised coefficient may be off: the first of a block and the others, up to
+`_COARSE_SCALE`; and all of them above it.
 
 Measured on photographs of qualities 35 to 97 at 1/13 to 1/3 of their size: SSIM stays within .002
-of what a full decode gives, most of which is the shrinking itself. An eighth of the first is by
-how much the mean of a block is off at most.
+of a full decode, and most of that is lost by the shrinking itself. The mean of a block is off by
+an eighth of the first at most.
 """
 
-_PROGRESSIVE, _SOS, _DQT, _EOI = 0xC2, 0xDA, 0xDB, 0xD9
 _END: Final = b"\xff\xd9"
 _MAX_SCANS = 64
 _MAX_TABLES = 16
@@ -42,8 +42,9 @@ _ZIGZAG: Final = tuple(
 _RUN_TABLE: Final = bytes.fromhex("ffc4 0022 10 0000000f 000000000000000000000000") + bytes(
     range(0, 0xF0, 0x10)
 )
-"""A Huffman table of fifteen 4-bit codes: code n is a run of 2ⁿ blocks and more that end here."""
+"""A Huffman table of fifteen 4-bit codes: code n is a run of 2ⁿ or more blocks that end here."""
 _NO_RESTARTS: Final = b"\xff\xdd\x00\x04\x00\x00"
+"""A DRI segment with an interval of 0."""
 
 
 class Component(NamedTuple):
@@ -56,13 +57,13 @@ class Component(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """One scan: what it refines of which components, and the bytes that decode it.
+    """One scan: the coefficients that it refines, and the bytes that decode it.
 
     Attributes:
         first, last: coefficients, in zigzag order (Ss, Se).
         before, after: how many low bits are missing before and after it (Ah, Al).
         parts: tables since the scan before, header and data.
-        end: where the marker begins that ends it.
+        end: where the marker after it begins.
     """
 
     components: tuple[int, ...]
@@ -74,8 +75,13 @@ class Scan(NamedTuple):
     end: int
 
 
-class Front(NamedTuple):
-    """The scans that are enough: what the decoder gets, and how much of the file that reads."""
+class ScanSelection(NamedTuple):
+    """The scans of a file that show at a scale.
+
+    Attributes:
+        parts: the file as its decoder reads it.
+        end: how many bytes from the beginning of the file that reads.
+    """
 
     parts: tuple[Part, ...]
     end: int
@@ -87,31 +93,33 @@ class _Frame(NamedTuple):
     components: tuple[Component, ...]
 
 
-def front(reader: ByteReader, header: Header, wanted: tuple[float, float]) -> Front | None:
-    """Find the scans that are enough at ``wanted`` × the width and height.
+def select_scans(
+    reader: ByteReader, header: Header, scale: tuple[float, float]
+) -> ScanSelection | None:
+    """Return the scans that show at ``scale`` × the width and height.
 
-    None where the file is no progressive JPEG, is broken, or does not promise enough before its
-    end: then only the whole file will do.
+    None if all of the file is needed: for a JPEG that is not progressive, or that is broken, and
+    if the last visible bits come with its last scan.
     """
     frame, tables, start = _before_scans(reader)
-    if frame is None or max(wanted) > MOST:
+    if frame is None or max(scale) > MAX_SCALE:
         return None
-    seen = {c.id: _visible(c, frame, wanted) for c in frame.components}
-    tolerances = _tolerances(wanted)
+    visible = {c.id: _visible_coefficients(c, frame, scale) for c in frame.components}
+    tolerances = _tolerances(scale)
     missing: dict[int, dict[int, int]] = {c.id: {} for c in frame.components}
     scans: list[Scan] = []
     for scan in _scans(reader, start, tables):
-        if not _follows(scan, missing):
+        if not _apply_scan(scan, missing):
             return None
         scans.append(scan)
         if all(
-            _enough(tables.get(c.table, b""), seen[c.id], missing[c.id], tolerances)
+            _is_exact_enough(tables.get(c.table, b""), visible[c.id], missing[c.id], tolerances)
             for c in frame.components
         ):
             if reader.upto(scan.end, 2) == _END:
                 return None
-            kept = [part for scan in _needed(scans, seen) for part in scan.parts]
-            return Front((*header.still[:-1], *kept, *_settled(frame)), scan.end + 2)
+            kept = [part for scan in _drop_invisible(scans, visible) for part in scan.parts]
+            return ScanSelection((*header.still[:-1], *kept, _ending(frame)), scan.end + 2)
     return None
 
 
@@ -122,14 +130,15 @@ def _before_scans(reader: ByteReader) -> tuple[_Frame | None, dict[int, bytes], 
     at = 0
     for marker, span in jpeg.segments(reader):
         at = span.offset
-        if marker == _PROGRESSIVE:
-            frame = _frame(reader.exact(at + 4, span.length - 4))
-        elif marker == _DQT:
-            _define(reader.exact(at + 4, span.length - 4), tables)
+        if marker == jpeg.SOF2:
+            frame = _parse_frame(reader.exact(at + 4, span.length - 4))
+        elif marker == jpeg.DQT:
+            _add_tables(reader.exact(at + 4, span.length - 4), tables)
     return frame, tables, at
 
 
-def _frame(content: bytes) -> _Frame | None:
+def _parse_frame(content: bytes) -> _Frame | None:
+    """Parse a frame header (B.2.2); None if its components or sampling factors are invalid."""
     components = tuple(
         Component(content[at], content[at + 1] >> 4, content[at + 1] & 15, content[at + 2])
         for at in range(6, len(content) - 2, 3)
@@ -142,8 +151,8 @@ def _frame(content: bytes) -> _Frame | None:
     return _Frame(width, height, components)
 
 
-def _define(content: bytes, tables: dict[int, bytes]) -> None:
-    """Take the tables of one segment; those of 16 bits at what they are, at most 255."""
+def _add_tables(content: bytes, tables: dict[int, bytes]) -> None:
+    """Add the quantisation tables of one segment; values of 16 bits count as 255 at most."""
     at = 0
     while at < len(content):
         wide, number = content[at] >> 4, content[at] & 15
@@ -156,31 +165,35 @@ def _define(content: bytes, tables: dict[int, bytes]) -> None:
         at += 65 + 64 * bool(wide)
 
 
-def _visible(component: Component, frame: _Frame, wanted: tuple[float, float]) -> set[int]:
-    """Tell which coefficients of a component have a frequency that the result can show."""
+def _visible_coefficients(
+    component: Component, frame: _Frame, scale: tuple[float, float]
+) -> set[int]:
+    """Return the coefficients of a component whose frequency shows at a scale."""
     most = [max(c.horizontal for c in frame.components), max(c.vertical for c in frame.components)]
-    wide = math.ceil(8 * wanted[0] * most[0] / component.horizontal)
-    high = math.ceil(8 * wanted[1] * most[1] / component.vertical)
-    return {k for k, (u, v) in enumerate(_ZIGZAG) if u < wide and v < high}
+    across = math.ceil(8 * scale[0] * most[0] / component.horizontal)
+    down = math.ceil(8 * scale[1] * most[1] / component.vertical)
+    return {k for k, (u, v) in enumerate(_ZIGZAG) if u < across and v < down}
 
 
 def _scans(reader: ByteReader, at: int, tables: dict[int, bytes]) -> Iterator[Scan]:
-    """Walk the scans whose ends are in the file; quantisation tables between them are taken."""
+    """Yield the scans whose ends are in the file; add quantisation tables between them."""
     parts: list[Span] = []
     for _ in range(_MAX_SCANS * _MAX_TABLES):
         try:
             at, marker = jpeg.next_marker(reader, at)
-            if marker == _EOI:
+            if marker == jpeg.EOI:
                 return
             span = Span(at, reader.number(at + 2, 2) + 2)
-            content = reader.exact(at + 4, span.length - 4) if marker in (_SOS, _DQT) else b""
+            content = (
+                reader.exact(at + 4, span.length - 4) if marker in (jpeg.SOS, jpeg.DQT) else b""
+            )
         except Undecodable:
             return
         at += span.length
-        if marker == _DQT:
-            _define(content, tables)
-        if marker != _SOS:
-            parts += [span] if jpeg.needed(marker) else []
+        if marker == jpeg.DQT:
+            _add_tables(content, tables)
+        if marker != jpeg.SOS:
+            parts += [span] if jpeg.is_needed(marker) else []
             continue
         end = jpeg.scan_end(reader, at)
         if end is None or len(content) < 6 or len(content) != 4 + 2 * content[0]:
@@ -192,8 +205,11 @@ def _scans(reader: ByteReader, at: int, tables: dict[int, bytes]) -> Iterator[Sc
         parts, at = [], end
 
 
-def _follows(scan: Scan, missing: dict[int, dict[int, int]]) -> bool:
-    """Note what a scan brings; tell whether it may come here (G.1.1.1)."""
+def _apply_scan(scan: Scan, missing: dict[int, dict[int, int]]) -> bool:
+    """Update the missing bits of each coefficient; return False for a scan out of order (G.1.1.1).
+
+    ``missing`` maps components to coefficients to the number of low bits that are still missing.
+    """
     if scan.last > 63 or (scan.first > 0 and len(scan.components) != 1):
         return False
     if scan.first > scan.last or (scan.first == 0 and scan.last > 0):
@@ -211,28 +227,28 @@ def _follows(scan: Scan, missing: dict[int, dict[int, int]]) -> bool:
     return True
 
 
-def _tolerances(wanted: tuple[float, float]) -> tuple[int, int]:
-    """Choose how far the first coefficient and the others may be off."""
-    if max(wanted) <= _COARSE:
+def _tolerances(scale: tuple[float, float]) -> tuple[int, int]:
+    """Return how far the first coefficient and the others may be off."""
+    if max(scale) <= _COARSE_SCALE:
         return _MEAN_TOLERANCE, _COARSE_TOLERANCE
     return _FINE_TOLERANCE, _FINE_TOLERANCE
 
 
-def _enough(
-    table: bytes, seen: set[int], missing: dict[int, int], tolerances: tuple[int, int]
+def _is_exact_enough(
+    table: bytes, visible: set[int], missing: dict[int, int], tolerances: tuple[int, int]
 ) -> bool:
-    """Tell whether what is missing of the visible coefficients is too little to be seen."""
-    if len(table) < 64 or not seen <= missing.keys():
+    """Return True if the missing bits of the visible coefficients make no visible difference."""
+    if len(table) < 64 or not visible <= missing.keys():
         return False
-    return all(((1 << missing[k]) - 1) * table[k] <= tolerances[k > 0] for k in seen)
+    return all(((1 << missing[k]) - 1) * table[k] <= tolerances[k > 0] for k in visible)
 
 
-def _needed(scans: list[Scan], seen: dict[int, set[int]]) -> list[Scan]:
-    """Leave out scans that show nothing: at an eighth, those of the finer coefficients.
+def _drop_invisible(scans: list[Scan], visible: dict[int, set[int]]) -> list[Scan]:
+    """Return the scans without those that show nothing: at an eighth, the finer coefficients.
 
-    A scan that refines reads differently after what has come before, so it keeps that.
+    A scan that refines can only be decoded after the scans that it refines, so these stay too.
     """
-    needed = {id: set(coefficients) for id, coefficients in seen.items()}
+    needed = {id: set(coefficients) for id, coefficients in visible.items()}
     kept = []
     for scan in reversed(scans):
         band = set(range(scan.first, scan.last + 1))
@@ -243,11 +259,11 @@ def _needed(scans: list[Scan], seen: dict[int, set[int]]) -> list[Scan]:
     return kept[::-1]
 
 
-def _settled(frame: _Frame) -> tuple[bytes, ...]:
-    """End the file with a scan of each component that brings nothing and says that all is known.
+def _ending(frame: _Frame) -> bytes:
+    """Return an empty scan for each component that declares all bits known, and the end marker.
 
-    Without it libjpeg takes an image of which something is missing for one that is still coming,
-    and smooths its blocks (`do_block_smoothing`), which no small scale can show and takes long.
+    Without it libjpeg takes an image with missing bits for one that is still arriving, and smooths
+    its blocks (`do_block_smoothing`), which takes long and shows at no small scale.
     """
     across = max(c.horizontal for c in frame.components)
     down = max(c.vertical for c in frame.components)
@@ -259,11 +275,11 @@ def _settled(frame: _Frame) -> tuple[bytes, ...]:
         )
         for c in frame.components
     ]
-    return (_NO_RESTARTS + _RUN_TABLE + b"".join(scans) + _END,)
+    return _NO_RESTARTS + _RUN_TABLE + b"".join(scans) + _END
 
 
 def _empty_scan(id: int, blocks: int) -> bytes:
-    """Write a scan of coefficients 1 to 63 in which every block ends at once (G.1.2.2)."""
+    """Return a scan of coefficients 1 to 63 in which every block ends at once (G.1.2.2)."""
     bits = ""
     while blocks:
         size = min(blocks.bit_length() - 1, 14)

@@ -1,4 +1,4 @@
-"""PNG and APNG: the chunks (PNG third edition, sections 5 and 11)."""
+"""PNG and APNG: the chunks of the file (PNG third edition, sections 5 and 11)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from shift_media.imaging.formats import exif
 from shift_media.imaging.formats.base import (
     ByteReader,
     Header,
+    ImageFormat,
     Part,
     SourceLimits,
     Span,
+    append_part,
     truncated,
 )
 
-FORMAT: Final = BY_EXTENSION["png"]
+_FORMAT: Final = BY_EXTENSION["png"]
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-IEND = b"\0\0\0\0IEND\xaeB`\x82"
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths by colour type (11.2.1)."""
 _WITH_ALPHA = (4, 6)
@@ -38,9 +40,14 @@ _ADAM7 = (
     (0, 1, 1, 2),
 )
 """Left, top and steps of the passes of an interlaced image (8.2)."""
-_WINDOW = 1_000_000
-_MAX_SIDE = 2**31 - 1
-_MAX_CHUNKS = 100_000
+_KEPT: Final = frozenset(
+    b"IHDR PLTE IDAT tRNS cHRM cICP gAMA iCCP mDCV cLLI sBIT sRGB bKGD pHYs acTL fcTL fdAT".split()
+)
+"""The chunks that make the picture: those that stay when metadata is removed."""
+_WINDOW: Final = 1_000_000
+"""Bytes that are inflated at once, so that a bomb costs no memory."""
+_MAX_SIDE: Final = 2**31 - 1
+_MAX_CHUNKS: Final = 100_000
 
 
 class PngChunk(NamedTuple):
@@ -52,8 +59,8 @@ class PngChunk(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Found:
-    """What the walk over the chunks has come across."""
+class _Facts:
+    """The facts that chunks have added so far."""
 
     parts: list[Part]
     declared: int = 0
@@ -64,37 +71,37 @@ class _Found:
     profile: tuple[Span, ...] = ()
 
 
-def parse(reader: ByteReader, limits: SourceLimits) -> Header:
-    """Read the header of a PNG; raises `Undecodable`, `TooManyPixels`, `TooManyFrames`."""
-    walk = chunks(reader)
+def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
+    """Read the chunks; see `ImageFormat`."""
+    walk = _chunks(reader)
     first = next(walk)
-    width, height, has_alpha = _image_header(reader, first)
-    limits.check(FORMAT, width, height)
-    found = _Found([SIGNATURE, first.whole])
+    width, height, has_alpha = _read_ihdr(reader, first)
+    limits.check(_FORMAT, width, height)
+    facts = _Facts([_SIGNATURE, first.whole])
     for chunk in walk:
-        _sort(reader, chunk, found)
-    if not found.data:
+        _add_chunk(reader, chunk, facts)
+    if not facts.data:
         raise Undecodable("The PNG has no image data.")
-    parts = (*found.parts, IEND)
-    frames = max(found.declared, found.counted) if found.declared else 1
-    limits.check(FORMAT, width, height, frames)
+    parts = (*facts.parts, _IEND)
+    frames = max(facts.declared, facts.counted) if facts.declared else 1
+    limits.check(_FORMAT, width, height, frames)
     return Header(
-        format=FORMAT,
+        format=_FORMAT,
         width=width,
         height=height,
-        orientation=found.orientation,
+        orientation=facts.orientation,
         frames=frames,
-        has_alpha=has_alpha or found.transparency,
+        has_alpha=has_alpha or facts.transparency,
         parts=parts,
         still=parts,
-        profile=found.profile,
+        profile=facts.profile,
         deflated=True,
     )
 
 
-def chunks(reader: ByteReader) -> Iterator[PngChunk]:
-    """Walk the chunks to the end of the image, or of the file where image data came before."""
-    at = len(SIGNATURE)
+def _chunks(reader: ByteReader) -> Iterator[PngChunk]:
+    """Yield the chunks to the end of the image, or of the file if image data came before."""
+    at = len(_SIGNATURE)
     data = False
     for _ in range(_MAX_CHUNKS):
         head = reader.upto(at, 8)
@@ -117,9 +124,60 @@ def chunks(reader: ByteReader) -> Iterator[PngChunk]:
     raise Undecodable(f"The PNG has more than {_MAX_CHUNKS} chunks.")
 
 
-def complete(reader: ByteReader) -> bool:
-    """Tell whether the image data inflate to all the rows that the header promises."""
-    walk = chunks(reader)
+def _read_ihdr(reader: ByteReader, chunk: PngChunk) -> tuple[int, int, bool]:
+    """Return width, height and whether the colour type has alpha (11.2.1)."""
+    content = reader.exact(chunk.content.offset - 4, min(chunk.content.length, 13) + 8)
+    if chunk.type != b"IHDR" or chunk.content.length != 13:
+        raise Undecodable("The PNG does not begin with its header.")
+    if zlib.crc32(content[:-4]) != int.from_bytes(content[-4:], "big"):
+        raise Undecodable("The checksum of the PNG header is wrong.")
+    width, height = int.from_bytes(content[4:8], "big"), int.from_bytes(content[8:12], "big")
+    depth, color = content[12], content[13]
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
+        raise Undecodable(f"The PNG header says {width}x{height}.")
+    if depth not in _DEPTHS.get(color, ()):
+        raise Undecodable(f"The PNG header says colour type {color} with {depth} bits.")
+    return width, height, color in _WITH_ALPHA
+
+
+def _add_chunk(reader: ByteReader, chunk: PngChunk, facts: _Facts) -> None:
+    """Add what a chunk says: data for the decoder, frames, orientation or profile.
+
+    The frames of an animation are counted but not passed on: the default image is what is resized.
+    """
+    type, content, whole = chunk
+    if type == b"IDAT":
+        facts.data = True
+        append_part(facts.parts, whole)
+    elif type == b"eXIf" and facts.orientation == 1:
+        facts.orientation = exif.read_orientation(reader, content)
+    elif type == b"fcTL":
+        facts.counted += 1
+    elif facts.data:
+        return
+    elif type in (b"PLTE", b"tRNS"):
+        facts.parts.append(whole)
+        facts.transparency |= type == b"tRNS"
+    elif type == b"acTL":
+        facts.declared = reader.number(content.offset, 4)
+    elif type == b"iCCP":
+        facts.profile = _find_profile(reader, content)
+
+
+def _find_profile(reader: ByteReader, content: Span) -> tuple[Span, ...]:
+    """Find the deflated profile after its name and its method, which must be 0 (11.3.2.3)."""
+    head = reader.upto(content.offset, min(content.length, 81))
+    name = head.find(b"\0")
+    if name < 0 or name + 2 > len(head):
+        return ()
+    if head[name + 1] != 0:
+        raise Undecodable("The PNG has a profile of an unknown compression method.")
+    return (Span(content.offset + name + 2, content.length - name - 2),)
+
+
+def is_complete(reader: ByteReader) -> bool:
+    """Return True if the image data inflates to all the rows that the header promises."""
+    walk = _chunks(reader)
     header = reader.exact(next(walk).content.offset, 13)
     missing = _raw_length(header)
     inflater = zlib.decompressobj()
@@ -137,7 +195,7 @@ def complete(reader: ByteReader) -> bool:
 
 
 def _raw_length(header: bytes) -> int:
-    """Tell how many bytes all scanlines have with their filter bytes (sections 7.2 and 8)."""
+    """Return the bytes of all scanlines with their filter bytes (sections 7.2 and 8)."""
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
     bits = header[8] * _CHANNELS[header[9]]
     total = 0
@@ -149,61 +207,23 @@ def _raw_length(header: bytes) -> int:
     return total
 
 
-def _image_header(reader: ByteReader, chunk: PngChunk) -> tuple[int, int, bool]:
-    content = reader.exact(chunk.content.offset - 4, min(chunk.content.length, 13) + 8)
-    if chunk.type != b"IHDR" or chunk.content.length != 13:
-        raise Undecodable("The PNG does not begin with its header.")
-    if zlib.crc32(content[:-4]) != int.from_bytes(content[-4:], "big"):
-        raise Undecodable("The checksum of the PNG header is wrong.")
-    width, height = int.from_bytes(content[4:8], "big"), int.from_bytes(content[8:12], "big")
-    depth, color = content[12], content[13]
-    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE):
-        raise Undecodable(f"The PNG header says {width}x{height}.")
-    if depth not in _DEPTHS.get(color, ()):
-        raise Undecodable(f"The PNG header says colour type {color} with {depth} bits.")
-    return width, height, color in _WITH_ALPHA
+def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
+    """Yield the chunks that make the picture; raise `Undecodable` if one is cut short."""
+    yield _SIGNATURE
+    for chunk in _chunks(reader):
+        if chunk.type not in _KEPT:
+            continue
+        if chunk.whole.offset + chunk.whole.length > reader.size:
+            raise truncated(chunk.whole.offset)
+        yield chunk.whole
+        if chunk.type == b"IHDR" and header.orientation > 1:
+            yield _chunk(b"eXIf", exif.orientation_block(header.orientation))
+    yield _IEND
 
 
-def _sort(reader: ByteReader, chunk: PngChunk, found: _Found) -> None:
-    """Take from a chunk what the decoder needs, the frames, the orientation and the profile.
-
-    The frames of an animation are counted but not passed on: the default image is what is resized.
-    """
-    type, content, whole = chunk
-    if type == b"IDAT":
-        found.data = True
-        _append(found.parts, whole)
-    elif type == b"eXIf" and found.orientation == 1:
-        block = reader.upto(content.offset, min(content.length, exif.MAX_BYTES))
-        found.orientation = exif.orientation(block)
-    elif type == b"fcTL":
-        found.counted += 1
-    elif found.data:
-        return
-    elif type in (b"PLTE", b"tRNS"):
-        found.parts.append(whole)
-        found.transparency |= type == b"tRNS"
-    elif type == b"acTL":
-        found.declared = reader.number(content.offset, 4)
-    elif type == b"iCCP":
-        found.profile = _profile(reader, content)
+def _chunk(type: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(type + content).to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + type + content + checksum
 
 
-def _append(parts: list[Part], whole: Span) -> None:
-    """Add a chunk, merged with the one before where they touch: data may come in single bytes."""
-    last = parts[-1]
-    if isinstance(last, Span) and last.offset + last.length == whole.offset:
-        parts[-1] = Span(last.offset, last.length + whole.length)
-    else:
-        parts.append(whole)
-
-
-def _profile(reader: ByteReader, content: Span) -> tuple[Span, ...]:
-    """Find the deflated profile after its name and its method, which must be 0 (11.3.2.3)."""
-    head = reader.upto(content.offset, min(content.length, 81))
-    name = head.find(b"\0")
-    if name < 0 or name + 2 > len(head):
-        return ()
-    if head[name + 1] != 0:
-        raise Undecodable("The PNG has a profile of an unknown compression method.")
-    return (Span(content.offset + name + 2, content.length - name - 2),)
+PNG: Final = ImageFormat(_FORMAT, "PIL.PngImagePlugin:PngImageFile", _read_header, _stripped_parts)

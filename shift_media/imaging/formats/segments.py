@@ -1,4 +1,4 @@
-"""A file that is made of parts of another: what a decoder is given to read."""
+"""A file that is made of parts of another one: what a decoder reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import BinaryIO, Final, cast
 
-from shift_media.imaging.formats.base import Part, Span, read_at
+from shift_media.imaging.formats.base import Part, Span, part_length, read_at
 
 _SMALL: Final = 4096
 """Bytes of a span up to which it is read at once."""
@@ -20,28 +20,27 @@ def open_parts(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
 
 
 class SegmentedFile(io.BufferedIOBase):
-    """Reads bytes and spans of a file one after the other, as one seekable binary file.
+    """Bytes and spans of a file, one after the other, as one seekable binary file.
 
-    Copies nothing but what is read. A span that reaches past the end of its file ends the whole.
+    Only the bytes that are read are copied. A span past the end of its file ends the whole.
     """
 
     def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
         self._file = file
         self._parts = list(parts)
-        lengths = (len(part) if isinstance(part, bytes) else part.length for part in parts)
-        self._starts = [0, *accumulate(lengths)]
+        self._starts = [0, *accumulate(map(part_length, parts))]
         self._at = 0
 
     def readable(self) -> bool:
-        """Tell that this can be read."""
+        """Return True: it is open for reading."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that this can be sought in."""
+        """Return True: it has random access."""
         return True
 
     def tell(self) -> int:
-        """Tell the position in bytes."""
+        """Return the position in bytes."""
         return self._at
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -51,21 +50,21 @@ class SegmentedFile(io.BufferedIOBase):
         return self._at
 
     def read(self, size: int | None = -1) -> bytes:
-        """Read at most ``size`` bytes, all that are left by default."""
+        """Read at most ``size`` bytes; by default all that are left."""
         left = self._starts[-1] - self._at
         if size is not None and 0 <= size < left:
             left = size
-        content = self._piece(left)
+        content = self._read_part(left)
         if len(content) == left:
             return content
         pieces = [content]
         left -= len(content)
-        while left > 0 and (content := self._piece(left)):
+        while left > 0 and (content := self._read_part(left)):
             pieces.append(content)
             left -= len(content)
         return b"".join(pieces)
 
-    def _piece(self, most: int) -> bytes:
+    def _read_part(self, most: int) -> bytes:
         """Read from the one part that the position lies in."""
         if most <= 0:
             return b""

@@ -12,23 +12,26 @@ from shift_media.imaging.formats import exif
 from shift_media.imaging.formats.base import (
     ByteReader,
     Header,
+    ImageFormat,
     Part,
     SourceLimits,
     Span,
+    check_byte_count,
+    part_length,
     truncated,
 )
 
-FORMAT: Final = BY_EXTENSION["webp"]
+_FORMAT: Final = BY_EXTENSION["webp"]
 
-_ALPHA, _ANIMATION = 0x10, 0x02
+_PROFILE, _ALPHA, _EXIF, _ANIMATION = 0x20, 0x10, 0x08, 0x02
+"""Flags of the extended format (2.7)."""
+_IMAGES: Final = (b"ALPH", b"VP8 ", b"VP8L")
 _VP8_MARK = b"\x9d\x01\x2a"
 _VP8L_MARK = 0x2F
+_FIRST_CHUNK = 12
 _FRAME_HEAD = 16
 _DISPOSE = 0x01
-_MAX_CHUNKS = 100_000
-_BYTES_PER_PIXEL = 8
-_FREE_BYTES = 1_000_000
-"""More encoded bytes than 1 MB and 8 a pixel are no picture, and the decoder holds them all."""
+_MAX_CHUNKS: Final = 100_000
 
 
 class RiffChunk(NamedTuple):
@@ -40,8 +43,8 @@ class RiffChunk(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Found:
-    """What the walk over the chunks has come across."""
+class _Facts:
+    """The facts that chunks have added so far."""
 
     size: tuple[int, int] | None = None
     flags: int = 0
@@ -54,36 +57,38 @@ class _Found:
     animation: list[Span] = field(default_factory=list)
 
 
-def parse(reader: ByteReader, limits: SourceLimits) -> Header:
-    """Read the header of a WebP; raises `Undecodable`, `TooManyPixels`, `TooManyFrames`."""
-    found = _Found()
-    end = min(8 + reader.number(4, 4, "little"), reader.size)
-    for chunk in chunks(reader, 12, end):
-        _sort(reader, chunk, found, limits)
-        if found.images and not found.flags:
+def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
+    """Read the chunks; see `ImageFormat`."""
+    facts = _Facts()
+    for chunk in _chunks(reader, _FIRST_CHUNK, _riff_end(reader)):
+        _add_chunk(reader, chunk, facts, limits)
+        if facts.images and not facts.flags:
             break  # the simple format: one image, and nothing after it counts
-    if found.size is None or not found.images:
+    if facts.size is None or not facts.images:
         raise Undecodable("The WebP has no image data.")
-    width, height = found.size
-    pixels = width * height * max(1, found.frames)
-    if sum(span.length for span in found.images) > _FREE_BYTES + _BYTES_PER_PIXEL * pixels:
-        raise Undecodable("The WebP has far more bytes than its pixels can need.")
+    width, height = facts.size
+    pixels = width * height * max(1, facts.frames)
+    check_byte_count(_FORMAT, sum(span.length for span in facts.images), pixels)
     return Header(
-        format=FORMAT,
+        format=_FORMAT,
         width=width,
         height=height,
-        orientation=found.orientation,
-        frames=max(1, found.frames),
-        has_alpha=found.alpha,
-        parts=_container(found, found.images),
-        still=_container(found, found.images[:1] if found.frames else found.images),
-        profile=found.profile,
-        loop=found.loop,
+        orientation=facts.orientation,
+        frames=max(1, facts.frames),
+        has_alpha=facts.alpha,
+        parts=_container(facts, facts.images),
+        still=_container(facts, facts.images[:1] if facts.frames else facts.images),
+        profile=facts.profile,
+        loop=facts.loop,
     )
 
 
-def chunks(reader: ByteReader, at: int, end: int) -> Iterator[RiffChunk]:
-    """Walk the chunks between two bytes; raises `Undecodable` where one reaches past the end."""
+def _riff_end(reader: ByteReader) -> int:
+    return min(8 + reader.number(4, 4, "little"), reader.size)
+
+
+def _chunks(reader: ByteReader, at: int, end: int) -> Iterator[RiffChunk]:
+    """Yield the chunks between two bytes; raise `Undecodable` if one reaches past the end."""
     for _ in range(_MAX_CHUNKS):
         if at + 8 > end:
             return
@@ -97,61 +102,65 @@ def chunks(reader: ByteReader, at: int, end: int) -> Iterator[RiffChunk]:
     raise Undecodable(f"The WebP has more than {_MAX_CHUNKS} chunks.")
 
 
-def _sort(reader: ByteReader, chunk: RiffChunk, found: _Found, limits: SourceLimits) -> None:
+def _add_chunk(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: SourceLimits) -> None:
     type, content, whole = chunk
-    if type == b"VP8X" and found.size is None:
+    if type == b"VP8X" and facts.size is None:
         head = reader.exact(content.offset, 10)
-        found.flags = head[0]
-        found.size = (_u24(head, 4) + 1, _u24(head, 7) + 1)
-        found.alpha = bool(head[0] & _ALPHA)
-        limits.check(FORMAT, *found.size)
-    elif type in (b"VP8 ", b"VP8L") and not found.flags & _ANIMATION:
-        _still(reader, chunk, found, limits)
-    elif type == b"ALPH" and not found.flags & _ANIMATION:
-        found.images.append(whole)
-        found.alpha = True
+        facts.flags = head[0]
+        facts.size = (_u24(head, 4) + 1, _u24(head, 7) + 1)
+        facts.alpha = bool(head[0] & _ALPHA)
+        limits.check(_FORMAT, *facts.size)
+    elif type in (b"VP8 ", b"VP8L") and not facts.flags & _ANIMATION:
+        _add_still(reader, chunk, facts, limits)
+    elif type == b"ALPH" and not facts.flags & _ANIMATION:
+        facts.images.append(whole)
+        facts.alpha = True
     elif type == b"ANIM":
-        found.animation = [whole]
-        found.loop = reader.number(content.offset + 4, 2, "little")
-    elif type == b"ANMF" and found.flags & _ANIMATION:
-        _animated(reader, chunk, found, limits)
+        facts.animation = [whole]
+        facts.loop = reader.number(content.offset + 4, 2, "little")
+    elif type == b"ANMF" and facts.flags & _ANIMATION:
+        _add_frame(reader, chunk, facts, limits)
     elif type == b"ICCP":
-        found.profile = (content,)
-    elif type == b"EXIF" and found.orientation == 1:
-        found.orientation = exif.orientation(
-            reader.upto(content.offset, min(content.length, exif.MAX_BYTES))
-        )
+        facts.profile = (content,)
+    elif type == b"EXIF" and facts.orientation == 1:
+        facts.orientation = exif.read_orientation(reader, content)
 
 
-def _still(reader: ByteReader, chunk: RiffChunk, found: _Found, limits: SourceLimits) -> None:
-    width, height, alpha = _bitstream(reader, chunk)
-    if found.size is not None and found.size != (width, height):
+def _add_still(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: SourceLimits) -> None:
+    width, height, alpha = _read_bitstream(reader, chunk)
+    if facts.size is not None and facts.size != (width, height):
         raise Undecodable(f"The WebP canvas is not of its image's size, {width}x{height}.")
-    limits.check(FORMAT, width, height)
-    found.size = (width, height)
-    found.alpha |= alpha
-    found.images.append(chunk.whole)
+    limits.check(_FORMAT, width, height)
+    facts.size = (width, height)
+    facts.alpha |= alpha
+    facts.images.append(chunk.whole)
 
 
-def _animated(reader: ByteReader, chunk: RiffChunk, found: _Found, limits: SourceLimits) -> None:
-    assert found.size is not None  # noqa: S101 (the animation flag stands in VP8X, like the size)
+def _add_frame(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: SourceLimits) -> None:
+    assert facts.size is not None  # noqa: S101 (the animation flag stands in VP8X, like the size)
     head = reader.exact(chunk.content.offset, _FRAME_HEAD)
     left, top = 2 * _u24(head, 0), 2 * _u24(head, 3)
     width, height = _u24(head, 6) + 1, _u24(head, 9) + 1
-    if left + width > found.size[0] or top + height > found.size[1]:
+    if left + width > facts.size[0] or top + height > facts.size[1]:
         raise Undecodable("The WebP has a frame that reaches over its canvas.")
-    # Where a frame leaves canvas uncovered, that is transparent, whatever the flags say.
-    found.alpha |= head[15] & _DISPOSE != 0 or (not found.frames and (width, height) != found.size)
-    start = chunk.content.offset + _FRAME_HEAD
-    for inner in chunks(reader, start, chunk.content.offset + chunk.content.length):
-        if inner.type in (b"VP8 ", b"VP8L") and _bitstream(reader, inner)[:2] != (width, height):
+    # Canvas that a frame leaves uncovered is transparent, whatever the flags say.
+    facts.alpha |= head[15] & _DISPOSE != 0 or (not facts.frames and (width, height) != facts.size)
+    for inner in _frame_chunks(reader, chunk):
+        bitstream = inner.type in (b"VP8 ", b"VP8L")
+        if bitstream and _read_bitstream(reader, inner)[:2] != (width, height):
             raise Undecodable("The WebP has a frame that is not of its image's size.")
-    found.frames += 1
-    limits.check(FORMAT, *found.size, found.frames)
-    found.images.append(chunk.whole)
+    facts.frames += 1
+    limits.check(_FORMAT, *facts.size, facts.frames)
+    facts.images.append(chunk.whole)
 
 
-def _bitstream(reader: ByteReader, chunk: RiffChunk) -> tuple[int, int, bool]:
+def _frame_chunks(reader: ByteReader, chunk: RiffChunk) -> Iterator[RiffChunk]:
+    """Yield the chunks inside a frame of an animation."""
+    start, length = chunk.content
+    return _chunks(reader, start + _FRAME_HEAD, start + length)
+
+
+def _read_bitstream(reader: ByteReader, chunk: RiffChunk) -> tuple[int, int, bool]:
     """Read width, height and alpha in the first bytes of a VP8 (RFC 6386, 9.1) or VP8L image."""
     head = reader.exact(chunk.content.offset, min(chunk.content.length, 10))
     if chunk.type == b"VP8 " and head[3:6] == _VP8_MARK and len(head) == 10:
@@ -167,21 +176,79 @@ def _bitstream(reader: ByteReader, chunk: RiffChunk) -> tuple[int, int, bool]:
     return width, height, alpha
 
 
-def _container(found: _Found, images: list[Span]) -> tuple[Part, ...]:
+def _container(facts: _Facts, images: list[Span]) -> tuple[Part, ...]:
     """Write the RIFF file of the images alone, without metadata and its flags."""
-    assert found.size is not None  # noqa: S101 (checked by the caller)
+    assert facts.size is not None  # noqa: S101 (checked by the caller)
     parts: list[Part] = []
-    if found.flags or len(images) > 1:
-        sides = b"".join((side - 1).to_bytes(3, "little") for side in found.size)
-        flags = (found.flags | (_ALPHA if found.alpha else 0)) & (_ALPHA | _ANIMATION)
-        parts = [b"VP8X\x0a\0\0\0" + bytes((flags, 0, 0, 0)) + sides, *found.animation]
+    if facts.flags or len(images) > 1:
+        sides = b"".join((side - 1).to_bytes(3, "little") for side in facts.size)
+        flags = (facts.flags | (_ALPHA if facts.alpha else 0)) & (_ALPHA | _ANIMATION)
+        parts = [b"VP8X\x0a\0\0\0" + bytes((flags, 0, 0, 0)) + sides, *facts.animation]
     for image in images:
         parts.append(image)
         if image.length % 2:
             parts.append(b"\0")
-    length = 4 + sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
+    return _riff(parts)
+
+
+def _riff(parts: list[Part]) -> tuple[Part, ...]:
+    """Put the header of the container, which holds its length, before the chunks."""
+    length = 4 + sum(map(part_length, parts))
     return (b"RIFF" + length.to_bytes(4, "little") + b"WEBP", *parts)
 
 
 def _u24(content: bytes, at: int) -> int:
     return int.from_bytes(content[at : at + 3], "little")
+
+
+def _stripped_parts(reader: ByteReader, header: Header) -> tuple[Part, ...]:
+    """Return image data, animation, profile and orientation in a container of their own."""
+    return _riff(list(_stripped_chunks(reader, header)))
+
+
+def _stripped_chunks(reader: ByteReader, header: Header) -> Iterator[Part]:
+    extended = False
+    for chunk in _chunks(reader, _FIRST_CHUNK, _riff_end(reader)):
+        if chunk.type == b"VP8X" and not extended:
+            extended = True
+            yield _stripped_vp8x(reader, chunk, header.orientation)
+        elif chunk.type in (b"ICCP", b"ANIM"):
+            yield from _padded(chunk)
+        elif chunk.type == b"ANMF":
+            yield from _stripped_frame(reader, chunk)
+        elif chunk.type in _IMAGES:
+            yield from _padded(chunk)
+            if not extended:
+                return  # the simple format: one image, and nothing after it counts
+    if header.orientation > 1:
+        content = exif.orientation_block(header.orientation)
+        yield b"EXIF" + len(content).to_bytes(4, "little") + content
+
+
+def _stripped_vp8x(reader: ByteReader, chunk: RiffChunk, orientation: int) -> bytes:
+    """Write the header of the extended format, with the flags of what stays."""
+    head = reader.exact(chunk.content.offset, 10)
+    flags = head[0] & (_PROFILE | _ALPHA | _ANIMATION) | (_EXIF if orientation > 1 else 0)
+    return b"VP8X\x0a\0\0\0" + bytes((flags, 0, 0, 0)) + head[4:]
+
+
+def _stripped_frame(reader: ByteReader, chunk: RiffChunk) -> Iterator[Part]:
+    """Write a frame of an animation with its image alone."""
+    inner: list[Part] = [reader.exact(chunk.content.offset, _FRAME_HEAD)]
+    for part in _frame_chunks(reader, chunk):
+        if part.type in _IMAGES:
+            inner += _padded(part)
+    yield b"ANMF" + sum(map(part_length, inner)).to_bytes(4, "little")
+    yield from inner
+
+
+def _padded(chunk: RiffChunk) -> Iterator[Part]:
+    """Yield a chunk, and the byte that makes its length even."""
+    yield Span(chunk.whole.offset, 8 + chunk.content.length)
+    if chunk.content.length % 2:
+        yield b"\0"
+
+
+WEBP: Final = ImageFormat(
+    _FORMAT, "PIL.WebPImagePlugin:WebPImageFile", _read_header, _stripped_parts
+)
