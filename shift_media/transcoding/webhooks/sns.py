@@ -1,8 +1,9 @@
-"""Messages of Amazon SNS over HTTPS: parsed, and verified before anything else is done.
+"""Messages of Amazon SNS: parsed, and verified before anything else is done.
 
-The order is what makes it safe: the topic is on the site's own list before anything is fetched,
-the certificate's address is one of SNS itself, then come the signature and the time. Whoever
-publishes to another topic gets signatures of the same certificate, so it proves nothing alone.
+The order of the checks matters. A topic that is not in the settings is refused before anything is
+fetched, then a certificate whose URL is not one of SNS, then the signature, then the age. The
+topic must be checked because SNS signs the messages of all topics with the same certificate: any
+AWS customer can publish to a topic of their own and have it signed.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
@@ -10,31 +11,34 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 from __future__ import annotations
 
 import base64
-import http.client
+import contextlib
 import importlib.util
 import json
 import re
+import ssl
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from shift_media.core.errors import MediaError, MissingExtra
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
+    from urllib3 import BaseHTTPResponse, PoolManager
 
-MOST_BYTES = 256 * 1024
-"""The largest payload that SNS takes; a transcoder's message has some thousand bytes."""
+MAX_BYTES = 256 * 1024
+"""The largest payload that SNS accepts; messages of transcoders have a few thousand bytes."""
 
 MAX_AGE = timedelta(hours=1)
-"""SNS gives a delivery up earlier, whatever the retry policy."""
+"""SNS stops the delivery of a message earlier, whatever the topic's retry policy says."""
+
 MAX_SKEW = timedelta(minutes=15)
-"""How far our clock may be behind: what AWS admits in the other direction (Signature V4)."""
+"""How far this host's clock may be behind: what AWS allows its clients (Signature V4)."""
 
 _CERTIFICATE = re.compile(
     r"https://sns\.[a-z]{2}(?:-[a-z]{1,20}){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
@@ -50,34 +54,37 @@ _SIGNED: Mapping[str, tuple[str, ...]] = {
     "SubscriptionConfirmation": _CONFIRMATION,
     "UnsubscribeConfirmation": _CONFIRMATION,
 }
-"""What is signed of each type, in this order; the types that there are."""
+"""The fields that are signed, in this order, by the type of the message."""
 _OPTIONAL = "Subject"
 
-_MOST_DEPTH = 40
-# Each alternative always matches where it begins, so that the scan is linear.
+_MAX_DEPTH = 40
+"""Of nested JSON. The parser is recursive, and a deep text would exhaust the stack."""
+
+# Each alternative matches without backtracking (the quantifier is possessive), so that the scan
+# takes linear time for any text.
 _NESTING = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 _FETCH_SECONDS = 5.0
-_CERTIFICATE_BYTES = 32 * 1024
-_MOST_CERTIFICATES = 50
+_CERTIFICATE_BYTES = 32 * 1024  # those of SNS have about 2,000
+_MAX_CERTIFICATES = 50  # more than there are regions
 
 
 class Malformed(MediaError, ValueError):
-    """A text that is no JSON object, or one that is nested too deeply."""
+    """The text is not a JSON object, or it is nested too deeply."""
 
     code = "malformed"
-    public = "This is no message."
+    public = "This is not a message."
 
 
 class Unverified(MediaError):
-    """A message that nothing is done about, whatever is wrong with it."""
+    """The message is refused. The client learns nothing about the reason, the log does."""
 
     code = "unverified"
     public = "This message is not accepted."
 
 
 class CertificateUnavailable(MediaError):
-    """The certificate could not be fetched now: the message may be sent again."""
+    """The certificate could not be fetched, but may be when SNS delivers the message again."""
 
     code = "certificate_unavailable"
     public = "The message cannot be verified at the moment."
@@ -85,7 +92,13 @@ class CertificateUnavailable(MediaError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it came; `verify` tells whether it is to be believed."""
+    """A message as it was received; only `verify` shows that SNS has sent it.
+
+    Attributes:
+        text: what was published: JSON, if a transcoder did.
+        token: of a confirmation of a subscription, else empty.
+        signed: the bytes that the signature is of.
+    """
 
     type: str
     id: str
@@ -100,35 +113,35 @@ class Message:
 
 
 def is_available() -> bool:
-    """Tell whether signatures can be checked here."""
+    """Return True if the extra ``sns`` is installed, which signatures are verified with."""
     return importlib.util.find_spec("cryptography") is not None
 
 
 def load_object(text: str) -> dict[str, Any]:
-    """Read a JSON object whose depth is bounded; raises `Malformed`."""
+    """Parse a JSON object of limited depth; raise `Malformed` for any other text."""
     depth = 0
     for found in _NESTING.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
-        if depth > _MOST_DEPTH:
-            raise Malformed(f"The JSON is nested more than {_MOST_DEPTH} levels deep.")
+        if depth > _MAX_DEPTH:
+            raise Malformed(f"The JSON is nested more than {_MAX_DEPTH} levels deep.")
     try:
         loaded = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"It is no JSON: {error}") from error
+        raise Malformed(f"The text is not JSON: {error}") from error
     if not isinstance(loaded, dict):
-        raise Malformed(f"The JSON is a {type(loaded).__name__}, no object.")
+        raise Malformed(f"The JSON must be an object, got {type(loaded).__name__}.")
     return loaded
 
 
 def parse(envelope: Mapping[str, Any]) -> Message:
-    """Read a message's fields; raises `Unverified` where one is missing or misshapen."""
+    """Parse the fields of a message; raise `Unverified` if one is missing or malformed."""
     kind = _text(envelope, "Type")
     if kind not in _SIGNED:
-        raise Unverified(f"Type is {kind[:100]!r}, which is none of {', '.join(_SIGNED)}.")
+        raise Unverified(f"Type must be one of {', '.join(_SIGNED)}, got {kind[:100]!r}.")
     names = [n for n in _SIGNED[kind] if n != _OPTIONAL or envelope.get(n) is not None]
     fields = {name: _text(envelope, name) for name in names}
     if not _MESSAGE_ID.fullmatch(fields["MessageId"]):
-        raise Unverified(f"MessageId is {fields['MessageId'][:100]!r}.")
+        raise Unverified(f"MessageId is malformed: {fields['MessageId'][:100]!r}.")
     try:
         return Message(
             type=kind,
@@ -142,46 +155,46 @@ def parse(envelope: Mapping[str, Any]) -> Message:
             signature=base64.b64decode(_text(envelope, "Signature"), validate=True),
             signed="".join(f"{name}\n{value}\n" for name, value in fields.items()).encode(),
         )
-    except ValueError as error:  # no base64, no date, half a surrogate pair
-        raise Unverified(f"A field is misshapen: {error}") from error
+    except ValueError as error:  # not base64, not a date, half a surrogate pair
+        raise Unverified(f"A field is malformed: {error}") from error
 
 
 def _text(envelope: Mapping[str, Any], name: str) -> str:
     value = envelope.get(name)
     if not isinstance(value, str):
-        raise Unverified(f"{name} is {'missing' if value is None else 'no text'}.")
+        raise Unverified(f"{name} must be a string, got {type(value).__name__}.")
     return value
 
 
 def _time(text: str) -> datetime:
     if not _TIMESTAMP.fullmatch(text):
-        raise Unverified(f"Timestamp is {text[:100]!r}.")
+        raise Unverified(f"Timestamp is malformed: {text[:100]!r}.")
     return datetime.fromisoformat(text)
 
 
 def verify(
     message: Message,
     topics: Collection[str],
-    certificate: Callable[[str], bytes],
+    get_certificate: Callable[[str], bytes],
     now: datetime | None = None,
 ) -> None:
-    """Hold that SNS sent a message, for one of our topics, within the last hour.
+    """Check that SNS has sent a message to one of the topics within the last hour.
 
-    ``certificate`` gives the PEM file at an address, and is asked for addresses of SNS alone.
-    Raises `Unverified`, or `MissingExtra` where ``cryptography`` is not installed.
+    ``get_certificate`` returns the PEM file at a URL, and is called for URLs of SNS only.
+    Raises `Unverified`, or `MissingExtra` if ``cryptography`` is not installed.
     """
     if message.topic not in topics:
         raise Unverified(f'{message.topic[:300]!r} is not in SHIFT_MEDIA["SNS_TOPICS"].')
     if message.version not in ("1", "2"):
-        raise Unverified(f"SignatureVersion is {message.version[:100]!r}.")
+        raise Unverified(f"SignatureVersion must be 1 or 2, got {message.version[:100]!r}.")
     if not _CERTIFICATE.fullmatch(message.certificate_url):
-        raise Unverified(f"SigningCertURL is {message.certificate_url[:300]!r}, not of SNS.")
+        raise Unverified(f"SigningCertURL is not one of SNS: {message.certificate_url[:300]!r}.")
     if not is_available():
         raise MissingExtra("cryptography", "sns")
     now = now or datetime.now(UTC)
-    _check_signature(message, _load(certificate(message.certificate_url), now))
+    _check_signature(message, _load(get_certificate(message.certificate_url), now))
     if not now - MAX_AGE <= message.time <= now + MAX_SKEW:
-        raise Unverified(f"It is of {message.time}, and now it is {now}.")
+        raise Unverified(f"The message is of {message.time}, and now it is {now}.")
 
 
 def _load(pem: bytes, now: datetime) -> Certificate:
@@ -190,10 +203,10 @@ def _load(pem: bytes, now: datetime) -> Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
     except ValueError as error:
-        raise Unverified(f"The certificate cannot be read: {error}") from error
+        raise Unverified(f"The certificate cannot be parsed: {error}") from error
     first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if not first <= now <= last:
-        raise Unverified(f"The certificate is valid from {first} to {last} only.")
+        raise Unverified(f"The certificate is only valid from {first} to {last}.")
     return certificate
 
 
@@ -202,7 +215,7 @@ def _check_signature(message: Message, certificate: Certificate) -> None:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-    # Version 1 is what a topic has unless it is told otherwise, and its SHA-1 is given.
+    # Version 1, the default of a topic, is defined with SHA-1.
     algorithm = hashes.SHA256() if message.version == "2" else hashes.SHA1()  # noqa: S303
     try:
         key = certificate.public_key()
@@ -217,70 +230,92 @@ def _check_signature(message: Message, certificate: Certificate) -> None:
 
 
 def fetch(url: str) -> bytes:
-    """Get a certificate over HTTPS: no redirect, few bytes, few seconds.
+    """Return the PEM file at a URL, fetched over HTTPS without redirects.
 
-    Raises `Unverified` where there is none, `CertificateUnavailable` where nobody could tell.
+    At most 32 KB and 5 seconds. Raises `Unverified` if the server has no certificate there,
+    `CertificateUnavailable` if it could not be asked.
     """
-    opener = urllib.request.OpenerDirector()  # Without a handler for redirects: a 302 is an error.
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        urllib.request.HTTPDefaultErrorHandler(),
-    ):
-        opener.add_handler(handler)
+    from urllib3.exceptions import HTTPError
+
+    # The timeout of urllib3 is for each packet, the deadline for all of them.
     deadline = time.monotonic() + _FETCH_SECONDS
     try:
-        with opener.open(url, timeout=_FETCH_SECONDS) as response:
-            return _read(response, deadline)
-    except urllib.error.HTTPError as error:
-        error.close()
-        kind = CertificateUnavailable if error.code >= 500 else Unverified
-        raise kind(f"{url} is answered with {error.code}.") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise CertificateUnavailable(f"{url} cannot be reached: {error}") from error
+        with _new_pool(url) as pool:
+            response = pool.request(
+                "GET",
+                url,
+                timeout=_FETCH_SECONDS,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            with contextlib.closing(response):
+                return _read(response, url, deadline)
+    except (HTTPError, OSError) as error:
+        raise CertificateUnavailable(f"{url} cannot be fetched: {error}") from error
 
 
-def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    content = b""
-    while chunk := response.read1(_CERTIFICATE_BYTES):
-        content += chunk
+def _new_pool(url: str) -> PoolManager:
+    """Return a pool that trusts the system's authorities and uses the environment's proxy."""
+    from urllib3 import PoolManager, ProxyManager, make_headers
+
+    context = ssl.create_default_context()
+    proxy = urllib.request.getproxies().get("https")
+    if not proxy or urllib.request.proxy_bypass(urlsplit(url).hostname or ""):
+        return PoolManager(ssl_context=context)
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    credentials = unquote(urlsplit(proxy).netloc.rpartition("@")[0])
+    headers = make_headers(proxy_basic_auth=credentials) if credentials else None
+    return ProxyManager(proxy, proxy_headers=headers, ssl_context=context)
+
+
+def _read(response: BaseHTTPResponse, url: str, deadline: float) -> bytes:
+    if response.status >= 500:
+        raise CertificateUnavailable(f"{url} is answered with {response.status}.")
+    if response.status >= 300:
+        raise Unverified(f"{url} is answered with {response.status}.")
+    content = bytearray()
+    # One byte at a time, because a longer read would wait until all its bytes have arrived. They
+    # are buffered: 2,000 take some 30 ms, once for each certificate.
+    for byte in response.stream(1, decode_content=False):
+        content += byte
         if len(content) > _CERTIFICATE_BYTES:
-            raise Unverified(f"The certificate is over {_CERTIFICATE_BYTES} bytes.")
+            raise Unverified(f"The certificate has more than {_CERTIFICATE_BYTES} bytes.")
         if time.monotonic() > deadline:
-            raise CertificateUnavailable("The certificate comes too slowly.")
+            raise CertificateUnavailable(f"{url} took longer than {_FETCH_SECONDS:g} seconds.")
     if not content.lstrip().startswith(_PEM):
-        raise Unverified("The certificate is no PEM file.")
-    return content
+        raise Unverified("The certificate is not a PEM file.")
+    return bytes(content)
 
 
-class Certificates:
-    """Certificates by their address, each fetched once, one after the other.
+class CertificateCache:
+    """Certificates by URL, each fetched once.
 
-    What is fetched at such an address is SNS's own, so nobody else can fill or empty this.
+    Only URLs of SNS are fetched, so that no client can fill the cache with others. One thread
+    fetches at a time: threads that need the same certificate wait for it.
     """
 
     def __init__(self, fetch: Callable[[str], bytes] = fetch) -> None:
         self._fetch = fetch
-        self._kept: dict[str, bytes] = {}
+        self._contents: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def __call__(self, url: str) -> bytes:
-        """Give a certificate; raises what the fetching raises."""
-        if url in self._kept:
-            return self._kept[url]
+        """Return a certificate; raise what `fetch` raises."""
+        if url in self._contents:
+            return self._contents[url]
         if not self._lock.acquire(timeout=_FETCH_SECONDS):
-            raise CertificateUnavailable("Too many certificates are being fetched.")
+            raise CertificateUnavailable("Another certificate is still being fetched.")
         try:
-            if url not in self._kept:
+            if url not in self._contents:
                 content = self._fetch(url)
-                if len(self._kept) >= _MOST_CERTIFICATES:
-                    self._kept.clear()
-                self._kept[url] = content
-            return self._kept[url]
+                if len(self._contents) >= _MAX_CERTIFICATES:
+                    self._contents.clear()
+                self._contents[url] = content
+            return self._contents[url]
         finally:
             self._lock.release()
 
-    def forget(self) -> None:
-        """Fetch each anew."""
-        self._kept.clear()
+    def clear(self) -> None:
+        """Remove all certificates, so that each is fetched again."""
+        self._contents.clear()

@@ -1,8 +1,9 @@
 """The view that SNS posts to: validate, parse, normalise, apply.
 
 Subscribe ``https://<site>/<media>/sns/`` to a topic in ``SHIFT_MEDIA["SNS_TOPICS"]``. The
-subscription is confirmed through the API, which needs ``sns:ConfirmSubscription``; an address
-that a message names is never opened, save that of SNS's certificate.
+subscription is confirmed by a call of the API, which needs the permission
+``sns:ConfirmSubscription``. The only URL of a message that is ever opened is that of the
+certificate, and only if it is one of SNS.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.webhooks.sns import (
     MAX_AGE,
+    MAX_BYTES,
     MAX_SKEW,
-    MOST_BYTES,
-    Certificates,
+    CertificateCache,
     Malformed,
     Message,
     Unverified,
@@ -40,48 +41,50 @@ from shift_media.transcoding.webhooks.sns import (
 logger = logging.getLogger("shift_media")
 
 RETRY_SECONDS = 20
-"""What SNS waits between its deliveries unless the topic says otherwise."""
+"""The pause of SNS between two deliveries of a message, by default."""
 
 _API_SECONDS = 5
 
-certificates = Certificates()
-_seen = TTLCache("sns", (MAX_AGE + MAX_SKEW).total_seconds())
+certificates = CertificateCache()
+# Ids of messages that were applied, kept for as long as a copy of the message would be accepted.
+_applied = TTLCache("sns", (MAX_AGE + MAX_SKEW).total_seconds())
 
 
 class TooLong(MediaError):
-    """More bytes than SNS ever delivers."""
+    """The request has more bytes than SNS ever delivers."""
 
     code = "too_long"
     public = "This message is too long."
 
 
-class NotYet(MediaError):
-    """Something that is to be tried again: SNS delivers anew after a 5xx, and after no 4xx."""
+class RetryLater(MediaError):
+    """The message cannot be handled now. SNS delivers it again after a 5xx, not after a 4xx."""
 
     code = "not_yet"
     public = "This message cannot be handled at the moment."
 
 
 STATUS: dict[type[MediaError], int] = {Malformed: 400, Unverified: 403, TooLong: 413}
-"""From errors to HTTP statuses; whatever else fails is 503."""
+"""The HTTP statuses of errors. Any other `MediaError` is a 503, so that SNS tries again."""
 
 
 @csrf_exempt
 @login_not_required
 @non_atomic_requests
 def sns(request: HttpRequest, storage: str | None = None) -> HttpResponse:
-    """Take a message of SNS: 200, 400, 403, 405, 413 or 503.
+    """Apply a message of SNS. Answers with 200, 400, 403, 405, 413 or 503.
 
-    ``storage`` is what an include says, and of no matter here: a job knows its own.
+    ``storage`` is an option of the include in the URLconf. It has no effect here, because each job
+    has the name of its storage.
     """
     if request.method != "POST":
         return _plain(HttpResponse(status=405, headers={"Allow": "POST"}))
     try:
         message = parse(load_object(_read(request)))
         verify(message, settings.SNS_TOPICS, certificates)
-        if _seen.read(message.id) is None:
+        if _applied.read(message.id) is None:
             _apply(message)
-            _seen.write(message.id, "done")  # Only now: what failed may come again.
+            _applied.write(message.id, "done")  # Last, so that a failed message may be retried.
     except MediaError as error:
         return _failure(error)
     return _plain(HttpResponse())
@@ -89,9 +92,9 @@ def sns(request: HttpRequest, storage: str | None = None) -> HttpResponse:
 
 def _read(request: HttpRequest) -> str:
     try:
-        body = request.read(MOST_BYTES + 1)
-        if len(body) > MOST_BYTES:
-            raise TooLong(f"The body is over {MOST_BYTES} bytes.")
+        body = request.read(MAX_BYTES + 1)
+        if len(body) > MAX_BYTES:
+            raise TooLong(f"The body has more than {MAX_BYTES} bytes.")
         return body.decode()
     except (UnicodeDecodeError, UnreadablePostError) as error:
         raise Malformed(f"The body cannot be read: {error}") from error
@@ -101,7 +104,7 @@ def _apply(message: Message) -> None:
     if message.type == "SubscriptionConfirmation":
         _confirm(message)
     elif message.type == "UnsubscribeConfirmation":
-        logger.warning("%s sends no more messages: it was unsubscribed.", message.topic)
+        logger.warning("This site was unsubscribed from %s: no more messages.", message.topic)
     else:
         event = _parse_event(message)
         if event is not None:
@@ -109,7 +112,7 @@ def _apply(message: Message) -> None:
 
 
 def _parse_event(message: Message) -> JobEvent | None:
-    """Have the site's transcoder read the text; return None for what names no job of its own."""
+    """Return the job that a message names; None if the site's transcoder cannot read it."""
     try:
         event = services.transcoder().parse_event(load_object(message.text))
     except Malformed:
@@ -120,16 +123,17 @@ def _parse_event(message: Message) -> JobEvent | None:
 
 
 def _refresh(event: JobEvent) -> None:
-    """Ask the service about a job; one that is not in this site's database is ignored.
+    """Read the job from its service; a job that is not in the database is ignored.
 
-    Raises `NotYet` where SNS must deliver the message again.
+    Raises `RetryLater` if SNS must deliver the message again.
     """
     jobs = TranscodeJob.objects
     job = jobs.filter(external_id=event.external_id).order_by("-pk").first()
     if job is None and event.job_id is not None:
+        # The service may be faster than the worker, which stores the external id after submitting.
         submitting = jobs.running().filter(pk=event.job_id, external_id="")
         if submitting.exists() and not services.transcoder().embedded:
-            raise NotYet(
+            raise RetryLater(
                 f"Job {event.job_id} is being submitted: {event.external_id} is not known."
             )
     if job is None:
@@ -138,7 +142,7 @@ def _refresh(event: JobEvent) -> None:
     with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
         if services.poll(job):
             return
-        raise NotYet(f"Job {job.pk} could not be read: {job.error_code}: {job.error}")
+        raise RetryLater(f"Job {job.pk} could not be read: {job.error_code}: {job.error}")
 
 
 def _confirm(message: Message) -> None:
@@ -153,18 +157,19 @@ def _confirm(message: Message) -> None:
         retries={"total_max_attempts": 2},
     )
     try:
-        session = boto3.session.Session()  # The default one must not be used by several threads.
+        session = boto3.session.Session()  # boto3's default session is not thread-safe.
         client: Any = session.client("sns", region_name=region, config=config)
         client.confirm_subscription(TopicArn=message.topic, Token=message.token)
     except (BotoCoreError, ClientError) as error:
-        raise NotYet(f"The subscription to {message.topic} was not confirmed: {error}") from error
+        text = f"The subscription to {message.topic} was not confirmed: {error}"
+        raise RetryLater(text) from error
     logger.info("The subscription to %s is confirmed.", message.topic)
 
 
 def _failure(error: MediaError) -> HttpResponse:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 503)
     logger.warning("A message to the webhook failed: %s: %s", error.code, error)
-    shown = error if status < 500 else NotYet()
+    shown = error if status < 500 else RetryLater()
     response = JsonResponse({"code": shown.code, "message": shown.public}, status=status)
     if status == 503:
         response["Retry-After"] = str(RETRY_SECONDS)

@@ -36,10 +36,10 @@ def aws(_aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     _aws.reset()
     for name, value in _aws.environment.items():
         monkeypatch.setenv(name, value)
-    webhook_views.certificates.forget()
+    webhook_views.certificates.clear()
     with watched(_aws):
         yield _aws
-    webhook_views.certificates.forget()
+    webhook_views.certificates.clear()
 
 
 @pytest.fixture(autouse=True)

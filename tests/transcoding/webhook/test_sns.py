@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shift_media.transcoding.webhooks import sns
-from shift_media.transcoding.webhooks.sns import Certificates, Malformed, Unverified
-from tests.servers.sns import TOPIC, certify, envelope, new_key, sign
+from shift_media.transcoding.webhooks.sns import CertificateCache, Malformed, Unverified
+from tests.servers.sns import CERTIFICATE_URL, TOPIC, certify, envelope, new_key, sign
 
 KEY = new_key()
 SIGNING = certify("sns", key=KEY)
@@ -89,7 +89,7 @@ def test_a_certificate_is_fetched_by_one_of_many_threads() -> None:
         begun.wait(60)
         return SIGNING.pem
 
-    certificates = Certificates(fetch)
+    certificates = CertificateCache(fetch)
     got: list[bytes] = []
     threads = [threading.Thread(target=lambda: got.append(certificates("u"))) for _ in range(8)]
     for thread in threads:
@@ -109,7 +109,7 @@ def test_who_waits_too_long_for_a_certificate_gives_up(monkeypatch: pytest.Monke
         go_on.wait(60)
         return b""
 
-    certificates = Certificates(fetch)
+    certificates = CertificateCache(fetch)
     slow = threading.Thread(target=certificates, args=("slow",))
     slow.start()
     assert begun.wait(60)
@@ -129,7 +129,7 @@ def test_what_could_not_be_fetched_is_fetched_again() -> None:
         assert isinstance(answer, bytes)
         return answer
 
-    certificates = Certificates(fetch)
+    certificates = CertificateCache(fetch)
     for kind in (sns.CertificateUnavailable, Unverified):
         with pytest.raises(kind):
             certificates("u")
@@ -149,3 +149,29 @@ def test_neither_django_nor_cryptography_is_loaded_before_it_is_used() -> None:
     code += "assert not {'django', 'cryptography', 'boto3'} & set(sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy", "authorization"),
+    [
+        ({}, None, None),
+        ({"https_proxy": "http://proxy.example:3128"}, "proxy.example", None),
+        ({"https_proxy": "proxy.example:3128"}, "proxy.example", None),
+        ({"https_proxy": "http://a:b%40c@proxy.example"}, "proxy.example", "Basic YTpiQGM="),
+        ({"https_proxy": "http://proxy.example", "no_proxy": ".amazonaws.com"}, None, None),
+    ],
+)
+def test_proxy_of_the_environment_is_used_unless_it_is_bypassed(
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    proxy: str | None,
+    authorization: str | None,
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with sns._new_pool(CERTIFICATE_URL) as pool:
+        assert (pool.proxy.host if pool.proxy else None) == proxy
+        headers = getattr(pool, "proxy_headers", {})
+    assert headers.get("proxy-authorization") == authorization
