@@ -1,4 +1,4 @@
-"""Progress of several jobs: bars that move on a terminal, plain lines elsewhere."""
+"""The progress of jobs: moving bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from shift_media.transcoding.models import TranscodeJob
 
 BAR_WIDTH = 24
 LINE_SECONDS = 10.0
-"""How often a job that is under way gets a line where there is no terminal."""
+"""The shortest time between two lines for a job in one state, where there is no terminal."""
 
 
 class TranscodeReport:
-    """Tell how far jobs are; called from several threads."""
+    """Prints the progress of several jobs; thread-safe."""
 
     def __init__(self, out: OutputWrapper) -> None:
         self._out = out
         self._terminal = bool(out.isatty())
         self._lock = threading.Lock()
         self._bars: dict[int, str] = {}
-        self._told: dict[int, tuple[float, str]] = {}
+        self._written: dict[int, tuple[float, str]] = {}
 
-    def tell(self, job: TranscodeJob) -> None:
-        """Show a job as it is now."""
+    def update(self, job: TranscodeJob) -> None:
+        """Print the current state of a job."""
         with self._lock:
             if self._terminal:
                 self._draw(job)
@@ -33,20 +33,21 @@ class TranscodeReport:
                 self._write(job)
 
     def close(self) -> None:
-        """Leave the last state on the terminal."""
+        """Keep what is on the terminal: later lines are printed below it."""
         with self._lock:
             self._bars.clear()
 
     def _write(self, job: TranscodeJob) -> None:
-        when, state = self._told.get(job.pk, (0.0, ""))
+        when, state = self._written.get(job.pk, (0.0, ""))
         now = time.monotonic()
         if state == job.state and now - when < LINE_SECONDS:
             return
-        self._told[job.pk] = (now, job.state)
+        self._written[job.pk] = (now, job.state)
         self._out.write(_line(job))
         self._out.flush()
 
     def _draw(self, job: TranscodeJob) -> None:
+        # ANSI sequences: ESC[nA goes up n lines, ESC[J erases all below, ESC[K the rest of a line.
         up = f"\x1b[{len(self._bars)}A" if self._bars else ""
         filled = BAR_WIDTH * job.progress // 100
         bar = "#" * filled + "." * (BAR_WIDTH - filled)

@@ -1,1 +1,1 @@
-"""Running other programs within limits on time, memory and output."""
+"""Programs that read hostile files, run with limits on time, memory and output."""

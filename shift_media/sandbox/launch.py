@@ -1,11 +1,11 @@
-"""Set limits on this process, then become the program that is to run within them.
+"""Set limits on this process, then replace it by the program to run within them.
 
-Run as a script, by a Python without its site packages::
+It runs as a script, in an isolated Python without site packages::
 
     launch.py PARENT CPU_SECONDS FILE_BYTES MEMORY_BYTES PROGRAM ARGUMENT …
 
-A function between fork and exec (``preexec_fn``) would do the same, but is unsafe in a process
-that has threads.
+The alternative, a function between fork and exec (``preexec_fn``), is unsafe in a process that has
+threads.
 """
 
 import ctypes
@@ -18,10 +18,11 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
-    """Read the arguments and never return."""
+    """Apply the limits of the arguments and execute the program; never return."""
     parent, cpu, file_bytes, memory = (int(argument) for argument in sys.argv[1:5])
     if sys.platform == "linux":
-        # Who is killed with -9 cannot kill us: the kernel does.
+        # A parent that is killed with SIGKILL cannot end its child. The kernel does it instead. If
+        # the parent has died before this call, this process has another parent by now.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit(1)
@@ -34,7 +35,7 @@ def main() -> None:
         hard = resource.getrlimit(kind)[1]
         least = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (least, least))
-    os.execv(sys.argv[5], sys.argv[5:])  # noqa: S606 (a shell is what must not be there)
+    os.execv(sys.argv[5], sys.argv[5:])  # noqa: S606 (without a shell on purpose)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Programs that read hostile files: with limits, without our secrets, and gone when told to."""
+"""Programs that read hostile files: with limits, without secrets, ended with all children."""
 
 from __future__ import annotations
 
@@ -18,19 +18,28 @@ from types import TracebackType
 from shift_media.core.errors import TranscodeError
 
 TICK_SECONDS = 0.25
-"""How long a reader of a running program waits for a line."""
+"""The time without output after which `Program.lines` yields an empty line."""
 
 GRACE_SECONDS = 2.0
-"""How long a program has to end by itself before its whole group is killed."""
+"""The time between SIGTERM and SIGKILL."""
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _ERROR_BYTES = 2000
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
+
+# The environment of the program: what is needed to start it, and none of the site's secrets.
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a program may use at most: seconds by the clock and of the CPU, bytes."""
+    """The limits of a program.
+
+    Attributes:
+        seconds: by the clock.
+        cpu_seconds: of all cores together.
+        file_bytes: of the largest file that it writes.
+        memory_bytes: of its address space.
+    """
 
     seconds: float
     cpu_seconds: int
@@ -39,7 +48,7 @@ class Bounds:
 
 
 def python() -> str:
-    """Find the interpreter; a server that embeds Python may not name itself as one."""
+    """Return the path of the interpreter, also in a server that embeds Python, such as uWSGI."""
     if sys.executable and "python" in os.path.basename(sys.executable):
         return sys.executable
     found = Path(sysconfig.get_path("scripts")) / "python3"
@@ -47,13 +56,13 @@ def python() -> str:
 
 
 class Program:
-    """One program in a session of its own; leaving the context ends it and all it started.
+    """A running program. Leaving the context ends it and all processes that it has started.
 
     Args:
-        command: an absolute path and arguments, never a shell's line.
-        folder: where it runs, and where its complaints are kept; its files are named relatively.
-        bounds: what it may use.
-        takes_input: whether `write` tells it something; else it reads nothing.
+        command: an absolute path and arguments. There is no shell.
+        folder: its working directory, in which its standard error is written to a file.
+        bounds: its limits.
+        takes_input: True if `write` is going to be used; else its standard input is empty.
     """
 
     def __init__(
@@ -64,12 +73,12 @@ class Program:
         *,
         takes_input: bool = False,
     ) -> None:
-        self.allow(bounds.seconds)
-        self._complaints = folder / f"stderr-{time.monotonic_ns()}"
+        self.set_deadline(bounds.seconds)
+        self._error_file = folder / f"stderr-{time.monotonic_ns()}"
         limits = (os.getpid(), bounds.cpu_seconds, bounds.file_bytes, bounds.memory_bytes)
         launch = [python(), "-I", "-S", _LAUNCH, *map(str, limits), *command]
-        with self._complaints.open("wb") as stderr:
-            self._process = subprocess.Popen(  # noqa: S603 (a list; names are the server's own)
+        with self._error_file.open("wb") as stderr:
+            self._process = subprocess.Popen(  # noqa: S603 (a list; the names are made by this app)
                 launch,
                 cwd=folder,
                 stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
@@ -78,7 +87,7 @@ class Program:
                 start_new_session=True,
                 env={
                     "LC_ALL": "C.UTF-8",
-                    **{name: os.environ[name] for name in _KEPT if name in os.environ},
+                    **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
                 },
             )
 
@@ -95,31 +104,34 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """The process, which leads its group."""
+        """The process id, which is also the id of its group."""
         return self._process.pid
 
-    def allow(self, seconds: float) -> None:
-        """Set its deadline anew, from now on."""
+    def set_deadline(self, seconds: float) -> None:
+        """Replace the deadline by one that is so many seconds from now."""
         self._deadline = time.monotonic() + seconds
 
     def write(self, text: str) -> None:
-        """Tell it something, less than a pipe holds; whether it is still there, `lines` tells."""
-        assert self._process.stdin is not None  # noqa: S101 (it was asked for)
+        """Write to the standard input, at most 64 KB, which is what a pipe holds.
+
+        A program that has ended is no error here: `lines` raises it.
+        """
+        assert self._process.stdin is not None  # noqa: S101 (it was requested)
         with contextlib.suppress(BrokenPipeError):
             os.write(self._process.stdin.fileno(), text.encode())
 
     def lines(self) -> Iterator[str]:
-        """Give what it prints, line by line, and an empty line whenever it is silent for a tick.
+        """Yield the lines of the standard output, and an empty line for each tick without any.
 
-        Raises `TranscodeError` at the deadline, and where it ended with another code than 0.
+        Raises `TranscodeError` at the deadline, and if the exit status is not 0.
         """
-        assert self._process.stdout is not None  # noqa: S101 (it was asked for)
+        assert self._process.stdout is not None  # noqa: S101 (it was requested)
         pipe, rest = self._process.stdout.fileno(), b""
         while True:
             left = self._deadline - time.monotonic()
             if left < 0:
                 self.end()
-                raise TranscodeError("It took longer than it may.", code="deadline")
+                raise TranscodeError("The program exceeded its time limit.", code="deadline")
             if not select.select([pipe], [], [], min(TICK_SECONDS, left))[0]:
                 yield ""
                 continue
@@ -137,19 +149,21 @@ class Program:
             code = self._process.wait(max(0.0, self._deadline - time.monotonic()) + GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self.end()
-            raise TranscodeError("It took longer than it may.", code="deadline") from None
+            raise TranscodeError("The program exceeded its time limit.", code="deadline") from None
         if code:
-            raise TranscodeError(f"It ended with {code}: {self.complaints()}", code="failed")
+            raise TranscodeError(
+                f"The program ended with {code}: {self.error_output()}", code="failed"
+            )
 
-    def complaints(self) -> str:
-        """Give the last of what it wrote to standard error."""
+    def error_output(self) -> str:
+        """Return the end of the standard error, at most 2,000 bytes of it."""
         try:
-            return self._complaints.read_bytes()[-_ERROR_BYTES:].decode(errors="replace").strip()
+            return self._error_file.read_bytes()[-_ERROR_BYTES:].decode(errors="replace").strip()
         except OSError:
             return ""
 
     def end(self) -> None:
-        """End it and its whole group: politely, then surely."""
+        """End the process and its group by SIGTERM, and by SIGKILL two seconds later."""
         for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, None)):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 if self._process.poll() is None or number == signal.SIGKILL:
@@ -159,4 +173,4 @@ class Program:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._complaints.unlink(missing_ok=True)
+        self._error_file.unlink(missing_ok=True)

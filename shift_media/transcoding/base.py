@@ -1,4 +1,7 @@
-"""What every transcoder is: three calls on one kind of job, and flags that say what it can do."""
+"""The base class of transcoders: submit, read and cancel a job, and flags for what they can do.
+
+Jobs and reports are frozen dataclasses, so that a backend needs neither the rows nor the services.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class State(TextChoices):
-    """Where a job or a rendition is. It moves forward only; a retry is a new attempt."""
+    """The state of a job or a rendition. It only moves forward; a retry is a new attempt."""
 
     PENDING = "pending", _("pending")
     SUBMITTED = "submitted", _("submitted")
@@ -33,15 +36,16 @@ class State(TextChoices):
 
 
 LIVE = (State.PENDING, State.SUBMITTED, State.PROGRESSING)
-"""The states of a job that is still to be done, in the order in which they come."""
+"""The states of a job that has not ended, in their order."""
 
 RUNNING = (State.SUBMITTED, State.PROGRESSING)
+"""The states of a job that a worker or a service works on."""
 
 
 def states_before(state: State) -> tuple[State, ...]:
-    """List the states that may become this one within an attempt: only earlier ones, and itself.
+    """Return the states that may change to this one: the earlier ones, and itself.
 
-    What has ended stays as it ended.
+    A job that has ended is in none of them, so that its state stays.
     """
     if state in LIVE:
         return LIVE[: LIVE.index(state) + 1]
@@ -50,16 +54,16 @@ def states_before(state: State) -> tuple[State, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a transcoder is given to do: one attempt at one profile of one original.
+    """One attempt to make one profile of one original, as a transcoder is given it.
 
     Attributes:
-        id: the job's row, to tag an external job with.
-        token: names the attempt; its renditions lie in a folder of that name.
-        wanted: asks whether the result is still wanted, which it is not once the original was
-            replaced or deleted, or the job was cancelled or given to somebody else.
-        facts: asks what the row says of the original; None where that is not enough.
-        external_id: what `Transcoder.submit` returned.
-        payload: what the backend wanted to have kept with the job.
+        id: primary key of the job's row, which a backend tags its external job with.
+        token: a random name of the attempt, and of the folder of its renditions.
+        wanted: returns False once the original was replaced or deleted, or the job was cancelled
+            or taken over by another worker.
+        facts: returns what the metadata column says of the original; None if that is not enough.
+        external_id: what `Transcoder.submit` has returned, else empty.
+        payload: the `JobReport.payload` that was stored with the row.
     """
 
     id: int
@@ -74,13 +78,22 @@ class Job:
 
     @property
     def prefix(self) -> str:
-        """What the keys of this attempt's renditions begin with; the poster has no profile."""
+        """The prefix of this attempt's keys, except the poster, which all profiles share."""
         return f"{self.original.directory}/_{self.profile.name}/{self.token}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenditionReport:
-    """How far one rendition is, and what it is; ``size`` is in bytes, over all its files."""
+    """The state and the properties of one rendition.
+
+    Attributes:
+        key: of the file to play, or of the playlist.
+        kind: as in `Rendition.kind`: ``"mp4"``, ``"hls"``, ``"poster"``, ``"sprite"`` …
+        width, height: in pixels, as they are shown.
+        duration: in seconds.
+        size: in bytes, of all its files together.
+        legacy_key: the key that Elastic Transcoder would have written.
+    """
 
     key: str
     kind: str
@@ -97,9 +110,13 @@ class RenditionReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobReport:
-    """How far a job is: what `Transcoder.read` gives, whatever the transcoder calls it.
+    """The state of a job, in the same terms for all transcoders.
 
-    ``progress`` is in percent. ``error`` is set where the state is `State.ERROR`.
+    Attributes:
+        progress: in percent.
+        error: set if the state is `State.ERROR`; ``retryable`` asks for another attempt.
+        payload: JSON that is stored with the row when the job completes, and handed back in
+            `Job.payload`.
     """
 
     state: State
@@ -110,13 +127,16 @@ class JobReport:
 
 
 class Transcoder(ABC):
-    """Run jobs; made with the options of ``SHIFT_MEDIA["TRANSCODER"]``.
+    """The base class of transcoders.
+
+    One instance serves the whole process. Its keyword arguments are the ``OPTIONS`` of
+    ``SHIFT_MEDIA["TRANSCODER"]``.
 
     Attributes:
-        name: kept in the job's row.
-        embedded: whether the work goes on only while this process calls `read`: then it needs a
-            worker with a lease. Otherwise a service works, and anybody may read.
-        can_cancel: whether a job that was submitted can be stopped.
+        name: stored in the rows of its jobs. They are recovered if the site's transcoder changes.
+        embedded: True if the work is done in this process by calls of `read`, by a worker that
+            holds a lease. False if a service does the work, so that any process may call `read`.
+        can_cancel: True if a submitted job can be stopped.
     """
 
     name: ClassVar[str]
@@ -125,15 +145,24 @@ class Transcoder(ABC):
 
     @abstractmethod
     def submit(self, job: Job) -> str:
-        """Begin a job and return its external id. Doing it twice must not begin two."""
+        """Begin a job and return its external id, of at most 200 characters.
+
+        A second call for the same attempt must return the same job instead of beginning another,
+        because a worker may die before it has stored the id. Raises `TranscodeError`, retryable
+        if another attempt may succeed.
+        """
 
     @abstractmethod
     def read(self, job: Job) -> JobReport:
-        """Tell how far a job is. An embedded transcoder works on it for a moment meanwhile."""
+        """Return the state of a job; an embedded transcoder works on it for a moment first.
+
+        A `MediaError` means that the state could not be read now. A failed job is a report with
+        `State.ERROR`.
+        """
 
     @abstractmethod
     def cancel(self, job: Job) -> None:
-        """Stop a job and leave nothing of it; one that has ended already is no error."""
+        """Stop a job and delete its files. For a job that has ended it does nothing."""
 
     @classmethod
     def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
@@ -145,28 +174,28 @@ class Transcoder(ABC):
         return None
 
     def check(self) -> Iterator[CheckMessage]:
-        """Give what is wrong with its options, without touching the network."""
+        """Yield messages of system checks about the options, without network access."""
         yield from ()
 
     def check_profile(self, profile: Profile) -> Iterator[CheckMessage]:
-        """Give what of a profile it cannot make, and what was chosen where a preset is silent."""
+        """Yield messages about what it cannot make of a profile, and about chosen defaults."""
         if profile.elastic is None:
             return
-        hint = f'Mend SHIFT_MEDIA["PROFILES"]["{profile.name}"].'
+        hint = f'Fix SHIFT_MEDIA["PROFILES"]["{profile.name}"].'
         for text in profile.elastic.impossible:
             yield Error(text, hint=hint, id="shift_media.E009")
         if notes := "\n".join(profile.elastic.notes):
-            hint = 'Put what you know of a preset into "presets", or silence this check.'
-            text = f'The profile "{profile.name}" has choices of shift_media:\n{notes}'
+            hint = 'Add what you know of a preset to "presets", or silence this check.'
+            text = f'In the profile "{profile.name}" shift_media has chosen values:\n{notes}'
             yield Info(text, hint=hint, id="shift_media.I001")
 
     def chosen(self) -> Transcoder:
-        """Give the transcoder that does the work: itself, unless it stands for another."""
+        """Return the transcoder that does the work: itself, unless it delegates to another."""
         return self
 
     def examine(self) -> Iterator[str]:
-        """Ask the service what costs nothing, and say what it allows: for ``media_doctor``.
+        """Yield sentences for ``media_doctor``, from requests to the service that cost nothing.
 
-        Raises a `MediaError` for what it refuses.
+        Raises a `MediaError` if the service refuses one.
         """
         yield from ()

@@ -1,4 +1,4 @@
-"""What a message of a transcoding service is reduced to: the job that it names.
+"""The event that a message of a transcoding service is reduced to: a job has changed.
 
 States and files are read from the service itself, so a message that is late, repeated or out of
 order does no harm: it only makes the webhook ask.

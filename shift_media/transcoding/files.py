@@ -1,4 +1,4 @@
-"""What a `MediaFile` can do where it is a video: renditions, a poster, and lists of them."""
+"""The part of `MediaFile` that is about videos: renditions, the poster, and their prefetch."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 Row = TypeVar("Row", bound=models.Model)
 
 _QUERY = 500
-"""Keys looked up in one query: few enough for SQLite."""
+"""Keys in one query. SQLite allows 999 parameters in old versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """The still picture of a video, from which resizes can be made."""
+    """The poster of a video. Resizes can be made of it."""
 
     file: VideoFile
     rendition: Rendition
 
     @property
     def key(self) -> str:
-        """Where it lies."""
+        """The key in the storage."""
         return self.rendition.key
 
     @property
     def url(self) -> str:
-        """Its public URL."""
+        """The public URL."""
         return self.rendition.url
 
     @property
@@ -50,16 +50,16 @@ class Poster:
         return self.rendition.height
 
     def resize(self, size: str, **spec: Any) -> Resize:
-        """Build a resize of it, as `MediaFile.resize` does of a picture."""
+        """Build a resize of the poster; see `MediaFile.resize`."""
         return self.file.resize(size, **spec)
 
     def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
-        """Build resizes of several widths, as `MediaFile.ladder` does of a picture."""
+        """Build resizes of the poster in several widths; see `MediaFile.ladder`."""
         return self.file.ladder(widths, **spec)
 
     @property
     def known_metadata(self) -> Metadata | None:
-        """What is known of the video, without any I/O."""
+        """The stored metadata of the video; no I/O."""
         return self.file.known_metadata
 
 
@@ -69,51 +69,49 @@ class Video:
     _renditions: Sequence[Rendition] | None = None
 
     def transcode(self, profile: str | None = None, force: bool = False) -> TranscodeJob:
-        """Have renditions made, after the commit; gives the job, which may be there already.
+        """Submit a job that makes renditions after the commit, and return it.
 
-        Without a profile it is the field's. ``force`` has renditions made again that there are.
+        A job that is live or complete already is returned as it is; ``force`` makes the renditions
+        of a complete one again. The default profile is the field's. Raises `NotTranscodable`.
         """
         from shift_media.transcoding import services
 
         return services.submit(cast("VideoFile", self), profile, force=force)
 
-    transcode.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
+    transcode.alters_data = True  # type: ignore[attr-defined]  # Templates must not call it.
 
     @property
     def renditions(self) -> list[Rendition]:
-        """The renditions that can be played, in the profile's order; one query each time.
+        """The complete renditions, in the order of the profile.
 
-        For a list of rows use `prefetch_renditions`.
+        Each access costs a query. For a list of rows use `prefetch_renditions`.
         """
         file = cast("VideoFile", self)
         if not file or not file._committed:
             return []
-        found = self._renditions
-        if found is None:
-            found = list(_complete([file.key]))
-        for rendition in found:
+        prefetched = self._renditions
+        renditions = _complete_renditions([file.key]) if prefetched is None else list(prefetched)
+        for rendition in renditions:
             rendition._storage = file.storage
-        return list(found)
+        return renditions
 
     @property
     def poster(self) -> Poster | None:
-        """The still picture; None as long as there is none."""
-        made = next((r for r in self.renditions if r.kind == "poster"), None)
-        return None if made is None else Poster(cast("VideoFile", self), made)
+        """The poster; None if the video has none yet."""
+        poster = next((each for each in self.renditions if each.kind == "poster"), None)
+        return None if poster is None else Poster(cast("VideoFile", self), poster)
 
 
-def _complete(keys: Iterable[str]) -> models.QuerySet[Rendition]:
-    from shift_media.transcoding.base import State
+def _complete_renditions(originals: Sequence[str]) -> list[Rendition]:
     from shift_media.transcoding.models import Rendition
 
-    rows = Rendition._default_manager.filter(original__in=keys, state=State.COMPLETE)
-    return rows.order_by("pk")
+    return list(Rendition.objects.complete(originals))
 
 
 def prefetch_renditions(rows: Iterable[Row], *fields: str) -> list[Row]:
-    """Load the renditions of all videos of some rows at once: two queries for a whole list.
+    """Return rows whose videos have their renditions loaded: two queries for a whole list.
 
-    ``fields`` are the names of media fields; without them all that the rows have.
+    ``fields`` are names of media fields; the default is all media fields of the rows.
     """
     loaded = list(rows)
     files: dict[str, list[VideoFile]] = {}
@@ -125,7 +123,7 @@ def prefetch_renditions(rows: Iterable[Row], *fields: str) -> list[Row]:
                 files.setdefault(file.key, []).append(file)
     keys = list(files)
     for start in range(0, len(keys), _QUERY):
-        for rendition in _complete(keys[start : start + _QUERY]):
+        for rendition in _complete_renditions(keys[start : start + _QUERY]):
             for file in files[rendition.original]:
                 cast("list[Rendition]", file._renditions).append(rendition)
     return loaded

@@ -1,4 +1,4 @@
-"""A file with a video, as its renditions see it: so that this room need not import the fields."""
+"""The protocol of a video file, because this room lies below the fields and cannot import them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class VideoFile(Protocol):
-    """A `MediaFile`, as its renditions see it."""
+    """A `MediaFile` with a video, as far as this room uses it."""
 
     _committed: bool
     _renditions: Sequence[Rendition] | None
@@ -33,10 +33,10 @@ class VideoFile(Protocol):
 
     @property
     def known_metadata(self) -> Metadata | None:
-        """What is known of the original without any I/O."""
+        """The stored metadata of the original; no I/O."""
 
     def resize(self, size: str, *args: Any, **spec: Any) -> Resize:
         """Build a resize of the poster."""
 
     def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
-        """Build resizes of the poster, of several widths."""
+        """Build resizes of the poster in several widths."""

@@ -157,8 +157,8 @@ def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(draw: Draw) -> N
     shutil.copy(draw("wide.mp4", *VIDEOS["wide.mp4"]), clip.parent)
     with VideoProbe(clip.parent, VideoLimits()) as probe:
         for names in (["wide.mp4"], ["clip.mp4", "wide.mp4", "clip.mp4"], []):
-            probe.ask(names)
-            widths = [found.width for found in probe.answers() if found is not None]
+            probe.start(names)
+            widths = [found.width for found in probe.results() if found is not None]
             assert widths == [213 if name == "wide.mp4" else 160 for name in names]
 
 

@@ -1,4 +1,4 @@
-"""Make the renditions of videos: ``manage.py media_transcode``."""
+"""Run transcoding jobs: ``manage.py media_transcode``."""
 
 from __future__ import annotations
 
@@ -21,78 +21,78 @@ from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 
 PUT_OFF = 3
+"""The exit code if jobs were put off."""
+
 PAUSE_SECONDS = 1.0
-"""Between two looks into the database; services are asked after pauses of their own."""
+"""The pause between two queries for due jobs. Services are polled at intervals of their own."""
 
 
 class Command(BaseCommand):
-    """Submit, drain, poll and cancel transcoding jobs."""
+    """Submits, runs, polls and cancels transcoding jobs."""
 
     help = (
-        "Without arguments, does what is pending. With a model or field, or --pk, has the videos "
-        "of these rows transcoded first. Ctrl-C leaves jobs that another run takes up. "
-        "Exit codes: 0, all went well; 1, a job failed or a file cannot be transcoded; "
+        "Run transcoding jobs. Without arguments, all pending jobs are run. With a model or "
+        "field, and --pk, jobs for the videos of these rows are submitted, and only these run. "
+        "After Ctrl-C the jobs in hand are pending again, and another run continues with them. "
+        "Exit codes: 0, no job failed; 1, a job failed or a file cannot be transcoded; "
         "2, wrong arguments; 3, jobs were put off, and --wait would have waited for them; "
         "130, interrupted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the options."""
-        parser.add_argument("field", nargs="*", metavar="app.Model[.field]")
-        parser.add_argument("--pk", nargs="+", default=[], help="only these rows of the model")
-        parser.add_argument("--profile", help="another profile than the field's")
-        parser.add_argument("--force", action="store_true", help="also what is complete")
-        parser.add_argument(
-            "--retry-failed", action="store_true", help="also jobs that failed for good"
-        )
-        parser.add_argument("--limit", type=int, metavar="N", help="do at most N jobs")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done")
-        parser.add_argument(
-            "--wait", action="store_true", help="until the jobs have ended, also elsewhere"
-        )
-        parser.add_argument("--watch", action="store_true", help="go on and wait for new jobs")
-        parser.add_argument("--poll", action="store_true", help="ask services about their jobs")
-        parser.add_argument("--cancel", type=int, metavar="ID", help="cancel a job")
-        parser.add_argument("--workers", type=int, default=1, metavar="N", help="jobs at once")
+        """Add the options; the help of each says what it does."""
+        add = parser.add_argument
+        add("field", nargs="*", metavar="app.Model[.field]", help="submit jobs for these videos")
+        add("--pk", nargs="+", default=[], help="only the rows with these primary keys")
+        add("--profile", help="name of the profile; default: the field's")
+        add("--force", action="store_true", help="make complete renditions again")
+        add("--retry-failed", action="store_true", help="run jobs again that have failed")
+        add("--limit", type=int, metavar="N", help="run at most N jobs")
+        add("--dry-run", action="store_true", help="print what would be done")
+        add("--wait", action="store_true", help="wait until the jobs end, wherever they run")
+        add("--watch", action="store_true", help="keep running, and wait for new jobs")
+        add("--poll", action="store_true", help="read the jobs that a service runs")
+        add("--cancel", type=int, metavar="ID", help="cancel the job with this id")
+        add("--workers", type=int, default=1, metavar="N", help="run N jobs at once")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what the options ask for."""
+        """Submit, run, poll or cancel jobs, and exit with one of the codes of the help."""
         self.output = TranscodeReport(self.stdout)
         self.stop = threading.Event()
         self.failed = 0
-        self.retry_later: set[int] = set()
+        self.put_off: set[int] = set()
         self.poller = services.Poller()
-        self.left = options["limit"]
+        self.remaining = options["limit"]
         _check(options)
         if options["cancel"] is not None:
             return self._cancel(options["cancel"])
-        chosen = self._chosen(options)
+        only = self._submit(options)
         if options["dry_run"]:
-            return self._dry_run(chosen)
+            return self._dry_run(only)
         with stop_on_interrupt(self.stop):
             if options["poll"]:
                 self._poll()
-            self._drain(chosen, options)
+            self._run_all(only, options)
         self.output.close()
         if self.stop.is_set() and not options["watch"]:
-            self.stderr.write("Interrupted: what was under way stays pending.")
+            self.stderr.write("Interrupted: what was running stays pending, for another run.")
             raise SystemExit(INTERRUPTED)
         if self.failed:
             raise CommandError(f"{self.failed} failed.", returncode=1)
         if not options["watch"]:
-            self._tell_retry_later()
+            self._check_put_off()
         return None
 
-    def _tell_retry_later(self) -> None:
-        """Say what will be tried again, so that no script takes it for done."""
-        again = TranscodeJob.objects.live().filter(pk__in=self.retry_later).count()
-        if again:
-            raise CommandError(f"{again} put off: tried again later.", returncode=PUT_OFF)
+    def _check_put_off(self) -> None:
+        """Raise `CommandError` if jobs are going to be retried, because they are not done yet."""
+        put_off = TranscodeJob.objects.live().filter(pk__in=self.put_off).count()
+        if put_off:
+            raise CommandError(f"{put_off} put off: tried again later.", returncode=PUT_OFF)
 
-    # Choosing.
+    # Submitting.
 
-    def _chosen(self, options: dict[str, Any]) -> list[int] | None:
-        """Submit what was asked for; None is everything that is pending."""
+    def _submit(self, options: dict[str, Any]) -> list[int] | None:
+        """Submit jobs and return their primary keys; None, for all jobs, without a field."""
         if options["retry_failed"] and not options["dry_run"]:
             failed = TranscodeJob.objects.filter(state=State.ERROR)
             self.stdout.write(f"Tried again: {sum(services.retry(job) for job in failed)}.")
@@ -126,64 +126,64 @@ class Command(BaseCommand):
                     if getattr(row, field.name):
                         yield field, row
 
-    def _dry_run(self, chosen: list[int] | None) -> None:
-        if chosen is None:
+    def _dry_run(self, only: list[int] | None) -> None:
+        if only is None:
             for job in TranscodeJob.objects.live():
                 self.stdout.write(f"#{job.pk} {job}: {job.state}, attempt {job.attempts}")
 
-    # Doing.
+    # Running.
 
-    def _drain(self, chosen: list[int] | None, options: dict[str, Any]) -> None:
+    def _run_all(self, only: list[int] | None, options: dict[str, Any]) -> None:
         while True:
             threads = [
-                threading.Thread(target=self._work, args=[chosen, True])
+                threading.Thread(target=self._run_in_thread, args=[only])
                 for _ in range(options["workers"] - 1)
             ]
             for thread in threads:
                 thread.start()
             try:
-                self._work(chosen, False)
+                self._run_due(only)
             finally:
                 for thread in threads:
                     thread.join()
             if self.stop.is_set() or self._exhausted:
                 return
-            waited_for = options["wait"] and self._open(chosen)
-            if not options["watch"] and not waited_for:
+            if not options["watch"] and not (options["wait"] and self._has_live(only)):
                 return
-            if options["watch"] or waited_for:
-                self._poll()
-                self.stop.wait(PAUSE_SECONDS)
+            self._poll()
+            self.stop.wait(PAUSE_SECONDS)
 
-    def _work(self, chosen: list[int] | None, in_thread: bool) -> None:
+    def _run_in_thread(self, only: list[int] | None) -> None:
         try:
-            worker = services.Worker(chosen, self.output.tell, self.stop)
-            while self._take_one() and (job := worker.run_one()) is not None:
-                self.failed += job.state == State.ERROR
-                if job.state == State.PENDING and not self.stop.is_set():
-                    self.retry_later.add(job.pk)
+            self._run_due(only)
         finally:
-            if in_thread:
-                connections.close_all()
+            connections.close_all()  # Django closes those of the main thread only.
+
+    def _run_due(self, only: list[int] | None) -> None:
+        worker = services.Worker(only, self.output.update, self.stop)
+        while self._take_one() and (job := worker.run_one()) is not None:
+            self.failed += job.state == State.ERROR
+            if job.state == State.PENDING and not self.stop.is_set():
+                self.put_off.add(job.pk)
 
     @property
     def _exhausted(self) -> bool:
-        return self.left is not None and self.left <= 0
+        return self.remaining is not None and self.remaining <= 0
 
     def _take_one(self) -> bool:
         if self.stop.is_set() or self._exhausted:
             return False
-        if self.left is not None:
-            self.left -= 1
+        if self.remaining is not None:
+            self.remaining -= 1
         return True
 
-    def _open(self, chosen: list[int] | None) -> bool:
+    def _has_live(self, only: list[int] | None) -> bool:
         jobs = TranscodeJob.objects.live()
-        return (jobs if chosen is None else jobs.filter(pk__in=chosen)).exists()
+        return (jobs if only is None else jobs.filter(pk__in=only)).exists()
 
     def _poll(self) -> None:
         for job in self.poller.poll():
-            self.output.tell(job)
+            self.output.update(job)
             self.failed += job.state == State.ERROR
 
     def _cancel(self, pk: int) -> None:
@@ -197,15 +197,18 @@ class Command(BaseCommand):
 
 def _check(options: dict[str, Any]) -> None:
     if options["pk"] and len(options["field"]) != 1:
-        raise CommandError("--pk needs one model or field.", returncode=2)
+        raise CommandError("--pk needs exactly one model or field.", returncode=2)
     if options["workers"] < 1 or (options["limit"] is not None and options["limit"] < 1):
-        raise CommandError("--workers and --limit are at least 1.", returncode=2)
+        raise CommandError("--workers and --limit must be at least 1.", returncode=2)
     if (options["force"] or options["profile"]) and not options["field"]:
         raise CommandError("--force and --profile need a model or field.", returncode=2)
 
 
 def _fields(label: str) -> list[Any]:
-    """Find the media fields that ``app.Model`` or ``app.Model.field`` names."""
+    """Return the media fields that a label names; raise `CommandError` if there are none.
+
+    ``app.Model.field`` names one field, ``app.Model`` those with a profile, or else all.
+    """
     parts = label.split(".")
     try:
         if len(parts) == 3:

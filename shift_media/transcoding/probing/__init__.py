@@ -1,7 +1,7 @@
-"""What a video is: read in a process of its own, with limits and both allow-lists.
+"""Probing of videos, in a process of its own with limits and allow-lists.
 
-PyAV reads it where it is installed, else the ``ffprobe`` on the path. PyAV comes first: one
-process looks at all files of a job, and pip knows which version it is.
+PyAV is used if it is installed, else the ``ffprobe`` on the path. PyAV comes first because one
+process probes all files of a job, and because pip can pin its version.
 """
 
 from __future__ import annotations
@@ -12,43 +12,44 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from shift_media.core.errors import MissingExtra, TranscodeError
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
-from shift_media.transcoding.probing.base import ProbeReader, Rules
+from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
 from shift_media.video.facts import VideoFacts, shown_size
 
 PROTOCOLS = "file"
 FORMATS = "mov,mp4,matroska,webm"
-"""What may be opened, and how it may be read. Either list alone lets a text that names other
-files through: a playlist is no protocol, and a demuxer may open what it likes."""
+"""The protocols and demuxers that are allowed. Both lists are needed: a playlist, which names
+other files, is a format and not a protocol, and an allowed demuxer may use any protocol."""
 
 SECONDS = 30.0
-"""How long one look at a file may take, by default."""
+"""The default limit for probing one file, by the clock."""
 
 READERS: tuple[type[ProbeReader], ...] = (pyav.PyAV, ffprobe.FFprobe)
-"""The ways to read a video, the first that is installed is taken."""
+"""The readers, of which the first that is installed is used."""
 
+_UPLOAD_SECONDS = 15.0  # A user waits for the answer.
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class VideoLimits:
-    """The largest video that is read: seconds, and pixels of one frame."""
+    """The largest video that is accepted: seconds, and pixels of one frame."""
 
     seconds: float = 4 * 3600
     pixels: int = 36_000_000
 
 
 def is_available() -> bool:
-    """Tell whether videos can be probed here."""
+    """Return True if PyAV or ``ffprobe`` is installed."""
     return any(reader.is_available() for reader in READERS)
 
 
 def check_available() -> type[ProbeReader]:
-    """Give the way to read videos; raises `MissingExtra` where there is none."""
+    """Return the reader to use; raise `MissingExtra` if none is installed."""
     for reader in READERS:
         if reader.is_available():
             return reader
@@ -56,15 +57,15 @@ def check_available() -> type[ProbeReader]:
 
 
 class VideoProbe:
-    """Tells what the files of a folder are, as often as it is asked; leave the context to end it.
+    """A context in which the files of one folder can be probed, several times if need be.
 
-    The folder must be one that only they lie in. ``seconds`` is what all looks together may take
-    of the CPU. Raises `MissingExtra` where nothing can tell.
+    The folder must hold nothing else, because a hostile file may name others. ``seconds`` is the
+    limit of CPU time for all files together. Raises `MissingExtra` if no reader is installed.
     """
 
     def __init__(self, folder: Path, limits: VideoLimits, seconds: float = SECONDS) -> None:
         reader = check_available()
-        rules = Rules(PROTOCOLS, FORMATS, limits.pixels)
+        rules = ProbeRules(PROTOCOLS, FORMATS, limits.pixels)
         self._limits = limits
         self._reader = reader(folder, rules, Bounds(seconds, math.ceil(seconds), 1 << 20))
 
@@ -74,82 +75,88 @@ class VideoProbe:
     def __exit__(self, *raised: object) -> None:
         self._reader.end()
 
-    def ask(self, names: Sequence[str], seconds: float = SECONDS) -> None:
-        """Begin to look at files; `answers` gives what they are."""
-        self._reader.ask(names, seconds)
+    def start(self, names: Sequence[str], seconds: float = SECONDS) -> None:
+        """Begin to probe files; `results` yields their facts."""
+        self._reader.start(names, seconds)
 
-    def answers(self) -> Iterator[VideoFacts | None]:
-        """Give what each file is, and None whenever that takes longer than a moment.
+    def results(self) -> Iterator[VideoFacts | None]:
+        """Yield the facts of each file in order, and None for each tick without a result.
 
-        Raises `TranscodeError` for the first that is none, cannot be played or is over the limits.
+        Raises `TranscodeError` for the first file that is not a video or exceeds the limits.
         """
         try:
-            for found in self._reader.answers():
-                yield None if found is None else within(_facts(found), self._limits)
+            for raw in self._reader.results():
+                yield None if raw is None else check_limits(_facts(raw), self._limits)
         except ValueError as error:
-            raise TranscodeError("It cannot be read.", code="unreadable") from error
+            raise TranscodeError("The file cannot be read.", code="unreadable") from error
         except TranscodeError as error:
             if error.code != "failed":
                 raise
-            raise TranscodeError(f"It cannot be read: {error}", code="unreadable") from error
+            raise TranscodeError(f"The file cannot be read: {error}", code="unreadable") from error
 
 
 def probe_video(path: Path, limits: VideoLimits, seconds: float = SECONDS) -> VideoFacts:
-    """Tell what a video is; its folder must be one that only it lies in.
+    """Return the facts of a video that is alone in its folder.
 
-    Raises `TranscodeError` for what is none, cannot be played or is over the limits, and
-    `MissingExtra` where nothing can tell.
+    Raises `TranscodeError` if the file is not a video or exceeds the limits, and `MissingExtra` if
+    no reader is installed.
     """
     with VideoProbe(path.parent, limits, seconds) as probe:
-        probe.ask([path.name], seconds)
-        return next(found for found in probe.answers() if found is not None)
+        probe.start([path.name], seconds)
+        return next(facts for facts in probe.results() if facts is not None)
 
 
 def probe_upload(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFacts | None:
-    """Tell what an upload is; None where it cannot be told, which a transcoder will say."""
+    """Return the facts of an uploaded video; None if it cannot be probed.
+
+    The upload is accepted then: whether the file can be played is decided by the transcoder, which
+    reports an error that the user can see.
+    """
     if not is_available():
         return None
     with tempfile.TemporaryDirectory(prefix="shift_media-probe-") as folder:
         copy = Path(folder) / f"source.{extension}"
-        lies_at = getattr(file, "temporary_file_path", None)
-        if lies_at is not None:  # A large upload, which Django has on disk.
-            copy.symlink_to(lies_at())
+        temporary_file_path = getattr(file, "temporary_file_path", None)
+        if temporary_file_path is not None:  # Django has written a large upload to disk.
+            copy.symlink_to(temporary_file_path())
         else:
             file.seek(0)
             with copy.open("wb") as target:
                 while chunk := file.read(_CHUNK):
                     target.write(chunk)
         try:
-            return probe_video(copy, limits, seconds=15)
+            return probe_video(copy, limits, _UPLOAD_SECONDS)
         except (TranscodeError, OSError):
             return None
 
 
-def _facts(found: dict[str, Any]) -> VideoFacts:
-    if "refused" in found:
-        raise TranscodeError(f"It cannot be read: {found['refused']}", code="unreadable")
-    rotation = int(found.pop("rotation", 0))
-    ratio = Fraction(*found.pop("pixel_ratio", (1, 1)))
-    facts = VideoFacts(**found)
+def _facts(raw: RawFacts) -> VideoFacts:
+    """Return facts whose sides are those of the upright picture with square pixels."""
+    if "refused" in raw:
+        raise TranscodeError(f"The file cannot be read: {raw['refused']}", code="unreadable")
+    rotation = int(raw.pop("rotation", 0))
+    ratio = Fraction(*raw.pop("pixel_ratio", (1, 1)))
+    facts = VideoFacts(**raw)
     if not facts.width:
         return facts
     width, height = shown_size(facts.width, facts.height, rotation=rotation, pixel_ratio=ratio)
-    return VideoFacts(**{**found, "width": width, "height": height})
+    return VideoFacts(**{**raw, "width": width, "height": height})
 
 
-def within(facts: VideoFacts, limits: VideoLimits) -> VideoFacts:
-    """Give the facts back; raises `TranscodeError` for what is too large, or has no frame."""
+def check_limits(facts: VideoFacts, limits: VideoLimits) -> VideoFacts:
+    """Return the facts; raise `TranscodeError` if the video is too large or has no frame."""
     if facts.width * facts.height > limits.pixels:
         raise TranscodeError(
-            f"Its frames have {facts.width} × {facts.height} pixels; at most {limits.pixels} "
+            f"The frames have {facts.width} × {facts.height} pixels; at most {limits.pixels} "
             "are allowed.",
             code="too_many_pixels",
         )
     if facts.duration > limits.seconds:
         raise TranscodeError(
-            f"It lasts {facts.duration:.0f} seconds; at most {limits.seconds:.0f} are allowed.",
+            f"The video lasts {facts.duration:.0f} seconds; at most {limits.seconds:.0f} are "
+            "allowed.",
             code="too_long",
         )
     if facts.video and not facts.frames:
-        raise TranscodeError("It has no frame that can be decoded.", code="no_frames")
+        raise TranscodeError("The video has no frame that can be decoded.", code="no_frames")
     return facts

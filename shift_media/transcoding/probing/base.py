@@ -1,9 +1,10 @@
-"""What PyAV and ffprobe have in common: asked for files, they answer with the same raw facts.
+"""The base class of the readers, PyAV and ffprobe, which return the same raw facts.
 
-A dict per file: ``format``, ``duration``, ``audio``, ``channels``, ``video``, ``width``,
-``height``, ``fps``, ``hdr`` and ``frames`` as in `VideoFacts`, but the sides as they are stored,
-with ``rotation`` in degrees and ``pixel_ratio`` as numerator and denominator; or ``refused``, why
-there are none.
+Raw facts are a dict for each file with the names of `VideoFacts`: ``format``, ``duration``,
+``audio``, ``channels``, ``video``, ``width``, ``height``, ``fps``, ``hdr`` and ``frames``. Width
+and height are those of the stored frames, so there are also ``rotation`` in degrees and
+``pixel_ratio`` as numerator and denominator. A file that cannot be read has ``refused`` instead,
+with the reason.
 """
 
 from __future__ import annotations
@@ -16,12 +17,18 @@ from typing import Any
 
 from shift_media.sandbox.process import Bounds
 
-Raw = dict[str, Any]
+RawFacts = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What may be opened and decoded."""
+class ProbeRules:
+    """The limits of a reader.
+
+    Attributes:
+        protocols: names that FFmpeg's ``protocol_whitelist`` takes, separated by commas.
+        formats: names that FFmpeg's ``format_whitelist`` takes, separated by commas.
+        pixels: of the largest frame that is decoded.
+    """
 
     protocols: str
     formats: str
@@ -29,26 +36,26 @@ class Rules:
 
 
 class ProbeReader(ABC):
-    """Reads the files of one folder, in processes of its own."""
+    """A reader of the files of one folder, which runs in processes of its own."""
 
-    def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, rules: ProbeRules, bounds: Bounds) -> None:
         self.folder, self.rules, self.bounds = folder, rules, bounds
 
     @classmethod
     @abstractmethod
     def is_available(cls) -> bool:
-        """Tell whether it is installed."""
+        """Return True if the reader is installed."""
 
     @abstractmethod
-    def ask(self, names: Sequence[str], seconds: float) -> None:
-        """Begin to read files, for so many seconds at most."""
+    def start(self, names: Sequence[str], seconds: float) -> None:
+        """Begin to read files, each for at most ``seconds``."""
 
     @abstractmethod
-    def answers(self) -> Iterator[Raw | None]:
-        """Give the facts of each file in order, and None whenever it is silent for a tick.
+    def results(self) -> Iterator[RawFacts | None]:
+        """Yield the facts of each file in order, and None for each tick without output.
 
-        Raises `TranscodeError` at the deadline and where a process fails, ``ValueError`` where
-        what it says makes no sense.
+        Raises `TranscodeError` at the deadline or if a process fails, ``ValueError`` for output
+        that cannot be parsed.
         """
 
     @abstractmethod

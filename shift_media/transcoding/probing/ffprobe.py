@@ -1,4 +1,4 @@
-"""Reading by ffprobe, which Debian's package ``ffmpeg`` brings: a process for each look."""
+"""Reading by ffprobe, of Debian's package ``ffmpeg``: one process for each step of a file."""
 
 from __future__ import annotations
 
@@ -12,67 +12,70 @@ from typing import Any
 
 from shift_media.core.errors import TranscodeError
 from shift_media.sandbox.process import Bounds, Program
-from shift_media.transcoding.probing.base import ProbeReader, Raw, Rules
+from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
 
-HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # PQ and HLG, as ffmpeg names them
+HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # FFmpeg's names of PQ and HLG
 
 _PACKETS = (8, 100)
-"""How many packets are decoded in search of a frame: a few, and then more."""
+"""Packets that are decoded in search of a frame, at first and if that finds none: the first
+packets of a stream may hold no complete frame."""
+
+_MAX_REASON = 500  # characters
 
 
 class FFprobe(ProbeReader):
-    """Asks for the streams, and then, where they are within the limits, for a frame."""
+    """Reads the streams of a file, and then a frame if the frames are within the limits."""
 
-    def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, rules: ProbeRules, bounds: Bounds) -> None:
         super().__init__(folder, rules, bounds)
-        self._asked: list[Program] = []
+        self._programs: list[Program] = []
         self._names: list[str] = []
 
     @classmethod
     def is_available(cls) -> bool:
-        """Tell whether there is one on the path."""
+        """Return True if ``ffprobe`` is on the path."""
         return shutil.which("ffprobe") is not None
 
-    def ask(self, names: Sequence[str], seconds: float) -> None:
+    def start(self, names: Sequence[str], seconds: float) -> None:
         """Start one process for each file."""
         self.bounds = replace(self.bounds, seconds=seconds)
-        self._asked += [self._start(name, "-show_format", "-show_streams") for name in names]
+        self._programs += [self._run(name, "-show_format", "-show_streams") for name in names]
         self._names += names
 
-    def _start(self, name: str, *what: str) -> Program:
+    def _run(self, name: str, *options: str) -> Program:
         rules = self.rules
         lists = ["-protocol_whitelist", rules.protocols] if rules.protocols else []
         lists += ["-format_whitelist", rules.formats] if rules.formats else []
         command = [shutil.which("ffprobe") or "ffprobe", "-v", "error", *lists, "-threads", "1"]
-        return Program([*command, "-of", "json", *what, name], self.folder, self.bounds)
+        return Program([*command, "-of", "json", *options, name], self.folder, self.bounds)
 
-    def answers(self) -> Iterator[Raw | None]:
-        """Read what each prints."""
-        while self._asked:
-            said = yield from self._heard()
+    def results(self) -> Iterator[RawFacts | None]:
+        """Parse the output of each process."""
+        while self._programs:
+            output = yield from self._read_output()
             name = self._names.pop(0)
-            stream = None if "refused" in said else _picture_of(said)
+            stream = None if "refused" in output else _find_video(output)
             if stream and stream["width"] * stream["height"] <= self.rules.pixels:
-                said["frames"] = yield from self._frames(name, stream["index"])
-            yield _facts(said)
+                output["frames"] = yield from self._frames(name, stream["index"])
+            yield _facts(output)
 
     def _frames(self, name: str, index: int) -> Generator[None, None, list[Any]]:
-        """Decode as little as gives a frame."""
+        """Decode packets until there is a frame; return no more than a few frames."""
         chosen = ["-show_frames", "-select_streams", str(index)]
         limit = ["-max_pixels", str(self.rules.pixels)]
         for packets in _PACKETS:
             interval = ["-read_intervals", f"%+#{packets}"]
-            self._asked.insert(0, self._start(name, *limit, *chosen, *interval))
-            if found := (yield from self._heard()).get("frames"):
+            self._programs.insert(0, self._run(name, *limit, *chosen, *interval))
+            if found := (yield from self._read_output()).get("frames"):
                 return list(found)
         return []
 
-    def _heard(self) -> Generator[None, None, dict[str, Any]]:
-        """Collect the JSON of the first that was asked, or why it refuses.
+    def _read_output(self) -> Generator[None, None, dict[str, Any]]:
+        """Return the parsed output of the first process, or why ffprobe refuses the file.
 
         Raises `TranscodeError` at the deadline.
         """
-        program, text = self._asked[0], []
+        program, text = self._programs[0], []
         try:
             for line in program.lines():
                 if line:
@@ -82,44 +85,44 @@ class FFprobe(ProbeReader):
         except TranscodeError as error:
             if error.code == "deadline":
                 raise
-            complaints = program.complaints().splitlines() or [str(error)]
-            return {"refused": complaints[-1][-500:]}
+            errors = program.error_output().splitlines() or [str(error)]
+            return {"refused": errors[-1][-_MAX_REASON:]}
         finally:
-            self._asked.pop(0).end()
-        said: dict[str, Any] = json.loads("\n".join(text))
-        return said
+            self._programs.pop(0).end()
+        output: dict[str, Any] = json.loads("\n".join(text))
+        return output
 
     def end(self) -> None:
-        """End what still runs."""
-        for program in self._asked:
+        """End all processes."""
+        for program in self._programs:
             program.end()
-        self._asked.clear()
+        self._programs.clear()
         self._names.clear()
 
 
-def _facts(said: dict[str, Any]) -> Raw:
-    if "refused" in said:
-        return {"refused": said["refused"]}
-    streams = said.get("streams", [])
-    form = said.get("format", {})
-    found: Raw = {
-        "format": form.get("format_name", ""),
-        "duration": max(0.0, float(form.get("duration", 0))),
+def _facts(output: dict[str, Any]) -> RawFacts:
+    if "refused" in output:
+        return {"refused": output["refused"]}
+    streams = output.get("streams", [])
+    container = output.get("format", {})
+    facts: RawFacts = {
+        "format": container.get("format_name", ""),
+        "duration": max(0.0, float(container.get("duration", 0))),
     }
     sounds = [stream for stream in streams if stream.get("codec_type") == "audio"]
     if sounds:
-        found["audio"] = sounds[0].get("codec_name", "")
-        found["channels"] = int(sounds[0].get("channels", 0))
-    picture = _picture_of(said)
-    return found | (_picture(picture, said.get("frames", [])) if picture else {})
+        facts["audio"] = sounds[0].get("codec_name", "")
+        facts["channels"] = int(sounds[0].get("channels", 0))
+    video = _find_video(output)
+    return facts | (_video_facts(video, output.get("frames", [])) if video else {})
 
 
-def _picture_of(said: dict[str, Any]) -> dict[str, Any] | None:
-    streams = said.get("streams", [])
+def _find_video(output: dict[str, Any]) -> dict[str, Any] | None:
+    streams = output.get("streams", [])
     return next((s for s in streams if s.get("codec_type") == "video" and s.get("width")), None)
 
 
-def _picture(stream: dict[str, Any], frames: list[dict[str, Any]]) -> Raw:
+def _video_facts(stream: dict[str, Any], frames: list[dict[str, Any]]) -> RawFacts:
     frame = frames[0] if frames else {}
     ratio = _fraction(str(stream.get("sample_aspect_ratio", "")).replace(":", "/"))
     return {
@@ -134,13 +137,13 @@ def _picture(stream: dict[str, Any], frames: list[dict[str, Any]]) -> Raw:
     }
 
 
-def _rotation(of: dict[str, Any]) -> int:
-    sides = of.get("side_data_list", [])
-    return next((int(side["rotation"]) for side in sides if "rotation" in side), 0)
+def _rotation(entry: dict[str, Any]) -> int:
+    side_data = entry.get("side_data_list", [])
+    return next((int(one["rotation"]) for one in side_data if "rotation" in one), 0)
 
 
 def _fraction(text: str) -> Fraction:
-    """Read ``"25/1"``; 0 for what is no number, such as ``"0/0"`` and ``"N/A"``."""
+    """Parse ``"25/1"``; return 0 for what is not a number, such as ``"0/0"`` and ``"N/A"``."""
     try:
         return Fraction(text)
     except (ValueError, ZeroDivisionError):

@@ -1,4 +1,4 @@
-"""Reading by PyAV: one process looks at all files, since its start is what takes time."""
+"""Reading by PyAV: one process reads all files, because starting it takes most of the time."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from shift_media.sandbox.process import Bounds, Program, python
-from shift_media.transcoding.probing.base import ProbeReader, Raw, Rules
+from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
 
-_CHILD = str(Path(__file__).with_name("pyav_worker.py"))
+_WORKER = str(Path(__file__).with_name("pyav_worker.py"))
 
 
 class PyAV(ProbeReader):
-    """Starts at once, so that it is ready when it is asked."""
+    """Starts its process at once, so that it has loaded the library when the first file comes."""
 
-    def __init__(self, folder: Path, rules: Rules, bounds: Bounds) -> None:
+    def __init__(self, folder: Path, rules: ProbeRules, bounds: Bounds) -> None:
         super().__init__(folder, rules, bounds)
-        words = [rules.protocols, rules.formats, str(rules.pixels)]
-        command = [python(), "-P", _CHILD, *words]
+        arguments = [rules.protocols, rules.formats, str(rules.pixels)]
+        command = [python(), "-P", _WORKER, *arguments]
         self._program = Program(command, folder, bounds, takes_input=True)
         self._lines = self._program.lines()
-        self._open = 0
+        self._pending = 0
 
     @classmethod
     def is_available(cls) -> bool:
-        """Tell whether the package ``av`` is there."""
+        """Return True if the package ``av`` is installed."""
         return importlib.util.find_spec("av") is not None
 
-    def ask(self, names: Sequence[str], seconds: float) -> None:
-        """Write the names to the process; they are the server's own and have no line breaks."""
-        self._open = len(names)
-        self._program.allow(seconds)
+    def start(self, names: Sequence[str], seconds: float) -> None:
+        """Write the names to the process. They are made by this app and have no line breaks."""
+        self._pending = len(names)
+        self._program.set_deadline(seconds)
         self._program.write("".join(f"{name}\n" for name in names))
 
-    def answers(self) -> Iterator[Raw | None]:
-        """Read a line for each."""
-        while self._open:
+    def results(self) -> Iterator[RawFacts | None]:
+        """Parse one line for each file."""
+        while self._pending:
             line = next(self._lines, None)
             if line is None:
-                raise ValueError("It ended before it had answered.")
+                raise ValueError("The process ended before it had read all files.")
             if line:
-                self._open -= 1
+                self._pending -= 1
             yield json.loads(line) if line else None
 
     def end(self) -> None:

@@ -15,7 +15,7 @@ from shift_media.transcoding.backends.ffmpeg.commands import Tools
 from shift_media.transcoding.backends.ffmpeg.verify import Made, OutputVerification, key_in
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
-from shift_media.transcoding.probing import VideoProbe, within
+from shift_media.transcoding.probing import VideoProbe, check_limits
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import TranscodePlan
@@ -93,7 +93,7 @@ class Run:
         # What has been encoded is looked at while the rest is made of it.
         names = [made.file for made in plan.encodes]
         names += [made.file for made in plan.sounds if not made.is_mp3]
-        probe.ask(names, _PROBE_SECONDS)
+        probe.start(names, _PROBE_SECONDS)
         yield from self._finish(plan)
         found = yield from self._told(probe, ENCODED, MADE)
         return OutputVerification(self.job, plan, self._folder).of(
@@ -103,8 +103,8 @@ class Run:
     def _known(self, probe: VideoProbe) -> Generator[JobReport, None, VideoFacts]:
         """Take what was read of the upload, by the same rules; where there is nothing, look."""
         if known := self.job.facts():
-            return within(known, self._tools.limits)
-        probe.ask([self._source])
+            return check_limits(known, self._tools.limits)
+        probe.start([self._source])
         (facts,) = yield from self._told(probe, 0, FETCHED)
         return facts
 
@@ -113,7 +113,7 @@ class Run:
     ) -> Generator[JobReport, None, list[VideoFacts]]:
         """Wait for a probe."""
         found = []
-        for one in probe.answers():
+        for one in probe.results():
             if one is None:
                 yield self._tell(0, first, last)
             else:
