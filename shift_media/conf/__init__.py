@@ -199,6 +199,19 @@ class Settings(SettingsReader):
         return alias
 
     @cached_property
+    def TENANTS(self) -> str | None:
+        """Dotted path of a function that visits the tenants of a site, or None. Default: None.
+
+        It takes no arguments and returns an iterable of context managers, one for each tenant. In
+        each of them queries must see the tables of that tenant. Before an original is deleted, the
+        rows of all tenants are searched for its key.
+        """
+        path: str | None = self._raw.get("TENANTS")
+        if path is not None and (not isinstance(path, str) or "." not in path):
+            raise _wrong("TENANTS", path, 'None or a dotted path, such as "mysite.tenants.visit"')
+        return path
+
+    @cached_property
     def TRANSCODE_ATTEMPTS(self) -> int:
         """The number of attempts before a job fails. Default: 3."""
         return self._positive("TRANSCODE_ATTEMPTS", 3)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import connections, models, router
+from django.utils.module_loading import import_string
 
+from shift_media.conf import settings
 from shift_media.registry import all_media_fields
 
 _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
@@ -15,27 +18,28 @@ _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parame
 def is_referenced(key: str, using: str) -> bool:
     """Return True if a row of any MediaField of any installed model refers to an original.
 
-    The database ``using`` is searched, and those in which routers keep each model.
+    Every database in which the model may live is searched, ``using`` first, because a row can be
+    saved to any alias without a router that says so.
     """
-    for field in all_media_fields():
-        model = field.model
-        for alias in {using, router.db_for_read(model), router.db_for_write(model)}:
-            if (
-                router.allow_migrate_model(alias, model)
-                and _rows(model, alias).filter(**{field.name: key}).exists()
-            ):
-                return True
+    for tenant in _tenants():
+        with tenant:
+            for field in all_media_fields():
+                for alias in _databases(field.model, using):
+                    if _rows(field.model, alias).filter(**{field.name: key}).exists():
+                        return True
     return False
 
 
 def referenced_keys(keys: Sequence[str]) -> set[str]:
-    """Return those of the keys that a row of any MediaField refers to."""
+    """Return those of the keys that a row of any MediaField refers to, in any database."""
     referenced: set[str] = set()
-    for field in all_media_fields():
-        rows = _rows(field.model, router.db_for_read(field.model))
-        for part in _parts(keys):
-            matches = rows.filter(**{f"{field.name}__in": part})
-            referenced.update(matches.values_list(field.name, flat=True))
+    for tenant in _tenants():
+        with tenant:
+            for field in all_media_fields():
+                for alias in _databases(field.model):
+                    for part in _parts(sorted(set(keys) - referenced)):
+                        rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
+                        referenced.update(rows.values_list(field.name, flat=True))
     return referenced
 
 
@@ -54,6 +58,39 @@ def lock_references(key: str, using: str) -> bool:
                 # A write takes SQLite's lock at once, so that no other row can go meanwhile.
                 locked |= bool(rows.update(**{field.name: models.F(field.attname)}))
     return locked or is_referenced(key, using)
+
+
+def _tenants() -> Iterable[contextlib.AbstractContextManager[Any]]:
+    """Yield a context for each tenant, or one that does nothing if the project has no tenants."""
+    path = settings.TENANTS
+    return [contextlib.nullcontext()] if path is None else import_string(path)()
+
+
+def _databases(model: type[models.Model], *first: str) -> Iterator[str]:
+    """Yield the aliases of the databases that have the table of a model."""
+    for alias in dict.fromkeys((*first, *connections)):
+        if router.allow_migrate_model(alias, model) and _has_table(model, alias):
+            yield alias
+
+
+_known_tables: set[tuple[str, str]] = set()
+
+
+def _has_table(model: type[models.Model], alias: str) -> bool:
+    """Return True if the model was migrated in a database.
+
+    A table that is there stays there. One that is missing is looked for each time, because it may
+    be migrated while this process runs. With tenants the answer depends on the tenant.
+    """
+    table = (alias, model._meta.db_table)
+    if table in _known_tables and settings.TENANTS is None:
+        return True
+    connection = connections[alias]
+    with connection.cursor() as cursor:
+        found = model._meta.db_table in connection.introspection.table_names(cursor)
+    if found:
+        _known_tables.add(table)
+    return found
 
 
 def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:

@@ -15,13 +15,19 @@ from datetime import datetime
 from django.db import DEFAULT_DB_ALIAS
 
 from shift_media.conf import settings
-from shift_media.core.errors import InvalidKey
+from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, parse_key
 from shift_media.deletion.references import is_referenced, referenced_keys
 from shift_media.storages import Entry, MediaStorage
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 """Prefixes that together list every id: two hexadecimal digits."""
+
+MOST_ORPHANS = 10
+"""Orphans that a sweep removes in any case, if other originals of the storage have rows."""
+
+MOST_SHARE = 0.05
+"""Share of the originals that a sweep removes without being forced to."""
 
 LISTINGS = 8
 """Shards listed at once. A listing takes no processor time here: it waits for the storage."""
@@ -53,6 +59,9 @@ class SweepReport:
         retired: resizes that none of the signing keys signed; removed.
         resigned: resizes that an older signing key signed; copied to their new names.
         mezzanines: mezzanines of a storage that uses none any more; removed.
+        originals: the number of originals, or of directories of one.
+        referenced: the number of those that a row refers to.
+        orphans: the number of those that no row refers to, and that are old enough to be removed.
     """
 
     listed: ObjectCount = field(default_factory=ObjectCount)
@@ -62,6 +71,24 @@ class SweepReport:
     retired: ObjectCount = field(default_factory=ObjectCount)
     resigned: ObjectCount = field(default_factory=ObjectCount)
     mezzanines: ObjectCount = field(default_factory=ObjectCount)
+    originals: int = 0
+    referenced: int = 0
+    orphans: int = 0
+
+    def check(self) -> None:
+        """Raise `SuspiciousSweep` if the sweep would remove more than orphans explain."""
+        if not self.orphans:
+            return
+        share = self.orphans / self.originals
+        if self.referenced and (self.orphans <= MOST_ORPHANS or share <= MOST_SHARE):
+            return
+        raise SuspiciousSweep(
+            f"{self.orphans} of {self.originals} originals ({share:.0%}) have no row that this "
+            "site can see, so nothing was removed. Another site, such as staging beside "
+            "production, may use the same storage, or their rows are in a database or a tenant "
+            'that this site does not know (see SHIFT_MEDIA["TENANTS"]). If they are orphans, run '
+            "the command again with --force."
+        )
 
 
 @dataclass(slots=True)
@@ -75,6 +102,12 @@ class Directory:
     def last_modified(self) -> datetime:
         """The time of the last write into the directory."""
         return max(entry.modified for entry in self.entries)
+
+
+class SuspiciousSweep(MediaError):
+    """A sweep that would remove so much that a mistake is likelier than orphans."""
+
+    code = "suspicious_sweep"
 
 
 class Sweep:
@@ -127,8 +160,10 @@ class Sweep:
         self.report.listed.add(entries)
         directories = self._directories(entries)
         referenced = referenced_keys([str(directory.original) for directory in directories])
+        self.report.originals += len(directories)
         for directory in directories:
             if str(directory.original) in referenced:
+                self.report.referenced += 1
                 self._sweep_derived(directory)
             else:
                 self._remove_orphan(directory)
@@ -153,6 +188,7 @@ class Sweep:
         # The row may have been committed since the shard was looked up.
         if is_referenced(str(directory.original), DEFAULT_DB_ALIAS):
             return
+        self.report.orphans += 1
         self.report.orphaned.add(directory.entries)
         if not self.dry_run:
             self.storage.delete_prefix(directory.original.prefix)

@@ -79,6 +79,7 @@ def test_old_orphans_go_with_all_that_is_theirs(media_root: Path) -> None:
 
 @pytest.mark.acceptance(40)
 def test_what_is_younger_than_the_grace_time_stays(media_root: Path) -> None:
+    upload()
     old, young = orphan(), orphan()
     age(media_root)
     os.utime(media_root / young)

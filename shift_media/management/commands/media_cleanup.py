@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.files.storage import InvalidStorageError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 from django.template.defaultfilters import filesizeformat
-from django.utils import timezone
 
 from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
-from shift_media.deletion.sweep import SHARDS, ObjectCount, Sweep, SweepReport
+from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
 from shift_media.management.progress import Progress
 from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
 
@@ -54,6 +53,12 @@ class Command(BaseCommand):
             help="copy resizes that an older signing key signed to their new names",
         )
         parser.add_argument(
+            "--force",
+            action="store_true",
+            help="remove orphans even if they are more than 10 and more than 5 %% of the "
+            "originals, or if no original has a row",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="count what would be done, and change nothing"
         )
 
@@ -73,6 +78,12 @@ class Command(BaseCommand):
             report = self._sweep(storage, options)
         except MediaError as error:
             raise CommandError(f"The storage failed: {error} Run the command again.") from error
+        except DatabaseError as error:
+            raise CommandError(
+                f"A database could not be asked for rows that refer to files, so nothing more was "
+                f"removed: {error}. Every database in which models with media fields may live is "
+                f"asked: {', '.join(connections)}. Run the command again."
+            ) from error
         self._write_report(report, dry_run)
 
     def _storage(self, alias: str) -> MediaStorage:
@@ -117,12 +128,28 @@ class Command(BaseCommand):
             self.stdout.write(f"Temporary files of killed uploads: {removed} removed.")
 
     def _sweep(self, storage: MediaStorage, options: dict[str, Any]) -> SweepReport:
-        with Progress(self.stdout, "Listing", len(SHARDS)) as progress:
+        """Count what would be removed, and remove it if that is not suspicious."""
+        counted = self._pass("Counting", storage, options, dry_run=True)
+        try:
+            counted.check()
+        except SuspiciousSweep as error:
+            if options["dry_run"]:
+                self.stderr.write(f"Without --dry-run this would be refused: {error}")
+            elif not options["force"]:
+                raise CommandError(str(error)) from error
+        if options["dry_run"]:
+            return counted
+        return self._pass("Removing", storage, options, dry_run=False)
+
+    def _pass(
+        self, label: str, storage: MediaStorage, options: dict[str, Any], *, dry_run: bool
+    ) -> SweepReport:
+        with Progress(self.stdout, label, len(SHARDS)) as progress:
             sweep = Sweep(
                 storage,
-                timezone.now() - timedelta(hours=options["grace"]),
+                datetime.now(UTC) - timedelta(hours=options["grace"]),
                 resign=options["resign"],
-                dry_run=options["dry_run"],
+                dry_run=dry_run,
                 on_progress=lambda done, so_far: progress.show(
                     done, f"{so_far.listed.objects} objects"
                 ),
