@@ -13,9 +13,13 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
+# One process of tests for each core; ARGS="-n 0" runs them in one process, for a debugger.
+PYTEST = -m pytest -n auto --dist worksteal
 UNIT = -m "not e2e and not s3 and not rgw and not postgres and not redis"
 
 SHELL = /bin/bash
+# Modules compiled once: hundreds of tests start a Python of their own. `make clean` removes them.
+export PYTHONDONTWRITEBYTECODE =
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
@@ -43,16 +47,16 @@ demo-s3: $(VENV)/.demo
 	exec $(VENV)/bin/python manage.py demo_s3 $(ADDRESS) $(ARGS)
 
 test: lint types layers
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python $(PYTEST) $(ARGS)
 
 test-full: lint types layers
-	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python -m pytest $(ARGS)
+	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
-	$(VENV_OLDEST)/bin/python -m pytest $(UNIT) $(ARGS)
+	$(VENV_OLDEST)/bin/python $(PYTEST) $(UNIT) $(ARGS)
 
 unit: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest $(UNIT) $(ARGS)
+	$(VENV)/bin/python $(PYTEST) $(UNIT) $(ARGS)
 
 docs: $(VENV)/.dev
 	$(VENV)/bin/python -m sphinx -W --keep-going -q docs docs/_build

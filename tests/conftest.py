@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -17,11 +18,21 @@ from django.test import override_settings
 from shift_media import flight
 from testproject.servers.processes import free_ports
 from tests import parts
+from tests.servers import shared
 from tests.servers.fixtures import rgw, seaweedfs
+from tests.servers.postgres import Postgres
 from tests.servers.redis import redis
+from tests.servers.rgw import RGW
+from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.sites import s3_proxy, s3_server, s3_site
 
 __all__ = ["redis", "rgw", "s3_proxy", "s3_server", "s3_site", "seaweedfs"]
+
+SHARED: dict[str, type[shared.Server]] = {
+    "postgres": Postgres,
+    "rgw": RGW,
+    "seaweedfs": SeaweedFS,
+}
 
 hypothesis.settings.register_profile(
     "quick",
@@ -58,9 +69,18 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers of the run after its last worker."""
+    factory: pytest.TempPathFactory | None = getattr(config, "_tmp_path_factory", None)
+    if factory is None or hasattr(config, "workerinput"):
+        return
+    for name, kind in SHARED.items():
+        shared.stop(factory.getbasetemp(), name, kind)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the browser last: Playwright leaves an event loop in which Django refuses SQL."""
+    """Put the tests with a browser one after another, so that it is started once."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
 
 
@@ -136,6 +156,16 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = out.glob("*.whl")
     shutil.unpack_archive(wheel, out / "unpacked", "zip")
     return out / "unpacked"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give each worker a temporary folder: the app keeps locks there that a host shares."""
+    folder = str(tmp_path_factory.mktemp("tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

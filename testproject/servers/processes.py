@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -29,11 +31,22 @@ def free_ports(count: int) -> list[int]:
 
 
 class Processes:
-    """Processes that belong together: each is watched while waiting, and all are stopped."""
+    """Processes that belong together: each is watched while waiting, and all are stopped.
 
-    def __init__(self, log: Path) -> None:
+    Args:
+        log: where their output goes.
+        adopted: ids of such processes that another process has started.
+    """
+
+    def __init__(self, log: Path, adopted: Sequence[int] = ()) -> None:
         self.log = log
         self.running: list[subprocess.Popen[bytes]] = []
+        self._adopted = list(adopted)
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the ids of all that run."""
+        return [*self._adopted, *(process.pid for process in self.running)]
 
     def start(
         self,
@@ -71,6 +84,9 @@ class Processes:
 
         Gently those that have processes of their own to stop.
         """
+        for pid in reversed(self._adopted):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if gently else signal.SIGKILL)
         for process in reversed(self.running):
             process.terminate() if gently else process.kill()
         for process in self.running:
@@ -80,6 +96,7 @@ class Processes:
                 process.kill()
                 process.wait()
         self.running = []
+        self._adopted = []
 
 
 def listens(port: int) -> bool:

@@ -11,7 +11,9 @@ import re
 import shutil
 import subprocess
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Self
 
 from testproject.servers.processes import Processes, answers, free_ports, listens
 
@@ -100,11 +102,24 @@ class RGW:
     secret_key = "SKTEST0000000000000000000000000000000000"  # noqa: S105 (a made-up one)
     region = "us-east-1"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, ports: Sequence[int] = (), adopted: Sequence[int] = ()
+    ) -> None:
+        """Prepare a new cluster, or use the running one on these ports with these processes."""
         self._folder = folder
         self._config = folder / "ceph.conf"
-        self._monitor1, self._monitor2, self.port = free_ports(3)
-        self._processes = Processes(folder / "output.log")
+        self._monitor1, self._monitor2, self.port = ports or free_ports(3)
+        self._processes = Processes(folder / "output.log", adopted)
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments with which another process can use this cluster, as JSON."""
+        ports = [self._monitor1, self._monitor2, self.port]
+        return {"folder": str(self._folder), "ports": ports, "adopted": self._processes.pids}
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Self:
+        """Return the object of a running cluster."""
+        return cls(Path(state["folder"]), state["ports"], state["adopted"])
 
     @property
     def endpoint(self) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
@@ -99,14 +100,36 @@ def _wait_for(url: str) -> None:
             sleep(0.1)
 
 
-@pytest.fixture(scope="session")
-def browser(needs: Callable[[str], Path]) -> Iterator[Browser]:
-    """Start the Chromium of this machine, without a window."""
+_LAST = pytest.StashKey[bool]()
+_running = ExitStack()
+_browsers: list[Browser] = []
+
+
+@pytest.fixture
+def browser(needs: Callable[[str], Path]) -> Browser:
+    """Return the Chromium of this machine, without a window; start it if it does not run."""
     chromium = str(needs("chromium"))
-    with sync_playwright() as playwright:
+    if not _browsers:
+        playwright = _running.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
-        yield browser
-        browser.close()
+        _running.callback(_browsers.clear)
+        _running.callback(browser.close)
+        _browsers.append(browser)
+    return _browsers[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Note whether the next test needs the browser too."""
+    item.stash[_LAST] = nextitem is None or nextitem.get_closest_marker("e2e") is None
+
+
+@pytest.fixture(autouse=True)
+def _browser_stopped_in_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stop Playwright before a test of another kind: in its event loop Django refuses SQL."""
+    yield
+    if request.node.stash[_LAST]:
+        _running.close()
 
 
 @pytest.fixture

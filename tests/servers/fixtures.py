@@ -1,6 +1,6 @@
 """Fixtures of the S3 servers; a ``conftest.py`` imports those it wants.
 
-Each server is started once, when the first test asks for it, whatever files that test is in.
+Each server is started once in a run, by the worker whose test asks for it first.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from testproject.servers.rgw import RGW
 from tests.servers.faults import FaultProxy
 from tests.servers.seaweedfs import SeaweedFS
+from tests.servers.shared import share
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -35,26 +36,19 @@ class S3Server(Protocol):
 
 
 @pytest.fixture(scope="session")
-def seaweedfs(
-    needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SeaweedFS]:
-    """Run SeaweedFS."""
-    server = SeaweedFS(needs("seaweedfs"), tmp_path_factory.mktemp("seaweedfs"))
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+def seaweedfs(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> SeaweedFS:
+    """Return the SeaweedFS that all workers share."""
+    program = needs("seaweedfs")
+    return share(
+        tmp_path_factory, "seaweedfs", SeaweedFS, lambda folder: SeaweedFS(program, folder).start()
+    )
 
 
 @pytest.fixture(scope="session")
-def rgw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RGW]:
-    """Run Ceph's S3 gateway."""
+def rgw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> RGW:
+    """Return the gateway of Ceph that all workers share."""
     needs("rgw")
-    server = RGW(tmp_path_factory.mktemp("rgw"))
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+    return share(tmp_path_factory, "rgw", RGW, lambda folder: RGW(folder).start())
 
 
 def client_of(server: S3Server) -> S3Client:

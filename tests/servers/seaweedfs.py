@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Self
 
 from testproject.servers.processes import Processes, answers, free_ports
 
@@ -25,11 +27,29 @@ class SeaweedFS:
     secret_key = "SKSEAWEED00000000000000000000000000000TEST"
     region = "us-east-1"
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(
+        self, program: Path, folder: Path, ports: Sequence[int] = (), adopted: Sequence[int] = ()
+    ) -> None:
+        """Prepare a new server, or use the running one on these ports with these processes."""
         self._program = program
         self._folder = folder
-        self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
-        self._processes = Processes(folder / "weed.log")
+        self._ports = dict(zip(_PORTS, ports or free_ports(len(_PORTS)), strict=True))
+        self._processes = Processes(folder / "weed.log", adopted)
+
+    def state(self) -> dict[str, Any]:
+        """Return the arguments with which another process can use this server, as JSON."""
+        return {
+            "program": str(self._program),
+            "folder": str(self._folder),
+            "ports": list(self._ports.values()),
+            "adopted": self._processes.pids,
+        }
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Self:
+        """Return the object of a running server."""
+        program, folder = Path(state["program"]), Path(state["folder"])
+        return cls(program, folder, state["ports"], state["adopted"])
 
     @property
     def port(self) -> int:

@@ -89,14 +89,11 @@ def stored(media_root: Path) -> Callable[[], list[str]]:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def _nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Hold, after every test, that no private folder and no ffmpeg is left."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    if "postgres" not in request.fixturenames:  # Its user could not enter the folder.
-        monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
     yield
     ours = ("shift_media-transcode-", "shift_media-probe-")
     left = [path.name for path in scratch.iterdir() if path.name.startswith(ours)]
