@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -173,6 +174,38 @@ def _files_outside_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Keep what tests upload out of the gallery's own folder."""
     with override_settings(STORAGES=_storages_below(tmp_path_factory.mktemp("files"))):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Create the test database, and let a flush put the rows of `migrate` back from memory.
+
+    Django creates content types and permissions anew after each test with ``transaction=True``,
+    which takes longer than most of these tests.
+    """
+    from django.apps import apps
+    from django.contrib.auth.management import create_permissions
+    from django.contrib.auth.models import Permission
+    from django.contrib.contenttypes.management import create_contenttypes
+    from django.contrib.contenttypes.models import ContentType
+    from django.db.models.signals import post_migrate
+
+    uid = "django.contrib.auth.management.create_permissions"
+    with django_db_blocker.unblock():
+        types, permissions = list(ContentType.objects.all()), list(Permission.objects.all())
+
+    def restore(**sent: Any) -> None:
+        if not ContentType.objects.exists():
+            ContentType.objects.bulk_create(types)
+            Permission.objects.bulk_create(permissions)
+
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid=uid)
+    post_migrate.connect(restore, sender=apps.get_app_config("auth"))
+    yield
+    post_migrate.disconnect(restore, sender=apps.get_app_config("auth"))
+    post_migrate.connect(create_contenttypes)
+    post_migrate.connect(create_permissions, dispatch_uid=uid)
 
 
 @pytest.fixture
