@@ -15,6 +15,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.test import override_settings
+from filelock import FileLock
 
 from shift_media import flight
 from testproject.servers.processes import free_ports
@@ -142,8 +143,17 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture(scope="session")
 def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel, from a copy, and unpack it: what a user gets."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    """Build the wheel once in a run, and unpack it: what a user gets."""
+    unpacked = shared.base_folder(tmp_path_factory) / "unpacked-wheel"
+    with FileLock(f"{unpacked}.lock"):
+        if not unpacked.exists():
+            _build_and_unpack(tmp_path_factory.mktemp("wheel"), unpacked)
+    return unpacked
+
+
+def _build_and_unpack(folder: Path, unpacked: Path) -> None:
+    source, out = folder / "source", folder / "out"
+    source.mkdir()
     skip = shutil.ignore_patterns("__pycache__")
     shutil.copytree(parts.ROOT / "shift_media", source / "shift_media", ignore=skip)
     shutil.copytree(parts.ROOT / "testproject", source / "testproject", ignore=skip)
@@ -155,8 +165,7 @@ def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = out.glob("*.whl")
-    shutil.unpack_archive(wheel, out / "unpacked", "zip")
-    return out / "unpacked"
+    shutil.unpack_archive(wheel, unpacked, "zip")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -39,7 +40,15 @@ def quadrants(width: int = 64, height: int = 48) -> Image.Image:
 
 
 def photograph(width: int, height: int, seed: int = 7) -> Image.Image:
-    """Draw something with the statistics of a photograph: noise of several sizes, and edges."""
+    """Draw something with the statistics of a photograph: noise of several sizes, and edges.
+
+    Each is drawn once; the caller gets a copy.
+    """
+    return _photograph(width, height, seed).copy()
+
+
+@functools.lru_cache(maxsize=16)
+def _photograph(width: int, height: int, seed: int) -> Image.Image:
     random = np.random.default_rng(seed)
     total = np.zeros((height, width, 3))
     for cells, weight in ((4, 90), (16, 50), (64, 30), (256, 16)):
@@ -82,6 +91,12 @@ def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
     name = {"jpg": "JPEG", "webp": "WEBP"}.get(format, format.upper())
     image.save(output, name, **options)
     return output.getvalue()
+
+
+@functools.lru_cache(maxsize=16)
+def encoded_photograph(width: int, height: int, format: str, **options: Any) -> bytes:
+    """Draw and encode a photograph, each once."""
+    return encoded(photograph(width, height), format, **options)
 
 
 def oriented(format: str, orientation: int, upright: Image.Image | None = None) -> bytes:
@@ -127,17 +142,24 @@ def ssim(first: Image.Image, second: Image.Image) -> float:
     """Compare two pictures of one size: mean SSIM of luma, 8 × 8 windows (Wang et al., 2004)."""
     x, y = (np.asarray(image.convert("L"), dtype=float) for image in (first, second))
     mean_x, mean_y = _windows(x), _windows(y)
-    var_x, var_y = _windows(x * x) - mean_x**2, _windows(y * y) - mean_y**2
-    both = _windows(x * y) - mean_x * mean_y
+    product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
+    variances = _windows(x * x + y * y) - squares
+    both = _windows(x * y) - product
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    top = (2 * mean_x * mean_y + c1) * (2 * both + c2)
-    return float((top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
+    top = (2 * product + c1) * (2 * both + c2)
+    return float((top / ((squares + c1) * (variances + c2))).mean())
 
 
 def _windows(values: Any, side: int = 8) -> Any:
-    sums = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    inner = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    return inner / side**2
+    height, width = values.shape
+    sums = np.zeros((height + 1, width + 1))
+    np.cumsum(values, axis=0, out=sums[1:, 1:])
+    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+    inner = sums[side:, side:] - sums[:-side, side:]
+    inner -= sums[side:, :-side]
+    inner += sums[:-side, :-side]
+    inner /= side**2
+    return inner
 
 
 def png(

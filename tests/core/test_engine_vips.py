@@ -75,7 +75,7 @@ def loss(content: bytes, side: int) -> float:
 @pytest.mark.parametrize("format", ["png", "webp"])
 @pytest.mark.parametrize("side", [150, 320, 500, 900])
 def test_a_photograph_looks_as_good_as_with_a_full_decode(format: str, side: int) -> None:
-    assert loss(images.encoded(images.photograph(1500, 1000), format), side) < 0.002
+    assert loss(images.encoded_photograph(1500, 1000, format), side) < 0.002
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])

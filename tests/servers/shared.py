@@ -35,6 +35,12 @@ class Server(Protocol):
     def stop(self) -> None: ...
 
 
+def base_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return the base temporary folder of the whole run, which contains those of the workers."""
+    folder = factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
 S = TypeVar("S", bound=Server)
 
 
@@ -42,8 +48,7 @@ def share(
     factory: pytest.TempPathFactory, name: str, kind: type[S], start: Callable[[Path], S]
 ) -> S:
     """Return the server of that name; start it in a new folder if no worker has done so."""
-    base = factory.getbasetemp()
-    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / _FOLDER
+    root = base_folder(factory) / _FOLDER
     root.mkdir(exist_ok=True)
     record = root / f"{name}.json"
     with FileLock(root / f"{name}.lock"):

@@ -6,11 +6,17 @@ import hashlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from django.core.files.base import ContentFile
+from filelock import FileLock
 
+from shift_media.core.video import VideoFacts
+from shift_media.transcoding import probing
+from shift_media.transcoding.probing import VideoLimits
 from shift_media.transcoding.services import Worker
+from tests.servers.shared import base_folder
 from tests.testapp.models import Film
 
 Draw = Callable[..., Path]
@@ -19,17 +25,18 @@ NewFilm = Callable[..., Film]
 
 @pytest.fixture(scope="session")
 def draw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Draw:
-    """Make a video with ffmpeg's arguments, once for each name and arguments."""
-    program, folder = needs("ffmpeg"), tmp_path_factory.mktemp("clips")
+    """Make a video with ffmpeg's arguments, once in a run for each name and arguments."""
+    program, folder = needs("ffmpeg"), base_folder(tmp_path_factory) / "clips"
 
     def draw(name: str, *arguments: str) -> Path:
         # Two tests may give one name to different videos, whichever of them comes first.
         drawing = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
         path = folder / drawing / name
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            command = [program, "-nostdin", "-loglevel", "error", *arguments, path]
-            subprocess.run(command, check=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path.parent}.lock"):
+            if not path.exists():
+                command = [program, "-nostdin", "-loglevel", "error", *arguments, path]
+                subprocess.run(command, check=True)
         return path
 
     return draw
@@ -59,9 +66,26 @@ def new_film(media_root: Path, clip: Path) -> NewFilm:
 
     def new(path: Path = clip, name: str = "", **values: object) -> Film:
         file = ContentFile(path.read_bytes(), name or path.name)
-        return Film.objects.create(video=file, **values)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(probing, "probe_upload", probed_once)
+            return Film.objects.create(video=file, **values)
 
     return new
+
+
+_probe_upload = probing.probe_upload
+_facts: dict[tuple[str, str, VideoLimits], VideoFacts | None] = {}
+
+
+def probed_once(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFacts | None:
+    """Return what an upload is; start a process for that once for each content."""
+    if not probing.is_available():
+        return _probe_upload(file, extension, limits)
+    file.seek(0)
+    key = (hashlib.sha256(file.read()).hexdigest(), extension, limits)
+    if key not in _facts:
+        _facts[key] = _probe_upload(file, extension, limits)
+    return _facts[key]
 
 
 @pytest.fixture

@@ -164,6 +164,12 @@ def slow_clip(draw: Draw) -> Path:
     return draw("slow.mp4", *pattern("640x480", 12, 25), *H264)
 
 
+@pytest.fixture(scope="session")
+def small_clip(draw: Draw) -> Path:
+    """Draw what takes a second to encode with a slow preset."""
+    return draw("small.mp4", *pattern("320x240", 12, 25), *H264)
+
+
 def until_it_encodes(site: Site) -> None:
     wait_until(lambda: any("libx264" in command for command in children_in(site.scratch)))
 
@@ -188,9 +194,9 @@ def test_a_worker_killed_in_the_middle_takes_its_ffmpeg_along_and_is_recovered_f
 
 
 @pytest.mark.acceptance(46)
-def test_ctrl_c_leaves_the_job_to_the_next_run(new_site: NewSite, slow_clip: Path) -> None:
+def test_ctrl_c_leaves_the_job_to_the_next_run(new_site: NewSite, small_clip: Path) -> None:
     site = new_site(preset="slower")
-    site.python(NEW_FILMS, str(slow_clip), "1")
+    site.python(NEW_FILMS, str(small_clip), "1")
     worker = site.start()
     until_it_encodes(site)
     worker.send_signal(signal.SIGINT)
