@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import signal
 import subprocess
@@ -66,9 +67,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C as ever where this was started in the background, which has it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # A test of another run may have started this one.
+        os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
