@@ -12,6 +12,7 @@ from PIL import Image
 from shift_media.core import engine, geometry, mezzanine, paths
 from shift_media.core.spec import Spec
 from tests.core import images
+from tests.kept import kept
 
 OPTIONS = {
     "jpg": {"quality": 90},
@@ -124,7 +125,8 @@ def test_a_long_strip_is_not_made_of_what_is_left_of_it() -> None:
 @pytest.mark.parametrize("extension", OPTIONS)
 def test_no_resize_is_worse_by_more_than_the_measured_bound(extension: str) -> None:
     key, best = original(extension), images.photograph(3601, 2399)
-    content = images.encoded(best, extension, **OPTIONS[extension])
+    options = OPTIONS[extension]
+    content = kept(extension, lambda: images.encoded(best, extension, **options), __file__)
     made = engine.make(BytesIO(content), mezzanine.spec_of(key)).content
     smaller = images.opened(made).size
     for wanted in (spec("200x"), spec("900x600", mode="fill")):
