@@ -246,9 +246,11 @@ def test_jobs_are_cancelled_and_failed_ones_tried_again(film: Film) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_job_that_fails_gives_an_exit_code(new_film: NewFilm, draw: Draw) -> None:
+def test_a_job_that_fails_gives_an_exit_code(
+    new_film: NewFilm, draw: Draw, tmp_path: Path
+) -> None:
     whole = draw("whole.mp4", *pattern(seconds=3), *H264, "-movflags", "+faststart", "-g", "5")
-    half = whole.with_name("part.mp4")
+    half = tmp_path / "part.mp4"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     new_film(half)
     with pytest.raises(CommandError, match="1 failed") as caught:
