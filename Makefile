@@ -13,9 +13,12 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
-# One process of tests for each core; ARGS="-n 0" runs them in one process, for a debugger.
-PYTEST = -m pytest -n auto --dist worksteal
-UNIT = -m "not e2e and not s3 and not rgw and not postgres and not redis"
+# Unit tests take one process for each core; where servers and a browser are waited for, two keep
+# a core busy. ARGS="-n 0" runs them in one process, for a debugger.
+PYTEST = -m pytest --dist worksteal
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+ALL = -n $(shell expr 2 \* $(CORES))
+UNIT = -n $(CORES) -m "not e2e and not s3 and not rgw and not postgres and not redis"
 
 SHELL = /bin/bash
 # Modules compiled once: hundreds of tests start a Python of their own. `make clean` removes them.
@@ -47,10 +50,10 @@ demo-s3: $(VENV)/.demo
 	exec $(VENV)/bin/python manage.py demo_s3 $(ADDRESS) $(ARGS)
 
 test: lint types layers
-	$(VENV)/bin/python $(PYTEST) $(ARGS)
+	$(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
 test-full: lint types layers
-	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ARGS)
+	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
 	$(VENV_OLDEST)/bin/python $(PYTEST) $(UNIT) $(ARGS)

@@ -85,8 +85,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests with a browser one after another, so that it is started once."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    """Begin with the long ones and with those in a browser, which one worker does.
+
+    The others take away from the end of its list, so that it starts the one browser.
+    """
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("long") is None,
+            item.get_closest_marker("e2e") is None,
+        )
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

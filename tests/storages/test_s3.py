@@ -253,6 +253,7 @@ print(before, peak(), round(sent, 1))
 
 
 @pytest.mark.s3
+@pytest.mark.long
 def test_a_large_upload_takes_no_more_memory_than_a_small_one(
     seaweedfs: SeaweedFS, bucket: str
 ) -> None:
