@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import gc
 import os
 import shutil
 import signal
@@ -15,6 +17,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from botocore.loaders import create_loader
 from django.test import override_settings
 from filelock import FileLock
 
@@ -99,6 +102,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Print which tests cover which rows: ``pytest --rows --collect-only -qq``."""
+    # The collected tests stay until the end: the garbage collector need not look at them again.
+    gc.freeze()
     if not session.config.getoption("--rows"):
         return
     rows: dict[int, set[str]] = {}
@@ -186,6 +191,14 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_read_once() -> Iterator[None]:
+    """Let all sessions of botocore share one loader: each reads megabytes of JSON otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield
 
 

@@ -71,12 +71,16 @@ def new_film(media_root: Path, clip: Path) -> NewFilm:
     """Save a row with a video, which makes its job."""
 
     def new(path: Path = clip, name: str = "", **values: object) -> Film:
-        file = ContentFile(path.read_bytes(), name or path.name)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(probing, "probe_upload", probed_once)
-            return Film.objects.create(video=file, **values)
+        return save_film(ContentFile(path.read_bytes(), name or path.name), **values)
 
     return new
+
+
+def save_film(file: ContentFile[bytes], **values: object) -> Film:
+    """Save a row with a video that is probed once, however many rows it is saved in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "probe_upload", probed_once)
+        return Film.objects.create(video=file, **values)
 
 
 _probe_upload = probing.probe_upload
