@@ -63,6 +63,7 @@ class Site:
     def __init__(self, folder: Path, database: dict[str, Any], preset: str, lease: int) -> None:
         text = SETTINGS.format(database=database, preset=preset, lease=lease)
         (folder / "site_settings.py").write_text(text)
+        self.folder = folder
         self.scratch = folder / "scratch"
         self.media = folder / "var" / "media"
         self.env = {
