@@ -21,8 +21,6 @@ ALL = -n $(shell expr 2 \* $(CORES))
 UNIT = -n $(CORES) -m "not e2e and not s3 and not rgw and not postgres and not redis"
 
 SHELL = /bin/bash
-# Modules compiled once: hundreds of tests start a Python of their own. `make clean` removes them.
-export PYTHONDONTWRITEBYTECODE =
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
@@ -48,6 +46,9 @@ demo: $(VENV)/.demo
 
 demo-s3: $(VENV)/.demo
 	exec $(VENV)/bin/python manage.py demo_s3 $(ADDRESS) $(ARGS)
+
+# Modules are compiled once, since hundreds of tests start a Python of their own.
+test test-full test-oldest unit: export PYTHONDONTWRITEBYTECODE =
 
 test: lint types layers
 	$(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
