@@ -13,14 +13,14 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
-# One test process for each core. ARGS="-n 0" runs all tests in one process, for a debugger.
-PYTEST = -m pytest -n auto --dist worksteal
+# The unit tests run in one process for each core. Tests that wait for servers and a browser run in
+# two for each core, which keeps it busy. ARGS="-n 0" runs all tests in one process, for a debugger.
+PYTEST = -m pytest --dist worksteal
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+ALL = -n $(shell expr 2 \* $(CORES))
 UNIT = -m "not e2e and not s3 and not rgw and not postgres and not redis"
 
 SHELL = /bin/bash
-# Write bytecode even if the caller's environment forbids it, because hundreds of tests start a
-# Python of their own. `make clean` removes the bytecode.
-export PYTHONDONTWRITEBYTECODE =
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
@@ -47,17 +47,21 @@ demo: $(VENV)/.demo
 demo-s3: $(VENV)/.demo
 	exec $(VENV)/bin/python manage.py demo_s3 $(ADDRESS) $(ARGS)
 
+# Write bytecode even if the caller's environment forbids it, because hundreds of tests start a
+# Python of their own. `make clean` removes the bytecode.
+test test-full test-oldest unit: export PYTHONDONTWRITEBYTECODE =
+
 test: lint types layers
-	$(VENV)/bin/python $(PYTEST) $(ARGS)
+	$(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
 test-full: lint types layers
-	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ARGS)
+	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
-	$(VENV_OLDEST)/bin/python $(PYTEST) $(UNIT) $(ARGS)
+	$(VENV_OLDEST)/bin/python $(PYTEST) -n $(CORES) $(UNIT) $(ARGS)
 
 unit: $(VENV)/.dev
-	$(VENV)/bin/python $(PYTEST) $(UNIT) $(ARGS)
+	$(VENV)/bin/python $(PYTEST) -n $(CORES) $(UNIT) $(ARGS)
 
 docs: $(VENV)/.dev
 	$(VENV)/bin/python -m sphinx -W --keep-going -q docs docs/_build

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
+import gc
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +17,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from botocore.loaders import create_loader
 from django.test import override_settings
 from filelock import FileLock
 
@@ -66,9 +70,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C as ever where this was started in the background, which has it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # A test of another run may have started this one.
+        os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -82,12 +88,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests with a browser one after another, so that it is started once."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    """Begin with the long ones and with those in a browser, which one worker does.
+
+    The others take away from the end of its list, so that it starts the one browser.
+    """
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("long") is None,
+            item.get_closest_marker("e2e") is None,
+        )
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Print which tests cover which rows: ``pytest --rows --collect-only -qq``."""
+    # The collected tests stay until the end: the garbage collector need not look at them again.
+    gc.freeze()
     if not session.config.getoption("--rows"):
         return
     rows: dict[int, set[str]] = {}
@@ -175,6 +191,14 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
         patch.setattr(tempfile, "tempdir", folder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_read_once() -> Iterator[None]:
+    """Let all sessions of botocore share one loader: each reads megabytes of JSON otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield
 
 

@@ -42,6 +42,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"UPLOADS": ["gallery.Photo.image"]}, "a dict such as"),
     ({"UPLOADS": {"Photo.image": "a.rule"}}, "a dict such as"),
     ({"UPLOADS": {"gallery.Photo.image": True}}, "a dict such as"),
+    ({"TENANTS": "visit"}, "a dotted path"),
+    ({"TENANTS": 1}, "a dotted path"),
     ({"ENGINE": "libvips"}, "one of 'pillow', 'vips', 'auto'"),
     ({"ENGINE": ["vips"]}, "one of 'pillow', 'vips', 'auto'"),
 ]

@@ -108,7 +108,7 @@ def assert_good(answers: list[bytes], key: str) -> None:
 def test_32_requests_over_two_hosts_make_one_resize(
     hosts_on: StartHosts, s3_site: S3Site, delivery: str
 ) -> None:
-    key = s3_site.add(picture(size=(4000, 3000)))
+    key = s3_site.add(picture(size=(2000, 1500)))
     resize = s3_site.resize(key).key
     hosts = hosts_on(delivery)
     answers = storm(hosts, resize)

@@ -172,7 +172,8 @@ def oddities(
         draw(name, *arguments): (*sides.get(name, usual), name != "silent.mp4")
         for name, arguments in drawn.items()
     }
-    rotated = corpus / "hostile" / "rails__rails" / "rotated_hdr_video.mov"
+    whole = corpus / "hostile" / "rails__rails" / "rotated_hdr_video.mov"
+    rotated = draw("rotated.mov", "-i", str(whole), "-t", "0.8", "-map", "0:v", "-c", "copy")
     return {**found, rotated: ((720, 1280), (1080, 1920), False)}
 
 

@@ -89,6 +89,7 @@ def follow(url: str) -> list[int]:
 
 
 @pytest.mark.rgw
+@pytest.mark.long
 @pytest.mark.needs("rgw", "ffmpeg")
 def test_demo_s3_redirects_transcodes_and_leaves_nothing(
     tmp_path: Path, free_port: Callable[[], int], draw: Draw

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.imaging import images
 from tests.imaging.processes import run
+from tests.kept import kept
 
 MEGABYTE = 1_000_000
 
@@ -140,7 +141,7 @@ def test_header_bombs_cost_next_to_nothing(bomb: Callable[[], bytes], tmp_path: 
 
 @pytest.mark.acceptance(26)
 def test_a_99_megapixel_jpeg_is_refused(tmp_path: Path) -> None:
-    content = flat("jpg", 11_000, 9_000, quality=20)
+    content = kept("99 megapixels", lambda: flat("jpg", 11_000, 9_000, quality=20), __file__)
     assert len(content) < 3 * MEGABYTE
     megabytes, seconds, outcome = measured(content, tmp_path, most=1)
     assert outcome == ["TooManyPixels"] * 2
@@ -159,11 +160,15 @@ def test_animations_whose_frames_multiply_are_refused(tmp_path: Path) -> None:
         assert seconds < 1
 
 
+def animation_of_380() -> bytes:
+    pictures = [Image.new("RGB", (220, 160), (n % 256, 80, 200 - n // 2)) for n in range(380)]
+    return images.animated("gif", pictures, [40] * 380)
+
+
 @pytest.mark.acceptance(27)
 @pytest.mark.parametrize("format", ["gif", "webp"])
 def test_an_animation_of_380_frames_is_made_within_the_bounds(format: str, tmp_path: Path) -> None:
-    pictures = [Image.new("RGB", (220, 160), (n % 256, 80, 200 - n // 2)) for n in range(380)]
-    content = images.animated("gif", pictures, [40] * 380)
+    content = kept("380 frames", animation_of_380, __file__)
     megabytes, seconds, outcome = measured(content, tmp_path, "120x120", format, works=1)
     assert outcome == ["made"]
     assert megabytes <= USUAL
@@ -196,7 +201,8 @@ LARGEST_ADMITTED: dict[str, Callable[[], bytes]] = {
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("name", LARGEST_ADMITTED)
 def test_the_largest_originals_stay_within_the_bound(name: str, tmp_path: Path) -> None:
-    megabytes, seconds, outcome = measured(LARGEST_ADMITTED[name](), tmp_path, works=1)
+    content = kept(name, LARGEST_ADMITTED[name], __file__)
+    megabytes, seconds, outcome = measured(content, tmp_path, works=1)
     assert outcome == ["made"]
     assert megabytes <= LARGEST
     assert seconds <= CPU_SECONDS
@@ -207,7 +213,7 @@ def test_the_largest_originals_stay_within_the_bound(name: str, tmp_path: Path) 
 def test_the_largest_resizes_of_the_largest_original_stay_within_the_bound(
     format: str, tmp_path: Path
 ) -> None:
-    content = LARGEST_ADMITTED["RGBA PNG"]()
+    content = kept("RGBA PNG", LARGEST_ADMITTED["RGBA PNG"], __file__)
     megabytes, seconds, outcome = measured(content, tmp_path, "4470x3464", format, works=1)
     assert outcome == ["made"]
     assert megabytes <= LARGEST

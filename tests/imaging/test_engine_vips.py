@@ -25,6 +25,7 @@ from tests.imaging import (
     test_hostile,
 )
 from tests.imaging.processes import run
+from tests.kept import kept
 from tests.parts import package
 
 pyvips = package("pyvips", "vips")
@@ -239,6 +240,7 @@ def test_a_large_original_takes_less_memory_than_by_pillow(
 ) -> None:
     path = tmp_path / "large"
     picture = images.quadrants(4000, 3000).convert(mode)
-    path.write_bytes(images.encoded(picture, format))
+    name = f"large {mode} {format}"
+    path.write_bytes(kept(name, lambda: images.encoded(picture, format), __file__))
     ours, theirs = (float(run(MEMORY, str(path), engine)) for engine in ("auto", "pillow"))
     assert ours < 0.7 * theirs

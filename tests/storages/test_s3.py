@@ -128,7 +128,7 @@ def test_a_private_original_is_not_for_shared_caches(
 def test_the_url_of_a_private_original_opens_it_until_it_expires(
     server: S3Server, storage: S3MediaStorage
 ) -> None:
-    private = private_of(storage, server, url_expire=10)
+    private = private_of(storage, server, url_expire=5)
     key, other = str(new_key()), str(new_key())
     for name in (key, other):
         put(private, name, name.encode())
@@ -254,6 +254,7 @@ print(before, peak(), round(sent, 1))
 
 
 @pytest.mark.s3
+@pytest.mark.long
 def test_a_large_upload_takes_no_more_memory_than_a_small_one(
     seaweedfs: SeaweedFS, bucket: str
 ) -> None:

@@ -16,6 +16,7 @@ from shift_media.transcoding import probing
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.transcoding.services import Worker
 from shift_media.video.facts import VideoFacts
+from tests.kept import FOLDER
 from tests.servers.shared import base_folder
 from tests.testapp.models import Film
 
@@ -25,18 +26,23 @@ NewFilm = Callable[..., Film]
 
 @pytest.fixture(scope="session")
 def draw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Draw:
-    """Make a video with ffmpeg's arguments, once in a run for each name and arguments."""
-    program, folder = needs("ffmpeg"), base_folder(tmp_path_factory) / "clips"
+    """Make a video with ffmpeg's arguments, and keep it for later runs with the same ffmpeg."""
+    program, base = needs("ffmpeg"), base_folder(tmp_path_factory)
+    made_by = f"{program} {program.stat().st_size} {program.stat().st_mtime_ns}"
 
     def draw(name: str, *arguments: str) -> Path:
         # Two tests may give one name to different videos, whichever of them comes first.
-        drawing = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
-        path = folder / drawing / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        drawing = hashlib.sha256("\0".join([made_by, *arguments]).encode()).hexdigest()[:16]
+        of_this_run = any(str(base) in argument for argument in arguments)
+        path = (base if of_this_run else FOLDER) / "clips" / drawing / name
+        part = path.parent.with_name(f"{drawing}-part") / name
+        for folder in (path.parent, part.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path.parent}.lock"):
             if not path.exists():
-                command = [program, "-nostdin", "-loglevel", "error", *arguments, path]
+                command = [program, "-nostdin", "-loglevel", "error", "-y", *arguments, part]
                 subprocess.run(command, check=True)
+                part.replace(path)
         return path
 
     return draw
@@ -65,12 +71,16 @@ def new_film(media_root: Path, clip: Path) -> NewFilm:
     """Save a row with a video, which makes its job."""
 
     def new(path: Path = clip, name: str = "", **values: object) -> Film:
-        file = ContentFile(path.read_bytes(), name or path.name)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(probing, "probe_upload", probed_once)
-            return Film.objects.create(video=file, **values)
+        return save_film(ContentFile(path.read_bytes(), name or path.name), **values)
 
     return new
+
+
+def save_film(file: ContentFile[bytes], **values: object) -> Film:
+    """Save a row with a video that is probed once, however many rows it is saved in."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probing, "probe_upload", probed_once)
+        return Film.objects.create(video=file, **values)
 
 
 _probe_upload = probing.probe_upload

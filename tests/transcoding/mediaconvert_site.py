@@ -16,6 +16,7 @@ from shift_media.transcoding.models import TranscodeJob
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.servers.mediaconvert import MediaConvertServer
 from tests.testapp.models import Film
+from tests.transcoding.conftest import save_film
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -81,7 +82,7 @@ def site(server: MediaConvertServer, **settings: Any) -> dict[str, Any]:
 
 
 def new_film(path: Path) -> Film:
-    return Film.objects.create(video=ContentFile(path.read_bytes(), path.name))
+    return save_film(ContentFile(path.read_bytes(), path.name))
 
 
 @pytest.fixture

@@ -214,10 +214,10 @@ def test_the_mp4_begins_with_its_index_so_that_it_plays_while_it_loads(
 
 @pytest.mark.acceptance(51)
 def test_a_truncated_source_is_an_error_although_ffmpeg_says_it_went_well(
-    draw: Draw, new_film: NewFilm, stored: Stored
+    draw: Draw, new_film: NewFilm, stored: Stored, tmp_path: Path
 ) -> None:
     source = draw("long.mp4", *pattern(seconds=5), *H264, "-movflags", "+faststart", "-g", "5")
-    half = source.with_name("half.mp4")
+    half = tmp_path / "half.mp4"
     half.write_bytes(source.read_bytes()[: source.stat().st_size * 45 // 100])
     film = new_film(half)
     work()

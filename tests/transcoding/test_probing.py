@@ -152,10 +152,14 @@ def test_each_has_the_same_limits(draw: Draw) -> None:
 
 
 @pytest.mark.usefixtures("one")
-def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(draw: Draw) -> None:
-    clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
-    shutil.copy(draw("wide.mp4", *VIDEOS["wide.mp4"]), clip.parent)
-    with VideoProbe(clip.parent, VideoLimits()) as probe:
+def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(
+    draw: Draw, tmp_path: Path
+) -> None:
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for name in ("clip.mp4", "wide.mp4"):
+        shutil.copy(draw(name, *VIDEOS[name]), folder)
+    with VideoProbe(folder, VideoLimits()) as probe:
         for names in (["wide.mp4"], ["clip.mp4", "wide.mp4", "clip.mp4"], []):
             probe.start(names)
             widths = [found.width for found in probe.results() if found is not None]

@@ -19,6 +19,7 @@ _SECONDS = 600
 
 @pytest.mark.acceptance(55, 57)
 @pytest.mark.s3
+@pytest.mark.long
 @pytest.mark.needs("ffmpeg", "seaweedfs", "old-botocore")
 def test_jobs_go_through_its_own_api_with_the_last_botocore_that_has_it(
     needs: Callable[[str], Path], tmp_path: Path
