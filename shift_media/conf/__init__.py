@@ -208,8 +208,9 @@ class Settings(SettingsReader):
         """
         path: str | None = self._raw.get("TENANTS")
         if path is not None and (not isinstance(path, str) or "." not in path):
-            wanted = 'None or a dotted path, such as "mysite.tenants.visit"'
-            raise wrong_value("TENANTS", path, wanted)
+            raise wrong_value(
+                "TENANTS", path, 'None or a dotted path, such as "mysite.tenants.visit"'
+            )
         return path
 
     @cached_property

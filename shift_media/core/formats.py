@@ -30,6 +30,8 @@ class Format:
         magic: the bytes that it begins with, if these alone decide. All other formats are told by
             the functions of `detect`.
         original: whether an upload may be stored as it.
+        in_wildcard: whether ``image/*`` in an `accept` list admits it: False for images that
+            browsers do not display.
         resize: whether a resize can be made in it.
         resized_as: the extension of a resize for which no format is given; None: an original of
             this format has no resizes.
@@ -50,6 +52,7 @@ class Format:
     _: KW_ONLY
     magic: tuple[bytes, ...] = ()
     original: bool = True
+    in_wildcard: bool = True
     resize: bool = False
     resized_as: str | None = None
     quality: int | None = None
@@ -259,12 +262,15 @@ def _detect_document(head: bytes) -> str | None:
 def accepts(accept: Iterable[str], format: Format) -> bool:
     """Return True if an `accept` list (``"image/*"``, ``"video/mp4"``, ``"*/*"``) admits a format.
 
-    ``"image/*"`` means the images of the table: an SVG is a document here and is admitted only
-    by its full type, or by ``"*/*"``.
+    ``"image/*"`` means the images of the table that browsers display: an SVG is a document here
+    and is admitted only by its full type, or by ``"*/*"``.
     """
-    wildcards = {"*/*", f"{format.kind}/*"}
-    admitted = any(item == format.content_type or item in wildcards for item in accept)
-    return format.original and admitted
+    if not format.original:
+        return False
+    admitting = {format.content_type, "*/*"}
+    if format.in_wildcard:
+        admitting.add(f"{format.kind}/*")
+    return any(item in admitting for item in accept)
 
 
 def accepted_formats(accept: Iterable[str]) -> list[Format]:

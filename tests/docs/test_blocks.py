@@ -27,6 +27,10 @@ SETTINGS = ("STORAGES", "SHIFT_MEDIA", "CACHES")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
+RUN_TOGETHER = ("quickstart", "how-to/add-image-format")
+"""Pages whose modules depend on each other: test_docs.py and test_new_format.py run them."""
+
+
 def is_session(block: Block) -> bool:
     return block.language == "python" and block.text.startswith(">>>")
 
@@ -35,10 +39,9 @@ def parametrize_blocks(*languages: str) -> Any:
     chosen = [
         block
         for block in BLOCKS
-        # The quickstart's modules depend on each other, so test_docs.py runs them together.
         if block.language in languages
         and not is_session(block)
-        and (block.language, block.page) != ("python", "quickstart")
+        and not (block.language == "python" and block.page in RUN_TOGETHER)
     ]
     return pytest.mark.parametrize("block", chosen, ids=str)
 
