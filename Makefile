@@ -8,6 +8,8 @@ DJANGO_OLDEST = Django~=5.2.0
 # The address of the demo, and further arguments for pytest or the demo: make unit ARGS="-k signing"
 ADDRESS ?= 127.0.0.1:8000
 ARGS ?=
+# A folder of photographs for make bench.
+PHOTOS ?=
 
 VENV = .venv
 VENV_OLDEST = .venv-oldest
@@ -36,6 +38,7 @@ help:
 	echo "make docs         build the documentation in docs/_build, with warnings as errors"
 	echo "make lint | types | layers   one check each: ruff, mypy, import-linter"
 	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
+	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
@@ -80,7 +83,7 @@ layers: $(VENV)/.dev
 # glibc adapts its threshold for large blocks at run time, which changes times by a third, so it is
 # fixed here.
 bench: $(VENV_BENCH)/.bench
-	VIPS_CONCURRENCY=1 MALLOC_MMAP_THRESHOLD_=131072 $(VENV_BENCH)/bin/python -m benchmarks $(ARGS)
+	VIPS_CONCURRENCY=1 MALLOC_MMAP_THRESHOLD_=131072 $(VENV_BENCH)/bin/python -m benchmarks $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) build dist docs/_build *.egg-info var

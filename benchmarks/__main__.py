@@ -1,6 +1,7 @@
-"""`make bench`: shift_media beside its peers, in one run, in turns.
+"""`make bench`: shift_media compared with its peers, in turns, in one run.
 
-Prints tables and the targets that were met or not, and writes the same as JSON.
+Prints tables and whether the targets are met, and writes the same as JSON. Without --photos it
+measures the photographs of the test corpus, and without the corpus drawn images.
 """
 
 from __future__ import annotations
@@ -16,25 +17,22 @@ from pathlib import Path
 from django.conf import settings
 from PIL import Image
 
-from benchmarks import ladder, memory, pictures, quality, site
+from benchmarks import ladder, memory, quality, site
 from benchmarks.measure import milliseconds
+from benchmarks.photographs import Collection, Photograph, collect, images
 from benchmarks.report import Report
 
 SIZES = ((400, 400, "fit"), (200, 200, "fill"), (1600, 1600, "fit"))
-LEAST = {400: (5.5, 9), 200: (5.5, 5.5), 1600: (3, 3)}
-"""How much faster than a full decode, on any photograph and on the 16 MP baseline."""
-LIMIT = {400: 1.15, 1600: 1.5}
-LOSS = 0.002
+MIN_AGAINST_FULL = {400: (5.5, 9), 200: (5.5, 5.5), 1600: (3, 3)}
+"""Least speed against a full decode, by width: of any baseline, and of the reference."""
+MAX_AGAINST_LIMIT = {400: 1.15, 1600: 1.5}
+"""Most time against libjpeg-turbo's scaled decode, by width."""
+MAX_SSIM_LOST = 0.002
 
 
 def main() -> None:
-    """Run what is asked for, by default everything."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, default=Path("var/benchmarks.json"))
-    parser.add_argument("--quality", action="store_true", help="only qualities and efforts")
-    parser.add_argument("--videos", action="store_true", help="measure videos, and nothing else")
-    arguments = parser.parse_args()
+    """Measure what the options choose: by default images, URLs and templates."""
+    arguments = parse_arguments(sys.argv[1:])
     logging.disable(logging.CRITICAL)
     if arguments.videos:
         settings.configure(SECRET_KEY="of-the-benchmarks")  # No peer is needed.
@@ -47,37 +45,56 @@ def main() -> None:
         from benchmarks import video
 
         video.measure(report, arguments.rounds)
-    elif arguments.quality:
-        quality.measure(report, arguments.rounds)
     else:
-        of_pictures(report, arguments.rounds)
+        collection = collect(arguments.photos)
+        report.describe(str(collection))
+        if arguments.quality:
+            quality.measure(report, collection, arguments.rounds)
+        else:
+            measure_images(report, collection, arguments.rounds)
+            measure_urls(report, arguments.rounds)
     report.finish(arguments.json)
 
 
-def of_pictures(report: Report, rounds: int) -> None:
-    """Measure all that is about pictures."""
-    photographs = pictures.photographs()
-    for name, content in photographs.items():
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    """Parse the options; exits with 2 for wrong ones."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each call, in turns")
+    parser.add_argument("--json", type=Path, default=Path("var/benchmarks.json"))
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="FOLDER",
+        help="measure the JPEG files in a folder; make bench PHOTOS=FOLDER does the same",
+    )
+    parser.add_argument("--quality", action="store_true", help="only qualities and efforts")
+    parser.add_argument("--videos", action="store_true", help="only videos")
+    arguments = parser.parse_args(words)
+    if arguments.photos is not None and not arguments.photos.is_dir():
+        parser.error(f"--photos: {arguments.photos} is not a folder")
+    return arguments
+
+
+def measure_images(report: Report, collection: Collection, rounds: int) -> None:
+    """Measure the speed, quality and memory of resizes."""
+    for photograph in collection.photographs:
         for width, height, mode in SIZES:
-            one_size(report, name, content, (width, height, mode), rounds)
-    first_resizes(report, photographs["20 MP baseline q90"], rounds)
-    baseline = photographs["20 MP baseline q90"]
-    memory.measure(report, "20 MP baseline", baseline)
-    for name, content in pictures.without_shrinking(baseline).items():
-        unshrinking(report, name, content, min(rounds, 3))
-        memory.measure(report, name, content)
-    ladder.measure(report, photographs, min(rounds, 3))
-    addresses(report, rounds)
+            compare_engines(report, photograph, (width, height, mode), rounds)
+    measure_first_resizes(report, collection.large, rounds)
+    memory.measure_baseline(report, collection.large.name, collection.large.content)
+    for name, content in collection.pngs_and_webps().items():
+        compare_decoders(report, name, content, min(rounds, 3))
+        memory.measure_large(report, name, content)
+    ladder.measure(report, collection, min(rounds, 3))
 
 
-def one_size(
-    report: Report, name: str, content: bytes, size: tuple[int, int, str], rounds: int
+def compare_engines(
+    report: Report, photograph: Photograph, size: tuple[int, int, str], rounds: int
 ) -> None:
-    """Make one size of one photograph with all engines."""
+    """Make one size of one photograph with each engine."""
     from benchmarks import engines
 
-    width, height, mode = size
-    progressive = "progressive" in name
+    content, (width, height, mode) = photograph.content, size
     calls: dict[str, Callable[[], bytes]] = {
         "shift_media": partial(engines.shift_media, content, width, height, mode),
         "full decode + LANCZOS": partial(engines.full, content, width, height, mode),
@@ -87,17 +104,17 @@ def one_size(
         calls["pyvips"] = partial(engines.vips, content, width, height)
         calls["thumbor's engine"] = partial(engines.thumbor, content, width, height)
         calls["libjpeg-turbo, scaled"] = partial(engines.limit, content, width, height)
-    taken = milliseconds(calls, rounds)
-    rows = rows_of(calls, taken, engines.best(content, width, height, mode))
-    title = f"{name} -> {width}x{height} {mode}"
-    if progressive:
+    times = milliseconds(calls, rounds)
+    rows = to_rows(calls, times, engines.best(content, width, height, mode))
+    title = f"{photograph.name} -> {width}x{height} {mode}"
+    if photograph.is_progressive:
         rows["shift_media"]["bytes read"] = engines.share_read(content, width, height, mode)
     report.table(title, rows)
-    targets(report, title, rows, width, progressive=progressive)
+    add_targets(report, title, rows, photograph, width)
 
 
-def unshrinking(report: Report, name: str, content: bytes, rounds: int) -> None:
-    """Make one size of a picture whose decoder cannot shrink."""
+def compare_decoders(report: Report, name: str, content: bytes, rounds: int) -> None:
+    """Make one size of a PNG or WebP, which Pillow cannot shrink while decoding."""
     from benchmarks import engines
 
     calls: dict[str, Callable[[], bytes]] = {
@@ -108,19 +125,19 @@ def unshrinking(report: Report, name: str, content: bytes, rounds: int) -> None:
         "full decode + LANCZOS": partial(engines.full, content, 400, 400),
         "pyvips": partial(engines.vips, content, 400, 400),
     }
-    taken = milliseconds(calls, rounds)
-    report.table(f"{name} -> 400x400 fit", rows_of(calls, taken, engines.best(content, 400, 400)))
+    times = milliseconds(calls, rounds)
+    report.table(f"{name} -> 400x400 fit", to_rows(calls, times, engines.best(content, 400, 400)))
 
 
-def rows_of(
-    calls: Mapping[str, Callable[[], bytes]], taken: Mapping[str, float], best: Image.Image
+def to_rows(
+    calls: Mapping[str, Callable[[], bytes]], times: Mapping[str, float], best: Image.Image
 ) -> dict[str, dict[str, float]]:
-    """Put beside each time what was made in it."""
+    """Return a row for each call: its time, and the quality and size of what it makes."""
     made = {name: call() for name, call in calls.items()}
     return {
         name: {
-            "CPU ms": taken[name],
-            "against": taken[name] / taken["shift_media"],
+            "CPU ms": times[name],
+            "against": times[name] / times["shift_media"],
             "SSIM": ssim(content, best),
             "KB": len(content) / 1000,
         }
@@ -128,62 +145,68 @@ def rows_of(
     }
 
 
-def targets(
-    report: Report, title: str, rows: dict[str, dict[str, float]], width: int, *, progressive: bool
+def add_targets(
+    report: Report,
+    title: str,
+    rows: dict[str, dict[str, float]],
+    photograph: Photograph,
+    width: int,
 ) -> None:
-    """Note the targets of one table."""
+    """Add the targets of one table to the report."""
     full, ours = rows["full decode + LANCZOS"], rows["shift_media"]
-    report.target(f"{title}: SSIM lost", full["SSIM"] - ours["SSIM"], LOSS, at_least=False)
-    if not progressive:
-        least = LEAST[width]["seeding" in title]
+    lost = full["SSIM"] - ours["SSIM"]
+    report.target(f"{title}: SSIM lost", lost, MAX_SSIM_LOST, at_least=False)
+    if not photograph.is_progressive:
+        least = MIN_AGAINST_FULL[width][photograph.is_reference]
         report.target(f"{title}: against full decode", full["against"], least)
-        if width in LIMIT:
+        if width in MAX_AGAINST_LIMIT:
             slower = 1 / rows["libjpeg-turbo, scaled"]["against"]
-            report.target(f"{title}: against the limit", slower, LIMIT[width], at_least=False)
+            most = MAX_AGAINST_LIMIT[width]
+            report.target(f"{title}: against the limit", slower, most, at_least=False)
     elif width == 400:
-        as_good = [row for row in rows.values() if row["SSIM"] >= full["SSIM"] - LOSS]
+        as_good = [row for row in rows.values() if row["SSIM"] >= full["SSIM"] - MAX_SSIM_LOST]
         others = min(row["against"] for row in as_good if row is not ours)
         report.target(f"{title}: against the best as good", others, 1.8)
         report.target(f"{title}: bytes read", ours["bytes read"], 0.4, at_least=False)
 
 
-def ssim(made: bytes, best: Image.Image) -> float:
-    """Compare with the best pixels; an engine that rounds sizes otherwise is compared at ours."""
-    image = Image.open(BytesIO(made)).convert("RGB")
+def ssim(content: bytes, best: Image.Image) -> float:
+    """Return the SSIM against the best pixels, in their size: engines round sizes differently."""
+    image = Image.open(BytesIO(content)).convert("RGB")
     if image.size != best.size:
         image = image.resize(best.size)
-    return float(pictures.images.ssim(image, best))
+    return float(images.ssim(image, best))
 
 
-def first_resizes(report: Report, content: bytes, rounds: int) -> None:
-    """Make the first resize of an original end to end, storing it."""
+def measure_first_resizes(report: Report, photograph: Photograph, rounds: int) -> None:
+    """Make and store the first resize of an original with each Django app, end to end."""
     from benchmarks import peers
 
     working = {}
-    for name, call in peers.calls(content).items():
+    for name, call in peers.calls(photograph.content).items():
         try:
             call()
         except Exception as error:
             print(f"{name} does not run here: {type(error).__name__}: {error}", file=sys.stderr)
         else:
             working[name] = call
-    taken = milliseconds(working, rounds)
-    ours = taken["shift_media"]
+    times = milliseconds(working, rounds)
+    ours = times["shift_media"]
     report.table(
-        "First resize of a 20 MP baseline, 400x400 fit, local storage, end to end",
-        {name: {"CPU ms": ms, "against": ms / ours} for name, ms in taken.items()},
+        f"First resize of {photograph.name}, 400x400 fit, local storage, end to end",
+        {name: {"CPU ms": ms, "against": ms / ours} for name, ms in times.items()},
     )
-    fastest = min(ms for name, ms in taken.items() if name != "shift_media")
+    fastest = min(ms for name, ms in times.items() if name != "shift_media")
     report.target("first resize, fastest peer against it", fastest / ours, 1.3)
 
 
-def addresses(report: Report, rounds: int) -> None:
-    """Measure signatures, URLs and templates."""
+def measure_urls(report: Report, rounds: int) -> None:
+    """Measure signatures, URLs and templates; no pixel has a part in it."""
     from benchmarks import urls
 
     kind = urls.model()
     urls.signing_and_urls(report, kind, rounds)
-    small = pictures.images.encoded(pictures.images.photograph(640, 480), "jpg")
+    small = images.encoded(images.photograph(640, 480), "jpg")
     urls.templates(report, kind, small, rounds)
 
 

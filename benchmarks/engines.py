@@ -1,4 +1,4 @@
-"""The engines side by side: each makes the same JPEG of quality 80 from the same bytes."""
+"""The engines that are compared: each makes a JPEG of quality 80 from the same bytes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from shift_media.imaging import engine
 def shift_media(
     content: bytes, width: int, height: int, mode: str = "fit", decoder: engine.Decoder = "auto"
 ) -> bytes:
-    """Make it as the view does."""
+    """Make a resize as the view does."""
     spec = Spec.make(f"{width}x{height}", mode=mode, format="jpg", quality=80)
     return engine.make(BytesIO(content), spec, decoder=decoder).content
 
 
 def share_read(content: bytes, width: int, height: int, mode: str) -> float:
-    """Tell how much of the bytes `shift_media` needs."""
+    """Return the share of the file that `shift_media` reads."""
     spec = Spec.make(f"{width}x{height}", mode=mode, format="jpg", quality=80)
     return engine.needed_bytes(BytesIO(content), spec) / len(content)
 
@@ -38,12 +38,12 @@ def encoded(image: Image.Image) -> bytes:
 
 
 def full(content: bytes, width: int, height: int, mode: str = "fit") -> bytes:
-    """Decode all pixels and resize with LANCZOS: the picture that the others are held against."""
+    """Decode all pixels and resize with LANCZOS, which the others are compared with."""
     return encoded(best(content, width, height, mode))
 
 
 def best(content: bytes, width: int, height: int, mode: str = "fit") -> Image.Image:
-    """Give the pixels of `full`."""
+    """Return the pixels of `full`."""
     image = on_white(Image.open(BytesIO(content)))
     if mode == "fill":
         scale = min(image.width / width, image.height / height)
@@ -54,7 +54,7 @@ def best(content: bytes, width: int, height: int, mode: str = "fit") -> Image.Im
 
 
 def on_white(image: Image.Image) -> Image.Image:
-    """Give RGB pixels, what is transparent on white."""
+    """Return RGB pixels, with transparent ones on white."""
     if "A" not in image.mode:
         return image.convert("RGB")
     flat = Image.new("RGB", image.size, (255, 255, 255))
@@ -63,7 +63,7 @@ def on_white(image: Image.Image) -> Image.Image:
 
 
 def fitted(size: tuple[int, int], width: int, height: int) -> tuple[int, int]:
-    """Fit a size into a box."""
+    """Return a size fitted into a box."""
     scale = min(width / size[0], height / size[1])
     return round(size[0] * scale), round(size[1] * scale)
 
@@ -76,13 +76,13 @@ def thumbnail(content: bytes, width: int, height: int) -> bytes:
 
 
 def vips(content: bytes, width: int, height: int) -> bytes:
-    """Use libvips' own way, shrinking on load."""
+    """Use libvips, which shrinks while it loads."""
     image = pyvips.Image.thumbnail_buffer(content, width, height=height)
     return bytes(image.jpegsave_buffer(Q=80, keep="none", background=[255, 255, 255]))
 
 
 def thumbor(content: bytes, width: int, height: int) -> bytes:
-    """Use the engine of thumbor, without its server, with the JPEGs that the others make."""
+    """Use thumbor's engine without its server, with baseline JPEGs as the others make."""
     machine = ThumborEngine(Context(config=Config(PROGRESSIVE_JPEG=False)))
     machine.load(content, None)
     machine.resize(*fitted(machine.size, width, height))
@@ -90,7 +90,7 @@ def thumbor(content: bytes, width: int, height: int) -> bytes:
 
 
 def limit(content: bytes, width: int, height: int) -> bytes:
-    """Scale while decoding, average, encode with libjpeg-turbo: nothing can do with less."""
+    """Use libjpeg-turbo: a scaled decode, a box filter, an encode. No engine can do less work."""
     head = simplejpeg.decode_jpeg_header(content)
     size = fitted((head[1], head[0]), width, height)
     pixels = simplejpeg.decode_jpeg(

@@ -1,14 +1,15 @@
-"""Many resizes of one original at once, and small ones by a mezzanine: against one by one."""
+"""Many resizes of one original at once, and small ones from a mezzanine, against one by one."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 
 from benchmarks import site
 from benchmarks.measure import milliseconds
+from benchmarks.photographs import Collection, Photograph
 from benchmarks.report import Report
 from benchmarks.storages import CountingMediaStorage
 from shift_media.core.keys import new_original_key, parse_original_key
@@ -17,27 +18,28 @@ from shift_media.resizes import builder
 from shift_media.resizes.service import ensure, ensure_many
 
 WIDTHS = ((160, 320, 480, 640, 960, 1280), (320, 480, 640, 960, 1280, 1600))
-"""Two ladders of six: the more there is to encode, the less a shared decode can save."""
+"""Two ladders of six widths. The larger they are, the less a shared decode saves."""
 
 LADDERS = ((("jpg", "webp"), 0.45), (("webp", "avif"), 0.6))
-"""Formats, and the most that a ladder may take of the sum of its resizes made singly."""
+"""Formats, and the most time of a ladder as a share of its resizes made one by one."""
 
 SIDE = 200
-FASTER, FEWER = 3, 4
+MIN_FASTER, MIN_FEWER = 3, 4
+"""How much faster a small resize of a mezzanine must be, and how many fewer bytes it must read."""
 
 
-def measure(report: Report, photographs: Mapping[str, bytes], rounds: int) -> None:
-    """Measure ladders of each photograph, and the mezzanine of the one of 20 MP."""
-    for name, content in photographs.items():
+def measure(report: Report, collection: Collection, rounds: int) -> None:
+    """Measure ladders of each photograph, and the mezzanine of the one of 20 megapixels."""
+    for photograph in collection.photographs:
         for widths, (formats, bound) in product(WIDTHS, LADDERS):
-            title = f"{name}: {_title(widths, formats)}"
-            seen = ladder(report, title, content, widths, formats, rounds)
-            report.target(f"{title}: of the sum", seen, bound, at_least=False)
-    smaller(report, photographs["20 MP baseline q90"], rounds)
+            title = f"{photograph.name}: {_title(widths, formats)}"
+            share = ladder(report, title, photograph.content, widths, formats, rounds)
+            report.target(f"{title}: of the sum", share, bound, at_least=False)
+    measure_mezzanine(report, collection.large, rounds)
 
 
 class Originals:
-    """Gives the same original under a new key each time, in a storage of its own."""
+    """A storage that has the same original under many keys."""
 
     def __init__(self, folder: str, content: bytes, **options: bool) -> None:
         self.root = site.FOLDER / folder
@@ -50,11 +52,11 @@ class Originals:
         self._source.write_bytes(content)
 
     def path(self, key: object) -> Path:
-        """Tell where a key's file lies."""
+        """Return the path of a key's file."""
         return self.root / str(key)
 
     def add(self) -> str:
-        """Add one, without copying its bytes."""
+        """Add the original under a new key, without copying its bytes; return the key."""
         key = str(new_original_key("photo", "jpg"))
         self.path(key).parent.mkdir(parents=True)
         os.link(self._source, self.path(key))
@@ -69,7 +71,7 @@ def ladder(
     formats: Sequence[str],
     rounds: int,
 ) -> float:
-    """Make widths in formats of one original one by one and together; give the latter's share."""
+    """Make a ladder one by one and together; return the time together as a share of the other."""
     originals = Originals("ladder", content)
 
     def keys() -> list[str]:
@@ -88,10 +90,10 @@ def ladder(
         ensure_many(keys(), originals.storage)
 
     calls: dict[str, Callable[[], None]] = {"one by one": singly, "ensure_many": together}
-    taken = milliseconds(calls, rounds)
+    times = milliseconds(calls, rounds)
     rows = {
-        call: {"CPU ms": ms, "share": ms / taken["one by one"], **_asked(calls[call])}
-        for call, ms in taken.items()
+        call: {"CPU ms": ms, "share": ms / times["one by one"], **_count_calls(calls[call])}
+        for call, ms in times.items()
     }
     report.table(title, rows)
     return rows["ensure_many"]["share"]
@@ -101,50 +103,53 @@ def _title(widths: Sequence[int], formats: Sequence[str]) -> str:
     return f"{len(widths)} widths up to {max(widths)}, {' and '.join(formats)}"
 
 
-def _asked(call: Callable[[], None]) -> dict[str, float]:
-    """Count how often the storage is read and written."""
-    site.touched.clear()
+def _count_calls(call: Callable[[], None]) -> dict[str, float]:
+    """Count the reads and writes of the storage."""
+    site.storage_calls.clear()
     call()
-    return {"reads": site.touched["fetch"], "writes": site.touched["put"]}
+    return {"reads": site.storage_calls["fetch"], "writes": site.storage_calls["put"]}
 
 
-def smaller(report: Report, content: bytes, rounds: int) -> None:
-    """Make a small resize of an original, of its mezzanine, and the first that makes that."""
-    plain, with_it = Originals("plain", content), Originals("smaller", content, mezzanine=True)
-    first = with_it.add()
-    kept = _resize(with_it, first)
+def measure_mezzanine(report: Report, photograph: Photograph, rounds: int) -> None:
+    """Make a small resize from an original, from its mezzanine, and together with the latter."""
+    content = photograph.content
+    without, with_mezzanine = (
+        Originals("without", content),
+        Originals("with", content, mezzanine=True),
+    )
+    stored = _resize(with_mezzanine, with_mezzanine.add())
 
     def of_mezzanine() -> None:
-        original = with_it.add()
-        path = with_it.path(_mezzanine(original))
+        original = with_mezzanine.add()
+        path = with_mezzanine.path(_mezzanine(original))
         path.parent.mkdir()
-        os.link(kept, path)
-        _resize(with_it, original)
+        os.link(stored, path)
+        _resize(with_mezzanine, original)
 
     calls: dict[str, Callable[[], object]] = {
-        "of the original": lambda: _resize(plain, plain.add()),
+        "of the original": lambda: _resize(without, without.add()),
         "of the mezzanine": of_mezzanine,
-        "the first, which makes it": lambda: _resize(with_it, with_it.add()),
+        "the first, which makes it": lambda: _resize(with_mezzanine, with_mezzanine.add()),
     }
-    taken = milliseconds(calls, rounds)
-    read = {"of the original": len(content), "of the mezzanine": kept.stat().st_size}
+    times = milliseconds(calls, rounds)
+    read = {"of the original": len(content), "of the mezzanine": stored.stat().st_size}
     rows = {
         name: {
             "CPU ms": ms,
-            "against": taken["of the original"] / ms,
+            "against": times["of the original"] / ms,
             "KB read": read.get(name, len(content)) / 1000,
         }
-        for name, ms in taken.items()
+        for name, ms in times.items()
     }
-    title = f"20 MP baseline q90 -> {SIDE} by a mezzanine"
+    title = f"{photograph.name} -> {SIDE} by a mezzanine"
     report.table(title, rows)
-    report.target(f"{title}: faster", rows["of the mezzanine"]["against"], FASTER)
+    report.target(f"{title}: faster", rows["of the mezzanine"]["against"], MIN_FASTER)
     fewer = len(content) / read["of the mezzanine"]
-    report.target(f"{title}: fewer bytes", fewer, FEWER)
+    report.target(f"{title}: fewer bytes", fewer, MIN_FEWER)
 
 
 def _resize(originals: Originals, key: str) -> Path:
-    """Make the small one; give where the mezzanine lies then."""
+    """Make the small resize; return the path of the mezzanine."""
     builder.build(key, f"{SIDE}x", storage=originals.storage).ensure()
     return originals.path(_mezzanine(key))
 

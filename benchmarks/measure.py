@@ -1,4 +1,4 @@
-"""CPU time, measured so that a busy machine does not decide: in turns, and by medians."""
+"""CPU time in turns and by medians, so that other load on the machine has little influence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from statistics import median
 
 
 def milliseconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Run all calls in turns; give the median CPU milliseconds of the process for each."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    """Run all calls in turns; return the median CPU milliseconds of this process for each.
+
+    Each call runs once before, which fills caches, and the garbage collector runs between rounds.
+    """
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for call in calls.values():
         call()
     gc.collect()
@@ -19,17 +22,17 @@ def milliseconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict
         for name, call in calls.items():
             started = time.process_time_ns()
             call()
-            taken[name].append((time.process_time_ns() - started) / 1e6)
+            times[name].append((time.process_time_ns() - started) / 1e6)
         gc.collect()
     gc.enable()
-    return {name: median(times) for name, times in taken.items()}
+    return {name: median(samples) for name, samples in times.items()}
 
 
-def repeated(call: Callable[[], object], times: int) -> Callable[[], None]:
-    """Make one call of many, for what is over before a clock ticks."""
+def repeated(call: Callable[[], object], count: int) -> Callable[[], None]:
+    """Return a function that makes a call many times, because one is too short to measure."""
 
     def run() -> None:
-        for _ in range(times):
+        for _ in range(count):
             call()
 
     return run

@@ -1,6 +1,6 @@
-"""The first resize of an original in a local storage, as each app for Django makes it.
+"""The first resize of an original in a local storage, as each Django app makes it.
 
-Each call gets an original of its own name, so that nothing is remembered.
+Each call uses an original of a new name, so that no app finds an earlier result.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ _numbers = itertools.count()
 
 
 def calls(content: bytes) -> dict[str, Callable[[], object]]:
-    """Give the first resize by each of them."""
+    """Return a call for each app that makes the first resize of a new original."""
     source = site.FOLDER / "source.jpg"
     source.unlink(missing_ok=True)
     source.write_bytes(content)
 
-    def named() -> str:
+    def new_original() -> str:
         name = f"photo-{next(_numbers)}.jpg"
         os.link(source, site.MEDIA / name)
         return name
 
     return {
         "shift_media": lambda: _shift_media(source),
-        "sorl-thumbnail": lambda: _sorl(named()),
-        "easy-thumbnails": lambda: _easy(named()),
-        "django-imagekit": lambda: _imagekit(named()),
-        "django-versatileimagefield": lambda: _versatile(named()),
-        "django-pictures": lambda: _pictures(named()),
+        "sorl-thumbnail": lambda: _sorl(new_original()),
+        "easy-thumbnails": lambda: _easy(new_original()),
+        "django-imagekit": lambda: _imagekit(new_original()),
+        "django-versatileimagefield": lambda: _versatile(new_original()),
+        "django-pictures": lambda: _pictures(new_original()),
     }
 
 
@@ -87,7 +87,7 @@ def _versatile(name: str) -> object:
 
 
 def versatile_photo(name: str) -> Any:
-    """Make an object with a field of django-versatileimagefield."""
+    """Return an unsaved object with a field of django-versatileimagefield."""
     return _versatile_model()(image=name)
 
 

@@ -1,24 +1,25 @@
-"""`make bench ARGS=--quality`: what quality and effort cost, format by format.
+"""`make bench ARGS=--quality`: the cost of qualities and efforts, format by format.
 
-Bytes, likeness and CPU time per megapixel of output, of photographs and of a drawing: the table
-that the defaults in `core/spec.py` and `core/engine/encode.py` were chosen from, and that
-`docs/explanation/quality.rst` holds.
+The tables show bytes, SSIM and CPU time per megapixel of output, for photographs and for a drawn
+page. The defaults in `core/spec.py` and `imaging/engine/` were chosen from them, and
+`docs/explanation/quality.rst` quotes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from io import BytesIO
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from benchmarks import pictures
 from benchmarks.measure import milliseconds
+from benchmarks.photographs import Collection, images
 from benchmarks.report import Report
 
 WIDTH = 1200
+"""Pixels to which photographs are reduced, as on a page."""
 LOSSY: Mapping[str, tuple[str, tuple[dict[str, Any], ...]]] = {
     "JPEG": (
         "JPEG",
@@ -51,31 +52,33 @@ LOSSLESS: tuple[dict[str, Any], ...] = (
 ALPHA: tuple[dict[str, Any], ...] = tuple({"quality": 79, "method": m} for m in (0, 2, 4))
 
 
-def measure(report: Report, rounds: int) -> None:
-    """Measure every row of the tables."""
-    photographs = [_reduced(content) for content in _two_photographs()]
+def measure(report: Report, collection: Collection, rounds: int) -> None:
+    """Measure all tables with the first and the last photograph of a collection."""
+    chosen = (collection.photographs[0], collection.photographs[-1])
+    photographs = [_reduced(photograph.content) for photograph in dict.fromkeys(chosen)]
     for title, (format, settings) in LOSSY.items():
-        report.table(f"{title}, photographs", _rows(photographs, format, settings, rounds))
-    report.table("PNG, photographs", _rows(photographs, "PNG", LOSSLESS, rounds))
+        report.table(f"{title}, {collection.kind}", _rows(photographs, format, settings, rounds))
+    report.table(f"PNG, {collection.kind}", _rows(photographs, "PNG", LOSSLESS, rounds))
     report.table("PNG, drawing", _rows([_drawing()], "PNG", LOSSLESS, rounds))
     soft = [_transparent(image) for image in photographs]
-    report.table("WebP, photographs, softly transparent", _rows(soft, "WEBP", ALPHA, rounds))
+    title = f"WebP, {collection.kind}, softly transparent"
+    report.table(title, _rows(soft, "WEBP", ALPHA, rounds))
 
 
 def _rows(
-    images: list[Image.Image], format: str, settings: tuple[dict[str, Any], ...], rounds: int
+    originals: list[Image.Image], format: str, settings: tuple[dict[str, Any], ...], rounds: int
 ) -> dict[str, dict[str, float]]:
-    """Average over the images: bytes and CPU time by area, and SSIM."""
-    area = sum(image.width * image.height for image in images) / 1e6
-    calls = {_name(options): partial(_all, images, format, options) for options in settings}
-    taken = milliseconds(calls, rounds)
+    """Return a row for each of the settings: bytes and CPU time per megapixel, and SSIM."""
+    area = sum(image.width * image.height for image in originals) / 1e6
+    calls = {_name(options): partial(_all, originals, format, options) for options in settings}
+    times = milliseconds(calls, rounds)
     rows = {}
     for name, call in calls.items():
         made = call()
         rows[name] = {
             "kB/MP": sum(map(len, made)) / 1000 / area,
-            "SSIM": sum(map(_ssim, made, images)) / len(images),
-            "CPU ms/MP": taken[name] / area,
+            "SSIM": sum(map(_ssim, made, originals)) / len(originals),
+            "CPU ms/MP": times[name] / area,
         }
     return rows
 
@@ -91,8 +94,8 @@ def _name(options: dict[str, Any]) -> str:
     return ", ".join([*shown, *filter(None, [options.get("subsampling")])])
 
 
-def _all(images: list[Image.Image], format: str, options: dict[str, Any]) -> list[bytes]:
-    return [_encoded(image, format, options) for image in images]
+def _all(originals: list[Image.Image], format: str, options: dict[str, Any]) -> list[bytes]:
+    return [_encoded(image, format, options) for image in originals]
 
 
 def _encoded(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
@@ -102,30 +105,24 @@ def _encoded(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
 
 
 def _ssim(made: bytes, best: Image.Image) -> float:
-    return float(pictures.images.ssim(Image.open(BytesIO(made)).convert("RGB"), best))
-
-
-def _two_photographs() -> Iterator[bytes]:
-    photographs = pictures.photographs()
-    yield photographs["seeding 16 MP baseline"]
-    yield photographs["sunset 12 MP progressive"]
+    return float(images.ssim(Image.open(BytesIO(made)).convert("RGB"), best))
 
 
 def _reduced(content: bytes) -> Image.Image:
-    """Reduce a photograph to what a page shows, as well as that can be done."""
+    """Return a photograph in the size of a page, resampled with LANCZOS."""
     image = Image.open(BytesIO(content)).convert("RGB")
     size = (WIDTH, round(WIDTH * image.height / image.width))
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _transparent(image: Image.Image) -> Image.Image:
-    clear: Image.Image = image.convert("RGBA")
-    clear.putalpha(pictures.images.photograph(*image.size).convert("L"))
-    return clear
+    transparent: Image.Image = image.convert("RGBA")
+    transparent.putalpha(images.photograph(*image.size).convert("L"))
+    return transparent
 
 
 def _drawing() -> Image.Image:
-    """Draw a page: text and a chart."""
+    """Draw a page with text and a chart."""
     image = Image.new("RGB", (WIDTH, 800), "white")
     draw = ImageDraw.Draw(image)
     for index in range(60):

@@ -1,4 +1,4 @@
-"""Tables of what was measured, and of the targets that were met or not."""
+"""Tables of measurements, and the targets with their results."""
 
 from __future__ import annotations
 
@@ -27,29 +27,30 @@ PACKAGES = (
 
 @dataclass
 class Target:
-    """A ratio that was promised, and the one that was measured."""
+    """A bound for a measured value: the least, or the most if ``at_least`` is False."""
 
     name: str
-    seen: float
+    measured: float
     bound: float
     at_least: bool = True
 
     @property
     def met(self) -> bool:
-        """Tell whether it was met."""
-        return self.seen >= self.bound if self.at_least else self.seen <= self.bound
+        """Return True if the measured value is within the bound."""
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
 
 
 @dataclass
 class Report:
-    """Collects tables and targets, prints each as it comes, and writes all as JSON."""
+    """Collects tables and targets; prints each table at once, and writes all of it as JSON."""
 
+    subject: str = ""
     tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
 
     def machine(self) -> dict[str, object]:
-        """Tell what this ran on."""
-        found: dict[str, object] = {
+        """Return the machine, its load, and the versions of Python and packages."""
+        values: dict[str, object] = {
             "cores": os.cpu_count(),
             "load": [round(load, 2) for load in os.getloadavg()],
             "machine": platform.machine(),
@@ -57,10 +58,15 @@ class Report:
         }
         for package in PACKAGES:
             try:
-                found[package] = version(package)
+                values[package] = version(package)
             except PackageNotFoundError:
-                found[package] = "not installed"
-        return found
+                values[package] = "not installed"
+        return values
+
+    def describe(self, subject: str) -> None:
+        """Print and store what is measured: photographs or drawn images."""
+        self.subject = subject
+        print(f"Measured: {subject}")
 
     def table(self, title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
         """Print a table: a row for each engine, a column for each number."""
@@ -73,19 +79,22 @@ class Report:
             print(f"  {name:<32}" + "".join(cells))
         sys.stdout.flush()
 
-    def target(self, name: str, seen: float, bound: float, *, at_least: bool = True) -> None:
-        """Note a target."""
-        self.targets.append(Target(name, seen, bound, at_least))
+    def target(self, name: str, measured: float, bound: float, *, at_least: bool = True) -> None:
+        """Add a target with its measured value."""
+        self.targets.append(Target(name, measured, bound, at_least))
 
     def finish(self, path: Path) -> None:
         """Print the targets and write everything as JSON."""
-        print("\nTargets")
+        print(f"\nTargets{f', measured on {self.subject}' if self.subject else ''}")
         for target in self.targets:
             sign = "≥" if target.at_least else "≤"
             verdict = "met" if target.met else "NOT MET"
-            print(f"  {target.name:<62}{target.seen:9.4g}  {sign} {target.bound:<6g} {verdict}")
+            print(
+                f"  {target.name:<62}{target.measured:9.4g}  {sign} {target.bound:<6g} {verdict}"
+            )
         content = {
             "machine": self.machine(),
+            "measured": self.subject,
             "tables": self.tables,
             "targets": [{**asdict(target), "met": target.met} for target in self.targets],
         }

@@ -1,4 +1,4 @@
-"""A Django project with every peer in it, in a folder that is thrown away."""
+"""A Django project with every peer, in a temporary folder."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ import django
 from django.conf import settings
 from django.core.cache.backends.locmem import LocMemCache
 
-touched: Counter[str] = Counter()
-"""What storages were asked, since it was cleared."""
+storage_calls: Counter[str] = Counter()
+"""Calls of storages by method, since it was cleared."""
 
 FOLDER = Path(tempfile.mkdtemp(prefix="shift-media-bench-"))
 MEDIA = FOLDER / "media"
 
 
 class CountingCache(LocMemCache):
-    """A cache in memory that counts what is asked of it."""
+    """A cache in memory that counts its calls."""
 
-    asked: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Count and get."""
-        self.asked["get"] += 1
+        self.calls["get"] += 1
         return super().get(*args, **kwargs)
 
     def set(self, *args: Any, **kwargs: Any) -> None:
         """Count and set."""
-        self.asked["set"] += 1
+        self.calls["set"] += 1
         super().set(*args, **kwargs)
 
     def add(self, *args: Any, **kwargs: Any) -> Any:
         """Count and add."""
-        self.asked["add"] += 1
+        self.calls["add"] += 1
         return super().add(*args, **kwargs)
 
 
 def start() -> None:
-    """Set Django up and make the tables."""
+    """Configure Django and create the tables."""
     MEDIA.mkdir()
     atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
     os.environ["TMPDIR"] = str(FOLDER)

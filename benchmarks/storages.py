@@ -1,4 +1,4 @@
-"""Storages that count what is asked of them."""
+"""Storages that count their calls."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 from django.core.files.storage import FileSystemStorage
 
-from benchmarks.site import touched
+from benchmarks.site import storage_calls
 from shift_media.storages import LocalMediaStorage
 
-_ASKED = ("stat", "fetch", "put", "entries", "exists", "size", "_open", "_save", "delete")
+_COUNTED = ("stat", "fetch", "put", "entries", "exists", "size", "_open", "_save", "delete")
 
 
 def _counted(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        touched[name] += 1
+        storage_calls[name] += 1
         return method(*args, **kwargs)
 
     return call
 
 
 def _counting(kind: type) -> dict[str, Callable[..., Any]]:
-    return {name: _counted(name, getattr(kind, name)) for name in _ASKED if hasattr(kind, name)}
+    return {name: _counted(name, getattr(kind, name)) for name in _COUNTED if hasattr(kind, name)}
 
 
 CountingFileSystemStorage = type(

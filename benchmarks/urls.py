@@ -1,4 +1,4 @@
-"""Signing, whole URLs, and templates of a hundred of them."""
+"""The time of signing, of whole URLs, and of templates with a hundred of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _hmac() -> str:
 
 
 def model() -> Any:
-    """Make a model with a field of ours."""
+    """Return a model with a `MediaField`."""
     from django.db import models
 
     class Photo(models.Model):
@@ -46,13 +46,13 @@ def model() -> Any:
 
 
 def photo(kind: Any, key: str = KEY) -> Any:
-    """Make an object with an image of 12 MP."""
+    """Return an unsaved object with an image of 12 megapixels."""
     metadata = Metadata(content_type="image/jpeg", size=1, width=4000, height=3000)
     return kind(image=key, image_meta=metadata.to_json(key))
 
 
 def signing_and_urls(report: Report, kind: Any, rounds: int) -> None:
-    """Measure signing against what others sign with."""
+    """Measure signing against ``hmac`` alone and Django's signer."""
     ours, django_signer = settings.resize_signer, signing.Signer(key="k" * 32)
     one = photo(kind)
     calls: dict[str, Callable[[], object]] = {
@@ -61,20 +61,20 @@ def signing_and_urls(report: Report, kind: Any, rounds: int) -> None:
         "django Signer.sign": lambda: django_signer.sign(PAYLOAD),
         "image.resize(…).url": lambda: one.image.resize("400x300", mode="fill").url,
     }
-    taken = milliseconds({n: repeated(call, TIMES) for n, call in calls.items()}, rounds)
+    times = milliseconds({n: repeated(call, TIMES) for n, call in calls.items()}, rounds)
     report.table(
         "Signatures and URLs",
-        {n: {"µs each": t * 1000 / TIMES, "k/s": TIMES / t} for n, t in taken.items()},
+        {n: {"µs each": t * 1000 / TIMES, "k/s": TIMES / t} for n, t in times.items()},
     )
-    sign = taken["shift_media Signer.sign"]
-    report.target("signing, against hmac.digest", taken["hmac.digest"] / sign, 1.5)
-    report.target("signing, against django's Signer", taken["django Signer.sign"] / sign, 3)
-    whole = taken["image.resize(…).url"] / taken["django Signer.sign"]
+    sign = times["shift_media Signer.sign"]
+    report.target("signing, against hmac.digest", times["hmac.digest"] / sign, 1.5)
+    report.target("signing, against django's Signer", times["django Signer.sign"] / sign, 3)
+    whole = times["image.resize(…).url"] / times["django Signer.sign"]
     report.target("a whole URL, against Signer.sign alone", whole, 1, at_least=False)
 
 
 def templates(report: Report, kind: Any, content: bytes, rounds: int) -> None:
-    """Measure templates of a hundred URLs, all resizes having been made before."""
+    """Measure templates with a hundred URLs of resizes that exist already."""
     names = []
     for index in range(COUNT):
         name = f"list-{index}.jpg"
@@ -99,20 +99,20 @@ def templates(report: Report, kind: Any, content: bytes, rounds: int) -> None:
     }
     renders = {name: _render(*loop) for name, loop in loops.items()}
     renders["shift_media, rows just loaded"] = _just_loaded(ours, renders["shift_media"])
-    taken = milliseconds(renders, rounds)
-    table = {n: {"ms": taken[n], **_costs(render)} for n, render in renders.items()}
+    times = milliseconds(renders, rounds)
+    table = {n: {"ms": times[n], **_costs(render)} for n, render in renders.items()}
     report.table(f"A template of {COUNT} resize URLs", table)
-    mine = taken["shift_media"]
-    bare = mine / taken["bare {{ var }}"]
+    ours_ms = times["shift_media"]
+    bare = ours_ms / times["bare {{ var }}"]
     report.target("100 resize_url, against a bare loop", bare, 2.5, at_least=False)
-    loaded = taken["shift_media, rows just loaded"] / taken["bare {{ var }}"]
+    loaded = times["shift_media, rows just loaded"] / times["bare {{ var }}"]
     report.target("100 resize_url of rows just loaded", loaded, 2.5, at_least=False)
-    against = taken["versatileimagefield"] / mine
+    against = times["versatileimagefield"] / ours_ms
     report.target("100 resize_url, versatileimagefield against it", against, 3)
-    report.target("100 resize_url, sorl against it", taken["sorl-thumbnail"] / mine, 8)
+    report.target("100 resize_url, sorl against it", times["sorl-thumbnail"] / ours_ms, 8)
     for column in ("queries", "cache", "storage"):
-        seen = table["shift_media"][column]
-        report.target(f"100 resize_url: {column} operations", seen, 0, at_least=False)
+        number = table["shift_media"][column]
+        report.target(f"100 resize_url: {column} operations", number, 0, at_least=False)
 
 
 def _render(load: str, tag: str, objects: list[Any]) -> Callable[[], str]:
@@ -122,7 +122,7 @@ def _render(load: str, tag: str, objects: list[Any]) -> Callable[[], str]:
 
 
 def _just_loaded(rows: list[Any], render: Callable[[], str]) -> Callable[[], str]:
-    """Have the file of each row made in the loop, as on a page that has just loaded its rows."""
+    """Return a rendering that builds each row's file, as a page that has just loaded its rows."""
     names = [str(row.image) for row in rows]
 
     def fresh() -> str:
@@ -135,13 +135,13 @@ def _just_loaded(rows: list[Any], render: Callable[[], str]) -> Callable[[], str
 
 def _costs(render: Callable[[], str]) -> dict[str, float]:
     """Count the queries, cache operations and storage operations of one rendering."""
-    asked = site.CountingCache.asked
-    asked.clear()
-    site.touched.clear()
+    cache_calls = site.CountingCache.calls
+    cache_calls.clear()
+    site.storage_calls.clear()
     with CaptureQueriesContext(connection) as queries:
         render()
     return {
         "queries": len(queries),
-        "cache": sum(asked.values()),
-        "storage": sum(site.touched.values()),
+        "cache": sum(cache_calls.values()),
+        "storage": sum(site.storage_calls.values()),
     }

@@ -1,8 +1,8 @@
-"""The web profile against ffmpeg by hand with the same settings: whole jobs, clock and CPU.
+"""The web profile against plain ffmpeg commands with the same settings: whole jobs, clock and CPU.
 
-``shift_media`` is all that a worker does with a job: fetch the original, encode, look at what was
-made, put it into the storage. By hand, nothing is fetched, limited, looked at or stored:
-once with our very lines one after the other, once with a line for each file, as guides write them.
+``shift_media`` is all the work of a worker on a job: fetch the original, encode, probe the files,
+store them. The plain commands fetch, limit, probe and store nothing. They run once as the same
+commands one after the other, and once as one command for each file, as guides write them.
 """
 
 from __future__ import annotations
@@ -33,46 +33,46 @@ from shift_media.video.planning import TranscodePlan
 from shift_media.video.profiles import BUILT_IN, Profile, parse_profile
 from tests import parts
 
-MOST = 1.1
-"""How much longer ours may take than a line for each file, and how much more of the CPU.
+MAX_RATIO = 1.1
+"""Most wall and CPU time, as a multiple of one command for each file.
 
-Our own lines by hand bear no probing and no program that sets limits, some 0.2 seconds of
-the CPU: the table shows what that is, and it is no target.
+The same commands run without probing and without the program that sets limits, which take some
+0.2 seconds of CPU time. The table shows the difference, but it is not a target.
 """
 
 CLIPS = ("bigbuckbunny.mp4", "bikes.mp4")
-LINES, EACH = "ffmpeg, the same lines", "ffmpeg, a line for each file"
+SAME, EACH = "ffmpeg, the same commands", "ffmpeg, one for each file"
 _SOURCE = "source.mp4"
 
 Times = dict[str, dict[str, float]]
 
 
 def measure(report: Report, rounds: int) -> None:
-    """Measure the clips of the corpus."""
+    """Measure the clips of the test corpus."""
     corpus = parts.locate("corpus")
     if corpus is None:
         print(f"Videos are left out: {parts.missing('corpus')}")
         return
     for name in CLIPS:
-        with scratch() as folder:
-            times = in_turns(ways(corpus / "video" / name, Path(folder)), rounds)
+        with temporary_folder() as folder:
+            times = in_turns(all_calls(corpus / "video" / name, Path(folder)), rounds)
         ours = times["shift_media"]
         for row in times.values():
             row["wall, x"] = ours["wall s"] / row["wall s"]
             row["CPU, x"] = ours["CPU s"] / row["CPU s"]
         report.table(f"{name}: the web profile", times)
         for what in ("wall", "CPU"):
-            seen = times[EACH][f"{what}, x"]
-            report.target(f"{name}: {what} against {EACH}", seen, MOST, at_least=False)
+            ratio = times[EACH][f"{what}, x"]
+            report.target(f"{name}: {what} against {EACH}", ratio, MAX_RATIO, at_least=False)
 
 
-def scratch() -> AbstractContextManager[str]:
-    """Make a folder that goes when it is left."""
+def temporary_folder() -> AbstractContextManager[str]:
+    """Return a context manager for a temporary folder."""
     return tempfile.TemporaryDirectory(prefix="shift_media-bench-")
 
 
-def ways(clip: Path, folder: Path) -> dict[str, Callable[[], None]]:
-    """Give the three ways, each of which makes everything anew."""
+def all_calls(clip: Path, folder: Path) -> dict[str, Callable[[], None]]:
+    """Return the three calls by name; each of them makes all files again."""
     source = folder / "source" / _SOURCE
     source.parent.mkdir()
     shutil.copyfile(clip, source)
@@ -80,22 +80,24 @@ def ways(clip: Path, folder: Path) -> dict[str, Callable[[], None]]:
     plan = planning.plan(profile, probe_video(source, VideoLimits()))
     program = find_program()
     tools = Tools(program, VideoLimits(), tone_map=has_filter(program, "zscale"))
-    lines, each = same_lines(tools, plan), a_line_each(tools, plan)
+    same, each = same_commands(tools, plan), commands_for_each_file(tools, plan)
     return {
-        "shift_media": ours(profile, source, folder / "media", plan.facts),
-        LINES: lambda: by_hand(lines, plan, source),
-        EACH: lambda: by_hand(each, plan, source),
+        "shift_media": worker_call(profile, source, folder / "media", plan.facts),
+        SAME: lambda: run_commands(same, plan, source),
+        EACH: lambda: run_commands(each, plan, source),
     }
 
 
-def ours(profile: Profile, source: Path, media: Path, facts: VideoFacts) -> Callable[[], None]:
-    """Make a function that has the worker's part done; the row knows the facts, as a rule."""
+def worker_call(
+    profile: Profile, source: Path, media: Path, facts: VideoFacts
+) -> Callable[[], None]:
+    """Return a function that runs a job as a worker does, with facts known from the row."""
     storage = LocalMediaStorage(location=str(media), base_url="/media/")
     transcoder, numbers = FFmpeg(), count(1)
 
     def transcode() -> None:
         original = new_original_key("clip", "mp4")
-        stored(storage, original, source)
+        store_original(storage, original, source)
         token = f"{next(numbers):08x}"
         job = Job(1, token, original, profile, storage, facts=lambda: facts)
         transcoder.submit(job)
@@ -107,20 +109,20 @@ def ours(profile: Profile, source: Path, media: Path, facts: VideoFacts) -> Call
     return transcode
 
 
-def stored(storage: LocalMediaStorage, original: OriginalKey, source: Path) -> None:
-    """Put an original where the job finds it."""
+def store_original(storage: LocalMediaStorage, original: OriginalKey, source: Path) -> None:
+    """Store an original under its key."""
     with source.open("rb") as content:
         size = source.stat().st_size
         storage.put(str(original), content, content_type="video/mp4", size=size)
 
 
-def same_lines(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
-    """Give the lines that ours runs."""
+def same_commands(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
+    """Return the commands that the backend runs."""
     return [commands.encode(tools, _SOURCE, plan), *playlists(tools, plan)]
 
 
-def a_line_each(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
-    """Give a line for each file, with the same settings."""
+def commands_for_each_file(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
+    """Return a command for each file, with the same settings."""
     nothing = replace(plan, encodes=(), sounds=(), sprites=(), posters=())
     alone = [replace(nothing, encodes=(one,)) for one in plan.encodes]
     alone += [replace(nothing, sprites=(one,)) for one in plan.sprites]
@@ -130,13 +132,13 @@ def a_line_each(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
 
 
 def playlists(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
-    """Give the lines that cut what has been encoded."""
+    """Return the commands that cut the encoded files into segments."""
     return [commands.playlist(tools, one, bool(plan.facts.audio)) for one in plan.playlists]
 
 
-def by_hand(lines: list[list[str]], plan: TranscodePlan, source: Path) -> None:
-    """Run lines one after the other, as a shell does."""
-    with scratch() as name:
+def run_commands(lines: list[list[str]], plan: TranscodePlan, source: Path) -> None:
+    """Run commands one after the other, as a shell does."""
+    with temporary_folder() as name:
         folder = Path(name)
         os.link(source, folder / _SOURCE)
         for playlist in plan.playlists:
@@ -147,21 +149,21 @@ def by_hand(lines: list[list[str]], plan: TranscodePlan, source: Path) -> None:
 
 
 def in_turns(calls: Mapping[str, Callable[[], None]], rounds: int) -> Times:
-    """Run all in turns; give the median seconds by the clock, and of the CPU with all children."""
-    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
+    """Run all calls in turns; return median wall seconds, and CPU seconds with all children."""
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
         for name, call in calls.items():
             began, used = time.perf_counter(), cpu_seconds()
             call()
-            if turn:  # The first warms the disk up.
-                seen[name].append((time.perf_counter() - began, cpu_seconds() - used))
+            if turn:  # The first turn fills the disk cache, and is not counted.
+                samples[name].append((time.perf_counter() - began, cpu_seconds() - used))
     return {
         name: {"wall s": median(w for w, _ in times), "CPU s": median(c for _, c in times)}
-        for name, times in seen.items()
+        for name, times in samples.items()
     }
 
 
 def cpu_seconds() -> float:
-    """Add up the CPU time of this process and of its children that have ended."""
-    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(used.ru_utime + used.ru_stime for used in both)
+    """Return the CPU time of this process and of its finished children."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
