@@ -1,69 +1,56 @@
-"""Private folders, one per run: gone when it ends, and swept when whoever made one was killed."""
+"""Private folders, one for each run: removed at its end, or swept if the worker was killed."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 PREFIX = "shift_media-transcode-"
 _LOCK = ".lock"
 
 
 class Workspace:
-    """A folder that nobody else can enter, held by a lock for as long as this process lives."""
+    """A folder of mode 0700 that is locked as long as this process lives.
+
+    The kernel releases the lock of a killed worker, so the next workspace finds what it left.
+    """
 
     def __init__(self, base: Path | None = None) -> None:
         base = base or Path(tempfile.gettempdir())
-        with _alone(base):
+        # One process at a time makes or sweeps folders. Otherwise another process could sweep a
+        # folder between its creation and its lock.
+        with _new_lock(base / f"{PREFIX}{os.geteuid()}.lock"):
             _sweep(base)
             self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))  # 0700
-            self._lock = _locked(self.folder / _LOCK)
+            self._lock = _new_lock(self.folder / _LOCK)
+            self._lock.acquire()
 
     def close(self) -> None:
-        """Remove the folder and all that is in it."""
+        """Remove the folder with everything in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.release()
 
 
-@contextlib.contextmanager
-def _alone(base: Path) -> Iterator[None]:
-    """Let one process at a time make or sweep folders, so that none is swept before its lock."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    held = os.open(base / f"{PREFIX}{os.geteuid()}.lock", flags, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(held)
-
-
-def _locked(path: Path) -> int | None:
-    """Take a lock; None where somebody has it."""
-    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(held)
-        return None
-    return held
+def _new_lock(path: Path) -> FileLock:
+    # Not thread-local, because a run may be closed by another thread than the one that began it.
+    return FileLock(path, mode=0o600, thread_local=False)
 
 
 def _sweep(base: Path) -> None:
+    """Remove the folders of this user whose workers have died."""
     for folder in base.glob(f"{PREFIX}*"):
-        try:
-            ours = folder.is_dir() and not folder.is_symlink()
-            if not ours or folder.stat().st_uid != os.geteuid():
+        # Another user's folder is left alone, and so is a link, whoever made it.
+        with contextlib.suppress(OSError, Timeout):
+            if not folder.is_dir() or folder.is_symlink() or not _is_ours(folder):
                 continue
-            held = _locked(folder / _LOCK)
-        except OSError:
-            continue
-        if held is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(held)
+            with _new_lock(folder / _LOCK).acquire(blocking=False):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    return folder.stat().st_uid == os.geteuid()
