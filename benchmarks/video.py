@@ -24,7 +24,7 @@ from benchmarks.report import Report
 from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.storages.local import LocalMediaStorage
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, commands, find_program, has_filter
-from shift_media.transcoding.backends.ffmpeg.commands import Tools
+from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
 from shift_media.transcoding.base import LIVE, Job, State
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.video import planning
@@ -77,10 +77,10 @@ def all_calls(clip: Path, folder: Path) -> dict[str, Callable[[], None]]:
     source.parent.mkdir()
     shutil.copyfile(clip, source)
     profile = parse_profile("web", BUILT_IN["web"])
-    plan = planning.plan(profile, probe_video(source, VideoLimits()))
+    plan = planning.build_plan(profile, probe_video(source, VideoLimits()))
     program = find_program()
-    tools = Tools(program, VideoLimits(), tone_map=has_filter(program, "zscale"))
-    same, each = same_commands(tools, plan), commands_for_each_file(tools, plan)
+    options = FFmpegOptions(program, VideoLimits(), tone_map=has_filter(program, "zscale"))
+    same, each = same_commands(options, plan), commands_for_each_file(options, plan)
     return {
         "shift_media": worker_call(profile, source, folder / "media", plan.facts),
         SAME: lambda: run_commands(same, plan, source),
@@ -116,24 +116,27 @@ def store_original(storage: LocalMediaStorage, original: OriginalKey, source: Pa
         storage.put(str(original), content, content_type="video/mp4", size=size)
 
 
-def same_commands(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
+def same_commands(options: FFmpegOptions, plan: TranscodePlan) -> list[list[str]]:
     """Return the commands that the backend runs."""
-    return [commands.encode(tools, _SOURCE, plan), *playlists(tools, plan)]
+    return [commands.encode_command(options, _SOURCE, plan), *playlists(options, plan)]
 
 
-def commands_for_each_file(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
+def commands_for_each_file(options: FFmpegOptions, plan: TranscodePlan) -> list[list[str]]:
     """Return a command for each file, with the same settings."""
-    nothing = replace(plan, encodes=(), sounds=(), sprites=(), posters=())
-    alone = [replace(nothing, encodes=(one,)) for one in plan.encodes]
+    nothing = replace(plan, videos=(), audio_files=(), sprites=(), posters=())
+    alone = [replace(nothing, videos=(one,)) for one in plan.videos]
     alone += [replace(nothing, sprites=(one,)) for one in plan.sprites]
-    lines = [commands.encode(tools, _SOURCE, one) for one in alone]
-    lines += [next(commands.posters(tools, _SOURCE, one, plan.facts)) for one in plan.posters]
-    return [*lines, *playlists(tools, plan)]
+    lines = [commands.encode_command(options, _SOURCE, one) for one in alone]
+    lines += [
+        next(commands.poster_commands(options, _SOURCE, one, plan.facts)) for one in plan.posters
+    ]
+    return [*lines, *playlists(options, plan)]
 
 
-def playlists(tools: Tools, plan: TranscodePlan) -> list[list[str]]:
+def playlists(options: FFmpegOptions, plan: TranscodePlan) -> list[list[str]]:
     """Return the commands that cut the encoded files into segments."""
-    return [commands.playlist(tools, one, bool(plan.facts.audio)) for one in plan.playlists]
+    has_audio = bool(plan.facts.audio)
+    return [commands.playlist_command(options, one, has_audio) for one in plan.playlists]
 
 
 def run_commands(lines: list[list[str]], plan: TranscodePlan, source: Path) -> None:

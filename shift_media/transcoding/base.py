@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import OriginalKey
 from shift_media.transcoding.events import JobEvent
+from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.profiles import Profile
+from shift_media.video.profiles import Profile, RenditionSpec
 
 if TYPE_CHECKING:
     from shift_media.storages import MediaStorage
@@ -80,6 +81,10 @@ class Job:
     def prefix(self) -> str:
         """The prefix of this attempt's keys, except the poster, which all profiles share."""
         return f"{self.original.directory}/_{self.profile.name}/{self.token}/"
+
+    def rendition_key(self, rendition: RenditionSpec | str) -> str:
+        """Return the key of one of this attempt's renditions, or of one of its files."""
+        return planning.rendition_key(self.original, self.profile.name, self.token, rendition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +189,7 @@ class Transcoder(ABC):
         hint = f'Fix SHIFT_MEDIA["PROFILES"]["{profile.name}"].'
         for text in profile.elastic.impossible:
             yield Error(text, hint=hint, id="shift_media.E009")
-        if notes := "\n".join(profile.elastic.notes):
+        if notes := "\n".join(profile.elastic.assumptions):
             hint = 'Add what you know of a preset to "presets", or silence this check.'
             text = f'In the profile "{profile.name}" shift_media has chosen values:\n{notes}'
             yield Info(text, hint=hint, id="shift_media.I001")

@@ -1,1 +1,1 @@
-"""The vocabulary of renditions: profiles, sizes, encodings and what is planned of them."""
+"""The vocabulary of renditions: profiles, frame sizes, encodings, and the plan for one source."""

@@ -1,6 +1,6 @@
-"""How one stream is encoded, where a profile says more than its size: rates, frames and sound.
+"""How the streams of a rendition are encoded, where a profile says more than their size.
 
-Only profiles in Elastic Transcoder's vocabulary say so; all others leave it to the transcoder.
+Only profiles in Elastic Transcoder's vocabulary say so. In all others the transcoder decides.
 """
 
 from __future__ import annotations
@@ -13,76 +13,91 @@ from shift_media.video.sizing import (
     Padding,
     Policy,
     Sides,
-    capped_rate,
-    framed,
-    pixel_ratio_of,
+    cap_frame_rate,
+    compute_frame,
+    compute_pixel_ratio,
 )
 
+MAX_FPS = 60
+"""Frames per second that no rendition exceeds, unless a preset says otherwise."""
+
 BUFFER_FACTOR = 10
-"""What the buffer holds in terms of the highest bit rate, where a preset does not say."""
+"""Seconds at the peak bit rate that the decoder's buffer holds, if a preset does not say.
+
+It is Elastic Transcoder's own default for ``BufferSize``.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoundEncoding:
-    """Sound; ``hz`` and ``channels`` are 0 where they stay what they are, at most two channels."""
+class AudioEncoding:
+    """An audio stream.
+
+    Attributes:
+        codec: ``aac``, ``mp3`` or ``vorbis``.
+        kbps: bit rate in kbit/s.
+        sample_rate: in Hz; 0 keeps the source's.
+        channels: at most two.
+    """
 
     codec: str = "aac"
     kbps: int = 128
-    hz: int = 0
+    sample_rate: int = 0
     channels: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
-    """Pictures, and the sound that goes with them.
+class VideoEncoding:
+    """A video stream, and the audio stream that accompanies it.
 
     Attributes:
         box: the largest width and height.
-        shape: display aspect ratio of the box; None for square pixels.
-        kbps: the bit rate; 0 for a steady quality.
-        most_kbps: what the rate may rise to; 0 where it may not rise.
-        buffer_kbit: the decoder's buffer; 0 is `BUFFER_FACTOR` times the highest rate.
-        rate: frames per second; None keeps the source's, at most ``cap``.
-        gop: the most frames between two whole pictures; 0 leaves it to the encoder.
-        fixed_gop: whether it is always that many.
-        references: frames that others may refer to; 0 leaves it to the encoder.
-        sound: None for none.
+        display_ratio: display aspect ratio of the box; None for square pixels.
+        kbps: average bit rate in kbit/s; 0 for constant quality.
+        max_kbps: peak bit rate; 0 if the rate is constant.
+        buffer_kbit: size of the decoder's buffer; 0 is `BUFFER_FACTOR` times the peak rate.
+        frame_rate: frames per second; None keeps the source's, at most ``max_frame_rate``.
+        gop: the most frames between two keyframes; 0 leaves it to the encoder.
+        fixed_gop: True if keyframes are always ``gop`` frames apart.
+        reference_frames: frames that others may refer to; 0 leaves it to the encoder.
+        audio: None for no audio.
     """
 
     box: Sides
     policy: Policy = "ShrinkToFit"
     padding: Padding = "NoPad"
-    shape: Fraction | None = None
+    display_ratio: Fraction | None = None
     codec: str = "h264"
     profile: str = "high"
     level: str = ""
     kbps: int = 0
-    most_kbps: int = 0
+    max_kbps: int = 0
     buffer_kbit: int = 0
-    rate: Fraction | None = None
-    cap: Fraction = Fraction(30)
+    frame_rate: Fraction | None = None
+    max_frame_rate: Fraction = Fraction(30)
     gop: int = 0
     fixed_gop: bool = False
-    references: int = 0
-    sound: SoundEncoding | None = None
+    reference_frames: int = 0
+    audio: AudioEncoding | None = None
 
-    def frame(self, width: int, height: int) -> FrameSize:
-        """Choose the frame of a source with square pixels."""
-        ratio = pixel_ratio_of(self.box, self.shape)
-        return framed(self.policy, self.padding, (width, height), self.box, ratio)
+    def compute_frame(self, width: int, height: int) -> FrameSize:
+        """Return the frame for a source with square pixels."""
+        ratio = compute_pixel_ratio(self.box, self.display_ratio)
+        return compute_frame(self.policy, self.padding, (width, height), self.box, ratio)
 
-    def frame_rate(self, source: float) -> Fraction | None:
-        """Choose the frames per second; None where the source's stay."""
-        if self.rate is not None:
-            return self.rate
-        return capped_rate(Fraction(source).limit_denominator(1001), self.cap)
-
-    @property
-    def highest_kbps(self) -> int:
-        """The rate that is never exceeded, over the buffer's time; 0 without a limit."""
-        return self.most_kbps or self.kbps
+    def choose_frame_rate(self, source_fps: float) -> Fraction | None:
+        """Return the frames per second; None if the source's rate is kept."""
+        if self.frame_rate is not None:
+            return self.frame_rate
+        # Rates of video are fractions over 1 or 1001; a float is only near them.
+        source = Fraction(source_fps).limit_denominator(1001)
+        return cap_frame_rate(source, self.max_frame_rate)
 
     @property
-    def buffer(self) -> int:
-        """The decoder's buffer in kbit; 0 without a limit."""
-        return self.buffer_kbit or BUFFER_FACTOR * self.highest_kbps
+    def peak_kbps(self) -> int:
+        """The bit rate that is not exceeded over the buffer's time; 0 for no limit."""
+        return self.max_kbps or self.kbps
+
+    @property
+    def decoder_buffer_kbit(self) -> int:
+        """The size of the decoder's buffer in kbit; 0 for no limit."""
+        return self.buffer_kbit or BUFFER_FACTOR * self.peak_kbps

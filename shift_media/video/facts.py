@@ -1,4 +1,4 @@
-"""What a video is, and the sizes that renditions of it have."""
+"""The facts of a video, and the frame sizes that follow from them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-LEAST_SIDE = 2
-"""Sides are even, since 4:2:0 keeps colour for blocks of two by two pixels."""
+MIN_SIDE = 2
+"""In pixels. All sides are even, because 4:2:0 stores colour for blocks of two by two pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """What the header of a video, and its first frame, say.
+    """What the header and the first frames of a video say about it.
 
     Attributes:
         format: the demuxer's name.
-        duration: seconds; 0 where it is not known.
-        width, height: pixels as they are shown: upright, and square.
-        fps: frames per second; 0 where it is not known.
-        video, audio: names of the codecs; empty where there is no such stream.
-        channels: of the sound.
-        hdr: whether its light is PQ or HLG, which most screens cannot show.
-        frames: how many frames were decoded to know that it can be played.
+        duration: seconds; 0 if unknown.
+        width, height: pixels as displayed: upright, and made square.
+        fps: frames per second; 0 if unknown.
+        video, audio: names of the codecs; empty if there is no such stream.
+        channels: number of audio channels.
+        hdr: True if the transfer function is PQ or HLG, which most screens cannot display.
+        frames: how many frames were decoded to prove that the video is playable.
     """
 
     format: str = ""
@@ -39,60 +39,66 @@ class VideoFacts:
 
     @property
     def codecs(self) -> str:
-        """The codecs, picture first: ``"h264, aac"``."""
+        """The codecs, video first: ``"h264, aac"``."""
         return ", ".join(filter(None, (self.video, self.audio)))
 
 
-def shown_size(
+def display_size(
     width: int, height: int, *, rotation: int = 0, pixel_ratio: Fraction = Fraction(1)
 ) -> tuple[int, int]:
-    """Give the sides as they are shown: pixels made square, then turned.
+    """Return the sides as a player displays them: pixels made square, then rotated.
 
-    A ratio above 1 widens the picture and one below 1 heightens it, so that nothing is lost.
-    ``rotation`` is in degrees; only whole quarters turn the sides.
+    A ratio above 1 makes the picture wider and one below 1 makes it higher, so that no pixel is
+    lost. ``rotation`` is in degrees; only odd multiples of 90 swap the sides.
     """
     ratio = pixel_ratio if pixel_ratio > 0 else Fraction(1)
     if ratio >= 1:
-        width = max(1, _rounded(width * ratio))
+        width = max(1, _round(width * ratio))
     else:
-        height = max(1, _rounded(height / ratio))
+        height = max(1, _round(height / ratio))
     return (height, width) if rotation % 180 == 90 else (width, height)
 
 
-def fitted(width: int, height: int, short_side: int) -> tuple[int, int]:
-    """Scale so that the short side is at most so long: never enlarged, both sides even.
+def fit_short_side(width: int, height: int, short_side: int) -> tuple[int, int]:
+    """Return the size scaled to a short side: never enlarged, both sides even.
 
-    Portrait and landscape get the same quality: "720p" of an upright video is 720 wide.
+    Portrait and landscape get the same quality: "720p" of an upright video is 720 pixels wide.
     """
     shorter = min(width, height)
     scale = Fraction(min(short_side, shorter), shorter)
-    return _even(width * scale, width), _even(height * scale, height)
+    return _round_to_even(width * scale, width), _round_to_even(height * scale, height)
 
 
-def ladder(width: int, height: int, short_sides: Iterable[int]) -> list[tuple[int, int, int]]:
-    """Choose the rungs for a source: ``(short side asked for, width, height)``, largest first.
+def build_ladder(
+    width: int, height: int, short_sides: Iterable[int]
+) -> list[tuple[int, int, int]]:
+    """Return the rungs for a source: ``(requested short side, width, height)``, largest first.
 
-    A rung above the source gives the source's own size, and of rungs of equal size one stays, the
-    lowest that gives it: so there is always one, and none is enlarged.
+    A rung above the source gets the source's own size. Of rungs of equal size only the lowest
+    that was requested remains. So there is at least one rung, and none is enlarged.
     """
     rungs: dict[tuple[int, int], int] = {}
     for side in sorted(set(short_sides), reverse=True):
-        rungs[fitted(width, height, side)] = side
+        rungs[fit_short_side(width, height, side)] = side
     return [(side, *size) for size, side in rungs.items()]
 
 
-def tiles(duration: float, most: int, least_seconds: float) -> tuple[int, float]:
-    """Choose how many pictures a preview sprite has, and how many seconds each stands for."""
+def choose_tiles(duration: float, max_tiles: int, min_interval: float) -> tuple[int, float]:
+    """Return how many tiles a preview sprite has, and how many seconds each one covers.
+
+    ``duration`` and ``min_interval`` are in seconds.
+    """
     if duration <= 0:
-        return 1, least_seconds
-    seconds = max(least_seconds, duration / most)
-    return min(most, max(1, math.ceil(duration / seconds - 1e-6))), seconds
+        return 1, min_interval
+    interval = max(min_interval, duration / max_tiles)
+    # Without the tolerance, 4.0000001 intervals would get a fifth tile past the last frame.
+    return min(max_tiles, max(1, math.ceil(duration / interval - 1e-6))), interval
 
 
-def _rounded(value: Fraction) -> int:
+def _round(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
 
 
-def _even(side: Fraction, most: int) -> int:
+def _round_to_even(side: Fraction, source: int) -> int:
     """Round to the nearest even number that is not above the source's side."""
-    return max(LEAST_SIDE, min(2 * _rounded(side / 2), 2 * (most // 2)))
+    return max(MIN_SIDE, min(2 * _round(side / 2), 2 * (source // 2)))

@@ -1,17 +1,16 @@
-"""What a profile makes of one source: sizes, files and keys."""
+"""The plan for one source: which renditions of a profile are made, in which sizes and files."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES
-from shift_media.core.keys import OriginalKey, RenditionKey
+from shift_media.core.keys import OriginalKey, RenditionKey, parse_key
 from shift_media.video.elastic import naming
-from shift_media.video.encoding import Encoding
-from shift_media.video.facts import VideoFacts, fitted, ladder, shown_size
+from shift_media.video.encoding import VideoEncoding
+from shift_media.video.facts import VideoFacts, build_ladder, display_size, fit_short_side
 from shift_media.video.profiles import (
     Audio,
     Hls,
@@ -28,17 +27,25 @@ CONTENT_TYPES = {
     **RENDITION_TYPES,
     **{extension: row.content_type for extension, row in BY_EXTENSION.items()},
 }
-"""The types under which renditions are stored, by extension."""
+"""The content types under which renditions are stored, by extension."""
 
-_OTHER_TYPE = "application/octet-stream"
-_ENOUGH = 0.5, 0.02  # seconds and share of the duration by which a whole rendition may fall short
+_DEFAULT_TYPE = "application/octet-stream"
+
+# A complete rendition may be shorter than its source: the last frame or packet of audio is cut,
+# and headers round. The tolerance is the larger of the two.
+_TOLERANCE_SECONDS = 0.5
+_TOLERANCE_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Encode:
-    """One stream of pictures and sound: an MP4 that is published, or only a rung of HLS.
+class PlannedVideo:
+    """One file with a video stream: an MP4 or WebM that is published, or only a rung of HLS.
 
-    ``encoding`` and ``frame`` say more, where a profile does; ``label`` names a rung's folder.
+    Attributes:
+        crf, preset: x264's quality and speed, if ``encoding`` does not set a bit rate.
+        published: False for a file from which only segments are cut.
+        label: name of a rung's folder, where the profile gives one.
+        encoding, frame: what the profile says beyond that, if anything.
     """
 
     file: str
@@ -49,85 +56,88 @@ class Encode:
     audio_kbps: int
     published: bool = True
     label: str = ""
-    encoding: Encoding | None = None
+    encoding: VideoEncoding | None = None
     frame: FrameSize | None = None
 
     @property
-    def shown(self) -> tuple[int, int]:
-        """Its sides as they are shown, which differ where its pixels are not square."""
+    def display_size(self) -> tuple[int, int]:
+        """The sides as a player displays them; they differ if pixels are not square."""
         if self.frame is None:
             return self.width, self.height
-        return shown_size(self.width, self.height, pixel_ratio=self.frame.pixel_ratio)
+        return display_size(self.width, self.height, pixel_ratio=self.frame.pixel_ratio)
 
     @property
     def codec(self) -> str:
-        """The codec of its pictures, as probing calls it."""
+        """The video codec, by the name that probing uses."""
         return "h264" if self.encoding is None else self.encoding.codec
 
     @property
     def kind(self) -> str:
-        """The kind of rendition that it is."""
+        """The kind of rendition."""
         return "mp4" if self.codec == "h264" else "webm"
 
-    def has_sound(self, facts: VideoFacts) -> bool:
-        """Tell whether it is to be heard."""
-        return bool(facts.audio) and (self.encoding is None or self.encoding.sound is not None)
+    def has_audio(self, facts: VideoFacts) -> bool:
+        """Return True if the file gets an audio stream from this source."""
+        return bool(facts.audio) and (self.encoding is None or self.encoding.audio is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedPlaylist:
-    """An HLS rendition and the streams it consists of, largest first."""
+    """An HLS rendition and its streams, largest first."""
 
     rendition: Hls
-    rungs: tuple[Encode, ...]
+    rungs: tuple[PlannedVideo, ...]
 
     @property
     def stem(self) -> str:
-        """What the folders of its segments begin with."""
+        """The common beginning of the folders of its segments."""
         return self.rendition.file.removesuffix(".m3u8")
 
-    def folder(self, rung: Encode) -> str:
-        """Name the folder of one stream."""
+    def folder(self, rung: PlannedVideo) -> str:
+        """Return the name of one stream's folder."""
         return f"{self.stem}-{rung.label or f'{min(rung.width, rung.height)}p'}"
 
-    def has_sound(self, facts: VideoFacts) -> bool:
-        """Tell whether it is to be heard; its streams are alike in that."""
-        return any(rung.has_sound(facts) for rung in self.rungs)
+    def has_audio(self, facts: VideoFacts) -> bool:
+        """Return True if the streams have audio; either all of them have it or none."""
+        return any(rung.has_audio(facts) for rung in self.rungs)
 
 
 @dataclass(frozen=True, slots=True)
 class TranscodePlan:
-    """All that is to be made of one source."""
+    """Everything that is made of one source."""
 
     facts: VideoFacts
-    encodes: tuple[Encode, ...]
+    videos: tuple[PlannedVideo, ...]
     playlists: tuple[PlannedPlaylist, ...]
-    sounds: tuple[Audio, ...]
+    audio_files: tuple[Audio, ...]
     posters: tuple[PosterSpec, ...]
     sprites: tuple[Sprite, ...]
     stills: tuple[StillsSpec, ...] = ()
 
     @property
     def segment_seconds(self) -> int:
-        """How often a picture must be whole, so that segments can begin there; 0 for no HLS."""
-        return min((list_.rendition.segment_seconds for list_ in self.playlists), default=0)
+        """The interval of keyframes at which segments can begin; 0 without HLS."""
+        return min((each.rendition.segment_seconds for each in self.playlists), default=0)
 
 
-def plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
-    """Decide what a profile makes of a source; raises `TranscodeError` where that is nothing."""
+def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
+    """Return what a profile makes of a source.
+
+    Raises `TranscodeError` for a source without the streams that the profile needs.
+    """
     _check(profile, facts)
-    encodes = _mp4s([*profile.of_kind("mp4"), *profile.of_kind("webm")], facts)
+    videos = _plan_videos([*profile.of_kind("mp4"), *profile.of_kind("webm")], facts)
     playlists = []
     for rendition in profile.of_kind("hls"):
-        rungs = _streams(rendition, facts)
-        rungs += [_rung(rendition, size, encodes) for size in _sizes(rendition, facts)]
-        encodes += [rung for rung in rungs if rung not in encodes]
+        rungs = _plan_named_streams(rendition, facts)
+        rungs += [_plan_rung(rendition, size, videos) for size in _sizes(rendition, facts)]
+        videos += [rung for rung in rungs if rung not in videos]
         playlists.append(PlannedPlaylist(rendition, tuple(rungs)))
     return TranscodePlan(
         facts=facts,
-        encodes=tuple(encodes),
+        videos=tuple(videos),
         playlists=tuple(playlists),
-        sounds=tuple(profile.of_kind("audio")) if facts.audio else (),
+        audio_files=tuple(profile.of_kind("audio")) if facts.audio else (),
         posters=tuple(profile.of_kind("poster")),
         sprites=tuple(profile.of_kind("sprite")),
         stills=tuple(profile.of_kind("stills")),
@@ -137,38 +147,39 @@ def plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
 def _check(profile: Profile, facts: VideoFacts) -> None:
     if profile.elastic is not None and profile.elastic.impossible:
         raise TranscodeError(" ".join(profile.elastic.impossible), code="not_made_here")
-    needs_picture = any(not isinstance(rendition, Audio) for rendition in profile.renditions)
-    if needs_picture and not facts.video:
-        raise TranscodeError("It has no picture.", code="no_video")
-    if not needs_picture and not facts.audio:
-        raise TranscodeError("It has no sound.", code="no_audio")
+    needs_video = any(not isinstance(rendition, Audio) for rendition in profile.renditions)
+    if needs_video and not facts.video:
+        raise TranscodeError("The file has no video stream.", code="no_video")
+    if not needs_video and not facts.audio:
+        raise TranscodeError("The file has no audio stream.", code="no_audio")
     if facts.duration <= 0:
-        raise TranscodeError("It lasts no time at all.", code="no_duration")
+        raise TranscodeError("The duration of the file is 0 seconds.", code="no_duration")
 
 
-def _mp4s(renditions: Iterable[Mp4], facts: VideoFacts) -> list[Encode]:
-    """Choose the MP4s: of those that would come out alike, the one that asked for least stays."""
-    chosen: dict[object, Encode] = {}
-    for wanted in sorted(renditions, key=lambda rendition: -rendition.height):
-        if wanted.encoding is not None:  # Asked for by name: none stands in for another.
-            chosen[wanted.file] = _exact(wanted.file, wanted.encoding, wanted, facts)
+def _plan_videos(renditions: Iterable[Mp4], facts: VideoFacts) -> list[PlannedVideo]:
+    """Plan the MP4s and WebMs: of several that would be equal, only the smallest is made."""
+    chosen: dict[object, PlannedVideo] = {}
+    for spec in sorted(renditions, key=lambda rendition: -rendition.height):
+        if spec.encoding is not None:  # A project names each of these, so all are made.
+            chosen[spec.file] = _plan_encoded(spec.file, spec.encoding, spec, facts)
             continue
-        width, height = fitted(facts.width, facts.height, wanted.height)
-        made = Encode(wanted.file, width, height, wanted.crf, wanted.preset, wanted.audio_kbps)
-        chosen[width, height, wanted.crf] = made
+        width, height = fit_short_side(facts.width, facts.height, spec.height)
+        chosen[width, height, spec.crf] = PlannedVideo(
+            spec.file, width, height, spec.crf, spec.preset, spec.audio_kbps
+        )
     return list(chosen.values())
 
 
-def _exact(
-    file: str, encoding: Encoding, wanted: Mp4 | Hls, facts: VideoFacts, label: str = ""
-) -> Encode:
-    frame = encoding.frame(facts.width, facts.height)
-    kbps = wanted.audio_kbps if encoding.sound is None else encoding.sound.kbps
-    return Encode(
+def _plan_encoded(
+    file: str, encoding: VideoEncoding, spec: Mp4 | Hls, facts: VideoFacts, label: str = ""
+) -> PlannedVideo:
+    frame = encoding.compute_frame(facts.width, facts.height)
+    kbps = spec.audio_kbps if encoding.audio is None else encoding.audio.kbps
+    return PlannedVideo(
         file,
         *frame.sides,
-        wanted.crf,
-        wanted.preset,
+        spec.crf,
+        spec.preset,
         kbps,
         published=not label,
         label=label,
@@ -177,9 +188,9 @@ def _exact(
     )
 
 
-def _streams(rendition: Hls, facts: VideoFacts) -> list[Encode]:
+def _plan_named_streams(rendition: Hls, facts: VideoFacts) -> list[PlannedVideo]:
     return [
-        _exact(f"rung-{label}.mp4", encoding, rendition, facts, label)
+        _plan_encoded(f"rung-{label}.mp4", encoding, rendition, facts, label)
         for label, encoding in rendition.streams
     ]
 
@@ -187,12 +198,12 @@ def _streams(rendition: Hls, facts: VideoFacts) -> list[Encode]:
 def _sizes(rendition: Hls, facts: VideoFacts) -> list[tuple[int, int]]:
     if rendition.streams:
         return []
-    return [size[1:] for size in ladder(facts.width, facts.height, rendition.heights)]
+    return [size[1:] for size in build_ladder(facts.width, facts.height, rendition.heights)]
 
 
-def _rung(rendition: Hls, size: tuple[int, int], encodes: list[Encode]) -> Encode:
-    """Take an MP4 that is made anyway, so that each size is encoded once."""
-    own = Encode(
+def _plan_rung(rendition: Hls, size: tuple[int, int], videos: list[PlannedVideo]) -> PlannedVideo:
+    """Return an equal MP4 that is made anyway, else a rung: each size is encoded once."""
+    rung = PlannedVideo(
         f"rung-{min(size)}-{rendition.crf}-{rendition.preset}-{rendition.audio_kbps}.mp4",
         *size,
         rendition.crf,
@@ -200,19 +211,22 @@ def _rung(rendition: Hls, size: tuple[int, int], encodes: list[Encode]) -> Encod
         rendition.audio_kbps,
         published=False,
     )
-    alike = [made for made in encodes if replace(made, file=own.file, published=False) == own]
-    return alike[0] if alike else own
+    equal = [one for one in videos if replace(one, file=rung.file, published=False) == rung]
+    return equal[0] if equal else rung
 
 
-def is_whole(duration: float, source: float) -> bool:
-    """Tell whether a rendition lasts as long as its source: exit codes do not tell."""
-    seconds, share = _ENOUGH
-    return duration >= source - max(seconds, share * source)
+def is_full_length(duration: float, source_duration: float) -> bool:
+    """Return True if a rendition lasts as long as its source; both are in seconds.
+
+    Encoders end with exit code 0 on a truncated source, so only the duration shows the loss.
+    """
+    tolerance = max(_TOLERANCE_SECONDS, _TOLERANCE_SHARE * source_duration)
+    return duration >= source_duration - tolerance
 
 
-def content_type(file: str) -> str:
-    """Give the type under which a file of a rendition is stored."""
-    return CONTENT_TYPES.get(file.rpartition(".")[2], _OTHER_TYPE)
+def content_type_for(file: str) -> str:
+    """Return the content type under which a file of a rendition is stored."""
+    return CONTENT_TYPES.get(file.rpartition(".")[2], _DEFAULT_TYPE)
 
 
 def legacy_key(
@@ -221,32 +235,21 @@ def legacy_key(
     width: int | None = None,
     height: int | None = None,
 ) -> str:
-    """Name a rendition as Elastic Transcoder would have: the first of its stills."""
+    """Return the key that Elastic Transcoder would have written: for stills, of the first one."""
     key = rendition.legacy
     if isinstance(rendition, StillsSpec):
         key = naming.thumbnail(key, 1, (width or 0, height or 0), rendition.file[-3:])
-    return naming.filled(key, original)
+    return naming.fill_placeholders(key, original)
 
 
-def still_times(wanted: StillsSpec, duration: float) -> list[float]:
-    """List the seconds at which stills are taken: at the beginning, and each so often."""
-    return [float(at) for at in range(0, max(1, math.ceil(duration - 0.001)), wanted.seconds)]
+def rendition_key(
+    original: OriginalKey, profile: str, token: str, rendition: RenditionSpec | str
+) -> str:
+    """Return the key of a rendition, or of one of its files.
 
-
-def payload_of(profile: Profile) -> dict[str, object]:
-    """Give what is kept with a complete job beside its renditions."""
-    if profile.elastic is None or not profile.elastic.user_metadata:
-        return {}
-    return {"userMetadata": dict(profile.elastic.user_metadata)}
-
-
-def key_of(original: OriginalKey, profile: str, token: str, rendition: RenditionSpec | str) -> str:
-    """Name where a rendition lies: a poster beside the original, all else in its attempt's folder.
-
-    Raises ``ValueError`` for a file name outside the grammar of keys.
+    A poster lies beside the original, everything else in the folder of the attempt.
+    Raises `InvalidKey` for a file name outside the grammar of keys.
     """
-    from shift_media.core.keys import parse_key
-
     if isinstance(rendition, PosterSpec):
         return str(RenditionKey(original, "", rendition.file))
     file = rendition if isinstance(rendition, str) else rendition.file

@@ -1,6 +1,6 @@
-"""Profiles: named sets of renditions, as ``SHIFT_MEDIA["PROFILES"]`` writes them, typed.
+"""Profiles: named sets of renditions, parsed from ``SHIFT_MEDIA["PROFILES"]``.
 
-Each maps the file name of a rendition to its options::
+A profile maps the file name of each rendition to its options::
 
     {"web": {
         "720p.mp4": {"kind": "mp4", "height": 720},
@@ -9,27 +9,28 @@ Each maps the file name of a rendition to its options::
         "preview.vtt": {"kind": "sprite"},
     }}
 
-One with ``"outputs"`` is written in the vocabulary of Elastic Transcoder: see
-`shift_media.video.elastic.profiles`, which makes of it what is here.
+A profile with ``"outputs"`` is written in the vocabulary of Elastic Transcoder:
+`shift_media.video.elastic.profiles` translates it into the classes below.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from shift_media.core.errors import InvalidProfile
-from shift_media.video.encoding import Encoding, SoundEncoding
-from shift_media.video.sizing import FrameSize, Padding, Policy, Sides, framed
+from shift_media.video.encoding import AudioEncoding, VideoEncoding
+from shift_media.video.sizing import FrameSize, Padding, Policy, Sides, compute_frame
 
 if TYPE_CHECKING:
     from shift_media.video.elastic.job import ElasticJob
 
 POSTER = "_poster.jpg"
-"""The file of a poster, which lies beside the original and has no profile in its key."""
+"""The file name of a poster. It lies beside the original, so its key contains no profile."""
 
 PROFILE_NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}\.([a-z0-9]{2,4})")
@@ -40,7 +41,7 @@ _SIDES = range(2, 4321)
 class RenditionSpec:
     """One file, or one set of files, of a profile.
 
-    ``legacy`` is what Elastic Transcoder would have called it, with placeholders.
+    ``legacy`` is the key that Elastic Transcoder would have written, with placeholders.
     """
 
     kind: ClassVar[str]
@@ -51,9 +52,9 @@ class RenditionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mp4(RenditionSpec):
-    """H.264 and AAC in an MP4 that plays while it loads; ``height`` is of the short side.
+    """H.264 and AAC in an MP4 that plays while it loads; ``height`` is that of the short side.
 
-    ``encoding`` says more than the options can, and is stronger.
+    ``encoding`` replaces the other options where it is given.
     """
 
     kind = "mp4"
@@ -62,12 +63,15 @@ class Mp4(RenditionSpec):
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
-    encoding: Encoding | None = None
+    encoding: VideoEncoding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webm(Mp4):
-    """VP8 or VP9 and Vorbis in a WebM, as ``encoding`` says. No option of settings gives it."""
+    """VP8 or VP9 and Vorbis in a WebM, as ``encoding`` says.
+
+    Only profiles in Elastic Transcoder's vocabulary contain it.
+    """
 
     kind = "webm"
     extension = "webm"
@@ -77,7 +81,7 @@ class Webm(Mp4):
 class Hls(RenditionSpec):
     """A playlist with one stream of fMP4 segments for each rung.
 
-    ``streams`` has names and encodings of rungs, and is stronger than ``heights``.
+    ``streams`` contains names and encodings of rungs, and replaces ``heights``.
     """
 
     kind = "hls"
@@ -87,12 +91,12 @@ class Hls(RenditionSpec):
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
-    streams: tuple[tuple[str, Encoding], ...] = ()
+    streams: tuple[tuple[str, VideoEncoding], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PosterSpec(RenditionSpec):
-    """A still picture, from ``at`` percent of the duration."""
+    """A still picture, taken at ``at`` percent of the duration."""
 
     kind = "poster"
     extension = "jpg"
@@ -102,7 +106,7 @@ class PosterSpec(RenditionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sprite(RenditionSpec):
-    """Small pictures in one JPEG, and a WebVTT file that says where each one lies."""
+    """Small pictures in one JPEG, and a WebVTT file that lists their places in it."""
 
     kind = "sprite"
     extension = "vtt"
@@ -114,24 +118,25 @@ class Sprite(RenditionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio(RenditionSpec):
-    """The sound alone, as AAC in an M4A file, unless ``encoding`` says otherwise."""
+    """The audio stream alone, as AAC in an M4A file, unless ``encoding`` says otherwise."""
 
     kind = "audio"
     extension = "m4a"
     kbps: int = 128
-    encoding: SoundEncoding | None = None
+    encoding: AudioEncoding | None = None
 
     @property
     def is_mp3(self) -> bool:
-        """Whether it is a bare MP3."""
+        """True for an MP3 file, which has no container."""
         return self.encoding is not None and self.encoding.codec == "mp3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StillsSpec(RenditionSpec):
-    """Pictures in files of their own, one each so many seconds: the thumbnails of a job.
+    """Numbered pictures at an interval of ``seconds``: the thumbnails of Elastic Transcoder.
 
-    ``file`` is the first, which ends in ``-00001``. No option of settings gives them.
+    ``file`` is the first one, whose stem ends in ``-00001``. Only profiles in Elastic
+    Transcoder's vocabulary contain stills.
     """
 
     kind = "stills"
@@ -141,12 +146,18 @@ class StillsSpec(RenditionSpec):
     padding: Padding = "NoPad"
     seconds: int = 60
 
-    def frame(self, width: int, height: int) -> FrameSize:
-        """Choose the frame of a source with square pixels."""
-        return framed(self.policy, self.padding, (width, height), self.box)
+    def compute_frame(self, width: int, height: int) -> FrameSize:
+        """Return the frame for a source with square pixels."""
+        return compute_frame(self.policy, self.padding, (width, height), self.box)
 
-    def numbered(self, number: int) -> str:
-        """Name one of them, from 1 on."""
+    def count(self, duration: float) -> int:
+        """Return how many stills a video has: one at its beginning, then one each interval."""
+        # Durations are rounded to milliseconds: 60.0004 seconds have no frame after the 60th.
+        whole_seconds = math.ceil(duration - 0.001)
+        return max(1, math.ceil(whole_seconds / self.seconds))
+
+    def numbered_file(self, number: int) -> str:
+        """Return the file name of a still; numbers begin at 1."""
         stem, _, extension = self.file.rpartition(".")
         return f"{stem.removesuffix('00001')}{number:05}.{extension}"
 
@@ -158,15 +169,26 @@ KINDS: dict[str, type[RenditionSpec]] = {
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named set of renditions; ``elastic`` is what they were made of, where that is a job."""
+    """A named set of renditions.
+
+    ``elastic`` is the job from which they were translated, if the profile is written in Elastic
+    Transcoder's vocabulary.
+    """
 
     name: str
     renditions: tuple[RenditionSpec, ...]
     elastic: ElasticJob | None = None
 
     def of_kind(self, kind: str) -> list[Any]:
-        """List the renditions of one kind."""
+        """Return the renditions of one kind."""
         return [rendition for rendition in self.renditions if rendition.kind == kind]
+
+    @property
+    def payload(self) -> dict[str, object]:
+        """What is kept with a complete job beside its renditions: a project's own metadata."""
+        if self.elastic is None or not self.elastic.user_metadata:
+            return {}
+        return {"userMetadata": dict(self.elastic.user_metadata)}
 
 
 BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
@@ -178,42 +200,43 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
         "preview.vtt": {"kind": "sprite"},
     }
 }
-"""The profiles that every site has, unless it gives one of the same name."""
+"""The profiles of every site; a profile of the same name in the settings replaces one."""
 
 
 def parse_profile(name: object, renditions: object) -> Profile:
-    """Read one profile; raises `InvalidProfile`, which says what to write."""
+    """Parse one profile. Raises `InvalidProfile`, whose text says what to write."""
     check_name(name)
     if not isinstance(renditions, Mapping) or not renditions:
         raise InvalidProfile(
-            f'{name!r} is {renditions!r}: write {{"720p.mp4": {{"kind": "mp4", "height": 720}}}}.'
+            f'{name!r} is {renditions!r}. Write {{"720p.mp4": {{"kind": "mp4", "height": 720}}}}.'
         )
     return Profile(str(name), tuple(parse_rendition(*item) for item in renditions.items()))
 
 
 def check_name(name: object) -> None:
-    """Raise `InvalidProfile` for what is no name of a profile."""
+    """Raise `InvalidProfile` for an invalid name of a profile."""
     if not isinstance(name, str) or not PROFILE_NAME.fullmatch(name):
         raise InvalidProfile(
-            f"{name!r} is no name of a profile: 2 to 32 of a-z, 0-9 and -, a letter first."
+            f"{name!r} is not a valid name of a profile. Use 2 to 32 of the characters a-z, 0-9 "
+            "and -, beginning with a letter."
         )
 
 
 def parse_rendition(file: object, options: object) -> RenditionSpec:
-    """Read one rendition; raises `InvalidProfile`."""
+    """Parse one rendition. Raises `InvalidProfile`."""
     if not isinstance(options, Mapping) or options.get("kind") not in KINDS:
         kinds = ", ".join(KINDS)
-        raise InvalidProfile(f'{file!r} is {options!r}: write {{"kind": …}}, one of {kinds}.')
+        raise InvalidProfile(f'{file!r} is {options!r}. Write {{"kind": …}} with one of {kinds}.')
     kind = KINDS[options["kind"]]
     _check_file(file, kind)
-    types = {field.name: field for field in fields(kind) if field.name not in _OURS}
+    types = {field.name: field for field in fields(kind) if field.name not in _NOT_OPTIONS}
     values: dict[str, Any] = {}
     for option, value in options.items():
         if option == "kind":
             continue
         if option not in types:
             near = difflib.get_close_matches(str(option), types, n=1, cutoff=0)[0]
-            raise InvalidProfile(f'{file!r} has no option {option!r}: did you mean "{near}"?')
+            raise InvalidProfile(f'{file!r} has no option {option!r}. Did you mean "{near}"?')
         default = types[option].default
         assert default is not MISSING  # noqa: S101 (all options have one)
         values[option] = _value(f"{file!r}, {option}", option, value, default)
@@ -223,29 +246,29 @@ def parse_rendition(file: object, options: object) -> RenditionSpec:
 def _check_file(file: object, kind: type[RenditionSpec]) -> None:
     if kind is PosterSpec:
         if file != POSTER:
-            raise InvalidProfile(f'A poster has one name, "{POSTER}", not {file!r}.')
+            raise InvalidProfile(f'The file of a poster must be "{POSTER}", got {file!r}.')
         return
     match = _FILE.fullmatch(file) if isinstance(file, str) else None
     if match is None or match[1] != kind.extension:
         raise InvalidProfile(
-            f"{file!r} is no name for {kind.kind}: a-z, 0-9, . _ - and, at its end, "
-            f'".{kind.extension}".'
+            f"{file!r} is not a valid file name for {kind.kind}. Use the characters a-z, 0-9, "
+            f'., _ and -, and end with ".{kind.extension}".'
         )
 
 
 def _value(where: str, option: str, value: object, default: object) -> object:
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or not value:
-            raise InvalidProfile(f"{where} is {value!r}: write a list such as {list(default)}.")
+            raise InvalidProfile(f"{where} must be a list such as {list(default)}, got {value!r}.")
         return tuple(_number(where, "height", item) for item in value)
     if isinstance(default, str):
         if value not in _PRESETS:
-            raise InvalidProfile(f"{where} is {value!r}: one of {', '.join(_PRESETS)}.")
+            raise InvalidProfile(f"{where} must be one of {', '.join(_PRESETS)}, got {value!r}.")
         return value
     return _number(where, option, value)
 
 
-_OURS = "file", "legacy", "encoding", "streams"  # no options
+_NOT_OPTIONS = "file", "legacy", "encoding", "streams"
 _PRESETS = "ultrafast superfast veryfast faster fast medium slow slower".split()
 _RANGES = {
     "height": _SIDES,
@@ -264,6 +287,6 @@ def _number(where: str, option: str, value: object) -> int:
     allowed = _RANGES[option]
     if type(value) is not int or value not in allowed:
         raise InvalidProfile(
-            f"{where} is {value!r}: write a whole number from {allowed[0]} to {allowed[-1]}."
+            f"{where} must be a whole number from {allowed[0]} to {allowed[-1]}, got {value!r}."
         )
     return value

@@ -20,7 +20,12 @@ from shift_media.aws.policies import (
     mediaconvert_role_policy,
     mediaconvert_trust_policy,
 )
-from shift_media.transcoding.backends.mediaconvert import STATES, inputs
+from shift_media.core.keys import new_original_key
+from shift_media.storages import LocalMediaStorage
+from shift_media.transcoding.backends.aws_transcoder import user_metadata
+from shift_media.transcoding.backends.mediaconvert import STATES
+from shift_media.transcoding.base import Job
+from shift_media.video.profiles import BUILT_IN, parse_profile
 from tests.aws.validation import faults
 from tests.parts import ROOT
 
@@ -154,12 +159,15 @@ def test_iam_policy_allows_exactly_what_storage_calls() -> None:
 
 
 def operations_of(backend: str) -> set[str]:
-    """Name the operations that a transcoder calls, as IAM does; all create jobs."""
-    source = ROOT / "shift_media" / "transcoding" / "backends" / backend / "client.py"
-    called = re.findall(r'\.call\("([a-z_]+)"', source.read_text())
-    return {"".join(part.capitalize() for part in name.split("_")) for name in called} | {
-        "CreateJob"
-    }
+    """Return the operations that a transcoder calls, by their names in IAM."""
+    backends = ROOT / "shift_media" / "transcoding" / "backends"
+    text = (backends / "aws_client.py").read_text() + (
+        backends / backend / "client.py"
+    ).read_text()
+    called = re.findall(r'\.(?:call|pages)\(\s*"([a-z_]+)"', text)
+    called += re.findall(r'read_operation = "([a-z_]+)"', text)
+    called += re.findall(r"\.client\.([a-z_]+)\(", text)
+    return {"".join(part.capitalize() for part in name.split("_")) for name in called}
 
 
 def test_iam_policy_allows_exactly_what_transcoders_call() -> None:
@@ -232,7 +240,9 @@ def test_event_rule_sends_events_of_our_jobs_to_topic() -> None:
 
 
 def test_event_pattern_has_names_of_job_metadata() -> None:
-    assert JOB_KEY == inputs.JOB
+    original = new_original_key("film", "mp4")
+    job = Job(7, "0a1b2c3d", original, parse_profile("web", BUILT_IN["web"]), LocalMediaStorage())
+    assert user_metadata(job)[JOB_KEY] == "7"
     ended = {"COMPLETE", "CANCELED", "ERROR"}
     assert set(STATES) & ended == ended < set(event_pattern()["detail"]["status"])
 

@@ -11,6 +11,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import override_settings
 
+from shift_media.core.backoff import Backoff
 from shift_media.transcoding.backends.mediaconvert.client import MediaConvertClient
 from shift_media.transcoding.models import TranscodeJob
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
@@ -50,7 +51,8 @@ class Aws:
 @pytest.fixture
 def aws(seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     """Run a MediaConvert on a bucket of its own, with pauses that a test can wait for."""
-    monkeypatch.setattr(MediaConvertClient, "pauses", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(MediaConvertClient, "retries", 3)
+    monkeypatch.setattr(MediaConvertClient, "backoff", Backoff(0.01, 0.03))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     bucket, s3 = new_bucket(seaweedfs), client_of(seaweedfs)

@@ -143,12 +143,18 @@ def test_without_the_allow_lists_it_would_leak(
     (folder / "list.m3u8").write_bytes(texts(secret, loopback.url)["hls-http"])
     (folder / "list.mp4").write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
     shutil.copy(secret, folder)
-    tools = commands.Tools(find_program(), VideoLimits())
+    options = commands.FFmpegOptions(find_program(), VideoLimits())
 
     def leaks(name: str) -> bool:
         out = folder / "out.mp4"
         out.unlink(missing_ok=True)
-        command = [tools.program, "-loglevel", "error", *commands.reading(tools, name), out]
+        command = [
+            options.program,
+            "-loglevel",
+            "error",
+            *commands.input_arguments(options, name),
+            out,
+        ]
         subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL)
         return out.exists() and out.stat().st_size > 0
 

@@ -9,7 +9,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from shift_media.transcoding import services
-from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of
+from shift_media.transcoding.backends.mediaconvert.job_settings import build_groups
 from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
@@ -182,11 +182,11 @@ def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path
         aws.finish()
         attempt = build_attempt(the_job())
         facts = attempt.facts()
-        plan = planning.plan(attempt.profile, facts)
+        plan = planning.build_plan(attempt.profile, facts)
         slower = MediaConvertOutputs(attempt, facts)
         services.refresh(the_job())
         stored = aws.stored()
-        found = slower.reports(groups_of(plan, "s3://any/"), [])
+        found = slower.reports(build_groups(plan, "s3://any/"), [])
         assert {r.key: r.size for r in found} == {r.key: r.size for r in film.video.renditions}
     assert aws.stored() == stored
 

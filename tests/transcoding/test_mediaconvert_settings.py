@@ -13,10 +13,10 @@ from django.test import override_settings
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import new_original_key
-from shift_media.transcoding.backends.hls import read
+from shift_media.transcoding.backends.hls import parse_playlist
 from shift_media.transcoding.backends.mediaconvert import MediaConvert, inputs, schema
-from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of, settings_of
-from shift_media.transcoding.backends.mediaconvert.outputs import _beside
+from shift_media.transcoding.backends.mediaconvert.job_settings import build_groups, build_settings
+from shift_media.transcoding.backends.stored_outputs import resolve_name
 from shift_media.transcoding.base import Job
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
@@ -30,8 +30,8 @@ WIDE = VideoFacts(duration=60, width=1920, height=1080, fps=25, video="h264", au
 
 
 def settings_for(profile: Profile = WEB, facts: VideoFacts = WIDE) -> dict[str, Any]:
-    groups = groups_of(planning.plan(profile, facts), DESTINATION)
-    return settings_of(groups, "s3://bucket/key/film.mp4")
+    groups = build_groups(planning.build_plan(profile, facts), DESTINATION)
+    return build_settings(groups, "s3://bucket/key/film.mp4")
 
 
 def videos_of(settings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ EVERYTHING = {
 @pytest.mark.parametrize("profile", [WEB, parse_profile("all", EVERYTHING)])
 def test_the_api_knows_all_names_and_values(profile: Profile, facts: VideoFacts) -> None:
     request = {"Role": ROLE, "Settings": settings_for(profile, facts)}
-    assert list(schema.faults(request)) == []
+    assert list(schema.find_faults(request)) == []
 
 
 def test_values_that_the_api_does_not_know_are_found() -> None:
@@ -70,11 +70,11 @@ def test_values_that_the_api_does_not_know_are_found() -> None:
     video["CodecSettings"]["H264Settings"]["RateControlMode"] = "CRF"
     video["Width"] = 16
     settings["Inputs"][0]["VideoSelector"]["Rotation"] = "AUTO"
-    found = "\n".join(schema.faults({"Priority": 51, "Settings": settings}))
+    found = "\n".join(schema.find_faults({"Priority": 51, "Settings": settings}))
     assert "H264Settings.RateControlMode is 'CRF', not one of VBR, CBR, QVBR" in found
-    assert "VideoDescription.Width is 16: at least 32" in found
+    assert "VideoDescription.Width is 16, which must be at least 32" in found
     assert "Settings.Inputs[0].VideoSelector.Rotation is not in the API" in found
-    assert "Priority is 51: at most 50" in found
+    assert "Priority is 51, which must be at most 50" in found
 
 
 def test_botocore_takes_the_request_as_it_is() -> None:
@@ -150,24 +150,24 @@ def test_many_frames_a_second_are_fewer_and_whole_pictures_begin_each_segment() 
 
 
 def test_what_a_job_says_of_its_source_is_read_again() -> None:
-    facts = inputs.read_description(inputs.describe(WIDE))
+    facts = inputs.parse_facts(inputs.format_facts(WIDE))
     assert (facts.width, facts.height, facts.duration) == (1920, 1080, 60)
     assert (facts.video, facts.audio) == ("h264", "aac")
     silent = VideoFacts(duration=1.5, width=64, height=64, video="vp9")
-    assert inputs.read_description(inputs.describe(silent)) == silent
-    with pytest.raises(TranscodeError, match="no job of ours"):
-        inputs.read_description("1920x1080")
+    assert inputs.parse_facts(inputs.format_facts(silent)) == silent
+    with pytest.raises(TranscodeError, match="not created by shift_media"):
+        inputs.parse_facts("1920x1080")
 
 
 def test_playlists_are_read_and_lead_nowhere_else() -> None:
     text = '#EXTM3U\n#EXT-X-MAP:URI="a.mp4"\n#EXTINF:4.5,\nb.m4s?x\n#EXTINF:1,\nc.m4s\n'
-    assert read(text).files == ("a.mp4", "b.m4s", "c.m4s")
-    assert (read(text).seconds, read(text).is_whole) == (5.5, False)
-    assert read(f"{text}#EXT-X-ENDLIST").is_whole
-    assert _beside("a/b/hls.m3u8", "c.m3u8") == "a/b/c.m3u8"
+    assert parse_playlist(text).files == ("a.mp4", "b.m4s", "c.m4s")
+    assert (parse_playlist(text).seconds, parse_playlist(text).is_ended) == (5.5, False)
+    assert parse_playlist(f"{text}#EXT-X-ENDLIST").is_ended
+    assert resolve_name("a/b/hls.m3u8", "c.m3u8") == "a/b/c.m3u8"
     for name in ("../c", "/etc/passwd", "http://127.0.0.1/c", ""):
         with pytest.raises(TranscodeError, match="it names"):
-            _beside("a/b/hls.m3u8", name)
+            resolve_name("a/b/hls.m3u8", name)
 
 
 def test_an_original_on_disk_is_refused(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def faults_of(**options: Any) -> list[str]:
         ({"queue": "arn:aws:sqs:eu-central-1:123456789012:q"}, '"queue" is'),
         ({"acceleration": "on"}, "AccelerationSettings.Mode is 'on', not one of DISABLED"),
         ({"status_update": "SECONDS_1"}, "StatusUpdateInterval is 'SECONDS_1', not one of"),
-        ({"priority": 100}, "Priority is 100: at most 50"),
+        ({"priority": 100}, "Priority is 100, which must be at most 50"),
         ({"region": ""}, 'no "region"'),
     ],
 )
@@ -222,4 +222,4 @@ def test_right_options_pass_the_check() -> None:
 def test_a_field_whose_videos_are_on_disk_is_found() -> None:
     found = [str(m.msg) for m in MediaConvert(role=ROLE, region="eu-central-1").check()]
     field = Film._meta.get_field("video")
-    assert f"{field} is not on S3, where alone MediaConvert reads." in found
+    assert f"{field} is not on S3, but MediaConvert reads from S3 alone." in found

@@ -61,9 +61,9 @@ def impossible(profile: Profile) -> tuple[str, ...]:
     return profile.elastic.impossible
 
 
-def notes(profile: Profile) -> str:
+def assumptions(profile: Profile) -> str:
     assert profile.elastic is not None
-    return "\n".join(profile.elastic.notes)
+    return "\n".join(profile.elastic.assumptions)
 
 
 # Presets
@@ -73,13 +73,13 @@ def test_the_system_presets_are_there_as_far_as_they_are_known() -> None:
     known = presets.system()
     assert len(known) == 62
     web = known[WEB]
-    assert (web.name, web.container, web.picture.box) == ("Web", "mp4", (1280, 720))
-    assert (web.picture.kbps, web.picture.rate, web.picture.profile) == (2200, 30, "main")
-    assert (web.sound.kbps, web.sound.hz, web.stills.interval) == (160, 44100, 60)
+    assert (web.name, web.container, web.video.box) == ("Web", "mp4", (1280, 720))
+    assert (web.video.kbps, web.video.frame_rate, web.video.profile) == (2200, 30, "main")
+    assert (web.audio.kbps, web.audio.sample_rate, web.thumbnails.seconds) == (160, 44100, 60)
     hls = known[HLS_1M]
-    assert (hls.picture.rate, hls.picture.cap, hls.has_sound) == (0, None, True)
-    assert (hls.sound.codec, hls.sound.kbps, hls.stills.format) == (None, None, None)
-    assert known[GENERIC_720P].picture.rate == Fraction(30000, 1001)
+    assert (hls.video.frame_rate, hls.video.max_frame_rate, hls.has_audio) == (0, None, True)
+    assert (hls.audio.codec, hls.audio.kbps, hls.thumbnails.format) == (None, None, None)
+    assert known[GENERIC_720P].video.frame_rate == Fraction(30000, 1001)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_system_presets_are_there_as_far_as_they_are_known() -> None:
     ],
 )
 def test_a_retired_preset_names_what_to_write_instead(retired: str, instead: str) -> None:
-    with pytest.raises(InvalidProfile, match=f'retired by the service: write "{instead}"'):
+    with pytest.raises(InvalidProfile, match=f'retired by the service. Write "{instead}"'):
         job(output("a.mp4", retired))
 
 
@@ -108,23 +108,23 @@ def test_a_preset_of_a_project_is_read_as_the_service_told_of_it() -> None:
     assert isinstance(stills, StillsSpec)
     assert video.encoding is not None
     one = video.encoding
-    assert (one.box, one.policy, one.padding, one.shape) == (
+    assert (one.box, one.policy, one.padding, one.display_ratio) == (
         (400, 1080),
         "Fill",
         "Pad",
         Fraction(16, 9),
     )
-    assert (one.kbps, one.most_kbps, one.cap, one.rate) == (0, 1200, 25, None)
+    assert (one.kbps, one.max_kbps, one.max_frame_rate, one.frame_rate) == (0, 1200, 25, None)
     assert (one.gop, one.fixed_gop, one.profile, one.level) == (60, True, "main", "3.1")
-    assert one.sound is not None
-    assert (one.sound.kbps, one.sound.channels) == (96, 1)
+    assert one.audio is not None
+    assert (one.audio.kbps, one.audio.channels) == (96, 1)
     assert (stills.file, stills.box, stills.policy, stills.seconds) == (
         "t-00001.jpg",
         (100, 100),
         "Stretch",
         5,
     )
-    assert (notes(made), impossible(made)) == ("", ())
+    assert (assumptions(made), impossible(made)) == ("", ())
 
 
 # Names
@@ -152,7 +152,7 @@ def test_files_are_called_as_that_service_called_them(named: str, wanted: str) -
 def test_our_files_are_within_the_grammar_of_keys_whatever_theirs_were(
     original: OriginalKey, key: str, extension: str
 ) -> None:
-    file = naming.own_file(key, extension, "000010")
+    file = naming.rendition_file(key, extension, "000010")
     rendition = parse_key(str(RenditionKey(original, "web", f"0a1b2c3d/{file}")))
     assert isinstance(rendition, RenditionKey)
     read_profile("web", {file: {"kind": "mp4" if extension == "mp4" else "hls"}})
@@ -160,8 +160,10 @@ def test_our_files_are_within_the_grammar_of_keys_whatever_theirs_were(
 
 def test_an_originals_name_can_stand_in_a_key() -> None:
     original = new_original_key("My Film.MOV", "mov")
-    assert naming.filled("v/{stem}/{name}-{count}", original) == ("v/my-film/my-film.mov-{count}")
-    assert naming.filled("{id}", original) == original.id
+    assert naming.fill_placeholders("v/{stem}/{name}-{count}", original) == (
+        "v/my-film/my-film.mov-{count}"
+    )
+    assert naming.fill_placeholders("{id}", original) == original.id
 
 
 # Jobs
@@ -197,9 +199,12 @@ def test_a_job_becomes_renditions() -> None:
     hls = made.of_kind("hls")[0]
     assert [label for label, _ in hls.streams] == ["hls-1m", "hls-400k"]
     assert hls.segment_seconds == 10
-    assert {encoding.sound.kbps for _, encoding in hls.streams} == {128}
+    assert {encoding.audio.kbps for _, encoding in hls.streams} == {128}
     assert impossible(made) == ()
-    assert "HLS 1M): of its sound is not known and chosen here: AAC, 128 kbit/s" in notes(made)
+    assert (
+        "HLS 1M): its audio is not completely known, chosen here: AAC, 128 kbit/s"
+        in assumptions(made)
+    )
 
 
 def test_an_output_that_is_segmented_without_a_master_is_a_playlist() -> None:
@@ -212,8 +217,8 @@ def test_webm_has_its_own_kind_and_the_sound_that_a_webm_can_have() -> None:
     made = job(output("a.webm", "1351620000001-100250"))
     (webm,) = made.of_kind("webm")
     assert (webm.file, webm.encoding.codec, webm.encoding.kbps) == ("a.webm", "vp9", 1200)
-    assert webm.encoding.sound.codec == "vorbis"
-    assert "VORBIS, 128 kbit/s" in notes(made)
+    assert webm.encoding.audio.codec == "vorbis"
+    assert "VORBIS, 128 kbit/s" in assumptions(made)
 
 
 def test_pictures_without_sound_take_that_of_their_playlist() -> None:
@@ -225,9 +230,13 @@ def test_pictures_without_sound_take_that_of_their_playlist() -> None:
         playlists=listed,
     )
     ((_, encoding),) = made.of_kind("hls")[0].streams
-    assert (encoding.sound.kbps, encoding.sound.hz, encoding.cap) == (160, 44100, 60)
+    assert (encoding.audio.kbps, encoding.audio.sample_rate, encoding.max_frame_rate) == (
+        160,
+        44100,
+        60,
+    )
     silent = job(output("v", video, SegmentDuration="6"))
-    assert silent.of_kind("hls")[0].streams[0][1].sound is None
+    assert silent.of_kind("hls")[0].streams[0][1].audio is None
 
 
 @pytest.mark.parametrize(
@@ -236,8 +245,8 @@ def test_pictures_without_sound_take_that_of_their_playlist() -> None:
         ([output("a.flv", "1351620000001-100210")], {}, "take an MP4, 1351620000001-000010"),
         ([output("a.flac", "1351620000001-300110")], {}, "flac .* take AAC or MP3"),
         ([output("a", HLS_1M)], {}, 'give it a "SegmentDuration"'),
-        ([output("a", HLS_AUDIO, SegmentDuration="9")], {}, "sound alone"),
-        ([output("a.mp4", CUSTOM)], {}, 'what read_preset told of it into "presets"'),
+        ([output("a", HLS_AUDIO, SegmentDuration="9")], {}, "audio alone"),
+        ([output("a.mp4", CUSTOM)], {}, 'what read_preset returned into "presets"'),
         ([output("a.mp4", WEB, Rotate="90")], {}, "has Rotate"),
         ([output("a.mp4", WEB, Watermarks=[{"InputKey": "x"}])], {}, "has Watermarks"),
         (
@@ -260,10 +269,10 @@ def test_what_no_other_transcoder_makes_is_named(
 
 def test_what_is_not_published_is_chosen_and_said() -> None:
     made = job(output("a.mp4", "1351620000001-100020", ThumbnailPattern="t-{count}"))
-    assert "whether it has sound, AAC, 128 kbit/s" in notes(made)
-    assert "thumbnails is not known and chosen here: png, 192x108" in notes(made)
+    assert "whether it has audio, AAC, 128 kbit/s" in assumptions(made)
+    assert "thumbnails are not completely known, chosen here: png, 192x108" in assumptions(made)
     known = job(output("a.mp4", WEB, ThumbnailPattern="t-{count}"))
-    assert notes(known) == ""
+    assert assumptions(known) == ""
 
 
 def test_the_pattern_of_a_job_is_of_its_first_output_with_pictures() -> None:
@@ -279,21 +288,21 @@ def test_the_pattern_of_a_job_is_of_its_first_output_with_pictures() -> None:
     ("options", "said"),
     [
         ({"outputs": []}, "from 1 to 30"),
-        ({"outputs": {}}, "write a list"),
+        ({"outputs": {}}, "must be a list"),
         ({"outputs": ["a"]}, '"Key": …'),
-        ({"outputs": [{"Key": "a", "Preset": WEB}]}, 'did you mean "PresetId"'),
+        ({"outputs": [{"Key": "a", "Preset": WEB}]}, 'Did you mean "PresetId"'),
         ({"outputs": [output("", WEB)]}, 'needs a "Key"'),
-        ({"outputs": [output("a", "web")]}, "no id of a preset"),
-        ({"outputs": [output("a", "1351620000001-000011")]}, 'did you mean "1351620000001-0000'),
+        ({"outputs": [output("a", "web")]}, "not the id of a preset"),
+        ({"outputs": [output("a", "1351620000001-000011")]}, 'Did you mean "1351620000001-0000'),
         ({"outputs": [output("a", WEB), output("a", WEB)]}, "twice"),
-        ({"outputs": [output("a", WEB, SegmentDuration="90")]}, "from 1 to 60"),
+        ({"outputs": [output("a", WEB, SegmentDuration="90")]}, "from 1 to 60 seconds"),
         ({"outputs": [output("a", WEB, ThumbnailPattern="t")]}, "{count}"),
         ({"outputs": [output("a", WEB)], "thumbnail_pattern": "t"}, "{count}"),
         ({"outputs": [output("a", WEB)], "output_key_prefix": "videos"}, "wants a /"),
-        ({"outputs": [output("a", WEB)], "output_key_prefix": "v/" * 128}, "at most 255"),
-        ({"outputs": [output("a" * 256, WEB)]}, "256 characters: at most 255"),
+        ({"outputs": [output("a", WEB)], "output_key_prefix": "v/" * 128}, "at most 255 are"),
+        ({"outputs": [output("a" * 256, WEB)]}, "256 characters, at most 255"),
         ({"outputs": [output("a", WEB)], "user_metadata": {"a": 1}}, "texts"),
-        ({"outputs": [output("a", WEB)], "playlists": [{"Name": "p"}]}, "Format None"),
+        ({"outputs": [output("a", WEB)], "playlists": [{"Name": "p"}]}, "got None"),
         (
             {
                 "outputs": [output("a", HLS_1M)],
@@ -308,13 +317,13 @@ def test_the_pattern_of_a_job_is_of_its_first_output_with_pictures() -> None:
             },
             "another folder",
         ),
-        ({"outputs": [output("a", CUSTOM)], "presets": {CUSTOM: {}}}, "what read_preset told"),
+        ({"outputs": [output("a", CUSTOM)], "presets": {CUSTOM: {}}}, "what read_preset returned"),
         (
             {
                 "outputs": [output("a", CUSTOM)],
                 "presets": {CUSTOM: {"Container": "mp4", "Video": {"SizingPolicy": "Cover"}}},
             },
-            "none of Fit, Fill",
+            "not one of Fit, Fill",
         ),
         ({"outputs": [output("a", WEB)], "playlist": []}, "kind"),
     ],

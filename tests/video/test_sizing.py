@@ -14,10 +14,10 @@ from shift_media.video.sizing import (
     POLICIES,
     FrameSize,
     Sides,
-    capped_rate,
-    exact_rate,
-    framed,
-    pixel_ratio_of,
+    cap_frame_rate,
+    compute_frame,
+    compute_pixel_ratio,
+    parse_frame_rate,
 )
 
 SHRINKING = "Keep", "ShrinkToFit", "ShrinkToFill"
@@ -49,7 +49,7 @@ paddings = st.sampled_from(PADDINGS)
 def test_the_examples_of_the_developer_guide(
     policy: Any, padding: Any, source: Sides, box: Sides, made: Sides
 ) -> None:
-    assert framed(policy, padding, source, box).sides == made
+    assert compute_frame(policy, padding, source, box).sides == made
 
 
 @pytest.mark.parametrize(
@@ -63,38 +63,41 @@ def test_the_examples_of_the_developer_guide(
     ],
 )
 def test_the_sizes_that_were_seen_of_16_to_9(box: Sides, made: Sides) -> None:
-    assert framed("ShrinkToFit", "NoPad", (1920, 1080), box).sides == made
+    assert compute_frame("ShrinkToFit", "NoPad", (1920, 1080), box).sides == made
 
 
 @given(policies, paddings, sources, boxes)
 def test_sides_are_even_within_the_box_and_hold_what_is_shown(
     policy: Any, padding: Any, source: Sides, box: Sides
 ) -> None:
-    made = framed(policy, padding, source, box)
+    made = compute_frame(policy, padding, source, box)
     for axis in (0, 1):
         assert made.sides[axis] % 2 == 0
-        assert 2 <= made.shown[axis] <= made.sides[axis] <= box[axis]
-        assert made.shown[axis] <= made.scaled[axis]
-        assert 0 <= made.cut[axis] <= made.scaled[axis] - made.shown[axis]
-        assert 0 <= made.place[axis] <= made.sides[axis] - made.shown[axis]
-        assert made.cut[axis] % 2 == made.place[axis] % 2 == 0
+        assert 2 <= made.cropped[axis] <= made.sides[axis] <= box[axis]
+        assert made.cropped[axis] <= made.scaled[axis]
+        assert 0 <= made.crop_offset[axis] <= made.scaled[axis] - made.cropped[axis]
+        assert 0 <= made.pad_offset[axis] <= made.sides[axis] - made.cropped[axis]
+        assert made.crop_offset[axis] % 2 == made.pad_offset[axis] % 2 == 0
 
 
 @given(policies, sources, boxes)
 def test_padding_gives_the_box_and_changes_nothing_of_the_picture(
     policy: Any, source: Sides, box: Sides
 ) -> None:
-    bare, padded = framed(policy, "NoPad", source, box), framed(policy, "Pad", source, box)
+    bare, padded = (
+        compute_frame(policy, "NoPad", source, box),
+        compute_frame(policy, "Pad", source, box),
+    )
     assert padded.sides == box
-    assert (padded.scaled, padded.shown) == (bare.scaled, bare.shown)
-    assert bare.sides == bare.shown
+    assert (padded.scaled, padded.cropped) == (bare.scaled, bare.cropped)
+    assert bare.sides == bare.cropped
 
 
 @given(st.sampled_from(SHRINKING), paddings, sources, boxes)
 def test_what_only_shrinks_never_enlarges(
     policy: Any, padding: Any, source: Sides, box: Sides
 ) -> None:
-    made = framed(policy, padding, source, box)
+    made = compute_frame(policy, padding, source, box)
     assert made.scaled[0] <= source[0]
     assert made.scaled[1] <= source[1]
 
@@ -103,19 +106,19 @@ def test_what_only_shrinks_never_enlarges(
 def test_fitting_crops_nothing_and_touches_the_box_or_the_source(
     policy: Any, source: Sides, box: Sides
 ) -> None:
-    made = framed(policy, "NoPad", source, box)
-    assert made.scaled == made.shown
-    touches = made.shown[0] == box[0] or made.shown[1] == box[1]
-    whole = source[0] - made.shown[0] < 2 and source[1] - made.shown[1] < 2
+    made = compute_frame(policy, "NoPad", source, box)
+    assert made.scaled == made.cropped
+    touches = made.cropped[0] == box[0] or made.cropped[1] == box[1]
+    whole = source[0] - made.cropped[0] < 2 and source[1] - made.cropped[1] < 2
     assert touches or (policy == "ShrinkToFit" and whole)
 
 
 @given(sources, boxes)
 def test_filling_covers_the_box_and_stretching_is_the_box(source: Sides, box: Sides) -> None:
-    assert framed("Fill", "NoPad", source, box).shown == box
-    made = framed("Fill", "NoPad", source, box)
+    assert compute_frame("Fill", "NoPad", source, box).cropped == box
+    made = compute_frame("Fill", "NoPad", source, box)
     assert made.scaled[0] == box[0] or made.scaled[1] == box[1]
-    assert framed("Stretch", "NoPad", source, box) == FrameSize(box, box, box)
+    assert compute_frame("Stretch", "NoPad", source, box) == FrameSize(box, box, box)
 
 
 @given(policies, sources, boxes)
@@ -124,7 +127,7 @@ def test_all_but_stretching_keep_the_ratio_to_within_a_pixel(
 ) -> None:
     if policy == "Stretch":
         return
-    made = framed(policy, "NoPad", source, box)
+    made = compute_frame(policy, "NoPad", source, box)
     scale = Fraction(made.scaled[0], source[0])
     slack = 2 + 2 * max(Fraction(1), Fraction(source[1], source[0]))
     assert abs(made.scaled[1] - source[1] * scale) <= slack
@@ -134,12 +137,12 @@ def test_all_but_stretching_keep_the_ratio_to_within_a_pixel(
 def test_a_box_with_a_display_ratio_shows_the_picture_undistorted(
     source: Sides, box: Sides
 ) -> None:
-    ratio = pixel_ratio_of(box, Fraction(16, 9))
-    made = framed("Fit", "NoPad", source, box, ratio)
-    if min(made.shown) < 100:
+    ratio = compute_pixel_ratio(box, Fraction(16, 9))
+    made = compute_frame("Fit", "NoPad", source, box, ratio)
+    if min(made.cropped) < 100:
         return
-    shown = Fraction(made.shown[0]) * ratio / made.shown[1]
-    assert abs(shown / Fraction(*source) - 1) < Fraction(1, 20)
+    cropped = Fraction(made.cropped[0]) * ratio / made.cropped[1]
+    assert abs(cropped / Fraction(*source) - 1) < Fraction(1, 20)
 
 
 @pytest.mark.parametrize(
@@ -147,14 +150,14 @@ def test_a_box_with_a_display_ratio_shows_the_picture_undistorted(
     [(25, 30, None), (30, 30, None), (50, 30, 25), (60, 30, 30), (120, 30, 30), (100, 60, 50)],
 )
 def test_a_rate_is_thinned_out_evenly(source: int, most: int, made: int | None) -> None:
-    assert capped_rate(Fraction(source), Fraction(most)) == made
+    assert cap_frame_rate(Fraction(source), Fraction(most)) == made
 
 
 @given(st.fractions(1, 1000), st.fractions(1, 120))
 def test_a_thinned_rate_divides_the_sources_and_is_the_highest(
     source: Fraction, most: Fraction
 ) -> None:
-    made = capped_rate(source, most)
+    made = cap_frame_rate(source, most)
     if made is None:
         assert source <= most
         return
@@ -169,4 +172,4 @@ def test_a_thinned_rate_divides_the_sources_and_is_the_highest(
     [("29.97", Fraction(30000, 1001)), ("23.97", Fraction(24000, 1001)), ("15", Fraction(15))],
 )
 def test_rates_with_decimals_are_those_of_broadcast(text: str, rate: Fraction) -> None:
-    assert exact_rate(text) == rate
+    assert parse_frame_rate(text) == rate

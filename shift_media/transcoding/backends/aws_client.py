@@ -1,17 +1,19 @@
-"""A service of AWS: one call at a time, with back-off, and errors of ours."""
+"""A client for a service of AWS that runs jobs: one call at a time, with back-off."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from shift_media.core.backoff import Backoff
 from shift_media.core.errors import TranscodeError
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 20.0  # seconds
-PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries of one call, give or take a half; then the job itself waits its turn."""
+
+RETRIES = 4
+"""Of one call; after that the whole job is tried again later."""
 
 _THROTTLED = (
     "TooManyRequestsException",
@@ -21,34 +23,47 @@ _THROTTLED = (
 )
 
 Answer = dict[str, Any]
+ServiceJob = dict[str, Any]
+"""A job as the service describes it."""
 
 
 class ServiceError(TranscodeError):
-    """What a service, or the way to it, answered.
+    """An error that the service answered, or that its client raised.
 
-    ``code`` is the service's own. ``unknown`` where it may have done what it was asked for.
+    Attributes:
+        code: the service's own, or the name of botocore's exception.
+        in_doubt: True if the service may have done what it was asked for.
     """
 
     code = "service"
 
-    def __init__(self, detail: str, *, code: str, retryable: bool, unknown: bool = False) -> None:
+    def __init__(self, detail: str, *, code: str, retryable: bool, in_doubt: bool = False) -> None:
         super().__init__(detail, code=code, retryable=retryable)
-        self.unknown = unknown
+        self.in_doubt = in_doubt
 
 
-class Service:
-    """A client that is made on first use, and may be used by threads.
+class ServiceClient:
+    """A boto3 client that is made on first use; threads may share it.
 
-    botocore's own retries are off: they would create a job twice, where the service does not
-    remember the request, or not for as long as they last.
+    botocore's own retries are off. They would create a second job if an answer is lost, because
+    the services forget a request within a minute, or at once.
 
     Attributes:
-        service: boto3's name of it.
-        pauses: see `PAUSES`.
+        service: the name of the service in boto3.
+        read_operation: the name of the call that reads a job.
+        missing_codes: error codes for a job that does not exist.
+        ended_codes: error codes of a cancellation that comes too late, or for a missing job.
+        running_codes: error codes of a cancellation that the service refuses to a running job.
+        retries, backoff: how often a call is repeated, and the pauses in seconds.
     """
 
     service: ClassVar[str]
-    pauses: ClassVar[tuple[float, ...]] = PAUSES
+    read_operation: ClassVar[str]
+    missing_codes: ClassVar[tuple[str, ...]]
+    ended_codes: ClassVar[tuple[str, ...]]
+    running_codes: ClassVar[tuple[str, ...]] = ()
+    retries: ClassVar[int] = RETRIES
+    backoff: ClassVar[Backoff[float]] = Backoff(first=0.5, longest=4.0)
 
     def __init__(self, region: str, endpoint_url: str, read_timeout: float) -> None:
         self._region = region or None
@@ -58,7 +73,7 @@ class Service:
 
     @property
     def client(self) -> Any:
-        """The boto3 client."""
+        """The boto3 client. Raises `ServiceError` without a region or credentials."""
         if self._client is None:
             from boto3.session import Session
             from botocore.config import Config
@@ -77,87 +92,120 @@ class Service:
                     config=config,
                 )
             except Exception as error:
-                raise _known(error) from error
+                raise _translate(error) from error
         return self._client
 
-    def create_once(
-        self,
-        request: Mapping[str, Any],
-        id_of: Callable[[Answer], str],
-        find: Callable[[], str],
-    ) -> str:
-        """Create a job and return its id: ``find`` looks for one that an answer got lost of.
+    def get(self, id: str) -> ServiceJob | None:
+        """Return a job; None if the service has no job of that id."""
+        try:
+            job: ServiceJob = self.call(self.read_operation, {"Id": id})["Job"]
+        except ServiceError as error:
+            if error.code in self.missing_codes:
+                return None
+            raise
+        return job
 
-        ``find`` gives an empty string where there is none.
+    def create(self, request: Mapping[str, Any], find: Callable[[], str]) -> str:
+        """Create a job and return its id.
+
+        ``find`` is called after an answer was lost. It returns the id of the job that the request
+        created, or an empty string.
         """
-        failure: ServiceError | None = None
-        for pause in self.pauses:
+        error: ServiceError | None = None
+        for attempt in range(1, self.retries + 1):
             try:
-                id = id_of(self.client.create_job(**request))
-            except Exception as error:
-                failure = _known(error)
-                if not (failure.retryable or failure.unknown):
-                    raise failure from error
-            else:
+                return str(self.client.create_job(**request)["Job"]["Id"])
+            except Exception as original:
+                error = _translate(original)
+                if not (error.retryable or error.in_doubt):
+                    raise error from original
+            self._pause(attempt)
+            if error.in_doubt and (id := find()):
                 return id
-            _wait(pause)
-            if failure.unknown and (found := find()):
-                return found
-        assert failure is not None  # noqa: S101 (there are pauses)
-        raise failure
+        assert error is not None  # noqa: S101 (there is at least one attempt)
+        raise error
+
+    def cancel(self, id: str) -> bool:
+        """Cancel a job. Return False if the service lets it run to its end.
+
+        A job that has ended is no error. There is only one retry, because a request of a user may
+        be waiting.
+        """
+        try:
+            self.call("cancel_job", {"Id": id}, retries=1)
+        except ServiceError as error:
+            if error.code in self.running_codes:
+                return False
+            if error.code not in self.ended_codes:
+                raise
+        return True
 
     def call(
-        self,
-        operation: str,
-        parameters: Mapping[str, Any],
-        pauses: tuple[float, ...] | None = None,
+        self, operation: str, parameters: Mapping[str, Any], *, retries: int | None = None
     ) -> Answer:
-        """Make a call that may be made twice."""
-        for pause in (*(self.pauses if pauses is None else pauses), None):
+        """Make a call that does no harm when it is repeated. Raises `ServiceError`."""
+        retries = self.retries if retries is None else retries
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 answer: Answer = getattr(self.client, operation)(**parameters)
-            except Exception as error:
-                failure = _known(error)
-                if pause is None or not failure.retryable:
-                    raise failure from error
+            except Exception as original:
+                error = _translate(original)
+                if attempt > retries or not error.retryable:
+                    raise error from original
             else:
                 return answer
-            _wait(pause)
-        raise AssertionError  # pragma: no cover (the last try returns or raises)
+            self._pause(attempt)
+
+    def pages(
+        self, operation: str, parameters: Mapping[str, Any], token: str, next_token: str, most: int
+    ) -> Iterator[ServiceJob]:
+        """Yield the jobs of a listing, of at most so many pages.
+
+        ``token`` and ``next_token`` name the token of a page in the request and in the answer.
+        """
+        position: dict[str, str] = {}
+        for _ in range(most):
+            page = self.call(operation, {**parameters, **position})
+            yield from page.get("Jobs", ())
+            if not page.get(next_token):
+                return
+            position = {token: page[next_token]}
+
+    def _pause(self, attempt: int) -> None:
+        # The random part keeps the workers that failed together from returning together.
+        pause = self.backoff.pause(attempt)
+        time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (not a secret)
 
 
-def _wait(pause: float) -> None:
-    time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 (so that not all come at once)
-
-
-def _known(error: Exception) -> ServiceError:
-    """Tell what a failure of botocore's means; what is not botocore's is raised again."""
+def _translate(error: Exception) -> ServiceError:
+    """Return the error for one of botocore's; raise any other again."""
     from botocore import exceptions
 
     if isinstance(error, ServiceError):
         return error
     if isinstance(error, exceptions.ClientError):
-        return _answered(error)
+        return _translate_answer(error)
     if isinstance(error, exceptions.ParamValidationError):
         return ServiceError(str(error), code="bad_settings", retryable=False)
     name = type(error).__name__
     if isinstance(error, (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError)):
-        return ServiceError(str(error), code=name, retryable=True)
+        return ServiceError(str(error), code=name, retryable=True)  # The request was not sent.
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
-        return ServiceError(str(error), code=name, retryable=True, unknown=True)
-    if isinstance(error, exceptions.BotoCoreError):  # No region, no credentials.
+        return ServiceError(str(error), code=name, retryable=True, in_doubt=True)
+    if isinstance(error, exceptions.BotoCoreError):  # There is no region, or no credentials.
         return ServiceError(str(error), code=name, retryable=False)
     raise error
 
 
-def _answered(error: Any) -> ServiceError:
+def _translate_answer(error: Any) -> ServiceError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(error.response.get("Error", {}).get("Code") or status)
     if code in _THROTTLED or status == 429:
         return ServiceError(str(error), code=code, retryable=True)
     if status >= 500:
-        return ServiceError(str(error), code=code, retryable=True, unknown=True)
-    # A conflict on creation: the same request is being worked on.
-    return ServiceError(
-        str(error), code=code, retryable=False, unknown=code == "ConflictException"
-    )
+        return ServiceError(str(error), code=code, retryable=True, in_doubt=True)
+    # A conflict on creation means that the service is working on the same request already.
+    is_conflict = code == "ConflictException"
+    return ServiceError(str(error), code=code, retryable=False, in_doubt=is_conflict)

@@ -18,7 +18,7 @@ from shift_media.core.errors import MissingExtra, TranscodeError
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
-from shift_media.video.facts import VideoFacts, shown_size
+from shift_media.video.facts import VideoFacts, display_size
 
 PROTOCOLS = "file"
 FORMATS = "mov,mp4,matroska,webm"
@@ -139,7 +139,7 @@ def _facts(raw: RawFacts) -> VideoFacts:
     facts = VideoFacts(**raw)
     if not facts.width:
         return facts
-    width, height = shown_size(facts.width, facts.height, rotation=rotation, pixel_ratio=ratio)
+    width, height = display_size(facts.width, facts.height, rotation=rotation, pixel_ratio=ratio)
     return VideoFacts(**{**raw, "width": width, "height": height})
 
 

@@ -1,4 +1,5 @@
-"""The vocabulary of Amazon Elastic Transcoder, which AWS closed: presets, names and jobs.
+"""The vocabulary of Amazon Elastic Transcoder: presets, file names and jobs.
 
-Its jobs can still be described in it, and are done by other transcoders.
+AWS closed the service. Projects may still describe their jobs in it, and other transcoders run
+them.
 """

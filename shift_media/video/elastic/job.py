@@ -1,7 +1,7 @@
-"""Jobs as projects wrote them for ``create_job``, read with types and refused with a reason.
+"""Jobs as projects wrote them for ``create_job``, parsed and validated.
 
-The names of the outer level are those of boto 2, and of most projects; within an output and a
-playlist they are the service's own::
+The outer level has the names of boto 2, which most projects used. Outputs and playlists have the
+service's own names::
 
     {"outputs": [{"Key": "hls/1m", "PresetId": "1351620000001-200030", "SegmentDuration": "10"}],
      "playlists": [{"Name": "hls/index", "Format": "HLSv3", "OutputKeys": ["hls/1m"]}],
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from shift_media.core.errors import InvalidProfile
@@ -32,12 +32,12 @@ KEYS = (
     "user_metadata",
     "presets",
 )
-"""What a profile in this vocabulary may have beside renditions of ours."""
+"""The keys of a profile in this vocabulary; all other keys are names of renditions."""
 
-LONGEST_KEY = 255
-MOST_OUTPUTS = MOST_PLAYLISTS = 30
-MOST_METADATA = 7
-"""Of the ten pairs that a job may have; three are ours."""
+MAX_KEY_LENGTH = 255
+MAX_OUTPUTS = MAX_PLAYLISTS = 30
+MAX_METADATA = 7
+"""The service allows ten pairs of user metadata; three are reserved for shift_media."""
 
 _OUTPUT_KEYS = (
     "Key",
@@ -52,13 +52,19 @@ _OUTPUT_KEYS = (
     "Captions",
     "Encryption",
 )
-_OWN = ("Key", "PresetId", "ThumbnailPattern", "SegmentDuration")
-_SECONDS = 1, 60
+_PARSED = ("Key", "PresetId", "ThumbnailPattern", "SegmentDuration")
+_SEGMENT_SECONDS = 1, 60
 
 
 @dataclass(frozen=True, slots=True)
 class ElasticOutput:
-    """An output: ``preset`` is None where it is not known here; ``extra`` is all that is rare."""
+    """An output.
+
+    Attributes:
+        preset: None if its definition is not known here.
+        segment_seconds: 0 for a single file.
+        extra: options that are passed to the service unchanged, such as ``Watermarks``.
+    """
 
     key: str
     preset_id: str
@@ -74,19 +80,19 @@ class ElasticPlaylist:
 
     name: str
     format: Format
-    keys: tuple[str, ...]
+    output_keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ElasticJob:
-    """What was asked for, and what comes of it where that service is not there.
+    """A job of the service, and its translation for other transcoders.
 
     Attributes:
-        files: our file names, by the outputs' keys.
-        playlist_files: our file names, by the playlists' names.
-        notes: what had to be chosen here, or is done in another way.
-        impossible: what no other transcoder makes.
-        mixed: files of renditions of ours beside them, which that service cannot make.
+        files: file names of renditions, by the outputs' keys.
+        playlist_files: file names of renditions, by the playlists' names.
+        assumptions: sentences about properties that were chosen here or are made differently.
+        impossible: sentences about outputs that no other transcoder makes.
+        additional: files of renditions outside this vocabulary, which the service cannot make.
     """
 
     outputs: tuple[ElasticOutput, ...]
@@ -95,56 +101,60 @@ class ElasticJob:
     user_metadata: Mapping[str, str]
     files: Mapping[str, str]
     playlist_files: Mapping[str, str]
-    notes: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
     impossible: tuple[str, ...] = ()
-    mixed: tuple[str, ...] = ()
+    additional: tuple[str, ...] = ()
 
     def output(self, key: str) -> ElasticOutput:
-        """Find an output."""
+        """Return the output with this key."""
         return next(output for output in self.outputs if output.key == key)
 
     def is_listed(self, output: ElasticOutput) -> bool:
-        """Tell whether a master playlist has an output."""
-        return any(output.key in playlist.keys for playlist in self.playlists)
+        """Return True if a master playlist contains the output."""
+        return any(output.key in playlist.output_keys for playlist in self.playlists)
 
     def is_segmented(self, output: ElasticOutput) -> bool:
-        """Tell whether an output has a playlist of its own."""
-        ts = output.preset is not None and output.preset.container == "ts"
-        return ts and bool(output.segment_seconds or self.is_listed(output))
+        """Return True if the output has a playlist of its own."""
+        is_ts = output.preset is not None and output.preset.container == "ts"
+        return is_ts and bool(output.segment_seconds or self.is_listed(output))
 
 
 def parse_job(options: Mapping[str, Any]) -> ElasticJob:
-    """Read a job; raises `InvalidProfile`. What it makes elsewhere is not said yet."""
+    """Parse a job, without its translation for other transcoders. Raises `InvalidProfile`."""
     own = _dict(options, "presets")
     known = {id: presets.from_definition(id, given) for id, given in own.items()}
     outputs = _outputs(options, known)
     _check_lengths(options, outputs)
     playlists = tuple(_playlist(given, outputs) for given in _list(options, "playlists"))
     names = [playlist.name for playlist in playlists]
-    if len(playlists) > MOST_PLAYLISTS or len(set(names)) < len(names):
-        raise InvalidProfile(f'"playlists": at most {MOST_PLAYLISTS}, each with its own Name.')
+    if len(playlists) > MAX_PLAYLISTS or len(set(names)) < len(names):
+        raise InvalidProfile(
+            f'"playlists" may have at most {MAX_PLAYLISTS}, each with its own Name.'
+        )
     prefix = options.get("output_key_prefix", "")
     if not isinstance(prefix, str) or (prefix and "/" not in prefix[1:]):
         raise InvalidProfile(
-            f'"output_key_prefix" is {prefix!r}: the service wants a / in it, as in "videos/".'
+            f'"output_key_prefix" is {prefix!r}. The service wants a / in it, as in "videos/".'
         )
     return ElasticJob(outputs, playlists, prefix, _metadata(options), {}, {})
 
 
 def _outputs(options: Mapping[str, Any], known: Mapping[str, Preset]) -> tuple[ElasticOutput, ...]:
     given = _list(options, OUTPUTS)
-    if not 0 < len(given) <= MOST_OUTPUTS:
-        raise InvalidProfile(f'"outputs" has {len(given)}: from 1 to {MOST_OUTPUTS}.')
-    made = [_output(one, known) for one in given]
-    keys = [output.key for output in made]
+    if not 0 < len(given) <= MAX_OUTPUTS:
+        raise InvalidProfile(
+            f'"outputs" must have from 1 to {MAX_OUTPUTS} items, got {len(given)}.'
+        )
+    outputs = [_output(one, known) for one in given]
+    keys = [output.key for output in outputs]
     if len(set(keys)) < len(keys):
-        raise InvalidProfile(f'"outputs" has a Key twice: {keys}.')
+        raise InvalidProfile(f'"outputs" has a Key twice: {keys}. Give each output its own.')
     pattern = _pattern("thumbnail_pattern", options.get("thumbnail_pattern", ""))
-    return tuple(_with_pattern(made, pattern)) if pattern else tuple(made)
+    return tuple(_with_pattern(outputs, pattern)) if pattern else tuple(outputs)
 
 
 def _check_lengths(options: Mapping[str, Any], outputs: tuple[ElasticOutput, ...]) -> None:
-    """Refuse what the service would: a column of ours has room for a prefix and a key of these."""
+    """Refuse what is too long for the service, and so for ``Rendition.legacy_key``."""
     named = {f'"{o.key[:40]}…", Key': o.key for o in outputs}
     named |= {f'"{o.key[:40]}", ThumbnailPattern': o.thumbnail_pattern for o in outputs}
     named['"output_key_prefix"'] = str(options.get("output_key_prefix", ""))
@@ -152,37 +162,41 @@ def _check_lengths(options: Mapping[str, Any], outputs: tuple[ElasticOutput, ...
         if isinstance(playlist, Mapping):
             named["A playlist's Name"] = str(playlist.get("Name", ""))
     for where, text in named.items():
-        if len(text) > LONGEST_KEY:
-            raise InvalidProfile(f"{where} has {len(text)} characters: at most {LONGEST_KEY}.")
+        if len(text) > MAX_KEY_LENGTH:
+            raise InvalidProfile(
+                f"{where} has {len(text)} characters, at most {MAX_KEY_LENGTH} are allowed."
+            )
 
 
 def _with_pattern(outputs: list[ElasticOutput], pattern: str) -> list[ElasticOutput]:
-    """Give the first output with pictures the job's pattern: two would overwrite each other."""
+    """Add the job's pattern to the first output with video: two would overwrite each other."""
     for at, output in enumerate(outputs):
-        if output.preset is None or output.preset.has_picture:
+        if output.preset is None or output.preset.has_video:
             if output.thumbnail_pattern:
                 return outputs
-            own = (output.segment_seconds, output.extra)
-            named = ElasticOutput(output.key, output.preset_id, output.preset, pattern, *own)
-            return [*outputs[:at], named, *outputs[at + 1 :]]
+            return [
+                *outputs[:at],
+                replace(output, thumbnail_pattern=pattern),
+                *outputs[at + 1 :],
+            ]
     return outputs
 
 
 def _output(given: object, known: Mapping[str, Preset]) -> ElasticOutput:
     if not isinstance(given, Mapping):
-        raise InvalidProfile(f'An output is {given!r}: write {{"Key": …, "PresetId": …}}.')
+        raise InvalidProfile(f'An output must be {{"Key": …, "PresetId": …}}, got {given!r}.')
     _check_names(given, _OUTPUT_KEYS, "An output")
     key, id = given.get("Key"), given.get("PresetId")
     if not isinstance(key, str) or not key or not isinstance(id, str):
-        raise InvalidProfile(f'An output is {dict(given)!r}: it needs a "Key" and a "PresetId".')
+        raise InvalidProfile(f'An output needs a "Key" and a "PresetId", got {dict(given)!r}.')
     try:
         seconds = float(given.get("SegmentDuration", 0))
     except (TypeError, ValueError):
         seconds = -1
-    if seconds and not _SECONDS[0] <= seconds <= _SECONDS[1]:
+    if seconds and not _SEGMENT_SECONDS[0] <= seconds <= _SEGMENT_SECONDS[1]:
         raise InvalidProfile(
-            f'Output "{key}", SegmentDuration is {given["SegmentDuration"]!r}: write seconds '
-            f'from {_SECONDS[0]} to {_SECONDS[1]}, such as "10".'
+            f'Output "{key}", SegmentDuration must be from {_SEGMENT_SECONDS[0]} to '
+            f'{_SEGMENT_SECONDS[1]} seconds, such as "10", got {given["SegmentDuration"]!r}.'
         )
     return ElasticOutput(
         key,
@@ -190,50 +204,60 @@ def _output(given: object, known: Mapping[str, Preset]) -> ElasticOutput:
         presets.find(id, known),
         _pattern(f'Output "{key}", ThumbnailPattern', given.get("ThumbnailPattern", "")),
         seconds,
-        {name: value for name, value in given.items() if name not in _OWN},
+        {name: value for name, value in given.items() if name not in _PARSED},
     )
 
 
 def _playlist(given: object, outputs: Collection[ElasticOutput]) -> ElasticPlaylist:
     if not isinstance(given, Mapping):
         raise InvalidProfile(
-            f'A playlist is {given!r}: write {{"Name": …, "Format": "HLSv3", "OutputKeys": […]}}.'
+            'A playlist must be {"Name": …, "Format": "HLSv3", "OutputKeys": […]}, '
+            f"got {given!r}."
         )
     names = "Name", "Format", "OutputKeys", "HlsContentProtection", "PlayReadyDrm"
     _check_names(given, names, "A playlist")
     name, format, keys = given.get("Name"), given.get("Format"), given.get("OutputKeys")
     if not isinstance(name, str) or not name:
-        raise InvalidProfile(f'A playlist is {dict(given)!r}: it needs a "Name".')
+        raise InvalidProfile(f'A playlist needs a "Name", got {dict(given)!r}.')
     if format not in FORMATS:
-        raise InvalidProfile(f'Playlist "{name}" has the Format {format!r}: {", ".join(FORMATS)}.')
-    there = {output.key for output in outputs}
-    if not isinstance(keys, list | tuple) or not keys or not set(keys) <= there:
         raise InvalidProfile(
-            f'Playlist "{name}" has the OutputKeys {keys!r}: a list of {sorted(there)}.'
+            f'Playlist "{name}" must have a Format of {", ".join(FORMATS)}, got {format!r}.'
+        )
+    known_keys = {output.key for output in outputs}
+    if not isinstance(keys, list | tuple) or not keys or not set(keys) <= known_keys:
+        raise InvalidProfile(
+            f'Playlist "{name}" must have as OutputKeys a list of {sorted(known_keys)}, '
+            f"got {keys!r}."
         )
     folder = name.rpartition("/")[0]
     for key in keys:
         if key.rpartition("/")[0] != folder:
             raise InvalidProfile(
-                f'Playlist "{name}" has "{key}" in another folder, which the service refused: '
-                "let both begin alike, up to the last /."
+                f'Playlist "{name}" has "{key}" in another folder, which the service refused. '
+                "Begin both with the same folder, up to the last /."
             )
     if names[3] in given or names[4] in given:
-        raise InvalidProfile(f'Playlist "{name}" is encrypted, which is not supported.')
+        raise InvalidProfile(
+            f'Playlist "{name}" is encrypted, which is not supported. Leave the protection out.'
+        )
     return ElasticPlaylist(name, cast("Format", format), tuple(keys))
 
 
 def _metadata(options: Mapping[str, Any]) -> Mapping[str, str]:
     given = _dict(options, "user_metadata")
     texts = all(isinstance(text, str) for pair in given.items() for text in pair)
-    if not texts or len(given) > MOST_METADATA:
-        raise InvalidProfile(f'"user_metadata" has {given!r}: at most {MOST_METADATA} texts.')
+    if not texts or len(given) > MAX_METADATA:
+        raise InvalidProfile(
+            f'"user_metadata" must have at most {MAX_METADATA} texts, got {given!r}.'
+        )
     return dict(given)
 
 
 def _pattern(where: str, given: object) -> str:
     if not isinstance(given, str) or (given and COUNT not in given):
-        raise InvalidProfile(f'{where} is {given!r}: write "thumbs/{COUNT}", or nothing.')
+        raise InvalidProfile(
+            f'{where} must contain {COUNT}, as in "thumbs/{COUNT}", or be empty, got {given!r}.'
+        )
     return given
 
 
@@ -241,18 +265,18 @@ def _check_names(given: Mapping[Any, Any], allowed: Collection[str], where: str)
     for name in given:
         if name not in allowed:
             near = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0)[0]
-            raise InvalidProfile(f'{where} has no {name!r}: did you mean "{near}"?')
+            raise InvalidProfile(f'{where} has no {name!r}. Did you mean "{near}"?')
 
 
 def _list(options: Mapping[str, Any], name: str) -> list[Any]:
     given = options.get(name, [])
     if not isinstance(given, list | tuple):
-        raise InvalidProfile(f'"{name}" is {given!r}: write a list of dicts.')
+        raise InvalidProfile(f'"{name}" must be a list of dicts, got {given!r}.')
     return list(given)
 
 
 def _dict(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     given = options.get(name, {})
     if not isinstance(given, Mapping):
-        raise InvalidProfile(f'"{name}" is {given!r}: write a dict.')
+        raise InvalidProfile(f'"{name}" must be a dict, got {given!r}.')
     return given

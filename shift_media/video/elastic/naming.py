@@ -1,4 +1,4 @@
-"""What Elastic Transcoder called its files: the rules of its developer guide, as functions.
+"""The file names of Elastic Transcoder: the rules of its developer guide as functions.
 
 https://docs.aws.amazon.com/elastictranscoder/latest/developerguide/job-settings.html
 """
@@ -14,41 +14,52 @@ Format = Literal["HLSv3", "HLSv4", "MPEG-DASH", "Smooth"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 COUNT, RESOLUTION = "{count}", "{resolution}"
-"""What a thumbnail pattern may hold; the first it must."""
+"""The placeholders of a thumbnail pattern; the first one is required."""
 
-_MASTER = {"HLSv3": ".m3u8", "HLSv4": ".m3u8", "MPEG-DASH": ".mpd", "Smooth": ".ism"}
-_EXTENSION = {"png": ".png", "jpg": ".jpg"}
+_PLAYLIST_EXTENSIONS = {
+    "HLSv3": ".m3u8",
+    "HLSv4": ".m3u8",
+    "MPEG-DASH": ".mpd",
+    "Smooth": ".ism",
+}
+_STILL_EXTENSIONS = {"png": ".png", "jpg": ".jpg"}
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 _PLACEHOLDER = re.compile(r"\{\w*\}")
-_LONGEST_STEM = 48
+_MAX_STEM = 48
 
 
 def master_playlist(name: str, format: Format) -> str:
-    """Name a master playlist; one that has an extension gets a second."""
-    return name + _MASTER[format]
+    """Return the name of a master playlist; the extension is appended to any other."""
+    return name + _PLAYLIST_EXTENSIONS[format]
 
 
 def stream_playlist(key: str, format: Format = "HLSv3") -> str:
-    """Name the playlist of one segmented output; an output in no master playlist is HLSv3."""
+    """Return the name of the playlist of one segmented output.
+
+    An output that is in no master playlist is HLSv3.
+    """
     return f"{key}_v4.m3u8" if format == "HLSv4" else f"{key}.m3u8"
 
 
 def segment(key: str, number: int) -> str:
-    """Name a segment of HLSv3, from 0 on; HLSv4 had all of them in one file."""
+    """Return the name of a segment of HLSv3, numbered from 0. HLSv4 has a single file."""
     return f"{key}{number:05}.ts"
 
 
 def thumbnail(pattern: str, number: int, sides: tuple[int, int], format: str) -> str:
-    """Name a thumbnail, from 1 on; a pattern without a count gets it at its end."""
+    """Return the name of a thumbnail, numbered from 1.
+
+    The number is appended to a pattern without ``{count}``.
+    """
     pattern = pattern if COUNT in pattern else pattern + COUNT
     named = pattern.replace(COUNT, f"{number:05}").replace(RESOLUTION, f"{sides[0]}x{sides[1]}")
-    return named + _EXTENSION[format]
+    return named + _STILL_EXTENSIONS[format]
 
 
-def filled(template: str, original: OriginalKey) -> str:
-    """Put an original's name into a key: ``{name}``, ``{stem}`` without extension, and ``{id}``.
+def fill_placeholders(template: str, original: OriginalKey) -> str:
+    """Return a key with ``{name}``, ``{stem}`` (without extension) and ``{id}`` of an original.
 
-    The service knew no such thing: projects put their keys together for each job.
+    The service had no placeholders: projects built their keys in Python for each job.
     """
     values = {"name": original.name, "stem": original.name.rpartition(".")[0], "id": original.id}
     for name, value in values.items():
@@ -56,10 +67,10 @@ def filled(template: str, original: OriginalKey) -> str:
     return template
 
 
-def own_file(key: str, extension: str, fallback: str) -> str:
-    """Name a file of ours after a key of theirs, within the grammar of renditions."""
+def rendition_file(key: str, extension: str, fallback: str) -> str:
+    """Return a file name after a key of the service, within the grammar of rendition keys."""
     plain = _UNSAFE.sub("-", _PLACEHOLDER.sub("", key).lower()).strip("-._")
     stem, _, ending = plain.rpartition(".")
     stem = stem if stem and len(ending) <= 4 else plain
-    stem = re.sub(r"^[^a-z0-9]+", "", stem)[:_LONGEST_STEM].rstrip("-._")
+    stem = re.sub(r"^[^a-z0-9]+", "", stem)[:_MAX_STEM].rstrip("-._")
     return f"{stem or fallback}.{extension}"

@@ -1,6 +1,6 @@
-"""Presets by their ids: the system's, as far as they are known, and a project's own.
+"""Presets by their ids: the system presets, as far as they are known, and a project's own.
 
-What is not known is None, and stays so: whoever uses a preset takes a default and says so.
+An unknown property is None. `shift_media.video.elastic.encoding` replaces it by a default.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ from typing import Any, cast
 
 from shift_media.core.errors import InvalidProfile
 from shift_media.video.elastic import system_presets
-from shift_media.video.sizing import PADDINGS, POLICIES, Padding, Policy, Sides, exact_rate
+from shift_media.video.sizing import (
+    PADDINGS,
+    POLICIES,
+    Padding,
+    Policy,
+    Sides,
+    parse_frame_rate,
+)
 
 PRESET_ID = re.compile(r"\d{13}-\w{6}")
 AUTO_BOX = 1920, 1080
-"""What ``auto`` means for MaxWidth and MaxHeight."""
+"""The meaning of ``auto`` for MaxWidth and MaxHeight, in pixels."""
 
 _UNKNOWN = "-"
 _AUTO = "auto"
@@ -27,14 +34,15 @@ _CODECS = {"H.264": "h264", "AAC": "aac"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """The pictures of a preset.
+class PresetVideo:
+    """The video stream of a preset; None is unknown.
 
     Attributes:
-        kbps: the bit rate; 0 is auto, and so is ``rate``.
-        cap: the highest frame rate where it is auto.
-        gop: the most frames from one whole picture to the next.
-        shape: display aspect ratio; 0 is auto, pixels are square.
+        kbps: bit rate in kbit/s; 0 is auto.
+        frame_rate: frames per second; 0 is auto.
+        max_frame_rate: the highest frame rate if it is auto.
+        gop: the most frames from one keyframe to the next.
+        display_ratio: display aspect ratio; 0 is auto, which means square pixels.
     """
 
     codec: str | None = None
@@ -44,153 +52,156 @@ class Picture:
     policy: Policy | None = None
     padding: Padding | None = None
     kbps: int | None = None
-    most_kbps: int | None = None
+    max_kbps: int | None = None
     buffer_kbit: int | None = None
-    rate: Fraction | None = None
-    cap: Fraction | None = None
+    frame_rate: Fraction | None = None
+    max_frame_rate: Fraction | None = None
     gop: int | None = None
     fixed_gop: bool | None = None
-    references: int | None = None
-    shape: Fraction | None = None
+    reference_frames: int | None = None
+    display_ratio: Fraction | None = None
     interlaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sound:
-    """The sound of a preset; 0 is auto."""
+class PresetAudio:
+    """The audio stream of a preset; None is unknown, 0 is auto."""
 
     codec: str | None = None
     kbps: int | None = None
-    hz: int | None = None
+    sample_rate: int | None = None
     channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stills:
-    """The thumbnails of a preset, one each so many seconds."""
+class PresetThumbnails:
+    """The thumbnails of a preset, at an interval of ``seconds``; None is unknown."""
 
     format: str | None = None
     box: Sides | None = None
     policy: Policy | None = None
     padding: Padding | None = None
-    interval: int | None = None
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """What a preset makes; ``has_picture`` and ``has_sound`` may be unknown as well."""
+    """The properties of a preset; None is unknown, also for ``has_video`` and ``has_audio``."""
 
     id: str
     name: str
     container: str | None
-    has_picture: bool | None
-    has_sound: bool | None
-    picture: Picture
-    sound: Sound
-    stills: Stills
+    has_video: bool | None
+    has_audio: bool | None
+    video: PresetVideo
+    audio: PresetAudio
+    thumbnails: PresetThumbnails
 
 
 def find(id: str, own: Mapping[str, Preset]) -> Preset | None:
-    """Find a preset; None for one that a project made and has not described.
+    """Return a preset; None for a project's own one whose definition the settings do not give.
 
-    Raises `InvalidProfile`, which names a retired one's replacement.
+    Raises `InvalidProfile` for a system preset that never existed or was retired, and names
+    the one to use instead.
     """
     if id in own:
         return own[id]
     if instead := replacement(id):
-        raise InvalidProfile(f'Preset "{id}" was retired by the service: write "{instead}".')
+        raise InvalidProfile(
+            f'Preset "{id}" was retired by the service. Write "{instead}" instead.'
+        )
     if not PRESET_ID.fullmatch(id):
-        raise InvalidProfile(f'{id!r} is no id of a preset: write "1351620000001-000010".')
+        raise InvalidProfile(
+            f'{id!r} is not the id of a preset. Write one such as "1351620000001-000010".'
+        )
     if id.startswith(system_presets.PREFIX) and id not in system():
         near = difflib.get_close_matches(id, system(), n=1, cutoff=0)[0]
-        raise InvalidProfile(f'There is no system preset "{id}": did you mean "{near}"?')
+        raise InvalidProfile(f'There is no system preset "{id}". Did you mean "{near}"?')
     return system().get(id)
 
 
 def replacement(id: str) -> str:
-    """Name what is to be written instead of a retired preset; empty for another."""
-    found = ""
-    while id in _retired():  # One of them was replaced by another that was retired later.
-        found = id = _retired()[id]
-    return found
+    """Return the id that replaces a retired preset; empty for a preset that is not retired."""
+    replaced_by = ""
+    while id in _retired():  # A replacement may have been retired later itself.
+        replaced_by = id = _retired()[id]
+    return replaced_by
 
 
 @functools.cache
 def system() -> Mapping[str, Preset]:
-    """Read the table of the service's own presets."""
-    videos, shapes = _rows(system_presets.VIDEO), _rows(system_presets.SHAPE)
-    sounds, stills = _rows(system_presets.AUDIO), _rows(system_presets.THUMBNAILS)
+    """Return the system presets by their ids."""
+    videos, frames = _rows(system_presets.VIDEO), _rows(system_presets.FRAME)
+    audio, thumbnails = _rows(system_presets.AUDIO), _rows(system_presets.THUMBNAILS)
     return {
         system_presets.PREFIX + digits: Preset(
             id=system_presets.PREFIX + digits,
             name=row["name"],
             container=row.get("container"),
-            has_picture=_truth(row.get("video")),
-            has_sound=_truth(row.get("audio")),
-            picture=_picture({**videos.get(digits, {}), **shapes.get(digits, {})}),
-            sound=_sound(sounds.get(digits, {})),
-            stills=_stills(stills.get(digits, {})),
+            has_video=_parse_bool(row.get("video")),
+            has_audio=_parse_bool(row.get("audio")),
+            video=_parse_video({**videos.get(digits, {}), **frames.get(digits, {})}),
+            audio=_parse_audio(audio.get(digits, {})),
+            thumbnails=_parse_thumbnails(thumbnails.get(digits, {})),
         )
         for digits, row in _rows(system_presets.PRESETS).items()
     }
 
 
 def from_definition(id: str, given: object) -> Preset:
-    """Read a preset as ``read_preset`` told of it: ``{"Container": "mp4", "Video": {…}}``."""
+    """Return the preset that ``read_preset`` described: ``{"Container": "mp4", "Video": {…}}``.
+
+    Raises `InvalidProfile`.
+    """
     if not isinstance(given, Mapping) or not isinstance(given.get("Container"), str):
-        raise InvalidProfile(f'Preset "{id}" is {given!r}: write what read_preset told of it.')
-    parts = {name: _known(given.get(name) or {}) for name in ("Video", "Audio", "Thumbnails")}
-    video, audio, stills = parts["Video"], parts["Audio"], parts["Thumbnails"]
-    options = _known(video.get("CodecOptions") or {})
+        raise InvalidProfile(
+            f'Preset "{id}" is {given!r}. Write what read_preset returned for it.'
+        )
+    video, audio, thumbnails = (
+        _as_texts(given.get(name) or {}) for name in ("Video", "Audio", "Thumbnails")
+    )
+    options = _as_texts(video.get("CodecOptions") or {})
     try:
         return Preset(
             id=id,
             name=str(given.get("Name", id)),
             container=given["Container"],
-            has_picture=bool(video),
-            has_sound=bool(audio) and audio.get("Channels") != "0",
-            picture=_picture(
-                {
-                    "box": _box(video),
-                    **{ours: video[theirs] for theirs, ours in _VIDEO.items() if theirs in video},
-                    **{ours: options[its] for its, ours in _OPTIONS.items() if its in options},
-                }
+            has_video=bool(video),
+            has_audio=bool(audio) and audio.get("Channels") != "0",
+            video=_parse_video(
+                {"box": _box(video), **_row(video, _VIDEO), **_row(options, _CODEC_OPTIONS)}
             ),
-            sound=_sound({ours: audio[its] for its, ours in _AUDIO.items() if its in audio}),
-            stills=_stills(
-                {
-                    "box": _box(stills),
-                    **{ours: stills[its] for its, ours in _STILLS.items() if its in stills},
-                }
-                if stills
-                else {}
+            audio=_parse_audio(_row(audio, _AUDIO)),
+            thumbnails=_parse_thumbnails(
+                {"box": _box(thumbnails), **_row(thumbnails, _THUMBNAILS)} if thumbnails else {}
             ),
         )
     except (ValueError, ZeroDivisionError) as error:
-        raise InvalidProfile(f'Preset "{id}" cannot be read: {error}.') from error
+        raise InvalidProfile(f'Preset "{id}" is not valid: {error}.') from error
 
 
+# The columns of the tables in `system_presets`, by the names of the API.
 _VIDEO = {
     "Codec": "codec",
     "BitRate": "kbps",
     "FrameRate": "rate",
-    "MaxFrameRate": "cap",
+    "MaxFrameRate": "max_rate",
     "KeyframesMaxDist": "gop",
     "FixedGOP": "fixed",
     "DisplayAspectRatio": "aspect",
     "SizingPolicy": "sizing",
     "PaddingPolicy": "padding",
 }
-_OPTIONS = {
+_CODEC_OPTIONS = {
     "Profile": "profile",
     "Level": "level",
     "MaxReferenceFrames": "refs",
-    "MaxBitRate": "most",
+    "MaxBitRate": "max",
     "BufferSize": "buffer",
     "InterlacedMode": "interlaced",
 }
 _AUDIO = {"Codec": "codec", "BitRate": "kbps", "SampleRate": "hz", "Channels": "channels"}
-_STILLS = {
+_THUMBNAILS = {
     "Format": "format",
     "Interval": "interval",
     "SizingPolicy": "sizing",
@@ -200,10 +211,14 @@ _STILLS = {
 Row = Mapping[str, str]
 
 
-def _known(given: object) -> dict[str, Any]:
-    """Take the values that are set, as text, which is how that service has all of them."""
+def _row(part: Row, columns: Mapping[str, str]) -> dict[str, str]:
+    return {column: part[name] for name, column in columns.items() if name in part}
+
+
+def _as_texts(given: object) -> dict[str, Any]:
+    """Return the values that are set, as text: the API writes numbers as text, too."""
     if not isinstance(given, Mapping):
-        raise InvalidProfile(f"{given!r} is no part of a preset: write a dict.")
+        raise InvalidProfile(f"A part of a preset must be a dict, got {given!r}.")
     return {
         name: value if isinstance(value, Mapping) else str(value)
         for name, value in given.items()
@@ -212,56 +227,54 @@ def _known(given: object) -> dict[str, Any]:
 
 
 def _box(part: Row) -> str:
-    """Write MaxWidth and MaxHeight as the table does; old presets have a Resolution."""
+    """Return MaxWidth and MaxHeight as the table writes them; old presets have a Resolution."""
     resolution = part.get("Resolution", "autoxauto").replace(_AUTO, "autoxauto")
-    wide, high = resolution.replace("autoxautoxautoxauto", "autoxauto").split("x", 1)
-    return f"{part.get('MaxWidth', wide)}x{part.get('MaxHeight', high)}"
+    width, height = resolution.replace("autoxautoxautoxauto", "autoxauto").split("x", 1)
+    return f"{part.get('MaxWidth', width)}x{part.get('MaxHeight', height)}"
 
 
-def _picture(row: Row) -> Picture:
-    codec = row.get("codec")
-    return Picture(
-        codec=None if codec is None else _CODECS.get(codec, codec.lower()),
+def _parse_video(row: Row) -> PresetVideo:
+    return PresetVideo(
+        codec=_parse_codec(row.get("codec")),
         profile=row.get("profile"),
         level=row.get("level"),
-        box=_sides(row.get("box")),
-        policy=cast("Policy | None", _one_of(POLICIES, row.get("sizing"))),
-        padding=cast("Padding | None", _one_of(PADDINGS, row.get("padding"))),
-        kbps=_whole(row.get("kbps")),
-        most_kbps=_whole(row.get("most")),
-        buffer_kbit=_whole(row.get("buffer")),
-        rate=_rate(row.get("rate")),
-        cap=_rate(row.get("cap")),
-        gop=_whole(row.get("gop")),
-        fixed_gop=_truth(row.get("fixed")),
-        references=_whole(row.get("refs")),
-        shape=_shape(row.get("aspect")),
+        box=_parse_box(row.get("box")),
+        policy=cast("Policy | None", _check_choice(POLICIES, row.get("sizing"))),
+        padding=cast("Padding | None", _check_choice(PADDINGS, row.get("padding"))),
+        kbps=_parse_int(row.get("kbps")),
+        max_kbps=_parse_int(row.get("max")),
+        buffer_kbit=_parse_int(row.get("buffer")),
+        frame_rate=_parse_rate(row.get("rate")),
+        max_frame_rate=_parse_rate(row.get("max_rate")),
+        gop=_parse_int(row.get("gop")),
+        fixed_gop=_parse_bool(row.get("fixed")),
+        reference_frames=_parse_int(row.get("refs")),
+        display_ratio=_parse_ratio(row.get("aspect")),
         interlaced=row.get("interlaced"),
     )
 
 
-def _sound(row: Row) -> Sound:
-    codec = row.get("codec")
-    return Sound(
-        codec=None if codec is None else _CODECS.get(codec, codec.lower()),
-        kbps=_whole(row.get("kbps")),
-        hz=_whole(row.get("hz")),
-        channels=_whole(row.get("channels")),
+def _parse_audio(row: Row) -> PresetAudio:
+    return PresetAudio(
+        codec=_parse_codec(row.get("codec")),
+        kbps=_parse_int(row.get("kbps")),
+        sample_rate=_parse_int(row.get("hz")),
+        channels=_parse_int(row.get("channels")),
     )
 
 
-def _stills(row: Row) -> Stills:
-    return Stills(
+def _parse_thumbnails(row: Row) -> PresetThumbnails:
+    return PresetThumbnails(
         format=row.get("format"),
-        box=_sides(row.get("box")),
-        policy=cast("Policy | None", _one_of(POLICIES, row.get("sizing"))),
-        padding=cast("Padding | None", _one_of(PADDINGS, row.get("padding"))),
-        interval=_whole(row.get("interval")),
+        box=_parse_box(row.get("box")),
+        policy=cast("Policy | None", _check_choice(POLICIES, row.get("sizing"))),
+        padding=cast("Padding | None", _check_choice(PADDINGS, row.get("padding"))),
+        seconds=_parse_int(row.get("interval")),
     )
 
 
 def _rows(text: str) -> dict[str, dict[str, str]]:
-    """Read a table; what is unknown is left out."""
+    """Return the rows of a table by their ids, without the cells that are unknown."""
     head, *lines = ([cell.strip() for cell in line.split("|")] for line in text.split("\n")[1:-1])
     rows = (dict(zip(head, line, strict=True)) for line in lines)
     return {
@@ -275,35 +288,39 @@ def _retired() -> Mapping[str, str]:
     return {id: row["instead"] for id, row in _rows(system_presets.RETIRED).items()}
 
 
-def _truth(text: str | None) -> bool | None:
+def _parse_codec(text: str | None) -> str | None:
+    return None if text is None else _CODECS.get(text, text.lower())
+
+
+def _parse_bool(text: str | None) -> bool | None:
     return None if text is None else text.lower() in ("yes", "true")
 
 
-def _whole(text: str | None) -> int | None:
+def _parse_int(text: str | None) -> int | None:
     return 0 if text == _AUTO else None if text is None else int(text)
 
 
-def _rate(text: str | None) -> Fraction | None:
-    return Fraction(0) if text == _AUTO else None if text is None else exact_rate(text)
+def _parse_rate(text: str | None) -> Fraction | None:
+    return Fraction(0) if text == _AUTO else None if text is None else parse_frame_rate(text)
 
 
-def _shape(text: str | None) -> Fraction | None:
+def _parse_ratio(text: str | None) -> Fraction | None:
     if text is None or text == _AUTO:
         return None if text is None else Fraction(0)
     return Fraction(text.replace(":", "/"))
 
 
-def _sides(text: str | None) -> Sides | None:
+def _parse_box(text: str | None) -> Sides | None:
     if text is None:
         return None
-    wide, high = text.split("x")
+    width, height = text.split("x")
     return (
-        AUTO_BOX[0] if wide == _AUTO else int(wide),
-        AUTO_BOX[1] if high == _AUTO else int(high),
+        AUTO_BOX[0] if width == _AUTO else int(width),
+        AUTO_BOX[1] if height == _AUTO else int(height),
     )
 
 
-def _one_of(allowed: tuple[str, ...], text: str | None) -> str | None:
+def _check_choice(allowed: tuple[str, ...], text: str | None) -> str | None:
     if text is not None and text not in allowed:
-        raise ValueError(f"{text!r} is none of {', '.join(allowed)}")
+        raise ValueError(f"{text!r} is not one of {', '.join(allowed)}")
     return text

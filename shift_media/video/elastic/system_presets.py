@@ -1,12 +1,12 @@
-"""What is known of the system presets: ``-`` is unknown, and nothing is invented for it.
+"""The system presets, as far as they are known. ``-`` is unknown; no value is a guess.
 
-Compiled from the developer guide (which named them all, and said little of them) and from answers
-of ``list-presets`` that others have published. Ids are ``1351620000001-`` and the six digits here.
-The guide's rows for 100180 and 100190 were swapped; the answers are what is believed.
+Compiled from the developer guide, which named all presets but described few properties, and from
+published answers of ``list-presets``. An id is ``1351620000001-`` and the six digits given here.
+The guide's rows for 100180 and 100190 were swapped; the tables follow the answers.
 """
 
 PREFIX = "1351620000001-"
-"""What the ids of all presets that were in use last begin with."""
+"""The beginning of the ids of all system presets that were not retired."""
 
 PRESETS = """
 id    | container| video| audio| name
@@ -74,61 +74,61 @@ id    | container| video| audio| name
 500060| fmp4     | no   | yes  | MPEG-Dash Audio - 128k
 """
 
-# ``kbps`` is the bit rate, ``most`` what it may rise to, ``buffer`` in kbit; ``rate`` is in frames
-# per second, ``cap`` the highest where that is auto; ``gop`` is in frames, that many if fixed.
+# ``kbps`` is the bit rate, ``max`` the peak bit rate, ``buffer`` is in kbit; ``rate`` is in frames
+# per second, ``max_rate`` the highest if that is auto; ``gop`` is in frames, exactly if fixed.
 VIDEO = """
-id    | codec| profile | level| box      | kbps | most | buffer| rate | cap| gop| fixed| refs
-000001| H.264| baseline| 4    | 1920x1080| 5400 | -    | -     | 29.97| -  | 90 | false| 3
-000010| H.264| baseline| 3.1  | 1280x720 | 2400 | -    | -     | 29.97| -  | 90 | false| 3
-000020| H.264| baseline| 3.1  | 854x480  | 1200 | -    | -     | 29.97| -  | 90 | false| 3
-000030| H.264| baseline| 3    | 640x480  | 900  | -    | -     | 29.97| -  | 90 | false| 3
-000040| H.264| baseline| 3    | 640x360  | 720  | -    | -     | 29.97| -  | 90 | false| 3
-000050| H.264| baseline| 3    | 480x360  | 600  | -    | -     | 29.97| -  | 90 | false| 3
-000061| H.264| baseline| 1.3  | 320x240  | 300  | -    | -     | 15   | -  | 90 | false| 3
-100020| H.264| high    | 4.1  | 1920x1080| 5000 | -    | -     | 30   | -  | 90 | false| 3
-100040| H.264| baseline| 3    | 640x480  | 1500 | -    | -     | 30   | -  | 90 | false| 3
-100050| H.264| main    | 3.1  | 1280x720 | 5000 | -    | -     | 30   | -  | 90 | false| 3
-100060| H.264| high    | 4    | 1920x1080| 5000 | -    | -     | 30   | -  | 90 | false| 3
-100070| H.264| main    | 3.1  | 1280x720 | 2200 | -    | -     | 30   | -  | 90 | false| 3
-100080| H.264| main    | 4    | 1280x720 | 2200 | -    | -     | 30   | -  | 90 | false| 3
-100090| H.264| main    | 4    | 1920x1080| 5400 | -    | -     | 30   | -  | 90 | false| 3
-100150| H.264| main    | 4.1  | 1920x1080| 5000 | -    | -     | 30   | -  | 90 | false| 3
-100160| mpeg2| -       | -    | 720x480  | 6500 | 6500 | 65000 | 29.97| -  | 15 | true | -
-100170| mpeg2| -       | -    | 720x576  | 6500 | 6500 | 65000 | 25   | -  | 12 | true | -
-100180| H.264| main    | 4.1  | 1920x1080| 10000| 10000| 100000| 29.97| -  | 15 | true | 3
-100190| H.264| main    | 4.1  | 1920x1080| 10000| 10000| 100000| 25   | -  | 12 | true | 3
-100200| gif  | -       | -    | autoxauto| 400  | -    | -     | 15   | -  | -  | -    | -
-100210| H.264| main    | 3.1  | 1280x720 | 2200 | 2200 | 22000 | 30   | -  | 90 | false| 3
-100220| mpeg2| -       | -    | 1920x1080| 50000| 50000| 100000| 29.97| -  | 15 | true | -
-100230| mpeg2| -       | -    | 1920x1080| 50000| 50000| 100000| 25   | -  | 12 | true | -
-100240| vp8  | 0       | -    | 1280x720 | 2400 | -    | -     | 29.97| -  | 90 | false| -
-100250| vp9  | -       | -    | 1280x720 | 1200 | -    | -     | 30   | -  | 90 | false| -
-100260| vp9  | -       | -    | 640x360  | 600  | -    | -     | 30   | -  | 90 | false| -
-200010| H.264| main    | 3.1  | 1024x768 | 1872 | -    | -     | auto | -  | 90 | true | 3
-200015| H.264| main    | 3.1  | 1024x768 | 1872 | 1872 | 16848 | auto | 60 | 90 | true | 3
-200020| H.264| main    | 3.1  | 960x640  | 1372 | -    | -     | auto | -  | 90 | true | 3
-200025| H.264| main    | 3.1  | 960x640  | 1372 | 1372 | 12348 | auto | 60 | 90 | true | 3
-200030| H.264| main    | 3.1  | 640x432  | 872  | -    | -     | auto | -  | 90 | true | 3
-200035| H.264| main    | 3    | 640x432  | 872  | 872  | 7848  | auto | 60 | 90 | true | 3
-200040| H.264| baseline| 3    | 480x320  | 472  | -    | -     | auto | -  | 90 | true | 3
-200045| H.264| baseline| 3    | 480x320  | 472  | 472  | 4248  | auto | 60 | 90 | true | 3
-200050| H.264| baseline| 3    | 400x288  | 272  | -    | -     | auto | -  | 90 | true | 1
-200055| H.264| baseline| 3    | 400x288  | 272  | 272  | 2448  | auto | 60 | 90 | true | 1
-400010| H.264| high    | 3.1  | 1280x720 | 2962 | 2962 | 17772 | 30   | -  | 60 | true | 3
-400020| H.264| high    | 3.1  | 992x560  | 2056 | 2056 | 12336 | 30   | -  | 60 | true | 3
-400030| H.264| high    | 3    | 768x432  | 1427 | 1427 | 8562  | 30   | -  | 60 | true | 3
-400040| H.264| high    | 2.1  | 592x332  | 991  | 991  | 5946  | 30   | -  | 60 | true | 3
-400050| H.264| high    | 2.1  | 448x252  | 688  | 688  | 4128  | 30   | -  | 60 | true | 3
-400060| H.264| high    | 1.3  | 368x208  | 477  | 477  | 2862  | 30   | -  | 60 | true | 3
-400070| H.264| high    | 1.3  | 284x160  | 331  | 331  | 1986  | 30   | -  | 60 | true | 3
-400080| H.264| high    | 1.3  | 224x128  | 230  | 230  | 1380  | 30   | -  | 60 | true | 3
-500020| H.264| main    | 3.1  | 1280x720 | 4800 | 4800 | 9600  | 30   | -  | 60 | true | 3
-500030| H.264| main    | 3.1  | 854x480  | 2400 | 2400 | 4800  | 30   | -  | 60 | true | 3
-500040| H.264| main    | 3    | 640x360  | 1200 | 1200 | 2400  | 30   | -  | 60 | true | 3
-500050| H.264| main    | 3    | 426x240  | 600  | 600  | 1200  | 30   | -  | 60 | true | 1
+id    | codec| profile | level| box      | kbps | max  | buffer| rate | max_rate| gop| fixed| refs
+000001| H.264| baseline| 4    | 1920x1080| 5400 | -    | -     | 29.97| -       | 90 | false| 3
+000010| H.264| baseline| 3.1  | 1280x720 | 2400 | -    | -     | 29.97| -       | 90 | false| 3
+000020| H.264| baseline| 3.1  | 854x480  | 1200 | -    | -     | 29.97| -       | 90 | false| 3
+000030| H.264| baseline| 3    | 640x480  | 900  | -    | -     | 29.97| -       | 90 | false| 3
+000040| H.264| baseline| 3    | 640x360  | 720  | -    | -     | 29.97| -       | 90 | false| 3
+000050| H.264| baseline| 3    | 480x360  | 600  | -    | -     | 29.97| -       | 90 | false| 3
+000061| H.264| baseline| 1.3  | 320x240  | 300  | -    | -     | 15   | -       | 90 | false| 3
+100020| H.264| high    | 4.1  | 1920x1080| 5000 | -    | -     | 30   | -       | 90 | false| 3
+100040| H.264| baseline| 3    | 640x480  | 1500 | -    | -     | 30   | -       | 90 | false| 3
+100050| H.264| main    | 3.1  | 1280x720 | 5000 | -    | -     | 30   | -       | 90 | false| 3
+100060| H.264| high    | 4    | 1920x1080| 5000 | -    | -     | 30   | -       | 90 | false| 3
+100070| H.264| main    | 3.1  | 1280x720 | 2200 | -    | -     | 30   | -       | 90 | false| 3
+100080| H.264| main    | 4    | 1280x720 | 2200 | -    | -     | 30   | -       | 90 | false| 3
+100090| H.264| main    | 4    | 1920x1080| 5400 | -    | -     | 30   | -       | 90 | false| 3
+100150| H.264| main    | 4.1  | 1920x1080| 5000 | -    | -     | 30   | -       | 90 | false| 3
+100160| mpeg2| -       | -    | 720x480  | 6500 | 6500 | 65000 | 29.97| -       | 15 | true | -
+100170| mpeg2| -       | -    | 720x576  | 6500 | 6500 | 65000 | 25   | -       | 12 | true | -
+100180| H.264| main    | 4.1  | 1920x1080| 10000| 10000| 100000| 29.97| -       | 15 | true | 3
+100190| H.264| main    | 4.1  | 1920x1080| 10000| 10000| 100000| 25   | -       | 12 | true | 3
+100200| gif  | -       | -    | autoxauto| 400  | -    | -     | 15   | -       | -  | -    | -
+100210| H.264| main    | 3.1  | 1280x720 | 2200 | 2200 | 22000 | 30   | -       | 90 | false| 3
+100220| mpeg2| -       | -    | 1920x1080| 50000| 50000| 100000| 29.97| -       | 15 | true | -
+100230| mpeg2| -       | -    | 1920x1080| 50000| 50000| 100000| 25   | -       | 12 | true | -
+100240| vp8  | 0       | -    | 1280x720 | 2400 | -    | -     | 29.97| -       | 90 | false| -
+100250| vp9  | -       | -    | 1280x720 | 1200 | -    | -     | 30   | -       | 90 | false| -
+100260| vp9  | -       | -    | 640x360  | 600  | -    | -     | 30   | -       | 90 | false| -
+200010| H.264| main    | 3.1  | 1024x768 | 1872 | -    | -     | auto | -       | 90 | true | 3
+200015| H.264| main    | 3.1  | 1024x768 | 1872 | 1872 | 16848 | auto | 60      | 90 | true | 3
+200020| H.264| main    | 3.1  | 960x640  | 1372 | -    | -     | auto | -       | 90 | true | 3
+200025| H.264| main    | 3.1  | 960x640  | 1372 | 1372 | 12348 | auto | 60      | 90 | true | 3
+200030| H.264| main    | 3.1  | 640x432  | 872  | -    | -     | auto | -       | 90 | true | 3
+200035| H.264| main    | 3    | 640x432  | 872  | 872  | 7848  | auto | 60      | 90 | true | 3
+200040| H.264| baseline| 3    | 480x320  | 472  | -    | -     | auto | -       | 90 | true | 3
+200045| H.264| baseline| 3    | 480x320  | 472  | 472  | 4248  | auto | 60      | 90 | true | 3
+200050| H.264| baseline| 3    | 400x288  | 272  | -    | -     | auto | -       | 90 | true | 1
+200055| H.264| baseline| 3    | 400x288  | 272  | 272  | 2448  | auto | 60      | 90 | true | 1
+400010| H.264| high    | 3.1  | 1280x720 | 2962 | 2962 | 17772 | 30   | -       | 60 | true | 3
+400020| H.264| high    | 3.1  | 992x560  | 2056 | 2056 | 12336 | 30   | -       | 60 | true | 3
+400030| H.264| high    | 3    | 768x432  | 1427 | 1427 | 8562  | 30   | -       | 60 | true | 3
+400040| H.264| high    | 2.1  | 592x332  | 991  | 991  | 5946  | 30   | -       | 60 | true | 3
+400050| H.264| high    | 2.1  | 448x252  | 688  | 688  | 4128  | 30   | -       | 60 | true | 3
+400060| H.264| high    | 1.3  | 368x208  | 477  | 477  | 2862  | 30   | -       | 60 | true | 3
+400070| H.264| high    | 1.3  | 284x160  | 331  | 331  | 1986  | 30   | -       | 60 | true | 3
+400080| H.264| high    | 1.3  | 224x128  | 230  | 230  | 1380  | 30   | -       | 60 | true | 3
+500020| H.264| main    | 3.1  | 1280x720 | 4800 | 4800 | 9600  | 30   | -       | 60 | true | 3
+500030| H.264| main    | 3.1  | 854x480  | 2400 | 2400 | 4800  | 30   | -       | 60 | true | 3
+500040| H.264| main    | 3    | 640x360  | 1200 | 1200 | 2400  | 30   | -       | 60 | true | 3
+500050| H.264| main    | 3    | 426x240  | 600  | 600  | 1200  | 30   | -       | 60 | true | 1
 """
 
-SHAPE = """
+FRAME = """
 id    | interlaced | aspect| sizing      | padding
 000001| Progressive| auto  | ShrinkToFit | NoPad
 000010| Progressive| auto  | ShrinkToFit | NoPad
@@ -202,7 +202,7 @@ id    | codec| profile| kbps| hz   | channels| bits
 500060| AAC  | AAC-LC | 128 | 48000| 2       | -
 """
 
-# One each so many seconds.
+# ``interval`` is in seconds.
 THUMBNAILS = """
 id    | format| box    | interval| sizing     | padding
 000010| png   | 192x108| 60      | ShrinkToFit| NoPad
@@ -216,7 +216,7 @@ id    | format| box    | interval| sizing     | padding
 500050| png   | 192x108| 300     | ShrinkToFit| NoPad
 """
 
-# No job could be created with them any more; what was to be used instead.
+# The service refused new jobs with these presets, and named the ones to use instead.
 RETIRED = """
 id                  | instead             | name
 1351620000001-000060| 1351620000001-000061| Generic 320x240 (AAC-LC)

@@ -20,10 +20,11 @@ from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.test import override_settings
 
+from shift_media.core.backoff import Backoff
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
 from shift_media.transcoding.backends.elastic_transcoder.client import ElasticTranscoderClient
-from shift_media.transcoding.backends.elastic_transcoder.requests import request_of
+from shift_media.transcoding.backends.elastic_transcoder.requests import build_request
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt
@@ -77,7 +78,8 @@ def service(
     seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Service]:
     """Run the service on a bucket of its own."""
-    monkeypatch.setattr(ElasticTranscoderClient, "pauses", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(ElasticTranscoderClient, "retries", 3)
+    monkeypatch.setattr(ElasticTranscoderClient, "backoff", Backoff(0.01, 0.03))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     bucket, s3 = new_bucket(seaweedfs), client_of(seaweedfs)
@@ -280,9 +282,9 @@ def test_a_job_is_cancelled_only_before_it_begins(
     jobs = list(TranscodeJob.objects.order_by("pk"))
     with caplog.at_level(logging.WARNING, "shift_media"):
         assert services.cancel(jobs[0])
-        assert "goes on" not in caplog.text
+        assert "runs to its end" not in caplog.text
         assert services.cancel(jobs[1])
-    assert f"{ids[1]} had begun and goes on" in caplog.text
+    assert f"{ids[1]} has begun already and runs to its end" in caplog.text
     assert [job["Status"] for job in service.server.jobs.values()] == ["Canceled", "Progressing"]
     assert {job.state for job in TranscodeJob.objects.all()} == {State.CANCELED}
     assert service.stored() == sorted([first.video.key, second.video.key])
@@ -429,7 +431,7 @@ def test_botocore_takes_the_parameters_as_they_are(service: Service, clip: Path)
         api: Any = ElasticTranscoderClient("eu-west-1", service.server.endpoint, 1)
         with Stubber(api.client) as stub:
             stub.add_response("create_job", {"Job": {"Id": "1-a"}}, wanted)
-            assert api.create(request_of(attempt, PIPELINE), lambda: "") == "1-a"
+            assert api.create(build_request(attempt, PIPELINE), lambda: "") == "1-a"
             stub.add_response("cancel_job", {}, {"Id": "1-a"})
             assert api.cancel("1-a")
             stub.assert_no_pending_responses()

@@ -104,7 +104,7 @@ def test_an_endpoint_alone_is_not_enough() -> None:
 def test_what_was_chosen_for_a_preset_that_is_not_known_in_full_is_said() -> None:
     messages = found(instead=FFMPEG)
     said = str(messages["shift_media.I001"].msg)
-    assert "1351620000001-200030 (HLS 1M): of its sound is not known" in said
+    assert "1351620000001-200030 (HLS 1M): its audio is not completely known" in said
     assert "shift_media.E009" not in messages
     known = {"outputs": [{"Key": "a.mp4", "PresetId": GENERIC_720P}]}
     assert "shift_media.I001" not in found(instead=FFMPEG, profile=known)
@@ -121,4 +121,4 @@ def test_what_another_transcoder_does_not_make_is_an_error_before_any_job() -> N
 @pytest.mark.django_db
 def test_a_retired_preset_is_an_error_that_names_its_replacement() -> None:
     old = {"outputs": [{"Key": "a.mp4", "PresetId": WEB.replace("0001-", "0000-")}]}
-    assert f'write "{WEB}"' in str(found(instead=FFMPEG, profile=old)["shift_media.E001"].msg)
+    assert f'Write "{WEB}"' in str(found(instead=FFMPEG, profile=old)["shift_media.E001"].msg)

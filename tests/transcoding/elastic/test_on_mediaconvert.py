@@ -14,7 +14,7 @@ from PIL import Image
 
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.mediaconvert import schema
-from shift_media.transcoding.backends.mediaconvert.job_settings import groups_of, settings_of
+from shift_media.transcoding.backends.mediaconvert.job_settings import build_groups, build_settings
 from shift_media.transcoding.base import State
 from shift_media.video import planning
 from shift_media.video.elastic.presets import system
@@ -32,8 +32,8 @@ HLS = [id for id in system() if "-2000" in id]
 
 
 def settings_for(profile: dict[str, Any], facts: VideoFacts = WIDE) -> dict[str, Any]:
-    plan = planning.plan(read_profile("web", profile), facts)
-    return settings_of(groups_of(plan, "s3://b/k/_web/0a1b2c3d/"), "s3://b/k/film.mp4")
+    plan = planning.build_plan(read_profile("web", profile), facts)
+    return build_settings(build_groups(plan, "s3://b/k/_web/0a1b2c3d/"), "s3://b/k/film.mp4")
 
 
 def made_here() -> list[str]:
@@ -50,7 +50,7 @@ def made_here() -> list[str]:
 def test_the_api_takes_what_comes_of_each_system_preset(id: str) -> None:
     output = {"Key": "a", "PresetId": id, "SegmentDuration": "6", "ThumbnailPattern": "{count}"}
     settings = settings_for({"outputs": [output]})
-    assert list(schema.faults({"Settings": settings})) == []
+    assert list(schema.find_faults({"Settings": settings})) == []
 
 
 def test_most_system_presets_are_made_here() -> None:
@@ -69,7 +69,7 @@ def test_the_api_takes_every_sizing_policy(
         duration=3, width=size[0], height=size[1], fps=25, video="h264", audio="aac"
     )
     settings = settings_for({"outputs": [output], "presets": {CUSTOM: preset}}, facts)
-    assert list(schema.faults({"Settings": settings})) == []
+    assert list(schema.find_faults({"Settings": settings})) == []
     video = settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"]
     if cut := video.get("Crop"):
         assert cut["X"] + cut["Width"] <= size[0]

@@ -1,4 +1,4 @@
-"""The transcoder that needs nobody: ffmpeg, in a process on this machine."""
+"""The transcoder that needs no service: ffmpeg, in a process on this machine."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from django.core.checks import CheckMessage, Error, Warning
 from shift_media.core.errors import MissingExtra, TranscodeError
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding import probing
-from shift_media.transcoding.backends.ffmpeg.commands import Tools
+from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.job import Run
 from shift_media.transcoding.base import Job, JobReport, State, Transcoder
 from shift_media.transcoding.probing import VideoLimits
 
-_LOOK_SECONDS = 20
+_LIST_SECONDS = 20  # for listing the filters
 
 
 class FFmpeg(Transcoder):
-    """Run ffmpeg, which `imageio-ffmpeg` brings, or the one on the path.
+    """Run ffmpeg: the one of `imageio-ffmpeg`, or the one on the path.
 
     Args:
         program: path of another ffmpeg.
-        max_seconds: the longest source.
-        max_pixels: the largest frame.
+        max_seconds: duration of the longest source.
+        max_pixels: area of the largest frame of a source.
         timeout: seconds that the encoding of one job may take.
-        max_file_bytes: the largest file that it may write.
-        max_memory_bytes: address space; large frames need 2 GB.
+        max_file_bytes: size of the largest file that ffmpeg may write.
+        max_memory_bytes: address space of ffmpeg; large frames need 2 GB.
         threads: per encoder; 0 leaves it to ffmpeg.
-        folder: where private folders are made; by default where temporary files lie.
+        folder: where private folders are made; by default in the folder for temporary files.
     """
 
     name: ClassVar[str] = "ffmpeg"
@@ -54,7 +54,7 @@ class FFmpeg(Transcoder):
     ) -> None:
         self._program = program
         self._limits = VideoLimits(max_seconds, max_pixels)
-        # The CPU time is that of all cores together.
+        # The limit of CPU time counts all cores together.
         self._bounds = Bounds(
             timeout, timeout * (os.cpu_count() or 1), max_file_bytes, max_memory_bytes
         )
@@ -63,15 +63,16 @@ class FFmpeg(Transcoder):
         self._runs: dict[str, Run] = {}
 
     def submit(self, job: Job) -> str:
-        """Take the job in hand; `read` works on it."""
+        """Prepare a run; `read` works on it."""
         program = find_program(self._program)
         probing.check_available()
-        tools = Tools(program, self._limits, self._threads, has_filter(program, "zscale"))
-        self._runs.setdefault(job.token, Run(job, tools, self._bounds, self._folder))
+        tone_map = has_filter(program, "zscale")
+        options = FFmpegOptions(program, self._limits, self._threads, tone_map)
+        self._runs.setdefault(job.token, Run(job, options, self._bounds, self._folder))
         return f"{os.getpid()}/{job.token}"
 
     def read(self, job: Job) -> JobReport:
-        """Work on it for a moment."""
+        """Work on the job for a quarter of a second and return its progress."""
         run = self._runs.get(job.token)
         if run is None:
             raise TranscodeError("No run of this process.", code="lost", retryable=True)
@@ -81,28 +82,35 @@ class FFmpeg(Transcoder):
         return report
 
     def cancel(self, job: Job) -> None:
-        """End its program and remove its folder."""
+        """End the program of a job and remove its folder."""
         run = self._runs.pop(job.token, None)
         if run is not None:
             run.close()
 
     def check(self) -> Iterator[CheckMessage]:
-        """Tell what is not installed."""
+        """Yield what is not installed."""
         try:
             find_program(self._program)
             probing.check_available()
         except MissingExtra as error:
-            yield Warning(str(error), hint="Videos wait until it is.", id="shift_media.W005")
+            yield Warning(
+                str(error),
+                hint="Jobs stay pending until it is installed.",
+                id="shift_media.W005",
+            )
         if self._program and not os.access(self._program, os.X_OK):
             yield Error(
-                f"{self._program} is no program.",
-                hint='Mend "program" in the OPTIONS of SHIFT_MEDIA["TRANSCODER"].',
+                f"{self._program} is not an executable file.",
+                hint='Correct "program" in the OPTIONS of SHIFT_MEDIA["TRANSCODER"].',
                 id="shift_media.E006",
             )
 
 
 def find_program(named: str = "") -> str:
-    """Find ffmpeg: the one that was named, the one of `imageio-ffmpeg`, the one on the path."""
+    """Return the path of ffmpeg: ``named``, the one of `imageio-ffmpeg`, or the one on the path.
+
+    Raises `MissingExtra` if there is none.
+    """
     if named:
         return named
     try:
@@ -118,12 +126,12 @@ def find_program(named: str = "") -> str:
 
 @functools.cache
 def has_filter(program: str, name: str) -> bool:
-    """Tell whether this ffmpeg was built with a filter."""
+    """Return True if this ffmpeg was built with a filter."""
     listed = subprocess.run(  # noqa: S603 (our own program and arguments)
         [program, "-hide_banner", "-filters"],
         capture_output=True,
         text=True,
-        timeout=_LOOK_SECONDS,
+        timeout=_LIST_SECONDS,
         check=False,
     )
     return f" {name} " in listed.stdout

@@ -1,9 +1,8 @@
-"""One run: fetch, probe, encode, probe what was made, publish; a generator that reports."""
+"""One run: fetch, probe, encode, verify, publish; a generator that yields reports."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,42 +10,37 @@ from pathlib import Path
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding.backends.ffmpeg import commands
-from shift_media.transcoding.backends.ffmpeg.commands import Tools
-from shift_media.transcoding.backends.ffmpeg.verify import Made, OutputVerification, key_in
+from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
+from shift_media.transcoding.backends.ffmpeg.verify import OutputVerification, RenditionFiles
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
+from shift_media.transcoding.backends.reports import Unwanted, planned_report
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.transcoding.probing import VideoProbe, check_limits
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import TranscodePlan
 
-logger = logging.getLogger("shift_media")
-
-FETCHED, ENCODED, MADE, DONE = 2, 85, 95, 99
-"""Percent at the end of each stage; 100 is the row's, once it says complete."""
+FETCHED, ENCODED, CUT, PUBLISHED = 2, 85, 95, 99
+"""Percent at the end of each stage. A job has 100 once its row is complete."""
 
 _CHUNK = 4 << 20
-_SIDE_SECONDS = 600  # for what is cut from what has been encoded
-_PROBE_SECONDS = 120.0  # for looking at all that was made
-
-
-class Unwanted(TranscodeError):
-    """The original was replaced or deleted, or the job is somebody else's by now."""
-
-    code = "unwanted"
+_CUT_SECONDS = 600  # for cutting playlists out of encoded files, and for a poster alone
+_PROBE_SECONDS = 120.0  # for probing the source, and for probing all outputs
 
 
 class Run:
-    """Work on one job, step by step; closing it ends its programs and removes its folder."""
+    """The work on one job, step by step. Closing it ends its programs and removes its folder."""
 
-    def __init__(self, job: Job, tools: Tools, bounds: Bounds, base: Path | None) -> None:
+    def __init__(
+        self, job: Job, options: FFmpegOptions, bounds: Bounds, base: Path | None
+    ) -> None:
         self.job = job
-        self._tools, self._bounds, self._base = tools, bounds, base
+        self._options, self._bounds, self._base = options, bounds, base
         self._progress = 0
         self._steps = self._work()
 
     def step(self) -> JobReport:
-        """Work until there is something to tell, which is some four times a second."""
+        """Work until the next report, which comes about four times a second."""
         try:
             return next(self._steps)
         except StopIteration:
@@ -56,84 +50,86 @@ class Run:
         """Stop, and leave nothing on this machine."""
         self._steps.close()
 
-    def _tell(self, share: float, first: int, last: int) -> JobReport:
+    def _report(self, share: float, first: int, last: int) -> JobReport:
+        """Return a report of the progress between two percentages; it never goes backwards."""
         percent = first + int((last - first) * share)
-        self._progress = max(self._progress, min(percent, DONE))
+        self._progress = max(self._progress, min(percent, PUBLISHED))
         return JobReport(state=State.PROGRESSING, progress=self._progress)
 
     def _work(self) -> Generator[JobReport, None, None]:
         workspace = Workspace(self._base)
         try:
             self._folder = workspace.folder
-            with VideoProbe(self._folder, self._tools.limits, _PROBE_SECONDS) as probe:
-                made = yield from self._make(probe)
-            yield self._tell(1, ENCODED, MADE)
-            yield from self._publish(made)
-            reports = tuple(replace(one.report, state=State.COMPLETE) for one in made)
+            with VideoProbe(self._folder, self._options.limits, _PROBE_SECONDS) as probe:
+                renditions = yield from self._make(probe)
+            yield self._report(1, ENCODED, CUT)
+            yield from self._publish(renditions)
+            reports = tuple(replace(one.report, state=State.COMPLETE) for one in renditions)
         except TranscodeError as error:
-            yield JobReport(state=State.ERROR, progress=self._progress, error=error)
-        except (MediaError, OSError) as error:  # The storage, the disk: they may work again.
-            code = error.code if isinstance(error, MediaError) else "machine"
-            text = str(error) if isinstance(error, MediaError) else str(error.strerror)
-            failed = TranscodeError(text, code=code, retryable=True)
-            yield JobReport(state=State.ERROR, progress=self._progress, error=failed)
+            yield self._failure(error)
+        except MediaError as error:  # The storage may work again at the next attempt.
+            yield self._failure(TranscodeError(str(error), code=error.code, retryable=True))
+        except OSError as error:  # So may the disk. The text has no path of this machine.
+            text = str(error.strerror)
+            yield self._failure(TranscodeError(text, code="machine", retryable=True))
         else:
-            kept = planning.payload_of(self.job.profile)
-            yield JobReport(state=State.COMPLETE, progress=100, renditions=reports, payload=kept)
+            yield JobReport(
+                state=State.COMPLETE,
+                progress=100,
+                renditions=reports,
+                payload=self.job.profile.payload,
+            )
         finally:
             workspace.close()
 
-    def _make(self, probe: VideoProbe) -> Generator[JobReport, None, list[Made]]:
-        yield from self._fetch()
-        facts = yield from self._known(probe)
-        plan = planning.plan(self.job.profile, facts)
-        planned = tuple(self._planned(plan))
-        yield replace(self._tell(0, FETCHED, FETCHED), renditions=planned)
-        yield from self._encode(plan)
-        # What has been encoded is looked at while the rest is made of it.
-        names = [made.file for made in plan.encodes]
-        names += [made.file for made in plan.sounds if not made.is_mp3]
-        probe.start(names, _PROBE_SECONDS)
-        yield from self._finish(plan)
-        found = yield from self._told(probe, ENCODED, MADE)
-        return OutputVerification(self.job, plan, self._folder).of(
-            dict(zip(names, found, strict=True))
-        )
+    def _failure(self, error: TranscodeError) -> JobReport:
+        return JobReport(state=State.ERROR, progress=self._progress, error=error)
 
-    def _known(self, probe: VideoProbe) -> Generator[JobReport, None, VideoFacts]:
-        """Take what was read of the upload, by the same rules; where there is nothing, look."""
-        if known := self.job.facts():
-            return check_limits(known, self._tools.limits)
+    def _make(self, probe: VideoProbe) -> Generator[JobReport, None, list[RenditionFiles]]:
+        yield from self._fetch()
+        facts = yield from self._read_facts(probe)
+        plan = planning.build_plan(self.job.profile, facts)
+        planned = tuple(self._planned_renditions(plan))
+        yield replace(self._report(0, FETCHED, FETCHED), renditions=planned)
+        yield from self._encode(plan)
+        # The probe reads the encoded files while playlists are cut out of them.
+        files = [video.file for video in plan.videos]
+        files += [audio.file for audio in plan.audio_files if not audio.is_mp3]
+        probe.start(files, _PROBE_SECONDS)
+        yield from self._cut(plan)
+        answers = yield from self._wait_for(probe, ENCODED, CUT)
+        verification = OutputVerification(self.job, plan, self._folder)
+        return verification.verify(dict(zip(files, answers, strict=True)))
+
+    def _read_facts(self, probe: VideoProbe) -> Generator[JobReport, None, VideoFacts]:
+        """Return the facts that the upload stored, checked by the same limits, else probe."""
+        if facts := self.job.facts():
+            return check_limits(facts, self._options.limits)
         probe.start([self._source])
-        (facts,) = yield from self._told(probe, 0, FETCHED)
+        (facts,) = yield from self._wait_for(probe, 0, FETCHED)
         return facts
 
-    def _told(
+    def _wait_for(
         self, probe: VideoProbe, first: int, last: int
     ) -> Generator[JobReport, None, list[VideoFacts]]:
-        """Wait for a probe."""
-        found = []
-        for one in probe.results():
-            if one is None:
-                yield self._tell(0, first, last)
+        """Yield reports until the probe has answered for each file, then return the answers."""
+        answers = []
+        for answer in probe.results():
+            if answer is None:
+                yield self._report(0, first, last)
             else:
-                found.append(one)
-        return found
+                answers.append(answer)
+        return answers
 
-    def _planned(self, plan: TranscodePlan) -> Iterator[RenditionReport]:
-        """List what will be made, which is less than the profile has where the source is small."""
-        made = {encode.file for encode in plan.encodes}
+    def _planned_renditions(self, plan: TranscodePlan) -> Iterator[RenditionReport]:
+        """Yield what will be made: a small source gets fewer renditions than the profile has."""
+        files = {video.file for video in plan.videos}
         for rendition in self.job.profile.renditions:
-            if (rendition.kind in ("mp4", "webm") and rendition.file not in made) or (
-                rendition.kind == "audio" and not plan.sounds
+            if (rendition.kind in ("mp4", "webm") and rendition.file not in files) or (
+                rendition.kind == "audio" and not plan.audio_files
             ):
                 continue
-            yield RenditionReport(
-                key=key_in(self.job, rendition),
-                kind=rendition.kind,
-                content_type=planning.content_type(rendition.file),
-                state=State.PROGRESSING,
-            )
+            yield planned_report(self.job, rendition)
 
     @property
     def _source(self) -> str:
@@ -146,59 +142,60 @@ class Run:
         ):
             while chunk := stored.read(_CHUNK):
                 file.write(chunk)
-                yield self._tell(file.tell() / max(1, stored.size), 0, FETCHED)
+                yield self._report(file.tell() / max(1, stored.size), 0, FETCHED)
 
     def _encode(self, plan: TranscodePlan) -> Iterator[JobReport]:
-        if not (plan.encodes or plan.sounds or plan.sprites or plan.stills):
+        if not (plan.videos or plan.audio_files or plan.sprites or plan.stills):
             return
-        command = commands.encode(self._tools, self._source, plan)
+        command = commands.encode_command(self._options, self._source, plan)
         with Program(command, self._folder, self._bounds) as program:
             for line in program.lines():
-                share = commands.progress_of(line, plan.facts.duration)
-                yield self._tell(share or 0.0, FETCHED, ENCODED)
+                share = commands.parse_progress(line, plan.facts.duration)
+                yield self._report(share or 0.0, FETCHED, ENCODED)
 
-    def _finish(self, plan: TranscodePlan) -> Iterator[JobReport]:
-        """Cut the playlists, and draw a poster where there is none yet."""
+    def _cut(self, plan: TranscodePlan) -> Iterator[JobReport]:
+        """Cut the playlists, and make a poster if encoding has made none."""
         work = []
         for playlist in plan.playlists:
             for rung in playlist.rungs:
                 (self._folder / playlist.folder(rung)).mkdir()
-            work.append(commands.playlist(self._tools, playlist, playlist.has_sound(plan.facts)))
-        yield from self._side(work)
+            has_audio = playlist.has_audio(plan.facts)
+            work.append(commands.playlist_command(self._options, playlist, has_audio))
+        yield from self._run_at_once(work)
         for poster in plan.posters:
-            for way in commands.posters(self._tools, self._source, poster, plan.facts):
+            for command in commands.poster_commands(
+                self._options, self._source, poster, plan.facts
+            ):
                 if not (self._folder / poster.file).exists():
-                    yield from self._side([way])
+                    yield from self._run_at_once([command])
 
-    def _side(self, work: list[list[str]]) -> Iterator[JobReport]:
-        bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _SIDE_SECONDS))
+    def _run_at_once(self, work: list[list[str]]) -> Iterator[JobReport]:
+        bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _CUT_SECONDS))
         with contextlib.ExitStack() as stack:
             programs = [
                 stack.enter_context(Program(command, self._folder, bounds)) for command in work
             ]
             for program in programs:
                 for _ in program.lines():
-                    yield self._tell(0, ENCODED, MADE)
+                    yield self._report(0, ENCODED, CUT)
 
-    # Nothing is put into the storage before everything is right.
-
-    def _publish(self, made: list[Made]) -> Iterator[JobReport]:
-        files = [(one, file) for one in made for file in one.files]
-        for number, (one, file) in enumerate(files):
+    def _publish(self, renditions: list[RenditionFiles]) -> Iterator[JobReport]:
+        """Store all files. Nothing is stored before everything is verified."""
+        files = [(one, file) for one in renditions for file in one.files]
+        for number, (rendition, file) in enumerate(files, 1):
             if not self.job.wanted():
-                raise Unwanted("Its result is not wanted any more.")
-            self._put(one, file)
-            yield self._tell((number + 1) / len(files), MADE, DONE)
+                raise Unwanted
+            self._put(rendition, file)
+            yield self._report(number / len(files), CUT, PUBLISHED)
 
-    def _put(self, made: Made, file: str) -> None:
+    def _put(self, rendition: RenditionFiles, file: str) -> None:
         path = self._folder / file
-        key = made.report.key
-        if file != made.files[-1]:
-            key = key_in(self.job, file)
+        is_last = file == rendition.files[-1]
+        key = rendition.report.key if is_last else self.job.rendition_key(file)
         with path.open("rb") as content:
             self.job.storage.put(
                 key,
                 content,
-                content_type=planning.content_type(file),
+                content_type=planning.content_type_for(file),
                 size=path.stat().st_size,
             )

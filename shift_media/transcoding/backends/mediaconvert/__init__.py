@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
-from django.apps import apps
 from django.core.checks import CheckMessage, Error
 
 from shift_media.aws.events import EVENT_SOURCE
-from shift_media.core.errors import MediaError, TranscodeError
+from shift_media.core.errors import TranscodeError
+from shift_media.registry import all_media_fields
+from shift_media.transcoding.backends.aws_client import ServiceJob
+from shift_media.transcoding.backends.aws_transcoder import AwsTranscoder, user_metadata
 from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema
 from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, MediaConvertClient
-from shift_media.transcoding.backends.mediaconvert.job_settings import Group
+from shift_media.transcoding.backends.mediaconvert.job_settings import OutputGroup
 from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
-from shift_media.transcoding.base import (
-    RUNNING,
-    Job,
-    JobReport,
-    RenditionReport,
-    State,
-    Transcoder,
-)
+from shift_media.transcoding.backends.reports import failure, planned_report
+from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.video import planning
-
-logger = logging.getLogger("shift_media")
+from shift_media.video.facts import VideoFacts
 
 STATES = {
     "SUBMITTED": State.SUBMITTED,
@@ -39,39 +33,42 @@ STATES = {
     "CANCELED": State.CANCELED,
     "ERROR": State.ERROR,
 }
-"""MediaConvert's states, and ours."""
+"""The states of a job by MediaConvert's names."""
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
 _QUEUE = re.compile(r"(arn:aws[a-z-]*:mediaconvert:[a-z0-9-]+:\d{12}:queues/)?[\w .-]+")
-_TOKEN = re.compile(r"[0-9a-f]{8}")
-_UNWANTED = "The original was replaced or deleted, or the job is somebody else's by now."
 
-# The service's own faults; the others are about the file, the settings or permissions.
+# Faults of the service itself. All others are about the file, the settings or permissions.
+# Source: AWS Elemental MediaConvert User Guide, "Error codes".
 _RETRYABLE_ERRORS = (*range(1500, 1600), 1999)
 
 
-class MediaConvert(Transcoder):
-    """Have AWS do it: the originals must be on S3, in a region that has MediaConvert.
+class MediaConvert(AwsTranscoder):
+    """Run jobs on MediaConvert. Originals must be on S3, in a region that has the service.
 
-    Credentials are those that boto3 finds. They need ``mediaconvert:CreateJob``, ``GetJob``,
+    The credentials are those that boto3 finds. They need ``mediaconvert:CreateJob``, ``GetJob``,
     ``SearchJobs``, ``CancelJob`` and ``TagResource``, and ``iam:PassRole`` for the role.
 
     Args:
-        role: ARN of the role that MediaConvert reads and writes the bucket with.
+        role: ARN of the role with which MediaConvert reads and writes the bucket.
         queue: name or ARN; by default the account's default queue.
-        region: by default what boto3 is configured with.
-        endpoint_url: another endpoint than the region's.
+        region: by default the one that boto3 is configured with.
+        endpoint_url: an endpoint instead of the region's.
         acceleration: ``"DISABLED"``, ``"ENABLED"`` or ``"PREFERRED"``.
         priority: within the queue, from -50 to 50.
         status_update: how often MediaConvert sends events: ``"SECONDS_60"``.
-        tags: put on each job, beside ``shift-media-job`` and ``shift-media-profile``.
-        max_seconds: the longest source.
-        max_pixels: its largest frame.
-        timeout: seconds after which a job that has not ended is cancelled, and an error.
+        tags: of each job, in addition to ``shift-media-job`` and ``shift-media-profile``.
+        max_seconds: duration of the longest source.
+        max_pixels: area of the largest frame of a source.
+        timeout: seconds after which a job that has not ended is cancelled and fails.
         read_timeout: seconds to wait for an answer of the API.
     """
 
     name: ClassVar[str] = "mediaconvert"
+    service_name: ClassVar[str] = "MediaConvert"
+    states: ClassVar[Mapping[str, State]] = STATES
+
+    _api: MediaConvertClient
 
     def __init__(
         self,
@@ -89,79 +86,20 @@ class MediaConvert(Transcoder):
         timeout: int = 24 * 3600,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
+        super().__init__(MediaConvertClient(region, endpoint_url, read_timeout), timeout)
         self._role, self._queue, self._region = role, queue, region
         self._endpoint_url = endpoint_url
         self._tags = dict(tags or {})
         self._limits = VideoLimits(max_seconds, max_pixels)
-        self._timeout = timedelta(seconds=timeout)
-        self._api = MediaConvertClient(region, endpoint_url, read_timeout)
-        self._in_doubt: set[str] = set()
         self._options: dict[str, Any] = {
             "AccelerationSettings": {"Mode": acceleration},
             "Priority": priority,
             "StatusUpdateInterval": status_update,
         }
 
-    # The interface.
-
-    def submit(self, job: Job) -> str:
-        """Create the job, or find the one that was created when an answer got lost."""
-        if found := self._earlier(job):
-            return found
-        request = self._request(job)
-        wrong = list(schema.faults(request))
-        if wrong:
-            raise TranscodeError("; ".join(wrong), code="bad_settings")
-        if not job.wanted():
-            raise TranscodeError(_UNWANTED, code="unwanted")
-        self._in_doubt.add(job.token)
-        id = self._api.create(request, lambda: self._earlier(job))
-        self._in_doubt.discard(job.token)
-        return id
-
-    def read(self, job: Job) -> JobReport:
-        """Tell how far it is; what is complete is looked at in the bucket first.
-
-        Raises `TranscodeError` and `MediaError` where it could not be told: the job goes on.
-        """
-        found = self._api.get(job.external_id)
-        if found is None:
-            return _failed(f"MediaConvert knows no job {job.external_id}.", "lost", retryable=True)
-        metadata = found.get("UserMetadata", {})
-        if metadata.get(inputs.TOKEN) != job.token:
-            return _failed(f"{job.external_id} is another attempt's job.", "foreign_job")
-        state = STATES[found["Status"]]
-        if state == State.ERROR:
-            code = found.get("ErrorCode", 0)
-            text = str(found.get("ErrorMessage") or "MediaConvert gave no reason.")
-            return _failed(text, f"mediaconvert_{code}", retryable=code in _RETRYABLE_ERRORS)
-        if state == State.COMPLETE:
-            return self._complete(job, found)
-        if state in RUNNING and _age(found) > self._timeout:
-            self._api.cancel(job.external_id)
-            return _failed(f"It took longer than {self._timeout}.", "deadline")
-        renditions = tuple(self._planned(job, found)) if state == State.PROGRESSING else ()
-        percent = int(found.get("JobPercentComplete") or 0)
-        return JobReport(state=state, progress=percent, renditions=renditions)
-
-    def cancel(self, job: Job) -> None:
-        """Cancel the job and remove what it has written; a failure is logged, not raised."""
-        try:
-            if job.external_id:
-                self._api.cancel(job.external_id)
-            elif job.token in self._in_doubt:
-                self._in_doubt.discard(job.token)
-                if found := self._earlier(job):
-                    self._api.cancel(found)
-            job.storage.delete_prefix(job.prefix)
-        except (MediaError, OSError) as error:
-            logger.warning(
-                "MediaConvert's job %s of %s may go on: %s", job.external_id, job.original, error
-            )
-
     @classmethod
     def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
-        """Read an event of EventBridge, "MediaConvert Job State Change"."""
+        """Return the job of EventBridge's event "MediaConvert Job State Change"."""
         detail = body.get("detail")
         if body.get("source") == EVENT_SOURCE and isinstance(detail, dict):
             return JobEvent.from_message(detail)
@@ -169,130 +107,114 @@ class MediaConvert(Transcoder):
 
     # Submitting.
 
-    def _earlier(self, job: Job) -> str:
-        """Find what was created for this attempt; jobs of earlier ones are cancelled."""
-        for found in self._api.of_input(inputs.url_of(job, str(job.original))):
-            metadata = found.get("UserMetadata", {})
-            token = str(metadata.get(inputs.TOKEN, ""))
-            if metadata.get(inputs.JOB) != str(job.id) or not _TOKEN.fullmatch(token):
-                continue
-            if token == job.token:
-                return str(found["Id"])
-            if STATES.get(found["Status"]) in RUNNING:
-                self._api.cancel(found["Id"])
-                prefix = f"{job.original.directory}/_{job.profile.name}/{token}/"
-                job.storage.delete_prefix(prefix)
-        return ""
+    def _list(self, job: Job) -> Iterable[ServiceJob]:
+        return self._api.find_by_input(inputs.s3_url(job, str(job.original)))
 
-    def _request(self, job: Job) -> dict[str, Any]:
-        facts = inputs.facts_of(job, self._limits)
-        url = inputs.url_of(job, str(job.original))
-        groups = job_settings.groups_of(
-            planning.plan(job.profile, facts), inputs.url_of(job, job.prefix)
-        )
+    def _build_request(self, job: Job) -> dict[str, Any]:
+        facts = inputs.read_facts(job, self._limits)
+        groups = self._build_groups(job, facts)
         if all(group.kind in ("poster", "sprite", "stills") for group in groups):
             raise TranscodeError(
-                f"MediaConvert makes no stills alone: give {job.profile.name} an MP4.",
+                "MediaConvert makes no pictures without a video. Add an MP4 to the profile "
+                f'"{job.profile.name}".',
                 code="stills_alone",
             )
-        name = f"{job.id}:{job.token}:{job.original}"
-        queue = {"Queue": self._queue} if self._queue else {}
-        return {
+        request = {
             "Role": self._role,
-            **queue,
+            **({"Queue": self._queue} if self._queue else {}),
             **self._options,
-            "ClientRequestToken": hashlib.sha256(name.encode()).hexdigest()[:32],
-            "UserMetadata": {
-                **(job.profile.elastic.user_metadata if job.profile.elastic else {}),
-                inputs.JOB: str(job.id),
-                inputs.TOKEN: job.token,
-                inputs.SOURCE: inputs.describe(facts),
-            },
+            "ClientRequestToken": _request_token(job),
+            "UserMetadata": {**user_metadata(job), inputs.SOURCE_KEY: inputs.format_facts(facts)},
             "Tags": {
                 **self._tags,
                 "shift-media-job": str(job.id),
                 "shift-media-profile": job.profile.name,
             },
-            "Settings": job_settings.settings_of(groups, url),
+            "Settings": job_settings.build_settings(groups, inputs.s3_url(job, str(job.original))),
         }
+        if faults := list(schema.find_faults(request)):
+            raise TranscodeError("; ".join(faults), code="bad_settings")
+        return request
+
+    def _build_groups(self, job: Job, facts: VideoFacts) -> list[OutputGroup]:
+        plan = planning.build_plan(job.profile, facts)
+        return job_settings.build_groups(plan, inputs.s3_url(job, job.prefix))
 
     # Reading.
 
-    def _groups(self, job: Job, found: Mapping[str, Any]) -> tuple[list[Group], Any]:
-        """Plan again what was planned when the job was created."""
-        facts = inputs.read_description(found["UserMetadata"].get(inputs.SOURCE, ""))
-        destination = inputs.url_of(job, job.prefix)
-        return job_settings.groups_of(planning.plan(job.profile, facts), destination), facts
+    def _submitted_at(self, service_job: ServiceJob) -> datetime | None:
+        created_at: datetime | None = service_job.get("CreatedAt")
+        return created_at
 
-    def _planned(self, job: Job, found: Mapping[str, Any]) -> Iterator[RenditionReport]:
-        made = {group.file for group in self._groups(job, found)[0]}
+    def _failure(self, service_job: ServiceJob) -> JobReport:
+        code = service_job.get("ErrorCode", 0)
+        text = str(service_job.get("ErrorMessage") or "MediaConvert gave no reason.")
+        return failure(text, f"mediaconvert_{code}", retryable=code in _RETRYABLE_ERRORS)
+
+    def _running(self, job: Job, service_job: ServiceJob, state: State) -> JobReport:
+        progress = int(service_job.get("JobPercentComplete") or 0)
+        is_progressing = state == State.PROGRESSING
+        renditions = tuple(self._planned(job, service_job)) if is_progressing else ()
+        return JobReport(state=state, progress=progress, renditions=renditions)
+
+    def _planned(self, job: Job, service_job: ServiceJob) -> Iterator[RenditionReport]:
+        files = {group.file for group in self._build_groups(job, _facts(service_job))}
         for rendition in job.profile.renditions:
-            if rendition.file in made:
-                yield RenditionReport(
-                    key=planning.key_of(job.original, job.profile.name, job.token, rendition),
-                    kind=rendition.kind,
-                    content_type=planning.content_type(rendition.file),
-                    state=State.PROGRESSING,
-                )
+            if rendition.file in files:
+                yield planned_report(job, rendition)
 
-    def _complete(self, job: Job, found: Mapping[str, Any]) -> JobReport:
-        if not job.wanted():  # Before a poster is written beside what may be gone.
-            return _failed(_UNWANTED, "unwanted")
-        groups, facts = self._groups(job, found)
-        details = found.get("OutputGroupDetails", [])
-        try:
-            reports = tuple(MediaConvertOutputs(job, facts).reports(groups, details))
-        except TranscodeError as error:
-            return JobReport(state=State.ERROR, error=error)
-        order = [rendition.file for rendition in job.profile.renditions]
+    def _verify(self, job: Job, service_job: ServiceJob) -> Iterable[RenditionReport]:
+        facts = _facts(service_job)
+        groups = self._build_groups(job, facts)
+        details = service_job.get("OutputGroupDetails", [])
+        reports = MediaConvertOutputs(job, facts).reports(groups, details)
         by_file = dict(zip((group.file for group in groups), reports, strict=True))
-        renditions = tuple(by_file[file] for file in order if file in by_file)
-        payload = {"OutputGroupDetails": details, "Warnings": found.get("Warnings", [])}
-        payload |= planning.payload_of(job.profile)
-        return JobReport(
-            state=State.COMPLETE, progress=100, renditions=renditions, payload=payload
-        )
+        # Pages offer the renditions in the order of the profile.
+        order = [rendition.file for rendition in job.profile.renditions]
+        return [by_file[file] for file in order if file in by_file]
+
+    def _payload(self, service_job: ServiceJob) -> dict[str, Any]:
+        return {
+            "OutputGroupDetails": service_job.get("OutputGroupDetails", []),
+            "Warnings": service_job.get("Warnings", []),
+        }
 
     # Checking.
 
     def check(self) -> Iterator[CheckMessage]:
-        """Tell which options MediaConvert would refuse, and which files it cannot reach."""
+        """Yield the options that MediaConvert would refuse, and the fields it cannot reach."""
         if not _ROLE.fullmatch(self._role):
-            wanted = "arn:aws:iam::123456789012:role/MediaConvert"
-            yield _error(f'"role" is {self._role!r}: write its ARN, such as {wanted}.')
+            example = "arn:aws:iam::123456789012:role/MediaConvert"
+            yield _error(f'"role" is {self._role!r}. Write an ARN such as {example}.')
         if self._queue and not _QUEUE.fullmatch(self._queue):
-            yield _error(f'"queue" is {self._queue!r}: write its name or its ARN.')
-        for fault in schema.faults(self._options):
+            yield _error(f'"queue" is {self._queue!r}. Write the name or the ARN of a queue.')
+        for fault in schema.find_faults(self._options):
             yield _error(f"{fault}.")
         if not self._region and not self._endpoint_url and not schema.default_region():
-            yield _error('There is no "region", and boto3 is configured with none.')
-        for model in apps.get_models():
-            for field in model._meta.local_concrete_fields:
-                if getattr(field, "transcode", None) and not _is_in_bucket(field):
-                    yield _error(f"{field} is not on S3, where alone MediaConvert reads.")
+            yield _error('There is no "region", and boto3 is not configured with one.')
+        for field in all_media_fields():
+            if field.transcode and not getattr(field.storage, "bucket_name", ""):
+                yield _error(f"{field} is not on S3, but MediaConvert reads from S3 alone.")
 
     def examine(self) -> Iterator[str]:
-        """Ask for the jobs of a file, and for a job, that are not there."""
-        next(iter(self._api.of_input("s3://shift-media-doctor/none")), None)
+        """Request the jobs of a file, and a job, that do not exist; yield what is allowed."""
+        next(iter(self._api.find_by_input("s3://shift-media-doctor/none")), None)
         yield "SearchJobs is allowed,"
         self._api.get("0000000000000-doctor")
-        yield f"GetJob too. Whether {self._role} may be passed, and reads the bucket, only a job"
-        yield "tells."
+        yield f"GetJob too. Only a job shows whether {self._role} may be passed"
+        yield "and reads the bucket."
+
+
+def _request_token(job: Job) -> str:
+    """Return the token by which MediaConvert recognises a repeated request for one minute."""
+    name = f"{job.id}:{job.token}:{job.original}"
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def _facts(service_job: ServiceJob) -> VideoFacts:
+    return inputs.parse_facts(service_job["UserMetadata"].get(inputs.SOURCE_KEY, ""))
 
 
 def _error(text: str) -> Error:
-    hint = 'Mend the OPTIONS of SHIFT_MEDIA["TRANSCODER"].'
+    hint = 'Correct the OPTIONS of SHIFT_MEDIA["TRANSCODER"].'
     return Error(text, hint=hint, id="shift_media.E006")
-
-
-def _is_in_bucket(field: Any) -> bool:
-    return bool(getattr(field.storage, "bucket_name", ""))
-
-
-def _failed(text: str, code: str, *, retryable: bool = False) -> JobReport:
-    return JobReport(state=State.ERROR, error=TranscodeError(text, code=code, retryable=retryable))
-
-
-def _age(found: Mapping[str, Any]) -> timedelta:
-    created: datetime | None = found.get("CreatedAt")
-    return timedelta() if created is None else datetime.now(UTC) - created

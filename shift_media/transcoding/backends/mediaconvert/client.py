@@ -1,55 +1,26 @@
-"""The API of MediaConvert, as far as it is needed."""
+"""The calls to MediaConvert's API that the transcoder needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from shift_media.transcoding.backends.aws_client import READ_TIMEOUT, Service, ServiceError
+from shift_media.transcoding.backends.aws_client import READ_TIMEOUT, ServiceClient, ServiceJob
 
 __all__ = ["READ_TIMEOUT", "MediaConvertClient"]
 
-_GONE = ("NotFoundException",)
-_ENDED = ("ConflictException", "BadRequestException", "NotFoundException")
-_PAGES = 20  # of 20 jobs each: more than one original ever has
-
-Job = dict[str, Any]
+_PAGE_SIZE = 20
+_MAX_PAGES = 20  # one original never has 400 jobs
 
 
-class MediaConvertClient(Service):
+class MediaConvertClient(ServiceClient):
     """Jobs of MediaConvert, which remembers a request for one minute only."""
 
     service = "mediaconvert"
+    read_operation = "get_job"
+    missing_codes = ("NotFoundException",)
+    ended_codes = ("ConflictException", "BadRequestException", "NotFoundException")
 
-    def get(self, id: str) -> Job | None:
-        """Read a job; None where MediaConvert knows none of that id."""
-        try:
-            found: Job = self.call("get_job", {"Id": id})["Job"]
-        except ServiceError as error:
-            if error.code in _GONE:
-                return None
-            raise
-        return found
-
-    def of_input(self, url: str) -> Iterator[Job]:
-        """List the jobs that read a file, the latest first."""
-        token: dict[str, str] = {}
-        for _ in range(_PAGES):
-            asked = {"InputFile": url, "Order": "DESCENDING", "MaxResults": 20, **token}
-            page = self.call("search_jobs", asked)
-            yield from page.get("Jobs", ())
-            if not page.get("NextToken"):
-                return
-            token = {"NextToken": page["NextToken"]}
-
-    def create(self, request: Mapping[str, Any], find: Callable[[], str]) -> str:
-        """Create a job and return its id, once; see `Service.create_once`."""
-        return self.create_once(request, lambda answer: str(answer["Job"]["Id"]), find)
-
-    def cancel(self, id: str) -> None:
-        """Cancel a job; one that has ended is no error. Somebody may be waiting: two tries."""
-        try:
-            self.call("cancel_job", {"Id": id}, self.pauses[:1])
-        except ServiceError as error:
-            if error.code not in _ENDED:
-                raise
+    def find_by_input(self, url: str) -> Iterator[ServiceJob]:
+        """Yield the jobs that read a file, the latest first."""
+        search = {"InputFile": url, "Order": "DESCENDING", "MaxResults": _PAGE_SIZE}
+        return self.pages("search_jobs", search, "NextToken", "NextToken", _MAX_PAGES)

@@ -1,4 +1,4 @@
-"""What a job reads: where it lies, and what it is, also when one comes back to a job later."""
+"""The input of a job: its URL, its facts, and the form in which the job itself keeps them."""
 
 from __future__ import annotations
 
@@ -6,50 +6,46 @@ import re
 import tempfile
 from pathlib import Path
 
-from shift_media.aws.events import JOB_KEY
 from shift_media.core.errors import TranscodeError
+from shift_media.transcoding.backends.aws_transcoder import bucket_name
 from shift_media.transcoding.base import Job
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.video.facts import VideoFacts
 
-JOB, TOKEN, SOURCE = JOB_KEY, "shift_media_token", "shift_media_source"
-"""Names in a job's ``UserMetadata``."""
+SOURCE_KEY = "shift_media_source"
+"""Name of the user metadata with the facts of the original."""
 
-LEAST_SIDE = 32
-"""The smallest side that MediaConvert makes, in pixels."""
+MIN_SIDE = 32
+"""The smallest side in pixels that MediaConvert makes."""
 
 _CHUNK = 4 << 20
-_DESCRIBED = re.compile(r"(\d+)x(\d+) (\d+\.\d+)s (\w*) (\w*)")
+_FACTS = re.compile(r"(\d+)x(\d+) (\d+\.\d+)s (\w*) (\w*)")
 
 
-def bucket_of(job: Job) -> str:
-    """Name the bucket; raises `TranscodeError` where the original is in none."""
-    bucket = getattr(job.storage, "bucket_name", "")
-    if not bucket:
-        raise TranscodeError("MediaConvert reads from S3 alone.", code="storage")
-    return str(bucket)
+def s3_url(job: Job, key: str) -> str:
+    """Return the URL of a key. Raises `TranscodeError` if the original is not on S3."""
+    return f"s3://{bucket_name(job, 'MediaConvert')}/{key}"
 
 
-def url_of(job: Job, key: str) -> str:
-    """Write a key as MediaConvert wants it."""
-    return f"s3://{bucket_of(job)}/{key}"
+def read_facts(job: Job, limits: VideoLimits) -> VideoFacts:
+    """Return the facts of the original, from which sizes are planned so that none is enlarged.
 
-
-def facts_of(job: Job, limits: VideoLimits) -> VideoFacts:
-    """Tell what the original is: sizes are chosen here, so that none is enlarged.
-
-    The row knows, as a rule; else the original is fetched and probed.
+    The upload stored them as a rule. Otherwise the original is fetched and probed.
+    Raises `TranscodeError` for a video outside the limits.
     """
     facts = job.facts() or _probe(job, limits)
     sides = f"{facts.width} × {facts.height} pixels"
-    if facts.video and min(facts.width, facts.height) < LEAST_SIDE:
-        least = f"MediaConvert makes no side below {LEAST_SIDE}"
-        raise TranscodeError(f"It has {sides}; {least}.", code="too_small")
+    if facts.video and min(facts.width, facts.height) < MIN_SIDE:
+        text = f"The video has {sides}, but MediaConvert makes no side below {MIN_SIDE}."
+        raise TranscodeError(text, code="too_small")
     if facts.width * facts.height > limits.pixels:
-        text = f"It has {sides}; at most {limits.pixels} are allowed."
+        text = f"The video has {sides}, more than the {limits.pixels} that are allowed."
         raise TranscodeError(text, code="too_many_pixels")
     if facts.duration > limits.seconds:
-        text = f"It lasts {facts.duration:.0f} seconds; at most {limits.seconds:.0f} are allowed."
+        text = (
+            f"The video lasts {facts.duration:.0f} seconds, more than the {limits.seconds:.0f} "
+            "that are allowed."
+        )
         raise TranscodeError(text, code="too_long")
     return facts
 
@@ -63,17 +59,21 @@ def _probe(job: Job, limits: VideoLimits) -> VideoFacts:
         return probe_video(copy, limits)
 
 
-def describe(facts: VideoFacts) -> str:
-    """Write down what `read_description` gives back: it is kept with the job."""
+def format_facts(facts: VideoFacts) -> str:
+    """Return the facts that the plan depends on as text: ``"1920x1080 60.000s h264 aac"``.
+
+    The job keeps them, so that the same renditions are planned again when it is complete.
+    """
     size = f"{facts.width}x{facts.height}"
     return f"{size} {facts.duration:.3f}s {facts.video} {facts.audio}"
 
 
-def read_description(text: str) -> VideoFacts:
-    """Read what `describe` wrote; raises `TranscodeError` for what it did not."""
-    match = _DESCRIBED.fullmatch(text)
+def parse_facts(text: str) -> VideoFacts:
+    """Return the facts that `format_facts` wrote. Raises `TranscodeError` for any other text."""
+    match = _FACTS.fullmatch(text)
     if match is None:
-        raise TranscodeError(f"{text!r} is no job of ours.", code="foreign_job")
+        text = f"The job was not created by shift_media: its {SOURCE_KEY} is {text!r}."
+        raise TranscodeError(text, code="foreign_job")
     width, height, seconds, video, audio = match.groups()
     return VideoFacts(
         width=int(width), height=int(height), duration=float(seconds), video=video, audio=audio

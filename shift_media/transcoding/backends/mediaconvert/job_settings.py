@@ -1,46 +1,52 @@
-"""The settings of a job, made from a plan: data in, data out.
+"""The settings of a job, built from a plan. Nothing here calls the service.
 
-Each file has an output group of its own, whose destination is its key without the extension:
-with one output in the group MediaConvert adds nothing to that.
+Each file has an output group of its own, whose destination is the file's key without its
+extension: MediaConvert adds nothing to the name of a single output in a group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
-from shift_media.transcoding.backends.ffmpeg.commands import MOST_FPS, SpriteLayout
 from shift_media.transcoding.backends.mediaconvert import codecs
-from shift_media.video import planning
-from shift_media.video.encoding import SoundEncoding
-from shift_media.video.facts import VideoFacts, fitted
-from shift_media.video.planning import Encode, PlannedPlaylist, TranscodePlan
+from shift_media.transcoding.backends.mediaconvert.frames import (
+    capture_output,
+    frame_settings,
+    placement,
+)
+from shift_media.video.encoding import MAX_FPS, AudioEncoding
+from shift_media.video.facts import VideoFacts, fit_short_side
+from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.profiles import Audio, PosterSpec, Sprite, StillsSpec
+from shift_media.video.sprites import SpriteLayout
 
 Settings = dict[str, Any]
 
 AUDIO = "Audio Selector 1"
 AUDIO_GROUP = "sound"
+AUDIO_SUFFIX = "-sound"
+"""At the end of the names of audio files. Stored playlists name these files."""
+
 _HQ_PRESETS = ("slow", "slower")
-_MOST_BITS_PER_PIXEL = 0.2  # of each frame, at 30 frames per second: 5.5 Mbit/s for 720p
-_LEAST_BITRATE = 200_000
+_MAX_BITS_PER_PIXEL = 0.2  # in each frame: 5.5 Mbit/s for 720p at 30 frames per second
+_MIN_BITRATE = 200_000
 _GOP_SECONDS = 2
 _JPEG_QUALITY = {"poster": 90, "sprite": 70, "stills": 90}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """An output group, and what is to come of it, as the profile calls it."""
+class OutputGroup:
+    """An output group, and the kind and file of the rendition that it makes."""
 
     kind: str
     file: str
     settings: Settings
 
 
-def settings_of(groups: list[Group], source: str) -> Settings:
-    """Give the ``Settings`` of a job that reads one file."""
+def build_settings(groups: list[OutputGroup], source: str) -> Settings:
+    """Return the ``Settings`` of a job that reads one file, given by its S3 URL."""
     return {
         "TimecodeConfig": {"Source": "ZEROBASED"},
         "Inputs": [
@@ -55,15 +61,15 @@ def settings_of(groups: list[Group], source: str) -> Settings:
     }
 
 
-def groups_of(plan: TranscodePlan, destination: str) -> list[Group]:
-    """List all that is made of a source; ``destination`` is an S3 URL that ends in a slash."""
-    made = [_mp4(plan, encode, destination) for encode in plan.encodes if encode.published]
-    made += [_hls(plan, playlist, destination) for playlist in plan.playlists]
-    made += [_sound(sound, destination) for sound in plan.sounds]
-    made += [_poster(plan.facts, poster, destination) for poster in plan.posters]
-    made += [_sprite(plan.facts, sprite, destination) for sprite in plan.sprites]
-    made += [_stills(plan.facts, stills, destination) for stills in plan.stills]
-    return made
+def build_groups(plan: TranscodePlan, destination: str) -> list[OutputGroup]:
+    """Return a group for each rendition; ``destination`` is an S3 URL that ends with a slash."""
+    groups = [_video(plan, video, destination) for video in plan.videos if video.published]
+    groups += [_hls(plan, playlist, destination) for playlist in plan.playlists]
+    groups += [_audio(audio, destination) for audio in plan.audio_files]
+    groups += [_poster(plan.facts, poster, destination) for poster in plan.posters]
+    groups += [_sprite(plan.facts, sprite, destination) for sprite in plan.sprites]
+    groups += [_stills(plan.facts, stills, destination) for stills in plan.stills]
+    return groups
 
 
 def _file_group(file: str, destination: str, output: Settings) -> Settings:
@@ -78,18 +84,19 @@ def _file_group(file: str, destination: str, output: Settings) -> Settings:
     }
 
 
-def _mp4(plan: TranscodePlan, made: Encode, destination: str) -> Group:
-    output = {**(_WEBM if made.kind == "webm" else _MP4), "VideoDescription": _video(plan, made)}
-    if made.has_sound(plan.facts):
-        output["AudioDescriptions"] = [_sound_of(made)]
-    return Group(made.kind, made.file, _file_group(made.file, destination, output))
+def _video(plan: TranscodePlan, video: PlannedVideo, destination: str) -> OutputGroup:
+    container = _WEBM if video.kind == "webm" else _MP4
+    output = {**container, "VideoDescription": _video_description(plan, video)}
+    if video.has_audio(plan.facts):
+        output["AudioDescriptions"] = [_video_audio(video)]
+    return OutputGroup(video.kind, video.file, _file_group(video.file, destination, output))
 
 
-def _sound(made: Audio, destination: str) -> Group:
-    encoding = made.encoding or SoundEncoding(kbps=made.kbps)
-    container = {"ContainerSettings": {"Container": "RAW"}} if made.is_mp3 else _MP4
-    output = {**container, "AudioDescriptions": [_described(encoding)]}
-    return Group("audio", made.file, _file_group(made.file, destination, output))
+def _audio(audio: Audio, destination: str) -> OutputGroup:
+    encoding = audio.encoding or AudioEncoding(kbps=audio.kbps)
+    container = {"ContainerSettings": {"Container": "RAW"}} if audio.is_mp3 else _MP4
+    output = {**container, "AudioDescriptions": [_audio_description(encoding)]}
+    return OutputGroup("audio", audio.file, _file_group(audio.file, destination, output))
 
 
 _MP4: Settings = {
@@ -98,177 +105,159 @@ _MP4: Settings = {
         "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"},
     }
 }
-
-
 _WEBM: Settings = {"ContainerSettings": {"Container": "WEBM"}}
 
 
-def _hls(plan: TranscodePlan, made: PlannedPlaylist, destination: str) -> Group:
-    """Make CMAF: fragmented MP4 with playlists for HLS, the sound beside the pictures."""
-    seconds = made.rendition.segment_seconds
-    outputs = list(_rungs(plan, made))
-    if made.has_sound(plan.facts):
-        track: Settings = {
-            "AudioGroupId": AUDIO_GROUP,
-            "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
-        }
-        outputs.append(
-            {
-                "NameModifier": "-sound",
-                "ContainerSettings": {"Container": "CMFC", "CmfcSettings": track},
-                "AudioDescriptions": [_sound_of(made.rungs[0])],
-            }
-        )
+def _hls(plan: TranscodePlan, playlist: PlannedPlaylist, destination: str) -> OutputGroup:
+    """Return a CMAF group: fragmented MP4 with playlists for HLS, audio and video separate."""
+    seconds = playlist.rendition.segment_seconds
+    outputs = list(_rungs(plan, playlist))
+    if playlist.has_audio(plan.facts):
+        outputs.append(_audio_track(playlist))
     cmaf = {
-        "Destination": f"{destination}{made.stem}",
+        "Destination": f"{destination}{playlist.stem}",
         "WriteHlsManifest": "ENABLED",
         "WriteDashManifest": "DISABLED",
         "SegmentControl": "SEGMENTED_FILES",
         "SegmentLength": seconds,
-        "FragmentLength": _gop(seconds),
+        "FragmentLength": _gop_seconds(seconds),
         "ManifestDurationFormat": "FLOATING_POINT",
         "ManifestCompression": "NONE",
         "StreamInfResolution": "INCLUDE",
         "CodecSpecification": "RFC_6381",
     }
     group = {"Type": "CMAF_GROUP_SETTINGS", "CmafGroupSettings": cmaf}
-    file = made.rendition.file
+    file = playlist.rendition.file
     settings = {"Name": file, "OutputGroupSettings": group, "Outputs": outputs}
-    return Group("hls", file, settings)
+    return OutputGroup("hls", file, settings)
 
 
-def _rungs(plan: TranscodePlan, made: PlannedPlaylist) -> Iterator[Settings]:
-    sound = {"AudioRenditionSets": AUDIO_GROUP} if made.has_sound(plan.facts) else {}
-    for rung in made.rungs:
+def _audio_track(playlist: PlannedPlaylist) -> Settings:
+    track = {
+        "AudioGroupId": AUDIO_GROUP,
+        "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
+    }
+    return {
+        "NameModifier": AUDIO_SUFFIX,
+        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": track},
+        "AudioDescriptions": [_video_audio(playlist.rungs[0])],
+    }
+
+
+def _rungs(plan: TranscodePlan, playlist: PlannedPlaylist) -> Iterator[Settings]:
+    audio = {"AudioRenditionSets": AUDIO_GROUP} if playlist.has_audio(plan.facts) else {}
+    for rung in playlist.rungs:
         yield {
-            "NameModifier": made.folder(rung).removeprefix(made.stem),
-            "ContainerSettings": {"Container": "CMFC", "CmfcSettings": sound},
-            "VideoDescription": _video(plan, rung),
+            "NameModifier": playlist.folder(rung).removeprefix(playlist.stem),
+            "ContainerSettings": {"Container": "CMFC", "CmfcSettings": audio},
+            "VideoDescription": _video_description(plan, rung),
         }
 
 
-def _gop(segment_seconds: int) -> int:
-    """Give how often a picture is whole: whole pictures must fall on the segments' beginnings."""
+def _gop_seconds(segment_seconds: int) -> int:
+    """Return the seconds between keyframes: each segment must begin with one."""
     return _GOP_SECONDS if segment_seconds % _GOP_SECONDS == 0 else 1
 
 
-def _video(plan: TranscodePlan, made: Encode) -> Settings:
+def _video_description(plan: TranscodePlan, video: PlannedVideo) -> Settings:
     h264 = {
         "RateControlMode": "QVBR",
-        "QvbrSettings": {"QvbrQualityLevel": _quality(made.crf)},
-        "MaxBitrate": _most_bitrate(made, plan.facts.fps),
-        "QualityTuningLevel": "MULTI_PASS_HQ" if made.preset in _HQ_PRESETS else "SINGLE_PASS_HQ",
+        "QvbrSettings": {"QvbrQualityLevel": _quality(video.crf)},
+        "MaxBitrate": _max_bitrate(video, plan.facts.fps),
+        "QualityTuningLevel": "MULTI_PASS_HQ" if video.preset in _HQ_PRESETS else "SINGLE_PASS_HQ",
         "SceneChangeDetect": "TRANSITION_DETECTION",
         "CodecProfile": "HIGH",
         "CodecLevel": "AUTO",
         "InterlaceMode": "PROGRESSIVE",
         "GopSizeUnits": "SECONDS",
-        "GopSize": _gop(plan.segment_seconds),
+        "GopSize": _gop_seconds(plan.segment_seconds),
         "GopClosedCadence": 1,
         "ParControl": "SPECIFIED",
         "ParNumerator": 1,
         "ParDenominator": 1,
         **_frame_rate(plan.facts),
     }
-    frame = _frame(made.width, made.height)
-    if made.encoding is not None and made.frame is not None:
-        h264 |= codecs.h264(made.encoding, made.frame, plan.facts, bool(plan.segment_seconds))
+    frame = frame_settings(video.width, video.height)
+    if video.encoding is not None and video.frame is not None:
+        h264 |= codecs.h264(video.encoding, video.frame, plan.facts, bool(plan.segment_seconds))
+        # The API refuses settings of another mode than the one that is chosen.
         if h264["RateControlMode"] != "QVBR":
             del h264["QvbrSettings"]
         if h264["RateControlMode"] == "CBR":
             del h264["MaxBitrate"]
-        frame |= codecs.placed(made.frame, (plan.facts.width, plan.facts.height))
+        frame |= placement(video.frame, (plan.facts.width, plan.facts.height))
     codec = {"Codec": "H_264", "H264Settings": h264}
-    if made.kind == "webm" and made.encoding is not None:
-        codec = codecs.vpx(made.encoding, h264)
+    if video.kind == "webm" and video.encoding is not None:
+        codec = codecs.vpx(video.encoding, h264)
     return {**frame, "CodecSettings": codec}
 
 
-def _frame(width: int, height: int) -> Settings:
-    """Give a frame its sides, which have the source's ratio, and the light of ordinary screens."""
-    return {
-        "Width": width,
-        "Height": height,
-        "ScalingBehavior": "STRETCH_TO_OUTPUT",  # by a pixel at most, where others draw bars
-        "TimecodeInsertion": "DISABLED",
-        "VideoPreprocessors": {
-            "ColorCorrector": {
-                "ColorSpaceConversion": "FORCE_709",
-                "HdrToSdrToneMapper": "PRESERVE_DETAILS",
-            }
-        },
-    }
-
-
 def _frame_rate(facts: VideoFacts) -> Settings:
-    if facts.fps <= MOST_FPS:
+    if facts.fps <= MAX_FPS:
         return {"FramerateControl": "INITIALIZE_FROM_SOURCE"}
-    rate = {"FramerateNumerator": MOST_FPS, "FramerateDenominator": 1}
+    rate = {"FramerateNumerator": MAX_FPS, "FramerateDenominator": 1}
     return {"FramerateControl": "SPECIFIED", **rate}
 
 
 def _quality(crf: int) -> int:
-    """Translate x264's scale, where 23 is usual and less is better, to QVBR's, where 7 is."""
+    """Return the quality level of QVBR (1 to 10, more is better) for a CRF of x264.
+
+    A CRF of 23, which is x264's default, corresponds to level 7; less is better.
+    """
     return max(1, min(10, round(7 + (23 - crf) / 3)))
 
 
-def _most_bitrate(made: Encode, fps: float) -> int:
-    frames = min(max(fps, 30), MOST_FPS)
-    bits = made.width * made.height * frames * _MOST_BITS_PER_PIXEL
-    return max(_LEAST_BITRATE, round(bits))
+def _max_bitrate(video: PlannedVideo, fps: float) -> int:
+    frames = min(max(fps, 30), MAX_FPS)
+    bits = video.width * video.height * frames * _MAX_BITS_PER_PIXEL
+    return max(_MIN_BITRATE, round(bits))
 
 
-def _sound_of(made: Encode) -> Settings:
-    named = made.encoding and made.encoding.sound
-    return _described(named or SoundEncoding(kbps=made.audio_kbps))
+def _video_audio(video: PlannedVideo) -> Settings:
+    encoding = video.encoding and video.encoding.audio
+    return _audio_description(encoding or AudioEncoding(kbps=video.audio_kbps))
 
 
-def _described(encoding: SoundEncoding) -> Settings:
-    codec = {"mp3": codecs.mp3, "vorbis": codecs.vorbis}.get(encoding.codec, codecs.aac)
-    return {"AudioSourceName": AUDIO, "CodecSettings": codec(encoding)}
+def _audio_description(encoding: AudioEncoding) -> Settings:
+    return {"AudioSourceName": AUDIO, "CodecSettings": codecs.audio_codec(encoding)}
 
 
-def _poster(facts: VideoFacts, wanted: PosterSpec, destination: str) -> Group:
-    """Capture the first frame, and the one that is wanted where it comes a second later."""
-    seconds = facts.duration * wanted.at / 100
-    captures, every = (2, seconds) if seconds >= 1 else (1, 1.0)
-    size = fitted(facts.width, facts.height, wanted.height)
-    file = frames_of(wanted)
-    output = _captures(_frame(*size), every, captures, _JPEG_QUALITY["poster"])
-    return Group("poster", wanted.file, _file_group(file, destination, output))
+def _poster(facts: VideoFacts, poster: PosterSpec, destination: str) -> OutputGroup:
+    """Return a group that captures the first frame, and the requested one if it is later.
+
+    The first frame is the poster if the header claims a longer duration than there are frames.
+    """
+    seconds = facts.duration * poster.at / 100
+    max_captures, interval = (2, seconds) if seconds >= 1 else (1, 1.0)
+    frame = frame_settings(*fit_short_side(facts.width, facts.height, poster.height))
+    output = capture_output(frame, interval, max_captures, _JPEG_QUALITY["poster"])
+    return _capture_group(poster, destination, output)
 
 
-def _sprite(facts: VideoFacts, wanted: Sprite, destination: str) -> Group:
-    layout = SpriteLayout(wanted, facts)
-    frame = _frame(layout.width, layout.height)
-    output = _captures(frame, layout.seconds, layout.number, _JPEG_QUALITY["sprite"])
-    return Group("sprite", wanted.file, _file_group(frames_of(wanted), destination, output))
+def _sprite(facts: VideoFacts, sprite: Sprite, destination: str) -> OutputGroup:
+    layout = SpriteLayout(sprite, facts)
+    frame = frame_settings(layout.width, layout.height)
+    output = capture_output(frame, layout.interval, layout.count, _JPEG_QUALITY["sprite"])
+    return _capture_group(sprite, destination, output)
 
 
-def _stills(facts: VideoFacts, wanted: StillsSpec, destination: str) -> Group:
-    placed = wanted.frame(facts.width, facts.height)
-    frame = _frame(*placed.sides) | codecs.placed(placed, (facts.width, facts.height))
-    number = len(planning.still_times(wanted, facts.duration))
-    output = _captures(frame, wanted.seconds, number, _JPEG_QUALITY["stills"])
-    return Group("stills", wanted.file, _file_group(frames_of(wanted), destination, output))
+def _stills(facts: VideoFacts, stills: StillsSpec, destination: str) -> OutputGroup:
+    source = facts.width, facts.height
+    size = stills.compute_frame(*source)
+    frame = frame_settings(*size.sides) | placement(size, source)
+    count = stills.count(facts.duration)
+    output = capture_output(frame, stills.seconds, count, _JPEG_QUALITY["stills"])
+    return _capture_group(stills, destination, output)
 
 
-def frames_of(wanted: PosterSpec | Sprite | StillsSpec) -> str:
-    """Name the captures of a rendition, before the service numbers them."""
-    stem = wanted.file.rpartition(".")[0].lstrip("_")
+def _capture_group(
+    rendition: PosterSpec | Sprite | StillsSpec, destination: str, output: Settings
+) -> OutputGroup:
+    group = _file_group(capture_file(rendition), destination, output)
+    return OutputGroup(rendition.kind, rendition.file, group)
+
+
+def capture_file(rendition: PosterSpec | Sprite | StillsSpec) -> str:
+    """Return the file name of a rendition's captures, to which the service adds numbers."""
+    stem = rendition.file.rpartition(".")[0].lstrip("_")
     return f"{stem}-frame.jpg"
-
-
-def _captures(frame: Settings, every: float, most: int, quality: int) -> Settings:
-    rate = 1 / Fraction(max(1, round(every * 1000)), 1000)
-    captures = {
-        "FramerateNumerator": rate.numerator,
-        "FramerateDenominator": rate.denominator,
-        "MaxCaptures": most,
-        "Quality": quality,
-    }
-    codec = {"Codec": "FRAME_CAPTURE", "FrameCaptureSettings": captures}
-    return {
-        "ContainerSettings": {"Container": "RAW"},
-        "VideoDescription": {**frame, "CodecSettings": codec},
-    }

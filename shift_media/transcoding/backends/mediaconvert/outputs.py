@@ -1,4 +1,4 @@
-"""What a job has left in the bucket: looked at before anybody is told that it is there."""
+"""The outputs of a complete job: videos are verified, captures become posters and sprites."""
 
 from __future__ import annotations
 
@@ -9,56 +9,54 @@ from typing import Any
 
 from PIL import Image
 
-from shift_media.core.errors import NotStored, TranscodeError
 from shift_media.core.formats import detect
-from shift_media.transcoding.backends import hls
-from shift_media.transcoding.backends.ffmpeg.commands import SpriteLayout
-from shift_media.transcoding.backends.mediaconvert.job_settings import Group, frames_of
+from shift_media.transcoding.backends.mediaconvert.job_settings import OutputGroup, capture_file
+from shift_media.transcoding.backends.stored_outputs import (
+    PICTURE_BYTES,
+    TEXT_BYTES,
+    MissingOutput,
+    StoredOutputs,
+    open_picture,
+    resolve_name,
+)
 from shift_media.transcoding.base import Job, RenditionReport, State
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
 from shift_media.video.profiles import Audio, PosterSpec, RenditionSpec, Sprite, StillsSpec
+from shift_media.video.sprites import SpriteLayout
 
-_TEXT_BYTES = 4 << 20  # a playlist of a day has some hundred kilobytes
-_JPEG_BYTES = 32 << 20
-_JPEG_QUALITY = 80
-_MP4_HEAD = 12
-_EBML = b"\x1a\x45\xdf\xa3"
+_SPRITE_QUALITY = 80  # on Pillow's scale for JPEG, from 0 to 95
+_HEAD_BYTES = 12
+_EBML = b"\x1a\x45\xdf\xa3"  # the beginning of WebM (RFC 8794, 11.2.1)
 
 Sides = tuple[int, int] | tuple[None, None]
-"""Width and height; sound has none."""
+"""Width and height; audio has neither."""
 
 
-class Missing(TranscodeError):
-    """A file that is not there, which a new job may mend: somebody deleted it, say."""
+class MediaConvertOutputs(StoredOutputs):
+    """Reports the outputs of a complete job of MediaConvert.
 
-    code = "missing_output"
+    Two processes may do so at the same time, and both report the same renditions.
+    """
 
-    def __init__(self, key: str) -> None:
-        text = f"MediaConvert says that it is complete, but {key} is missing or empty."
-        super().__init__(text, retryable=True)
-
-
-class MediaConvertOutputs:
-    """The outputs of a job that is complete; one listing, and a look into each kind of file."""
+    service_name = "MediaConvert"
 
     def __init__(self, job: Job, facts: VideoFacts) -> None:
-        self._job = job
+        super().__init__(job, facts.duration)
         self._facts = facts
-        self._sizes = {entry.key: entry.size for entry in job.storage.entries(job.prefix)}
 
-    def reports(self, groups: list[Group], details: list[Any]) -> Iterator[RenditionReport]:
-        """Check and report all groups; ``details`` are MediaConvert's own, in the same order.
+    def reports(self, groups: list[OutputGroup], details: list[Any]) -> Iterator[RenditionReport]:
+        """Yield the reports of all groups; ``details`` are MediaConvert's, in the same order.
 
-        Raises `TranscodeError` for the first that is not right.
+        Raises `TranscodeError` for the first output that is not as planned.
         """
-        of_profile = {rendition.file: rendition for rendition in self._job.profile.renditions}
+        renditions = {rendition.file: rendition for rendition in self._job.profile.renditions}
         known = details if len(details) == len(groups) else [{}] * len(groups)
         for group, detail in zip(groups, known, strict=True):
-            yield self._report(group, of_profile[group.file], detail)
+            yield self._report(group, renditions[group.file], detail)
 
     def _report(
-        self, group: Group, rendition: RenditionSpec, detail: Mapping[str, Any]
+        self, group: OutputGroup, rendition: RenditionSpec, detail: Mapping[str, Any]
     ) -> RenditionReport:
         if isinstance(rendition, PosterSpec):
             return self._poster(rendition)
@@ -68,153 +66,143 @@ class MediaConvertOutputs:
             return self._stills(rendition)
         if group.kind == "hls":
             return self._hls(group, rendition)
-        return self._mp4(group, rendition, detail)
+        return self._single_file(group, rendition, detail)
 
-    # Files that are there as they should be.
+    # Files that are complete as MediaConvert writes them.
 
-    def _mp4(
-        self, group: Group, rendition: RenditionSpec, detail: Mapping[str, Any]
+    def _single_file(
+        self, group: OutputGroup, rendition: RenditionSpec, detail: Mapping[str, Any]
     ) -> RenditionReport:
-        key = self._key(rendition)
-        self._size_of(key)
-        head = self._read(key, _MP4_HEAD)
-        is_mp3 = isinstance(rendition, Audio) and rendition.is_mp3
-        kind = "MP3" if is_mp3 else group.file.rpartition(".")[2].upper()
-        right = {"MP3": detect(head).extension == "mp3", "WEBM": head.startswith(_EBML)}
-        self._check(right.get(kind, head[4:8] == b"ftyp"), group.file, f"it is no {kind}")
-        made = (detail.get("OutputDetails") or [{}])[0]
+        key = self._job.rendition_key(rendition)
+        size = self._size_of(key)
+        self._check_type(group.file, rendition, self._read(key, _HEAD_BYTES))
+        output = (detail.get("OutputDetails") or [{}])[0]
         duration = self._facts.duration
-        if "DurationInMs" in made:
-            duration = made["DurationInMs"] / 1000
+        if "DurationInMs" in output:
+            duration = output["DurationInMs"] / 1000
             self._check_duration(group.file, duration)
-        size = _size(group)
-        shown = made.get("VideoDetails") or {}
-        found = shown.get("WidthInPx"), shown.get("HeightInPx")
-        self._check(found in ((None, None), size), group.file, f"it is {found}, not {size}")
-        return self._complete(rendition, size, self._sizes[key], duration)
+        planned = _planned_sides(group)
+        video = output.get("VideoDetails") or {}
+        sides = video.get("WidthInPx"), video.get("HeightInPx")
+        is_right = sides in ((None, None), planned)
+        self._check(is_right, group.file, f"it is {sides}, not {planned}")
+        return self._complete(rendition, planned, size, duration)
 
-    def _hls(self, group: Group, rendition: RenditionSpec) -> RenditionReport:
-        key = self._key(rendition)
-        files = {key}
+    def _check_type(self, file: str, rendition: RenditionSpec, head: bytes) -> None:
+        if isinstance(rendition, Audio) and rendition.is_mp3:
+            kind, is_right = "MP3", detect(head).extension == "mp3"
+        elif file.endswith(".webm"):
+            kind, is_right = "WebM", head.startswith(_EBML)
+        else:  # The first box of MP4 and M4A (ISO/IEC 14496-12, 4.3).
+            kind, is_right = "MP4", head[4:8] == b"ftyp"
+        self._check(is_right, file, f"it is not {kind}")
+
+    def _hls(self, group: OutputGroup, rendition: RenditionSpec) -> RenditionReport:
+        key = self._job.rendition_key(rendition)
         master = self._playlist(key)
         outputs = group.settings["Outputs"]
-        rungs = [one for one in outputs if "VideoDescription" in one]
+        rungs = [output for output in outputs if "VideoDescription" in output]
         self._check(master.streams == len(rungs), group.file, f"it has {master.streams} streams")
         self._check(len(master.files) >= len(outputs), group.file, "a stream is missing")
+        files = {key}
         for name in master.files:
-            index_key = _beside(key, name)
-            index = self._playlist(index_key)
-            self._check(index.is_whole, name, "its playlist has no end")
-            self._check_duration(name, index.seconds)
-            files |= {index_key, *(_beside(index_key, part) for part in index.files)}
+            files |= self._stream_files(resolve_name(key, name))
         size = sum(self._size_of(file) for file in files)
-        return self._complete(rendition, _size(group), size, self._facts.duration)
+        return self._complete(rendition, _planned_sides(group), size, self._facts.duration)
 
-    def _playlist(self, key: str) -> hls.Playlist:
-        self._size_of(key)
-        try:
-            return hls.read(self._read(key, _TEXT_BYTES).decode())
-        except ValueError as error:
-            raise _bad(key, "it is no playlist") from error
+    # Renditions that are made from captures.
 
-    # Stills, which MediaConvert numbers.
-
-    def _poster(self, wanted: PosterSpec) -> RenditionReport:
-        """Copy the last capture beside the original; a poster that is there stays as it is."""
-        key = self._key(wanted)
-        frames = self._frames(wanted)
-        if frames:
-            with contextlib.suppress(Missing):  # Another process has copied and removed it.
-                self._put(key, self._read(frames[-1], _JPEG_BYTES))
-        content = self._read(key, _JPEG_BYTES)
-        with self._picture(wanted.file, content) as picture:
+    def _poster(self, poster: PosterSpec) -> RenditionReport:
+        """Store the last capture as the poster; one that exists already stays as it is."""
+        key = self._job.rendition_key(poster)
+        captures = self._captures(poster)
+        if captures:
+            # Another process may have stored the poster and deleted the captures.
+            with contextlib.suppress(MissingOutput):
+                self._put(key, self._read(captures[-1], PICTURE_BYTES))
+        content = self._read(key, PICTURE_BYTES)
+        with open_picture(poster.file, content) as picture:
             sides = picture.size
-        self._remove(frames)
-        return self._complete(wanted, sides, len(content))
+        self._delete(captures)
+        return self._complete(poster, sides, len(content))
 
-    def _sprite(self, wanted: Sprite) -> RenditionReport:
-        """Draw the captures into one JPEG; where the last are missing, the last one stands in."""
-        layout = SpriteLayout(wanted, self._facts)
-        sheet_key, key = self._key(layout.file), self._key(wanted)
-        frames = self._frames(wanted)
-        if frames:
-            with contextlib.suppress(Missing):  # Another process has drawn and removed them.
-                self._put(sheet_key, self._sheet(layout, frames))
+    def _sprite(self, sprite: Sprite) -> RenditionReport:
+        """Store all captures as tiles of one JPEG, and the list of their places."""
+        layout = SpriteLayout(sprite, self._facts)
+        sheet_key = self._job.rendition_key(layout.file)
+        key = self._job.rendition_key(sprite)
+        captures = self._captures(sprite)
+        if captures:
+            # Another process may have stored the sprite and deleted the captures.
+            with contextlib.suppress(MissingOutput):
+                self._put(sheet_key, self._draw_sheet(layout, captures))
                 self._put(key, layout.webvtt().encode())
-        size = len(self._read(sheet_key, _JPEG_BYTES)) + len(self._read(key, _TEXT_BYTES))
-        self._remove(frames)
-        return self._complete(wanted, (layout.width, layout.height), size)
+        size = len(self._read(sheet_key, PICTURE_BYTES)) + len(self._read(key, TEXT_BYTES))
+        self._delete(captures)
+        return self._complete(sprite, (layout.width, layout.height), size)
 
-    def _sheet(self, layout: SpriteLayout, frames: list[str]) -> bytes:
+    def _draw_sheet(self, layout: SpriteLayout, captures: list[str]) -> bytes:
         sheet = Image.new("RGB", (layout.columns * layout.width, layout.rows * layout.height))
-        for number in range(layout.number):
-            key = frames[min(number, len(frames) - 1)]
-            with self._picture(key, self._read(key, _JPEG_BYTES)) as picture:
+        for number in range(layout.count):
+            # The last capture is repeated if some are missing at the end.
+            key = captures[min(number, len(captures) - 1)]
+            with open_picture(key, self._read(key, PICTURE_BYTES)) as picture:
                 row, column = divmod(number, layout.columns)
                 tile = picture.resize((layout.width, layout.height))
                 sheet.paste(tile, (column * layout.width, row * layout.height))
-        drawn = io.BytesIO()
-        sheet.save(drawn, "JPEG", quality=_JPEG_QUALITY)
-        return drawn.getvalue()
+        file = io.BytesIO()
+        sheet.save(file, "JPEG", quality=_SPRITE_QUALITY)
+        return file.getvalue()
 
-    def _stills(self, wanted: StillsSpec) -> RenditionReport:
-        """Give the captures their names, and the format that was asked for."""
-        expected = len(planning.still_times(wanted, self._facts.duration))
-        frames = self._frames(wanted)[:expected]
-        for number, frame in enumerate(frames, 1):
-            with contextlib.suppress(Missing):  # Another process has named and removed it.
-                content = self._read(frame, _JPEG_BYTES)
-                self._put(self._key(wanted.numbered(number)), self._as_wanted(wanted, content))
-        size = sum(self._sizes_of_stills(wanted, expected))
-        self._remove(self._frames(wanted))
-        return self._complete(wanted, self._sides_of_stills(wanted), size)
+    def _stills(self, stills: StillsSpec) -> RenditionReport:
+        """Store the captures under the names and in the format of the profile."""
+        expected = stills.count(self._facts.duration)
+        sides = stills.compute_frame(self._facts.width, self._facts.height).sides
+        for number, capture in enumerate(self._captures(stills)[:expected], 1):
+            # Another process may have stored the still and deleted the capture.
+            with contextlib.suppress(MissingOutput):
+                content = self._convert(stills, sides, self._read(capture, PICTURE_BYTES))
+                self._put(self._job.rendition_key(stills.numbered_file(number)), content)
+        size = sum(self._sizes_of_stills(stills, expected))
+        self._delete(self._captures(stills))
+        return self._complete(stills, sides, size)
 
-    def _sizes_of_stills(self, wanted: StillsSpec, expected: int) -> Iterator[int]:
-        """Look at what is there; the last may lie behind the last frame."""
+    def _sizes_of_stills(self, stills: StillsSpec, expected: int) -> Iterator[int]:
+        """Yield the size of each still; the last one may lie after the last frame."""
         for number in range(1, expected + 1):
+            key = self._job.rendition_key(stills.numbered_file(number))
             try:
-                content = self._read(self._key(wanted.numbered(number)), _JPEG_BYTES)
-            except Missing:
+                content = self._read(key, PICTURE_BYTES)
+            except MissingOutput:
                 if number < max(2, expected):
                     raise
             else:
                 yield len(content)
 
-    def _as_wanted(self, wanted: StillsSpec, content: bytes) -> bytes:
-        with self._picture(wanted.file, content) as picture:
-            right = picture.size == self._sides_of_stills(wanted)
-            self._check(right, wanted.file, f"it is {picture.size}")
-            if not wanted.file.endswith(".png"):
+    def _convert(self, stills: StillsSpec, sides: tuple[int, int], content: bytes) -> bytes:
+        with open_picture(stills.file, content) as picture:
+            self._check(picture.size == sides, stills.file, f"it is {picture.size}, not {sides}")
+            if not stills.file.endswith(".png"):
                 return content
-            made = io.BytesIO()
-            picture.save(made, "PNG")
-        return made.getvalue()
+            file = io.BytesIO()
+            picture.save(file, "PNG")
+        return file.getvalue()
 
-    def _sides_of_stills(self, wanted: StillsSpec) -> tuple[int, int]:
-        return wanted.frame(self._facts.width, self._facts.height).sides
-
-    def _frames(self, wanted: PosterSpec | Sprite | StillsSpec) -> list[str]:
-        stem = self._key(frames_of(wanted)).removesuffix(".jpg")
-        found = (key for key in self._sizes if key.startswith(f"{stem}.") and self._sizes[key])
-        return sorted(key for key in found if key.endswith(".jpg"))
-
-    def _picture(self, file: str, content: bytes) -> Image.Image:
-        try:
-            picture = Image.open(io.BytesIO(content), formats=["JPEG"])
-            picture.load()
-        except (OSError, ValueError) as error:
-            raise _bad(file, f"it is no picture: {error}") from error
-        return picture
+    def _captures(self, rendition: PosterSpec | Sprite | StillsSpec) -> list[str]:
+        """Return the keys of the captures that were listed, in the order of time."""
+        stem = self._job.rendition_key(capture_file(rendition)).removesuffix(".jpg")
+        keys = (key for key in self._sizes if key.startswith(f"{stem}.") and self._sizes[key])
+        return sorted(key for key in keys if key.endswith(".jpg"))
 
     def _put(self, key: str, content: bytes) -> None:
-        kind = planning.content_type(key)
-        self._job.storage.put(key, io.BytesIO(content), content_type=kind, size=len(content))
+        content_type = planning.content_type_for(key)
+        self._job.storage.put(
+            key, io.BytesIO(content), content_type=content_type, size=len(content)
+        )
 
-    def _remove(self, frames: list[str]) -> None:
-        for key in frames:
+    def _delete(self, keys: list[str]) -> None:
+        for key in keys:
             self._job.storage.delete(key)
-
-    # What all have in common.
 
     def _complete(
         self,
@@ -224,10 +212,10 @@ class MediaConvertOutputs:
         duration: float | None = None,
     ) -> RenditionReport:
         return RenditionReport(
-            key=self._key(rendition),
+            key=self._job.rendition_key(rendition),
             legacy_key=planning.legacy_key(self._job.original, rendition, *sides),
             kind=rendition.kind,
-            content_type=planning.content_type(rendition.file),
+            content_type=planning.content_type_for(rendition.file),
             state=State.COMPLETE,
             width=sides[0],
             height=sides[1],
@@ -235,47 +223,8 @@ class MediaConvertOutputs:
             size=size,
         )
 
-    def _key(self, rendition: RenditionSpec | str) -> str:
-        job = self._job
-        return planning.key_of(job.original, job.profile.name, job.token, rendition)
 
-    def _size_of(self, key: str) -> int:
-        size = self._sizes.get(key, 0)
-        if not size:
-            raise Missing(key)
-        return size
-
-    def _read(self, key: str, most: int) -> bytes:
-        """Read the beginning of a file; the storage's own errors pass, but what is missing."""
-        try:
-            with self._job.storage.fetch(key) as stored:
-                content: bytes = stored.read(min(most, stored.size))
-        except NotStored as error:
-            raise Missing(key) from error
-        return content
-
-    def _check_duration(self, file: str, duration: float) -> None:
-        whole = planning.is_whole(duration, self._facts.duration)
-        self._check(whole, file, f"it lasts {duration:.1f} of {self._facts.duration:.1f} seconds")
-
-    def _check(self, right: bool, file: str, wrong: str) -> None:
-        if not right:
-            raise _bad(file, wrong)
-
-
-def _size(group: Group) -> Sides:
-    """Give the sides of a group's first, which is its largest, output; sound has none."""
-    picture = group.settings["Outputs"][0].get("VideoDescription")
-    return (picture["Width"], picture["Height"]) if picture else (None, None)
-
-
-def _beside(key: str, name: str) -> str:
-    """Resolve a name in a playlist; what leads elsewhere is refused."""
-    folder = key.rpartition("/")[0]
-    if not name or name.startswith("/") or ".." in name or "://" in name:
-        raise _bad(key, f"it names {name!r}")
-    return f"{folder}/{name}"
-
-
-def _bad(file: str, wrong: str) -> TranscodeError:
-    return TranscodeError(f"What was made is not right: {file}: {wrong}.", code="bad_output")
+def _planned_sides(group: OutputGroup) -> Sides:
+    """Return the sides of a group's first output, which is its largest; audio has none."""
+    video = group.settings["Outputs"][0].get("VideoDescription")
+    return (video["Width"], video["Height"]) if video else (None, None)
