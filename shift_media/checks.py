@@ -176,7 +176,7 @@ def are_settings_valid() -> bool:
 @register()
 def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Check the transcoder and its profiles, if a field uses one."""
-    fields = all_media_fields()
+    fields = list(all_media_fields())
     if not are_settings_valid() or not any(field.transcode for field in fields):
         return []
     try:

@@ -1,4 +1,4 @@
-"""System checks: a wrong set-up fails at start-up with what to write."""
+"""System checks: a wrong configuration is reported at start-up, with a hint."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.checks import run_checks
+from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
+
+from shift_media.transcoding import services
+from shift_media.video.profiles import Profile
+from tests.testapp.models import Film
 
 pytestmark = pytest.mark.django_db  # the JSON field asks the database what it can do
 
 
-def found(deploy: bool = False) -> dict[str, str]:
+def messages(deploy: bool = False) -> dict[str, str]:
     return {
         str(message.id): f"{message.msg} {message.hint}"
         for message in run_checks(include_deployment_checks=deploy)
@@ -25,17 +29,17 @@ def with_media(**media: Any) -> Any:
     return override_settings(STORAGES={**django_settings.STORAGES, "media": media})
 
 
-def test_the_test_project_is_right() -> None:
-    assert found() == {}
+def test_settings_of_the_tests_have_no_messages() -> None:
+    assert messages() == {}
 
 
-def test_a_wrong_setting_is_e001() -> None:
+def test_wrong_setting_is_e001() -> None:
     with override_settings(SHIFT_MEDIA={"PRESET": {}}):
-        assert 'did you mean "PRESETS"' in found()["shift_media.E001"]
+        assert 'did you mean "PRESETS"' in messages()["shift_media.E001"]
 
 
 @pytest.mark.parametrize(
-    ("media", "told"),
+    ("media", "expected"),
     [
         ({"BACKEND": "django.core.files.storage.FileSystemStorage"}, "must be a media storage"),
         ({"BACKEND": "shift_media.storages.Missing"}, "Missing"),
@@ -52,44 +56,60 @@ def test_a_wrong_setting_is_e001() -> None:
         ),
     ],
 )
-def test_a_wrong_storage_is_e002(media: dict[str, Any], told: str) -> None:
+def test_wrong_storage_is_e002(media: dict[str, Any], expected: str) -> None:
     with with_media(**media):
-        assert told in found()["shift_media.E002"]
+        assert expected in messages()["shift_media.E002"]
 
 
 @pytest.mark.parametrize("base_url", ["/files/", "/", "/admin/"])
-def test_a_base_url_that_leads_elsewhere_is_e003(base_url: str, tmp_path: Any) -> None:
+def test_base_url_outside_the_include_is_e003(base_url: str, tmp_path: Any) -> None:
     options = {"location": tmp_path, "base_url": base_url}
     with with_media(BACKEND="shift_media.storages.LocalMediaStorage", OPTIONS=options):
-        message = found()["shift_media.E003"]
+        message = messages()["shift_media.E003"]
     assert f'path("{base_url[1:]}", include("shift_media.urls"))' in message
 
 
-def test_a_second_storage_needs_an_include_of_its_own(tmp_path: Any) -> None:
+def test_second_local_storage_without_its_own_include_is_e003(tmp_path: Any) -> None:
     private = {
         "BACKEND": "shift_media.storages.LocalMediaStorage",
         "OPTIONS": {"location": tmp_path, "base_url": "/media/"},
     }
     with override_settings(STORAGES={**django_settings.STORAGES, "private": private}):
-        assert 'include("shift_media.urls"), {"storage": "private"}' in found()["shift_media.E003"]
+        assert (
+            'include("shift_media.urls"), {"storage": "private"}' in messages()["shift_media.E003"]
+        )
 
 
-def test_deployment_checks_recommend_signing_keys_and_a_shared_cache() -> None:
-    assert {"shift_media.W001", "shift_media.W002"} <= found(deploy=True).keys()
+def test_deployment_without_signing_keys_and_shared_cache_is_w001_and_w002() -> None:
+    assert {"shift_media.W001", "shift_media.W002"} <= messages(deploy=True).keys()
     own = {"SIGNING_KEYS": ["a-long-random-string"], "CACHE": None}
     with override_settings(SHIFT_MEDIA=own):
-        assert found(deploy=True).keys().isdisjoint({"shift_media.W001", "shift_media.W002"})
+        assert messages(deploy=True).keys().isdisjoint({"shift_media.W001", "shift_media.W002"})
 
 
-def test_more_pixels_than_pillow_admits_are_w003() -> None:
+def test_more_pixels_than_the_limit_of_pillow_are_w003() -> None:
     with override_settings(SHIFT_MEDIA={"MAX_PIXELS": 500_000_000}):
-        assert "PIL.Image.MAX_IMAGE_PIXELS" in found()["shift_media.W003"]
+        assert "PIL.Image.MAX_IMAGE_PIXELS" in messages()["shift_media.W003"]
 
 
-def test_an_engine_that_is_not_installed_is_e010(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_that_is_not_installed_is_e010(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyvips", None)
     for engine in ("auto", "pillow"):
         with override_settings(SHIFT_MEDIA={"ENGINE": engine}):
-            assert "shift_media.E010" not in found()
+            assert "shift_media.E010" not in messages()
     with override_settings(SHIFT_MEDIA={"ENGINE": "vips"}):
-        assert "django-shift-media[vips]" in found()["shift_media.E010"]
+        assert "django-shift-media[vips]" in messages()["shift_media.E010"]
+
+
+def test_profile_of_the_first_transcoded_field_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    transcoder, checked = services.transcoder(), []
+
+    def check_profile(profile: Profile) -> list[CheckMessage]:
+        checked.append(profile.name)
+        return []
+
+    monkeypatch.setattr(transcoder, "check_profile", check_profile)
+    only = [Film._meta.get_field("video")]
+    monkeypatch.setattr("shift_media.checks.all_media_fields", lambda: iter(only))
+    assert messages() == {}
+    assert checked == ["web"]
