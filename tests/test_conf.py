@@ -1,4 +1,4 @@
-"""``SHIFT_MEDIA``: typed, told what to write, read again when it changes."""
+"""``SHIFT_MEDIA``: values are checked, errors say what to write, and changes are read again."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("value", "told"), WRONG)
-def test_a_wrong_value_says_what_to_write(value: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("value", "expected"), WRONG)
+def test_error_of_a_wrong_value_says_what_to_write(value: dict[str, Any], expected: str) -> None:
     with override_settings(SHIFT_MEDIA=value):
         errors = list(settings.errors())
         assert len(errors) == 1
-        assert told in str(errors[0])
+        assert expected in str(errors[0])
         assert isinstance(errors[0], ImproperlyConfigured)
         assert isinstance(errors[0], MediaError)
 
 
-def test_not_a_dict_is_an_error() -> None:
+def test_settings_that_are_no_dict_are_an_error() -> None:
     with override_settings(SHIFT_MEDIA=["x"]), pytest.raises(ConfigurationError, match="a dict"):
         _ = settings.QUEUE
 
 
-def test_a_wrong_signing_key_is_not_printed() -> None:
+def test_error_of_a_wrong_signing_key_does_not_contain_it() -> None:
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": "do-not-print"}):
         assert all("do-not-print" not in str(error) for error in settings.errors())
 
@@ -88,7 +88,7 @@ def test_signing_follows_the_secret_key_and_its_fallbacks() -> None:
 
 
 @pytest.mark.acceptance(48)
-def test_an_empty_secret_key_refuses_to_sign() -> None:
+def test_empty_secret_key_is_refused() -> None:
     with override_settings(SHIFT_MEDIA={}, SECRET_KEY=""), pytest.raises(ImproperlyConfigured):
         _ = settings.resize_signer
 
@@ -99,5 +99,5 @@ def test_quality_keeps_the_defaults_of_other_formats() -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_key_is_documented(key: str) -> None:
+def test_every_setting_is_documented(key: str) -> None:
     assert getattr(Settings, key).__doc__

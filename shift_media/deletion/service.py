@@ -57,7 +57,7 @@ def keep(field: RegisteredField, key: str, using: str) -> bool:
 
     Call it in the transaction that writes the row. A row that refers to the original already is
     locked, so that it cannot go before the new one is committed. A deletion that has not begun is
-    cancelled. A name that is no key is never deleted, so that there is nothing to do for it.
+    cancelled. A value that is not a key is never deleted, so nothing is done for it.
 
     Raises `NotStored` for an original that is being deleted.
     """

@@ -1,4 +1,4 @@
-"""Media fields in REST framework: uploads are checked, files go out as URLs and facts."""
+"""Media fields in Django REST framework: uploads are checked, files are URLs and facts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def post(**data: Any) -> Any:
     return Photos.as_view({"post": "create"})(RequestFactory().post("/photos/", data))
 
 
-def test_an_upload_is_stored_and_comes_back_as_urls_and_facts() -> None:
+def test_upload_is_stored_and_represented_by_urls_and_facts() -> None:
     with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
         response = post(title="a", image=file())
         assert response.status_code == 201, response.data
@@ -76,7 +76,7 @@ def test_an_upload_is_stored_and_comes_back_as_urls_and_facts() -> None:
     }  # fmt: skip
 
 
-def test_a_list_asks_for_its_rows_and_for_nothing_else(
+def test_list_takes_one_query_and_no_storage_call(
     media: CountingStorage, django_assert_num_queries: Any
 ) -> None:
     for _ in range(3):
@@ -97,7 +97,7 @@ def test_a_list_asks_for_its_rows_and_for_nothing_else(
         (b"", "empty", "The submitted file is empty."),
     ],
 )
-def test_what_the_field_refuses_is_an_error_of_the_field(
+def test_refused_file_is_an_error_of_the_serializer_field(
     content: bytes, code: str, sentence: str, media: CountingStorage
 ) -> None:
     response = post(image=file(content))
@@ -108,11 +108,11 @@ def test_what_the_field_refuses_is_an_error_of_the_field(
     assert "put" not in str(media.calls)
 
 
-def test_a_long_name_is_only_data() -> None:
+def test_long_file_name_is_accepted() -> None:
     assert post(image=file(name="x" * 240 + ".jpg")).status_code == 201
 
 
-def test_a_file_is_replaced_and_one_that_is_not_sent_stays() -> None:
+def test_sent_file_replaces_the_old_one_and_omitted_file_stays() -> None:
     post(title="a", image=file())
     photo = Photo.objects.get()
     key = photo.image.key
@@ -130,11 +130,11 @@ def _multipart(data: dict[str, Any]) -> tuple[bytes, str]:
     return encode_multipart(BOUNDARY, data), MULTIPART_CONTENT
 
 
-def test_an_empty_field_is_null() -> None:
+def test_empty_field_is_represented_by_null() -> None:
     assert PhotoSerializer(Photo()).data["image"] is None
 
 
-def test_presets_and_limits_may_be_given() -> None:
+def test_presets_and_limits_of_the_serializer_field_apply() -> None:
     class Small(serializers.Serializer[Any]):
         image = MediaSerializerField(presets=["9x"], accept=["image/png"], max_bytes=2000)
 
@@ -153,7 +153,7 @@ def test_presets_and_limits_may_be_given() -> None:
     }  # fmt: skip
 
 
-def test_a_file_that_is_no_picture_has_no_resizes() -> None:
+def test_file_that_is_no_image_has_no_resizes() -> None:
     class Files(MediaModelSerializer):
         class Meta:
             model = Attachment
@@ -166,7 +166,7 @@ def test_a_file_that_is_no_picture_has_no_resizes() -> None:
         assert Files(Attachment.objects.get()).data["file"]["resizes"] == {}
 
 
-def test_what_cannot_be_stripped_is_an_error_of_the_field() -> None:
+def test_file_that_cannot_be_stripped_is_an_error_of_the_serializer_field() -> None:
     class Portraits(MediaModelSerializer):
         class Meta:
             model = Portrait
@@ -178,7 +178,7 @@ def test_what_cannot_be_stripped_is_an_error_of_the_field() -> None:
     assert portrait.errors["image"][0].code in ("undecodable", "not_strippable")
 
 
-def test_a_wrong_preset_is_raised_in_debug_and_logged_in_production(
+def test_wrong_preset_is_raised_in_debug_and_logged_in_production(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Wrong(MediaModelSerializer):
@@ -197,7 +197,7 @@ def test_a_wrong_preset_is_raised_in_debug_and_logged_in_production(
     assert "'huge' is not a size" in caplog.text
 
 
-def test_without_the_framework_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_import_without_the_framework_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "shift_media.contrib.rest_framework"
     monkeypatch.setitem(sys.modules, "rest_framework", None)
     monkeypatch.delitem(sys.modules, name)

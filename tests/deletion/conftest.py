@@ -1,4 +1,4 @@
-"""The storages of the field tests serve these too."""
+"""The fixtures of the field tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting and replacing: after the commit, what is no longer referred to, and nothing else."""
+"""Deleting and replacing: exactly the unreferenced files are deleted, after the commit."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def make_due() -> None:
 
 
 def run_all() -> None:
-    """Run both deletions of everything."""
+    """Run the first and the second deletion of every pending row."""
     for _ in range(2):
         make_due()
         deletion.run_due()
 
 
 class RollBack(Exception):
-    """Undoes a transaction."""
+    """Raised to roll a transaction back."""
 
 
 def roll_back(work: Callable[[], object]) -> None:
@@ -68,15 +68,15 @@ def roll_back(work: Callable[[], object]) -> None:
 
 
 @pytest.fixture
-def heard() -> Iterator[list[dict[str, Any]]]:
-    """Collect what `media_deleted` says."""
-    said: list[dict[str, Any]] = []
+def received() -> Iterator[list[dict[str, Any]]]:
+    """Return a list of the arguments with which `media_deleted` is sent."""
+    arguments: list[dict[str, Any]] = []
 
     def listen(**kwargs: Any) -> None:
-        said.append(kwargs)
+        arguments.append(kwargs)
 
     media_deleted.connect(listen)
-    yield said
+    yield arguments
     media_deleted.disconnect(listen)
 
 
@@ -105,7 +105,7 @@ DELETIONS: dict[str, Callable[[Photo], object]] = {
 
 @pytest.mark.acceptance(42)
 @pytest.mark.parametrize("way", DELETIONS)
-def test_after_the_commit_the_original_and_all_that_is_derived_go(
+def test_original_and_derived_files_are_deleted_after_the_commit(
     way: str, photo: Photo, stored: Stored
 ) -> None:
     prefix = parse_original_key(photo.image.name).prefix
@@ -118,7 +118,7 @@ def test_after_the_commit_the_original_and_all_that_is_derived_go(
 
 @pytest.mark.acceptance(42, 40)
 @pytest.mark.parametrize("way", DELETIONS)
-def test_a_rollback_keeps_everything(way: str, photo: Photo, stored: Stored) -> None:
+def test_rollback_keeps_all_files(way: str, photo: Photo, stored: Stored) -> None:
     before, key = stored(), photo.image.name
     with pytest.raises(RollBack):
         roll_back(lambda: DELETIONS[way](photo))
@@ -128,7 +128,7 @@ def test_a_rollback_keeps_everything(way: str, photo: Photo, stored: Stored) -> 
 
 
 @pytest.mark.parametrize("way", DELETIONS)
-def test_a_rolled_back_savepoint_keeps_everything(way: str, photo: Photo, stored: Stored) -> None:
+def test_rolled_back_savepoint_keeps_all_files(way: str, photo: Photo, stored: Stored) -> None:
     before = stored()
     with transaction.atomic():
         with pytest.raises(RollBack):
@@ -139,7 +139,7 @@ def test_a_rolled_back_savepoint_keeps_everything(way: str, photo: Photo, stored
 
 
 @pytest.mark.acceptance(40)
-def test_an_upload_that_is_rolled_back_leaves_no_row_and_an_orphan_that_nothing_refers_to(
+def test_rolled_back_upload_leaves_no_row_and_an_orphan(
     stored: Stored,
 ) -> None:
     with pytest.raises(RollBack):
@@ -150,7 +150,7 @@ def test_an_upload_that_is_rolled_back_leaves_no_row_and_an_orphan_that_nothing_
 
 
 @pytest.mark.acceptance(20)
-def test_a_resize_that_is_made_meanwhile_goes_with_the_second_deletion(
+def test_resize_made_between_the_deletions_goes_with_the_second_one(
     photo: Photo, stored: Stored, media: CountingStorage
 ) -> None:
     resize = photo.image.resize("20x20")
@@ -169,7 +169,7 @@ def test_a_resize_that_is_made_meanwhile_goes_with_the_second_deletion(
     assert not PendingDeletion.objects.exists()
 
 
-def test_due_deletions_are_run_in_passing(photo: Photo, stored: Stored) -> None:
+def test_due_deletion_is_run_after_another_commit(photo: Photo, stored: Stored) -> None:
     photo.delete()
     make_due()
     other = Photo.objects.create(image=upload())
@@ -178,7 +178,7 @@ def test_due_deletions_are_run_in_passing(photo: Photo, stored: Stored) -> None:
 
 
 @pytest.mark.acceptance(42)
-def test_an_object_that_is_gone_already_is_no_error(
+def test_deletion_of_a_missing_object_succeeds(
     photo: Photo, media: CountingStorage, stored: Stored
 ) -> None:
     media.delete_prefix(parse_original_key(photo.image.name).prefix)
@@ -188,7 +188,7 @@ def test_an_object_that_is_gone_already_is_no_error(
 
 
 @pytest.mark.acceptance(42)
-def test_while_the_storage_is_down_a_deletion_is_kept_and_tried_again(
+def test_deletion_is_kept_and_tried_again_while_the_storage_is_down(
     use: Use, stored: Stored, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use("tests.fields.failing.DownStorage")
@@ -213,17 +213,17 @@ def test_while_the_storage_is_down_a_deletion_is_kept_and_tried_again(
     assert not PendingDeletion.objects.exists()
 
 
-def test_a_pause_grows_to_a_day_and_not_beyond() -> None:
+def test_pause_after_many_attempts_is_at_most_a_day() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/", attempts=60)
     pending.retry_later(OSError("no"))
     assert pending.not_before - timezone.now() <= timedelta(days=1)
 
 
-def test_a_deletion_whose_runner_died_is_tried_again(photo: Photo, stored: Stored) -> None:
+def test_deletion_claimed_by_a_dead_process_is_tried_again(photo: Photo, stored: Stored) -> None:
     with transaction.atomic():
         photo.delete()
         pending = PendingDeletion.objects.get()
-        assert pending.claim()  # Somebody takes it, and is never heard of again.
+        assert pending.claim()  # The process that claims it dies.
     assert stored()
     assert deletion.run_due() == 0
     make_due()
@@ -231,7 +231,7 @@ def test_a_deletion_whose_runner_died_is_tried_again(photo: Photo, stored: Store
     assert not stored()
 
 
-def test_only_one_of_two_runners_gets_a_deletion() -> None:
+def test_deletion_is_claimed_by_one_of_two_processes() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/")
     other = PendingDeletion.objects.get()
     assert pending.claim()
@@ -243,14 +243,14 @@ def test_only_one_of_two_runners_gets_a_deletion() -> None:
     ("storage", "source"),
     [("", "gone.Model.image"), ("", "testapp.Photo.gone"), ("", "nonsense"), ("gone", "x.Y.z")],
 )
-def test_a_deletion_whose_storage_is_gone_stays_visible(storage: str, source: str) -> None:
+def test_deletion_without_its_storage_keeps_the_error(storage: str, source: str) -> None:
     prefix = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/"
     pending = PendingDeletion.objects.create(storage=storage, source=source, prefix=prefix)
     assert not deletion.run(pending)
     assert PendingDeletion.objects.get().last_error
 
 
-def test_a_deletion_outlives_the_model_that_it_came_from(photo: Photo, stored: Stored) -> None:
+def test_deletion_of_a_removed_model_is_run(photo: Photo, stored: Stored) -> None:
     key = photo.image.name
     Photo.objects.all()._raw_delete("default")  # type: ignore[attr-defined]
     prefix = parse_original_key(key).prefix
@@ -261,7 +261,7 @@ def test_a_deletion_outlives_the_model_that_it_came_from(photo: Photo, stored: S
 
 
 @pytest.mark.acceptance(43)
-def test_exactly_its_own_prefix_is_deleted(media: CountingStorage, stored: Stored) -> None:
+def test_deletion_removes_exactly_its_own_prefix(media: CountingStorage, stored: Stored) -> None:
     id = "3c72aedc/ba25/41e6/a569/406c8f413974"
     near = [
         f"{id}/a.jpg/a.jpg",
@@ -277,7 +277,7 @@ def test_exactly_its_own_prefix_is_deleted(media: CountingStorage, stored: Store
 
 
 @pytest.mark.acceptance(49)
-def test_a_copied_row_keeps_the_file_until_the_last_one_goes(stored: Stored) -> None:
+def test_file_of_a_copied_row_stays_until_the_last_row_goes(stored: Stored) -> None:
     photo = Photo.objects.create(image=upload())
     key = photo.image.name
     copy = Photo.objects.get()
@@ -295,7 +295,7 @@ def test_a_copied_row_keeps_the_file_until_the_last_one_goes(stored: Stored) -> 
 
 @pytest.mark.acceptance(49)
 @pytest.mark.parametrize("model", [MetaFirst, Bare, Base, Child, PlainChild, Coded, Secret])
-def test_a_row_of_any_model_keeps_a_file(model: type[models.Model], stored: Stored) -> None:
+def test_row_of_any_model_keeps_the_file(model: type[models.Model], stored: Stored) -> None:
     photo = Photo.objects.create(image=upload())
     key = photo.image.name
     name = "document" if model is Secret else "image"
@@ -307,18 +307,18 @@ def test_a_row_of_any_model_keeps_a_file(model: type[models.Model], stored: Stor
     model._base_manager.all().delete()
 
 
-def test_two_rows_that_go_at_once_take_their_file_with_them_once(
-    stored: Stored, heard: list[dict[str, Any]]
+def test_two_rows_deleted_at_once_delete_their_file_once(
+    stored: Stored, received: list[dict[str, Any]]
 ) -> None:
     photo = Photo.objects.create(image=upload())
     Photo.objects.create(image=photo.image.name)
     Photo.objects.all().delete()
     assert not stored()
-    assert len(heard) == 1
+    assert len(received) == 1
     assert PendingDeletion.objects.count() == 1
 
 
-def test_both_files_of_a_row_go(stored: Stored) -> None:
+def test_both_files_of_a_deleted_row_are_deleted(stored: Stored) -> None:
     pair = Pair.objects.create(left=upload(), right=upload())
     pair.left = None
     pair.save()
@@ -327,7 +327,7 @@ def test_both_files_of_a_row_go(stored: Stored) -> None:
     assert not stored()
 
 
-def test_files_of_parents_go_with_their_children(stored: Stored) -> None:
+def test_deleted_child_row_deletes_files_of_its_parents(stored: Stored) -> None:
     Child.objects.create(image=upload(), extra=upload())
     Child.objects.get().delete()
     assert not stored()
@@ -339,7 +339,7 @@ def test_files_of_parents_go_with_their_children(stored: Stored) -> None:
     assert not stored()
 
 
-def test_replacing_in_a_child_replaces_the_parents_file(stored: Stored) -> None:
+def test_replacement_in_a_child_row_deletes_the_file_of_its_parent(stored: Stored) -> None:
     child = Child.objects.create(image=upload(), extra=upload())
     child.image = upload(picture("PNG"))
     child.save()
@@ -349,7 +349,7 @@ def test_replacing_in_a_child_replaces_the_parents_file(stored: Stored) -> None:
     assert stored() == sorted([child.image.name, child.extra.name])
 
 
-def test_other_rows_and_relations_are_left_alone(stored: Stored) -> None:
+def test_deleted_relation_leaves_files_of_related_rows(stored: Stored) -> None:
     photo = Photo.objects.create(image=upload())
     gallery = Gallery.objects.create(cover=photo)
     gallery.photos.add(photo)
@@ -357,20 +357,20 @@ def test_other_rows_and_relations_are_left_alone(stored: Stored) -> None:
     assert stored() == [photo.image.name]
 
 
-def test_a_file_on_a_storage_of_its_own_goes_from_there(media: CountingStorage) -> None:
+def test_file_in_the_own_storage_of_a_field_is_deleted_from_it(media: CountingStorage) -> None:
     secret = Secret.objects.create(document=upload())
     key, storage = secret.document.name, secret.document.storage
     assert storage.exists(key)
     secret.delete()
     assert not storage.exists(key)
     assert not media.calls["delete_prefix"]
-    # The function of the field was called before these settings: no alias gives this object.
+    # The storage of the field was made before these settings, so no alias refers to it.
     assert PendingDeletion.objects.get().storage == ""
     run_all()
     assert not PendingDeletion.objects.exists()
 
 
-def test_a_row_written_over_another_deletes_its_file(stored: Stored) -> None:
+def test_row_written_over_another_deletes_the_old_file(stored: Stored) -> None:
     Coded.objects.create(code="a", image=upload())
     row = Coded(code="a", image=upload(picture("PNG")))
     row.save()
@@ -379,7 +379,7 @@ def test_a_row_written_over_another_deletes_its_file(stored: Stored) -> None:
     assert not stored()
 
 
-def test_a_stored_file_whose_row_was_never_saved_can_be_deleted(stored: Stored) -> None:
+def test_file_of_an_unsaved_row_can_be_deleted(stored: Stored) -> None:
     photo = Photo()
     photo.image.save("a.jpg", ContentFile(picture()), save=False)
     photo.image.delete(save=False)
@@ -390,7 +390,7 @@ def test_a_stored_file_whose_row_was_never_saved_can_be_deleted(stored: Stored) 
     assert photo.pk
 
 
-def test_deleting_in_a_post_delete_receiver_as_others_teach_it_works(stored: Stored) -> None:
+def test_file_deleted_in_a_post_delete_receiver_is_deleted_once(stored: Stored) -> None:
     def clean(sender: Any, instance: Photo, **kwargs: Any) -> None:
         instance.image.delete(save=False)
 
@@ -402,7 +402,7 @@ def test_deleting_in_a_post_delete_receiver_as_others_teach_it_works(stored: Sto
     assert not stored()
 
 
-def test_what_is_no_key_of_ours_is_never_deleted(
+def test_value_that_is_no_key_is_never_deleted(
     media: CountingStorage, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     old = tmp_path / "media" / "photos" / "2019" / "x.jpg"
@@ -415,27 +415,27 @@ def test_what_is_no_key_of_ours_is_never_deleted(
     assert not PendingDeletion.objects.exists()
 
 
-def test_update_and_raw_deletion_leave_orphans_as_the_docs_say(stored: Stored) -> None:
+def test_queryset_update_leaves_an_orphan(stored: Stored) -> None:
     photo = Photo.objects.create(image=upload())
     Photo.objects.update(image="")
     assert stored() == [photo.image.name]
     assert not PendingDeletion.objects.exists()
 
 
-def test_media_deleted_tells_model_key_and_storage(
-    heard: list[dict[str, Any]], media: CountingStorage
+def test_media_deleted_has_model_key_and_storage(
+    received: list[dict[str, Any]], media: CountingStorage
 ) -> None:
     photo = Photo.objects.create(image=upload())
     key = photo.image.name
     photo.delete()
-    (said,) = heard
-    assert (said["sender"], said["key"], said["storage"]) == (Photo, key, media)
+    (arguments,) = received
+    assert (arguments["sender"], arguments["key"], arguments["storage"]) == (Photo, key, media)
     run_all()
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 @pytest.mark.acceptance(41)
-def test_media_saved_comes_after_the_commit_and_not_after_a_rollback() -> None:
+def test_media_saved_is_sent_after_a_commit_and_not_after_a_rollback() -> None:
     keys: list[str] = []
 
     def listen(key: str, instance: Photo, **kwargs: Any) -> None:
@@ -457,7 +457,7 @@ def test_media_saved_comes_after_the_commit_and_not_after_a_rollback() -> None:
     assert len(keys) == 2
 
 
-def test_a_broken_receiver_breaks_neither_save_nor_deletion(stored: Stored) -> None:
+def test_failing_receiver_breaks_neither_save_nor_deletion(stored: Stored) -> None:
     def fail(**kwargs: Any) -> None:
         raise RuntimeError("receiver")
 
@@ -471,7 +471,7 @@ def test_a_broken_receiver_breaks_neither_save_nor_deletion(stored: Stored) -> N
     assert not stored()
 
 
-def test_a_receiver_of_post_save_that_fails_loses_no_file(stored: Stored) -> None:
+def test_failing_post_save_receiver_loses_no_file(stored: Stored) -> None:
     def fail(**kwargs: Any) -> None:
         raise RuntimeError("receiver")
 
@@ -490,7 +490,7 @@ def test_a_receiver_of_post_save_that_fails_loses_no_file(stored: Stored) -> Non
     assert set(rows) <= set(stored())
 
 
-def test_a_failed_child_takes_its_parents_file_back(stored: Stored) -> None:
+def test_failed_child_row_removes_the_stored_file_of_its_parent(stored: Stored) -> None:
     Child.objects.create(code="taken")
     child = Child(code="taken", image=upload(), extra=upload())
     with pytest.raises(IntegrityError):
@@ -501,7 +501,7 @@ def test_a_failed_child_takes_its_parents_file_back(stored: Stored) -> None:
     assert stored() == sorted([child.image.name, child.extra.name])
 
 
-def test_the_statements_of_a_replacement_and_of_a_deletion(media: CountingStorage) -> None:
+def test_replacement_and_deletion_take_the_counted_statements(media: CountingStorage) -> None:
     photo = Photo.objects.create(image=upload())
     fields = len(list(all_media_fields()))
     media.calls.clear()
@@ -511,18 +511,18 @@ def test_the_statements_of_a_replacement_and_of_a_deletion(media: CountingStorag
     assert media.calls == {"put": 1, "delete_prefix": 1}
     lock = 0 if connection.features.has_select_for_update else 1
     written = lock + 3  # The old key, the row, the pending deletion, between BEGIN and COMMIT.
-    run = 1 + fields + 3  # Claim, references, twin, moved on, and whether others are due.
+    run = 1 + fields + 3  # Claim, references, twin, second stage, and other due rows.
     assert len(captured) == 2 + written + run
     media.calls.clear()
     with CaptureQueriesContext(connection) as captured:
         photo.delete()
     assert media.calls == {"delete_prefix": 1}
-    galleries = 2  # Django's own: the galleries that have it.
+    galleries = 2  # Django's query for galleries that refer to the photo.
     assert len(captured) == 2 + galleries + 2 + run
 
 
 @pytest.mark.acceptance(44)
-def test_replaced_twice_in_a_row_only_the_last_file_stays(stored: Stored) -> None:
+def test_file_replaced_by_two_instances_is_the_last_one(stored: Stored) -> None:
     Photo.objects.create(image=upload())
     first, second = Photo.objects.get(), Photo.objects.get()
     first.image, second.image = upload(picture("PNG")), upload(picture("GIF"))
@@ -533,7 +533,7 @@ def test_replaced_twice_in_a_row_only_the_last_file_stays(stored: Stored) -> Non
 
 
 @pytest.mark.acceptance(45)
-def test_twenty_threads_upload_one_name_to_twenty_keys(stored: Stored) -> None:
+def test_one_name_in_twenty_threads_gets_twenty_keys(stored: Stored) -> None:
     start, keys = threading.Barrier(20), []
 
     def work() -> None:
@@ -553,7 +553,7 @@ def test_twenty_threads_upload_one_name_to_twenty_keys(stored: Stored) -> None:
 
 
 @pytest.mark.acceptance(45)
-def test_an_id_that_is_taken_is_never_overwritten(
+def test_object_under_a_taken_id_is_never_overwritten(
     use: Use, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import uuid

@@ -1,4 +1,4 @@
-"""What is deleted is forgotten by CloudFront: in batches, and again where it failed."""
+"""Deleted directories are invalidated in CloudFront: in batches, and again after a failure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PUBLIC_URL = "https://cdn.example/media/"
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFrontApi]:
     api = CloudFrontApi(DISTRIBUTION)
-    # boto3 takes the endpoints of services from the environment.
+    # boto3 reads the endpoints of services from the environment.
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", api.endpoint)
     try:
         yield api
@@ -44,8 +44,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFrontApi]:
 
 @pytest.fixture(scope="module")
 def options(seaweedfs: Any) -> dict[str, Any]:
-    told = storage_options(seaweedfs, new_bucket(seaweedfs))
-    return {**told, "public_url": PUBLIC_URL, "cloudfront_distribution": DISTRIBUTION}
+    site_options = storage_options(seaweedfs, new_bucket(seaweedfs))
+    return {**site_options, "public_url": PUBLIC_URL, "cloudfront_distribution": DISTRIBUTION}
 
 
 @pytest.fixture(autouse=True)
@@ -69,19 +69,19 @@ def photos(count: int) -> list[str]:
     return [Photo.objects.create(image=upload()).image.name for _ in range(count)]
 
 
-def test_a_deletion_invalidates_its_directory_once(api: CloudFrontApi) -> None:
+def test_deletion_invalidates_its_directory_once(api: CloudFrontApi) -> None:
     (key,) = photos(1)
     Photo.objects.get().delete()
     assert api.requests == [[path_of(key)]]
     assert "cloudfront/aws4_request" in api.signed[0]
     assert not PendingInvalidation.objects.exists()
     make_due()
-    deletion.run_due()  # The second deletion finds nothing, so that nothing was kept since.
+    deletion.run_due()  # The second deletion finds nothing, so no invalidation is needed.
     assert not PendingDeletion.objects.exists()
     assert len(api.requests) == 1
 
 
-def test_a_resize_that_was_made_meanwhile_is_invalidated_too(api: CloudFrontApi) -> None:
+def test_resize_made_between_the_deletions_is_invalidated_too(api: CloudFrontApi) -> None:
     (key,) = photos(1)
     photo = Photo.objects.get()
     storage = photo.image.storage
@@ -94,7 +94,7 @@ def test_a_resize_that_was_made_meanwhile_is_invalidated_too(api: CloudFrontApi)
     assert api.requests == [[path_of(key)]] * 2
 
 
-def test_the_admin_shows_why_it_waits_and_sends_it_at_once(
+def test_admin_shows_the_last_error_and_sends_an_invalidation_at_once(
     api: CloudFrontApi, admin_client: Client
 ) -> None:
     keys = photos(MOST_WILDCARDS + 1)
@@ -116,11 +116,11 @@ def test_the_admin_shows_why_it_waits_and_sends_it_at_once(
     assert api.requests[-1][0] in map(path_of, keys)
 
 
-def test_rows_deleted_at_once_are_told_in_batches(api: CloudFrontApi) -> None:
+def test_rows_deleted_at_once_are_invalidated_in_batches(api: CloudFrontApi) -> None:
     keys = photos(MOST_WILDCARDS + 2)
     Photo.objects.all().delete()
-    # As many as CloudFront takes; the rest is refused while it works on these, and kept.
-    assert [len(asked) for asked in api.requests] == [MOST_WILDCARDS, 2]
+    # A batch is as large as CloudFront allows. It refuses the rest while it works on the batch.
+    assert [len(request) for request in api.requests] == [MOST_WILDCARDS, 2]
     assert PendingInvalidation.objects.count() == 2
     error = PendingInvalidation.objects.first().last_error  # type: ignore[union-attr]
     assert "StorageBusy" in error
@@ -128,12 +128,12 @@ def test_rows_deleted_at_once_are_told_in_batches(api: CloudFrontApi) -> None:
     api.in_progress.clear()
     make_due()
     assert invalidation.run_due() == 2
-    told = [path for asked in (api.requests[0], api.requests[2]) for path in asked]
-    assert sorted(told) == sorted(map(path_of, keys))
+    invalidated = [path for request in (api.requests[0], api.requests[2]) for path in request]
+    assert sorted(invalidated) == sorted(map(path_of, keys))
     assert not PendingInvalidation.objects.exists()
 
 
-def test_a_rollback_invalidates_nothing(api: CloudFrontApi) -> None:
+def test_rollback_invalidates_nothing(api: CloudFrontApi) -> None:
     photos(1)
     with transaction.atomic():
         Photo.objects.get().delete()
@@ -146,7 +146,9 @@ def test_a_rollback_invalidates_nothing(api: CloudFrontApi) -> None:
 @pytest.mark.parametrize(
     ("status", "code"), [(403, "AccessDenied"), (404, "NoSuchDistribution"), (400, "Throttling")]
 )
-def test_a_refusal_is_kept_and_tried_again(api: CloudFrontApi, status: int, code: str) -> None:
+def test_refused_invalidation_is_kept_and_tried_again(
+    api: CloudFrontApi, status: int, code: str
+) -> None:
     (key,) = photos(1)
     api.status, api.code = status, code
     Photo.objects.get().delete()
@@ -155,29 +157,29 @@ def test_a_refusal_is_kept_and_tried_again(api: CloudFrontApi, status: int, code
     assert waiting.not_before > timezone.now() + timedelta(seconds=30)
     assert not Photo.objects.exists()  # The deletion itself is done.
     api.status = 0
-    assert invalidation.run_due() == 0  # Not before its time.
+    assert invalidation.run_due() == 0  # It is not due yet.
     make_due()
     assert invalidation.run_due() == 1
     assert api.requests[-1] == [path_of(key)]
 
 
-def test_the_cleaning_tells_what_was_not_told(api: CloudFrontApi) -> None:
+def test_media_cleanup_sends_and_counts_pending_invalidations(api: CloudFrontApi) -> None:
     (key,) = photos(1)
     api.status, api.code = 403, "AccessDenied"
     Photo.objects.get().delete()
-    for told in (
+    for line in (
         "Invalidations in the CDN: 0 were sent, 1 are pending.",
         "Invalidations in the CDN: 1 were sent, 0 are pending.",
     ):
         out = io.StringIO()
         call_command("media_cleanup", stdout=out)
-        assert told in out.getvalue()
+        assert line in out.getvalue()
         api.status = 0
         make_due()
     assert api.requests[-1] == [path_of(key)]
 
 
-def test_while_it_is_busy_later_deletions_wait_with_the_first(api: CloudFrontApi) -> None:
+def test_later_deletions_wait_while_the_cdn_refuses_requests(api: CloudFrontApi) -> None:
     photos(4)
     api.status, api.code = 400, "TooManyInvalidationsInProgress"
     for photo in Photo.objects.all():
@@ -190,7 +192,7 @@ def test_while_it_is_busy_later_deletions_wait_with_the_first(api: CloudFrontApi
     assert len(api.requests[-1]) == 4
 
 
-def test_an_answer_that_got_lost_is_the_same_request_again(api: CloudFrontApi) -> None:
+def test_invalidation_with_a_lost_answer_repeats_the_same_request(api: CloudFrontApi) -> None:
     photos(1)
     api.status, api.code, api.lost = 500, "InternalError", True
     Photo.objects.get().delete()
@@ -201,7 +203,7 @@ def test_an_answer_that_got_lost_is_the_same_request_again(api: CloudFrontApi) -
     assert len(api.in_progress) == 1
 
 
-def test_a_service_that_is_not_there_loses_nothing(
+def test_unreachable_cdn_loses_no_invalidation(
     api: CloudFrontApi, monkeypatch: pytest.MonkeyPatch, free_port: Callable[[], int]
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", f"http://127.0.0.1:{free_port()}")
@@ -210,7 +212,9 @@ def test_a_service_that_is_not_there_loses_nothing(
     assert "cannot be asked" in PendingInvalidation.objects.get().last_error
 
 
-def test_without_a_distribution_nothing_waits(api: CloudFrontApi, options: dict[str, Any]) -> None:
+def test_storage_without_a_distribution_has_no_pending_invalidations(
+    api: CloudFrontApi, options: dict[str, Any]
+) -> None:
     plain = {name: value for name, value in options.items() if name != "cloudfront_distribution"}
     media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": plain}
     with override_settings(STORAGES={**settings.STORAGES, "media": media}):
@@ -221,6 +225,6 @@ def test_without_a_distribution_nothing_waits(api: CloudFrontApi, options: dict[
 
 
 @pytest.mark.parametrize("id", ["arn:aws:cloudfront::1:distribution/E1", "edf", "../x", "E1/../x"])
-def test_what_is_no_distribution_is_refused(options: dict[str, Any], id: str) -> None:
+def test_invalid_distribution_is_refused(options: dict[str, Any], id: str) -> None:
     with pytest.raises(ImproperlyConfigured, match='such as "EDFDVBD6EXAMPLE"'):
         S3MediaStorage(**{**options, "cloudfront_distribution": id})

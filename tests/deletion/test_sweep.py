@@ -1,4 +1,4 @@
-"""``media_cleanup``: what nobody refers to goes, and nothing else, beside running uploads."""
+"""``media_cleanup`` removes exactly the unreferenced objects, even during uploads."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def upload(name: str = "photo.jpg") -> Photo:
 
 
 def age(root: Path) -> None:
-    """Make everything look as if it had been written two days ago."""
+    """Set the time of every file to two days ago."""
     for path in root.rglob("*"):
         if path.is_file():
             os.utime(path, (OLD, OLD))
 
 
 def orphan() -> str:
-    """Store an original as an upload does whose row is never committed."""
+    """Store an original whose row is never committed."""
     key = str(new_original_key("orphan", "jpg"))
     storage().put(key, io.BytesIO(picture()), content_type="image/jpeg")
     return key
@@ -63,14 +63,14 @@ def run(*options: str) -> str:
 
 
 @pytest.mark.acceptance(40)
-def test_old_orphans_go_with_all_that_is_theirs(media_root: Path) -> None:
+def test_old_orphans_are_removed_with_their_derived_files(media_root: Path) -> None:
     photo, key = upload(), orphan()
     photo.image.resize("40x30").ensure()
     resize = parse_original_key(key).prefix + "40x30-fit-80-noupscale-" + "0" * 32 + ".jpg"
     storage().put(resize, io.BytesIO(b"made of it"), content_type="image/jpeg")
     age(media_root)
-    told = run()
-    assert "Orphaned originals and their derived files: 2 (" in told
+    output = run()
+    assert "Orphaned originals and their derived files: 2 (" in output
     assert {entry.key for entry in storage().entries()} == {
         photo.image.name,
         photo.image.resize("40x30").key,
@@ -78,7 +78,7 @@ def test_old_orphans_go_with_all_that_is_theirs(media_root: Path) -> None:
 
 
 @pytest.mark.acceptance(40)
-def test_what_is_younger_than_the_grace_time_stays(media_root: Path) -> None:
+def test_orphan_younger_than_the_grace_time_stays(media_root: Path) -> None:
     upload()
     old, young = orphan(), orphan()
     age(media_root)
@@ -91,14 +91,14 @@ def test_what_is_younger_than_the_grace_time_stays(media_root: Path) -> None:
         run("--grace", "0")
 
 
-def test_a_dry_run_counts_and_changes_nothing(media_root: Path) -> None:
+def test_dry_run_counts_and_changes_nothing(media_root: Path) -> None:
     key = orphan()
     age(media_root)
     assert "1 (1" in run("--dry-run") or "would be removed" in run("--dry-run")
     assert storage().exists(key)
 
 
-def test_resizes_of_retired_signatures_go(media_root: Path) -> None:
+def test_resizes_of_retired_signatures_are_removed(media_root: Path) -> None:
     photo = upload()
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["retired"]}):
         retired = photo.image.resize("40x30")
@@ -132,8 +132,8 @@ def test_resign_copies_resizes_to_their_new_names() -> None:
         assert not storage().exists(old)
 
 
-def test_what_is_not_ours_is_left_alone(media_root: Path) -> None:
-    foreign = media_root / "ab" / "somebody-elses.txt"
+def test_objects_under_other_keys_are_left_alone(media_root: Path) -> None:
+    foreign = media_root / "ab" / "foreign.txt"
     foreign.parent.mkdir(parents=True)
     foreign.write_text("keep me")
     age(media_root)
@@ -142,7 +142,7 @@ def test_what_is_not_ours_is_left_alone(media_root: Path) -> None:
 
 
 @pytest.mark.acceptance(42)
-def test_deletions_that_failed_are_run_again() -> None:
+def test_failed_deletions_are_run_again() -> None:
     photo = upload()
     key = photo.image.name
     PendingDeletion.objects.create(
@@ -158,7 +158,7 @@ def test_deletions_that_failed_are_run_again() -> None:
     assert not storage().exists(key)
 
 
-def test_temporary_files_of_killed_uploads_go(media_root: Path) -> None:
+def test_temporary_files_of_killed_uploads_are_removed(media_root: Path) -> None:
     upload()
     left = media_root / ".tmp" / "left"
     left.write_bytes(b"half")
@@ -168,10 +168,10 @@ def test_temporary_files_of_killed_uploads_go(media_root: Path) -> None:
 
 
 @pytest.mark.acceptance(40)
-def test_a_row_committed_during_the_sweep_keeps_its_original(
+def test_original_of_a_row_committed_during_the_sweep_stays(
     media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row comes after the look-up of its shard and before the deletion."""
+    """The row is committed after the look-up of its shard and before the deletion."""
     key = orphan()
     age(media_root)
     looked_up = referenced_keys
@@ -189,7 +189,7 @@ def test_a_row_committed_during_the_sweep_keeps_its_original(
 
 @pytest.mark.acceptance(40)
 @pytest.mark.django_db(transaction=True)
-def test_uploads_that_run_beside_a_sweep_are_all_kept() -> None:
+def test_uploads_during_a_sweep_are_all_kept() -> None:
     done, photos = threading.Event(), []
 
     def keep_uploading() -> None:
@@ -213,7 +213,7 @@ def test_uploads_that_run_beside_a_sweep_are_all_kept() -> None:
     assert all(storage().exists(photo.image.name) for photo in photos)
 
 
-def test_a_storage_that_is_none_is_told() -> None:
+def test_unknown_or_wrong_storage_is_refused() -> None:
     with pytest.raises(CommandError, match="nowhere"):
         run("--storage", "nowhere")
     with pytest.raises(CommandError, match="not a media storage"):

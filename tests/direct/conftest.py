@@ -1,4 +1,4 @@
-"""A media storage on disk, and somebody who may upload into it."""
+"""Fixtures: a media storage on disk, and users who may upload into it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["media", "stored", "use"]
 
 @pytest.fixture
 def uploads() -> Iterator[None]:
-    """Let whoever may add photos upload them directly."""
+    """Allow direct uploads to users who may add photos."""
     with override_settings(SHIFT_MEDIA={"UPLOADS": {FIELD: "shift_media.direct.may_add"}}):
         yield
 
 
-def somebody(name: str) -> Client:
-    """Log somebody in who may add photos."""
+def client_of(name: str) -> Client:
+    """Return a client of a logged-in user who may add photos."""
     user = User.objects.create_user(name)
     user.user_permissions.add(
         Permission.objects.get(codename="add_photo", content_type__app_label="testapp")
@@ -34,11 +34,11 @@ def somebody(name: str) -> Client:
 
 @pytest.fixture
 def client(db: None) -> Client:
-    """Give the browser of somebody who may upload."""
-    return somebody("ada")
+    """Return a client of a user who may upload."""
+    return client_of("ada")
 
 
 @pytest.fixture
 def other(db: None) -> Client:
-    """Give the browser of somebody else who may, too."""
-    return somebody("bob")
+    """Return a client of another user who may upload."""
+    return client_of("bob")

@@ -1,4 +1,4 @@
-"""The steps of a direct upload, as a page's script takes them."""
+"""The steps of a direct upload, as the script of a page takes them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ URL = "/media/upload/"
 
 
 def announced(content: bytes, **changes: Any) -> dict[str, Any]:
-    """Say what is going to be uploaded."""
+    """Return the announcement of an upload."""
     digest = hashlib.sha256(content).hexdigest()
-    said = {
+    announcement = {
         "field": FIELD, "name": "Ä lake.JPG", "type": "image/jpeg", "size": len(content),
         "sha256": digest,
     }  # fmt: skip
-    return said | changes
+    return announcement | changes
 
 
 def ask(client: Client, content: bytes, **changes: Any) -> Any:
-    """Ask for a ticket."""
+    """Return the response to a request for a ticket."""
     return client.post(URL, announced(content, **changes), content_type="application/json")
 
 
 def ticket(client: Client, content: bytes, **changes: Any) -> dict[str, Any]:
-    """Get a ticket."""
+    """Return the content of a response with a ticket."""
     response = ask(client, content, **changes)
     assert response.status_code == 201, response.content
     given: dict[str, Any] = response.json()
@@ -40,7 +40,7 @@ def ticket(client: Client, content: bytes, **changes: Any) -> dict[str, Any]:
 
 
 def put(client: Client, given: dict[str, Any], content: bytes) -> Any:
-    """Send the bytes to the app."""
+    """Send the bytes to the app, and return the response."""
     return client.put(given["url"], content, "image/jpeg", headers=given["headers"])
 
 
@@ -53,7 +53,7 @@ class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has no gen
 
 
 def request_of(client: Client, token: str) -> HttpRequest:
-    """Make the request in which a page sends its form."""
+    """Return the request by which a page sends its form."""
     from django.contrib.auth import get_user
     from django.contrib.auth.models import AnonymousUser
 
@@ -64,11 +64,11 @@ def request_of(client: Client, token: str) -> HttpRequest:
 
 
 def form(client: Client, token: str) -> PhotoForm:
-    """Send the form with a ticket in place of a file."""
+    """Return a form that was sent with a ticket instead of a file."""
     request = request_of(client, token)
     return PhotoForm(request.POST, files(request))
 
 
 def errors(client: Client, token: str) -> list[str]:
-    """Give the codes of what the form says of its file."""
+    """Return the error codes of the file in a form."""
     return [error.code for error in form(client, token).errors.as_data().get("image", [])]

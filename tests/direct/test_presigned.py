@@ -1,4 +1,4 @@
-"""Direct uploads into a bucket: what is signed, what the bucket refuses, what the server reads."""
+"""Direct uploads into a bucket: signed parameters, refusals, and the server's own reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from shift_media.deletion.sweep import Sweep
 from shift_media.direct import SECONDS
-from tests.direct.conftest import somebody
+from tests.direct.conftest import client_of
 from tests.direct.steps import FIELD, announced, errors, form, put, ticket
 from tests.fields.material import PDF, picture
 from tests.servers.sites import S3Site
@@ -32,13 +32,13 @@ def anybody(request: Any, field: Any) -> bool:
 
 @pytest.fixture
 def bucket(s3_site: S3Site) -> S3Site:
-    """Give a site whose photos may be uploaded into its bucket."""
+    """Return a site whose photos may be uploaded directly into its bucket."""
     s3_site.configure(shift_media={"UPLOADS": RULES})
     return s3_site
 
 
 def send(given: dict[str, Any], content: bytes, **headers: str) -> int:
-    """Send the bytes as a browser does, with the headers that it was told to send."""
+    """Send the bytes as a browser does, with the headers of the ticket; return the status."""
     url = urlsplit(given["url"])
     connection = http.client.HTTPConnection(url.netloc, timeout=60)
     try:
@@ -51,7 +51,7 @@ def send(given: dict[str, Any], content: bytes, **headers: str) -> int:
         connection.close()
 
 
-def test_a_file_goes_past_the_app_and_is_read_by_it_before_a_row_refers_to_it(
+def test_direct_upload_bypasses_the_app_and_is_read_before_a_row_refers_to_it(
     bucket: S3Site, client: Client
 ) -> None:
     given = ticket(client, JPEG)
@@ -69,7 +69,7 @@ def test_a_file_goes_past_the_app_and_is_read_by_it_before_a_row_refers_to_it(
     assert errors(client, given["ticket"]) == ["upload_missing"]
 
 
-def test_the_url_signs_key_length_type_checksum_condition_and_expiry(
+def test_presigned_url_signs_key_length_type_checksum_condition_and_expiry(
     bucket: S3Site, client: Client
 ) -> None:
     given = ticket(client, JPEG)
@@ -95,7 +95,7 @@ def test_the_url_signs_key_length_type_checksum_condition_and_expiry(
     ],
     ids=["short", "long", "type", "condition", "checksum", "header"],
 )
-def test_the_bucket_refuses_whatever_is_not_as_it_was_signed(
+def test_bucket_refuses_a_request_that_differs_from_the_signed_one(
     content: bytes, headers: dict[str, str], bucket: S3Site, client: Client
 ) -> None:
     given = ticket(client, JPEG)
@@ -104,18 +104,16 @@ def test_the_bucket_refuses_whatever_is_not_as_it_was_signed(
     assert send({**given, "url": given["url"].replace("a-lake.jpg?", "b.jpg?")}, JPEG) == 403
 
 
-def test_other_bytes_of_the_same_length_never_get_into_a_row(
-    bucket: S3Site, client: Client
-) -> None:
+def test_other_bytes_of_the_same_length_are_refused(bucket: S3Site, client: Client) -> None:
     given = ticket(client, JPEG)
     status = send(given, b"x" * len(JPEG))
-    # Ceph 16 overlooks the checksum; the server, which reads the bytes itself, does not.
+    # Ceph 16 ignores the checksum. The server reads the bytes and compares it.
     assert errors(client, given["ticket"]) == [
         "upload_differs" if status == 200 else "upload_missing"
     ]
 
 
-def test_an_object_that_was_changed_meanwhile_is_refused(bucket: S3Site, client: Client) -> None:
+def test_staged_object_that_was_changed_is_refused(bucket: S3Site, client: Client) -> None:
     given = ticket(client, JPEG)
     send(given, JPEG)
     (key,) = bucket.stored()
@@ -124,14 +122,14 @@ def test_an_object_that_was_changed_meanwhile_is_refused(bucket: S3Site, client:
         assert errors(client, given["ticket"]) == ["upload_differs"]
 
 
-def test_the_app_takes_no_bytes_that_the_bucket_should(bucket: S3Site, client: Client) -> None:
+def test_app_refuses_bytes_that_belong_into_the_bucket(bucket: S3Site, client: Client) -> None:
     given = ticket(client, JPEG)
     to_app = {"url": "/media/upload/", "headers": {"X-Upload-Ticket": given["ticket"]}}
     assert put(client, to_app, JPEG).status_code == 403
     assert bucket.stored() == set()
 
 
-def test_where_signatures_would_not_hold_the_length_the_app_takes_the_bytes(
+def test_app_takes_the_bytes_if_signatures_cannot_fix_the_length(
     bucket: S3Site, client: Client
 ) -> None:
     bucket.configure(shift_media={"UPLOADS": RULES}, signature_version="s3")
@@ -142,7 +140,9 @@ def test_where_signatures_would_not_hold_the_length_the_app_takes_the_bytes(
     assert form(client, given["ticket"]).save().pk
 
 
-def test_parameters_of_objects_are_the_apps_own(bucket: S3Site, client: Client) -> None:
+def test_storage_with_object_parameters_takes_direct_uploads(
+    bucket: S3Site, client: Client
+) -> None:
     bucket.configure(
         shift_media={"UPLOADS": RULES}, object_parameters={"StorageClass": "STANDARD"}
     )
@@ -150,11 +150,11 @@ def test_parameters_of_objects_are_the_apps_own(bucket: S3Site, client: Client) 
     assert send(given, JPEG) == 200
 
 
-def test_a_document_is_stored_as_an_attachment_of_a_safe_type(
+def test_uploaded_document_is_stored_as_an_attachment_of_a_safe_type(
     bucket: S3Site, client: Client
 ) -> None:
-    said = {"field": "testapp.Attachment.file", "type": "application/pdf", "name": "a.pdf"}
-    given = ticket(Client(), PDF, **said)
+    announcement = {"field": "testapp.Attachment.file", "type": "application/pdf", "name": "a.pdf"}
+    given = ticket(Client(), PDF, **announcement)
     assert send(given, PDF) == 200
     (key,) = bucket.stored()
     head = bucket.client.head_object(Bucket=bucket.bucket, Key=key)
@@ -165,11 +165,11 @@ def test_a_document_is_stored_as_an_attachment_of_a_safe_type(
     assert not Attachment.objects.exists()
 
 
-def test_what_is_never_completed_is_swept(bucket: S3Site, client: Client) -> None:
+def test_upload_that_is_never_completed_is_swept(bucket: S3Site, client: Client) -> None:
     kept, never = ticket(client, JPEG), ticket(client, JPEG)
     for given in (kept, never):
         send(given, JPEG)
     photo = form(client, kept["ticket"]).save()
-    assert errors(somebody("bob"), never["ticket"]) == ["upload_refused"]
+    assert errors(client_of("bob"), never["ticket"]) == ["upload_refused"]
     Sweep(bucket.storage, timezone.now() + timedelta(hours=1)).run()
     assert bucket.stored() == {photo.image.key}

@@ -1,4 +1,4 @@
-"""Tickets and the bytes of local disk: nothing but what was announced, by the one who did."""
+"""Tickets on local disk: only announced bytes are accepted, and only from their user."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ JPEG = picture()
 
 @pytest.fixture
 def staged(client: Client) -> dict[str, Any]:
-    """Upload a picture, and give its ticket."""
+    """Upload a picture, and return its ticket."""
     given = ticket(client, JPEG)
     assert put(client, given, JPEG).status_code == 204
     return given
 
 
-def test_a_file_goes_by_ticket_and_put_into_a_form(
+def test_file_uploaded_with_a_ticket_is_saved_by_the_form(
     client: Client, staged: dict[str, Any], stored: Callable[[], list[str]]
 ) -> None:
     (before,) = stored()
@@ -59,7 +59,7 @@ def test_a_file_goes_by_ticket_and_put_into_a_form(
     assert photo.image.key != before
 
 
-def test_a_ticket_is_of_no_use_after_its_file_was_stored(
+def test_ticket_is_refused_after_its_file_was_stored(
     client: Client, staged: dict[str, Any]
 ) -> None:
     form(client, staged["ticket"]).save()
@@ -69,7 +69,7 @@ def test_a_ticket_is_of_no_use_after_its_file_was_stored(
     assert Photo.objects.count() == 1
 
 
-def test_the_bytes_may_come_twice_before_they_are_used(
+def test_bytes_sent_twice_before_they_are_used_are_accepted(
     client: Client, staged: dict[str, Any], stored: Callable[[], list[str]]
 ) -> None:
     assert put(client, staged, JPEG).status_code == 204
@@ -77,9 +77,7 @@ def test_the_bytes_may_come_twice_before_they_are_used(
     assert form(client, staged["ticket"]).is_valid()
 
 
-def test_a_form_with_an_error_elsewhere_can_be_sent_again(
-    client: Client, staged: dict[str, Any]
-) -> None:
+def test_form_with_another_error_can_be_sent_again(client: Client, staged: dict[str, Any]) -> None:
     assert form(client, staged["ticket"]).is_valid()
     assert form(client, staged["ticket"]).is_valid()
     with transaction.atomic():
@@ -90,14 +88,14 @@ def test_a_form_with_an_error_elsewhere_can_be_sent_again(
     assert Photo.objects.count() == 1
 
 
-def test_before_the_bytes_there_is_nothing_to_complete(client: Client) -> None:
+def test_form_sent_before_the_bytes_is_refused(client: Client) -> None:
     assert errors(client, ticket(client, JPEG)["ticket"]) == ["upload_missing"]
 
 
 @pytest.mark.parametrize(
     "sent", [JPEG[:-1], JPEG + b"x", b"x" * len(JPEG), b""], ids=["short", "long", "other", "none"]
 )
-def test_other_bytes_than_the_tickets_are_not_stored(
+def test_bytes_that_differ_from_the_ticket_are_not_stored(
     sent: bytes, client: Client, stored: Callable[[], list[str]]
 ) -> None:
     response = put(client, ticket(client, JPEG), sent)
@@ -106,21 +104,19 @@ def test_other_bytes_than_the_tickets_are_not_stored(
 
 
 @pytest.mark.parametrize("content", [PDF, HTML, picture("PNG")])
-def test_what_is_of_another_type_than_was_said_is_refused_by_its_bytes(
-    content: bytes, client: Client
-) -> None:
+def test_bytes_of_another_type_than_announced_are_refused(content: bytes, client: Client) -> None:
     given = ticket(client, content)
     assert put(client, given, content).status_code == 204  # what was announced, but for its type
     assert errors(client, given["ticket"]) == ["upload_differs"]
 
 
-def test_the_fields_own_rules_hold_for_the_bytes(client: Client) -> None:
+def test_rules_of_the_field_apply_to_the_uploaded_bytes(client: Client) -> None:
     given = ticket(client, JPEG[:300])
     assert put(client, given, JPEG[:300]).status_code == 204
     assert errors(client, given["ticket"]) == ["undecodable"]
 
 
-def test_what_lies_there_is_held_to_the_ticket_when_it_is_used(
+def test_staged_object_is_compared_with_the_ticket_when_it_is_used(
     client: Client, staged: dict[str, Any], tmp_path: Any
 ) -> None:
     (path,) = (path for path in (tmp_path / "media").rglob("*.jpg") if path.is_file())
@@ -131,7 +127,7 @@ def test_what_lies_there_is_held_to_the_ticket_when_it_is_used(
     assert form(client, staged["ticket"]).is_valid()
 
 
-def test_somebody_elses_ticket_is_refused(
+def test_ticket_of_another_user_is_refused(
     client: Client, other: Client, staged: dict[str, Any]
 ) -> None:
     given = ticket(client, JPEG)
@@ -141,7 +137,7 @@ def test_somebody_elses_ticket_is_refused(
         assert (response.status_code, response.json()["code"]) == (400, "upload_refused")
 
 
-def test_an_expired_ticket_is_refused(
+def test_expired_ticket_is_refused(
     client: Client, staged: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later = tickets.time.time() + tickets.SECONDS + 1
@@ -150,7 +146,7 @@ def test_an_expired_ticket_is_refused(
     assert put(client, staged, JPEG).json()["code"] == "upload_refused"
 
 
-def test_an_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) -> None:
+def test_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) -> None:
     token = staged["ticket"]
     ticket = tickets.verify(token, request_of(client, ""))
     other_purpose = token.rpartition(".")[0]
@@ -168,13 +164,13 @@ def test_an_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) ->
         assert errors(client, altered) == ["upload_refused"]
 
 
-def test_a_ticket_signed_for_other_contents_is_refused(client: Client) -> None:
+def test_signed_ticket_with_other_contents_is_refused(client: Client) -> None:
     for payload in ("", "e30", "W10", "!!"):  # nothing, {}, [], no base64
         token = f"{payload}.{settings.signer(tickets.PURPOSE).sign(payload)}"
         assert errors(client, token) == ["upload_refused"]
 
 
-def test_tickets_of_a_retired_signing_key_hold_while_it_verifies(client: Client) -> None:
+def test_ticket_of_a_rotated_key_is_accepted_while_the_key_verifies(client: Client) -> None:
     rule = {"UPLOADS": {FIELD: "shift_media.direct.may_add"}}
     with override_settings(SHIFT_MEDIA={**rule, "SIGNING_KEYS": ["old"]}):
         given = ticket(client, JPEG)
@@ -202,7 +198,7 @@ def test_tickets_of_a_retired_signing_key_hold_while_it_verifies(client: Client)
         ({"name": "x" * 1001}, "upload_refused"),
     ],
 )
-def test_what_the_field_would_refuse_gets_no_ticket(
+def test_file_that_the_field_refuses_gets_no_ticket(
     changes: dict[str, Any], code: str, client: Client
 ) -> None:
     response = ask(client, JPEG, **changes)
@@ -210,16 +206,14 @@ def test_what_the_field_would_refuse_gets_no_ticket(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 9999, b"\xff", b'"x"'])
-def test_what_is_no_request_is_400(body: bytes, client: Client) -> None:
+def test_malformed_request_is_answered_with_400(body: bytes, client: Client) -> None:
     response = client.post(URL, body, content_type="application/json")
     assert response.status_code == 400
     assert response["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("field", ["testapp.Photo.title", "testapp.Pair.left", "x", None, 1])
-def test_one_answer_for_no_such_field_and_for_one_without_leave(
-    field: object, client: Client
-) -> None:
+def test_unknown_and_forbidden_fields_get_the_same_answer(field: object, client: Client) -> None:
     nobody = Client()
     plain = Client()
     plain.force_login(User.objects.create_user("eve"))
@@ -228,13 +222,13 @@ def test_one_answer_for_no_such_field_and_for_one_without_leave(
         assert response.json() == {"code": "forbidden", "message": "You may not upload here."}
 
 
-def test_a_rule_that_is_none_is_the_sites_error(client: Client) -> None:
+def test_invalid_rule_raises_a_configuration_error(client: Client) -> None:
     for rules in ({FIELD: "no.such.rule"}, {"testapp.Photo.title": "shift_media.direct.may_add"}):
         with override_settings(SHIFT_MEDIA={"UPLOADS": rules}), pytest.raises(ConfigurationError):
             ask(client, JPEG, field=next(iter(rules)))
 
 
-def test_pages_of_others_cannot_use_it(client: Client) -> None:
+def test_pages_of_other_sites_cannot_upload(client: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = client.cookies
     assert ask(strict, JPEG).status_code == 403
@@ -243,7 +237,7 @@ def test_pages_of_others_cannot_use_it(client: Client) -> None:
     assert client.get(URL)["Allow"] == "POST, PUT"
 
 
-def test_a_client_that_leaves_midway_leaves_nothing(client: Client, tmp_path: Any) -> None:
+def test_upload_interrupted_by_the_client_stores_nothing(client: Client, tmp_path: Any) -> None:
     given = ticket(client, JPEG)
 
     class Gone:
@@ -259,7 +253,7 @@ def test_a_client_that_leaves_midway_leaves_nothing(client: Client, tmp_path: An
     assert [path for path in (tmp_path / "media").rglob("*") if path.is_file()] == []
 
 
-def test_what_is_never_completed_is_swept_and_nothing_else(
+def test_only_uploads_that_are_never_completed_are_swept(
     client: Client, staged: dict[str, Any], media: CountingStorage, stored: Callable[[], list[str]]
 ) -> None:
     kept = form(client, staged["ticket"]).save()
@@ -271,7 +265,7 @@ def test_what_is_never_completed_is_swept_and_nothing_else(
     assert stored() == [kept.image.key]
 
 
-def test_a_storage_that_fails_afterwards_fails_nothing(
+def test_storage_failure_after_the_commit_is_logged(
     client: Client, use: Use, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = cast("Undeleting", use(f"{__name__}.Undeleting"))
@@ -283,7 +277,7 @@ def test_a_storage_that_fails_afterwards_fails_nothing(
 
 
 class Undeleting(CountingStorage):
-    """Keeps what it has."""
+    """A storage that cannot delete."""
 
     def delete(self, name: str) -> None:
         raise StorageError("the bucket does not answer")

@@ -22,11 +22,11 @@ CONTENT = picture()
 
 
 class PointedDirectInput(DirectInput, FocalInput):
-    """Both at once."""
+    """An input for direct uploads with a focal point."""
 
 
 def form_of(request: HttpRequest | None = None, *, widget: Any = DirectInput) -> Any:
-    """Make a form of a photo, which is mandatory."""
+    """Return a form class in which the photo is required."""
     fields = ("title", "image")
     kind = forms.modelform_factory(Photo, fields=fields, widgets={"image": widget})
     form = kind() if request is None else kind(request.POST, files(request))
@@ -35,7 +35,7 @@ def form_of(request: HttpRequest | None = None, *, widget: Any = DirectInput) ->
 
 
 @pytest.mark.parametrize("widget", [DirectInput, PointedDirectInput, DirectInput(url="/other/")])
-def test_it_says_where_to_upload_for_which_field(client: Client, widget: Any) -> None:
+def test_input_has_the_upload_url_and_the_field(client: Client, widget: Any) -> None:
     shown = str(form_of(widget=widget)["image"])
     url = getattr(widget, "url", None) or steps.URL
     assert f'data-upload-url="{url}"' in shown
@@ -46,7 +46,7 @@ def test_it_says_where_to_upload_for_which_field(client: Client, widget: Any) ->
 
 
 @pytest.mark.parametrize("widget", [DirectInput, PointedDirectInput])
-def test_it_keeps_the_ticket_of_a_form_that_was_refused(client: Client, widget: Any) -> None:
+def test_input_of_a_refused_form_keeps_the_ticket(client: Client, widget: Any) -> None:
     given = steps.ticket(client, CONTENT)
     assert steps.put(client, given, CONTENT).status_code == 204
     request = steps.request_of(client, given["ticket"])
@@ -60,13 +60,13 @@ def test_it_keeps_the_ticket_of_a_form_that_was_refused(client: Client, widget: 
     assert "required" not in shown
 
 
-def test_a_ticket_that_is_not_ours_is_not_shown_again(client: Client) -> None:
+def test_invalid_ticket_is_not_shown_again(client: Client) -> None:
     form = form_of(steps.request_of(client, "nonsense.<b>"))
     assert not form.is_valid()
     assert 'name="image-upload" value=""' in str(form["image"])
 
 
-def test_a_field_that_takes_no_uploads_has_an_ordinary_input() -> None:
+def test_field_without_direct_uploads_has_an_ordinary_input() -> None:
     kind = forms.modelform_factory(Attachment, fields="__all__", widgets={"file": DirectInput})
     shown = str(kind()["file"])
     assert 'type="file"' in shown

@@ -1,4 +1,4 @@
-"""A media storage on disk that counts, and what lies in it."""
+"""Fixtures: a media storage on disk that counts its calls, and the keys in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Use = Callable[..., CountingStorage]
 
 @pytest.fixture
 def use(tmp_path: Path) -> Iterator[Use]:
-    """Set the class of the media storage, which lies in the test's own folder."""
+    """Return a function that replaces the media storage by one in the test's own folder."""
     overrides = []
 
     def use(backend: str = "tests.resizes.counting.CountingStorage") -> CountingStorage:
@@ -41,13 +41,13 @@ def use(tmp_path: Path) -> Iterator[Use]:
 
 @pytest.fixture
 def media(use: Use) -> CountingStorage:
-    """Give the empty media storage of this one test."""
+    """Return the empty media storage of this test."""
     return use()
 
 
 @pytest.fixture
 def stored(tmp_path: Path, media: CountingStorage) -> Callable[[], list[str]]:
-    """List the keys that are stored, without the storage noticing."""
+    """Return a function that lists the stored keys without a call of the storage."""
     folder = tmp_path / "media"
 
     def keys() -> list[str]:

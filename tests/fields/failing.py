@@ -1,4 +1,4 @@
-"""A storage whose deletions fail as long as a switch says so."""
+"""Storages that fail in one way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.resizes.counting import CountingStorage
 
 
 class DownStorage(CountingStorage):
-    """Stores, and does not delete while it is down."""
+    """A storage that cannot delete while ``down`` is True."""
 
     down: ClassVar[bool] = True
 
@@ -20,7 +20,7 @@ class DownStorage(CountingStorage):
 
 
 class CollidingStorage(CountingStorage):
-    """Counts how often a key was taken already."""
+    """A storage that counts writes to keys that were taken."""
 
     taken = 0
 

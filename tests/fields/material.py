@@ -1,4 +1,4 @@
-"""Uploads for the tests of the field: pictures that are drawn here, and lies."""
+"""Uploads for the tests of the field: drawn pictures, and files with false headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00\x00\x00\x08fr
 
 
 def picture(format: str = "JPEG", size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
-    """Draw a gradient; red grows to the right and green downwards."""
+    """Return a picture of a gradient: red grows to the right, green downwards."""
     ramp = Image.linear_gradient("L")
     red, green = ramp.rotate(90).resize(size), ramp.resize(size)
     image = Image.merge("RGB", (red, green, Image.new("L", size, 90)))
@@ -27,7 +27,7 @@ def picture(format: str = "JPEG", size: tuple[int, int] = (64, 48), **options: A
 
 
 def turned(orientation: int, format: str = "JPEG") -> bytes:
-    """Draw a picture whose EXIF says how it is turned."""
+    """Return a picture with an EXIF orientation."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return picture(format, (60, 40), exif=exif.tobytes())
@@ -36,12 +36,12 @@ def turned(orientation: int, format: str = "JPEG") -> bytes:
 def upload(
     content: bytes | None = None, name: str = "photo.jpg", type: str = "image/jpeg"
 ) -> SimpleUploadedFile:
-    """Make what a form receives."""
+    """Return an uploaded file, as a form receives it."""
     return SimpleUploadedFile(name, picture() if content is None else content, type)
 
 
 def png_header(width: int, height: int) -> bytes:
-    """Write a PNG that claims a size and has almost no pixels."""
+    """Return a PNG with a size in its header and almost no pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)
@@ -58,7 +58,7 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def gif_header(width: int, height: int) -> bytes:
-    """Write a GIF that claims a size, with one frame of it."""
+    """Return a GIF with a size in its header and one frame of that size."""
     frame = b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02L\x01\x00"
     screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0)
     return b"GIF89a" + screen + b"\x00\x00\x00\xff\xff\xff" + frame + b";"

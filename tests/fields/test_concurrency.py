@@ -1,4 +1,4 @@
-"""Several processes' worth of connections at one row, on a real database file."""
+"""Replacements of one row over several connections, in a real database."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ assert PendingDeletion.objects.count() == 16, PendingDeletion.objects.count()
 
 
 def race(tmp_path: Path, database: str) -> None:
-    """Replace one row's file eight times at once, in a process of its own."""
+    """Replace the file of one row eight times at once, in another process."""
     in_a_process(REPLACE, tmp_path, database)
 
 
 def in_a_process(code: str, tmp_path: Path, database: str) -> None:
-    """Run code on a database of its own; the settings of that are Python source."""
+    """Run code in another process, on a database whose settings are given as Python source."""
     settings = tmp_path / "race_settings.py"
     settings.write_text(f"from tests.settings import *\nDATABASES['default'] |= {database}\n")
     done = subprocess.run(
@@ -88,14 +88,14 @@ def in_a_process(code: str, tmp_path: Path, database: str) -> None:
 
 @pytest.mark.acceptance(44)
 @pytest.mark.parametrize("mode", ["IMMEDIATE", "DEFERRED"])
-def test_of_eight_replacements_at_once_the_last_stays_and_no_file_is_left_over(
-    mode: str, tmp_path: Path
-) -> None:
+def test_eight_replacements_at_once_leave_only_the_last_file(mode: str, tmp_path: Path) -> None:
     race(tmp_path, repr({"OPTIONS": {"timeout": 30, "transaction_mode": mode}}))
 
 
 @pytest.mark.acceptance(44)
 @pytest.mark.postgres
 @pytest.mark.needs("postgres")
-def test_so_they_do_where_rows_are_locked(tmp_path: Path, postgres: Postgres) -> None:
+def test_eight_replacements_at_once_leave_only_the_last_file_on_postgres(
+    tmp_path: Path, postgres: Postgres
+) -> None:
     race(tmp_path, repr({"OPTIONS": {}, **postgres.settings}))

@@ -1,4 +1,4 @@
-"""The field as a part of a model: migrations, checks, options."""
+"""The field as a part of a model: migrations, options and system checks."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def arguments(field: MediaField) -> dict[str, Any]:
     return dict(field.deconstruct()[3])
 
 
-def test_defaults_are_left_out_of_migrations() -> None:
+def test_default_options_are_left_out_of_migrations() -> None:
     assert arguments(MediaField()) == {}
     assert arguments(MediaField(accept=("image/*",), max_length=KEY_LENGTH, db_index=True)) == {}
     assert arguments(MediaField(storage=default_media_storage)) == {}
 
 
-def test_options_come_back_from_a_migration() -> None:
+def test_options_survive_a_migration() -> None:
     options: dict[str, Any] = {
         "accept": ["video/mp4"],
         "max_bytes": 5,
@@ -74,7 +74,7 @@ def test_options_come_back_from_a_migration() -> None:
     assert again.storage is storages["private"]
 
 
-def test_a_storage_is_written_as_file_field_writes_it(tmp_path: Path) -> None:
+def test_storage_is_written_to_migrations_as_by_file_field(tmp_path: Path) -> None:
     storage = LocalMediaStorage(location=tmp_path, base_url="/m/")
     assert arguments(MediaField(storage=storage))["storage"] is storage
     assert arguments(MediaField(storage=get_default_media_storage))["storage"] is (
@@ -82,7 +82,7 @@ def test_a_storage_is_written_as_file_field_writes_it(tmp_path: Path) -> None:
     )
 
 
-def test_the_default_storage_is_not_set_up_when_a_model_is_defined() -> None:
+def test_default_storage_is_not_set_up_when_a_model_is_defined() -> None:
     with override_settings(STORAGES={"media": {"BACKEND": "no.such.Storage"}}):
         field = MediaField()
         assert arguments(field) == {}
@@ -95,14 +95,14 @@ def test_upload_to_is_refused(given: Any) -> None:
         MediaField(upload_to=given)
 
 
-def test_the_column_is_that_of_a_file_field_with_an_index() -> None:
+def test_column_is_that_of_a_file_field_with_an_index() -> None:
     field = Photo._meta.get_field("image")
     assert field.get_internal_type() == "FileField"
     assert (field.max_length, field.db_index) == (200, True)  # type: ignore[attr-defined]
     assert isinstance(Photo().image, MediaFile)
 
 
-def test_the_form_field_knows_the_limits() -> None:
+def test_form_field_has_the_limits_of_the_model_field() -> None:
     field = Photo._meta.get_field("image").formfield()
     assert isinstance(field, MediaFormField)
     assert (field.accept, field.max_bytes, field.max_length) == (["image/*"], 25_000_000, None)
@@ -110,7 +110,7 @@ def test_the_form_field_knows_the_limits() -> None:
 
 
 def changes(*states: ModelState) -> dict[str, Any]:
-    """Detect what makemigrations would write after these models."""
+    """Return the changes that makemigrations would write after these models."""
     before, after = ProjectState(), ProjectState.from_apps(Photo._meta.apps)
     for state in states:
         before.add_model(state)
@@ -120,7 +120,7 @@ def changes(*states: ModelState) -> dict[str, Any]:
     return MigrationAutodetector(before, after)._detect_changes()  # type: ignore[no-any-return]
 
 
-def test_makemigrations_is_quiet_the_second_time_and_writes_no_secret() -> None:
+def test_second_makemigrations_finds_nothing_and_writes_no_secret() -> None:
     with override_settings(
         STORAGES={
             **settings.STORAGES,
@@ -146,7 +146,7 @@ def test_makemigrations_is_quiet_the_second_time_and_writes_no_secret() -> None:
 
 
 @pytest.mark.parametrize("storage", ["local", "s3"])
-def test_makemigrations_in_a_project_is_quiet_and_writes_no_secret(
+def test_makemigrations_in_a_project_finds_nothing_and_writes_no_secret(
     storage: str, tmp_path: Path
 ) -> None:
     options = {
@@ -203,7 +203,7 @@ def test_makemigrations_in_a_project_is_quiet_and_writes_no_secret(
 
 
 @pytest.mark.django_db
-def test_our_own_migrations_are_complete() -> None:
+def test_migrations_of_the_app_are_complete() -> None:
     call_command("makemigrations", "shift_media", check=True, dry_run=True, verbosity=0)
 
 
@@ -211,7 +211,7 @@ def test_our_own_migrations_are_complete() -> None:
 
 
 def found(field: Callable[[], MediaField], **fields: models.Field[Any, Any]) -> list[CheckMessage]:
-    """Check a model with this field."""
+    """Return the ids of the messages for a model with this field."""
     body = {"__module__": __name__, "image": field(), **fields}
     body["Meta"] = type("Meta", (), {"app_label": "testapp"})
     with isolate_apps("tests.testapp"):
@@ -227,7 +227,7 @@ def json() -> models.JSONField[Any, Any]:
     return models.JSONField(default=dict)
 
 
-def test_a_good_field_passes() -> None:
+def test_valid_field_has_no_messages() -> None:
     assert not ids(
         lambda: MediaField(metadata_field="meta", width_field="w", height_field="h"),
         meta=json(),
@@ -265,27 +265,29 @@ def test_a_good_field_passes() -> None:
         ({"primary_key": True}, {"fields.E201", "W101"}),
     ],
 )
-def test_a_wrong_option_has_its_check(options: dict[str, Any], expected: set[str]) -> None:
+def test_wrong_option_is_reported_by_its_check(
+    options: dict[str, Any], expected: set[str]
+) -> None:
     assert ids(lambda: MediaField(**options), text=models.TextField()) == expected
 
 
-def test_two_files_may_not_share_what_describes_them() -> None:
+def test_two_media_fields_with_one_metadata_field_are_reported() -> None:
     other = MediaField(metadata_field="meta")
     assert ids(lambda: MediaField(metadata_field="meta"), other=other, meta=json()) == {"E107"}
 
 
-def test_a_storage_must_be_a_media_storage(tmp_path: Path) -> None:
+def test_storage_that_is_no_media_storage_is_reported(tmp_path: Path) -> None:
     plain = FileSystemStorage(location=tmp_path)
     assert "E108" in ids(lambda: MediaField(storage=plain))
     assert "E108" not in ids(lambda: MediaField(storage=LocalMediaStorage(location=tmp_path)))
 
 
-def test_a_storage_of_the_settings_is_given_by_a_function() -> None:
+def test_storage_object_of_the_settings_is_reported_and_a_function_is_not() -> None:
     assert "W102" in ids(lambda: MediaField(storage=storages["private"]))
     assert "W102" not in ids(lambda: MediaField(storage=private_storage))
 
 
-def test_every_check_says_what_to_write() -> None:
+def test_every_message_has_a_hint() -> None:
     for options in ({"max_length": 5}, {"accept": "x"}, {"metadata_field": "gone"}):
         for message in found(lambda options=options: MediaField(**options)):  # type: ignore[misc]
             assert message.hint

@@ -1,4 +1,4 @@
-"""The field on real S3 servers: rows and objects stay together, and what each step costs."""
+"""The field on real S3 servers: rows and objects agree, and each step costs few requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RESIZES = 100
 
 
 class RollBack(Exception):
-    """Undoes a transaction."""
+    """Raised to roll a transaction back."""
 
 
 def roll_back(work: Callable[[], object]) -> None:
@@ -51,18 +51,18 @@ def roll_back(work: Callable[[], object]) -> None:
 
 
 def second_deletions() -> None:
-    """Run what is to be deleted some minutes later."""
+    """Run the second deletions, which are due some minutes later."""
     PendingDeletion.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     deletion.run_due()
 
 
 def sweep(site: S3Site, **options: Any) -> Any:
-    """Sweep as if all had been written long ago."""
+    """Sweep as if every object had been written long ago."""
     return Sweep(site.storage, timezone.now() + timedelta(hours=1), **options).run()
 
 
 @pytest.mark.acceptance(36)
-def test_what_a_field_strips_is_one_put_of_the_stripped_bytes(s3_site: S3Site) -> None:
+def test_stripped_upload_is_one_put_of_the_stripped_bytes(s3_site: S3Site) -> None:
     content = talkative("jpg")
     portrait = Portrait.objects.create(image=upload(content))
     assert [request.method for request in s3_site.proxy.requests] == ["PUT"]
@@ -74,15 +74,15 @@ def test_what_a_field_strips_is_one_put_of_the_stripped_bytes(s3_site: S3Site) -
 
 @pytest.fixture
 def photo(s3_site: S3Site) -> Photo:
-    """Upload a picture with one resize."""
+    """Store a picture and one resize."""
     photo = Photo.objects.create(image=upload(), album=Album.objects.create())
     assert photo.image.resize("32x32").ensure()
     s3_site.proxy.clear()
     return photo
 
 
-def test_what_each_step_costs(s3_site: S3Site) -> None:
-    """Upload, first resize, page with 100 resizes, deletion: the requests that S3 saw."""
+def test_upload_resize_page_and_deletion_make_the_fewest_s3_requests(s3_site: S3Site) -> None:
+    """Count the requests of an upload, a first resize, a page with 100 resizes and a deletion."""
     proxy, costs = s3_site.proxy, {}
 
     def cost(step: str) -> list[str]:
@@ -116,7 +116,7 @@ def test_what_each_step_costs(s3_site: S3Site) -> None:
 
 
 @pytest.mark.acceptance(40)
-def test_a_save_that_is_rolled_back_leaves_no_row_and_the_orphan_is_swept(
+def test_rolled_back_save_leaves_no_row_and_an_orphan_that_is_swept(
     s3_site: S3Site, photo: Photo
 ) -> None:
     kept = s3_site.stored()
@@ -133,21 +133,21 @@ def test_a_save_that_is_rolled_back_leaves_no_row_and_the_orphan_is_swept(
 
 
 @pytest.mark.acceptance(41)
-def test_what_follows_an_upload_waits_for_the_commit(s3_site: S3Site) -> None:
-    heard: list[bool] = []
+def test_media_saved_is_sent_after_the_commit(s3_site: S3Site) -> None:
+    received: list[bool] = []
 
     def listen(key: str, **kwargs: object) -> None:
-        heard.append(Photo.objects.filter(image=key).exists() and key in s3_site.stored())
+        received.append(Photo.objects.filter(image=key).exists() and key in s3_site.stored())
 
     media_saved.connect(listen)
     try:
         with transaction.atomic():
             Photo.objects.create(image=upload())
-            assert heard == []
+            assert received == []
         roll_back(lambda: Photo.objects.create(image=upload()))
     finally:
         media_saved.disconnect(listen)
-    assert heard == [True]
+    assert received == [True]
 
 
 DELETIONS: dict[str, Callable[[Photo], object]] = {
@@ -160,7 +160,7 @@ DELETIONS: dict[str, Callable[[Photo], object]] = {
 
 @pytest.mark.acceptance(42)
 @pytest.mark.parametrize("way", DELETIONS)
-def test_deletions_follow_the_commit(s3_site: S3Site, photo: Photo, way: str) -> None:
+def test_files_are_deleted_after_the_commit(s3_site: S3Site, photo: Photo, way: str) -> None:
     prefix, before = parse_original_key(photo.image.name).prefix, s3_site.stored()
     assert len(before) == 2
     roll_back(lambda: DELETIONS[way](Photo.objects.get()))
@@ -172,7 +172,7 @@ def test_deletions_follow_the_commit(s3_site: S3Site, photo: Photo, way: str) ->
 
 
 @pytest.mark.acceptance(42)
-def test_what_is_gone_already_is_no_error_and_what_fails_is_not_lost(
+def test_missing_object_is_no_error_and_failed_deletion_is_retried(
     s3_site: S3Site, photo: Photo
 ) -> None:
     other = Photo.objects.create(image=upload())
@@ -193,7 +193,7 @@ def test_what_is_gone_already_is_no_error_and_what_fails_is_not_lost(
 
 
 @pytest.mark.acceptance(20)
-def test_a_resize_made_while_its_original_is_deleted_goes_with_the_second_deletion(
+def test_resize_made_during_a_deletion_goes_with_the_second_one(
     s3_site: S3Site, photo: Photo
 ) -> None:
     resize = photo.image.resize("20x20")
@@ -213,7 +213,7 @@ def test_a_resize_made_while_its_original_is_deleted_goes_with_the_second_deleti
 
 
 @pytest.mark.acceptance(43)
-def test_exactly_its_own_prefix_is_deleted(s3_site: S3Site, photo: Photo) -> None:
+def test_deletion_removes_exactly_its_own_prefix(s3_site: S3Site, photo: Photo) -> None:
     prefix = parse_original_key(photo.image.name).prefix
     beside = {f"{prefix[:-1]}x/photo.jpg", f"{prefix[:-5]}/photo.jpg", f"x{prefix}photo.jpg"}
     for key in beside:
@@ -223,7 +223,7 @@ def test_exactly_its_own_prefix_is_deleted(s3_site: S3Site, photo: Photo) -> Non
 
 
 @pytest.mark.acceptance(44)
-def test_of_two_replacements_at_once_the_last_commit_wins_and_nothing_is_left_over(
+def test_two_replacements_at_once_leave_the_file_of_the_last_commit(
     s3_site: S3Site, photo: Photo
 ) -> None:
     def replace(number: int) -> None:
@@ -241,7 +241,7 @@ def test_of_two_replacements_at_once_the_last_commit_wins_and_nothing_is_left_ov
 
 
 @pytest.mark.acceptance(45)
-def test_one_name_from_twenty_threads_gives_twenty_keys(s3_site: S3Site) -> None:
+def test_one_name_from_twenty_threads_gets_twenty_keys(s3_site: S3Site) -> None:
     contents = [picture(size=(40 + number, 30)) for number in range(20)]
 
     def save(content: bytes) -> str:
@@ -258,7 +258,7 @@ def test_one_name_from_twenty_threads_gives_twenty_keys(s3_site: S3Site) -> None
 
 
 @pytest.mark.acceptance(45)
-def test_a_forced_collision_overwrites_nothing(
+def test_upload_with_a_taken_id_overwrites_nothing(
     s3_site: S3Site, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = str(photo.image.name)
@@ -279,7 +279,7 @@ def test_a_forced_collision_overwrites_nothing(
 
 
 @pytest.mark.acceptance(48)
-def test_rotated_keys_verify_and_resign_copies_inside_the_bucket(s3_site: S3Site) -> None:
+def test_resign_copies_resizes_of_a_rotated_key_inside_the_bucket(s3_site: S3Site) -> None:
     s3_site.configure(shift_media={"SIGNING_KEYS": ["old"]})
     photo = Photo.objects.create(image=upload())
     old = photo.image.resize("32x32")
@@ -300,9 +300,7 @@ def test_rotated_keys_verify_and_resign_copies_inside_the_bucket(s3_site: S3Site
 
 
 @pytest.mark.acceptance(49)
-def test_a_copied_row_keeps_the_file_until_the_last_one_goes(
-    s3_site: S3Site, photo: Photo
-) -> None:
+def test_file_of_a_copied_row_stays_until_the_last_row_goes(s3_site: S3Site, photo: Photo) -> None:
     before = s3_site.stored()
     copy = Photo.objects.get()
     copy.pk = None

@@ -1,4 +1,4 @@
-"""What `photo.image` offers: focal point, resizes, srcset, reading."""
+"""The file of a row: focal point, resizes, srcset and reading."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def photo() -> Photo:
     return Photo.objects.create(image=upload(picture(size=(400, 300))))
 
 
-def test_a_focal_point_is_kept_in_the_metadata_and_used_by_fill(photo: Photo) -> None:
+def test_focal_point_is_stored_in_the_metadata_and_used_by_fill(photo: Photo) -> None:
     before = photo.image.resize("100x200", mode="fill")
     photo.image.focal = (20.4, 79.5)
     assert photo.image.focal == (20, 80)
@@ -45,7 +45,7 @@ def test_a_focal_point_is_kept_in_the_metadata_and_used_by_fill(photo: Photo) ->
 
 
 @pytest.mark.parametrize("names", [["image"], ["image_meta"], None])
-def test_a_focal_point_is_saved_with_either_field(names: Any, photo: Photo) -> None:
+def test_focal_point_is_saved_with_either_update_field(names: Any, photo: Photo) -> None:
     photo.image.focal = (1, 2)
     photo.save(update_fields=names)
     assert Photo.objects.get().image.focal == (1, 2)
@@ -54,26 +54,26 @@ def test_a_focal_point_is_saved_with_either_field(names: Any, photo: Photo) -> N
 @pytest.mark.parametrize(
     "point", [(-1, 0), (0, 100.6), (1,), (1, 2, 3), "ab", 5, (float("nan"), 1)]
 )
-def test_what_is_no_point_in_percent_is_refused(point: Any, photo: Photo) -> None:
+def test_invalid_focal_point_is_refused(point: Any, photo: Photo) -> None:
     with pytest.raises(InvalidSpec, match="in percent"):
         photo.image.focal = point
     assert photo.image.focal is None
 
 
-def test_a_focal_point_needs_a_metadata_field() -> None:
+def test_focal_point_without_a_metadata_field_is_refused() -> None:
     row = Bare.objects.create(image=upload())
     with pytest.raises(FieldError, match='metadata_field="image_meta"'):
         row.image.focal = (1, 2)
 
 
-def test_a_replaced_file_has_no_focal_point_of_the_last_one(photo: Photo) -> None:
+def test_replaced_file_loses_the_focal_point(photo: Photo) -> None:
     photo.image.focal = (1, 2)
     photo.image = upload()
     photo.save()
     assert Photo.objects.get().image.focal is None
 
 
-def test_a_focal_point_for_metadata_that_are_absent_reads_the_header(photo: Photo) -> None:
+def test_focal_point_without_metadata_reads_the_header(photo: Photo) -> None:
     Photo.objects.update(image_meta={})
     loaded = Photo.objects.get()
     loaded.image.focal = (1, 2)
@@ -83,7 +83,7 @@ def test_a_focal_point_for_metadata_that_are_absent_reads_the_header(photo: Phot
 
 
 @override_settings(SHIFT_MEDIA={"PRESETS": {"avatar": {"size": "96x96", "mode": "fill"}}})
-def test_resizes_by_size_and_by_preset(photo: Photo) -> None:
+def test_resize_is_built_by_size_and_by_preset(photo: Photo) -> None:
     made = photo.image.resize("avatar", quality=50, format="webp")
     assert (made.width, made.height, made.spec.quality) == (96, 96, 50)
     assert made.url.endswith(".webp")
@@ -97,20 +97,20 @@ def test_srcset_is_never_wider_than_the_original(photo: Photo) -> None:
     assert [part.split()[1] for part in parts] == ["320w", "400w"]
 
 
-def test_templates_cannot_save_or_delete(photo: Photo) -> None:
+def test_templates_cannot_save_or_delete_a_file(photo: Photo) -> None:
     page = "{{ photo.image.delete }}{{ photo.image.save }}{{ photo.image.width }}"
     assert Template(page).render(Context({"photo": photo})) == "400"
     assert Photo.objects.get().image
 
 
-def test_reading_opens_the_stored_file(photo: Photo) -> None:
+def test_file_reads_the_stored_bytes(photo: Photo) -> None:
     with photo.image.open() as file:
         assert file.read() == picture(size=(400, 300))
     assert photo.image.size == len(picture(size=(400, 300)))
     assert photo.image.closed
 
 
-def test_a_name_from_before_has_a_url_and_no_resizes() -> None:
+def test_name_that_is_no_key_has_a_url_and_no_resizes() -> None:
     old = Photo(image="photos/old.jpg")
     assert old.image.url == "/media/photos/old.jpg"
     with pytest.raises(InvalidKey):
@@ -132,9 +132,7 @@ def test_videos_and_documents_have_type_and_size_without_being_read(
     assert media.calls["fetch"] == 0
 
 
-def test_a_stored_picture_that_broke_raises_our_error(
-    photo: Photo, media: CountingStorage
-) -> None:
+def test_damaged_stored_image_raises_a_media_error(photo: Photo, media: CountingStorage) -> None:
     from pathlib import Path
 
     Photo.objects.update(image_meta={})
@@ -145,7 +143,7 @@ def test_a_stored_picture_that_broke_raises_our_error(
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {"key": 1}, {"key": "KEY", "focal": "abc"}])
-def test_metadata_that_were_spoiled_count_as_absent(data: Any, photo: Photo) -> None:
+def test_invalid_metadata_are_ignored(data: Any, photo: Photo) -> None:
     if isinstance(data, dict) and data.get("key") == "KEY":
         data = {**data, "key": photo.image.name}
     photo.image_meta = data
@@ -154,7 +152,7 @@ def test_metadata_that_were_spoiled_count_as_absent(data: Any, photo: Photo) -> 
     assert photo.image.width == 400
 
 
-def test_models_of_migrations_store_files_and_schedule_nothing(
+def test_historical_model_stores_files_and_schedules_no_deletion(
     stored: Callable[[], list[str]],
 ) -> None:
     photo: Any = Photo
@@ -169,7 +167,7 @@ def test_models_of_migrations_store_files_and_schedule_nothing(
     assert not PendingDeletion.objects.exists()
 
 
-def test_a_resize_keeps_the_size_of_its_own_original(photo: Photo) -> None:
+def test_resize_keeps_the_size_of_its_original_after_a_replacement(photo: Photo) -> None:
     first = photo.image.resize("100x")
     photo.image = upload(picture("PNG", (30, 20)))
     photo.save()

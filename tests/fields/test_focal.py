@@ -39,7 +39,7 @@ def saved(form: FocalForm) -> Photo:
     return Photo.objects.get(pk=form.save().pk)
 
 
-def test_two_numbers_move_the_focal_point_of_the_current_file() -> None:
+def test_form_with_two_numbers_moves_the_focal_point_of_the_current_file() -> None:
     photo = stored_photo()
     form = FocalForm(sent("30", "70"), instance=photo)
     assert form.changed_data == ["image"]
@@ -49,32 +49,32 @@ def test_two_numbers_move_the_focal_point_of_the_current_file() -> None:
     assert "f30.70" in again.image.resize("9x9", mode="fill").key
 
 
-def test_a_new_file_is_stored_with_its_focal_point() -> None:
+def test_new_file_is_stored_with_the_focal_point_of_its_form() -> None:
     form = FocalForm(sent("10", "90"), {"image": upload()})
     assert saved(form).image.focal == (10, 90)
 
 
-def test_a_focal_point_that_is_set_before_saving_is_kept() -> None:
+def test_focal_point_set_before_saving_is_stored() -> None:
     photo = Photo(image=ContentFile(picture(), "photo.jpg"))
     photo.image.focal = (20, 80)
     photo.save()
     assert Photo.objects.get().image.focal == (20, 80)
 
 
-def test_a_file_that_replaces_another_has_no_focal_point_of_it() -> None:
+def test_replaced_file_in_a_form_loses_the_old_focal_point() -> None:
     photo = stored_photo((30, 70))
     photo.image = ContentFile(picture(), "other.jpg")
     photo.save()
     assert Photo.objects.get().image.focal is None
 
 
-def test_no_numbers_are_the_centre_and_no_fields_at_all_leave_it() -> None:
+def test_empty_numbers_are_the_centre_and_missing_inputs_change_nothing() -> None:
     photo = stored_photo((30, 70))
     assert saved(FocalForm({"title": "x"}, instance=photo)).image.focal == (30, 70)
     assert saved(FocalForm(sent("", ""), instance=photo)).image.focal is None
 
 
-def test_what_is_sent_back_unchanged_is_no_change() -> None:
+def test_form_with_unchanged_focal_point_has_not_changed() -> None:
     photo = stored_photo((30, 70))
     assert not FocalForm(sent("30", "70"), instance=photo).has_changed()
     assert not FocalForm(sent("", ""), instance=stored_photo()).has_changed()
@@ -82,19 +82,19 @@ def test_what_is_sent_back_unchanged_is_no_change() -> None:
 
 
 @pytest.mark.parametrize("pair", [("101", "5"), ("-1", "5"), ("", "5"), ("٣", "5"), ("5.5", "5")])
-def test_other_numbers_are_an_error_of_the_field(pair: tuple[str, str]) -> None:
+def test_invalid_numbers_are_an_error_of_the_field(pair: tuple[str, str]) -> None:
     form = FocalForm(sent(*pair), instance=stored_photo())
     assert form.errors.as_data()["image"][0].code == "focal"
     assert "image-across" in form.as_p()
 
 
-def test_clearing_the_file_needs_no_focal_point() -> None:
+def test_cleared_file_ignores_the_focal_point() -> None:
     form = FocalForm(sent("1", "2", **{"image-clear": "on"}), instance=stored_photo())
     assert not saved(form).image
 
 
 @pytest.mark.parametrize("focal", [None, (30, 0)])
-def test_the_numbers_of_the_current_file_are_shown(focal: Any) -> None:
+def test_input_shows_the_focal_point_of_the_current_file(focal: Any) -> None:
     html = FocalForm(instance=stored_photo(focal)).as_p()
     assert 'name="image-across"' in html
     assert ('value="30"' in html and 'value="0"' in html) == (focal is not None)

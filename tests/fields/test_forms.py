@@ -1,4 +1,4 @@
-"""Forms and the admin: one good error, one reading, the current picture shown."""
+"""Forms and the admin: one readable error, one reading, and the current picture."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PlainForm(forms.Form):
     image = MediaFormField(accept=["image/png"], max_bytes=5000, required=False)
 
 
-def test_a_model_form_stores_and_describes() -> None:
+def test_model_form_stores_file_and_metadata() -> None:
     form = PhotoForm({"title": "a"}, {"image": upload(name="Ä.png")})
     assert form.is_valid(), form.errors
     photo = form.save()
@@ -46,7 +46,7 @@ def test_a_model_form_stores_and_describes() -> None:
     assert Photo.objects.get().image_meta["original_name"] == "Ä.png"
 
 
-def test_a_model_form_shows_one_error_that_a_person_understands() -> None:
+def test_model_form_shows_one_readable_error() -> None:
     form = PhotoForm({}, {"image": upload(PDF)})
     assert form.errors == {
         "image": ["The content of this file is PDF. Choose JPEG, PNG, GIF, WebP or AVIF."]
@@ -57,7 +57,7 @@ def test_a_model_form_shows_one_error_that_a_person_understands() -> None:
     ]
 
 
-def test_a_field_may_have_sentences_of_its_own() -> None:
+def test_error_messages_of_a_field_replace_the_default_ones() -> None:
     class Form(forms.Form):
         image = MediaFormField(error_messages={"unsupported_type": "Photographs only."})
 
@@ -71,7 +71,7 @@ def test_a_field_may_have_sentences_of_its_own() -> None:
         form.clean(upload(PDF))
 
 
-def test_a_plain_form_checks_as_well() -> None:
+def test_form_field_outside_a_model_form_refuses_files() -> None:
     assert PlainForm({}, {}).is_valid()
     assert PlainForm({}, {"image": upload(picture("PNG", (8, 8)))}).is_valid()
     assert PlainForm({}, {"image": upload()}).errors["image"] == [
@@ -81,13 +81,13 @@ def test_a_plain_form_checks_as_well() -> None:
     assert "at most 5 kB are allowed" in PlainForm({}, {"image": upload(large)}).errors["image"][0]
 
 
-def test_a_form_field_gives_the_upload_ready_to_read() -> None:
+def test_cleaned_upload_can_be_read_from_its_beginning() -> None:
     form = PlainForm({}, {"image": upload(picture("PNG", (8, 8)))})
     assert form.is_valid()
     assert form.cleaned_data["image"].read() == picture("PNG", (8, 8))
 
 
-def test_clearing_and_keeping_work_as_on_a_file_field() -> None:
+def test_cleared_file_is_removed_and_omitted_file_is_kept() -> None:
     photo = Photo.objects.create(image=upload())
     key = photo.image.name
     form = PhotoForm({"title": "b"}, {}, instance=photo)
@@ -102,7 +102,7 @@ def test_clearing_and_keeping_work_as_on_a_file_field() -> None:
     assert (cleared.image.name, cleared.image_meta) == ("", {})
 
 
-def test_browsers_are_offered_what_is_accepted() -> None:
+def test_accept_attribute_lists_accepted_types_and_extensions() -> None:
     html = str(PlainForm()["image"])
     assert 'accept="image/png,.png"' in html
     every = MediaFormField(accept=["*/*"]).widget.attrs["accept"]
@@ -112,12 +112,12 @@ def test_browsers_are_offered_what_is_accepted() -> None:
     assert {"image/jpeg", ".jpg", ".avif"} <= set(images)
 
 
-def test_a_widget_may_say_what_it_accepts() -> None:
+def test_accept_attribute_of_a_widget_is_kept() -> None:
     field = MediaFormField(widget=MediaInput(attrs={"accept": "image/heic"}))
     assert field.widget.attrs["accept"] == "image/heic"
 
 
-def test_the_input_shows_the_current_picture_as_a_resize(media: CountingStorage) -> None:
+def test_input_shows_current_picture_as_a_resize(media: CountingStorage) -> None:
     photo = Photo.objects.create(image=upload(picture(size=(800, 400)), name="<b>Boat.jpg"))
     media.calls.clear()
     html = str(PhotoForm(instance=Photo.objects.get())["image"])
@@ -129,7 +129,7 @@ def test_the_input_shows_the_current_picture_as_a_resize(media: CountingStorage)
     assert not media.calls
 
 
-def test_the_input_shows_a_video_by_its_name() -> None:
+def test_input_shows_current_video_by_its_name() -> None:
     class ClipForm(forms.ModelForm):  # type: ignore[type-arg]
         class Meta:
             model = Clip
@@ -143,13 +143,13 @@ def test_the_input_shows_a_video_by_its_name() -> None:
     assert "image-clear" not in html
 
 
-def test_the_input_of_an_old_name_has_its_link() -> None:
+def test_input_of_a_name_that_is_no_key_has_its_link() -> None:
     html = str(PhotoForm(instance=Photo(image="photos/old.jpg"))["image"])
     assert '<a href="/media/photos/old.jpg">old.jpg</a>' in html
     assert "<img" not in html
 
 
-def test_the_input_brings_its_style_sheet() -> None:
+def test_form_media_has_the_style_sheet_of_the_input() -> None:
     assert "shift_media/media-input.css" in str(PhotoForm().media)
 
 
@@ -177,7 +177,7 @@ def test_the_input_brings_its_style_sheet() -> None:
         "\ud800.jpg",
     ],
 )
-def test_a_hostile_name_is_only_data(name: str, media: CountingStorage) -> None:
+def test_hostile_file_name_changes_neither_key_nor_page(name: str, media: CountingStorage) -> None:
     photo = Photo()
     photo.image.save(name, upload())
     id, _, leaf = photo.image.name.partition(".jpg/")[0].rpartition("/")
@@ -198,7 +198,7 @@ def test_a_hostile_name_is_only_data(name: str, media: CountingStorage) -> None:
 
 
 @pytest.mark.acceptance(37)
-def test_an_empty_name_is_no_reason_to_lose_a_file() -> None:
+def test_upload_with_an_empty_name_is_stored() -> None:
     file = ContentFile(picture(), name="")
     assert Photo.objects.create(image=file).image.name.endswith("/file.jpg/file.jpg")
     photo = Photo()
@@ -220,7 +220,7 @@ def content(response: Any) -> str:
     return unescape(response.content.decode())
 
 
-def test_the_admin_uploads_shows_replaces_and_clears(admin: Client) -> None:
+def test_admin_stores_shows_replaces_and_clears_a_file(admin: Client) -> None:
     add = "/admin/testapp/photo/add/"
     assert 'type="file"' in content(admin.get(add))
     assert admin.post(add, {"title": "a", "image": upload()}).status_code == 302
@@ -240,14 +240,14 @@ def test_the_admin_uploads_shows_replaces_and_clears(admin: Client) -> None:
     assert Photo.objects.get().image.name == ""
 
 
-def test_the_admin_shows_the_error_beside_the_field(admin: Client) -> None:
+def test_admin_shows_a_refusal_beside_the_field(admin: Client) -> None:
     page = content(admin.post("/admin/testapp/photo/add/", {"title": "a", "image": upload(PDF)}))
     assert "The content of this file is PDF." in page
     assert not Photo.objects.exists()
 
 
 @pytest.mark.acceptance(22)
-def test_the_admin_believes_neither_name_nor_type(admin: Client) -> None:
+def test_admin_refuses_a_file_with_a_false_name_and_type(admin: Client) -> None:
     lie = SimpleUploadedFile("x.png", picture("GIF"), "text/html")
     assert (
         admin.post("/admin/testapp/metafirst/add/", {"code": "a", "image": lie}).status_code == 302
@@ -257,13 +257,13 @@ def test_the_admin_believes_neither_name_nor_type(admin: Client) -> None:
     assert row.image_meta["content_type"] == "image/gif"
 
 
-def test_an_empty_cell_where_there_is_no_resize(admin: Client) -> None:
+def test_resize_column_of_a_file_without_resize_is_empty(admin: Client) -> None:
     Photo.objects.create(title="none")
     Photo.objects.create(title="old", image="photos/old.jpg")
     assert "<img" not in content(admin.get("/admin/testapp/photo/"))
 
 
-def test_pending_deletions_are_shown_and_tried_again_but_not_edited(
+def test_admin_shows_and_runs_pending_deletions_but_does_not_edit_them(
     admin: Client, use: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use("tests.fields.failing.DownStorage")
@@ -286,7 +286,7 @@ def test_pending_deletions_are_shown_and_tried_again_but_not_edited(
     assert PendingDeletion.objects.get().stage == PendingDeletion.Stage.SECOND
 
 
-def test_only_who_may_delete_may_run_deletions(client: Client) -> None:
+def test_user_without_delete_permission_cannot_run_deletions(client: Client) -> None:
     user = User.objects.create_user("reader", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_pendingdeletion"))
     client.force_login(user)

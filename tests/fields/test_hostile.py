@@ -1,4 +1,4 @@
-"""Broken, lying, huge and odd files, through the field."""
+"""Damaged, false, huge and unusual files, saved through the field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 5
-"""The CPU time that one file may cost."""
+"""The most CPU time for one file."""
 
 Stored = Callable[[], list[str]]
 
@@ -32,7 +32,7 @@ def index(corpus: Path) -> list[dict[str, str]]:
 
 
 def save(content: bytes, name: str) -> Photo | InvalidMedia:
-    """Save a file; only our own refusal may come out."""
+    """Save a file and return its row, or the `InvalidMedia` that was raised."""
     started = time.process_time()
     photo = Photo()
     try:
@@ -49,7 +49,7 @@ IMAGES = {"jpeg", "png", "gif", "webp", "avif"}
 
 @pytest.mark.acceptance(22, 29, 30)
 @pytest.mark.parametrize("expected", ["reject-type", "reject-content", "reject-limit"])
-def test_what_the_corpus_calls_bad_is_refused_and_nothing_stays(
+def test_bad_file_of_the_corpus_is_refused_and_not_stored(
     expected: str, corpus: Path, stored: Stored, media: CountingStorage
 ) -> None:
     rows = [row for row in index(corpus) if row["expected"] == expected]
@@ -77,7 +77,7 @@ def test_what_the_corpus_calls_bad_is_refused_and_nothing_stays(
 
 
 @pytest.mark.acceptance(31, 32, 33, 35)
-def test_what_the_corpus_calls_good_is_accepted_with_its_upright_size(corpus: Path) -> None:
+def test_good_file_of_the_corpus_is_stored_with_its_upright_size(corpus: Path) -> None:
     rows = [
         row for row in index(corpus) if row["expected"] == "ok" and row["kind_by_magic"] in IMAGES
     ]
@@ -97,7 +97,7 @@ def test_what_the_corpus_calls_good_is_accepted_with_its_upright_size(corpus: Pa
 
 
 @pytest.mark.acceptance(27, 28, 30)
-def test_of_the_rest_of_the_corpus_no_other_exception_escapes(corpus: Path) -> None:
+def test_other_file_of_the_corpus_is_refused_or_stored_with_sides(corpus: Path) -> None:
     for row in index(corpus):
         if row["expected"] in ("either", "ok-if-enabled") or row["kind_by_magic"] not in IMAGES:
             content = (corpus / "hostile" / row["file"]).read_bytes()
@@ -108,7 +108,7 @@ def test_of_the_rest_of_the_corpus_no_other_exception_escapes(corpus: Path) -> N
 
 
 @pytest.mark.acceptance(22)
-def test_any_file_of_the_corpus_is_stored_as_what_it_is_where_all_is_accepted(
+def test_file_of_the_corpus_is_stored_unchanged_if_all_types_are_accepted(
     corpus: Path, stored: Stored
 ) -> None:
     for row in index(corpus)[::7]:
@@ -159,7 +159,7 @@ print(code, spent, peak() - before)
 
 @pytest.mark.acceptance(25)
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_header_bomb_is_refused_from_its_header(name: str, stored: Stored) -> None:
+def test_header_bomb_is_refused_in_a_second_with_little_memory(name: str, stored: Stored) -> None:
     assert isinstance(save(BOMBS[name], "photo.jpg"), InvalidMedia)
     assert not stored()
     done = subprocess.run(
@@ -177,7 +177,7 @@ def test_a_header_bomb_is_refused_from_its_header(name: str, stored: Stored) -> 
 
 @pytest.mark.acceptance(25)
 @pytest.mark.parametrize("name", ["gif", "png"])
-def test_a_bomb_of_a_known_type_is_refused_for_its_pixels(name: str) -> None:
+def test_bomb_of_a_known_type_is_refused_for_its_pixels(name: str) -> None:
     outcome = save(BOMBS[name], "photo.jpg")
     assert isinstance(outcome, InvalidMedia)
     assert outcome.code == "too_many_pixels"
@@ -186,7 +186,7 @@ def test_a_bomb_of_a_known_type_is_refused_for_its_pixels(name: str) -> None:
 @pytest.mark.acceptance(24)
 @pytest.mark.parametrize("tail", [HTML, PDF, b"PK\x03\x04zip"])
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF"])
-def test_a_picture_with_something_behind_it_is_a_picture(format: str, tail: bytes) -> None:
+def test_image_with_appended_bytes_is_accepted_as_an_image(format: str, tail: bytes) -> None:
     photo = save(picture(format) + tail, "x.html")
     assert isinstance(photo, Photo)
     assert photo.image.metadata.content_type.startswith("image/")
@@ -195,7 +195,7 @@ def test_a_picture_with_something_behind_it_is_a_picture(format: str, tail: byte
 
 @pytest.mark.acceptance(23)
 @pytest.mark.parametrize("content", [SVG, HTML, PDF], ids=["svg", "html", "pdf"])
-def test_active_documents_are_refused_or_stored_as_attachments(content: bytes) -> None:
+def test_active_document_is_refused_or_stored_as_an_attachment(content: bytes) -> None:
     assert isinstance(save(content, "photo.jpg"), InvalidMedia)
     row = Attachment.objects.create(file=upload(content, "photo.jpg"))
     assert row.file.metadata.content_type == "application/octet-stream"
@@ -203,7 +203,7 @@ def test_active_documents_are_refused_or_stored_as_attachments(content: bytes) -
 
 @pytest.mark.acceptance(30)
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
-def test_a_picture_cut_short_is_refused_or_has_all_that_it_claims(format: str) -> None:
+def test_truncated_image_is_refused_or_has_the_sides_in_its_header(format: str) -> None:
     whole = picture(format, (120, 90))
     for length in range(0, len(whole), max(1, len(whole) // 25)):
         outcome = save(whole[:length], "x.jpg")
@@ -214,7 +214,7 @@ def test_a_picture_cut_short_is_refused_or_has_all_that_it_claims(format: str) -
 @pytest.mark.acceptance(32)
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_sides_are_those_of_the_upright_picture(format: str, orientation: int) -> None:
+def test_sides_are_those_of_the_upright_image(format: str, orientation: int) -> None:
     row = MetaFirst.objects.create(image=upload(turned(orientation, format)))
     upright = (60, 40) if orientation < 5 else (40, 60)
     assert (row.width, row.height) == upright
@@ -224,7 +224,7 @@ def test_sides_are_those_of_the_upright_picture(format: str, orientation: int) -
 
 
 @pytest.mark.acceptance(31)
-def test_broken_exif_does_not_matter() -> None:
+def test_image_with_broken_exif_is_accepted() -> None:
     for exif in (b"Exif\0\0" + b"\xff" * 200, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"nonsense"):
         photo = save(picture(exif=exif), "x.jpg")
         assert isinstance(photo, Photo), exif
@@ -233,7 +233,7 @@ def test_broken_exif_does_not_matter() -> None:
 
 @pytest.mark.acceptance(34)
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (940, 2), (39, 39)])
-def test_tiny_and_thin_pictures_have_all_metadata(size: tuple[int, int]) -> None:
+def test_tiny_and_thin_images_have_complete_metadata(size: tuple[int, int]) -> None:
     photo = save(picture("PNG", size), "x.png")
     assert isinstance(photo, Photo)
     assert (photo.image.width, photo.image.height) == size
@@ -242,7 +242,9 @@ def test_tiny_and_thin_pictures_have_all_metadata(size: tuple[int, int]) -> None
     assert (made.width, made.height) == (1, 1)
 
 
-def test_a_photograph_of_the_corpus(corpus: Path, media: CountingStorage) -> None:
+def test_photograph_of_the_corpus_is_stored_with_its_upright_sides(
+    corpus: Path, media: CountingStorage
+) -> None:
     content = (corpus / "photos" / "seeding_16mp_base.jpg").read_bytes()
     photo = save(content, "seeding.jpg")
     assert isinstance(photo, Photo)

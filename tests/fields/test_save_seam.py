@@ -1,4 +1,4 @@
-"""What the wrapped methods of Django's models rely on: docs/decisions/save-table.rst.
+"""Assumptions about the wrapped methods of Django's models: docs/decisions/save-table.rst.
 
 A failure after an update of Django means that Django saves rows in another way. Compare
 ``Model.save_base`` and ``Model._save_table`` with the release before, and adapt the wrappers.

@@ -1,4 +1,4 @@
-"""Saving rows: what is stored, what is written, how often anybody is asked."""
+"""Saving rows: stored files, written columns, and the numbers of queries and storage calls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def queries(work: Callable[[], Any]) -> list[str]:
     return [query["sql"] for query in captured.captured_queries]
 
 
-def test_an_upload_lands_under_a_key_of_ours(stored: Stored) -> None:
+def test_saved_upload_is_stored_under_a_new_key(stored: Stored) -> None:
     photo = Photo.objects.create(image=upload(name="Mein schönes Bild.PNG"))
     key = parse_original_key(photo.image.name)
     assert key.name == "mein-schones-bild.jpg"
@@ -61,14 +61,14 @@ def test_an_upload_lands_under_a_key_of_ours(stored: Stored) -> None:
     photo.image.close()
 
 
-def test_an_upload_costs_one_statement_and_one_storage_call(media: CountingStorage) -> None:
+def test_saved_upload_costs_one_statement_and_one_storage_call(media: CountingStorage) -> None:
     photo = Photo(image=upload())
     (insert,) = queries(photo.save)
     assert insert.startswith("INSERT")
     assert media.calls == {"put": 1}
 
 
-def test_the_metadata_are_in_the_row_with_the_key_that_they_describe() -> None:
+def test_saved_row_has_metadata_with_the_key_that_they_describe() -> None:
     photo = Photo.objects.create(image=upload())
     row = Photo.objects.values_list("image_meta", flat=True).get()
     assert row["key"] == photo.image.name
@@ -80,7 +80,7 @@ def test_the_metadata_are_in_the_row_with_the_key_that_they_describe() -> None:
 @pytest.mark.parametrize(
     "model", [Photo, MetaFirst, Stamp, Base, Child, PlainChild, PhotoProxy, Coded]
 )
-def test_the_metadata_are_right_whichever_field_comes_first(model: type[models.Model]) -> None:
+def test_metadata_are_written_whichever_field_is_declared_first(model: type[models.Model]) -> None:
     row: Any = model(image=upload())
     row.save()
     loaded: Any = model._default_manager.get()
@@ -92,7 +92,7 @@ def test_the_metadata_are_right_whichever_field_comes_first(model: type[models.M
     assert loaded.image_meta["width"] == 30
 
 
-def test_sides_are_written_whichever_field_comes_first() -> None:
+def test_sides_are_written_whichever_field_is_declared_first() -> None:
     first = MetaFirst.objects.create(image=upload())
     assert MetaFirst.objects.values_list("width", "height").get(pk=first.pk) == (64, 48)
     measured = Measured.objects.create(image=upload())
@@ -100,7 +100,7 @@ def test_sides_are_written_whichever_field_comes_first() -> None:
 
 
 @pytest.mark.parametrize("names", [["image"], ("image", "code"), {"image"}])
-def test_update_fields_takes_in_what_describes_the_file(names: Any) -> None:
+def test_update_fields_with_the_file_writes_metadata_too(names: Any) -> None:
     row = MetaFirst.objects.create(image=upload())
     row.image = upload(picture("PNG", (30, 20)))
     (update,) = (
@@ -125,7 +125,7 @@ def test_update_fields_without_the_file_stores_nothing(media: CountingStorage) -
     assert media.calls["put"] == 1
 
 
-def test_a_deferred_row_is_saved_with_what_describes_its_file() -> None:
+def test_row_with_deferred_columns_is_saved_with_metadata() -> None:
     pk = MetaFirst.objects.create(image=upload(), code="kept").pk
     row = MetaFirst.objects.only("image").get(pk=pk)
     row.image = upload(picture("PNG", (30, 20)))
@@ -134,7 +134,7 @@ def test_a_deferred_row_is_saved_with_what_describes_its_file() -> None:
     assert (loaded.code, loaded.width, loaded.image_meta["width"]) == ("kept", 30, 30)
 
 
-def test_a_file_for_a_deferred_field_replaces_the_one_in_the_database() -> None:
+def test_file_assigned_to_a_deferred_field_replaces_the_stored_one() -> None:
     photo = Photo.objects.create(image=upload())
     row = Photo.objects.defer("image").get()
     row.image = upload(picture("PNG"))
@@ -142,7 +142,7 @@ def test_a_file_for_a_deferred_field_replaces_the_one_in_the_database() -> None:
     assert PendingDeletion.objects.get().key == photo.image.name
 
 
-def test_a_deferred_field_that_is_not_asked_for_is_not_loaded() -> None:
+def test_saving_does_not_load_a_deferred_field() -> None:
     Photo.objects.create(image=upload())
     row = Photo.objects.defer("image", "image_meta").get()
     row.title = "new"
@@ -150,13 +150,15 @@ def test_a_deferred_field_that_is_not_asked_for_is_not_loaded() -> None:
     assert '"image"' not in update
 
 
-def test_asave_stores_too() -> None:
+def test_asave_stores_the_file() -> None:
     photo = Photo(image=upload())
     async_to_sync(photo.asave)()
     assert Photo.objects.get().image_meta["key"] == photo.image.name
 
 
-def test_an_unchanged_row_costs_one_statement_and_no_storage_call(media: CountingStorage) -> None:
+def test_saving_an_unchanged_row_costs_one_statement_and_no_storage_call(
+    media: CountingStorage,
+) -> None:
     Photo.objects.create(image=upload())
     media.calls.clear()
     photo = Photo.objects.get()
@@ -165,7 +167,9 @@ def test_an_unchanged_row_costs_one_statement_and_no_storage_call(media: Countin
     assert not media.calls
 
 
-def test_loading_and_building_urls_ask_nobody(media: CountingStorage) -> None:
+def test_loading_and_building_urls_call_neither_storage_nor_database(
+    media: CountingStorage,
+) -> None:
     for _ in range(3):
         Photo.objects.create(image=upload())
     media.calls.clear()
@@ -185,7 +189,7 @@ def test_loading_and_building_urls_ask_nobody(media: CountingStorage) -> None:
     assert not media.calls
 
 
-def test_clearing_the_field_empties_what_describes_it() -> None:
+def test_cleared_field_has_empty_metadata_columns() -> None:
     for empty in (None, ""):
         row = MetaFirst.objects.create(image=upload())
         row.image = empty
@@ -195,7 +199,7 @@ def test_clearing_the_field_empties_what_describes_it() -> None:
         assert (loaded.image_meta, loaded.width, loaded.height) == ({}, None, None)
 
 
-def test_an_empty_field_is_as_on_a_file_field() -> None:
+def test_empty_field_behaves_like_that_of_a_file_field() -> None:
     photo = Photo.objects.create()
     assert not photo.image
     for ask in (
@@ -214,7 +218,7 @@ def test_an_empty_field_is_as_on_a_file_field() -> None:
 @pytest.mark.parametrize(
     "content", [HTML, PDF, b"", b"GIF89a", b"{}"], ids=["html", "pdf", "empty", "gif", "json"]
 )
-def test_nothing_is_stored_of_what_is_not_accepted(
+def test_refused_file_is_not_stored(
     content: bytes, stored: Stored, media: CountingStorage
 ) -> None:
     photo = Photo(image=upload(content))
@@ -233,7 +237,7 @@ def test_nothing_is_stored_of_what_is_not_accepted(
     assert not Photo.objects.exists()
 
 
-def test_full_clean_names_the_field_and_keeps_the_code() -> None:
+def test_full_clean_error_has_the_field_and_the_code() -> None:
     with pytest.raises(ValidationError) as caught:
         Photo(image=upload(PDF)).full_clean()
     assert [error.code for error in caught.value.error_dict["image"]] == ["unsupported_type"]
@@ -242,13 +246,13 @@ def test_full_clean_names_the_field_and_keeps_the_code() -> None:
     photo.save()
 
 
-def test_a_limit_holds_without_a_form() -> None:
+def test_limit_holds_without_a_form() -> None:
     with pytest.raises(InvalidMedia) as caught:
         Pair(right=upload(picture("BMP", (9, 9)) + b"x" * 200_000)).save()
     assert caught.value.code == "too_large"
 
 
-def test_save_takes_djangos_arguments(stored: Stored) -> None:
+def test_save_accepts_the_arguments_of_django(stored: Stored) -> None:
     photo = Photo(title="a")
     photo.image.save("First.JPG", ContentFile(picture()))
     assert photo.pk
@@ -261,12 +265,12 @@ def test_save_takes_djangos_arguments(stored: Stored) -> None:
     assert photo.image.metadata.original_name == "second.jpg"
 
 
-def test_a_file_without_a_name_is_called_file() -> None:
+def test_file_without_a_name_is_called_file() -> None:
     photo = Photo.objects.create(image=ContentFile(picture()))
     assert photo.image.name.endswith("/file.jpg/file.jpg")
 
 
-def test_the_same_upload_can_be_saved_in_two_rows(stored: Stored) -> None:
+def test_one_upload_saved_in_two_rows_is_stored_twice(stored: Stored) -> None:
     file = upload()
     first, second = Photo.objects.create(image=file), Photo.objects.create(image=file)
     assert first.image.name != second.image.name
@@ -274,7 +278,7 @@ def test_the_same_upload_can_be_saved_in_two_rows(stored: Stored) -> None:
     assert second.image.metadata.sha256 == first.image.metadata.sha256
 
 
-def test_a_form_a_check_and_a_save_read_an_upload_once() -> None:
+def test_upload_is_read_once_by_form_check_and_save() -> None:
     class Reader(io.BytesIO):
         count = 0
 
@@ -290,10 +294,10 @@ def test_a_form_a_check_and_a_save_read_an_upload_once() -> None:
     photo.full_clean()
     photo.clean_fields()
     photo.save()
-    assert file.count == once.count + len(content)  # Storing reads it once more.
+    assert file.count == once.count + len(content)  # Storing reads it a second time.
 
 
-def test_a_files_resizes_follow_a_replacement_at_once() -> None:
+def test_resizes_of_a_replaced_file_are_those_of_the_new_one() -> None:
     photo = Photo.objects.create(image=upload())
     before = photo.image.resize("40x").url
     photo.image = upload(picture("PNG", (30, 20)))
@@ -303,14 +307,14 @@ def test_a_files_resizes_follow_a_replacement_at_once() -> None:
     assert (after.width, after.height, after.spec.format) == (30, 20, "png")
 
 
-def test_the_sides_of_an_upload_are_known_before_it_is_saved() -> None:
+def test_unsaved_upload_has_its_sides() -> None:
     photo = Photo(image=upload())
     assert (photo.image.width, photo.image.height, photo.image.size) == (64, 48, len(picture()))
     photo.save()
     assert photo.image.width == 64
 
 
-def test_without_metadata_the_header_is_read_once(media: CountingStorage) -> None:
+def test_header_is_read_once_without_a_metadata_field(media: CountingStorage) -> None:
     Bare.objects.create(image=upload())
     media.calls.clear()
     row = Bare.objects.get()
@@ -321,7 +325,7 @@ def test_without_metadata_the_header_is_read_once(media: CountingStorage) -> Non
     assert media.calls == {"fetch": 1}
 
 
-def test_metadata_of_another_key_count_as_absent(media: CountingStorage) -> None:
+def test_metadata_of_another_key_are_ignored(media: CountingStorage) -> None:
     first = Photo.objects.create(image=upload())
     second = Photo.objects.create(image=upload(picture("PNG", (30, 20))))
     Photo.objects.filter(pk=first.pk).update(image_meta=second.image_meta)
@@ -330,7 +334,7 @@ def test_metadata_of_another_key_count_as_absent(media: CountingStorage) -> None
     assert row.image.width == 64
 
 
-def test_a_key_that_is_assigned_brings_its_metadata(media: CountingStorage) -> None:
+def test_assigned_key_is_saved_with_its_metadata(media: CountingStorage) -> None:
     known = Photo.objects.create(image=upload())
     row = MetaFirst.objects.create(image=known.image.name)
     assert (row.width, row.height, row.image_meta["key"]) == (64, 48, known.image.name)
@@ -340,7 +344,9 @@ def test_a_key_that_is_assigned_brings_its_metadata(media: CountingStorage) -> N
     assert not media.calls
 
 
-def test_a_key_with_nothing_under_it_is_saved_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_assigned_key_without_an_object_is_saved_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     key = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
     row = MetaFirst.objects.create(image=key)
     assert (row.image_meta, row.width) == ({}, None)
@@ -349,7 +355,7 @@ def test_a_key_with_nothing_under_it_is_saved_and_logged(caplog: pytest.LogCaptu
         row.image.metadata  # noqa: B018
 
 
-def test_the_file_of_another_row_is_shared_and_stays_its_own() -> None:
+def test_file_assigned_from_another_row_shares_the_key() -> None:
     first = Photo.objects.create(image=upload())
     second = Photo.objects.create(image=first.image)
     assert second.image.name == first.image.name
@@ -360,7 +366,7 @@ def test_the_file_of_another_row_is_shared_and_stays_its_own() -> None:
     assert first.image.metadata.content_type == "image/jpeg"
 
 
-def test_a_copied_instance_has_a_file_of_its_own() -> None:
+def test_copied_instance_has_its_own_file_object() -> None:
     first = Photo.objects.create(image=upload())
     second = copy.copy(first)
     second.image.save("b.png", ContentFile(picture("PNG")), save=False)
@@ -368,7 +374,7 @@ def test_a_copied_instance_has_a_file_of_its_own() -> None:
     assert second.image.name.endswith(".png")
 
 
-def test_the_file_of_a_row_on_another_storage_is_copied(stored: Stored) -> None:
+def test_file_assigned_from_another_storage_is_copied(stored: Stored) -> None:
     photo = Photo.objects.create(image=upload(name="Mine.jpg"))
     secret = Secret.objects.create(document=photo.image)
     assert secret.document.name != photo.image.name
@@ -377,7 +383,7 @@ def test_the_file_of_a_row_on_another_storage_is_copied(stored: Stored) -> None:
     assert len(stored()) == 1
 
 
-def test_a_pickled_row_keeps_its_file() -> None:
+def test_pickled_row_keeps_its_file() -> None:
     photo = Photo.objects.create(image=upload())
     loaded = pickle.loads(pickle.dumps(photo))
     assert loaded.image.resize("40x").url == photo.image.resize("40x").url
@@ -385,7 +391,7 @@ def test_a_pickled_row_keeps_its_file() -> None:
     assert b"Storage" not in pickle.dumps(photo.image.field.storage)
 
 
-def test_refreshing_a_row_brings_the_new_file() -> None:
+def test_refreshed_row_has_the_new_file() -> None:
     photo = Photo.objects.create(image=upload())
     other = Photo.objects.get()
     other.image = upload(picture("PNG", (30, 20)))
@@ -395,10 +401,10 @@ def test_refreshing_a_row_brings_the_new_file() -> None:
     assert photo.image.width == 30
 
 
-# What goes wrong.
+# Failures.
 
 
-def test_what_a_failed_save_stored_is_taken_back_and_can_be_saved_again(stored: Stored) -> None:
+def test_upload_of_a_failed_save_is_removed_and_can_be_saved_again(stored: Stored) -> None:
     MetaFirst.objects.create(image=upload(), code="taken")
     row = MetaFirst(image=upload(name="Again.jpg"), code="taken")
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -412,7 +418,7 @@ def test_what_a_failed_save_stored_is_taken_back_and_can_be_saved_again(stored: 
     assert MetaFirst.objects.get(code="free").image_meta["key"] == row.image.name
 
 
-def test_a_failed_replacement_keeps_the_old_file(stored: Stored) -> None:
+def test_failed_replacement_keeps_the_old_file(stored: Stored) -> None:
     MetaFirst.objects.create(image=upload(), code="taken")
     row = MetaFirst.objects.create(image=upload(), code="free")
     old = row.image.name
@@ -427,7 +433,7 @@ def test_a_failed_replacement_keeps_the_old_file(stored: Stored) -> None:
     assert not PendingDeletion.objects.exists()
 
 
-def test_of_two_files_none_stays_when_the_second_is_refused(stored: Stored) -> None:
+def test_row_with_two_files_stores_neither_if_the_second_is_refused(stored: Stored) -> None:
     pair = Pair(left=upload(), right=upload(PDF))
     with pytest.raises(InvalidMedia):
         pair.save()
@@ -437,7 +443,7 @@ def test_of_two_files_none_stays_when_the_second_is_refused(stored: Stored) -> N
     assert len(stored()) == 2
 
 
-def test_a_storage_that_does_not_take_a_file_leaves_no_row(use: Use) -> None:
+def test_row_is_not_written_if_the_storage_refuses_the_file(use: Use) -> None:
     use("tests.resizes.counting.FailingStorage")
     photo = Photo(image=upload())
     with pytest.raises(StorageError):
@@ -448,7 +454,7 @@ def test_a_storage_that_does_not_take_a_file_leaves_no_row(use: Use) -> None:
     assert photo.image.storage.exists(photo.image.name)
 
 
-def test_fixtures_are_loaded_as_they_are(media: CountingStorage) -> None:
+def test_fixture_is_loaded_without_storing_files(media: CountingStorage) -> None:
     photo = Photo.objects.create(image=upload())
     dump = serializers.serialize("json", Photo.objects.all())
     media.calls.clear()
@@ -460,27 +466,27 @@ def test_fixtures_are_loaded_as_they_are(media: CountingStorage) -> None:
     assert not media.calls
 
 
-def test_bulk_create_stores_files_and_their_metadata() -> None:
+def test_bulk_create_stores_files_and_metadata() -> None:
     Photo.objects.bulk_create([Photo(image=upload()), Photo(image=upload(picture("PNG", (9, 9))))])
     rows = list(Photo.objects.order_by("pk"))
     assert [row.image_meta["key"] for row in rows] == [row.image.name for row in rows]
     assert [row.image_meta["width"] for row in rows] == [64, 9]
 
 
-def test_bulk_create_with_the_metadata_first_needs_the_file_stored_first() -> None:
+def test_bulk_create_with_metadata_declared_first_needs_stored_files() -> None:
     row = MetaFirst()
     row.image.save("a.jpg", ContentFile(picture()), save=False)
     MetaFirst.objects.bulk_create([row])
     loaded = MetaFirst.objects.get()
     assert loaded.image_meta["key"] == loaded.image.name
     MetaFirst.objects.all().delete()
-    MetaFirst.objects.bulk_create([MetaFirst(image=upload())])  # Otherwise they are absent.
+    MetaFirst.objects.bulk_create([MetaFirst(image=upload())])  # Its metadata column stays empty.
     loaded = MetaFirst.objects.get()
     assert loaded.image_meta == {}
     assert loaded.image.width == 64
 
 
-def test_update_and_bulk_update_never_write_a_clients_name() -> None:
+def test_update_and_bulk_update_refuse_a_file_that_is_not_stored() -> None:
     photo = Photo.objects.create(image=upload())
     with pytest.raises(ValueError, match="not stored yet"), transaction.atomic():
         Photo.objects.update(image=upload(name="evil.jpg"))
@@ -491,7 +497,7 @@ def test_update_and_bulk_update_never_write_a_clients_name() -> None:
     assert Photo.objects.filter(image=key).exists()
 
 
-def test_get_or_create_and_update_or_create_store(stored: Stored) -> None:
+def test_get_or_create_and_update_or_create_store_files(stored: Stored) -> None:
     row, _ = MetaFirst.objects.get_or_create(code="a", defaults={"image": upload()})
     MetaFirst.objects.get_or_create(code="a", defaults={"image": upload()})
     assert len(stored()) == 1
@@ -503,7 +509,7 @@ def test_get_or_create_and_update_or_create_store(stored: Stored) -> None:
     assert (loaded.width, loaded.image_meta["key"]) == (30, loaded.image.name)
 
 
-def test_files_assigned_by_a_pre_save_receiver_are_stored_too() -> None:
+def test_file_assigned_by_a_pre_save_receiver_is_stored() -> None:
     def assign(sender: Any, instance: MetaFirst, **kwargs: Any) -> None:
         instance.image = upload()
 
@@ -517,19 +523,19 @@ def test_files_assigned_by_a_pre_save_receiver_are_stored_too() -> None:
     assert loaded.width == 64
 
 
-def test_media_saved_tells_model_row_field_and_key(
+def test_media_saved_has_model_row_field_and_key(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    heard: list[dict[str, Any]] = []
+    received: list[dict[str, Any]] = []
 
     def listen(**kwargs: Any) -> None:
-        heard.append(kwargs)
+        received.append(kwargs)
 
     media_saved.connect(listen)
     try:
         with django_capture_on_commit_callbacks(execute=True):
             photo = Photo.objects.create(image=upload())
-            assert not heard
+            assert not received
         photo.title = "new"
         photo.save()
         child = Child(image=upload(), extra=upload())
@@ -537,17 +543,17 @@ def test_media_saved_tells_model_row_field_and_key(
             child.save()
     finally:
         media_saved.disconnect(listen)
-    first = heard[0]
+    first = received[0]
     assert (first["sender"], first["instance"], first["field"].name) == (Photo, photo, "image")
     assert first["key"] == photo.image.name
-    assert [(said["sender"], said["field"].name) for said in heard[1:]] == [
+    assert [(arguments["sender"], arguments["field"].name) for arguments in received[1:]] == [
         (Child, "image"),
         (Child, "extra"),
     ]
 
 
 @isolate_apps("tests.testapp")
-def test_a_field_that_is_added_later_works_as_well(stored: Stored) -> None:
+def test_field_added_to_a_prepared_model_stores_files(stored: Stored) -> None:
     from shift_media.fields import MediaField, saving
 
     class Late(models.Model):
@@ -561,5 +567,5 @@ def test_a_field_that_is_added_later_works_as_well(stored: Stored) -> None:
     assert hasattr(vars(Late)["_save_table"], saving._WRAPPED)
 
 
-def test_the_default_storage_is_the_lazy_one() -> None:
+def test_default_storage_of_a_field_is_the_lazy_one() -> None:
     assert Photo._meta.get_field("image").storage is default_media_storage

@@ -1,4 +1,4 @@
-"""A field with ``strip=True``: what is stored tells nothing of where and by whom it was made."""
+"""A field with ``strip=True``: stored files have no metadata about place, camera and author."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def stored_bytes(row: Any) -> bytes:
 @pytest.mark.acceptance(36)
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("way", [by_form, by_api, by_assignment])
-def test_what_is_stored_holds_the_pixels_and_no_metadata(
+def test_stripped_file_has_its_pixels_and_no_metadata(
     way: Callable[[bytes], Portrait], format: str
 ) -> None:
     content = talkative(format)
@@ -66,7 +66,7 @@ def test_what_is_stored_holds_the_pixels_and_no_metadata(
     assert same_pixels(stored, content)
 
 
-def test_size_and_checksum_are_those_of_what_is_stored() -> None:
+def test_size_and_checksum_are_those_of_the_stripped_file() -> None:
     portrait = by_form(talkative("jpg"))
     stored = stored_bytes(portrait)
     metadata = Portrait.objects.get().image.metadata
@@ -76,14 +76,14 @@ def test_size_and_checksum_are_those_of_what_is_stored() -> None:
     assert metadata.original_name == "photo.jpg"
 
 
-def test_it_is_off_unless_a_field_asks_for_it() -> None:
+def test_file_of_a_field_without_strip_is_stored_unchanged() -> None:
     content = talkative("jpg")
     photo = Photo()
     photo.image.save("photo.jpg", ContentFile(content))
     assert stored_bytes(photo) == content
 
 
-def test_a_copy_into_a_field_that_strips_is_stripped() -> None:
+def test_file_copied_into_a_field_with_strip_is_stripped() -> None:
     content = talkative("jpg")
     photo = Photo()
     photo.image.save("photo.jpg", ContentFile(content))
@@ -95,7 +95,7 @@ def test_a_copy_into_a_field_that_strips_is_stripped() -> None:
 
 @pytest.mark.acceptance(36)
 @pytest.mark.parametrize("way", [by_api, by_assignment])
-def test_what_cannot_be_taken_apart_is_refused_and_nothing_is_stored(
+def test_file_that_cannot_be_stripped_is_refused_and_not_stored(
     way: Callable[[bytes], Portrait], stored: Stored
 ) -> None:
     with pytest.raises(InvalidMedia, match="sequence") as error:
@@ -105,7 +105,7 @@ def test_what_cannot_be_taken_apart_is_refused_and_nothing_is_stored(
     assert stored() == []
 
 
-def test_a_form_refuses_what_saving_would() -> None:
+def test_form_refuses_a_file_that_cannot_be_stripped() -> None:
     form = PortraitForm({}, {"image": upload(sequence(), "photo.avif")})
     assert form.errors.as_data()["image"][0].code == "not_strippable"
     with pytest.raises(ValidationError) as error:
@@ -113,7 +113,7 @@ def test_a_form_refuses_what_saving_would() -> None:
     assert error.value.error_dict["image"][0].code == "not_strippable"
 
 
-def test_the_limit_is_on_what_is_uploaded() -> None:
+def test_size_limit_applies_to_the_upload_before_stripping() -> None:
     content = talkative("jpg") + bytes(1_000_000)
     with pytest.raises(InvalidMedia) as error:
         by_api(content)
@@ -132,7 +132,7 @@ def test_the_limit_is_on_what_is_uploaded() -> None:
         ("thumbor__thumbor/thumbor-exif.png", (b"eXIf",)),
     ],
 )
-def test_files_of_others_are_stored_without_what_they_tell(
+def test_photographs_of_the_corpus_are_stored_without_their_metadata(
     corpus: Path, name: str, marks: tuple[bytes, ...], way: Callable[[bytes], Portrait]
 ) -> None:
     content = (corpus / "hostile" / name).read_bytes()
@@ -143,7 +143,7 @@ def test_files_of_others_are_stored_without_what_they_tell(
 
 
 @pytest.mark.needs("corpus")
-def test_a_photograph_that_was_turned_stays_so(corpus: Path) -> None:
+def test_stripped_photograph_keeps_its_orientation(corpus: Path) -> None:
     path = corpus / "hostile/recurser__exif-orientation-examples/Portrait_6.jpg"
     portrait = by_api(path.read_bytes())
     assert (portrait.image.width, portrait.image.height) == (1200, 1800)
@@ -151,5 +151,5 @@ def test_a_photograph_that_was_turned_stays_so(corpus: Path) -> None:
 
 
 def sequence() -> bytes:
-    """Make an AVIF with a track: its primary item is a picture all the same."""
+    """Return an AVIF with a track, whose primary item is a picture."""
     return talkative("avif") + b"\0\0\0\x08moov"

@@ -1,4 +1,4 @@
-"""What an upload is, by its bytes."""
+"""Inspection of uploads by their bytes, and the errors for refused ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refused(content: bytes, **options: Any) -> InvalidMedia:
     return caught.value
 
 
-def test_a_refusal_is_djangos_error_and_ours() -> None:
+def test_refusal_is_both_a_validation_error_and_a_media_error() -> None:
     error = refused(b"")
     assert isinstance(error, ValidationError)
     assert isinstance(error, MediaError)
@@ -93,7 +93,7 @@ def test_a_refusal_is_djangos_error_and_ours() -> None:
         ),
     ],
 )
-def test_a_refusal_says_what_was_seen_and_what_is_expected(
+def test_refused_file_gets_its_code_and_a_sentence_with_the_expected_types(
     content: bytes, options: dict[str, Any], code: str, sentence: str
 ) -> None:
     with translation.override("en"):
@@ -102,7 +102,7 @@ def test_a_refusal_says_what_was_seen_and_what_is_expected(
 
 
 @override_settings(SHIFT_MEDIA={"MAX_FRAMES": 2})
-def test_too_many_frames_are_refused() -> None:
+def test_animation_with_too_many_frames_is_refused() -> None:
     from PIL import Image
 
     file = io.BytesIO()
@@ -113,7 +113,7 @@ def test_too_many_frames_are_refused() -> None:
     assert "at most 2" in error.sentence
 
 
-def test_every_sentence_has_its_code() -> None:
+def test_messages_have_exactly_the_known_codes() -> None:
     codes = {"empty", "too_large", "unsupported_type", "unknown_type"}
     codes |= {"undecodable", "too_many_pixels", "too_many_frames", "not_strippable"}
     codes |= {"upload_refused", "upload_missing", "upload_differs"}
@@ -123,7 +123,7 @@ def test_every_sentence_has_its_code() -> None:
 @pytest.mark.acceptance(22)
 @pytest.mark.parametrize("name", ["photo.jpg", "photo.png", "photo.svg", "photo", "x.html"])
 @pytest.mark.parametrize("type", ["image/jpeg", "text/html", ""])
-def test_name_and_declared_type_decide_nothing(name: str, type: str) -> None:
+def test_type_is_read_from_bytes_whatever_name_and_declared_type_say(name: str, type: str) -> None:
     for content, expected in (
         (picture(), "jpg"),
         (picture("PNG"), "png"),
@@ -139,14 +139,14 @@ def test_name_and_declared_type_decide_nothing(name: str, type: str) -> None:
 
 @pytest.mark.acceptance(23)
 @pytest.mark.parametrize("content", [HTML, SVG, PDF])
-def test_what_a_browser_would_run_is_stored_as_a_type_that_it_does_not(content: bytes) -> None:
+def test_file_that_a_browser_would_run_gets_a_type_that_it_does_not_run(content: bytes) -> None:
     assert refused(content).code == "unsupported_type"
     found = inspect(io.BytesIO(content), accept=["*/*"])
     assert found.metadata.content_type == "application/octet-stream"
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "AVIF"])
-def test_the_metadata_of_an_image_are_complete(format: str) -> None:
+def test_inspected_image_has_complete_metadata(format: str) -> None:
     content = picture(format, (70, 50))
     found = inspect(upload(content, "Ein Bild.bin"))
     metadata = found.metadata
@@ -160,14 +160,14 @@ def test_the_metadata_of_an_image_are_complete(format: str) -> None:
     assert metadata.duration is None
 
 
-def test_the_metadata_of_a_video_are_size_type_and_checksum() -> None:
+def test_inspected_video_has_size_type_and_checksum() -> None:
     metadata = inspect(io.BytesIO(MP4), accept=["video/*"]).metadata
     assert (metadata.content_type, metadata.size) == ("video/mp4", len(MP4))
     assert metadata.sha256 == hashlib.sha256(MP4).hexdigest()
     assert metadata.width is None
 
 
-def test_the_file_is_left_at_its_beginning() -> None:
+def test_inspected_file_is_left_at_its_beginning() -> None:
     for file in (io.BytesIO(picture()), upload()):
         file.seek(7)
         inspect(file)
@@ -175,7 +175,7 @@ def test_the_file_is_left_at_its_beginning() -> None:
 
 
 class CountingFile(io.BytesIO):
-    """Counts the bytes that are read."""
+    """A file that counts the bytes that are read."""
 
     count = 0
 
@@ -185,7 +185,7 @@ class CountingFile(io.BytesIO):
         return data
 
 
-def test_one_upload_is_read_once_however_often_it_is_inspected() -> None:
+def test_upload_inspected_several_times_is_read_once() -> None:
     raw = CountingFile(picture(size=(800, 600)))
     file: File[Any] = File(raw, "a.jpg")
     inspect(file)
@@ -196,7 +196,7 @@ def test_one_upload_is_read_once_however_often_it_is_inspected() -> None:
     assert inspect(file, original_name="b.jpg").metadata.original_name == "b.jpg"
 
 
-def test_another_question_about_an_upload_is_answered_anew() -> None:
+def test_upload_inspected_under_other_rules_is_inspected_again() -> None:
     file = ContentFile(picture(), "a.jpg")
     inspect(file)
     with pytest.raises(InvalidMedia):
@@ -210,7 +210,7 @@ def test_another_question_about_an_upload_is_answered_anew() -> None:
         inspect(file)
 
 
-def test_the_size_is_counted_and_not_believed() -> None:
+def test_announced_size_of_an_upload_is_ignored() -> None:
     file = upload()
     file.size = 1
     assert inspect(file).metadata.size == len(picture())
@@ -220,11 +220,11 @@ def test_the_size_is_counted_and_not_believed() -> None:
 
 @pytest.mark.acceptance(38)
 @pytest.mark.parametrize("content", [b"", b"\xff", b"G", b"\x89"])
-def test_no_and_one_byte_are_refused(content: bytes) -> None:
+def test_files_of_no_byte_and_of_one_byte_are_refused(content: bytes) -> None:
     assert refused(content, accept=["image/*"]).code in ("empty", "unknown_type")
 
 
-def test_what_is_read_only_once_is_copied_and_refused_on_the_way() -> None:
+def test_stream_is_copied_and_refused_while_copying_if_too_large() -> None:
     class Stream(io.RawIOBase):
         def __init__(self, content: bytes) -> None:
             self._content = io.BytesIO(content)
@@ -242,12 +242,12 @@ def test_what_is_read_only_once_is_copied_and_refused_on_the_way() -> None:
     assert caught.value.code == "too_large"
 
 
-def test_text_is_bytes() -> None:
+def test_text_file_is_encoded_as_bytes() -> None:
     file = seekable(ContentFile("<svg></svg>", "a.svg"))
     assert inspect(file, accept=["*/*"]).format.name == "SVG"
 
 
-def test_a_closed_file_is_opened_again(tmp_path: Path) -> None:
+def test_closed_file_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(picture())
     file = File(path.open("rb"))
@@ -256,7 +256,7 @@ def test_a_closed_file_is_opened_again(tmp_path: Path) -> None:
     file.close()
 
 
-def test_the_validator_suits_any_form_and_any_migration() -> None:
+def test_validator_refuses_files_and_is_written_to_migrations() -> None:
     validator = MediaValidator(accept=["image/png"], max_bytes=1000)
     validator(ContentFile(picture("PNG", (4, 4)), "a.jpg"))
     with pytest.raises(ValidationError):
@@ -269,5 +269,5 @@ def test_the_validator_suits_any_form_and_any_migration() -> None:
     assert hash(validator) == hash(MediaValidator(accept=["image/png"], max_bytes=1000))
 
 
-def test_a_format_of_the_table_is_given(media: object) -> None:
+def test_inspection_has_a_format_of_the_table(media: object) -> None:
     assert isinstance(inspect(upload()).format, Format)

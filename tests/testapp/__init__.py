@@ -1,1 +1,1 @@
-"""Models with media fields of every shape, for the tests alone."""
+"""Models with media fields of every kind, for the tests."""

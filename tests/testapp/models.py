@@ -1,4 +1,4 @@
-"""Models with media fields of every shape."""
+"""Models with media fields of every kind."""
 # ruff: noqa: DJ008
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Album(models.Model):
 
 
 class Photo(models.Model):
-    """The usual one: the metadata come after the image."""
+    """The usual order: the metadata field is declared after the image."""
 
     title = models.CharField(max_length=50, blank=True)
     image = MediaField(max_bytes=25_000_000, metadata_field="image_meta", blank=True)
@@ -38,7 +38,7 @@ class PhotoProxy(Photo):
 
 
 class MetaFirst(models.Model):
-    """All that describes the file is declared before it."""
+    """The metadata field and the sides are declared before the image."""
 
     image_meta = meta()
     width = side()
@@ -50,13 +50,13 @@ class MetaFirst(models.Model):
 
 
 class Bare(models.Model):
-    """No metadata field, and a null column."""
+    """A nullable media field without a metadata field."""
 
     image = MediaField(null=True, blank=True)
 
 
 class Measured(models.Model):
-    """No metadata field, but sides."""
+    """A media field with sides and without a metadata field."""
 
     image = MediaField(width_field="width", height_field="height", blank=True)
     width = side()
@@ -64,7 +64,7 @@ class Measured(models.Model):
 
 
 class Portrait(models.Model):
-    """Stored without what the camera wrote beside the picture."""
+    """A media field with ``strip=True``."""
 
     image = MediaField(strip=True, metadata_field="image_meta", max_bytes=1_000_000)
     image_meta = meta()
@@ -81,7 +81,7 @@ class Clip(models.Model):
 
 
 class Film(models.Model):
-    """Renditions are made of it."""
+    """A video that is transcoded."""
 
     title = models.CharField(max_length=50, blank=True)
     video = MediaField(
@@ -91,14 +91,14 @@ class Film(models.Model):
 
 
 class Attachment(models.Model):
-    """Accepts anything."""
+    """A file of any type."""
 
     file = MediaField(accept=["*/*"], metadata_field="file_meta")
     file_meta = meta()
 
 
 class Pair(models.Model):
-    """Two files in one row."""
+    """Two media fields."""
 
     left = MediaField(metadata_field="left_meta", blank=True)
     left_meta = meta()
@@ -107,7 +107,7 @@ class Pair(models.Model):
 
 
 class Picture(models.Model):
-    """Abstract: what inherits has the columns."""
+    """An abstract model: its subclasses have the columns."""
 
     image = MediaField(metadata_field="image_meta", blank=True)
     image_meta = meta()
@@ -121,7 +121,7 @@ class Stamp(Picture):
 
 
 class Base(models.Model):
-    """The parent in inheritance over two tables."""
+    """The parent in an inheritance over two tables."""
 
     image = MediaField(metadata_field="image_meta", blank=True)
     image_meta = meta()
@@ -146,7 +146,7 @@ class PlainChild(Plain):
 
 
 class Coded(models.Model):
-    """A primary key that people choose."""
+    """A primary key that the user chooses."""
 
     code = models.CharField(max_length=20, primary_key=True)
     image = MediaField(metadata_field="image_meta", blank=True)
@@ -165,7 +165,7 @@ class Secret(models.Model):
 
 
 class Gallery(models.Model):
-    """Not a media model: only points to some."""
+    """A model without media fields, with relations to one."""
 
     cover = models.ForeignKey(Photo, models.SET_NULL, null=True)
     photos: ClassVar[Any] = models.ManyToManyField(Photo, related_name="galleries")
