@@ -206,11 +206,12 @@ class Settings(SettingsReader):
         each of them queries must see the tables of that tenant. Before an original is deleted, the
         rows of all tenants are searched for its key.
         """
-        path: str | None = self._raw.get("TENANTS")
-        if path is not None and (not isinstance(path, str) or "." not in path):
-            raise wrong_value(
-                "TENANTS", path, 'None or a dotted path, such as "mysite.tenants.visit"'
-            )
+        path: object = self._raw.get("TENANTS")
+        if path is None:
+            return None
+        if not isinstance(path, str) or "." not in path:
+            expected = 'None or a dotted path, such as "mysite.tenants.visit"'
+            raise wrong_value("TENANTS", path, expected)
         return path
 
     @cached_property
