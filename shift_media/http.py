@@ -1,4 +1,4 @@
-"""HTTP answers with a file's bytes: ranges, conditional requests and safe headers."""
+"""HTTP responses with a file's bytes: ranges, conditional requests and safe headers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
-"""Sent with every answer."""
+"""Headers of every response."""
 
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{1,18})?|-([0-9]{1,18}))")
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseBody:
-    """Bytes to answer with.
+    """A file to respond with.
 
-    ``etag`` is a strong one, in quotes; ``size`` is in bytes.
+    Attributes:
+        file: an open file, which the response closes.
+        size: in bytes.
+        content_type: of the whole file.
+        etag: a strong entity tag, in quotes.
+        modified: the time of the last change, for ``Last-Modified``.
+        headers: further headers.
     """
 
     file: BinaryIO
@@ -44,40 +50,46 @@ class ResponseBody:
 
 
 def respond(request: HttpRequest, body: ResponseBody) -> HttpResponseBase:
-    """Answer with a body, or with the part of it that was asked for: 200, 206, 304, 412 or 416."""
+    """Return a response with a body or the range of it that was asked for.
+
+    The status is 200, 206, 304, 412 or 416.
+    """
     modified = int(body.modified.timestamp()) if body.modified else None
     conditional = get_conditional_response(request, etag=body.etag, last_modified=modified)
     if conditional is not None:
         body.file.close()
-        return _finish(conditional, body)
-    window = _window(request, body)
-    if window is None:
+        return _add_headers(conditional, body)
+    byte_range = _requested_range(request, body)
+    if byte_range is None:
         body.file.close()
         refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{body.size}"})
-        return _finish(refused, body)
-    start, end = window
-    response = _content(request, body, start, end)
+        return _add_headers(refused, body)
+    start, end = byte_range
+    response = _body_response(request, body, start, end)
     response["Content-Type"] = body.content_type
     response["Content-Length"] = str(end - start)
     if end - start < body.size:
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{end - 1}/{body.size}"
-    return _finish(response, body)
+    return _add_headers(response, body)
 
 
-def _content(request: HttpRequest, body: ResponseBody, start: int, end: int) -> HttpResponseBase:
+def _body_response(
+    request: HttpRequest, body: ResponseBody, start: int, end: int
+) -> HttpResponseBase:
     if request.method == "HEAD":
         body.file.close()
         return HttpResponse()
-    if isinstance(body.file, io.BytesIO):  # Nothing to stream, so that ASGI need not wait for it.
+    if isinstance(body.file, io.BytesIO):
+        # In memory already: under ASGI a plain response needs no thread to iterate over it.
         return HttpResponse(body.file.getbuffer()[start:end])
     if start:
         body.file.seek(start)
-    whole = end == body.size
-    return FileResponse(body.file if whole else _Slice(body.file, end - start))
+    reaches_end = end == body.size
+    return FileResponse(body.file if reaches_end else _ByteRange(body.file, end - start))
 
 
-def _finish(response: HttpResponseBase, body: ResponseBody) -> HttpResponseBase:
+def _add_headers(response: HttpResponseBase, body: ResponseBody) -> HttpResponseBase:
     response["ETag"] = body.etag
     response["Accept-Ranges"] = "bytes"
     if body.modified is not None:
@@ -87,11 +99,11 @@ def _finish(response: HttpResponseBase, body: ResponseBody) -> HttpResponseBase:
     return response
 
 
-def _window(request: HttpRequest, body: ResponseBody) -> tuple[int, int] | None:
-    """Read the Range header (RFC 9110, 14.2): the first and one past the last byte.
+def _requested_range(request: HttpRequest, body: ResponseBody) -> tuple[int, int] | None:
+    """Return the first and one past the last byte that are asked for; None beyond the end.
 
-    Several ranges, and what is no range, are ignored, as that section allows; None is a range
-    that lies beyond the end.
+    A Range header (RFC 9110, 14.2) with several ranges, or that is malformed, is ignored, as that
+    section allows: several ranges of one file can ask for more bytes than the file has.
     """
     whole = (0, body.size)
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
@@ -106,8 +118,8 @@ def _window(request: HttpRequest, body: ResponseBody) -> tuple[int, int] | None:
     return (start, end) if start < end else whole
 
 
-class _Slice:
-    """The next ``length`` bytes of a file, as a file."""
+class _ByteRange:
+    """The next ``length`` bytes of a file, as a file that `FileResponse` can read and close."""
 
     def __init__(self, file: BinaryIO, length: int) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""``path("media/", include("shift_media.urls"))``.
+"""The URLs of the app: ``path("media/", include("shift_media.urls"))``.
 
 With several storages, one include for each:
 ``path("private/", include("shift_media.urls"), {"storage": "private"})``.
@@ -17,6 +17,7 @@ app_name = "shift_media"
 urlpatterns = [
     path("upload/", upload, name="upload"),
     path("sns/", webhook_views.sns, name="sns"),
-    # Everything below the include is the view's, line breaks too: one and the same 404 for all.
+    # The view answers every path below the include, with line breaks too, so that all wrong
+    # paths get one and the same 404.
     re_path(r"^(?P<key>[\s\S]*)\Z", views.resize, name="resize"),
 ]

@@ -30,7 +30,7 @@ from PIL import Image
 from shift_media.core.keys import parse_resize_key
 from shift_media.fields import MediaField
 from shift_media.resizes import builder
-from shift_media.storages import by_alias
+from shift_media.storages import get_storage
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from testproject.gallery.models import Clip
@@ -214,7 +214,7 @@ def test_management_commands_exist() -> None:
 def test_s3_storage_passes_the_system_checks(site: None) -> None:
     with override_settings(STORAGES=s3_storages()):
         found = run_checks(include_deployment_checks=True)
-        resize = builder.build(str(RESIZE.original), "9x", storage=by_alias("media"))  # type: ignore[arg-type]
+        resize = builder.build(str(RESIZE.original), "9x", storage=get_storage("media"))  # type: ignore[arg-type]
     assert [message for message in found if message.level >= ERROR] == []
     assert resize.url.startswith("http://my-site-media.s3-website.eu-central-1.amazonaws.com/")
 

@@ -1,1 +1,1 @@
-"""What threads, processes and hosts share: single flight, locks, a limiter and a TTL cache."""
+"""Single flight, locks, a limiter and a TTL cache for threads, processes and hosts."""

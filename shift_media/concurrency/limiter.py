@@ -1,4 +1,4 @@
-"""A limiter: so many at work in this process, so many in its queue."""
+"""A limiter: bounds on the work in progress and on the queue of one process."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ from shift_media.core.errors import Busy
 
 
 class Limiter:
-    """At most ``slots`` at work and ``queue`` waiting, in this process."""
+    """Allows ``slots`` threads of this process to work at once, and ``queue`` more to wait.
 
-    def __init__(self, slots: int, queue: int, seconds: float) -> None:
-        self._free = threading.Semaphore(slots)
-        self._places = threading.Semaphore(slots + queue)
-        self._seconds = seconds
+    Args:
+        slots: threads that work at the same time.
+        queue: threads that may wait for a slot; one more is refused at once.
+        timeout: seconds that a thread waits at most.
+    """
+
+    def __init__(self, slots: int, queue: int, timeout: float) -> None:
+        self._slots = threading.Semaphore(slots)
+        self._admitted = threading.Semaphore(slots + queue)
+        self._timeout = timeout
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a turn. Raises `Busy` when the queue is full or the wait too long."""
-        if not self._places.acquire(blocking=False):
-            raise Busy("The queue of resizes is full.")
+        """Hold a slot, after waiting for one. Raises `Busy` if the queue is full or on timeout."""
+        if not self._admitted.acquire(blocking=False):
+            raise Busy("The queue of resizes is full. Try again later.")
         try:
-            if not self._free.acquire(timeout=self._seconds):
-                raise Busy("Waited too long for a turn to make a resize.")
+            if not self._slots.acquire(timeout=self._timeout):
+                raise Busy(f"No slot became free in {self._timeout:g} s. Try again later.")
             try:
                 yield
             finally:
-                self._free.release()
+                self._slots.release()
         finally:
-            self._places.release()
+            self._admitted.release()

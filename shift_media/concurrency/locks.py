@@ -1,4 +1,4 @@
-"""Locks on a key: one between the processes of a host, one between hosts."""
+"""Locks on a key: a lock file between the processes of a host, a cache entry between hosts."""
 
 from __future__ import annotations
 
@@ -15,38 +15,50 @@ from shift_media.concurrency import shared
 from shift_media.conf import settings
 from shift_media.core.errors import Busy
 
-LEASE = 15
-"""Seconds after which another host takes over from one that died."""
+LEASE_SECONDS = 15
+"""Seconds after which another host takes over the lock of a host that died."""
 
-
-_POLL = 0.05
-
+_POLL_SECONDS = 0.05
 
 _LOCK_FILES = 4096
-"""Lock files in a host's folder. Keys that share one, 1 pair in 4,096, wait for each other, unless
-it is one thread that makes both: of the 24 of a batch, two share one in 7 % of all batches."""
+"""Lock files in a host's folder, a fixed number so that they need not be deleted.
+
+Two keys share a file with a probability of 1 in 4,096, and then wait for each other, unless one
+thread locks both: among the 24 keys of a batch, two share a file in 7 % of all batches.
+"""
 
 
 @contextlib.contextmanager
-def host_lock(key: str, seconds: float | None = None) -> Iterator[None]:
-    """Keep the other processes of this host from making the same key. Raises `Busy`.
+def file_lock(key: str, timeout: float | None = None) -> Iterator[None]:
+    """Hold the lock on a key among the processes of this host. Raises `Busy` on timeout.
 
-    Waits as long as for a turn, or so many seconds. A thread that holds the lock file of one key
-    holds it for all keys that share it, and lets go of it with the last of them.
+    The lock is reentrant: a thread that holds the lock file of one key holds it for all keys that
+    share the file, and releases it with the last of them. The operating system releases the lock
+    of a process that dies.
+
+    Args:
+        key: what is locked.
+        timeout: seconds to wait, by default ``QUEUE_SECONDS``.
     """
     folder = shared.host_folder()
     if folder is None:
         yield
         return
     number = int(shared.digest(key)[:8], 16) % _LOCK_FILES
-    patience = settings.QUEUE_SECONDS if seconds is None else seconds
+    timeout = settings.QUEUE_SECONDS if timeout is None else timeout
+    # A singleton per path makes the lock reentrant across the `FileLock` objects of a thread.
     lock = FileLock(folder / f"{number:04d}.lock", is_singleton=True)
     try:
-        lock.acquire(timeout=patience, poll_interval=_POLL)
+        lock.acquire(timeout=timeout, poll_interval=_POLL_SECONDS)
     except LockTimeout as error:
-        raise Busy("Waited too long for another process that makes the same resize.") from error
+        raise Busy(
+            f"Another process was still making the same resize after {timeout:g} s. "
+            "Try again later."
+        ) from error
     except OSError as error:
-        shared.logger.warning("No lock for a resize: %s. It may be made twice.", error)
+        shared.logger.warning(
+            "The lock file of a resize cannot be used: %s. The resize may be made twice.", error
+        )
     try:
         yield
     finally:
@@ -54,35 +66,45 @@ def host_lock(key: str, seconds: float | None = None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def hosts_lock(key: str, seconds: float | None = None) -> Iterator[None]:
-    """Keep other hosts from making the same key, for at most `LEASE` seconds. Raises `Busy`.
+def cache_lock(key: str, timeout: float | None = None) -> Iterator[None]:
+    """Hold the lock on a key among all hosts. Raises `Busy` on timeout.
 
-    Waits long enough for another host's lease to end, or so many seconds.
-    Where the cache is not shared, or fails, there is nothing to wait for: work may be done twice.
+    The lock is a lease of `LEASE_SECONDS`, which is not renewed: after that another host may take
+    it, and the work may be done twice. Where the cache is not shared, or fails, there is no lock.
+
+    Args:
+        key: what is locked.
+        timeout: seconds to wait, by default long enough for the lease of another host to end.
     """
     cache = shared.shared_cache()
     if cache is None:
         yield
         return
     name, token = f"shift_media:lock:{shared.digest(key)}", secrets.token_hex(8)
-    patience = max(settings.QUEUE_SECONDS, LEASE + 1) if seconds is None else seconds
-    _take(cache, name, token, patience)
+    timeout = max(settings.QUEUE_SECONDS, LEASE_SECONDS + 1) if timeout is None else timeout
+    _acquire(cache, name, token, timeout)
     try:
         yield
     finally:
-        if (
-            shared.shared_cache() is not None
-        ):  # it may have failed meanwhile: the lease ends by itself
-            with shared.cache_failures():
+        # The cache may have failed meanwhile. Then the lease ends by itself.
+        if shared.shared_cache() is not None:
+            with shared.suppress_cache_errors():
+                # The token tells this caller's lease from one that another host took after it.
                 if cache.get(name) == token:
                     cache.delete(name)
 
 
-def _take(cache: BaseCache, name: str, token: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    taken = False
-    with shared.cache_failures():
-        while not (taken := cache.add(name, token, LEASE)) and time.monotonic() < deadline:
-            time.sleep(_POLL)
-        if not taken:
-            raise Busy("Waited too long for another host that makes the same resize.")
+def _acquire(cache: BaseCache, name: str, token: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    acquired = False
+    with shared.suppress_cache_errors():
+        while True:
+            acquired = cache.add(name, token, LEASE_SECONDS)
+            if acquired or time.monotonic() >= deadline:
+                break
+            time.sleep(_POLL_SECONDS)
+        if not acquired:
+            raise Busy(
+                f"Another host was still making the same resize after {timeout:g} s. "
+                "Try again later."
+            )

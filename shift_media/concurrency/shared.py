@@ -1,7 +1,6 @@
-"""Short-lived notes that the processes of a host share, and all hosts where the cache is shared.
+"""The folder that the processes of a host share, and the cache that all hosts share.
 
-They say what was made a moment ago and what has failed, so that neither is done again. Losing a
-note costs a resize made twice, never a wrong answer.
+Either may be missing or fail. Then a resize may be made twice, and no answer is wrong.
 """
 
 from __future__ import annotations
@@ -26,26 +25,29 @@ from shift_media.core.errors import MediaError
 logger = logging.getLogger("shift_media")
 
 _LOCAL_CACHES = ("locmem.LocMemCache", "dummy.DummyCache")
-_PAUSE = 10
-"""Seconds that a shared cache is left alone after a failure, each of which may be a timeout."""
+
+_PAUSE_SECONDS = 10
+"""Seconds without calls to a shared cache that failed, because each call may be a timeout."""
 
 _down_until: dict[str, float] = {}
+"""The monotonic time until which a cache is not called, by its alias."""
 
 
 def host_folder() -> Path | None:
-    """Return the folder that this user's processes on this host share, made 0700 when missing.
+    """Return the folder that this user's processes on this host share; create it if missing.
 
-    None, with a warning in the log, where there is no such folder that is ours alone.
+    Returns None, and logs a warning, if the folder does not belong to this user alone (mode 0700):
+    in a folder that others can write to, they could hold locks and plant files.
     """
     uid = os.getuid() if hasattr(os, "getuid") else 0
     folder = settings.LOCK_DIR or Path(tempfile.gettempdir()) / f"shift_media-{uid}"
     try:
-        facts = made_folder(folder)
+        status = ensure_folder(folder)
     except OSError as error:
-        _warn_once(f"No lock folder: {error}. Resizes may be made twice.")
+        _warn_once(f"The lock folder cannot be created: {error}. Resizes may be made twice.")
         return None
-    private = os.name == "nt" or (facts.st_uid == uid and not facts.st_mode & 0o077)
-    if not stat.S_ISDIR(facts.st_mode) or not private:
+    private = os.name == "nt" or (status.st_uid == uid and not status.st_mode & 0o077)
+    if not stat.S_ISDIR(status.st_mode) or not private:
         _warn_once(
             f"The lock folder {folder} is not a folder of this user alone (mode 0700). Set "
             'SHIFT_MEDIA["LOCK_DIR"] to one that is. Resizes may be made twice.'
@@ -54,10 +56,10 @@ def host_folder() -> Path | None:
     return folder
 
 
-def made_folder(folder: Path) -> os.stat_result:
-    """Make a folder where it is missing, which it hardly ever is."""
+def ensure_folder(folder: Path) -> os.stat_result:
+    """Return the status of a folder, without following links; create it if missing."""
     try:
-        return folder.lstat()
+        return folder.lstat()  # one system call in the usual case
     except FileNotFoundError:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder.lstat()
@@ -69,7 +71,7 @@ def _warn_once(message: str) -> None:
 
 
 def shared_cache() -> BaseCache | None:
-    """Return the cache that all hosts share; None where it lives in one process, or failed."""
+    """Return the cache that all hosts share; None if it lives in one process or failed lately."""
     if settings.CACHE is None or time.monotonic() < _down_until.get(settings.CACHE, 0):
         return None
     cache = caches[settings.CACHE]
@@ -78,30 +80,33 @@ def shared_cache() -> BaseCache | None:
 
 
 def digest(*parts: str) -> str:
-    """Name a note or a lock after what it is about, in 40 safe characters."""
+    """Return a name of 40 hex digits for a lock or a cache entry, fit for files and caches."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
 @contextlib.contextmanager
-def cache_failures() -> Iterator[None]:
-    """Go on without the shared cache when it fails: each cache client raises errors of its own."""
+def suppress_cache_errors() -> Iterator[None]:
+    """Log an error of the shared cache and stop using it for `_PAUSE_SECONDS`.
+
+    All exceptions count, because each cache client raises its own.
+    """
     try:
         yield
     except MediaError:
         raise
     except Exception as error:
-        _down_until[settings.CACHE or ""] = time.monotonic() + _PAUSE
+        _down_until[settings.CACHE or ""] = time.monotonic() + _PAUSE_SECONDS
         logger.warning(
-            "The shared cache failed, and is left alone for %d s: %s: %s",
-            _PAUSE,
+            "The shared cache failed and is not used for %d s: %s: %s",
+            _PAUSE_SECONDS,
             type(error).__name__,
             error,
         )
 
 
-def _try_again(*, setting: str, **kwargs: object) -> None:
+def _forget_failures(*, setting: str, **kwargs: object) -> None:
     if setting in ("CACHES", "SHIFT_MEDIA"):
         _down_until.clear()
 
 
-setting_changed.connect(_try_again, dispatch_uid="shift_media.concurrency.shared")
+setting_changed.connect(_forget_failures, dispatch_uid="shift_media.concurrency.shared")

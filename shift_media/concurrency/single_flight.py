@@ -1,8 +1,9 @@
-"""Single flight and budget: each resize is made once, and only so many at a time.
+"""Single flight: the value of a key is made once, and every caller that asks meanwhile gets it.
 
-Three circles, each inside the other: the threads of a process (a future per key), the processes of
-a host (a lock file per key), and all hosts (the Django cache, where it is shared). The locks of a
-process that dies are free at once on its host, and after `LEASE` seconds elsewhere.
+A maker holds a key at three levels, each inside the other: among the threads of a process (a
+future), the processes of a host (a lock file) and all hosts (an entry in the Django cache, if it
+is shared). The lock of a process that dies is free at once on its host, and after `LEASE_SECONDS`
+elsewhere.
 """
 
 from __future__ import annotations
@@ -14,116 +15,124 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Generic, TypeVar
 
-from shift_media.concurrency.locks import host_lock, hosts_lock
+from shift_media.concurrency.locks import cache_lock, file_lock
 from shift_media.conf import settings
 from shift_media.core.errors import Busy
 
 T = TypeVar("T")
 
+_STOPPED = "The thread that was making the same resize was stopped. Try again later."
+
 
 class SingleFlight(Generic[T]):
-    """Lets one caller at a time make the value of a key; the others get its value."""
+    """Calls of which one at a time makes the value of a key; the others wait and share it."""
 
     def __init__(self) -> None:
-        self._flights: dict[str, Future[T]] = {}
+        self._futures: dict[str, Future[T]] = {}
         self._lock = threading.Lock()
 
     def run(self, key: str, make: Callable[[], T]) -> tuple[T, bool]:
-        """Return the value and whether this caller made it.
+        """Return the value of a key, and whether this caller made it.
 
-        The error of the maker is raised for all who waited. Raises `Busy` when waiting took too
-        long.
+        An error of the maker is raised in all callers that waited. Raises `Busy` on timeout.
         """
-        flight, leading = self._enter(key)
-        if not leading:
-            return _wait(flight), False
+        future, is_maker = self._join(key)
+        if not is_maker:
+            return _wait(future), False
         try:
-            with host_lock(key), hosts_lock(key):
-                flight.set_result(make())
+            with file_lock(key), cache_lock(key):
+                future.set_result(make())
         except Exception as error:
-            flight.set_exception(error)
-        except BaseException:  # This thread is to stop; those who wait are not.
-            flight.set_exception(Busy("The thread that made the same resize was stopped."))
+            future.set_exception(error)
+        except BaseException:
+            # This thread is being stopped. The callers that wait are not, and may try again.
+            future.set_exception(Busy(_STOPPED))
             raise
         finally:
-            self._leave(key)
-        return flight.result(), True
+            self._remove(key)
+        return future.result(), True
 
-    def run_free(
+    def run_unclaimed(
         self, keys: Iterable[str], make: Callable[[list[str]], Iterable[tuple[str, T | Exception]]]
     ) -> Iterator[tuple[str, T | Exception]]:
-        """Make the values of those keys that nobody else is making, and give them as they come.
+        """Make the values of the keys that no other caller is making, and yield each when ready.
 
-        ``make`` gives the value or the error of each key that it is handed. Waits for nobody, so
-        that two who hold some keys each cannot wait for each other: what is not free is left out.
+        ``make`` yields the value or the error of each key that it is given. A key that is not free
+        is left out instead of waited for: two callers that each hold some keys and wait for the
+        others' would wait for ever.
         """
-        with contextlib.ExitStack() as all_flights:
-            flights = {}
+        with contextlib.ExitStack() as stack:
+            claims: dict[str, _Claim[T]] = {}
             for key in keys:
-                flight = self._take(key)
-                if flight is not None:
-                    flights[key] = all_flights.enter_context(flight)
-            for key, value in make(list(flights)):
-                flights[key].end(value)
-                yield key, value
+                claim = self._claim(key)
+                if claim is not None:
+                    claims[key] = stack.enter_context(claim)
+            for key, outcome in make(list(claims)):
+                claims[key].finish(outcome)
+                yield key, outcome
 
-    def _take(self, key: str) -> _Flight[T] | None:
-        """Begin to make a key's value, in all circles; None where somebody else does."""
+    def _claim(self, key: str) -> _Claim[T] | None:
+        """Become the maker of a key, at all three levels; None if another caller is."""
         with self._lock:
-            if key in self._flights:
+            if key in self._futures:
                 return None
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as stack:
             try:
-                held.enter_context(host_lock(key, seconds=0))
-                held.enter_context(hosts_lock(key, seconds=0))
+                stack.enter_context(file_lock(key, timeout=0))
+                stack.enter_context(cache_lock(key, timeout=0))
             except Busy:
                 return None
-            future, leading = self._enter(key)
-            if not leading:
+            # Last: a thread that finds the future waits for it, so it must be sure to end.
+            future, is_maker = self._join(key)
+            if not is_maker:
                 return None
-            held.callback(self._leave, key)
-            return _Flight(future, held.pop_all())
+            stack.callback(self._remove, key)
+            return _Claim(future, stack.pop_all())
 
-    def _enter(self, key: str) -> tuple[Future[T], bool]:
-        """Give the future of a key's value, and tell whether this caller is to make it."""
+    def _join(self, key: str) -> tuple[Future[T], bool]:
+        """Return the future of a key's value, and whether this caller has to make the value."""
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is not None:
-                return flight, False
-            flight = self._flights[key] = Future()
-            return flight, True
+            future = self._futures.get(key)
+            if future is not None:
+                return future, False
+            future = self._futures[key] = Future()
+            return future, True
 
-    def _leave(self, key: str) -> None:
+    def _remove(self, key: str) -> None:
         with self._lock:
-            del self._flights[key]
+            del self._futures[key]
 
 
-class _Flight(Generic[T]):
-    """One key whose value is being made: ends once, by its value or unfinished."""
+class _Claim(Generic[T]):
+    """One key that this caller makes, with the locks that it holds until it has finished."""
 
-    def __init__(self, future: Future[T], held: contextlib.ExitStack) -> None:
+    def __init__(self, future: Future[T], locks: contextlib.ExitStack) -> None:
         self._future = future
-        self._held = held
+        self._locks = locks
 
-    def __enter__(self) -> _Flight[T]:
+    def __enter__(self) -> _Claim[T]:
         return self
 
     def __exit__(self, *error: object) -> None:
         if not self._future.done():
-            self.end(Busy("The thread that made the same resize was stopped."))
+            self.finish(Busy(_STOPPED))
 
-    def end(self, value: T | Exception) -> None:
-        """Give a value or an error to all who wait, and let go of the key."""
-        with self._held:
-            if isinstance(value, Exception):
-                self._future.set_exception(value)
+    def finish(self, outcome: T | Exception) -> None:
+        """Pass a value or an error to all callers that wait, and release the key."""
+        with self._locks:
+            if isinstance(outcome, Exception):
+                self._future.set_exception(outcome)
             else:
-                self._future.set_result(value)
+                self._future.set_result(outcome)
 
 
-def _wait(flight: Future[T]) -> T:
+def _wait(future: Future[T]) -> T:
+    # The maker may itself wait for two locks and then for a slot, each up to QUEUE_SECONDS.
+    timeout = 3 * settings.QUEUE_SECONDS
     try:
-        # The leader may itself wait for a lock and then for a turn.
-        return flight.result(3 * settings.QUEUE_SECONDS)
+        return future.result(timeout)
     except FutureTimeout as error:
-        raise Busy("Waited too long for another thread that makes the same resize.") from error
+        raise Busy(
+            f"Another thread was still making the same resize after {timeout:g} s. "
+            "Try again later."
+        ) from error

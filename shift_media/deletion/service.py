@@ -18,7 +18,7 @@ from shift_media.deletion import invalidation
 from shift_media.deletion.references import is_referenced, lock_references
 from shift_media.registry import RegisteredField
 from shift_media.signals import after_commit, media_deleted
-from shift_media.storages import identify
+from shift_media.storages import find_alias
 
 if TYPE_CHECKING:
     from shift_media.deletion.models import PendingDeletion
@@ -44,7 +44,7 @@ def schedule(field: RegisteredField, key: str, using: str) -> PendingDeletion | 
         return None
     # The same database, so that a rollback undoes both; another one only if a router says so.
     here = router.allow_migrate_model(using, PendingDeletion)
-    pending = PendingDeletion(storage=identify(field.storage), source=str(field), prefix=prefix)
+    pending = PendingDeletion(storage=find_alias(field.storage), source=str(field), prefix=prefix)
     pending.save(using=using if here else router.db_for_write(PendingDeletion))
     after_commit(_run_after_commit, pending, using=using)
     return pending

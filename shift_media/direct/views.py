@@ -17,7 +17,7 @@ from shift_media.core.errors import Busy, SourceTruncated, StorageError
 from shift_media.direct import tickets
 from shift_media.direct.tickets import Ticket
 from shift_media.http import HEADERS, NO_STORE
-from shift_media.storages.validation import served_type_of
+from shift_media.storages.validation import get_served_type
 from shift_media.validators import InvalidMedia
 
 logger = logging.getLogger("shift_media")
@@ -98,7 +98,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         ticket.storage.put(
             ticket.key,
             _Body(request, ticket),
-            content_type=served_type_of(ticket.content_type),
+            content_type=get_served_type(ticket.content_type),
             sha256=ticket.sha256,
             size=ticket.size,
         )

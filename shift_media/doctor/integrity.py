@@ -23,7 +23,7 @@ from django.db import models, router
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.metadata import Metadata
 from shift_media.registry import RegisteredField, all_media_fields
-from shift_media.storages import MediaStorage, Source, unwrapped
+from shift_media.storages import MediaStorage, Source, unwrap
 
 WORKERS = 8
 """Originals that are read at once, because most of the time is spent waiting for the storage."""
@@ -175,9 +175,9 @@ class IntegrityCheck:
 
 def fields_stored_in(storage: Storage) -> list[RegisteredField]:
     """Return the media fields whose originals are in a storage."""
-    wanted = unwrapped(storage)
+    wanted = unwrap(storage)
     fields = all_media_fields()
-    return [media_field for media_field in fields if unwrapped(media_field.storage) is wanted]
+    return [media_field for media_field in fields if unwrap(media_field.storage) is wanted]
 
 
 def verify_original(

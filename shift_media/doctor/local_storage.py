@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 
 from shift_media import checks
 from shift_media.doctor.findings import Finding, error, ok, warning
-from shift_media.storages import LocalMediaStorage, MediaStorage, identify, unwrapped
+from shift_media.storages import LocalMediaStorage, MediaStorage, find_alias, unwrap
 
 MIN_FREE_BYTES, MIN_FREE_PERCENT = 100 << 20, 5
 """Less free space is an error below the first, a few uploads, and a warning below the second."""
@@ -20,13 +20,13 @@ MIN_FREE_BYTES, MIN_FREE_PERCENT = 100 << 20, 5
 
 def check_local(storage: MediaStorage) -> Iterator[Finding]:
     """Check the folder, the space and the URL; yield nothing for another kind of storage."""
-    local = unwrapped(storage)
+    local = unwrap(storage)
     if not isinstance(local, LocalMediaStorage):
         return
     folder = Path(str(local.location))
     yield _check_folder(folder)
     yield _check_space(folder)
-    yield _check_url(local, identify(local))
+    yield _check_url(local, find_alias(local))
 
 
 def _check_folder(folder: Path) -> Finding:

@@ -31,7 +31,7 @@ from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.strip import can_strip
 from shift_media.registry import own_media_fields
-from shift_media.storages import MediaStorage, default_media_storage, identify, unwrapped
+from shift_media.storages import MediaStorage, default_media_storage, find_alias, unwrap
 
 
 def check(field: AnyMediaField) -> list[CheckMessage]:
@@ -145,8 +145,8 @@ def _check_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
     if field.storage is default_media_storage:
         return  # shift_media.checks checks the default storage once.
     try:
-        storage = unwrapped(field.storage)
-        alias = identify(field.storage)
+        storage = unwrap(field.storage)
+        alias = find_alias(field.storage)
     except (ImproperlyConfigured, InvalidStorageError) as error:
         yield Error(str(error), obj=field, id="shift_media.E108")
         return

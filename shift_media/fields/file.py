@@ -23,7 +23,7 @@ from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
 from shift_media.resizes.resize import Facts, Resize
-from shift_media.resizes.srcset import joined, ladder
+from shift_media.resizes.srcset import build_by_width, format_srcset
 from shift_media.storages import MediaStorage
 from shift_media.transcoding.files import Video
 from shift_media.validators import Inspection, read_facts, seekable
@@ -280,15 +280,15 @@ class MediaFile(Video, FieldFile):
         """
         key = str(self.name or self.key)  # The property raises if the field is empty.
         asked = (size, mode, quality, upscale, format, focal, crop, background)
-        return builder.build_asked(key, asked, self.storage, self._facts())
+        return builder.build_from_arguments(key, asked, self.storage, self._facts())
 
     def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
         """Build resizes of several widths, never wider than the original, without any I/O."""
-        return ladder(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
+        return build_by_width(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Return a ``srcset`` of the resizes of several widths, without any I/O."""
-        return joined(self.ladder(widths, **spec))
+        return format_srcset(self.ladder(widths, **spec))
 
 
 def _focal(point: tuple[float, float] | None) -> Focal | None:

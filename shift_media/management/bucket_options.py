@@ -16,7 +16,7 @@ from shift_media.aws.documents import BUCKET, HOST, BucketSetup
 from shift_media.aws.policies import Readable
 from shift_media.aws.website import REDIRECT_CODES
 from shift_media.conf import settings
-from shift_media.storages import S3MediaStorage, by_alias, unwrapped
+from shift_media.storages import S3MediaStorage, get_storage, unwrap
 
 if TYPE_CHECKING:
     from shift_media.aws.bucket import Client
@@ -133,7 +133,7 @@ def find_storage(options: Options) -> S3MediaStorage | None:
     """Return the storage that the options choose, as they change it; None without a bucket."""
     bucket, endpoint = options["bucket"], options["endpoint_url"]
     try:
-        storage = unwrapped(by_alias(options["storage"]))
+        storage = unwrap(get_storage(options["storage"]))
     except (InvalidStorageError, ImproperlyConfigured) as error:
         raise CommandError(f"--storage {options['storage']}: {error}") from error
     if not hasattr(storage, "bucket_name"):

@@ -1,4 +1,4 @@
-"""Making resizes ahead of time, row by row: what `media_resize` does."""
+"""Making resizes ahead of time, row by row, for the command ``media_resize``."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from django.db.models import Q
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.resizes import service
-from shift_media.resizes.service import Delivery
+from shift_media.resizes.stored import StoredResize, find_keys
 from shift_media.storages import MediaStorage
 
 ROWS = 500
-"""Rows read in one query: there is no cursor that stays open while their resizes are made."""
+"""Rows read in one query: no cursor stays open while their resizes are made."""
 
-_AHEAD = 2  # rows that wait for each worker, so that none of them waits for the database
-_SHOWN = 100
-"""Failures that are kept to be told; of more there is only the number."""
+_ROWS_AHEAD = 2
+"""Rows that wait for each worker, so that no worker waits for the database."""
 
-NO_PICTURE, NO_POSTER = "no image or video", "videos without a poster yet"
+_MAX_FAILURES = 100
+"""Failures that are kept for the report; of more there is only the number."""
+
+NOT_AN_IMAGE, NO_POSTER = "no image or video", "videos without a poster yet"
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong with some of the resizes of one file."""
+    """One reason why resizes of a file could not be made, and their number."""
 
     file: str
     code: str
@@ -39,61 +41,81 @@ class Failure:
     count: int = 1
 
     def __str__(self) -> str:
-        of = "1 resize" if self.count == 1 else f"{self.count} resizes"
-        return f"{self.file}: {self.code}: {self.detail} ({of})"
+        resizes = "1 resize" if self.count == 1 else f"{self.count} resizes"
+        return f"{self.file}: {self.code}: {self.detail} ({resizes})"
 
 
 @dataclass(slots=True)
 class ResizeCounts:
-    """What became of resizes, of one row or of many."""
+    """The outcomes of resizes, of one row or of many.
+
+    Attributes:
+        rows: rows that were done.
+        made: resizes made by this run, or missing ones in a dry run.
+        stored: resizes that were stored before.
+        failed: resizes that could not be made.
+        skipped: files that have no resizes, by the reason.
+        failures: why resizes failed, `_MAX_FAILURES` at most.
+        unavailable: whether the storage failed.
+    """
 
     rows: int = 0
     made: int = 0
-    there: int = 0
+    stored: int = 0
     failed: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
     unavailable: bool = False
 
     def add(self, other: ResizeCounts) -> None:
-        """Add another's numbers, and its failures as long as they are few."""
+        """Add the numbers of another, and its failures as long as there is room for them."""
         self.rows += other.rows
         self.made += other.made
-        self.there += other.there
+        self.stored += other.stored
         self.failed += other.failed
         self.skipped += other.skipped
-        self.failures += other.failures[: _SHOWN - len(self.failures)]
+        self.failures += other.failures[: _MAX_FAILURES - len(self.failures)]
+
+    def add_failure(self, file: str, error: MediaError) -> None:
+        """Count one resize that failed; equal failures in a row are kept as one."""
+        self.failed += 1
+        self.unavailable |= isinstance(error, StorageError)
+        last = self.failures[-1] if self.failures else None
+        if last is not None and (last.file, last.code) == (file, error.code):
+            self.failures[-1] = Failure(file, last.code, last.detail, last.count + 1)
+        else:
+            self.failures.append(Failure(file, error.code, str(error)))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The resizes that one file is to have, by their signed keys."""
+class FileResizes:
+    """The signed keys of the resizes that one file is to have."""
 
     name: str
     storage: MediaStorage
     keys: list[str]
-    video: bool
+    is_video: bool
 
 
 @dataclass(slots=True)
 class Row:
-    """One row: what its files are to have, and what became of that."""
+    """One row: the resizes that its files are to have, and their outcomes."""
 
     pk: Any
-    files: list[Wanted] = field(default_factory=list)
-    tally: ResizeCounts = field(default_factory=lambda: ResizeCounts(rows=1))
-    whole: bool = False
-    """Whether all of it was done: not so when Ctrl-C came between."""
+    files: list[FileResizes] = field(default_factory=list)
+    counts: ResizeCounts = field(default_factory=lambda: ResizeCounts(rows=1))
+    complete: bool = False
+    """Whether the whole row was done; False if Ctrl-C came before its end."""
 
 
 class Rows:
-    """The rows of a model in the order of their primary keys, which can be taken up anywhere.
+    """The rows of a model in the order of their primary keys, from any of them on.
 
     Args:
-        model: which.
-        fields: its media fields that are looked at.
+        model: the model.
+        fields: its media fields whose files get resizes.
         options: the resizes of each file, as arguments of ``MediaFile.resize``.
-        only: primary keys; all where there are none.
+        only: primary keys of the rows; all rows if empty.
         after: the primary key that was done last.
     """
 
@@ -109,15 +131,15 @@ class Rows:
         self.model = model
         self.fields = fields
         self.options = options
-        filled = Q()
-        for each in fields:
-            filled |= Q(**{f"{each.name}__gt": ""})
-        rows = model._default_manager.filter(filled).order_by("pk")
+        has_file = Q()
+        for media_field in fields:
+            has_file |= Q(**{f"{media_field.name}__gt": ""})
+        rows = model._default_manager.filter(has_file).order_by("pk")
         rows = rows.filter(pk__in=only) if only else rows
         self._rows = rows if after is None else rows.filter(pk__gt=after)
 
     def count(self) -> int:
-        """Count them."""
+        """Return the number of rows."""
         return self._rows.count()
 
     def __iter__(self) -> Iterator[Row]:
@@ -128,36 +150,36 @@ class Rows:
 
     def _row(self, instance: models.Model) -> Row:
         row = Row(instance.pk)
-        for each in self.fields:
-            if file := getattr(instance, each.name):
-                self._file(row, f"{self.model._meta.label} {row.pk} {each.name}", file)
+        for media_field in self.fields:
+            if file := getattr(instance, media_field.name):
+                self._add_file(row, f"{self.model._meta.label} {row.pk} {media_field.name}", file)
         return row
 
-    def _file(self, row: Row, name: str, file: Any) -> None:
-        kind = BY_EXTENSION.get(str(file.name).rpartition(".")[2])
-        if kind is None or kind.kind not in ("image", "video"):
-            row.tally.skipped[NO_PICTURE] += 1
+    def _add_file(self, row: Row, name: str, file: Any) -> None:
+        format = BY_EXTENSION.get(str(file.name).rpartition(".")[2])
+        if format is None or format.kind not in ("image", "video"):
+            row.counts.skipped[NOT_AN_IMAGE] += 1
             return
         keys: dict[str, None] = {}
         for options in self.options:
             try:
                 keys[file.resize(**options).key] = None
             except MediaError as error:
-                _fail(row.tally, name, error)
+                row.counts.add_failure(name, error)
         if keys:
-            row.files.append(Wanted(name, file.storage, list(keys), kind.kind == "video"))
+            row.files.append(FileResizes(name, file.storage, list(keys), format.kind == "video"))
 
 
-class Making:
-    """Rows made by several threads, given in their order.
+class BatchRenderer:
+    """Renders rows in several threads, and yields them in their order.
 
-    Threads, not processes: decoding, resizing, WebP, AVIF and the storage's network all let go of
-    the interpreter's lock, and one process keeps one budget, one connection pool and one progress.
+    Threads, not processes: decoding, resizing, WebP, AVIF and the storage's network all release
+    the interpreter's lock, and one process has one limiter, one connection pool and one progress.
 
     Args:
-        workers: threads.
-        stop: set by Ctrl-C; a resize that is under way is finished, and no other begun.
-        dry_run: look what is missing, and make nothing.
+        workers: the number of threads.
+        stop: set by Ctrl-C; a resize that is being made is finished, and no other one begun.
+        dry_run: count what is missing, and make nothing.
     """
 
     def __init__(self, workers: int, stop: threading.Event, *, dry_run: bool = False) -> None:
@@ -166,66 +188,55 @@ class Making:
         self.dry_run = dry_run
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Make what is missing of each row, and give it when it is done."""
-        ahead: deque[Future[Row]] = deque()
+        """Make what is missing of each row, and yield the row when it is done."""
+        pending: deque[Future[Row]] = deque()
         with ThreadPoolExecutor(self.workers) as pool:
             try:
                 for row in rows:
                     if self.stop.is_set():
                         break
-                    ahead.append(pool.submit(self._row, row))
-                    if len(ahead) >= _AHEAD * self.workers:
-                        yield ahead.popleft().result()
-                while ahead:
-                    yield ahead.popleft().result()
+                    pending.append(pool.submit(self._render_row, row))
+                    if len(pending) >= _ROWS_AHEAD * self.workers:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
             finally:
-                if ahead:
+                if pending:  # The caller left early, or a row raised.
                     self.stop.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _row(self, row: Row) -> Row:
+    def _render_row(self, row: Row) -> Row:
         try:
-            for wanted in row.files:
+            for file in row.files:
                 if self.dry_run:
-                    _look(row.tally, wanted)
+                    _count_missing(row.counts, file)
                 elif not self.stop.is_set():
-                    self._make(row.tally, wanted)
-            row.whole = not self.stop.is_set()
+                    self._render_file(row.counts, file)
+            row.complete = not self.stop.is_set()
         finally:
-            connections.close_all()  # those that a receiver of a signal opened in this thread
+            connections.close_all()  # those that receivers of signals opened in this thread
         return row
 
-    def _make(self, tally: ResizeCounts, wanted: Wanted) -> None:
-        with closing(service.deliver_many(wanted.keys, wanted.storage)) as delivered:
-            for _, one in delivered:
-                if isinstance(one, Delivery):
-                    tally.made += one.made
-                    tally.there += not one.made
-                elif isinstance(one, NotStored) and wanted.video:
-                    tally.skipped[NO_POSTER] += 1
+    def _render_file(self, counts: ResizeCounts, file: FileResizes) -> None:
+        with closing(service.deliver_many(file.keys, file.storage)) as delivered:
+            for _, result in delivered:
+                if isinstance(result, StoredResize):
+                    counts.made += result.made
+                    counts.stored += not result.made
+                elif isinstance(result, NotStored) and file.is_video:
+                    counts.skipped[NO_POSTER] += 1
                     break
                 else:
-                    _fail(tally, wanted.name, one)
+                    counts.add_failure(file.name, result)
                 if self.stop.is_set():
                     break
 
 
-def _look(tally: ResizeCounts, wanted: Wanted) -> None:
-    """Count what is stored, and what would be made."""
+def _count_missing(counts: ResizeCounts, file: FileResizes) -> None:
     try:
-        there = len(service.stored([service.verify(key) for key in wanted.keys], wanted.storage))
+        stored = len(find_keys([service.verify(key) for key in file.keys], file.storage))
     except MediaError as error:
-        _fail(tally, wanted.name, error)
+        counts.add_failure(file.name, error)
     else:
-        tally.there += there
-        tally.made += len(wanted.keys) - there
-
-
-def _fail(tally: ResizeCounts, name: str, error: MediaError) -> None:
-    tally.failed += 1
-    tally.unavailable |= isinstance(error, StorageError)
-    last = tally.failures[-1] if tally.failures else None
-    if last is not None and (last.file, last.code) == (name, error.code):
-        tally.failures[-1] = Failure(name, last.code, last.detail, last.count + 1)
-    else:
-        tally.failures.append(Failure(name, error.code, str(error)))
+        counts.stored += stored
+        counts.made += len(file.keys) - stored

@@ -1,7 +1,4 @@
-"""Resizes as URLs: built from the key and the parameters alone, without any I/O.
-
-Making one is `delivery`'s; `ensure` is the way in that commands and files use.
-"""
+"""Resizes as URLs: built from the key and the parameters alone, without any I/O."""
 
 from __future__ import annotations
 
@@ -18,17 +15,17 @@ from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import OriginalKey, parse_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import CENTRE, Spec
-from shift_media.resizes.resize import NOTHING, Facts, Leaf, Resize, leaf_of, size_of
+from shift_media.resizes.resize import NO_FACTS, Facts, Leaf, Resize, build_leaf, known_size
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
-Asked = tuple[Any, ...]
+OPTIONS: Final = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
+
+Arguments = tuple[Any, ...]
 """A size, and a value or None for each of `OPTIONS`."""
 
-
-OPTIONS: Final = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
-_QUALITY: Final = 1 + OPTIONS.index("quality")
+_QUALITY_INDEX: Final = 1 + OPTIONS.index("quality")
 
 
 def build(
@@ -36,7 +33,7 @@ def build(
     size: str,
     *,
     storage: MediaStorage,
-    facts: Facts = NOTHING,
+    facts: Facts = NO_FACTS,
     mode: str | None = None,
     quality: int | None = None,
     upscale: bool | None = None,
@@ -53,67 +50,70 @@ def build(
             unless given here.
         storage: where the original is.
         facts: what is known of the original; read only where it is needed.
-        mode: as in `Spec`, and so are the next two.
+        mode: as in `Spec`; default: ``"fit"``.
         quality: default: the format's.
-        upscale: default: no.
+        upscale: default: False.
         format: default: the original's.
-        focal: x, y in percent, with ``fill``; default: the stored one, else the centre.
-        crop: x, y, width, height in pixels of the upright original.
+        focal: x and y in percent, with ``fill``; default: the stored one, else the centre.
+        crop: x, y, width and height in pixels of the upright original.
         background: six hex digits, with ``pad`` or ``jpg``.
 
     Raises `InvalidSpec` and `LimitExceeded`.
     """
-    asked = (size, mode, quality, upscale, format, focal, crop, background)
-    return build_asked(file_key, asked, storage, facts)
+    arguments = (size, mode, quality, upscale, format, focal, crop, background)
+    return build_from_arguments(file_key, arguments, storage, facts)
 
 
-def build_asked(file_key: str, asked: Asked, storage: MediaStorage, facts: Facts) -> Resize:
-    """Build a resize as `build` does, of the size and all options in one tuple.
+def build_from_arguments(
+    file_key: str, arguments: Arguments, storage: MediaStorage, facts: Facts
+) -> Resize:
+    """Build a resize as `build` does, of a tuple of the size and all options.
 
-    A page calls this for each of its pictures. Whatever depends on the options alone is
-    remembered, so that what is left is to look that up.
+    A page calls this for each of its pictures, so all that depends on the arguments alone is
+    cached, and most calls only look it up: docs/decisions/compiled-tags.rst has the measurements.
     """
-    original, extension = _original(file_key)
+    original, extension = _parse_original(file_key)
     try:
-        form = _form(extension, asked, asked[_QUALITY].__class__)
+        resolved = _resolve(extension, arguments, arguments[_QUALITY_INDEX].__class__)
     except TypeError:
-        form = _unusual_form(extension, asked)
-    spec, leaf, whole, follows_focal = form
-    if not whole or (follows_focal and facts.may_have_focal):
-        spec = _fitted(form, facts())
-        leaf = leaf if spec is form.spec else leaf_of(spec)
+        resolved = _resolve_unhashable(extension, arguments)
+    spec, leaf, is_complete, follows_focal = resolved
+    if not is_complete or (follows_focal and facts.may_have_focal):
+        spec = _adapt_to_original(resolved, facts())
+        leaf = leaf if spec is resolved.spec else build_leaf(spec)
     return Resize(original, spec, storage, facts, leaf)
 
 
 @lru_cache(maxsize=8192)
-def _original(key: str) -> tuple[OriginalKey, str]:
+def _parse_original(key: str) -> tuple[OriginalKey, str]:
     original = parse_original_key(key)
     return original, original.extension
 
 
-class _Form(NamedTuple):
-    """What is asked for, of any original of one extension.
+class _ResolvedSpec(NamedTuple):
+    """The spec of some arguments, for all originals with one extension.
 
     Attributes:
-        spec: without what an original's own size and focal point make of it.
+        spec: the spec, before an original's own size and focal point are applied.
         leaf: how keys with this spec end.
-        whole: whether the box alone tells how large the resize can be.
-        follows_focal: whether a stored focal point moves it.
+        is_complete: whether the spec alone limits the size of the resize.
+        follows_focal: whether a stored focal point changes the spec.
     """
 
     spec: Spec
     leaf: Leaf
-    whole: bool
+    is_complete: bool
     follows_focal: bool
 
 
 @lru_cache(maxsize=4096)
-def _form(extension: str, asked: Asked, quality_type: type) -> _Form:
-    """Make the spec of what is asked for; raises `InvalidSpec` and `LimitExceeded`.
+def _resolve(extension: str, arguments: Arguments, quality_type: type) -> _ResolvedSpec:
+    """Return the spec of some arguments. Raises `InvalidSpec` and `LimitExceeded`.
 
-    ``quality_type`` only tells 1 from True and 80 from 80.0, which are equal, and wrong.
+    ``quality_type`` is part of the cache's key alone: 1 and True are equal, as are 80 and 80.0,
+    and the second of each is refused.
     """
-    size, *values = asked
+    size, *values = arguments
     given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
     preset = settings.PRESETS.get(size, {})
     merged = {"size": size, "format": None, **preset, **given}
@@ -121,31 +121,37 @@ def _form(extension: str, asked: Asked, quality_type: type) -> _Form:
         merged["format"] = _default_format(extension)
     spec = Spec.make(qualities=settings.QUALITY, **merged)
     settings.limits.check(spec.width, spec.height)
-    whole = spec.crop is None and spec.width is not None and spec.height is not None
-    return _Form(spec, leaf_of(spec), whole, spec.mode == "fill" and merged.get("focal") is None)
+    return _ResolvedSpec(
+        spec,
+        build_leaf(spec),
+        is_complete=spec.crop is None and spec.width is not None and spec.height is not None,
+        follows_focal=spec.mode == "fill" and merged.get("focal") is None,
+    )
 
 
-def _unusual_form(extension: str, asked: Asked) -> _Form:
-    """Make the spec of what cannot be looked up as it is: a list where a tuple is meant."""
+def _resolve_unhashable(extension: str, arguments: Arguments) -> _ResolvedSpec:
+    """Return the spec of arguments that are no key of a cache, such as a list as a crop box."""
     try:
-        frozen = tuple(tuple(value) if isinstance(value, list) else value for value in asked)
-        return _form(extension, frozen, asked[_QUALITY].__class__)
+        frozen = tuple(tuple(value) if isinstance(value, list) else value for value in arguments)
+        return _resolve(extension, frozen, arguments[_QUALITY_INDEX].__class__)
     except TypeError as error:
-        raise InvalidSpec(f"{asked!r} is no resize: an option is of a wrong type.") from error
+        raise InvalidSpec(
+            f"A size or an option of a resize has a wrong type: {arguments!r}."
+        ) from error
 
 
-def _fitted(form: _Form, known: Metadata | None) -> Spec:
-    """Fill around the stored focal point, and check what comes out of an original of this size."""
-    spec, seen = form.spec, size_of(known)
-    stored = known.focal if known is not None and form.follows_focal else None
-    if seen is None or (form.whole and stored is None):
+def _adapt_to_original(resolved: _ResolvedSpec, known: Metadata | None) -> Spec:
+    """Return the spec with the stored focal point; check the limits on the original's size."""
+    spec, size = resolved.spec, known_size(known)
+    stored = known.focal if known is not None and resolved.follows_focal else None
+    if size is None or (resolved.is_complete and stored is None):
         return spec
     try:
         if stored is not None:
-            # Stored in percent of the whole, asked for in percent of what a crop leaves.
-            focal = geometry.focal_in_crop(stored, spec.crop, *seen)
+            # Stored in percent of the whole picture, asked for in percent of what a crop leaves.
+            focal = geometry.focal_in_crop(stored, spec.crop, *size)
             spec = spec if focal == CENTRE else replace(spec, focal=focal)
-        settings.limits.check(*geometry.output_size(spec, *seen))
+        settings.limits.check(*geometry.output_size(spec, *size))
     except EmptyCrop as error:
         raise InvalidSpec(str(error)) from error
     return spec
@@ -161,8 +167,9 @@ def _default_format(extension: str) -> str:
     return resized_as
 
 
-def _forget_specs(**kwargs: object) -> None:
-    _form.cache_clear()
+def _clear_resolved(**kwargs: object) -> None:
+    _resolve.cache_clear()
 
 
-setting_changed.connect(_forget_specs, dispatch_uid="shift_media.resizes")
+# Presets, qualities and limits are part of what is cached.
+setting_changed.connect(_clear_resolved, dispatch_uid="shift_media.resizes")

@@ -1,8 +1,8 @@
 """Mezzanines: smaller versions of originals that smaller resizes are made from.
 
-One is made with the first resize that it could have served, from the same reading, and lies in the
-original's directory. It is a help and never needed: whatever is wrong with it, the original is
-read instead, and for some minutes it is neither looked for nor made.
+A mezzanine is made with the first resize that it could have served, from the same reading, and is
+stored in the original's directory. It saves time and is never needed: whatever is wrong with it,
+the original is read instead, and for ten minutes it is neither looked for nor made.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("shift_media")
 
-_MADE, _NONE = "made", "none"
-_tried = TTLCache("mezzanine", seconds=600)
-"""Whether one was made a moment ago, or there is to be none for now."""
+_MADE, _SUSPENDED = "made", "none"
+_attempts = TTLCache("mezzanine", seconds=600)
+"""By the mezzanine's key: it was made lately, or it is neither looked for nor made for now."""
 
 
 class _Options(TypedDict):
@@ -39,8 +39,8 @@ class _Options(TypedDict):
     decoder: engine.Decoder
 
 
-def of(keys: Sequence[ResizeKey], storage: MediaStorage) -> Mezzanine | None:
-    """Give the mezzanine that may serve all these resizes of one original; None: there is none."""
+def find(keys: Sequence[ResizeKey], storage: MediaStorage) -> Mezzanine | None:
+    """Return the mezzanine that may serve all these resizes of one original, else None; no I/O."""
     key = mezzanine.mezzanine_key(keys[0].original)
     limits, side = settings.limits, mezzanine.SIDE
     if key is None or not storage.mezzanine or limits.side < side or limits.area < side * side:
@@ -51,33 +51,33 @@ def of(keys: Sequence[ResizeKey], storage: MediaStorage) -> Mezzanine | None:
 
 
 class Mezzanine:
-    """The mezzanine of one original while some of its resizes are made."""
+    """The mezzanine of one original, while some of its resizes are rendered."""
 
     def __init__(self, key: MezzanineKey, storage: MediaStorage) -> None:
         self.key = key
         self.spec = mezzanine.mezzanine_spec(key.original)
         self._storage = storage
-        self._note = _tried.read(str(key))
+        self._state = _attempts.get(str(key))
         self._size: Size | None = None
-        """The upright original's, once its mezzanine is being made."""
+        """The upright original's size, once the mezzanine is being made."""
 
     @property
     def original(self) -> OriginalKey:
         """The key of the original."""
         return self.key.original
 
-    # Using it.
+    # Using it
 
-    def results(self, keys: Sequence[ResizeKey]) -> Iterator[tuple[ResizeKey, Result]]:
-        """Make those resizes that it is large enough for, where it is stored and whole."""
-        if self._note == _NONE:
+    def render(self, keys: Sequence[ResizeKey]) -> Iterator[tuple[ResizeKey, Result]]:
+        """Yield those resizes that a stored, undamaged mezzanine is large enough for."""
+        if self._state == _SUSPENDED:
             return
         try:
-            found = self._fetch()
-            if found is None:
+            fetched = self._fetch()
+            if fetched is None:
                 return
-            content, size = found
-            wanted = self._wanted(keys, size)
+            content, size = fetched
+            wanted = self._replace_specs(keys, size)
             specs, options = list(wanted.values()), _options()
             if len(specs) == 1:
                 results = iter([engine.make(io.BytesIO(content), specs[0], **options)])
@@ -87,37 +87,37 @@ class Mezzanine:
         except NotStored:
             return
         except (SourceError, StorageError, InvalidSpec) as error:
-            logger.warning("The mezzanine %s is of no use: %s", self.key, error)
-            self._leave_alone()
+            logger.warning("The mezzanine %s cannot be used: %s", self.key, error)
+            self._suspend()
 
-    def _wanted(self, keys: Sequence[ResizeKey], size: Size) -> dict[ResizeKey, Spec]:
-        """Rewrite the specs of those that it is large enough for."""
+    def _replace_specs(self, keys: Sequence[ResizeKey], size: Size) -> dict[ResizeKey, Spec]:
+        """Return, for the resizes that it is large enough for, the spec that refers to it."""
         smaller = geometry.output_size(self.spec, *size)
         specs = {k: mezzanine.substitute_spec(self.original, k.spec, size, smaller) for k in keys}
         return {key: spec for key, spec in specs.items() if spec is not None}
 
     def _fetch(self) -> tuple[bytes, Size] | None:
-        """Read it whole; one that is damaged is deleted."""
+        """Return its bytes and the original's size; delete one that is damaged and return None."""
         with self._storage.fetch(str(self.key)) as source:
             packed = source.read() if source.size <= mezzanine.MAX_BYTES else b""
-        found = mezzanine.unpack(packed)
-        if found is None:
+        unpacked = mezzanine.unpack(packed)
+        if unpacked is None:
             logger.warning("The mezzanine %s is damaged: the original is read.", self.key)
-            self._leave_alone()
+            self._suspend()
             self._storage.delete(str(self.key))
-        return found
+        return unpacked
 
-    # Making it.
+    # Making it
 
-    def is_to_be_made(self, source: BinaryIO) -> bool:
-        """Tell whether it is to be made of an open original; others leave it to this caller then.
+    def claim(self, source: BinaryIO) -> bool:
+        """Return True if this caller is to make it from an open original, and keep others from it.
 
-        Once in ten minutes at most, whatever becomes of it: not for who asks for many resizes,
-        not where its writes are lost, and not by two at a time.
+        It is tried once in ten minutes at most, whatever becomes of it: not again for each of many
+        resizes, not again where its writes are lost, and not by two callers at a time.
         """
-        if self._note is not None:
+        if self._state is not None:
             return False
-        self._leave_alone()
+        self._suspend()
         try:
             facts = probe(source, settings.source_limits)
         except SourceError:
@@ -127,11 +127,11 @@ class Mezzanine:
         self._size = (facts.width, facts.height)
         return True
 
-    def store(self, made: Result | MediaError, original_bytes: int) -> None:
-        """Store it, unless it would be more to read than the original; failing is no harm."""
-        if isinstance(made, MediaError) or self._size is None:
+    def store(self, result: Result | MediaError, original_bytes: int) -> None:
+        """Store it, unless it has more bytes than the original; a failure is only logged."""
+        if isinstance(result, MediaError) or self._size is None:
             return
-        packed = mezzanine.pack(made.content, self._size)
+        packed = mezzanine.pack(result.content, self._size)
         if len(packed) >= original_bytes:
             return
         try:
@@ -139,7 +139,7 @@ class Mezzanine:
         except MediaError as error:
             logger.warning("The mezzanine %s was not stored: %s", self.key, error)
         else:
-            _tried.write(str(self.key), _MADE)
+            _attempts.set(str(self.key), _MADE)
 
     def _put(self, packed: bytes) -> None:
         self._storage.put(
@@ -148,14 +148,14 @@ class Mezzanine:
             content_type=BY_EXTENSION[self.key.extension].content_type,
             size=len(packed),
         )
-        # A deletion removes the original first and then lists: what was written before that is
-        # listed, and what was written after it is seen here.
+        # A deletion removes the original first and then lists the rest: a mezzanine that was
+        # written before the listing is in it, and one that was written later is noticed here.
         if self._storage.stat(str(self.original)) is None:
             self._storage.delete(str(self.key))
 
-    def _leave_alone(self) -> None:
-        self._note = _NONE
-        _tried.write(str(self.key), _NONE)
+    def _suspend(self) -> None:
+        self._state = _SUSPENDED
+        _attempts.set(str(self.key), _SUSPENDED)
 
 
 def _options() -> _Options:

@@ -1,6 +1,7 @@
-"""Making resizes of one original: one reading, one decode, each stored as soon as it is made.
+"""Rendering resizes of one original: one fetch, one decode, each stored as soon as it is made.
 
-Whoever calls this has seen to it that nobody else makes the same, and has a turn of the budget.
+Callers see to it that no other caller renders the same keys, and that they hold a slot of the
+limiter.
 """
 
 from __future__ import annotations
@@ -31,94 +32,98 @@ logger = logging.getLogger("shift_media")
 
 Derived = ResizeKey | MezzanineKey
 
-_failed = TTLCache("failed", seconds=600)
-"""Originals and keys of which nothing can be made, with the code of the error."""
+_failures = TTLCache("failed", seconds=600)
+"""Error codes of recent failures, by the key of the original or of the resize."""
 
 
-def raise_remembered(key: ResizeKey) -> None:
-    """Raise the error that a resize, or all of its original, failed with a moment ago."""
-    code = _failed.read(key.source) or _failed.read(str(key))
+def raise_recent_failure(key: ResizeKey) -> None:
+    """Raise the error that a resize, or every resize of its original, failed with lately."""
+    code = _failures.get(key.source) or _failures.get(str(key))
     if code is not None:
         kind = errors.BY_CODE.get(code, SourceError)
-        raise kind(f"It failed a moment ago, and is not tried again for now: {code}.")
+        raise kind(
+            f"It failed with {code} within {_failures.seconds:g} s and is not tried again yet."
+        )
 
 
-def make(
+def render(
     keys: Sequence[ResizeKey], storage: MediaStorage
 ) -> Iterator[tuple[ResizeKey, bytes | MediaError]]:
-    """Make and store resizes of one original; give each with its bytes, or with what failed."""
-    left = dict.fromkeys(keys)
+    """Make and store resizes of one original, and yield the bytes or the error of each."""
+    remaining = dict.fromkeys(keys)
     try:
-        for key, made in _results(keys, storage):
-            del left[key]
-            yield key, _stored(key, made, storage)
+        for key, result in _render(keys, storage):
+            del remaining[key]
+            yield key, _store(key, result, storage)
     except MediaError as error:
-        for key in left:
-            yield key, _remembered(key, error)
+        for key in remaining:
+            yield key, _remember_failure(key, error)
 
 
-def _results(
+def _render(
     keys: Sequence[ResizeKey], storage: MediaStorage
 ) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
-    """Make resizes of a mezzanine, where there is one that is enough, else of the original."""
-    smaller = mezzanines.of(keys, storage)
-    left = dict.fromkeys(keys)
-    if smaller is not None:
-        for key, made in smaller.results(keys):
-            del left[key]
-            yield key, made
-    if not left:
+    """Render from the mezzanine what it is large enough for, and the rest from the original."""
+    mezzanine = mezzanines.find(keys, storage)
+    remaining = dict.fromkeys(keys)
+    if mezzanine is not None:
+        for key, result in mezzanine.render(keys):
+            del remaining[key]
+            yield key, result
+    if not remaining:
         return
-    with _opened(keys[0].source, storage) as (source, size):
-        specs: dict[Derived, Spec] = {key: key.spec for key in left}
-        if smaller is not None and smaller.is_to_be_made(source):
-            specs[smaller.key] = smaller.spec
+    with _open_original(keys[0].source, storage) as (source, size):
+        specs: dict[Derived, Spec] = {key: key.spec for key in remaining}
+        if mezzanine is not None and mezzanine.claim(source):
+            specs[mezzanine.key] = mezzanine.spec
         if isinstance(source, SeekableStream):
-            wanted = engine.needed_bytes(source, *specs.values(), limits=settings.source_limits)
-            source.require(wanted)
-        for each, result in _of_original(source, specs):
-            if isinstance(each, ResizeKey):
-                yield each, result
-            elif smaller is not None:
-                smaller.store(result, size)
+            # A progressive JPEG needs only its front for a small resize: the GET is closed early.
+            needed = engine.needed_bytes(source, *specs.values(), limits=settings.source_limits)
+            source.require(needed)
+        for derived, made in _render_original(source, specs):
+            if isinstance(derived, ResizeKey):
+                yield derived, made
+            elif mezzanine is not None:
+                mezzanine.store(made, size)
 
 
-def _of_original(
+def _render_original(
     source: BinaryIO, specs: Mapping[Derived, Spec]
 ) -> Iterator[tuple[Derived, Result | MediaError]]:
-    """Make what an original is to give; what is wrong with one spec is no matter to the others."""
+    """Render an original in several specs, and yield the error of each spec that does not fit it.
+
+    The engine plans all specs before it decodes. When one of them fails, the plans are made one by
+    one to find out which, and the good ones are rendered together.
+    """
     good = dict(specs)
     try:
-        results = _made(source, list(good.values()))
+        results = _run_engine(source, list(good.values()))
     except (EmptyCrop, InvalidSpec):
         for key, spec in specs.items():
             try:
-                _make_many(source, [spec])  # plans it, and makes nothing yet
+                _run_engine_many(source, [spec])  # This plans. Nothing is decoded before `next`.
             except (EmptyCrop, InvalidSpec) as error:
                 del good[key]
                 yield key, error
-        results = _made(source, list(good.values()))
+        results = _run_engine(source, list(good.values()))
     yield from zip(good, results, strict=True)
 
 
-def _made(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
-    """Make many at once; one alone in the way that is best for one."""
+def _run_engine(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
     if len(specs) != 1:
-        return _make_many(source, specs)
-    return iter(
-        [
-            engine.make(
-                source,
-                specs[0],
-                limits=settings.source_limits,
-                output=settings.limits,
-                decoder=settings.ENGINE,
-            )
-        ]
+        return _run_engine_many(source, specs)
+    # One spec alone has its own way through the engine, which decodes no more than it needs.
+    made = engine.make(
+        source,
+        specs[0],
+        limits=settings.source_limits,
+        output=settings.limits,
+        decoder=settings.ENGINE,
     )
+    return iter([made])
 
 
-def _make_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
+def _run_engine_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
     return engine.make_many(
         source,
         specs,
@@ -128,48 +133,52 @@ def _make_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
     )
 
 
-def _stored(
-    key: ResizeKey, made: Result | MediaError, storage: MediaStorage
+def _store(
+    key: ResizeKey, result: Result | MediaError, storage: MediaStorage
 ) -> bytes | MediaError:
-    """Store what was made, unless somebody else has."""
-    if isinstance(made, MediaError):
-        return _remembered(key, made)
+    """Store a resize, unless another host has stored it meanwhile, and return its bytes."""
+    if isinstance(result, MediaError):
+        return _remember_failure(key, result)
     try:
-        stored = storage.put(
+        created = storage.put(
             str(key),
-            io.BytesIO(made.content),
+            io.BytesIO(result.content),
             content_type=BY_EXTENSION[key.spec.format].content_type,
-            size=len(made.content),
+            size=len(result.content),
         )
     except MediaError as error:
         return error
-    if stored:
+    if created:
         resize_created.send(
-            sender=storage.__class__,  # what a lazy storage stands for
+            sender=storage.__class__,  # of a lazy storage: the class that it stands for
             key=str(key),
             storage=storage,
-            width=made.width,
-            height=made.height,
-            size=len(made.content),
+            width=result.width,
+            height=result.height,
+            size=len(result.content),
         )
-    return made.content
+    return result.content
 
 
-def _remembered(key: ResizeKey, error: MediaError) -> MediaError:
-    """Note a failure: one of the original for all its resizes, one of the spec for this one."""
+def _remember_failure(key: ResizeKey, error: MediaError) -> MediaError:
+    """Return the error, remembered if it would come again.
+
+    An error of the original is remembered for all its resizes, one of the spec for this key alone.
+    An error of the storage is not remembered, because the next request may succeed.
+    """
     if isinstance(error, SourceError | InvalidSpec):
         logger.info("No resize of %s: %s: %s", key.source, error.code, error)
-        of_spec = isinstance(error, EmptyCrop | InvalidSpec)
-        _failed.write(str(key) if of_spec else key.source, error.code)
+        is_of_spec = isinstance(error, EmptyCrop | InvalidSpec)
+        _failures.set(str(key) if is_of_spec else key.source, error.code)
     return error
 
 
 @contextmanager
-def _opened(key: str, storage: MediaStorage) -> Iterator[tuple[BinaryIO, int]]:
-    """Open an original as a seekable file, and tell how many bytes it has."""
+def _open_original(key: str, storage: MediaStorage) -> Iterator[tuple[BinaryIO, int]]:
+    """Open an original as a seekable file; gives the file and its size in bytes."""
     with storage.fetch(key) as source:
         if source.seekable():
             yield cast("BinaryIO", source), source.size
         else:
-            with SeekableStream(cast("BinaryIO", source), source.size) as arriving:
-                yield cast("BinaryIO", arriving), source.size
+            with SeekableStream(cast("BinaryIO", source), source.size) as stream:
+                yield cast("BinaryIO", stream), source.size

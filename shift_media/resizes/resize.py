@@ -12,7 +12,7 @@ from shift_media.core.keys import OriginalKey
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Spec
 from shift_media.resizes.service import ensure
-from shift_media.storages import unwrapped
+from shift_media.storages import unwrap
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -23,14 +23,14 @@ Leaf = tuple[str, str]
 
 
 class Facts(NamedTuple):
-    """What is known of one original without any I/O.
+    """What is known of one original without any I/O; called to read it, since most URLs need none.
 
-    It is read when somebody asks: most URLs need nothing of it.
+    Pickles of a `Resize` name this class: its name and the order of its fields must stay.
 
     Attributes:
         data: the JSON object of its row.
-        key: the key that the object must be of.
-        remembered: what is known where the row knows nothing.
+        key: the key that the object must describe; that of another key counts as absent.
+        remembered: metadata read before, for rows without a metadata field.
     """
 
     data: object = None
@@ -38,23 +38,26 @@ class Facts(NamedTuple):
     remembered: Metadata | None = None
 
     def __call__(self) -> Metadata | None:
-        """Read them."""
+        """Return the metadata, or None if there is none."""
         return Metadata.from_json(self.data, self.key) or self.remembered
 
     @property
     def may_have_focal(self) -> bool:
-        """Tell, for next to nothing, whether it is worth reading them for a focal point."""
+        """Whether reading the metadata may give a focal point: a cheap check made for each URL."""
         data, _, remembered = self
         if remembered is None and type(data) is dict:
             return bool(data.get("focal"))
         return remembered is not None or bool(data)
 
 
-NOTHING: Final = Facts()
+NO_FACTS: Final = Facts()
 
 
 class Resize:
-    """One resize of one original: a URL and a size, known without any I/O."""
+    """One resize of one original: a URL and a size, known without any I/O.
+
+    Sites keep pickles of it in their caches: the names in ``__slots__`` must stay.
+    """
 
     __slots__ = ("_facts", "_key", "_leaf", "original", "spec", "storage")
 
@@ -63,14 +66,14 @@ class Resize:
         original: OriginalKey,
         spec: Spec,
         storage: MediaStorage,
-        facts: Facts = NOTHING,
+        facts: Facts = NO_FACTS,
         leaf: Leaf | None = None,
     ) -> None:
         self.original = original
         self.spec = spec
         self.storage = storage
         self._facts = facts
-        self._leaf = leaf or leaf_of(spec)
+        self._leaf = leaf or build_leaf(spec)
         self._key: str | None = None
 
     @property
@@ -86,34 +89,35 @@ class Resize:
     @property
     def url(self) -> str:
         """The signed URL."""
-        storage: Any = unwrapped(self.storage)  # Each attribute of a lazy one costs as much.
+        # Unwrapped once, because each attribute of a lazy storage is looked up through it.
+        storage: Any = unwrap(self.storage)
         url: str = storage.derived_url(self.key)
         return url
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """The made image's width and height; None where the original's are not at hand."""
-        seen = size_of(self._facts())
-        return None if seen is None else geometry.output_size(self.spec, *seen)
+        """The width and height that the image will have; None if the original's are not known."""
+        original = known_size(self._facts())
+        return None if original is None else geometry.output_size(self.spec, *original)
 
     @property
     def width(self) -> int | None:
-        """The made image's width in pixels; None where the original's is not at hand."""
+        """The width in pixels that the image will have; None if the original's is not known."""
         size = self.size
         return size[0] if size else None
 
     @property
     def height(self) -> int | None:
-        """The made image's height in pixels; None where the original's is not at hand."""
+        """The height in pixels that the image will have; None if the original's is not known."""
         size = self.size
         return size[1] if size else None
 
     def ensure(self) -> bool:
-        """Make it now unless it is stored; returns whether this call made it."""
+        """Make it now unless it is stored; return whether this call made it."""
         return ensure(self.key, self.storage)
 
     async def aensure(self) -> bool:
-        """Make it now unless it is stored, in a thread; returns whether this call made it."""
+        """Make it now unless it is stored, in a thread; return whether this call made it."""
         return await sync_to_async(self.ensure, thread_sensitive=False)()
 
     def __str__(self) -> str:
@@ -123,13 +127,13 @@ class Resize:
         return f"<Resize {self.key}>"
 
 
-def leaf_of(spec: Spec) -> Leaf:
+def build_leaf(spec: Spec) -> Leaf:
     """Return how the keys of a spec end."""
     return f"/{spec}", f".{spec.format}"
 
 
-def size_of(metadata: Metadata | None) -> tuple[int, int] | None:
-    """Return the width and height of an original, upright; None where they are not known."""
+def known_size(metadata: Metadata | None) -> tuple[int, int] | None:
+    """Return the width and height of an upright original; None if they are not known."""
     if metadata is None or not metadata.width or not metadata.height:
         return None
     return metadata.width, metadata.height

@@ -1,4 +1,4 @@
-"""Several widths of one picture: ladders, and their ``srcset``."""
+"""Several widths of one picture, and their ``srcset``."""
 
 from __future__ import annotations
 
@@ -8,46 +8,52 @@ from typing import TYPE_CHECKING, Any
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.spec import Spec
 from shift_media.resizes.builder import build
-from shift_media.resizes.resize import NOTHING, Facts, Resize, size_of
+from shift_media.resizes.resize import NO_FACTS, Facts, Resize, known_size
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
 
-def ladder(
+def build_by_width(
     file_key: str,
     widths: Sequence[int],
     *,
     storage: MediaStorage,
-    facts: Facts = NOTHING,
+    facts: Facts = NO_FACTS,
     size: str | None = None,
     **options: Any,
 ) -> dict[int, Resize]:
     """Build resizes of several widths, by the width that each will have, narrowest first.
 
-    Never wider than the original: what would be is replaced by one as wide as the original.
-    ``size="400x300"`` gives the ratio, for the modes that need both sides.
+    Widths beyond the original's are replaced by one resize as wide as the original.
+
+    Args:
+        file_key: the original's key.
+        widths: in pixels, in any order.
+        storage: where the original is.
+        facts: what is known of the original.
+        size: such as ``"400x300"``, whose ratio is kept; for the modes that need both sides.
+        options: those of `builder.build`.
     """
-    known = size_of(facts())
-    steps: dict[int, Resize] = {}
-    for width in sorted(set(widths)):
-        seen = min(width, known[0]) if known else width
-        text = _scaled(size, seen)
-        resize = build(file_key, text, storage=storage, facts=facts, **options)
-        steps.setdefault(resize.width or seen, resize)
-    return steps
+    original_size = known_size(facts())
+    resizes: dict[int, Resize] = {}
+    for asked in sorted(set(widths)):
+        width = min(asked, original_size[0]) if original_size else asked
+        resize = build(file_key, _scale(size, width), storage=storage, facts=facts, **options)
+        resizes.setdefault(resize.width or width, resize)
+    return resizes
 
 
-def joined(steps: Mapping[int, Resize]) -> str:
-    """Write a ladder as a ``srcset``: ``"… 320w, … 640w"``."""
-    return ", ".join(f"{resize.url} {width}w" for width, resize in steps.items())
+def format_srcset(resizes: Mapping[int, Resize]) -> str:
+    """Return the ``srcset`` of resizes by width: ``"… 320w, … 640w"``."""
+    return ", ".join(f"{resize.url} {width}w" for width, resize in resizes.items())
 
 
-def _scaled(size: str | None, width: int) -> str:
-    """Scale a size to a width, keeping its ratio."""
+def _scale(size: str | None, width: int) -> str:
+    """Return a size of this width with the ratio of the given one."""
     if size is None:
         return f"{width}x"
     spec = Spec.make(size, format="png")
     if spec.width is None or spec.height is None:
-        raise InvalidSpec(f'{size!r} gives no ratio: write both sides, such as "400x300".')
+        raise InvalidSpec(f'{size!r} has no ratio. Give both sides, such as "400x300".')
     return f"{width}x{max(1, round(spec.height * width / spec.width))}"

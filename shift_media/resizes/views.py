@@ -1,6 +1,6 @@
-"""The view that a missing resize leads to: check, make once, send back.
+"""The view that a request for a missing resize leads to: verify, make once, send back.
 
-On local disk it also answers with the files themselves.
+A storage on local disk has its originals and renditions answered here too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from shift_media.core.errors import (
 from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES, SAFE_TYPE
 from shift_media.core.keys import Key, OriginalKey, RenditionKey, parse_key
 from shift_media.resizes import service
-from shift_media.storages import by_alias, default_media_storage
+from shift_media.resizes.stored import StoredResize
+from shift_media.storages import default_media_storage, get_storage
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -38,60 +39,68 @@ logger = logging.getLogger("shift_media")
 STATUS: dict[type[MediaError], int] = {
     InvalidKey: 404,
     BadSignature: 404,
-    InvalidSpec: 404,  # over the limits too
+    InvalidSpec: 404,  # LimitExceeded too
     NotStored: 404,
     SourceError: 422,
     Busy: 503,
     StorageError: 503,
 }
-"""The one table from errors to HTTP statuses; a subclass has its parent's."""
+"""The HTTP status of each error; a subclass has its parent's."""
 
 RETRY_SECONDS = 5
+"""Seconds after which a client may try again, in the ``Retry-After`` header of a 503."""
+
 _METHODS = ("GET", "HEAD")
 
 
 @login_not_required
 @non_atomic_requests
 def resize(request: HttpRequest, key: str, storage: str | None = None) -> HttpResponseBase:
-    """Answer for a key below the include: 200, 302, 404, 405, 416, 422 or 503.
+    """Answer a request for a key below the include: 200, 206, 302, 304, 404, 405, 416, 422 or 503.
 
     ``storage`` is an alias of ``STORAGES``, given by the include.
     """
     if request.method not in _METHODS:
-        return _plain(HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)}))
-    store = cast("MediaStorage", default_media_storage if storage is None else by_alias(storage))
+        return _uncached(HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)}))
+    found = default_media_storage if storage is None else get_storage(storage)
     try:
-        return _answer(request, key, store)
+        return _respond(request, key, cast("MediaStorage", found))
     except MediaError as error:
-        return _failure(error)
+        return _error_response(error)
 
 
-def _answer(request: HttpRequest, key: str, storage: MediaStorage) -> HttpResponseBase:
+def _respond(request: HttpRequest, key: str, storage: MediaStorage) -> HttpResponseBase:
     parsed = parse_key(key)
     _check_spelling(request, key)
     if storage.serves_files and isinstance(parsed, OriginalKey | RenditionKey):
-        return _file(request, parsed, storage)
+        return _file_response(request, parsed, storage)
     delivered = service.deliver(key, storage)
-    if storage.delivery == "redirect" and not delivered.found and not delivered.lost:
+    # A redirect to what the public URL lacks would come back here for ever: what was stored
+    # already (a cached redirect, a race), or was made and lost, is answered with the bytes.
+    is_new = not delivered.was_stored and not delivered.was_lost
+    if storage.delivery == "redirect" and is_new:
         return _redirect(storage.derived_url(str(delivered.key)))
-    return _bytes(request, delivered)
+    return _content_response(request, delivered)
 
 
 def _check_spelling(request: HttpRequest, key: str) -> None:
-    """Refuse a path that became the key only by decoding, where the server tells the raw path."""
+    """Refuse a path that is the key only after decoding, if the server passes the raw path on.
+
+    Otherwise one resize would have many URLs, each of which a CDN would keep.
+    """
     scope = getattr(request, "scope", None)
     if scope is not None:
         raw = cast("bytes", scope.get("raw_path") or b"").decode("latin-1")
     else:
         raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI") or ""
     if raw and not raw.partition("?")[0].endswith(f"/{key}"):
-        raise InvalidKey(f"{raw[:300]!r} is not the one spelling of its key.")
+        raise InvalidKey(f"{raw[:300]!r} is not the canonical path of its key.")
 
 
-def _file(
+def _file_response(
     request: HttpRequest, key: OriginalKey | RenditionKey, storage: MediaStorage
 ) -> HttpResponseBase:
-    """Answer with an original or a rendition as it is stored."""
+    """Answer with a stored original or rendition."""
     private = isinstance(key, OriginalKey) and storage.originals == "private"
     if private and not storage.may_read(str(key), request.GET):
         raise NotStored("A private original was asked for without a valid signature.")
@@ -99,7 +108,7 @@ def _file(
     if stat is None:
         raise NotStored(f"{str(key)!r} is not stored.")
     headers = {"Cache-Control": "private, no-store" if private else http.IMMUTABLE}
-    content_type, inline = _type(key)
+    content_type, inline = _served_type(key)
     if not inline:
         name = str(key).rpartition("/")[2]  # plain ASCII by the grammar
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -114,28 +123,30 @@ def _file(
     return http.respond(request, body)
 
 
-def _bytes(request: HttpRequest, delivered: service.Delivery) -> HttpResponseBase:
-    content = delivered.content
+def _content_response(request: HttpRequest, resize: StoredResize) -> HttpResponseBase:
+    """Answer with the bytes of a resize."""
+    content = resize.content
     body = http.ResponseBody(
         file=io.BytesIO(content),
         size=len(content),
-        content_type=delivered.content_type,
+        content_type=resize.content_type,
         etag=f'"{hashlib.sha256(content).hexdigest()[:32]}"',
-        headers={"Cache-Control": http.NO_STORE if delivered.lost else http.IMMUTABLE},
+        headers={"Cache-Control": http.NO_STORE if resize.was_lost else http.IMMUTABLE},
     )
     return http.respond(request, body)
 
 
 def _redirect(url: str) -> HttpResponse:
-    """Send back to where it is stored now: never 301, which browsers would keep for ever."""
-    return _plain(HttpResponse(status=302, headers={"Location": url}))
+    """Redirect to the stored resize by 302, because browsers would keep a 301 for ever."""
+    return _uncached(HttpResponse(status=302, headers={"Location": url}))
 
 
-def _failure(error: MediaError) -> HttpResponse:
+def _error_response(error: MediaError) -> HttpResponse:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         raise error
-    if status == 404:  # One and the same answer, whatever was wrong.
+    if status == 404:
+        # One and the same answer for all reasons, so that none of them can be guessed.
         code, message = NotStored.code, NotStored.public
     else:
         code, message = error.code, error.public
@@ -143,19 +154,19 @@ def _failure(error: MediaError) -> HttpResponse:
     response = JsonResponse({"code": code, "message": message}, status=status)
     if status == 503:
         response["Retry-After"] = str(RETRY_SECONDS)
-    return _plain(response)
+    return _uncached(response)
 
 
-def _plain(response: HttpResponse) -> HttpResponse:
-    """Finish an answer without a file: nobody may keep it."""
+def _uncached(response: HttpResponse) -> HttpResponse:
+    """Add the headers of every answer, and forbid caches to keep this one."""
     for name, value in http.HEADERS.items():
         response[name] = value
     response["Cache-Control"] = http.NO_STORE
     return response
 
 
-def _type(key: Key) -> tuple[str, bool]:
-    """Tell the content type of a stored file, and whether a browser may show it in place."""
+def _served_type(key: Key) -> tuple[str, bool]:
+    """Return the content type that a stored file is served as, and whether browsers show it."""
     extension = str(key).rpartition(".")[2]
     format = BY_EXTENSION.get(extension)
     if format is not None:

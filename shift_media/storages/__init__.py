@@ -1,6 +1,6 @@
-"""Where media files lie: on S3 or on a local disk, behind one interface.
+"""Storages of media files, on S3 or on a local disk, behind one interface.
 
-Importing this package does not import boto3: `S3MediaStorage` is loaded when it is asked for.
+Importing this package does not import boto3: `S3MediaStorage` is loaded on first use.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = [
     "S3MediaStorage",
     "Source",
     "Stat",
-    "by_alias",
     "default_media_storage",
+    "find_alias",
     "get_default_media_storage",
-    "identify",
+    "get_storage",
     "resolve",
 ]
 
@@ -53,10 +53,10 @@ def __getattr__(name: str) -> Any:
 
 
 class DefaultMediaStorage(LazyStorage):
-    """Stand for ``STORAGES["media"]``, else ``STORAGES["default"]``, as settings are at the time.
+    """A lazy proxy of ``STORAGES["media"]``, else ``STORAGES["default"]``, as settings are now.
 
-    There is one, and copies and pickles of it are itself: what it stands for now, and the secrets
-    in its options, get into neither a pickle nor a migration.
+    There is one instance, and copies and pickles of it are that instance, so that the storage
+    behind it, with the secrets in its options, gets into neither a pickle nor a migration.
     """
 
     def _setup(self) -> None:
@@ -69,12 +69,12 @@ class DefaultMediaStorage(LazyStorage):
         return self
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        # The migration writer serialises the first argument in place of a lazy object.
+        # The migration writer serialises the first argument of this in place of a lazy object.
         return _call, (get_default_media_storage,)
 
 
 def get_default_media_storage() -> Storage:
-    """Return the one lazy default, as a callable for ``storage=`` in a model."""
+    """Return the default media storage; a callable for ``storage=`` of a model field."""
     return default_media_storage
 
 
@@ -85,8 +85,8 @@ def _call(function: Callable[[], Any]) -> Any:
 default_media_storage: Storage = DefaultMediaStorage()  # type: ignore[assignment]  # lazy
 
 
-def by_alias(alias: str) -> Storage:
-    """Find a storage by its alias in ``STORAGES``; ``""`` is the default for media."""
+def get_storage(alias: str) -> Storage:
+    """Return the storage of an alias in ``STORAGES``; ``""`` is the default media storage."""
     return storages[alias] if alias else default_media_storage
 
 
@@ -96,12 +96,12 @@ def resolve(alias: str, source: str) -> Storage | None:
     It is the one with the alias in ``STORAGES``. Without an alias the field has a storage of its
     own. None is returned if the field is gone; `InvalidStorageError` is raised if the alias is.
     """
-    return by_alias(alias) if alias else getattr(find_field(source), "storage", None)
+    return get_storage(alias) if alias else getattr(find_field(source), "storage", None)
 
 
-def identify(storage: Storage) -> str:
-    """Find the alias in ``STORAGES`` that gives this very object; ``""`` where there is none."""
-    wanted = unwrapped(storage)
+def find_alias(storage: Storage) -> str:
+    """Return the alias of this very storage in ``STORAGES``; ``""`` if it has none."""
+    wanted = unwrap(storage)
     first = [alias for alias in (MEDIA_ALIAS, "default") if alias in storages.backends]
     for alias in dict.fromkeys([*first, *storages.backends]):
         if storages[alias] is wanted:
@@ -109,22 +109,22 @@ def identify(storage: Storage) -> str:
     return ""
 
 
-def unwrapped(storage: Storage) -> Storage:
-    """Unwrap a lazy storage."""
-    found: Any = storage
-    while isinstance(found, LazyObject):
-        lazy = found
-        # Past LazyObject's own __getattribute__: this is on the way of every URL.
-        found = object.__getattribute__(lazy, "_wrapped")
-        if found is empty:
+def unwrap(storage: Storage) -> Storage:
+    """Return the storage behind a lazy one."""
+    wrapped: Any = storage
+    while isinstance(wrapped, LazyObject):
+        lazy = wrapped
+        # Past the slow LazyObject.__getattribute__, because every URL comes this way.
+        wrapped = object.__getattribute__(lazy, "_wrapped")
+        if wrapped is empty:
             lazy._setup()
-            found = object.__getattribute__(lazy, "_wrapped")
-    return cast("Storage", found)
+            wrapped = object.__getattribute__(lazy, "_wrapped")
+    return cast("Storage", wrapped)
 
 
-def _forget_default(*, setting: str, **kwargs: Any) -> None:
+def _reset_default(*, setting: str, **kwargs: Any) -> None:
     if setting in _STORAGE_SETTINGS:
         default_media_storage._wrapped = empty  # type: ignore[attr-defined]  # of LazyObject
 
 
-setting_changed.connect(_forget_default, dispatch_uid="shift_media.storages")
+setting_changed.connect(_reset_default, dispatch_uid="shift_media.storages")

@@ -1,8 +1,7 @@
-"""What every media storage can do, whatever it keeps the bytes in.
+"""The interface of media storages, and what all of them have in common.
 
-A key is written once and never again: `put` says whether it was this call that wrote it. A new
-kind of storage implements the five abstract methods and `delete`, and is held to the promises
-by `shift_media.testing.MediaStorageContract`.
+A key is written once and never again: `MediaStorage.put` says whether this call wrote it.
+docs/how-to/write-a-storage.rst shows how to write another storage.
 """
 
 from __future__ import annotations
@@ -27,30 +26,37 @@ from django.utils.timezone import make_naive
 from shift_media.core.errors import AlreadyStored, NotStored
 from shift_media.storages.streams import CHUNK, Readable, Source
 from shift_media.storages.validation import (
-    base_url_of,
+    check_base_url,
+    check_choice,
+    check_flag,
     check_key,
-    choice_of,
-    flag_of,
-    format_of,
-    seconds_of,
+    check_seconds,
+    format_of_key,
 )
 
 DeliveryMode = Literal["redirect", "content"]
 Originals = Literal["public", "private"]
 
 URL_EXPIRE = 3600
-"""Seconds that the URL of a private original holds, where the storage is told nothing else."""
+"""The default of ``url_expire``: seconds that the URL of a private original is valid."""
 
-_SPOOL = 2 << 20
+_SPOOL_BYTES = 2 << 20
+"""The size up to which an opened file is held in memory; a larger one is on disk."""
 _NO_PRIVATE_MEZZANINE = (
-    'mezzanine=True does not go with originals="private": anybody may read what lies under /_ in '
-    "the bucket, and would find a picture of 2048 pixels there without a signature. Leave one out."
+    'mezzanine=True cannot be combined with originals="private": mezzanines are public in the '
+    "bucket, so a picture of 2048 pixels could be read without a signature. Remove one of them."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What a storage knows of what lies under a key; ``sha256`` only where it keeps that."""
+    """Facts of a stored file.
+
+    Attributes:
+        size: in bytes.
+        modified: when it was written, with a time zone.
+        sha256: in hex; ``""`` if the storage does not keep it.
+    """
 
     size: int
     modified: datetime
@@ -59,7 +65,7 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a listing."""
+    """One stored file in a listing."""
 
     key: str
     size: int
@@ -68,32 +74,32 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PresignedUpload:
-    """Leave to write one key by one PUT, with exactly these headers beside the browser's own."""
+    """A signed URL to write one key by one PUT, with these headers beside the browser's own."""
 
     url: str
     headers: Mapping[str, str]
 
 
 class MissingFile(NotStored, FileNotFoundError):
-    """There is nothing under this key: our error, and the one that Django's users catch."""
+    """Nothing is stored under a key; also the error that Django's storages raise."""
 
 
 class MediaStorage(Storage, ABC):
-    """The options and methods of a media storage; comes before a Django storage in the bases.
+    """The base class of media storages; it stands before a Django storage among the bases.
 
     Args:
-        public_url: what a key is appended to in a public URL; a slash at its end is added.
-        delivery: ``"redirect"`` where ``public_url`` is a bucket that the app sends browsers back
-            to, ``"content"`` where the app answers with the bytes.
-        originals: ``"private"`` makes the URLs of originals signed and expiring.
+        public_url: the URL that keys are appended to; a slash at its end is added.
+        delivery: ``"redirect"`` if ``public_url`` is a bucket that the app sends browsers back to,
+            ``"content"`` if the app answers with the bytes.
+        originals: ``"public"``, or ``"private"`` for signed URLs of originals, which expire.
         mezzanine: whether smaller resizes are made from a stored smaller version of the original.
-            Not with private originals, unless the app alone answers for what is stored.
-        url_expire: seconds that the URL of a private original holds.
+            Not with private originals, unless the app alone serves what is stored.
+        url_expire: seconds that the URL of a private original is valid.
     """
 
     default_delivery: ClassVar[DeliveryMode] = "content"
     serves_files: ClassVar[bool] = False
-    """Whether the app itself answers for originals and renditions, as nobody else does."""
+    """Whether originals and renditions are served by the app, because no server does it."""
 
     def __init__(
         self,
@@ -106,24 +112,24 @@ class MediaStorage(Storage, ABC):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self._public_url = None if public_url is None else base_url_of(public_url)
+        self._public_url = None if public_url is None else check_base_url(public_url)
         delivery = delivery or self.default_delivery
-        self.delivery: DeliveryMode = choice_of("delivery", delivery, get_args(DeliveryMode))
-        self.originals: Originals = choice_of("originals", originals, get_args(Originals))
-        self.mezzanine = flag_of("mezzanine", mezzanine)
+        self.delivery: DeliveryMode = check_choice("delivery", delivery, get_args(DeliveryMode))
+        self.originals: Originals = check_choice("originals", originals, get_args(Originals))
+        self.mezzanine = check_flag("mezzanine", mezzanine)
         if self.mezzanine and self.originals == "private" and not self.serves_files:
             raise ImproperlyConfigured(_NO_PRIVATE_MEZZANINE)
-        self.url_expire = seconds_of("url_expire", url_expire)
+        self.url_expire = check_seconds("url_expire", url_expire)
 
-    # What each storage brings.
+    # Hooks of each storage
 
     @abstractmethod
     def stat(self, key: str) -> Stat | None:
-        """Look at what lies under a key; None where there is nothing."""
+        """Return the facts of what is stored under a key; None if nothing is."""
 
     @abstractmethod
     def fetch(self, key: str) -> Source:
-        """Open what lies under a key for reading once; raises `NotStored`."""
+        """Open what is stored under a key, to be read once. Raises `NotStored`."""
 
     @abstractmethod
     def put(
@@ -135,106 +141,114 @@ class MediaStorage(Storage, ABC):
         sha256: str = "",
         size: int | None = None,
     ) -> bool:
-        """Write what ``content`` has from its position on, all of it or nothing.
+        """Write a content from its position on, all of it or nothing.
 
-        Returns True when this call wrote it; False when something lay there already, which stays
-        as it is. Raises `SourceTruncated` when ``size`` is given and the content is another.
+        Returns True if this call wrote it, and False if something was stored under the key, which
+        stays as it is. Raises `SourceTruncated` if the content has another size than ``size``.
+
+        Args:
+            key: a relative path.
+            content: read in parts, and only once.
+            content_type: to store with it; see `validation.get_served_type`.
+            sha256: of the content, in hex, if the caller knows it.
+            size: of the content, in bytes, if the caller knows it.
         """
 
     @abstractmethod
     def delete_prefix(self, prefix: str) -> int:
-        """Delete all keys that begin with a prefix, which ends in a slash; return how many."""
+        """Delete all keys that begin with a prefix, which ends in a slash, and return how many."""
 
     @abstractmethod
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """List, lazily and in no promised order, all keys that begin with a prefix."""
+        """Yield all keys that begin with a prefix, in no particular order."""
 
     @property
     def invalidation_batch(self) -> int:
-        """How many directories a cache before it is told of at once; 0 where there is none."""
+        """How many directories one call of `invalidate` takes; 0 without a cache."""
         return 0
 
     def invalidate(self, prefixes: Sequence[str], reference: str) -> None:
-        """Have a cache before it forget directories; raises `StorageError` to be tried again.
+        """Invalidate all keys of some directories in a cache before the storage.
 
-        ``reference`` is the same when the same is asked again.
+        Raises `StorageError` if it should be tried again, which happens with the same
+        ``reference``.
         """
 
     def copy(self, key: str, new_key: str) -> bool:
-        """Copy what lies under a key to a new one; returns what `put` does."""
+        """Copy what is stored under a key to a new one; return whether this call wrote it."""
         with self.fetch(key) as source:
             return self.put(
-                new_key, source, content_type=format_of(new_key).served_type, size=source.size
+                new_key, source, content_type=format_of_key(new_key).served_type, size=source.size
             )
 
     @abstractmethod
     def _private_url(self, key: str) -> str:
-        """Make a signed URL of an original that expires after ``url_expire`` seconds."""
+        """Return a signed URL of an original that expires after ``url_expire`` seconds."""
 
     def _default_public_url(self) -> str:
         raise ImproperlyConfigured(
             f'{type(self).__name__} needs the option public_url, such as "https://cdn.example/".'
         )
 
-    # What follows from it.
+    # URLs and access
 
     @cached_property
     def public_url(self) -> str:
-        """Give what a key is appended to in a public URL; it always ends in a slash."""
+        """Return the URL that keys are appended to, with a slash at its end."""
         return self._public_url or self._default_public_url()
 
     def url(self, name: str | None) -> str:
-        """Give the URL of an original: its public one, or a signed one that expires."""
+        """Return the URL of an original: its public URL, or a signed one that expires."""
         key = check_key(name or "")
         if self.originals == "private":
             return self._private_url(key)
         return self.derived_url(filepath_to_uri(key))
 
     def derived_url(self, key: str) -> str:
-        """Give the public URL of a canonical key, which needs no quoting; asks nobody."""
+        """Return the public URL of a canonical key, which needs no quoting; no I/O."""
         return f"{self.public_url}{key}"
 
     def presigned_upload(
         self, key: str, *, content_type: str, size: int, sha256: str, seconds: int
     ) -> PresignedUpload | None:
-        """Give a client leave to write one key, once, with these bytes and no others.
+        """Return a URL by which a client may write one key, once, with these bytes and no others.
 
-        None where the storage cannot: then the app takes the bytes and calls `put`.
+        Returns None if the storage has no such URLs: then the app takes the bytes and calls `put`.
         """
         return None
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:
-        """Tell whether the app may answer with this original, asked for with this query string."""
+        """Return True if the app may serve an original to a request with this query string."""
         return self.originals == "public"
 
-    # Django's interface.
+    # Django's interface
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Give the name back: a key is unique when it is made, and a collision is an error."""
+        """Return the name unchanged: keys are unique, and a collision is an error."""
         return str(name)
 
     def exists(self, name: str) -> bool:
-        """Tell whether something lies under this name."""
+        """Return True if something is stored under a name."""
         return self.stat(name) is not None
 
     def size(self, name: str) -> int:
-        """Give the size in bytes; raises `NotStored`, which is a `FileNotFoundError` here."""
-        return self._known(name).size
+        """Return the size in bytes. Raises `MissingFile`."""
+        return self._require_stat(name).size
 
     def get_modified_time(self, name: str) -> datetime:
-        """Tell when it was written; aware where Django uses time zones."""
-        modified = self._known(name).modified
+        """Return when it was written; aware if ``USE_TZ``. Raises `MissingFile`."""
+        modified = self._require_stat(name).modified
         return modified if django_settings.USE_TZ else make_naive(modified)
 
-    def _known(self, name: str) -> Stat:
+    def _require_stat(self, name: str) -> Stat:
         stat = self.stat(name)
         if stat is None:
             raise missing(name)
         return stat
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        check_mode(name, mode)
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL)
+        require_read_mode(name, mode)
+        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)
         try:
             with self.fetch(name) as source:
                 shutil.copyfileobj(source, spool, CHUNK)
@@ -245,26 +259,26 @@ class MediaStorage(Storage, ABC):
         return File(cast("Any", spool), name)
 
     def _save(self, name: str, content: File[Any]) -> str:
-        stream = binary(content)
+        stream = as_binary(content)
         written = self.put(
             name,
             stream,
-            content_type=format_of(name).served_type,
+            content_type=format_of_key(name).served_type,
             sha256=getattr(content, "sha256", ""),
             size=getattr(stream, "size", None),
         )
         if not written:
-            raise AlreadyStored(f"There is something under {name!r} already; it stays as it is.")
+            raise AlreadyStored(f"Something is stored under {name!r} already, and stays as it is.")
         return name
 
 
 def missing(key: str) -> MissingFile:
-    """Make the error for a key with nothing under it."""
-    return MissingFile(f"There is nothing under {key!r}.")
+    """Return the error for a key with nothing stored under it."""
+    return MissingFile(f"Nothing is stored under {key!r}.")
 
 
-def binary(content: File[Any]) -> Readable:
-    """Rewind a file of Django's; one of text gives its UTF-8."""
+def as_binary(content: File[Any]) -> Readable:
+    """Return a file of Django's from its beginning, and a text file as its UTF-8."""
     if hasattr(content, "seek") and content.seekable():
         content.seek(0)
     if isinstance(cast("object", content.file), io.TextIOBase):
@@ -272,7 +286,7 @@ def binary(content: File[Any]) -> Readable:
     return content
 
 
-def check_mode(name: str, mode: str) -> None:
-    """Refuse to open for writing: a key is written once, by `put` or `save`."""
+def require_read_mode(name: str, mode: str) -> None:
+    """Raise `ValueError` for a mode that writes: keys are written by `put` or `save` alone."""
     if mode not in ("r", "rb"):
-        raise ValueError(f"{name!r} can be opened for reading only, not with mode {mode!r}.")
+        raise ValueError(f"{name!r} can only be opened for reading, not with mode {mode!r}.")

@@ -1,4 +1,4 @@
-"""What `LocalMediaStorage` does to files and folders, apart from keys and options."""
+"""Operations of `LocalMediaStorage` on files and folders, without keys and options."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ from shift_media.core.errors import MediaError, StorageError
 from shift_media.storages.base import Entry
 from shift_media.storages.streams import CHUNK, Readable, Source
 
-GONE = (FileNotFoundError, NotADirectoryError)
+MISSING_ERRORS = (FileNotFoundError, NotADirectoryError)
 
-# Without waiting: an open of a named pipe would block for ever.
+# O_NONBLOCK, because opening a named pipe would block until another process writes to it.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class DiskSource(Source):
-    """A stored file; unlike other sources it can be read from any position."""
+    """A stored file, which unlike other sources can be read from any position."""
 
     _stream: BinaryIO
 
     def seekable(self) -> bool:
-        """Say that it can be read from any position."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a position."""
+        """Move to a position, and return it."""
         self._position = self._stream.seek(offset, whence)
         return self._position
 
     def fileno(self) -> int:
-        """Give the descriptor, for ``sendfile``."""
+        """Return the file descriptor, for ``sendfile``."""
         return self._stream.fileno()
 
 
 @contextlib.contextmanager
 def disk_errors(key: str) -> Iterator[None]:
-    """Turn what the file system refuses (a full disk, a read-only one) into `StorageError`."""
+    """Turn errors of the file system, such as a full disk, into `StorageError`."""
     try:
         yield
     except MediaError:
         raise
     except OSError as error:
-        raise StorageError(f"The disk refused {key!r}: {error}.") from error
+        raise StorageError(f"The file system failed for {key!r}: {error}.") from error
 
 
 def open_source(path: str, key: str) -> DiskSource | None:
-    """Open a regular file for reading; None where there is none."""
+    """Open a regular file for reading; None if there is none."""
     try:
         descriptor = os.open(path, _READ)
-    except GONE:
+    except MISSING_ERRORS:
         return None
     found = os.fstat(descriptor)
     if not modes.S_ISREG(found.st_mode):
@@ -64,10 +64,10 @@ def open_source(path: str, key: str) -> DiskSource | None:
     return DiskSource(os.fdopen(descriptor, "rb"), found.st_size, key, disk_errors)
 
 
-def write_new(path: str, content: Readable, key: str, *, mode: int, fsync: bool) -> int:
-    """Copy content into a new file and return its size.
+def write_new_file(path: str, content: Readable, key: str, *, mode: int, fsync: bool) -> int:
+    """Copy a content into a new file, and return its size.
 
-    An error of the content stays what it is; one of the disk becomes a `StorageError`.
+    An error of the content is raised as it is, one of the disk as a `StorageError`.
     """
     size = 0
     with disk_errors(key):
@@ -93,16 +93,16 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
 
 
 def make_folder(folder: str, mode: int | None) -> None:
-    """Make a folder and those above it, each with the mode.
+    """Create a folder and the missing ones above it, each with the mode.
 
-    `os.makedirs` gives the mode to the last one only, and fails when another process removes one
-    while it looks.
+    `os.makedirs` gives the mode to the last one only, and fails if another process removes one
+    of them meanwhile.
     """
-    lacking = []
+    absent = []
     while not os.path.isdir(folder):
-        lacking.append(folder)
+        absent.append(folder)
         folder = os.path.dirname(folder)
-    for path in reversed(lacking):
+    for path in reversed(absent):
         with contextlib.suppress(FileExistsError):
             os.mkdir(path)
             if mode is not None:
@@ -110,7 +110,10 @@ def make_folder(folder: str, mode: int | None) -> None:
 
 
 def make_folder_like_parent(folder: str) -> None:
-    """Make a folder that belongs to whom its parent belongs, whoever comes first to need it."""
+    """Create a folder with the owner, group and mode of its parent, if it is missing.
+
+    A command of root may be the first to need it, and the web server must be able to use it.
+    """
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder)
         parent = os.stat(os.path.dirname(folder))
@@ -120,7 +123,7 @@ def make_folder_like_parent(folder: str) -> None:
 
 
 def share_group(path: str, folder: str) -> None:
-    """Give a file the group of a folder, where that is allowed."""
+    """Change the group of a file to that of a folder, if that is allowed."""
     group = os.stat(folder).st_gid
     if hasattr(os, "chown") and os.stat(path).st_gid != group:
         with contextlib.suppress(PermissionError):
@@ -128,25 +131,25 @@ def share_group(path: str, folder: str) -> None:
 
 
 def prune(folder: str, root: str) -> None:
-    """Remove empty folders from this one up to the root, which stays; one in use refuses."""
+    """Remove empty folders, from this one up to the root, which stays."""
     while len(folder) > len(root):
         try:
             os.rmdir(folder)
         except FileNotFoundError:
             pass
-        except OSError:
+        except OSError:  # It is not empty.
             return
         folder = os.path.dirname(folder)
 
 
 def unlink(path: str) -> bool:
-    """Remove a file, and tell whether there was one."""
+    """Remove a file, and return whether there was one."""
     try:
         os.unlink(path)
-    except GONE:
+    except MISSING_ERRORS:
         return False
     except OSError:
-        # Some systems say PermissionError, others IsADirectoryError, of a folder.
+        # For a folder some systems raise PermissionError, others IsADirectoryError.
         if os.path.isdir(path):
             return False
         raise
@@ -154,14 +157,14 @@ def unlink(path: str) -> bool:
 
 
 def remove_tree(root: str) -> int:
-    """Remove a folder with all that lies in it, and return how many files that were.
+    """Remove a folder with everything in it, and return the number of files.
 
-    A file that arrives meanwhile may stay, and its folder with it.
+    A file that is written meanwhile may stay, and its folder with it.
     """
     removed = 0
     if os.path.islink(root):
         return removed
-    for folder, folders, files in os.walk(root, topdown=False, onerror=_unless_gone):
+    for folder, folders, files in os.walk(root, topdown=False, onerror=_raise_unless_missing):
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         removed += sum(unlink(os.path.join(folder, name)) for name in [*files, *links])
         with contextlib.suppress(OSError):
@@ -169,16 +172,25 @@ def remove_tree(root: str) -> int:
     return removed
 
 
-def _unless_gone(error: OSError) -> None:
-    if not isinstance(error, GONE):
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, MISSING_ERRORS):
         raise error
 
 
 def walk(root: str, prefix: str, begin: str, skip: str = "") -> Iterator[Entry]:
-    """List the files below a folder whose names there begin so; links are not followed."""
+    """Yield the files below a folder, from those of its entries that begin with ``begin``.
+
+    Links are neither listed nor followed.
+
+    Args:
+        root: the folder.
+        prefix: what stands before each key.
+        begin: how the names of entries of the root begin.
+        skip: the name of an entry of the root to leave out.
+    """
     try:
         scan = os.scandir(root)
-    except GONE:
+    except MISSING_ERRORS:
         return
     with scan:
         for entry in scan:
@@ -187,11 +199,11 @@ def walk(root: str, prefix: str, begin: str, skip: str = "") -> Iterator[Entry]:
             if entry.is_dir(follow_symlinks=False):
                 yield from walk(entry.path, f"{prefix}{entry.name}/", "")
             elif entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(*GONE):
+                with contextlib.suppress(*MISSING_ERRORS):
                     found = entry.stat(follow_symlinks=False)
-                    yield Entry(f"{prefix}{entry.name}", found.st_size, modified(found))
+                    yield Entry(f"{prefix}{entry.name}", found.st_size, modified_at(found))
 
 
-def modified(found: os.stat_result) -> datetime:
-    """Read the time of the last write, in UTC."""
+def modified_at(found: os.stat_result) -> datetime:
+    """Return the time of the last write, in UTC."""
     return datetime.fromtimestamp(found.st_mtime, UTC)

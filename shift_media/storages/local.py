@@ -1,7 +1,7 @@
-"""Media files on a local disk: written beside, then linked into place.
+"""Media files on a local disk: written to a temporary file, then linked into place.
 
-``os.link`` is the one call that puts a whole file under a name atomically and refuses a name that
-is taken (``rename`` overwrites, ``O_EXCL`` shows a half-written file).
+``os.link`` is the only call that puts a whole file under a name atomically and refuses a name that
+is taken: ``rename`` overwrites, and with ``O_EXCL`` readers see a half-written file.
 """
 
 from __future__ import annotations
@@ -26,33 +26,42 @@ from shift_media.conf import settings
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.core.signing import Signer
 from shift_media.storages import filesystem
-from shift_media.storages.base import DeliveryMode, Entry, MediaStorage, Stat, check_mode, missing
+from shift_media.storages.base import (
+    DeliveryMode,
+    Entry,
+    MediaStorage,
+    Stat,
+    missing,
+    require_read_mode,
+)
 from shift_media.storages.filesystem import disk_errors
 from shift_media.storages.streams import Readable, Source
-from shift_media.storages.validation import base_url_of, check_key, check_prefix
+from shift_media.storages.validation import check_base_url, check_key, check_prefix
 
 TEMPORARY = ".tmp"
-"""The folder inside the location where files lie until they are complete."""
+"""The folder inside the location that holds files until they are complete."""
 
 STALE = timedelta(days=1)
-"""The age at which a temporary file can only be what a dead process left."""
+"""The age from which a temporary file is taken for the remains of a dead process."""
 
 ORIGINAL_PURPOSE = "original/1"
-"""The purpose that the URLs of private originals are signed for."""
+"""The purpose in the signatures of private originals' URLs."""
 
-_PUBLISH_ATTEMPTS = 100  # to link a file into a folder that deletions keep removing
+_PUBLISH_ATTEMPTS = 100
+"""Attempts to link a file into a folder that concurrent deletions keep removing."""
+
 _EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
 
 
 @deconstructible(path="shift_media.storages.LocalMediaStorage")
 class LocalMediaStorage(MediaStorage, FileSystemStorage):
-    """Keep media files in a folder, by default ``MEDIA_ROOT``, under ``MEDIA_URL``.
+    """A media storage in a folder, by default ``MEDIA_ROOT``, served under ``MEDIA_URL``.
 
     Takes the options of Django's `FileSystemStorage` and those of `MediaStorage`.
 
     Args:
-        fsync: whether a file must have reached the disk before it gets its name, so that a power
-            cut leaves no file cut short. It costs about a millisecond a file on an SSD.
+        fsync: whether a file is flushed to the disk before it gets its name, so that a power cut
+            leaves no truncated file. It costs about a millisecond a file on an SSD.
     """
 
     default_delivery: ClassVar[DeliveryMode] = "content"
@@ -60,7 +69,9 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
 
     def __init__(self, *args: Any, fsync: bool = True, **kwargs: Any) -> None:
         if kwargs.pop("allow_overwrite", False):
-            raise ImproperlyConfigured("A media storage never overwrites: drop allow_overwrite.")
+            raise ImproperlyConfigured(
+                "A media storage never overwrites: remove the option allow_overwrite."
+            )
         super().__init__(*args, **kwargs)
         self.fsync = fsync
 
@@ -69,16 +80,16 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         return str(self.location)
 
     def _default_public_url(self) -> str:
-        return base_url_of(self.base_url)
+        return check_base_url(self.base_url)
 
     def _clear_cached_properties(self, setting: Any, **kwargs: Any) -> None:
-        # Django's own hook, which follows MEDIA_URL; what is made of it follows too.
+        # Django's own hook for changed settings. The public URL is derived from MEDIA_URL.
         super()._clear_cached_properties(setting, **kwargs)
         if setting == "MEDIA_URL":
             self.__dict__.pop("public_url", None)
 
     def path(self, name: str) -> str:
-        """Give the path of a key; refuses one that leads out of the location, by a link too."""
+        """Return the path of a key; refuse one that leads out of the location, also by a link."""
         if check_key(str(name)).split("/", 1)[0] == TEMPORARY:
             raise SuspiciousFileOperation(f"{name!r} lies in the folder of temporary files.")
         path = super().path(name)
@@ -88,18 +99,18 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         return path
 
     def stat(self, key: str) -> Stat | None:
-        """Look at what lies under a key; None where there is nothing."""
+        """Return the size and time of a stored file; None if there is none."""
         with disk_errors(key):
             try:
                 found = os.stat(self.path(key))
-            except filesystem.GONE:
+            except filesystem.MISSING_ERRORS:
                 return None
         if not modes.S_ISREG(found.st_mode):
             return None
-        return Stat(found.st_size, filesystem.modified(found))
+        return Stat(found.st_size, filesystem.modified_at(found))
 
     def fetch(self, key: str) -> Source:
-        """Open a stored file, which can also be read from any position; raises `NotStored`."""
+        """Open a stored file, which can be read from any position. Raises `NotStored`."""
         with disk_errors(key):
             source = filesystem.open_source(self.path(key), key)
         if source is None:
@@ -115,16 +126,18 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         sha256: str = "",
         size: int | None = None,
     ) -> bool:
-        """Write beside, then link into place. The type is not kept: its key tells it."""
+        """Write a temporary file, then link it into place. The key's extension is its type."""
         path = self.path(key)
         mode = self.file_permissions_mode
         with self._temporary(key) as temporary:
-            # Until it is complete nobody else reads it; with no mode asked for the umask decides.
-            written = filesystem.write_new(
+            # Private until it is complete. Without a configured mode the umask decides, as usual.
+            written = filesystem.write_new_file(
                 temporary, content, key, mode=0o666 if mode is None else 0o600, fsync=self.fsync
             )
             if size is not None and written != size:
-                raise SourceTruncated(f"{key!r} was to have {size} bytes; {written} came.")
+                raise SourceTruncated(
+                    f"The content of {key!r} has {written} bytes instead of the promised {size}."
+                )
             with disk_errors(key):
                 if mode is not None:
                     os.chmod(temporary, mode)
@@ -132,7 +145,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
                 return self._publish(temporary, path)
 
     def copy(self, key: str, new_key: str) -> bool:
-        """Give the file a second name: what is stored is never changed."""
+        """Add a second name for the file, which is safe because stored files never change."""
         path, new_path = self.path(key), self.path(new_key)
         if self.stat(key) is None:
             raise missing(key)
@@ -140,14 +153,14 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
             return self._publish(path, new_path)
 
     def delete(self, name: str) -> None:
-        """Delete one file and the folders it leaves empty; a missing one is no error."""
+        """Delete one file and the folders that become empty; a missing file is no error."""
         path = self.path(name)
         with disk_errors(name):
             filesystem.unlink(path)
             filesystem.prune(os.path.dirname(path), self._root)
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete the folder of a prefix and the folders it leaves empty above."""
+        """Delete the folder of a prefix, and the folders above it that become empty."""
         root = self.path(check_prefix(prefix)[:-1])
         with disk_errors(prefix):
             removed = filesystem.remove_tree(root)
@@ -155,7 +168,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         return removed
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """Walk the folders below a prefix, one at a time."""
+        """Yield the files below a prefix, folder by folder."""
         folder, slash, begin = prefix.rpartition("/")
         with disk_errors(prefix):
             if folder:
@@ -164,14 +177,14 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
                 yield from filesystem.walk(self._root, "", begin, skip=TEMPORARY)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """List the folders and files in a folder; ``""`` is the location."""
+        """Return the names of the folders and files in a folder; ``""`` is the location."""
         name = path.strip("/")
         folders: list[str] = []
         files: list[str] = []
         with disk_errors(path):
             try:
                 scan = os.scandir(self.path(name) if name not in ("", ".") else self.location)
-            except filesystem.GONE:
+            except filesystem.MISSING_ERRORS:
                 raise missing(path) from None
             with scan:
                 for entry in scan:
@@ -179,7 +192,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         return [name for name in folders if name != TEMPORARY], files
 
     def sweep_temporary(self, older_than: timedelta = STALE) -> int:
-        """Remove temporary files that no process can be writing any more; return how many."""
+        """Remove temporary files that no process is writing any more, and return how many."""
         limit = time.time() - older_than.total_seconds()
         with disk_errors(TEMPORARY):
             files = list(filesystem.walk(os.path.join(self._root, TEMPORARY), "", ""))
@@ -189,22 +202,22 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
             )
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:
-        """Tell whether the original is public, or the query has its signature and is in time."""
+        """Return True if the original is public, or the query has a valid, unexpired signature."""
         if self.originals == "public":
             return True
         expires = query.get("expires", "")
         if not _EXPIRES.fullmatch(expires):
             return False
-        genuine = _signer().verify(_signed(key, expires), query.get("signature", ""))
+        genuine = _signer().verify(_signed_text(key, expires), query.get("signature", ""))
         return genuine and time.time() <= int(expires)
 
     def _private_url(self, key: str) -> str:
         expires = str(int(time.time()) + self.url_expire)
-        signature = _signer().sign(_signed(key, expires))
+        signature = _signer().sign(_signed_text(key, expires))
         return f"{self.derived_url(filepath_to_uri(key))}?expires={expires}&signature={signature}"
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        check_mode(name, mode)
+        require_read_mode(name, mode)
         return File(cast("Any", self.fetch(name)), name)
 
     @contextlib.contextmanager
@@ -221,7 +234,10 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
                 os.unlink(path)
 
     def _publish(self, temporary: str, path: str) -> bool:
-        """Link into place. A deletion may remove the folder between the two calls: try again."""
+        """Link a file into place, and return whether the name was free.
+
+        A concurrent deletion may remove the folder between the two calls, hence the attempts.
+        """
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
                 filesystem.make_folder(os.path.dirname(path), self.directory_permissions_mode)
@@ -231,10 +247,12 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
             except FileNotFoundError:
                 continue
             return True
-        raise StorageError(f"The folder of {path!r} vanished {_PUBLISH_ATTEMPTS} times.")
+        raise StorageError(
+            f"The folder of {path!r} was removed {_PUBLISH_ATTEMPTS} times while it was needed."
+        )
 
 
-def _signed(key: str, expires: str) -> str:
+def _signed_text(key: str, expires: str) -> str:
     return f"{key}?expires={expires}"
 
 

@@ -11,42 +11,44 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
 from shift_media.core.errors import SourceTruncated, StorageError
+from shift_media.core.streams import SeekableReader
 
 CHUNK = 1 << 20
 """Bytes read and written at a time."""
 
 _SPOOL_BYTES = 16_000_000
-"""Originals up to this size are held in memory, larger ones on disk."""
+"""The size up to which an original is held in memory; a larger one goes to a temporary file."""
 
-Errors = Callable[[str], AbstractContextManager[None]]
+ErrorTranslation = Callable[[str], AbstractContextManager[None]]
+"""Makes of a key a context that turns the errors of a stream into a `MediaError`."""
 
 
 class Readable(Protocol):
-    """The least that content needs: ``read(n)`` gives bytes, and none at the end."""
+    """The least that a content needs: ``read(n)`` returns bytes, and none at the end."""
 
     def read(self, size: int, /) -> bytes:
-        """Read at most so many bytes."""
+        """Return at most so many bytes."""
 
 
 def untranslated(key: str) -> AbstractContextManager[None]:
-    """Leave errors of the stream as they are."""
+    """Return a context that leaves errors as they are."""
     return contextlib.nullcontext()
 
 
 class Source(io.BufferedIOBase):
-    """Read what lies under a key, and refuse an end that comes early.
+    """A stored file, read once and forwards; an end that comes early is an error.
 
-    Raises `SourceTruncated` when fewer bytes came than ``size``.
+    Raises `SourceTruncated` when the stream ends before ``size`` bytes.
 
     Args:
         stream: gives the bytes; closed with the source.
         size: how many bytes the storage promises.
         key: for messages.
-        errors: makes of a key a context that turns what the stream raises into our errors.
+        errors: the translation of the errors that the stream raises.
     """
 
     def __init__(
-        self, stream: BinaryIO, size: int, key: str, errors: Errors = untranslated
+        self, stream: BinaryIO, size: int, key: str, errors: ErrorTranslation = untranslated
     ) -> None:
         self.size = size
         self._stream = stream
@@ -55,33 +57,34 @@ class Source(io.BufferedIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Tell how many bytes have been read."""
+        """Return how many bytes have been read."""
         return self._position
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read exactly so many bytes, fewer only at the end."""
+        """Return exactly so many bytes, by default all that are left; fewer only at the end."""
+        # One byte more than is left, so that the end of the stream is reached and checked.
         wanted = self.size - self._position + 1 if size is None or size < 0 else size
         parts = []
-        while wanted > 0 and (part := self._pull(min(wanted, CHUNK))):
+        while wanted > 0 and (part := self._read_chunk(min(wanted, CHUNK))):
             parts.append(part)
             wanted -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def read1(self, size: int = -1, /) -> bytes:
-        """Read so many bytes, by default one chunk."""
+        """Return so many bytes, by default one chunk."""
         return self.read(CHUNK if size < 0 else size)
 
     def close(self) -> None:
-        """Close the stream beneath."""
+        """Close the source and its stream."""
         if not self.closed:
             self._stream.close()
         super().close()
 
-    def _pull(self, size: int) -> bytes:
+    def _read_chunk(self, size: int) -> bytes:
         with self._errors(self._key):
             part = self._stream.read(size)
         self._position += len(part)
@@ -93,17 +96,25 @@ class Source(io.BufferedIOBase):
 
 
 class HashedSource(Source):
-    """A source whose bytes must have the SHA-256 that the storage kept; ``""`` where none is."""
+    """A source whose bytes must have the SHA-256 that was stored with them.
+
+    Raises `StorageError` at the end if they do not. ``sha256=""`` means that none was stored.
+    """
 
     def __init__(
-        self, stream: BinaryIO, size: int, key: str, sha256: str, errors: Errors = untranslated
+        self,
+        stream: BinaryIO,
+        size: int,
+        key: str,
+        sha256: str,
+        errors: ErrorTranslation = untranslated,
     ) -> None:
         super().__init__(stream, size, key, errors)
         self._sha256 = sha256
         self._digest = hashlib.sha256()
 
-    def _pull(self, size: int) -> bytes:
-        part = super()._pull(size)
+    def _read_chunk(self, size: int) -> bytes:
+        part = super()._read_chunk(size)
         if self._sha256:
             self._digest.update(part)
             if self._position == self.size and self._digest.hexdigest() != self._sha256:
@@ -111,73 +122,50 @@ class HashedSource(Source):
         return part
 
 
-class SeekableStream(io.BufferedIOBase):
-    """Reads a stream of known size as a seekable file, and no further than it is asked to.
+class SeekableStream(SeekableReader):
+    """A stream of known size as a seekable file, which is read no further than it must be.
 
-    What has arrived is kept. Raises `SourceTruncated` where the stream ends before a byte that
-    was asked for.
+    The bytes that were received are kept. Raises `SourceTruncated` if the stream ends before a
+    byte that was asked for.
 
     Args:
-        stream: gives the bytes; closed by whoever opened it.
+        stream: gives the bytes; closed by the caller that opened it.
         size: how many bytes it promises.
     """
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
-        self.size = size
-        self.arrived = 0
+        super().__init__(size)
+        self.received = 0
         self._stream = stream
-        self._at = 0
         self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)
 
-    def readable(self) -> bool:
-        """Tell that this can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Tell that this can be sought in."""
-        return True
-
-    def tell(self) -> int:
-        """Tell the position in bytes."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Move to a position; nothing arrives by it."""
-        self._at = max(0, (0, self._at, self.size)[whence] + offset)
-        return self._at
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most so many bytes, all that are left by default."""
-        left = max(0, self.size - self._at)
-        wanted = left if size is None or size < 0 else min(size, left)
-        if not wanted:
-            return b""
-        self.require(self._at + wanted)
-        self._spool.seek(self._at)
-        content = self._spool.read(wanted)
-        self._at += len(content)
-        return content
-
     def require(self, length: int) -> None:
-        """Let at least so many bytes of the front arrive.
+        """Receive at least the first ``length`` bytes.
 
-        With all that were promised the end is looked at too, so that more or other bytes than
-        the storage knows of are refused by it or here.
+        With all the promised bytes, the end of the stream is checked too: one that holds more
+        bytes, or others than the storage knows of, is refused here or by the stream.
         """
-        self._spool.seek(self.arrived)
-        while self.arrived < length and self._pull(length - self.arrived):
+        self._spool.seek(self.received)
+        while self.received < length and self._receive(length - self.received):
             pass
-        ended = length >= self.size and not self._pull(1)
-        if self.arrived < length or (length >= self.size and not ended):
-            raise SourceTruncated(f"{self.arrived} of {self.size} bytes arrived from the storage.")
+        ended = length >= self.size and not self._receive(1)
+        if self.received < length or (length >= self.size and not ended):
+            raise SourceTruncated(
+                f"{self.received} of {self.size} bytes arrived from the storage."
+            )
 
     def close(self) -> None:
-        """Forget what has arrived."""
+        """Discard the received bytes."""
         self._spool.close()
         super().close()
 
-    def _pull(self, most: int) -> int:
+    def _read_at(self, position: int, length: int) -> bytes:
+        self.require(position + length)
+        self._spool.seek(position)
+        return self._spool.read(length)
+
+    def _receive(self, most: int) -> int:
         chunk = self._stream.read(min(most, CHUNK))
         self._spool.write(chunk)
-        self.arrived += len(chunk)
+        self.received += len(chunk)
         return len(chunk)

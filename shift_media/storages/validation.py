@@ -1,4 +1,4 @@
-"""What keys, prefixes and options of a storage must look like."""
+"""Checks of keys, prefixes and options of storages."""
 
 from __future__ import annotations
 
@@ -11,40 +11,42 @@ from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
 from shift_media.core.formats import BY_EXTENSION, FORMATS, UNKNOWN, Format
 
-_LONGEST_EXPIRE = 7 * 24 * 3600  # what S3's signature version 4 admits
+_MAX_EXPIRE = 7 * 24 * 3600  # seconds, the limit of S3's signature version 4
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
 _SERVED_TYPES = {format.content_type: format.served_type for format in FORMATS}
 _STREAMED = frozenset(("application/vnd.apple.mpegurl", "application/dash+xml", "text/vtt"))
 
 
-def format_of(key: str) -> Format:
-    """Find the row of the format table that a key's extension names."""
+def format_of_key(key: str) -> Format:
+    """Return the row of the format table for a key's extension."""
     return BY_EXTENSION.get(key.rpartition(".")[2].lower(), UNKNOWN)
 
 
 def check_key(key: str) -> str:
-    """Refuse what is no relative path in its one spelling, such as ``a/../b`` or ``/a``."""
+    """Return a key; refuse one that is not a normalised relative path, such as ``a/../b``."""
     plain = key.isprintable() and "\\" not in key
     if not plain or not _BAD_SEGMENTS.isdisjoint(key.split("/")):
-        raise SuspiciousFileOperation(f"{key[:300]!r} cannot be the name of a stored file.")
+        raise SuspiciousFileOperation(
+            f"{key[:300]!r} cannot be the name of a stored file: write a relative path."
+        )
     return key
 
 
 def check_prefix(prefix: str) -> str:
-    """Refuse a prefix to delete that is not the whole path of a folder: ``a/b/``."""
+    """Return a prefix; refuse one that is not the whole path of a folder, such as ``a/b/``."""
     if not prefix.endswith("/"):
-        raise SuspiciousFileOperation(f"{prefix[:300]!r} is no prefix: it must end in a slash.")
+        raise SuspiciousFileOperation(f"The prefix {prefix[:300]!r} must end in a slash.")
     check_key(prefix[:-1])
     return prefix
 
 
-@lru_cache(maxsize=64)  # asked for each URL
-def base_url_of(url: str) -> str:
-    """Check what keys are appended to, and end it in a slash.
+@lru_cache(maxsize=64)  # called for each URL of a local storage
+def check_base_url(url: str) -> str:
+    """Return the URL that keys are appended to, with a slash at its end.
 
-    Without that slash a key could continue the host name; user names, backslashes and
-    ``//host`` send a browser elsewhere than a reader thinks.
+    Without the slash a key could continue the host name. User names, backslashes and ``//host``
+    are refused, because they lead browsers to another host than the one that people read.
     """
     parts = urlsplit(url)
     web = parts.scheme in ("http", "https")
@@ -59,8 +61,8 @@ def base_url_of(url: str) -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
-def choice_of(option: str, value: Any, choices: tuple[str, ...]) -> Any:
-    """Check an option that is one of a few words."""
+def check_choice(option: str, value: Any, choices: tuple[str, ...]) -> Any:
+    """Return the value of an option that is one of a few words."""
     if value not in choices:
         raise ImproperlyConfigured(
             f"The option {option} is {value!r}: write {' or '.join(map(repr, choices))}."
@@ -68,28 +70,28 @@ def choice_of(option: str, value: Any, choices: tuple[str, ...]) -> Any:
     return value
 
 
-def flag_of(option: str, value: Any) -> bool:
-    """Check an option that is True or False."""
+def check_flag(option: str, value: Any) -> bool:
+    """Return the value of an option that is True or False."""
     if not isinstance(value, bool):
         raise ImproperlyConfigured(f"The option {option} is {value!r}: write True or False.")
     return value
 
 
-def seconds_of(option: str, value: Any) -> int:
-    """Check an option that is a time in seconds."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _LONGEST_EXPIRE:
+def check_seconds(option: str, value: Any) -> int:
+    """Return the value of an option that is a time in seconds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MAX_EXPIRE:
         raise ImproperlyConfigured(
-            f"The option {option} is {value!r}: write whole seconds, at most {_LONGEST_EXPIRE}."
+            f"The option {option} is {value!r}: write whole seconds, at most {_MAX_EXPIRE}."
         )
     return value
 
 
-def served_type_of(content_type: str) -> str:
-    """Give the type that bytes of this one are served as: never one that a browser executes."""
+def get_served_type(content_type: str) -> str:
+    """Return the type to serve a content type as: never one that browsers execute."""
     return _SERVED_TYPES.get(content_type, content_type)
 
 
-def disposition_of(served_type: str) -> str:
-    """Tell how what has this type is shown: ``""`` in place, or ``"attachment"``."""
+def get_disposition(served_type: str) -> str:
+    """Return the Content-Disposition of a type: ``""`` to show it, or ``"attachment"``."""
     shown = served_type.partition("/")[0] in ("image", "video", "audio")
     return "" if shown or served_type in _STREAMED else "attachment"

@@ -1,4 +1,4 @@
-"""The HTML that the tags write: ``<img>``, ``<picture>`` and ``<video>``."""
+"""The HTML of the template tags: ``<img>``, ``<picture>`` and ``<video>``."""
 
 from __future__ import annotations
 
@@ -14,60 +14,63 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.metadata import Metadata
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
-from shift_media.resizes.srcset import joined
+from shift_media.resizes.srcset import format_srcset
 
-Writer = Callable[..., SafeString]
+Renderer = Callable[..., SafeString]
 
 PLAYABLE = "hls", "mp4", "webm", "audio"
 """The kinds of renditions that a ``<video>`` offers, in this order: browsers take the first."""
 
 
-def image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
-    """Write an ``<img>`` of a resize, and of one of double the sides for dense screens."""
-    spec, given = _divided(options, OPTIONS)
-    made: Resize = file.resize(size, **spec)
-    attributes: dict[str, Any] = {"src": made.url}
-    double = _double(file, made)
+def render_image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
+    """Render an ``<img>`` of a resize, and of one of double the sides for dense screens."""
+    spec, attributes = _split_options(options, OPTIONS)
+    resize: Resize = file.resize(size, **spec)
+    sources: dict[str, Any] = {"src": resize.url}
+    double = _double(file, resize)
     if double is not None:
-        attributes["srcset"] = f"{made.url} 1x, {double.url} 2x"
-    return _img(made, attributes, given)
+        sources["srcset"] = f"{resize.url} 1x, {double.url} 2x"
+    return _img(resize, sources, attributes)
 
 
-def _double(file: Any, made: Resize) -> Resize | None:
+def _double(file: Any, resize: Resize) -> Resize | None:
     """Build the resize of twice the sides; None where the original has no more pixels to give."""
-    asked = made.spec
-    size = f"{2 * asked.width if asked.width else ''}x{2 * asked.height if asked.height else ''}"
+    spec = resize.spec
+    size = f"{2 * spec.width if spec.width else ''}x{2 * spec.height if spec.height else ''}"
     try:
-        double: Resize = file.resize(size, **{name: getattr(asked, name) for name in OPTIONS})
+        double: Resize = file.resize(size, **{name: getattr(spec, name) for name in OPTIONS})
     except MediaError:
-        return None  # Its sides are over a limit that those of the single one keep.
-    same = double.width is not None and (double.width, double.height) == (made.width, made.height)
-    return None if same else double
+        return None  # Its sides are over a limit that the single resize keeps.
+    is_same = double.width is not None and double.size == resize.size
+    return None if is_same else double
 
 
-def picture(file: Any, widths: object, options: Mapping[str, Any]) -> SafeString:
-    """Write a ``<picture>``: a ``<source>`` for each format, and an ``<img>`` for all others."""
-    spec, given = _divided(options, (*OPTIONS, "size"))
-    sizes, formats = given.pop("sizes", None), _words(given.pop("formats", ""))
-    steps = _widths(widths)
-    fallback: dict[int, Resize] = file.ladder(steps, **spec)
+def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> SafeString:
+    """Render a ``<picture>``: a ``<source>`` for each format, and an ``<img>`` as the fallback."""
+    spec, attributes = _split_options(options, (*OPTIONS, "size"))
+    sizes, formats = attributes.pop("sizes", None), _split_words(attributes.pop("formats", ""))
+    numbers = _parse_widths(widths)
+    fallback: dict[int, Resize] = file.ladder(numbers, **spec)
     largest = fallback[max(fallback)]
     sources = []
-    for format in _offered(formats, largest.spec.format, file.known_metadata):
-        offered = joined(file.ladder(steps, **{**spec, "format": format}))
-        kind = RESIZE_FORMATS[format].content_type
-        source = {"type": kind, "srcset": offered, "sizes": sizes}
-        sources.append((flatatt(_kept(source)),))
-    attributes = {"src": largest.url, "srcset": joined(fallback), "sizes": sizes}
+    for format in _extra_formats(formats, largest.spec.format, file.known_metadata):
+        srcset = format_srcset(file.ladder(numbers, **{**spec, "format": format}))
+        content_type = RESIZE_FORMATS[format].content_type
+        source = {"type": content_type, "srcset": srcset, "sizes": sizes}
+        sources.append((flatatt(_drop_unset(source)),))
     return format_html(
         "<picture>{}{}</picture>",
         format_html_join("", "<source{}>", sources),
-        _img(largest, attributes, given),
+        _img(
+            largest,
+            {"src": largest.url, "srcset": format_srcset(fallback), "sizes": sizes},
+            attributes,
+        ),
     )
 
 
-def _offered(formats: Sequence[str], fallback: str, known: Metadata | None) -> list[str]:
-    """Leave out what the ``<img>`` has already, and what would hold an animation still."""
+def _extra_formats(formats: Sequence[str], fallback: str, known: Metadata | None) -> list[str]:
+    """Leave out the format of the ``<img>``, and formats that would hold an animation still."""
     for format in formats:
         if format not in RESIZE_FORMATS:
             names = ", ".join(RESIZE_FORMATS)
@@ -80,10 +83,11 @@ def _offered(formats: Sequence[str], fallback: str, known: Metadata | None) -> l
     ]
 
 
-def _widths(given: object) -> list[int]:
-    """Read ``"320 640 1280"``, or take a list of numbers or a single one."""
+def _parse_widths(given: object) -> list[int]:
+    """Return the widths in ``"320 640 1280"``, a list of numbers or a single number."""
     try:
-        widths = [int(word) for word in ([given] if isinstance(given, int) else _words(given))]
+        words = [given] if isinstance(given, int) else _split_words(given)
+        widths = [int(word) for word in words]
     except (TypeError, ValueError):
         widths = []
     if not widths or min(widths) < 1:
@@ -91,12 +95,12 @@ def _widths(given: object) -> list[int]:
     return widths
 
 
-def _words(given: Any) -> Sequence[Any]:
+def _split_words(given: Any) -> Sequence[Any]:
     return given.split() if isinstance(given, str) else list(given)
 
 
-def video(file: Any, captions: str, options: dict[str, Any]) -> SafeString:
-    """Write a ``<video>`` with its sources, poster and captions; nothing before there are any."""
+def render_video(file: Any, captions: str, options: dict[str, Any]) -> SafeString:
+    """Render a ``<video>`` with its sources, poster and captions; nothing without sources."""
     renditions = file.renditions
     playable = [r for kind in PLAYABLE for r in renditions if r.kind == kind]
     if not playable:
@@ -105,40 +109,41 @@ def video(file: Any, captions: str, options: dict[str, Any]) -> SafeString:
     largest = next((r for r in playable if r.width), None)
     if largest is not None:
         attributes |= {"width": largest.width, "height": largest.height}
-    extras = {"poster": "poster", "data-preview": "sprite"}
-    for name, kind in extras.items():
-        found = next((r for r in renditions if r.kind == kind), None)
-        attributes |= {name: found.url} if found else {}
+    for name, kind in (("poster", "poster"), ("data-preview", "sprite")):
+        extra = next((r for r in renditions if r.kind == kind), None)
+        attributes |= {name: extra.url} if extra else {}
     track = {"srclang": options.pop("srclang", "en"), "label": options.pop("label", None)}
-    attributes |= _attributes(options)
+    attributes |= _html_names(options)
     sources = format_html_join(
         "", '<source src="{}" type="{}">', ((r.url, r.content_type) for r in playable)
     )
     if captions:
-        named = {"kind": "captions", "src": captions, **track}
-        sources += format_html("<track{}>", flatatt(_kept(named)))
-    return format_html("<video{}>{}</video>", flatatt(_kept(attributes)), sources)
+        track = {"kind": "captions", "src": captions, **track}
+        sources += format_html("<track{}>", flatatt(_drop_unset(track)))
+    return format_html("<video{}>{}</video>", flatatt(_drop_unset(attributes)), sources)
 
 
-def _divided(
+def _split_options(
     options: Mapping[str, Any], names: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell the options of a resize from what becomes an attribute."""
+    """Return the options of these names, and the others, which become attributes."""
     spec = {name: value for name, value in options.items() if name in names}
     return spec, {name: value for name, value in options.items() if name not in names}
 
 
-def _img(made: Resize, attributes: dict[str, Any], given: Mapping[str, Any]) -> SafeString:
-    """Write an ``<img>`` that keeps its place before it is loaded, which is when it is seen."""
-    if made.width and made.height:
-        attributes |= {"width": made.width, "height": made.height}
-    attributes |= {"alt": "", "loading": "lazy", "decoding": "async", **_attributes(given)}
-    return format_html("<img{}>", flatatt(_kept(attributes)))
+def _img(resize: Resize, sources: dict[str, Any], attributes: Mapping[str, Any]) -> SafeString:
+    """Render an ``<img>`` with its size, so that the page does not move when it is loaded."""
+    if resize.width and resize.height:
+        sources |= {"width": resize.width, "height": resize.height}
+    defaults = {"alt": "", "loading": "lazy", "decoding": "async"}
+    return format_html(
+        "<img{}>", flatatt(_drop_unset({**sources, **defaults, **_html_names(attributes)}))
+    )
 
 
-def _attributes(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.replace("_", "-"): value for name, value in given.items()}
+def _html_names(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("_", "-"): value for name, value in attributes.items()}
 
 
-def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_unset(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value not in (None, False)}

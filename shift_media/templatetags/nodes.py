@@ -1,4 +1,7 @@
-"""The compiled tags ``resize_url`` and ``resize``."""
+"""The compiled tags ``resize_url`` and ``resize``.
+
+docs/decisions/compiled-tags.rst says why they are not simple tags.
+"""
 
 from __future__ import annotations
 
@@ -17,106 +20,105 @@ from shift_media.resizes.resize import Resize
 
 logger = logging.getLogger("shift_media")
 
-
-_PLACES = ("file", "size")
-_KNOWN = frozenset(("size", *OPTIONS))
+_POSITIONAL = ("file", "size")
+_ARGUMENTS = frozenset(("size", *OPTIONS))
 
 
 class ResizeNode(template.Node):
-    """Give a resize, or put it into a variable.
+    """A tag that renders a resize, or puts it into a variable.
 
-    It is what a ``simple_tag`` would be, but for what the template spells out, which is resolved
-    once and not in each round of a loop.
+    Literals of the template are resolved when it is compiled, and not in each round of a loop.
 
     Args:
-        file: the expression that gives the file.
-        asked: the expressions of ``size`` and the options.
+        file: the expression of the file.
+        arguments: the expressions of the size and the options.
         target: the variable to set, or None to render.
     """
 
     child_nodelists = ()
-    gives_url: ClassVar[bool] = False
+    renders_url: ClassVar[bool] = False
 
     def __init__(
-        self, file: FilterExpression, asked: dict[str, FilterExpression], target: str | None
+        self, file: FilterExpression, arguments: dict[str, FilterExpression], target: str | None
     ) -> None:
         self.file = file
         self.target = target
-        self.unknown = sorted(asked.keys() - _KNOWN)
-        nothing = template.Context()
-        self.variables = {name: e for name, e in asked.items() if not _is_literal(e)}
+        self.unknown = sorted(arguments.keys() - _ARGUMENTS)
+        empty = template.Context()
+        self.variables = {name: e for name, e in arguments.items() if not _is_literal(e)}
         self.literals = {
-            name: e.resolve(nothing) for name, e in asked.items() if name not in self.variables
+            name: e.resolve(empty) for name, e in arguments.items() if name not in self.variables
         }
 
     @classmethod
     def parse(cls, parser: Parser, token: Token) -> ResizeNode:
-        """Read ``{% tag file size option=value … as target %}``."""
+        """Return the node of ``{% tag file size option=value … as target %}``."""
         tag, *bits = token.split_contents()
         target = None
         if len(bits) >= 2 and bits[-2] == "as":
             target, bits = bits[-1], bits[:-2]
-        asked: dict[str, FilterExpression] = {}
-        for place, bit in enumerate(bits):
-            named = token_kwargs([bit], parser)
-            if not named and place < len(_PLACES):
-                named = {_PLACES[place]: parser.compile_filter(bit)}
-            if not named or named.keys() & asked.keys():
+        arguments: dict[str, FilterExpression] = {}
+        for index, bit in enumerate(bits):
+            argument = token_kwargs([bit], parser)
+            if not argument and index < len(_POSITIONAL):
+                argument = {_POSITIONAL[index]: parser.compile_filter(bit)}
+            if not argument or argument.keys() & arguments.keys():
                 raise template.TemplateSyntaxError(f"{tag!r} has no place for {bit!r}.")
-            asked |= named
-        for name in _PLACES:
-            if name not in asked:
+            arguments |= argument
+        for name in _POSITIONAL:
+            if name not in arguments:
                 raise template.TemplateSyntaxError(f"{tag!r} needs a {name}.")
-        return cls(asked.pop("file"), asked, target)
+        return cls(arguments.pop("file"), arguments, target)
 
     def render(self, context: template.Context) -> str:
-        """Render it, or set the variable; an empty field gives nothing."""
+        """Return the text of the tag, or set the variable; an empty field renders nothing."""
         file = self.file.resolve(context)
-        given: Any = self._give(file, context) if file else ""
+        value: Any = self._build(file, context) if file else ""
         if self.target is not None:
-            context[self.target] = given
+            context[self.target] = value
             return ""
         if not context.autoescape:
-            return str(given)
-        # For a plain string both are the same, but Django's first looks whether it is a lazy one.
-        return html.escape(given) if type(given) is str else conditional_escape(given)
+            return str(value)
+        # The same for a plain string, without the checks for lazy and safe strings.
+        return html.escape(value) if type(value) is str else conditional_escape(value)
 
-    def _give(self, file: Any, context: template.Context) -> Resize | str:
-        asked = self.literals
+    def _build(self, file: Any, context: template.Context) -> Resize | str:
+        arguments = self.literals
         if self.variables:
-            asked = {**asked, **{name: e.resolve(context) for name, e in self.variables.items()}}
+            variables = {name: e.resolve(context) for name, e in self.variables.items()}
+            arguments = {**arguments, **variables}
         try:
             if self.unknown:
-                raise unknown_option(self.unknown[0])
-            made: Resize = file.resize(**asked)
-            url = made.url  # Read for `resize` too: what is wrong must show here.
+                raise unknown_option_error(self.unknown[0])
+            resize: Resize = file.resize(**arguments)
+            url = resize.url  # Also for `resize`, so that an error is reported by this tag.
         except MediaError as error:
-            report(error, "resize")
+            report_error(error, "resize")
             return ""
-        return url if self.gives_url else made
+        return url if self.renders_url else resize
 
 
 class ResizeUrlNode(ResizeNode):
-    """Give the URL of a resize."""
+    """A tag that renders the URL of a resize."""
 
-    gives_url = True
+    renders_url = True
 
 
 def _is_literal(expression: FilterExpression) -> bool:
-    """Tell whether an expression is the same in every context."""
+    """Return True if an expression has the same value in every context."""
     value = expression.var
     if isinstance(value, Variable):
         return value.literal is not None and not expression.filters
     return not expression.filters
 
 
-def unknown_option(name: str) -> InvalidSpec:
-    """Make the error for what is no option of a resize."""
+def unknown_option_error(name: str) -> InvalidSpec:
+    """Return the error for an option that a resize does not have."""
     return InvalidSpec(f"{name!r} is not an option of a resize: use one of {', '.join(OPTIONS)}.")
 
 
-def report(error: MediaError, what: str) -> None:
-    """Raise an error where somebody develops, and log it where somebody visits."""
+def report_error(error: MediaError, kind: str) -> None:
+    """Raise an error when ``DEBUG``, and log it in production."""
     if django_settings.DEBUG:
         raise error
-    logger.warning("A %s in a template failed: %s: %s", what, error.code, error)
+    logger.warning("A %s in a template failed: %s: %s", kind, error.code, error)

@@ -1,4 +1,4 @@
-"""Contents that the contracts give to storages: long, slow to come, or breaking off."""
+"""Contents for the contract of storages: long, failing, or read by several threads at once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ import threading
 from collections.abc import Callable
 
 _BLOCK = b"".join(hashlib.sha256(bytes([n])).digest() for n in range(256)) * 8
-"""64 KiB in which a lost or doubled part shows."""
+"""64 KiB in which a lost or repeated part shows."""
 
-_PATIENCE = 3.0  # seconds, for a storage that lets fewer writers in at once
+_BARRIER_SECONDS = 3.0  # how long to wait in case a storage admits fewer writers at a time
 
 
-class Broken(Exception):
-    """What `Breaking` raises."""
+class ContentError(Exception):
+    """The error that `FailingStream` raises."""
 
 
 class Stream:
-    """Bytes that are never in memory all at once, and can be read only once, forwards."""
+    """Bytes that are never in memory all at once, and can be read only once, forwards.
+
+    Args:
+        size: how many bytes.
+        watch: called before each read.
+    """
 
     def __init__(self, size: int, watch: Callable[[], object] | None = None) -> None:
         self.left = size
@@ -27,7 +32,7 @@ class Stream:
         self._watch = watch
 
     def read(self, size: int = -1, /) -> bytes:
-        """Give the next bytes, after having called ``watch``."""
+        """Return the next bytes."""
         if self._watch:
             self._watch()
         count = self.left if size < 0 else min(size, self.left)
@@ -36,33 +41,33 @@ class Stream:
         return pattern(start, count)
 
 
-class Breaking(Stream):
+class FailingStream(Stream):
     """A stream whose reader fails before the end."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """Give bytes up to the middle, then raise `Broken`."""
+        """Return bytes up to the middle, then raise `ContentError`."""
         if self.left <= self._size // 2:
-            raise Broken
+            raise ContentError
         return super().read(min(size, self._size // 4) if size > 0 else self._size // 4)
 
 
-class Together(io.BytesIO):
-    """Bytes whose first reading waits until the other writers are that far, too."""
+class SynchronizedContent(io.BytesIO):
+    """Bytes whose first read waits until the other writers read too."""
 
     def __init__(self, content: bytes, barrier: threading.Barrier) -> None:
         super().__init__(content)
         self._barrier: threading.Barrier | None = barrier
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Give the next bytes."""
+        """Return the next bytes."""
         barrier, self._barrier = self._barrier, None
         if barrier:
             with contextlib.suppress(threading.BrokenBarrierError):
-                barrier.wait(_PATIENCE)
+                barrier.wait(_BARRIER_SECONDS)
         return super().read(size)
 
 
 def pattern(start: int, count: int) -> bytes:
-    """Give a part of an endless sequence in which each 32 bytes differ from their neighbours."""
+    """Return a part of an endless sequence in which each 32 bytes differ from their neighbours."""
     offset = start % len(_BLOCK)
     return (_BLOCK * ((offset + count) // len(_BLOCK) + 1))[offset : offset + count]

@@ -1,4 +1,4 @@
-"""Steps that the storage contract takes again and again."""
+"""Helpers of the tests of storages."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from shift_media.testing.contents import Stream
 JPEG = "image/jpeg"
 
 SAFE_TYPES = ["application/octet-stream", "binary/octet-stream"]
-"""What a browser saves and never shows; the second is S3's own default."""
+"""Types that browsers download and never show; the second is S3's own default."""
 
 
 def new_key(extension: str = "jpg") -> OriginalKey:
-    """Make the key of an original that nobody has used."""
+    """Return a new key of an original."""
     return new_original_key(f"contract {uuid.uuid4().hex[:8]}", extension)
 
 
-def put(storage: MediaStorage, key: str, content: bytes) -> bool:
-    """Put bytes."""
+def put_bytes(storage: MediaStorage, key: str, content: bytes) -> bool:
+    """Store bytes under a key, and return whether this call wrote them."""
     return storage.put(key, io.BytesIO(content), content_type=JPEG, size=len(content))
 
 
-def read(storage: MediaStorage, key: str) -> bytes:
-    """Fetch all bytes."""
+def fetch_bytes(storage: MediaStorage, key: str) -> bytes:
+    """Return all bytes stored under a key."""
     with storage.fetch(key) as source:
         return source.read()
 
 
-def keys_of(storage: MediaStorage, prefix: str) -> list[str]:
-    """List the keys that begin with a prefix, sorted."""
+def list_keys(storage: MediaStorage, prefix: str) -> list[str]:
+    """Return the keys that begin with a prefix, sorted."""
     return sorted(entry.key for entry in storage.entries(prefix))
 
 
-def assert_nothing(storage: MediaStorage, key: OriginalKey) -> None:
+def assert_nothing_stored(storage: MediaStorage, key: OriginalKey) -> None:
     """Assert that neither the key nor anything in its directory is stored."""
-    assert storage.stat(str(key)) is None, "something lies under the key"
-    assert keys_of(storage, key.prefix) == [], "something was left behind"
+    assert storage.stat(str(key)) is None, "something is stored under the key"
+    assert list_keys(storage, key.prefix) == [], "something was left behind"
 
 
-def digest_of(stream: Source | Stream) -> str:
-    """Read a stream to its end in parts and hash it."""
+def hash_stream(stream: Source | Stream) -> str:
+    """Return the SHA-256 of a stream, read to its end in parts."""
     digest = hashlib.sha256()
     while part := stream.read(100_000):
         digest.update(part)
     return digest.hexdigest()
 
 
-def refused(
+def assert_raises(
     errors: tuple[type[Exception], ...], call: Callable[..., Any], *args: Any, **kw: Any
 ) -> None:
     """Assert that a call raises one of these errors."""
@@ -67,12 +67,12 @@ def refused(
     if hasattr(result, "close"):
         result.close()
     names = " or ".join(error.__name__ for error in errors)
-    raise AssertionError(f"{call} of {args} gave {result!r} and not {names}")
+    raise AssertionError(f"{call} of {args} returned {result!r} instead of raising {names}")
 
 
 @contextlib.contextmanager
 def peak_memory() -> Iterator[Callable[[], int]]:
-    """Measure the most bytes that Python objects took at once."""
+    """Measure memory; the value is a function that returns the peak in bytes afterwards."""
     tracemalloc.start()
     peak = 0
     try:

@@ -1,5 +1,5 @@
-# ruff: noqa: D102  # the name of a test says what is held
-"""What every media storage must hold to, as tests that any of them can be put through.
+# ruff: noqa: D102  # the name of a test says what it requires
+"""The contract of media storages, as tests that any of them can inherit.
 
 .. code-block:: python
 
@@ -7,9 +7,9 @@
         def make_storage(self):
             return MyStorage(bucket="test")
 
-runs under pytest as it is, and under ``unittest`` with ``unittest.TestCase`` as a second base.
-Each test uses new keys, so that all may share one storage; run it against the real service, never
-against a stand-in.
+The class above runs under pytest. Under ``unittest`` it needs ``unittest.TestCase`` as a second
+base. Each test uses new keys, so all tests may share one storage. Run them against the real
+service, because a stand-in has neither its races nor its errors.
 """
 
 from __future__ import annotations
@@ -28,98 +28,107 @@ from django.utils.timezone import is_aware
 
 from shift_media.core.errors import AlreadyStored, NotStored, SourceTruncated
 from shift_media.storages.base import DeliveryMode, MediaStorage, Originals
-from shift_media.testing.contents import Breaking, Broken, Stream, Together, pattern
+from shift_media.testing.contents import (
+    ContentError,
+    FailingStream,
+    Stream,
+    SynchronizedContent,
+    pattern,
+)
 from shift_media.testing.steps import (
     JPEG,
     SAFE_TYPES,
-    assert_nothing,
-    digest_of,
-    keys_of,
+    assert_nothing_stored,
+    assert_raises,
+    fetch_bytes,
+    hash_stream,
+    list_keys,
     new_key,
     peak_memory,
-    put,
-    read,
-    refused,
+    put_bytes,
 )
 
 
 class MediaStorageContract:
-    """Put a media storage through what shift_media relies on."""
+    """Tests of all that shift_media relies on in a media storage."""
 
     threads = 20
+    """Threads that use the storage at the same time."""
     many = 1001
     """More keys than S3 lists or deletes in one request."""
     large = 20_000_000
+    """Bytes of a file that is too large to be held in memory."""
     memory = 12_000_000
-    """Bytes that may be in memory while ``large`` bytes pass through."""
+    """Bytes of memory that may be used while ``large`` bytes are stored or fetched."""
     clock_skew = timedelta(minutes=2)
+    """The most that the clock of the storage may differ from this one."""
 
     def make_storage(self) -> MediaStorage:
         """Return the storage to test, in working order."""
         raise NotImplementedError("A storage contract needs make_storage().")
 
     def stored_type(self, storage: MediaStorage, key: str) -> str | None:
-        """Return the content type that the storage keeps; None where it keeps none."""
+        """Return the stored content type of a key; None if the storage keeps none."""
         return None
 
     # Writing
 
-    def test_put_stores_all_bytes_and_says_so(self) -> None:
+    def test_put_stores_all_bytes_and_returns_true(self) -> None:
         storage = self.make_storage()
         for content in (b"", b"x", pattern(0, 3_000_000)):
             key = str(new_key())
-            assert put(storage, key, content) is True
-            assert read(storage, key) == content
+            assert put_bytes(storage, key, content) is True
+            assert fetch_bytes(storage, key) == content
 
-    def test_put_keeps_what_is_stored_already(self) -> None:
+    def test_put_to_taken_key_returns_false_and_keeps_stored_bytes(self) -> None:
         storage, key = self.make_storage(), str(new_key())
-        assert put(storage, key, b"first") is True
-        assert put(storage, key, b"the second one") is False, "the second put said it had written"
-        assert read(storage, key) == b"first", "the second put overwrote"
+        assert put_bytes(storage, key, b"first") is True
+        assert put_bytes(storage, key, b"the second one") is False, "the second put returned True"
+        assert fetch_bytes(storage, key) == b"first", "the second put overwrote"
 
-    def test_put_of_one_key_by_many_threads_writes_one_whole_content(self) -> None:
+    def test_concurrent_puts_of_one_key_store_one_whole_content(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         barrier = threading.Barrier(self.threads)
 
         def write(number: int) -> bool:
-            content = Together(bytes([number]) * 300_000, barrier)
+            content = SynchronizedContent(bytes([number]) * 300_000, barrier)
             return storage.put(key, content, content_type=JPEG, size=300_000)
 
         with ThreadPoolExecutor(self.threads) as pool:
             written = list(pool.map(write, range(self.threads)))
-        assert written.count(True) == 1, f"{written.count(True)} puts said they had written"
-        assert read(storage, key) == bytes([written.index(True)]) * 300_000
+        assert written.count(True) == 1, f"{written.count(True)} puts returned True"
+        assert fetch_bytes(storage, key) == bytes([written.index(True)]) * 300_000
 
-    def test_put_reads_from_the_position_of_the_content(self) -> None:
+    def test_put_reads_from_position_of_content(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         content = io.BytesIO(b"head and body")
         content.seek(5)
         storage.put(key, content, content_type=JPEG, size=8)
-        assert read(storage, key) == b"and body"
+        assert fetch_bytes(storage, key) == b"and body"
 
-    def test_put_whose_content_breaks_off_leaves_nothing(self) -> None:
+    def test_put_of_failing_content_leaves_nothing(self) -> None:
         storage, key = self.make_storage(), new_key()
-        content = Breaking(4_000_000)
-        refused((Broken,), storage.put, str(key), content, content_type=JPEG)
-        assert_nothing(storage, key)
+        content = FailingStream(4_000_000)
+        assert_raises((ContentError,), storage.put, str(key), content, content_type=JPEG)
+        assert_nothing_stored(storage, key)
 
-    def test_put_of_another_size_than_promised_leaves_nothing(self) -> None:
+    def test_put_of_wrong_size_raises_and_leaves_nothing(self) -> None:
         storage, key = self.make_storage(), new_key()
         for size in (9, 11):
             content = io.BytesIO(b"ten bytes.")
-            refused(
+            assert_raises(
                 (SourceTruncated,), storage.put, str(key), content, content_type=JPEG, size=size
             )
-        assert_nothing(storage, key)
+        assert_nothing_stored(storage, key)
 
-    def test_put_shows_nothing_before_all_is_written(self) -> None:
+    def test_key_is_missing_until_put_has_written_all(self) -> None:
         storage, key = self.make_storage(), str(new_key())
-        seen: list[object] = []
-        content = Stream(3_000_000, watch=lambda: seen.append(storage.stat(key)))
+        stats: list[object] = []
+        content = Stream(3_000_000, watch=lambda: stats.append(storage.stat(key)))
         assert storage.put(key, content, content_type=JPEG) is True
-        assert seen and not any(seen), "a part was visible"  # noqa: PT018
+        assert stats and not any(stats), "a part was visible"  # noqa: PT018
 
-    def test_put_keeps_the_content_type(self) -> None:
+    def test_put_stores_content_type(self) -> None:
         storage = self.make_storage()
         for extension, types in (("webp", ["image/webp"]), ("svg", SAFE_TYPES)):
             key = str(new_key(extension))
@@ -128,80 +137,84 @@ class MediaStorageContract:
 
     # Reading
 
-    def test_a_missing_key_is_told_as_missing(self) -> None:
+    def test_missing_key_raises_not_stored(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         assert storage.stat(key) is None
         assert storage.exists(key) is False
-        refused((NotStored,), storage.fetch, key)
+        assert_raises((NotStored,), storage.fetch, key)
         for method in (storage.open, storage.size, storage.get_modified_time):
-            refused((FileNotFoundError,), method, key)
+            assert_raises((FileNotFoundError,), method, key)
         storage.delete(key)
 
-    def test_stat_tells_size_time_and_checksum(self) -> None:
+    def test_stat_returns_size_time_and_checksum(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         digest = hashlib.sha256(b"twelve bytes").hexdigest()
         storage.put(key, io.BytesIO(b"twelve bytes"), content_type=JPEG, sha256=digest)
         stat = storage.stat(key)
         assert stat is not None
         assert stat.size == 12
-        assert stat.sha256 in ("", digest), "another checksum than was given"
-        assert is_aware(stat.modified), "a time without a zone"
+        assert stat.sha256 in ("", digest), "another checksum than that of the content"
+        assert is_aware(stat.modified), "the time has no zone"
         assert abs(datetime.now(UTC) - stat.modified) < self.clock_skew
 
-    def test_fetch_reads_in_parts_and_tells_the_size(self) -> None:
+    def test_fetch_reads_in_parts_and_knows_size(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         content = pattern(7, 100_000)
-        put(storage, key, content)
+        put_bytes(storage, key, content)
         with storage.fetch(key) as source:
             assert source.size == len(content)
             assert source.read(10) == content[:10]
-            assert source.read(70_000) == content[10:70_010], "read(n) gave other than n bytes"
+            assert source.read(70_000) == content[10:70_010], (
+                "read(n) returned another number of bytes"
+            )
             assert source.read() == content[70_010:]
             assert source.read(10) == b""
         assert source.closed
 
-    def test_large_files_pass_through_small_memory(self) -> None:
+    def test_large_file_is_put_and_fetched_in_little_memory(self) -> None:
         storage, key = self.make_storage(), str(new_key())
-        put(storage, str(new_key()), b"the client is made")
+        put_bytes(storage, str(new_key()), b"this creates the client")
         with peak_memory() as peak:
             assert storage.put(key, Stream(self.large), content_type=JPEG, size=self.large) is True
         assert peak() < self.memory, f"put held {peak()} bytes"
         with peak_memory() as peak, storage.fetch(key) as source:
-            assert digest_of(source) == digest_of(Stream(self.large))
+            assert hash_stream(source) == hash_stream(Stream(self.large))
         assert peak() < self.memory, f"fetch held {peak()} bytes"
 
     # Deleting and listing
 
-    def test_delete_prefix_deletes_exactly_the_prefix(self) -> None:
+    def test_delete_prefix_deletes_only_the_prefix(self) -> None:
         storage, id = self.make_storage(), new_key().id
         inside, outside = [f"{id}/a/a", f"{id}/a/b/c"], [f"{id}/aaa/a", f"{id}/a.b/a"]
         for key in inside + outside:
-            put(storage, key, b"x")
+            put_bytes(storage, key, b"x")
         assert storage.delete_prefix(f"{id}/a/") == 2
-        assert keys_of(storage, f"{id}/") == sorted(outside)
-        assert storage.delete_prefix(f"{id}/a/") == 0, "missing is no error, and counts nothing"
+        assert list_keys(storage, f"{id}/") == sorted(outside)
+        assert storage.delete_prefix(f"{id}/a/") == 0, (
+            "missing keys are no error, and are not counted"
+        )
 
-    def test_delete_prefix_refuses_what_is_no_folder(self) -> None:
+    def test_delete_prefix_refuses_anything_but_a_folder(self) -> None:
         storage, key = self.make_storage(), new_key()
-        put(storage, str(key), b"x")
+        put_bytes(storage, str(key), b"x")
         for prefix in ("", "/", key.id, f"{key.id}//", f"{key.id}/../", "../"):
-            refused((SuspiciousOperation,), storage.delete_prefix, prefix)
+            assert_raises((SuspiciousOperation,), storage.delete_prefix, prefix)
         assert storage.exists(str(key))
 
-    def test_delete_prefix_and_entries_know_more_than_one_page(self) -> None:
+    def test_delete_prefix_and_entries_handle_many_keys(self) -> None:
         storage, key = self.make_storage(), new_key()
         keys = [f"{key.prefix}{number:04}" for number in range(self.many)]
         with ThreadPoolExecutor(self.threads) as pool:
-            assert all(pool.map(lambda name: put(storage, name, b"x"), keys))
-        assert keys_of(storage, key.prefix) == keys
+            assert all(pool.map(lambda name: put_bytes(storage, name, b"x"), keys))
+        assert list_keys(storage, key.prefix) == keys
         assert storage.delete_prefix(key.prefix) == self.many
-        assert_nothing(storage, key)
+        assert_nothing_stored(storage, key)
 
-    def test_put_beside_a_deletion_neither_fails_nor_stays(self) -> None:
+    def test_put_during_deletion_succeeds_and_next_deletion_removes_it(self) -> None:
         storage, key = self.make_storage(), new_key()
 
         def write(number: int) -> bool:
-            return put(storage, f"{key.prefix}{number}", b"x" * 1000)
+            return put_bytes(storage, f"{key.prefix}{number}", b"x" * 1000)
 
         with ThreadPoolExecutor(self.threads) as pool:
             writes, deletions = [], []
@@ -212,52 +225,52 @@ class MediaStorageContract:
             for deletion in deletions:
                 deletion.result()
         storage.delete_prefix(key.prefix)
-        assert_nothing(storage, key)
+        assert_nothing_stored(storage, key)
 
     def test_delete_deletes_one_key(self) -> None:
         storage, key = self.make_storage(), new_key()
-        put(storage, str(key), b"x")
-        put(storage, f"{key.prefix}other", b"x")
+        put_bytes(storage, str(key), b"x")
+        put_bytes(storage, f"{key.prefix}other", b"x")
         storage.delete(str(key))
-        assert keys_of(storage, key.prefix) == [f"{key.prefix}other"]
+        assert list_keys(storage, key.prefix) == [f"{key.prefix}other"]
 
-    def test_entries_lists_keys_and_sizes_by_any_beginning(self) -> None:
+    def test_entries_lists_keys_and_sizes_of_any_prefix(self) -> None:
         storage, key, other = self.make_storage(), new_key(), new_key()
         for name in (str(key), f"{key.prefix}_web/720p.mp4", str(other)):
-            put(storage, name, name.encode())
+            put_bytes(storage, name, name.encode())
         for prefix in (key.id[:12], f"{key.id}/", key.prefix, key.prefix + "_w"):
-            found = {entry.key: entry.size for entry in storage.entries(prefix)}
-            assert all(len(name) == size for name, size in found.items())
-            wanted = {str(key), f"{key.prefix}_web/720p.mp4"}
-            assert set(found) == {name for name in wanted if name.startswith(prefix)}
+            sizes = {entry.key: entry.size for entry in storage.entries(prefix)}
+            assert all(len(name) == size for name, size in sizes.items())
+            stored = {str(key), f"{key.prefix}_web/720p.mp4"}
+            assert set(sizes) == {name for name in stored if name.startswith(prefix)}
         first = next(iter(storage.entries(f"{key.id}/")))
         assert abs(datetime.now(UTC) - first.modified) < self.clock_skew
         assert list(storage.entries(f"{new_key().id}/")) == []
 
-    def test_copy_writes_a_free_key_and_leaves_the_other(self) -> None:
+    def test_copy_writes_free_key_and_keeps_taken_key(self) -> None:
         storage, key = self.make_storage(), new_key()
-        put(storage, str(key), b"first")
+        put_bytes(storage, str(key), b"first")
         assert storage.copy(str(key), f"{key.prefix}copy") is True
-        put(storage, f"{key.prefix}other", b"other")
+        put_bytes(storage, f"{key.prefix}other", b"other")
         assert storage.copy(f"{key.prefix}other", f"{key.prefix}copy") is False
         storage.delete(str(key))
-        assert read(storage, f"{key.prefix}copy") == b"first"
-        refused((NotStored,), storage.copy, str(key), f"{key.prefix}new")
+        assert fetch_bytes(storage, f"{key.prefix}copy") == b"first"
+        assert_raises((NotStored,), storage.copy, str(key), f"{key.prefix}new")
 
     # Django's interface
 
-    def test_names_are_given_back_as_they_are(self) -> None:
+    def test_available_name_is_the_name_itself(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         for _ in range(2):
             assert storage.get_available_name(key, max_length=len(key)) == key
-            put(storage, key, b"x")
+            put_bytes(storage, key, b"x")
 
     def test_save_and_open_keep_name_and_bytes(self) -> None:
         storage, key = self.make_storage(), str(new_key())
         content = ContentFile(b"first", name="other.png")
         content.read(3)
         assert storage.save(key, content) == key
-        refused((AlreadyStored,), storage.save, key, ContentFile(b"second"))
+        assert_raises((AlreadyStored,), storage.save, key, ContentFile(b"second"))
         with storage.open(key) as file:
             assert file.read() == b"first"
             file.seek(2)
@@ -266,21 +279,21 @@ class MediaStorageContract:
         assert storage.exists(key) is True
         assert self.stored_type(storage, key) in (JPEG, None)
 
-    def test_open_refuses_to_write(self) -> None:
+    def test_open_for_writing_is_refused(self) -> None:
         storage, key = self.make_storage(), str(new_key())
-        put(storage, key, b"first")
+        put_bytes(storage, key, b"first")
         for mode in ("w", "wb", "ab", "r+b"):
-            refused((ValueError,), storage.open, key, mode)
-        assert read(storage, key) == b"first"
+            assert_raises((ValueError,), storage.open, key, mode)
+        assert fetch_bytes(storage, key) == b"first"
 
-    def test_keys_that_lead_elsewhere_are_refused(self) -> None:
+    def test_keys_outside_the_storage_are_refused(self) -> None:
         storage, id = self.make_storage(), new_key().id
         bad = ("", "/a", "../a", "a/../b", "a//b", "a/./b", "a/", "a\\b", "a\0b", "a\nb", "..")
         for key in [*bad, *(f"{id}/{name}" for name in bad)]:
             for method in (storage.stat, storage.fetch, storage.delete):
-                refused((SuspiciousOperation,), method, key)
-            refused((SuspiciousOperation,), put, storage, key, b"x")
-        assert keys_of(storage, f"{id}/") == []
+                assert_raises((SuspiciousOperation,), method, key)
+            assert_raises((SuspiciousOperation,), put_bytes, storage, key, b"x")
+        assert list_keys(storage, f"{id}/") == []
 
     # URLs and options
 
@@ -294,7 +307,7 @@ class MediaStorageContract:
             assert host == urlsplit(storage.public_url).netloc
         public = storage.originals == "public"
         assert (storage.url(str(key)) == storage.public_url + str(key)) is public
-        assert public or urlsplit(storage.url(str(key))).query, "a private URL without signature"
+        assert public or urlsplit(storage.url(str(key))).query, "a private URL without a signature"
         assert storage.may_read(str(key), {}) is public
 
     def test_options_have_known_values(self) -> None:

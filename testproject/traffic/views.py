@@ -29,6 +29,6 @@ def delete(request: HttpRequest) -> HttpResponse:
     except MediaError as error:
         return HttpResponse(error.public, status=404)
     default_media_storage.delete(key)
-    service.forget(key)
+    service.mark_deleted(key)
     site_log().add("you", key, method="DELETE", path=f"/{key}", status=204, ms=0, location="")
     return HttpResponse(status=204)

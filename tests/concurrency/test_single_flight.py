@@ -23,13 +23,14 @@ from django.test import Client, override_settings
 
 from shift_media.concurrency import locks, shared
 from shift_media.concurrency.limiter import Limiter
-from shift_media.concurrency.locks import LEASE
+from shift_media.concurrency.locks import LEASE_SECONDS
 from shift_media.concurrency.single_flight import SingleFlight
 from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.core.errors import Busy
 from shift_media.core.keys import parse_original_key
-from shift_media.resizes import service
+from shift_media.resizes import making, service
 from shift_media.resizes.resize import Resize
+from shift_media.resizes.stored import StoredResize
 from shift_media.storages import LocalMediaStorage
 from testproject.servers.processes import answers
 from tests.parts import ROOT
@@ -125,8 +126,8 @@ def test_the_lock_of_a_killed_process_is_free_at_once(
     resize = resize_of(add())
     code = (
         "import django, sys, time; django.setup()\n"
-        "from shift_media.concurrency.locks import host_lock\n"
-        "with host_lock(sys.argv[1]): print('held', flush=True); time.sleep(60)"
+        "from shift_media.concurrency.locks import file_lock\n"
+        "with file_lock(sys.argv[1]): print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(
         [sys.executable, "-c", code, resize.key], env=environment(tmp_path), stdout=subprocess.PIPE
@@ -154,8 +155,8 @@ def test_another_host_takes_over_after_the_lease(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert LEASE <= 30
-    monkeypatch.setattr(locks, "LEASE", 1)
+    assert LEASE_SECONDS <= 30
+    monkeypatch.setattr(locks, "LEASE_SECONDS", 1)
     resize = resize_of(add())
     with override_settings(CACHES=shared_cache(tmp_path)):
         started = time.monotonic()
@@ -197,9 +198,9 @@ def test_two_hosts_make_one_resize_through_a_shared_cache(
     resize = resize_of(key)
     with override_settings(CACHES=shared_cache(tmp_path)):
         delivered = [
-            SingleFlight[service.Delivery]().run(
+            SingleFlight[StoredResize]().run(
                 resize.key,
-                lambda: service._make_one(service.verify(resize.key), storage),
+                lambda: making._make_one(service.verify(resize.key), storage),
             )[0]
             for _ in range(2)
         ]
@@ -268,7 +269,7 @@ def test_a_failure_reaches_all_who_waited_and_the_next_tries_again() -> None:
         first = pool.submit(flights.run, "key", fail)
         assert started.wait(60)
         second = pool.submit(flights.run, "key", lambda: "never")
-        wait_until(lambda: flights._flights["key"]._condition._waiters)  # type: ignore[attr-defined]
+        wait_until(lambda: flights._futures["key"]._condition._waiters)  # type: ignore[attr-defined]
         release.set()
         assert isinstance(first.exception(60), Busy)
         assert isinstance(second.exception(60), Busy)
@@ -288,7 +289,7 @@ def test_who_waits_is_not_stopped_with_the_maker() -> None:
         first = pool.submit(flights.run, "key", stop)
         assert started.wait(60)
         second = pool.submit(flights.run, "key", lambda: "never")
-        wait_until(lambda: flights._flights["key"]._condition._waiters)  # type: ignore[attr-defined]
+        wait_until(lambda: flights._futures["key"]._condition._waiters)  # type: ignore[attr-defined]
         release.set()
         assert isinstance(second.exception(60), Busy)
         assert isinstance(first.exception(60), SystemExit)
@@ -297,14 +298,14 @@ def test_who_waits_is_not_stopped_with_the_maker() -> None:
 def test_notes_are_forgotten_and_swept(tmp_path: Path) -> None:
     with override_settings(SHIFT_MEDIA={"LOCK_DIR": tmp_path / "locks"}):
         short = TTLCache("short", seconds=60)
-        short.write("key", "text")
-        assert short.read("key") == "text"
-        assert short.read("other") is None
+        short.set("key", "text")
+        assert short.get("key") == "text"
+        assert short.get("other") is None
         folder = tmp_path / "locks" / "short"
         for path in folder.iterdir():
             os.utime(path, (time.time() - 61,) * 2)
-        assert short.read("key") is None
-        short.write("second", "text")
+        assert short.get("key") is None
+        short.set("second", "text")
         names = {path.name for path in folder.iterdir()}
         assert names == {".swept", shared.digest("short", "second")}
 

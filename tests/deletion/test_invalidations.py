@@ -209,7 +209,7 @@ def test_unreachable_cdn_loses_no_invalidation(
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", f"http://127.0.0.1:{free_port()}")
     photos(1)
     Photo.objects.get().delete()
-    assert "cannot be asked" in PendingInvalidation.objects.get().last_error
+    assert "cannot be reached" in PendingInvalidation.objects.get().last_error
 
 
 def test_storage_without_a_distribution_has_no_pending_invalidations(

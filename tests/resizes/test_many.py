@@ -14,13 +14,14 @@ from django.test import override_settings
 from PIL import Image
 
 from shift_media.concurrency import locks, shared
-from shift_media.concurrency.locks import host_lock, hosts_lock
+from shift_media.concurrency.locks import cache_lock, file_lock
 from shift_media.core.errors import Busy
 from shift_media.core.keys import parse_resize_key
 from shift_media.imaging import engine
-from shift_media.resizes import service
+from shift_media.resizes import making, service
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.service import ensure, ensure_many
+from shift_media.resizes.stored import StoredResize
 from shift_media.signals import resize_created
 from shift_media.storages import default_media_storage
 from tests.imaging import images
@@ -92,7 +93,7 @@ def test_keys_that_share_a_lock_file_are_made_from_one_reading_too(
     delivered = service.deliver_many(keys)
     next(delivered)
     with ThreadPoolExecutor(1) as pool, pytest.raises(Busy):  # it is held for those to come
-        pool.submit(host_lock(keys[-1], seconds=0).__enter__).result()
+        pool.submit(file_lock(keys[-1], timeout=0).__enter__).result()
     assert [key for key, _ in delivered] == keys[1:]
     assert storage.calls == {"entries": 1, "fetch": 1, "put": 12}
     with ThreadPoolExecutor(1) as pool:
@@ -136,10 +137,10 @@ def test_originals_are_grouped_and_answers_come_as_asked(
 def test_a_long_ladder_reads_its_original_again_in_time_to_see_it_deleted(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
-    keys = ladder(add(), tuple(range(20, 20 + service.MOST_AT_ONCE)))
+    keys = ladder(add(), tuple(range(20, 20 + service.BATCH_SIZE)))
     delivered = service.deliver_many(keys)
-    first = [next(delivered) for _ in range(service.MOST_AT_ONCE)]
-    assert all(isinstance(one, service.Delivery) for _, one in first)
+    first = [next(delivered) for _ in range(service.BATCH_SIZE)]
+    assert all(isinstance(one, StoredResize) for _, one in first)
     storage.delete_prefix(parse_resize_key(keys[0]).original.prefix)
     later = [one for _, one in delivered]
     assert {getattr(one, "code", None) for one in later} == {"not_stored"}
@@ -215,7 +216,7 @@ def test_a_storage_that_does_not_write_is_said_of_each(
 def test_a_full_queue_is_said_of_each(site: Site, add: Add, ladder: Ladder) -> None:
     site(shift_media={"CONCURRENCY": 1, "QUEUE": 0})
     keys = ladder(add())
-    with service._budget().slot():
+    with making.limiter().slot():
         outcomes = ensure_many(keys)
     assert {o.error.code for o in outcomes.values() if o.error} == {"busy"}
     assert all(o.made for o in ensure_many(keys).values())
@@ -267,7 +268,7 @@ def test_who_waits_for_a_ladder_that_is_stopped_is_told_to_come_back(
     next(stopped)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ensure, keys[-1])
-        flown = service._flights._flights[keys[-1]]
+        flown = making.single_flight._futures[keys[-1]]
         wait_until(lambda: flown._condition._waiters)  # type: ignore[attr-defined]
         stopped.close()  # type: ignore[attr-defined]  # as an interrupt would
         error = waiting.exception()
@@ -302,7 +303,7 @@ def test_who_holds_a_key_on_another_host_is_left_to_it(
     with override_settings(
         CACHES={"default": {"BACKEND": backend, "LOCATION": str(tmp_path / "cache")}}
     ):
-        with hosts_lock(keys[3]):
+        with cache_lock(keys[3]):
             delivered = service.deliver_many(keys)
             first = [next(delivered)[0] for _ in range(11)]
         assert first == keys[:3] + keys[4:]

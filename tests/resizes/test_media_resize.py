@@ -172,7 +172,7 @@ def test_failures_are_told_at_the_end_with_their_codes_and_stop_nothing() -> Non
 
 
 def test_of_many_failures_only_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_SHOWN", 2)
+    monkeypatch.setattr(batch, "_MAX_FAILURES", 2)
     for _ in range(4):
         damage(photo(), b"\xff\xd8\xff\xe0nothing")
     ran = Ran("testapp.Photo", "--presets", "avatar")

@@ -74,7 +74,7 @@ def opened(key: str) -> Image.Image:
 
 def forget(original: str) -> None:
     """Let the ten minutes pass."""
-    mezzanines._tried.forget(key_of(original))
+    mezzanines._attempts.delete(key_of(original))
 
 
 def test_the_first_resize_makes_it_and_the_next_read_it_alone(

@@ -13,7 +13,7 @@ from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.resizes import builder
 from shift_media.resizes.resize import Facts, Resize
-from shift_media.resizes.srcset import joined, ladder
+from shift_media.resizes.srcset import build_by_width, format_srcset
 from shift_media.storages import LocalMediaStorage
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
@@ -169,12 +169,12 @@ def test_srcset_is_never_wider_than_the_original(storage: LocalMediaStorage) -> 
     def widths(metadata: Metadata | None, **options: Any) -> list[str]:
         facts = Facts(remembered=metadata)
         given = [1280, 320, 640, 320]
-        steps = ladder(KEY, given, storage=storage, facts=facts, **options)
-        return [candidate.split()[1] for candidate in joined(steps).split(", ")]
+        steps = build_by_width(KEY, given, storage=storage, facts=facts, **options)
+        return [candidate.split()[1] for candidate in format_srcset(steps).split(", ")]
 
     assert widths(PHOTO) == ["320w", "640w", "1280w"]
     small = Metadata(content_type="image/jpeg", size=1, width=500, height=400)
     assert widths(small) == ["320w", "500w"]
     assert widths(None) == ["320w", "640w", "1280w"]
-    square = ladder(KEY, [100], storage=storage, size="4x3", mode="fill")
+    square = build_by_width(KEY, [100], storage=storage, size="4x3", mode="fill")
     assert "/100x75-fill-" in square[100].url

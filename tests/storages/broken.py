@@ -23,8 +23,8 @@ class Overwriting(LocalMediaStorage):
     """Puts a complete file in the place of another."""
 
     caught_by: tuple[str, ...] = (
-        "test_put_keeps_what_is_stored_already",
-        "test_put_of_one_key_by_many_threads_writes_one_whole_content",
+        "test_put_to_taken_key_returns_false_and_keeps_stored_bytes",
+        "test_concurrent_puts_of_one_key_store_one_whole_content",
         "test_save_and_open_keep_name_and_bytes",
     )
 
@@ -37,7 +37,7 @@ class Overwriting(LocalMediaStorage):
 class LookingFirst(Overwriting):
     """Asks whether the key is free and then writes, as many storages do."""
 
-    caught_by = ("test_put_of_one_key_by_many_threads_writes_one_whole_content",)
+    caught_by = ("test_concurrent_puts_of_one_key_store_one_whole_content",)
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         return not self.exists(key) and super().put(key, content, **kwargs)
@@ -46,7 +46,7 @@ class LookingFirst(Overwriting):
 class AlwaysWritten(LocalMediaStorage):
     """Keeps the first bytes, but says it wrote the second."""
 
-    caught_by = ("test_put_keeps_what_is_stored_already",)
+    caught_by = ("test_put_to_taken_key_returns_false_and_keeps_stored_bytes",)
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         super().put(key, content, **kwargs)
@@ -57,9 +57,9 @@ class InPlace(LocalMediaStorage):
     """Writes under the final name from the first byte on."""
 
     caught_by = (
-        "test_put_whose_content_breaks_off_leaves_nothing",
-        "test_put_shows_nothing_before_all_is_written",
-        "test_put_of_another_size_than_promised_leaves_nothing",
+        "test_put_of_failing_content_leaves_nothing",
+        "test_key_is_missing_until_put_has_written_all",
+        "test_put_of_wrong_size_raises_and_leaves_nothing",
     )
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
@@ -75,7 +75,7 @@ class InPlace(LocalMediaStorage):
 class Littering(LocalMediaStorage):
     """Leaves what it could not finish beside the key."""
 
-    caught_by = ("test_put_whose_content_breaks_off_leaves_nothing",)
+    caught_by = ("test_put_of_failing_content_leaves_nothing",)
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         try:
@@ -89,7 +89,7 @@ class Littering(LocalMediaStorage):
 class Trusting(LocalMediaStorage):
     """Does not compare the size with what was promised."""
 
-    caught_by = ("test_put_of_another_size_than_promised_leaves_nothing",)
+    caught_by = ("test_put_of_wrong_size_raises_and_leaves_nothing",)
 
     def put(self, key: str, content: Readable, *, size: int | None = None, **kwargs: Any) -> bool:
         return super().put(key, content, **kwargs)
@@ -98,7 +98,7 @@ class Trusting(LocalMediaStorage):
 class Rewinding(LocalMediaStorage):
     """Writes a content from its beginning, wherever it stands."""
 
-    caught_by = ("test_put_reads_from_the_position_of_the_content",)
+    caught_by = ("test_put_reads_from_position_of_content",)
 
     def put(self, key: str, content: Readable, *, size: int | None = None, **kwargs: Any) -> bool:
         if hasattr(content, "seek"):
@@ -109,7 +109,7 @@ class Rewinding(LocalMediaStorage):
 class Hoarding(LocalMediaStorage):
     """Takes the whole content into memory."""
 
-    caught_by = ("test_large_files_pass_through_small_memory",)
+    caught_by = ("test_large_file_is_put_and_fetched_in_little_memory",)
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         held = content.read(1 << 40)
@@ -119,7 +119,7 @@ class Hoarding(LocalMediaStorage):
 class StringPrefix(LocalMediaStorage):
     """Deletes what begins with the prefix's letters."""
 
-    caught_by = ("test_delete_prefix_deletes_exactly_the_prefix",)
+    caught_by = ("test_delete_prefix_deletes_only_the_prefix",)
 
     def delete_prefix(self, prefix: str) -> int:
         keys = [entry.key for entry in self.entries(check_prefix(prefix)[:-1])]
@@ -131,7 +131,7 @@ class StringPrefix(LocalMediaStorage):
 class OnePage(LocalMediaStorage):
     """Deletes and lists the first thousand keys."""
 
-    caught_by = ("test_delete_prefix_and_entries_know_more_than_one_page",)
+    caught_by = ("test_delete_prefix_and_entries_handle_many_keys",)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         return islice(super().entries(prefix), 1000)
@@ -140,7 +140,7 @@ class OnePage(LocalMediaStorage):
 class Careless(LocalMediaStorage):
     """Deletes whatever it is told, the whole location too."""
 
-    caught_by = ("test_delete_prefix_refuses_what_is_no_folder",)
+    caught_by = ("test_delete_prefix_refuses_anything_but_a_folder",)
 
     def delete_prefix(self, prefix: str) -> int:
         keys = [entry.key for entry in self.entries(prefix.strip("/."))]
@@ -152,7 +152,10 @@ class Careless(LocalMediaStorage):
 class Renaming(LocalMediaStorage):
     """Gives another name where one is taken, as Django's storages do."""
 
-    caught_by = ("test_names_are_given_back_as_they_are", "test_save_and_open_keep_name_and_bytes")
+    caught_by = (
+        "test_available_name_is_the_name_itself",
+        "test_save_and_open_keep_name_and_bytes",
+    )
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return FileSystemStorage.get_available_name(self, name, max_length)
@@ -161,7 +164,7 @@ class Renaming(LocalMediaStorage):
 class Guessing(LocalMediaStorage):
     """Answers for a missing key with an empty file."""
 
-    caught_by = ("test_a_missing_key_is_told_as_missing",)
+    caught_by = ("test_missing_key_raises_not_stored",)
 
     def stat(self, key: str) -> Stat | None:
         return super().stat(key) or Stat(0, datetime.fromtimestamp(0))  # noqa: DTZ006
@@ -170,7 +173,7 @@ class Guessing(LocalMediaStorage):
 class ShortReading(LocalMediaStorage):
     """Gives fewer bytes than asked for, as sockets do."""
 
-    caught_by = ("test_fetch_reads_in_parts_and_tells_the_size",)
+    caught_by = ("test_fetch_reads_in_parts_and_knows_size",)
 
     def fetch(self, key: str) -> Source:
         source = super().fetch(key)
@@ -182,7 +185,7 @@ class ShortReading(LocalMediaStorage):
 class Writable(LocalMediaStorage):
     """Opens stored files for writing."""
 
-    caught_by = ("test_open_refuses_to_write",)
+    caught_by = ("test_open_for_writing_is_refused",)
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         return File(open(self.path(name), mode))
@@ -191,7 +194,7 @@ class Writable(LocalMediaStorage):
 class Wandering(LocalMediaStorage):
     """Tidies keys instead of refusing them."""
 
-    caught_by = ("test_keys_that_lead_elsewhere_are_refused",)
+    caught_by = ("test_keys_outside_the_storage_are_refused",)
 
     def path(self, name: str) -> str:
         return super().path(os.path.normpath(f"/{name}").strip("/") or "x")
@@ -210,7 +213,7 @@ class Unslashed(LocalMediaStorage):
 class Naive(LocalMediaStorage):
     """Tells times without a zone."""
 
-    caught_by = ("test_stat_tells_size_time_and_checksum",)
+    caught_by = ("test_stat_returns_size_time_and_checksum",)
 
     def stat(self, key: str) -> Stat | None:
         stat = super().stat(key)
@@ -220,7 +223,7 @@ class Naive(LocalMediaStorage):
 class Cutting(LocalMediaStorage):
     """Writes the first chunk only, and calls it done."""
 
-    caught_by = ("test_put_stores_all_bytes_and_says_so",)
+    caught_by = ("test_put_stores_all_bytes_and_returns_true",)
 
     def put(self, key: str, content: Readable, *, size: int | None = None, **kwargs: Any) -> bool:
         return super().put(key, _Once(content.read(CHUNK)), **kwargs)
@@ -229,7 +232,7 @@ class Cutting(LocalMediaStorage):
 class Untyped(LocalMediaStorage):
     """Keeps another content type than it was given."""
 
-    caught_by = ("test_put_keeps_the_content_type",)
+    caught_by = ("test_put_stores_content_type",)
     types = {"svg": "image/svg+xml", "webp": "image/webp"}
 
 
@@ -245,7 +248,7 @@ class Sweeping(LocalMediaStorage):
 class Measureless(LocalMediaStorage):
     """Lists keys without their sizes."""
 
-    caught_by = ("test_entries_lists_keys_and_sizes_by_any_beginning",)
+    caught_by = ("test_entries_lists_keys_and_sizes_of_any_prefix",)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         return (Entry(entry.key, 0, entry.modified) for entry in super().entries(prefix))
@@ -254,7 +257,7 @@ class Measureless(LocalMediaStorage):
 class Fragile(LocalMediaStorage):
     """Gives up when a deletion takes the folder away before the file is in it."""
 
-    caught_by = ("test_put_beside_a_deletion_neither_fails_nor_stays",)
+    caught_by = ("test_put_during_deletion_succeeds_and_next_deletion_removes_it",)
 
     def put(self, key: str, content: Readable, **kwargs: Any) -> bool:
         folder = Path(self.path(key)).parent
@@ -272,7 +275,7 @@ class Fragile(LocalMediaStorage):
 class Moving(LocalMediaStorage):
     """Moves where it should copy."""
 
-    caught_by = ("test_copy_writes_a_free_key_and_leaves_the_other",)
+    caught_by = ("test_copy_writes_free_key_and_keeps_taken_key",)
 
     def copy(self, key: str, new_key: str) -> bool:
         os.replace(self.path(key), self.path(new_key))

@@ -47,7 +47,7 @@ def test_each_promise_is_broken_by_some_storage() -> None:
 
 def test_a_contract_without_a_storage_says_what_is_missing() -> None:
     with pytest.raises(NotImplementedError, match="make_storage"):
-        MediaStorageContract().test_put_keeps_what_is_stored_already()
+        MediaStorageContract().test_put_to_taken_key_returns_false_and_keeps_stored_bytes()
 
 
 def test_the_sound_storage_passes_where_the_broken_ones_fail(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from django.test import override_settings
 
 from shift_media.storages import (
     LocalMediaStorage,
-    by_alias,
     default_media_storage,
+    find_alias,
     get_default_media_storage,
-    identify,
+    get_storage,
 )
 
 LOCAL = "shift_media.storages.LocalMediaStorage"
@@ -75,9 +75,9 @@ def test_a_migration_names_the_default_and_none_of_its_options(two: None) -> Non
 
 
 def test_a_storage_is_named_by_its_alias(two: None) -> None:
-    assert identify(storages["default"]) == "default"
-    assert identify(default_media_storage) == "media"
-    assert identify(by_alias("default")) == "default"
-    assert by_alias("") is default_media_storage
-    assert identify(LocalMediaStorage("/m", base_url="/m/")) == ""
-    assert identify(FileSystemStorage()) == ""
+    assert find_alias(storages["default"]) == "default"
+    assert find_alias(default_media_storage) == "media"
+    assert find_alias(get_storage("default")) == "default"
+    assert get_storage("") is default_media_storage
+    assert find_alias(LocalMediaStorage("/m", base_url="/m/")) == ""
+    assert find_alias(FileSystemStorage()) == ""

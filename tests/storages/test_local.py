@@ -22,7 +22,7 @@ from shift_media.core.signing import RESIZE
 from shift_media.storages import LocalMediaStorage
 from shift_media.storages.local import ORIGINAL_PURPOSE, TEMPORARY
 from shift_media.testing.contents import Stream
-from shift_media.testing.steps import keys_of, put, read
+from shift_media.testing.steps import fetch_bytes, list_keys, put_bytes
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
 PREFIX = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/"
@@ -43,7 +43,7 @@ def mode_of(path: Path) -> int:
 def test_a_link_out_of_the_location_is_refused(storage: LocalMediaStorage, tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret").write_text("secret")
-    put(storage, "a/b", b"x")
+    put_bytes(storage, "a/b", b"x")
     (tmp_path / "media" / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "media" / "file").symlink_to(tmp_path / "outside" / "secret")
     for key in ("link/secret", "file", "link/new"):
@@ -51,8 +51,8 @@ def test_a_link_out_of_the_location_is_refused(storage: LocalMediaStorage, tmp_p
             with pytest.raises(SuspiciousFileOperation):
                 call(key)
         with pytest.raises(SuspiciousFileOperation):
-            put(storage, key, b"x")
-    assert keys_of(storage, "") == ["a/b"]
+            put_bytes(storage, key, b"x")
+    assert list_keys(storage, "") == ["a/b"]
     with pytest.raises(SuspiciousFileOperation):
         storage.delete_prefix("link/")
     assert os.listdir(tmp_path / "outside") == ["secret"]
@@ -63,7 +63,7 @@ def test_deleting_a_prefix_removes_links_and_not_what_they_lead_to(
 ) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "kept").write_text("kept")
-    put(storage, KEY, b"x")
+    put_bytes(storage, KEY, b"x")
     (Path(storage.path(KEY)).parent / "link").symlink_to(tmp_path / "outside")
     assert storage.delete_prefix(PREFIX) == 2
     assert (tmp_path / "outside" / "kept").exists()
@@ -71,21 +71,21 @@ def test_deleting_a_prefix_removes_links_and_not_what_they_lead_to(
 
 
 def test_folders_and_pipes_are_no_files(storage: LocalMediaStorage) -> None:
-    put(storage, KEY, b"x")
+    put_bytes(storage, KEY, b"x")
     os.mkfifo(storage.path("pipe"))
     for key in ("3c72aedc", "pipe", f"{KEY}/below"):
         assert storage.stat(key) is None
         with pytest.raises(NotStored):
             storage.fetch(key)
     storage.delete("3c72aedc")
-    assert read(storage, KEY) == b"x"
+    assert fetch_bytes(storage, KEY) == b"x"
 
 
 def test_a_key_below_a_file_cannot_be_stored(storage: LocalMediaStorage) -> None:
-    put(storage, "a/file", b"x")
+    put_bytes(storage, "a/file", b"x")
     with pytest.raises(StorageError):
-        put(storage, "a/file/below", b"x")
-    assert keys_of(storage, "") == ["a/file"]
+        put_bytes(storage, "a/file/below", b"x")
+    assert list_keys(storage, "") == ["a/file"]
 
 
 # Temporary files
@@ -107,10 +107,10 @@ def test_an_unfinished_file_is_readable_by_nobody_else(
 def test_the_folder_of_temporary_files_is_not_part_of_the_storage(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
-    put(storage, "a/b", b"x")
+    put_bytes(storage, "a/b", b"x")
     (tmp_path / "media" / TEMPORARY / "left").write_bytes(b"x")
-    assert keys_of(storage, "") == ["a/b"]
-    assert keys_of(storage, ".") == []
+    assert list_keys(storage, "") == ["a/b"]
+    assert list_keys(storage, ".") == []
     assert storage.listdir("") == (["a"], [])
     assert storage.listdir("a") == ([], ["b"])
     for call in (storage.stat, storage.fetch, storage.delete):
@@ -124,7 +124,7 @@ def test_temporary_files_older_than_a_day_are_swept(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
     assert storage.sweep_temporary() == 0
-    put(storage, "a/b", b"x")
+    put_bytes(storage, "a/b", b"x")
     for name, age in (("old", 90_000), ("young", 80_000)):
         path = tmp_path / "media" / TEMPORARY / name
         path.write_bytes(b"x")
@@ -132,7 +132,7 @@ def test_temporary_files_older_than_a_day_are_swept(
     assert storage.sweep_temporary() == 1
     assert os.listdir(tmp_path / "media" / TEMPORARY) == ["young"]
     assert storage.sweep_temporary(older_than=timedelta(hours=1)) == 1
-    assert read(storage, "a/b") == b"x"
+    assert fetch_bytes(storage, "a/b") == b"x"
 
 
 # Errors
@@ -145,12 +145,12 @@ def test_an_error_of_the_content_stays_what_it_is(storage: LocalMediaStorage) ->
 
     with pytest.raises(ConnectionResetError):
         storage.put(KEY, Gone(), content_type="image/jpeg")
-    assert keys_of(storage, "") == []
+    assert list_keys(storage, "") == []
 
 
 @pytest.mark.acceptance(18)
 def test_a_file_that_shrinks_while_it_is_read_is_told(storage: LocalMediaStorage) -> None:
-    put(storage, KEY, b"x" * 5_000_000)
+    put_bytes(storage, KEY, b"x" * 5_000_000)
     with storage.fetch(KEY) as source:
         source.read(10)
         os.truncate(storage.path(KEY), 3_000_000)
@@ -170,13 +170,13 @@ def test_modes_are_those_of_the_settings(storage: LocalMediaStorage, tmp_path: P
     with override_settings(
         FILE_UPLOAD_PERMISSIONS=0o640, FILE_UPLOAD_DIRECTORY_PERMISSIONS=0o2750
     ):
-        put(storage, "a/b/c", b"x")
+        put_bytes(storage, "a/b/c", b"x")
         assert mode_of(tmp_path / "media/a/b/c") == 0o640
         assert [mode_of(tmp_path / "media" / name) for name in ("a", "a/b")] == [0o2750] * 2
     with override_settings(FILE_UPLOAD_PERMISSIONS=None):
         before = os.umask(0o027)
         try:
-            put(storage, "d", b"x")
+            put_bytes(storage, "d", b"x")
         finally:
             os.umask(before)
         assert mode_of(tmp_path / "media/d") == 0o640
@@ -184,7 +184,7 @@ def test_modes_are_those_of_the_settings(storage: LocalMediaStorage, tmp_path: P
 
 def test_text_is_saved_as_utf8_and_times_follow_the_settings(storage: LocalMediaStorage) -> None:
     storage.save("a.txt", ContentFile("grün"))
-    assert read(storage, "a.txt") == "grün".encode()
+    assert fetch_bytes(storage, "a.txt") == "grün".encode()
     with override_settings(USE_TZ=False):
         assert storage.get_modified_time("a.txt").tzinfo is None
     with override_settings(USE_TZ=True):
@@ -192,7 +192,7 @@ def test_text_is_saved_as_utf8_and_times_follow_the_settings(storage: LocalMedia
 
 
 def test_a_stored_file_can_be_read_from_any_position(storage: LocalMediaStorage) -> None:
-    put(storage, KEY, b"0123456789")
+    put_bytes(storage, KEY, b"0123456789")
     with storage.fetch(KEY) as source:
         assert source.seekable()
         assert source.seek(-3, io.SEEK_END) == source.tell() == 7

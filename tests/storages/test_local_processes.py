@@ -13,7 +13,7 @@ import pytest
 
 from shift_media.storages import LocalMediaStorage
 from shift_media.storages.local import TEMPORARY
-from shift_media.testing.steps import keys_of, read
+from shift_media.testing.steps import fetch_bytes, list_keys
 
 PREPARE = """
 import io, sys, time
@@ -21,7 +21,7 @@ from django.conf import settings
 settings.configure(SECRET_KEY="x", USE_TZ=True)
 from shift_media.core.errors import StorageError
 from shift_media.storages import LocalMediaStorage
-from shift_media.testing.steps import put, read, keys_of
+from shift_media.testing.steps import fetch_bytes, list_keys, put_bytes
 storage = LocalMediaStorage(sys.argv[1], base_url="/media/")
 """
 
@@ -52,7 +52,7 @@ def test_processes_that_write_the_same_keys_write_each_once(
 me = sys.argv[2]
 sys.stdin.readline()
 for number in range(100):
-    if put(storage, f"a/{number}", me.encode() * 50_000):
+    if put_bytes(storage, f"a/{number}", me.encode() * 50_000):
         print(number)
 """
     command = [sys.executable, "-c", PREPARE + code, str(tmp_path)]
@@ -69,7 +69,9 @@ for number in range(100):
     written = {me: finish(writer).split() for me, writer in writers.items()}
     assert sorted(int(n) for numbers in written.values() for n in numbers) == list(range(100))
     for me, numbers in written.items():
-        assert all(read(storage, f"a/{number}") == me.encode() * 50_000 for number in numbers)
+        assert all(
+            fetch_bytes(storage, f"a/{number}") == me.encode() * 50_000 for number in numbers
+        )
     assert os.listdir(tmp_path / TEMPORARY) == []
 
 
@@ -89,7 +91,7 @@ storage.put("a/b", content, content_type="image/jpeg")
     writer.send_signal(signal.SIGKILL)
     writer.communicate(timeout=60)
     assert storage.stat("a/b") is None
-    assert keys_of(storage, "") == []
+    assert list_keys(storage, "") == []
     (left,) = (tmp_path / TEMPORARY).iterdir()
     assert storage.sweep_temporary() == 0
     os.utime(left, (time.time() - 100_000,) * 2)
@@ -100,7 +102,7 @@ storage.put("a/b", content, content_type="image/jpeg")
 CANNOT_WRITE = """
 def cannot_write(key):
     try:
-        put(storage, key, b"x" * 3_000_000)
+        put_bytes(storage, key, b"x" * 3_000_000)
     except StorageError as error:
         print(error)
     else:
@@ -113,11 +115,11 @@ def cannot_write(key):
 def test_a_disk_that_takes_no_more_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     code = """
 import resource
-put(storage, "a/small", b"x")
+put_bytes(storage, "a/small", b"x")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 cannot_write("a/b")
-assert keys_of(storage, "") == ["a/small"]
-assert read(storage, "a/small") == b"x"
+assert list_keys(storage, "") == ["a/small"]
+assert fetch_bytes(storage, "a/small") == b"x"
 """
     assert "File too large" in finish(start(CANNOT_WRITE + code, tmp_path))
     assert os.listdir(tmp_path / TEMPORARY) == []
@@ -138,13 +140,13 @@ def own_mounts(tmp_path: Path) -> tuple[str, ...]:
 def test_a_full_disk_and_then_a_read_only_one(tmp_path: Path, own_mounts: tuple[str, ...]) -> None:
     code = """
 import os, subprocess
-put(storage, "a/small", b"x")
+put_bytes(storage, "a/small", b"x")
 cannot_write("a/large")
 assert os.listdir(f"{sys.argv[1]}/.tmp") == [], "a temporary file was left"
-put(storage, "a/other", b"x" * 1_000_000)
+put_bytes(storage, "a/other", b"x" * 1_000_000)
 subprocess.run(["mount", "-o", "remount,ro", sys.argv[1]], check=True)
 cannot_write("a/c")
-assert read(storage, "a/small") == b"x"
+assert fetch_bytes(storage, "a/small") == b"x"
 for call in (storage.delete, lambda key: storage.delete_prefix("a/")):
     try:
         call("a/small")
@@ -152,7 +154,7 @@ for call in (storage.delete, lambda key: storage.delete_prefix("a/")):
         print(error)
     else:
         raise SystemExit("it was deleted")
-assert keys_of(storage, "") == ["a/other", "a/small"]
+assert list_keys(storage, "") == ["a/other", "a/small"]
 """
     output = finish(start(CANNOT_WRITE + code, tmp_path, *own_mounts))
     assert output.count("No space left on device") == 1

@@ -19,7 +19,7 @@ from shift_media.core.keys import new_original_key
 from shift_media.storages import S3MediaStorage
 from shift_media.storages.s3 import upload
 from shift_media.testing.contents import pattern
-from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
+from shift_media.testing.steps import JPEG, fetch_bytes, list_keys, new_key, put_bytes
 from tests import parts
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
@@ -115,8 +115,8 @@ def test_a_private_original_is_not_for_shared_caches(
     server: S3Server, storage: S3MediaStorage
 ) -> None:
     private, key = private_of(storage, server), new_key()
-    put(private, str(key), b"x")
-    put(private, f"{key.prefix}320x-fit-80-noupscale-0.webp", b"x")
+    put_bytes(private, str(key), b"x")
+    put_bytes(private, f"{key.prefix}320x-fit-80-noupscale-0.webp", b"x")
     stored = {
         entry.key: head_of(server, storage, entry.key)["CacheControl"]
         for entry in private.entries(key.prefix)
@@ -131,7 +131,7 @@ def test_the_url_of_a_private_original_opens_it_until_it_expires(
     private = private_of(storage, server, url_expire=5)
     key, other = str(new_key()), str(new_key())
     for name in (key, other):
-        put(private, name, name.encode())
+        put_bytes(private, name, name.encode())
     url = private.url(key)
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
     assert get(url) == (200, key.encode())
@@ -147,7 +147,7 @@ def test_object_parameters_are_sent_along(server: S3Server, storage: S3MediaStor
         **options, object_parameters={"CacheControl": "max-age=60", "ContentType": "text/html"}
     )
     key = str(new_key())
-    put(other, key, b"x")
+    put_bytes(other, key, b"x")
     head = head_of(server, storage, key)
     assert (head["CacheControl"], head["ContentType"]) == ("max-age=60", JPEG)
 
@@ -155,13 +155,13 @@ def test_object_parameters_are_sent_along(server: S3Server, storage: S3MediaStor
 def test_an_upload_in_parts_overwrites_nothing_on_any_server(
     storage: S3MediaStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload, "SINGLE_PUT", 6_000_000)
+    monkeypatch.setattr(upload, "MAX_SINGLE_PUT", 6_000_000)
     monkeypatch.setattr(upload, "PART_BYTES", 5 << 20)
     key, content = str(new_key()), pattern(1, 7_000_000)
-    assert put(storage, key, content) is True
-    assert put(storage, key, content) is False
-    assert put(storage, key, b"small") is False
-    assert read(storage, key) == content
+    assert put_bytes(storage, key, content) is True
+    assert put_bytes(storage, key, content) is False
+    assert put_bytes(storage, key, b"small") is False
+    assert fetch_bytes(storage, key) == content
 
 
 def test_a_copy_keeps_type_and_headers(server: S3Server, storage: S3MediaStorage) -> None:
@@ -176,7 +176,7 @@ def test_a_copy_keeps_type_and_headers(server: S3Server, storage: S3MediaStorage
 def test_listdir_names_folders_and_files(storage: S3MediaStorage) -> None:
     key = new_key()
     for name in ("a", "b/c", "b/d"):
-        put(storage, key.prefix + name, b"x")
+        put_bytes(storage, key.prefix + name, b"x")
     assert storage.listdir(key.prefix) == (["b"], ["a"])
     assert storage.listdir(f"{key.prefix}b") == ([], ["c", "d"])
     assert key.id[:8] in storage.listdir("")[0]
@@ -197,14 +197,14 @@ def test_requests_of_each_operation(seaweedfs: SeaweedFS, bucket: str, faults: F
         return faults.methods()
 
     assert requests(storage.save, str(key), ContentFile(b"original")) == ["PUT"]
-    assert requests(put, storage, resize, b"resize") == ["PUT"]
-    assert requests(read, storage, str(key)) == ["GET"]
+    assert requests(put_bytes, storage, resize, b"resize") == ["PUT"]
+    assert requests(fetch_bytes, storage, str(key)) == ["GET"]
     assert requests(lambda: storage.open(str(key)).close()) == ["GET"]
     for method in (storage.stat, storage.exists, storage.size, storage.get_modified_time):
         assert requests(method, str(key)) == ["HEAD"]
     for free in (storage.url, storage.derived_url, storage.get_available_name):
         assert requests(free, str(key)) == []
-    assert requests(keys_of, storage, key.prefix) == ["GET"]
+    assert requests(list_keys, storage, key.prefix) == ["GET"]
     assert requests(storage.delete_prefix, key.prefix) == ["GET", "POST"]
     assert requests(storage.delete_prefix, key.prefix) == ["GET"]
 
@@ -214,7 +214,7 @@ def test_headers_of_a_write(seaweedfs: SeaweedFS, bucket: str, faults: FaultProx
     acl = {"ACL": "public-read"}
     with override_settings(AWS_DEFAULT_ACL="public-read", AWS_S3_OBJECT_PARAMETERS=acl):
         storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
-    put(storage, str(new_key()), b"x")
+    put_bytes(storage, str(new_key()), b"x")
     (request,) = faults.requests
     headers = {name.lower(): value for name, value in request.headers.items()}
     assert headers["if-none-match"] == "*"
@@ -229,14 +229,14 @@ from django.conf import settings
 settings.configure(SECRET_KEY="x", USE_TZ=True)
 from django.core.files.base import File
 from shift_media.storages import S3MediaStorage
-from shift_media.testing.steps import new_key, put
+from shift_media.testing.steps import new_key, put_bytes
 endpoint, access, secret, bucket, size = sys.argv[1:]
 storage = S3MediaStorage(endpoint_url=endpoint, access_key=access, secret_key=secret,
     bucket_name=bucket, region_name="us-east-1", addressing_style="path", public_url="/m/")
 def peak():  # ru_maxrss would be that of the tests' own process, where that is larger
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
-put(storage, str(new_key()), b"x" * 5_000_000)
+put_bytes(storage, str(new_key()), b"x" * 5_000_000)
 before, key = peak(), new_key("mp4")
 with tempfile.TemporaryFile() as file:
     file.truncate(int(size))

@@ -22,7 +22,7 @@ from shift_media.storages.s3 import upload
 from shift_media.storages.s3.storage import ATTEMPTS
 from shift_media.storages.streams import Source
 from shift_media.testing.contents import pattern
-from shift_media.testing.steps import JPEG, keys_of, new_key, put, read
+from shift_media.testing.steps import JPEG, fetch_bytes, list_keys, new_key, put_bytes
 from testproject.servers.processes import free_ports
 from tests.servers.faults import FaultProxy
 from tests.servers.fixtures import client_of, storage_options
@@ -61,7 +61,7 @@ def impatient(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3M
 def key(storage: S3MediaStorage, faults: FaultProxy) -> str:
     """Store an object."""
     key = str(new_key())
-    assert put(storage, key, CONTENT)
+    assert put_bytes(storage, key, CONTENT)
     faults.clear()
     return key
 
@@ -112,7 +112,7 @@ def test_fetch_tells_why_it_fails(
     assert storage.access_key not in str(raised.value)
     assert key not in raised.value.public
     faults.clear()
-    assert read(storage, key) == CONTENT
+    assert fetch_bytes(storage, key) == CONTENT
 
 
 @pytest.mark.acceptance(18)
@@ -162,7 +162,7 @@ def test_a_body_that_stops_coming_is_told(
 def test_a_server_that_is_down_is_told(seaweedfs: SeaweedFS, bucket: str) -> None:
     options = storage_options(seaweedfs, bucket, f"http://127.0.0.1:{free_ports(1)[0]}")
     down = S3MediaStorage(**options, client_config=IMPATIENT)
-    for call in (down.fetch, down.stat, down.delete, lambda key: put(down, key, b"x")):
+    for call in (down.fetch, down.stat, down.delete, lambda key: put_bytes(down, key, b"x")):
         with pytest.raises(StorageError):
             call(str(new_key()))
 
@@ -214,7 +214,7 @@ def test_requests_are_tried_again_unless_told_otherwise(
 def test_what_is_there_already_costs_one_request(
     storage: S3MediaStorage, faults: FaultProxy, key: str
 ) -> None:
-    assert put(storage, key, CONTENT) is False, "these bytes lay there before this call"
+    assert put_bytes(storage, key, CONTENT) is False, "these bytes lay there before this call"
     assert faults.methods() == ["PUT"]
 
 
@@ -232,9 +232,9 @@ def test_a_write_whose_answer_was_lost_is_known_as_our_own(
     patient: S3MediaStorage, faults: FaultProxy, free: str, fault: dict[str, Any]
 ) -> None:
     faults.inject(method="PUT", forward=True, times=1, **fault)
-    assert put(patient, free, CONTENT) is True
+    assert put_bytes(patient, free, CONTENT) is True
     assert faults.methods() == ["PUT", "PUT", "HEAD"]
-    assert read(patient, free) == CONTENT
+    assert fetch_bytes(patient, free) == CONTENT
 
 
 @pytest.mark.acceptance(19)
@@ -242,17 +242,17 @@ def test_a_repeated_write_that_meets_anothers_is_not_our_own(
     patient: S3MediaStorage, faults: FaultProxy, key: str
 ) -> None:
     faults.inject(method="PUT", status=500, code="InternalError", times=1)
-    assert put(patient, key, b"other bytes") is False
+    assert put_bytes(patient, key, b"other bytes") is False
     assert faults.methods() == ["PUT", "PUT", "HEAD"]
-    assert read(patient, key) == CONTENT
+    assert fetch_bytes(patient, key) == CONTENT
 
 
 @pytest.mark.acceptance(19)
 def test_a_conflict_is_tried_again(storage: S3MediaStorage, faults: FaultProxy, free: str) -> None:
     faults.inject(method="PUT", status=409, code="ConditionalRequestConflict", times=2)
-    assert put(storage, free, CONTENT) is True
+    assert put_bytes(storage, free, CONTENT) is True
     assert faults.methods() == ["PUT"] * 3
-    assert read(storage, free) == CONTENT
+    assert fetch_bytes(storage, free) == CONTENT
 
 
 @pytest.mark.acceptance(19)
@@ -279,7 +279,7 @@ def test_a_write_that_fails_is_told_and_leaves_nothing(
 ) -> None:
     faults.inject(method="PUT", **fault)
     with pytest.raises(error):
-        put(impatient if "hang" in fault else storage, free, CONTENT)
+        put_bytes(impatient if "hang" in fault else storage, free, CONTENT)
     faults.clear()
     assert storage.stat(free) is None
 
@@ -298,7 +298,7 @@ def test_a_lost_write_looks_like_a_write(
     storage: S3MediaStorage, faults: FaultProxy, free: str
 ) -> None:
     faults.inject(method="PUT", lose=True)
-    assert put(storage, free, CONTENT) is True
+    assert put_bytes(storage, free, CONTENT) is True
     assert storage.stat(free) is None
 
 
@@ -308,7 +308,7 @@ def test_a_lost_write_looks_like_a_write(
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Let three parts be enough for an upload in parts; give its content."""
-    monkeypatch.setattr(upload, "SINGLE_PUT", 6_000_000)
+    monkeypatch.setattr(upload, "MAX_SINGLE_PUT", 6_000_000)
     monkeypatch.setattr(upload, "PART_BYTES", 5 << 20)
     return pattern(3, 12_000_000)
 
@@ -327,16 +327,16 @@ def test_a_large_upload_goes_in_parts_and_once(
     free: str,
     parts: bytes,
 ) -> None:
-    assert put(storage, free, parts) is True
+    assert put_bytes(storage, free, parts) is True
     assert faults.methods() == ["POST", "PUT", "PUT", "PUT", "HEAD", "POST"]
-    assert read(storage, free) == parts
+    assert fetch_bytes(storage, free) == parts
     head = client_of(seaweedfs).head_object(Bucket=bucket, Key=free)
     assert (head["ContentType"], head["CacheControl"]) == (
         JPEG,
         "public, max-age=31536000, immutable",
     )
-    assert put(storage, free, parts[:-1]) is False
-    assert read(storage, free) == parts
+    assert put_bytes(storage, free, parts[:-1]) is False
+    assert fetch_bytes(storage, free) == parts
     assert left_uploads(seaweedfs, bucket, free) == []
 
 
@@ -350,9 +350,9 @@ def test_a_completion_that_comes_too_late_overwrites_nothing(
     parts: bytes,
 ) -> None:
     faults.inject(method="HEAD", status=404)  # the other one comes between the look and the end
-    assert put(storage, key, parts) is False
+    assert put_bytes(storage, key, parts) is False
     assert faults.methods()[-2:] == ["POST", "DELETE"]
-    assert read(storage, key) == CONTENT
+    assert fetch_bytes(storage, key) == CONTENT
     assert left_uploads(seaweedfs, bucket, key) == []
 
 
@@ -361,8 +361,8 @@ def test_a_completion_whose_answer_was_lost_is_known_as_our_own(
     patient: S3MediaStorage, faults: FaultProxy, free: str, parts: bytes
 ) -> None:
     faults.inject(method="POST", query="uploadId", forward=True, hang=True, times=1)
-    assert put(patient, free, parts) is True
-    assert read(patient, free) == parts
+    assert put_bytes(patient, free, parts) is True
+    assert fetch_bytes(patient, free) == parts
 
 
 @pytest.mark.acceptance(19)
@@ -385,7 +385,7 @@ def test_a_large_upload_that_fails_leaves_nothing(
 ) -> None:
     faults.inject(**fault)
     with pytest.raises(StorageError):
-        put(storage, free, parts)
+        put_bytes(storage, free, parts)
     faults.clear()
     assert storage.stat(free) is None
     assert left_uploads(seaweedfs, bucket, free) == []
@@ -435,6 +435,6 @@ def test_a_deletion_that_fails_is_told(
         storage.delete_prefix(key.rpartition("/")[0] + "/")
     if method == "GET":
         with pytest.raises(StorageBusy):
-            keys_of(storage, "")
+            list_keys(storage, "")
     faults.clear()
-    assert read(storage, key) == CONTENT
+    assert fetch_bytes(storage, key) == CONTENT

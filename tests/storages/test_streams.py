@@ -19,14 +19,14 @@ def test_it_reads_like_the_file_and_takes_no_more_than_that(reads: list[tuple[in
     file, furthest = BytesIO(CONTENT), 0
     with SeekableStream(BytesIO(CONTENT), len(CONTENT)) as arriving:
         assert arriving.seek(0, 2) == len(CONTENT)
-        assert arriving.arrived == 0
+        assert arriving.received == 0
         for at, size in reads:
             arriving.seek(at)
             file.seek(at)
             content = file.read(size)
             assert arriving.read(size) == content
             furthest = max(furthest, at + len(content) if content else 0)
-            assert arriving.arrived == furthest
+            assert arriving.received == furthest
 
 
 @pytest.mark.parametrize("came", [0, 1, 5_000, len(CONTENT) - 1])

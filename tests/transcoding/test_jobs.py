@@ -19,7 +19,7 @@ from django.utils import timezone
 from shift_media import signals
 from shift_media.core.errors import StorageError, TranscodeError
 from shift_media.deletion.models import PendingDeletion
-from shift_media.storages import default_media_storage, unwrapped
+from shift_media.storages import default_media_storage, unwrap
 from shift_media.transcoding import services
 from shift_media.transcoding.base import JobReport, RenditionReport, State
 from shift_media.transcoding.files import prefetch_renditions
@@ -127,7 +127,7 @@ def test_a_storage_that_keeps_what_is_replaced_does_not_keep_the_signal(
     def refuse(storage: object, prefix: str = "") -> Any:
         raise StorageError("SlowDown")
 
-    monkeypatch.setattr(type(unwrapped(film.video.storage)), "entries", refuse)
+    monkeypatch.setattr(type(unwrap(film.video.storage)), "entries", refuse)
     work()
     assert the_job().state == State.COMPLETE
     assert heard[-1][0] == "completed"

@@ -17,7 +17,7 @@ from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
 from shift_media.management.progress import Progress
-from shift_media.storages import LocalMediaStorage, MediaStorage, by_alias
+from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
 
 GRACE_HOURS = 24
 """Longer than any transaction takes from storing an upload to its commit."""
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
     def _storage(self, alias: str) -> MediaStorage:
         try:
-            storage = by_alias(alias)
+            storage = get_storage(alias)
         except InvalidStorageError as error:
             raise CommandError(f"--storage {alias}: {error}") from error
         if not isinstance(storage, MediaStorage):

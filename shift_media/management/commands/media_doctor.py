@@ -23,7 +23,7 @@ from shift_media.doctor.integrity import (
 from shift_media.doctor.redaction import redact
 from shift_media.doctor.report import TextReport, as_json, summary
 from shift_media.management.progress import INTERRUPTED, Progress, interrupt_on_sigterm
-from shift_media.storages import MediaStorage, by_alias, unwrapped
+from shift_media.storages import MediaStorage, get_storage, unwrap
 
 _CODES = {
     IntegrityState.ALTERED: "object-altered",
@@ -103,7 +103,7 @@ class Command(BaseCommand):
         if self.report is not None:
             self.report.end(self.findings)
         else:
-            about = {"storage": options["storage"], "backend": type(unwrapped(storage)).__name__}
+            about = {"storage": options["storage"], "backend": type(unwrap(storage)).__name__}
             self.stdout.write(as_json(about, self.findings))
         failing = [Severity.ERROR, *([Severity.WARNING] if options["strict"] else [])]
         if any(finding.severity in failing for finding in self.findings):
@@ -199,7 +199,7 @@ def _check(options: dict[str, Any]) -> None:
 
 def _storage(alias: str) -> MediaStorage:
     try:
-        storage = by_alias(alias)
+        storage = get_storage(alias)
         if isinstance(storage, MediaStorage):
             return storage
     except (InvalidStorageError, ImproperlyConfigured) as problem:
@@ -212,6 +212,6 @@ def _storage(alias: str) -> MediaStorage:
 
 
 def _description(storage: MediaStorage) -> str:
-    kind = type(unwrapped(storage)).__name__
+    kind = type(unwrap(storage)).__name__
     place = getattr(storage, "bucket_name", "") or getattr(storage, "location", "")
     return f"{kind}, {place}, {storage.public_url}"

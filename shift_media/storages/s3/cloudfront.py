@@ -1,4 +1,4 @@
-"""CloudFront before a bucket: told to forget what was deleted."""
+"""Invalidation of deleted keys in the CloudFront distribution before a bucket."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from boto3.session import Session
     from botocore.config import Config
 
-BATCH = 15
-"""Paths with a wildcard that CloudFront works on at one time (Developer Guide, "Quotas")."""
+BATCH_SIZE = 15
+"""Wildcard paths that CloudFront invalidates at the same time (Developer Guide, "Quotas")."""
 
 REGION = "us-east-1"
-"""CloudFront has no regions; requests are signed for this one."""
+"""The region that requests are signed for; CloudFront itself has none."""
 
 _DISTRIBUTION = re.compile(r"[A-Z0-9]{5,32}")
 _BUSY = ("TooManyInvalidationsInProgress", "Throttling", "ThrottlingException", "SlowDown")
 
 
 def check_distribution(id: str) -> str:
-    """Give a distribution's id back; raises `ImproperlyConfigured` for anything else."""
+    """Return the id of a distribution, or ``""``. Raises `ImproperlyConfigured` if malformed."""
     if id and not _DISTRIBUTION.fullmatch(id):
         raise ImproperlyConfigured(
-            f"The option cloudfront_distribution is {id!r}: write the id, such as "
+            f"The option cloudfront_distribution is {id!r}: write the distribution's id, such as "
             '"EDFDVBD6EXAMPLE".'
         )
     return id
 
 
-def paths_of(prefixes: Sequence[str], public_url: str) -> list[str]:
-    """Write the paths of all that lies in directories, as a browser asks for it."""
+def build_paths(prefixes: Sequence[str], public_url: str) -> list[str]:
+    """Return wildcard paths of all keys in directories, as they stand in public URLs."""
     base = urlsplit(public_url).path
     return [f"{base}{prefix}*" for prefix in prefixes]
 
@@ -44,9 +44,10 @@ def paths_of(prefixes: Sequence[str], public_url: str) -> list[str]:
 def invalidate(
     session: Session, config: Config, distribution: str, paths: Sequence[str], reference: str
 ) -> None:
-    """Ask CloudFront to forget paths; the same ``reference`` again is the same request.
+    """Invalidate paths in a CloudFront distribution.
 
-    Raises `StorageBusy` where it works on as much as it can, `StorageError` where it refuses.
+    A call with the same ``reference`` is the same request, which CloudFront runs once. Raises
+    `StorageBusy` while too many invalidations are in progress, and `StorageError` otherwise.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -62,7 +63,7 @@ def invalidate(
         )
     except ClientError as error:
         code = str(error.response["Error"].get("Code"))
-        told = f"CloudFront refused to forget {len(paths)} paths of {distribution}: {error}"
-        raise (StorageBusy if code in _BUSY else StorageError)(told) from error
+        detail = f"CloudFront did not invalidate {len(paths)} paths of {distribution}: {error}"
+        raise (StorageBusy if code in _BUSY else StorageError)(detail) from error
     except BotoCoreError as error:
-        raise StorageError(f"CloudFront cannot be asked: {error}") from error
+        raise StorageError(f"CloudFront cannot be reached: {error}") from error

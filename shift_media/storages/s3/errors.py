@@ -1,7 +1,7 @@
-"""What an answer of S3 means, in one table.
+"""The meaning of S3's error responses, in one place.
 
-Sources: "Error responses" in the Amazon S3 API reference, and what Ceph RGW and SeaweedFS answer.
-A HEAD has no body, so its code is the status.
+Sources: "Error responses" in the Amazon S3 API reference, and the responses of Ceph RGW and
+SeaweedFS. The response to a HEAD has no body, so its error code is the status.
 """
 
 from __future__ import annotations
@@ -25,52 +25,52 @@ _BUSY_STATUS = frozenset((429, 503))
 Response = Mapping[str, Any]
 
 
-def status_of(response: Response) -> int:
-    """Read the HTTP status of an error response of botocore's."""
+def get_status(response: Response) -> int:
+    """Return the HTTP status of an error response of botocore's; 0 if it has none."""
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def code_of(response: Response) -> str:
-    """Read the S3 error code."""
+def get_error_code(response: Response) -> str:
+    """Return the S3 error code; ``""`` if there is none."""
     return str(response.get("Error", {}).get("Code", ""))
 
 
 def was_retried(response: Response) -> bool:
-    """Tell whether the answer is to a repeated request, whose first may have had its effect."""
+    """Return True if the request was repeated, so that an earlier attempt may have succeeded."""
     return bool(response.get("ResponseMetadata", {}).get("RetryAttempts", 0))
 
 
 def is_missing(response: Response) -> bool:
-    """Tell whether nothing lies under the key. A missing bucket is another thing."""
-    return code_of(response) in _MISSING
+    """Return True if nothing is stored under the key; False for a missing bucket."""
+    return get_error_code(response) in _MISSING
 
 
-def is_unknown(response: Response) -> bool:
-    """Tell whether a HEAD was refused: without ListBucket, S3 says so of missing keys too."""
-    return status_of(response) == 403
+def is_forbidden(response: Response) -> bool:
+    """Return True for a 403, which S3 also gives for a missing key without ListBucket."""
+    return get_status(response) == 403
 
 
-def refusal(response: Response, key: str) -> MediaError:
-    """Turn an error response into an error of ours."""
-    code, status = code_of(response), status_of(response)
+def as_media_error(response: Response, key: str) -> MediaError:
+    """Return the `MediaError` for an error response."""
+    code, status = get_error_code(response), get_status(response)
     detail = f"S3 answered {status} {code} for {key!r}."
     if code in _BUSY or status in _BUSY_STATUS:
         return StorageBusy(detail)
     return StorageError(detail)
 
 
-def read_refusal(response: Response, key: str) -> MediaError:
-    """Turn the error response to a GET into an error of ours.
+def as_read_error(response: Response, key: str) -> MediaError:
+    """Return the `MediaError` for an error response to a GET.
 
-    AccessDenied is what S3 says of a missing key to a caller without ListBucket.
+    AccessDenied counts as missing: S3 answers so for a missing key if the caller may not list.
     """
     if is_missing(response):
         return missing(key)
-    if code_of(response) == "AccessDenied":
+    if get_error_code(response) == "AccessDenied":
         logger.warning(
-            "S3 denied reading %r, which is taken as missing. Where the key exists, the policy of "
-            "the site's own user lacks s3:GetObject; with s3:ListBucket S3 would answer 404.",
+            "S3 denied reading %r, which is treated as missing. If the key exists, the site's "
+            "user needs s3:GetObject; with s3:ListBucket S3 answers 404 for missing keys.",
             key,
         )
         return missing(key)
-    return refusal(response, key)
+    return as_media_error(response, key)

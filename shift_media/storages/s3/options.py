@@ -1,4 +1,4 @@
-"""Options of django-storages that a media storage does not take, and those that it needs."""
+"""Options of django-storages that a media storage refuses, and those that it needs."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _REFUSED = {
 
 
 def refuse_options(options: Mapping[str, Any]) -> None:
-    """Refuse options that go against what a media storage does."""
+    """Raise `ImproperlyConfigured` for an option that a media storage cannot honour."""
     for option, reason in _REFUSED.items():
         if options.get(option):
-            raise ImproperlyConfigured(f"S3MediaStorage takes no {option}: {reason}.")
+            raise ImproperlyConfigured(f"S3MediaStorage does not accept {option}: {reason}.")
     if "ACL" in options.get("object_parameters", {}):
         raise ImproperlyConfigured(f"S3MediaStorage sends no ACL: {_NO_ACL}.")
 
 
 def without_acl(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out an ACL that ``AWS_S3_OBJECT_PARAMETERS`` has for other storages."""
+    """Return parameters without the ACL that ``AWS_S3_OBJECT_PARAMETERS`` may hold."""
     return {name: value for name, value in parameters.items() if name != "ACL"}
 
 
 def check_bucket(bucket_name: str | None, location: str) -> None:
-    """Require a bucket, and keys that begin at its root."""
+    """Raise `ImproperlyConfigured` without a bucket, or with a location below its root."""
     if not bucket_name:
         raise ImproperlyConfigured('S3MediaStorage needs the option bucket_name: "my-bucket".')
     if location:
@@ -41,8 +41,8 @@ def check_bucket(bucket_name: str | None, location: str) -> None:
         )
 
 
-def public_url_missing(bucket_name: str) -> ImproperlyConfigured:
-    """Make the error for a storage that knows no URL of its bucket."""
+def public_url_error(bucket_name: str) -> ImproperlyConfigured:
+    """Return the error for a storage without a public URL."""
     return ImproperlyConfigured(
         "S3MediaStorage needs the option public_url: the website endpoint of the bucket, "
         f'"http://{bucket_name}.s3-website.REGION.amazonaws.com/", or the CDN before it.'

@@ -1,4 +1,4 @@
-"""Leave for a client to write one object by itself.
+"""Presigned uploads: a client may write one object by itself.
 
 Source: Amazon S3 API Reference, "PutObject" and "Authenticating Requests: Using Query Parameters
 (AWS Signature Version 4)".
@@ -21,28 +21,30 @@ _HEADERS = {
     "ContentType": "Content-Type",
     "IfNoneMatch": "If-None-Match",
 }
-"""Parameters of a PUT, and the headers that they are sent as. A site's own parameters of objects
-are not among them: what a client writes is only staged."""
+"""Parameters of a PUT that are sent as headers, and the headers' names.
+
+A site's own object parameters are left out, because what a client writes is only staged.
+"""
 
 
-def presigned_put(
+def presign_put(
     client: S3Client, parameters: Mapping[str, Any], size: int, sha256: str, seconds: int
 ) -> PresignedUpload | None:
-    """Sign one conditional PUT: its length, type, checksum and headers are all signed.
+    """Return a signed conditional PUT, whose length, type, checksum and headers are all signed.
 
-    None where the client signs by version 2, which covers neither length nor checksum.
+    Returns None if the client signs by version 2, which covers neither length nor checksum.
     """
     config: Any = client.meta.config
     if config.signature_version != "s3v4":
         return None
-    asked = {**parameters, "IfNoneMatch": "*"}
-    sent = {name: asked[name] for name in _HEADERS if name in asked}
+    wanted = {**parameters, "IfNoneMatch": "*"}
+    sent = {name: wanted[name] for name in _HEADERS if name in wanted}
     checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
     url = client.generate_presigned_url(
         "put_object",
         Params={
-            "Bucket": asked["Bucket"],
-            "Key": asked["Key"],
+            "Bucket": wanted["Bucket"],
+            "Key": wanted["Key"],
             "ContentLength": size,
             "ChecksumSHA256": checksum,
             **sent,

@@ -1,4 +1,4 @@
-"""Media files in a bucket of S3, or of a server that speaks like it."""
+"""Media files in a bucket of S3, or of a server with the same API."""
 
 from __future__ import annotations
 
@@ -35,60 +35,61 @@ from shift_media.storages.base import (
 from shift_media.storages.s3 import cloudfront, errors
 from shift_media.storages.s3.options import (
     check_bucket,
-    public_url_missing,
+    public_url_error,
     refuse_options,
     without_acl,
 )
-from shift_media.storages.s3.presign import presigned_put
-from shift_media.storages.s3.upload import SHA256_METADATA, Write, prepared
+from shift_media.storages.s3.presign import presign_put
+from shift_media.storages.s3.upload import SHA256_METADATA, ConditionalWrite, prepare
 from shift_media.storages.streams import HashedSource, Readable, Source
 from shift_media.storages.validation import (
-    base_url_of,
+    check_base_url,
     check_key,
     check_prefix,
-    disposition_of,
-    served_type_of,
+    get_disposition,
+    get_served_type,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 STORED_SAFE_TYPE = "binary/octet-stream"
-"""What stands in for `SAFE_TYPE`: S3's own default, which means the same to a browser.
+"""Stored in place of `SAFE_TYPE`: S3's own default, which browsers treat alike.
 
-SeaweedFS forgets ``application/octet-stream`` and serves an SVG by its extension.
+SeaweedFS does not store ``application/octet-stream`` and serves an SVG by its extension.
 """
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds
 ATTEMPTS = 3
 
-_LEAST, _MOST = 10, 50  # connections, where the option says nothing
+_MIN_CONNECTIONS, _MAX_CONNECTIONS = 10, 50  # bounds of the default pool
 _CACHE_CONTROL = "max-age=31536000, immutable"
 
-_making_client = threading.Lock()
+_client_lock = threading.Lock()
 
 
-def _renew_lock() -> None:
-    # Another thread may have held it at the fork, and does not run in the child.
-    global _making_client  # noqa: PLW0603
-    _making_client = threading.Lock()
+def _replace_lock() -> None:
+    # Another thread, which does not run in the child, may hold the lock during the fork.
+    global _client_lock  # noqa: PLW0603
+    _client_lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_replace_lock)
 
 
 @deconstructible(path="shift_media.storages.S3MediaStorage")
 class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
-    """Keep media files in a bucket, each under its key, written once by a conditional PUT.
+    """A media storage in an S3 bucket; each key is written once, by a conditional PUT.
 
     Takes the options of django-storages' `S3Storage` and those of `MediaStorage`. ``public_url``
-    is the bucket's website endpoint or the CDN before it; ``custom_domain`` stands in for it.
+    is the bucket's website endpoint or the CDN before it; the default is ``custom_domain``.
 
     Args:
-        max_pool_connections: connections kept open to S3 by a process.
-        cloudfront_distribution: id of the CloudFront distribution before the bucket, which is
-            told to forget what was deleted.
+        max_pool_connections: connections to S3 that a process keeps open; by default as many as
+            resizes may be made or wait, 10 to 50.
+        cloudfront_distribution: the id of the CloudFront distribution before the bucket, in which
+            deleted keys are invalidated.
     """
 
     default_delivery: ClassVar[DeliveryMode] = "redirect"
@@ -107,26 +108,26 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         self._held: tuple[int, S3Client] | None = None
         super().__init__(**options)
         check_bucket(self.bucket_name, self.location)
-        base_url_of(self.public_url)
+        check_base_url(self.public_url)
 
     def get_default_settings(self) -> dict[str, Any]:
-        """Give django-storages' defaults, with the signature that all regions know."""
+        """Return django-storages' defaults, with the signature version that all regions accept."""
         defaults = cast("dict[str, Any]", super().get_default_settings())
         return {**defaults, "signature_version": defaults["signature_version"] or "s3v4"}
 
     def _default_public_url(self) -> str:
         if not self.custom_domain:
-            raise public_url_missing(self.bucket_name)
-        return base_url_of(f"{self.url_protocol}//{self.custom_domain}")
+            raise public_url_error(self.bucket_name)
+        return check_base_url(f"{self.url_protocol}//{self.custom_domain}")
 
     # The client
 
     @property
     def client(self) -> S3Client:
-        """Return the one client of this process, which threads share; a fork makes its own."""
+        """Return the client that the threads of this process share; a fork makes its own."""
         held = self._held
         if held is None or held[0] != os.getpid():
-            with _making_client:
+            with _client_lock:
                 held = self._held
                 if held is None or held[0] != os.getpid():
                     held = self._held = (os.getpid(), self._make_client())
@@ -137,8 +138,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         client = self._client_of(config)
         style = (cast(Any, config).s3 or {}).get("addressing_style")  # not in the stubs
         if not style and _is_aws(client.meta.endpoint_url):
-            # botocore would sign URLs for BUCKET.s3.amazonaws.com, which redirects what is new in
-            # another region for hours; virtual addressing names the region.
+            # By default botocore signs URLs for BUCKET.s3.amazonaws.com, which redirects requests
+            # for a new bucket in another region for hours; virtual addressing names the region.
             client = self._client_of(config.merge(Config(s3={"addressing_style": "virtual"})))
         return client
 
@@ -160,11 +161,14 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=self._max_pool_connections or min(max(pool, _LEAST), _MOST),
+            max_pool_connections=self._max_pool_connections
+            or min(max(pool, _MIN_CONNECTIONS), _MAX_CONNECTIONS),
             tcp_keepalive=True,
-            # Also beside a client_config: botocore would presign by version 2, which signs little.
+            # Set even if client_config is given, because botocore's default for presigned URLs is
+            # version 2, which signs neither length nor headers.
             signature_version=self.signature_version,
-            # We compare a SHA-256 of our own; older servers fail on the checksums of others.
+            # The storage compares a SHA-256 of its own, and older servers reject botocore's
+            # default checksums.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
@@ -175,33 +179,33 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
     # Reading
 
     def stat(self, key: str) -> Stat | None:
-        """Ask by one HEAD; None where there is nothing, or where S3 does not tell (403)."""
-        with _s3_errors(key):
+        """Return what one HEAD says; None if nothing is stored, or if S3 does not say (403)."""
+        with _translate_errors(key):
             try:
                 head = self.client.head_object(Bucket=self.bucket_name, Key=check_key(key))
             except ClientError as error:
-                if errors.is_missing(error.response) or errors.is_unknown(error.response):
+                if errors.is_missing(error.response) or errors.is_forbidden(error.response):
                     return None
                 raise
         sha256 = head["Metadata"].get(SHA256_METADATA, "")
         return Stat(head["ContentLength"], head["LastModified"], sha256)
 
     def fetch(self, key: str) -> Source:
-        """Begin one GET, whose bytes come as they are read; raises `NotStored`."""
-        with _s3_errors(key, errors.read_refusal):
+        """Return the body of one GET, whose bytes arrive as they are read. Raises `NotStored`."""
+        with _translate_errors(key, errors.as_read_error):
             got = self.client.get_object(Bucket=self.bucket_name, Key=check_key(key))
         sha256 = got["Metadata"].get(SHA256_METADATA, "")
         body = cast("BinaryIO", got["Body"])
-        return HashedSource(body, got["ContentLength"], key, sha256, _s3_errors)
+        return HashedSource(body, got["ContentLength"], key, sha256, _translate_errors)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
-        """List a thousand keys at a time, in their order."""
+        """Yield the keys with a prefix in their order; one request for each thousand."""
         for page in self._pages(prefix):
             for item in page.get("Contents", ()):
                 yield Entry(item["Key"], item["Size"], item["LastModified"])
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
-        """List the folders and files in a folder; ``""`` is the bucket."""
+        """Return the names of the folders and files in a folder; ``""`` is the bucket."""
         prefix = f"{path.strip('/')}/" if path.strip("/.") else ""
         folders: list[str] = []
         files: list[str] = []
@@ -216,7 +220,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket_name, Prefix=prefix, **options
         )
-        with _s3_errors(prefix):
+        with _translate_errors(prefix):
             yield from cast("Iterator[dict[str, Any]]", pages)
 
     def _private_url(self, key: str) -> str:
@@ -230,11 +234,14 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
 
     def delete(self, name: str) -> None:
         """Delete one key; a missing one is no error."""
-        with _s3_errors(name):
+        with _translate_errors(name):
             self.client.delete_object(Bucket=self.bucket_name, Key=check_key(name))
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete a thousand keys at a time; raises `StorageError` if one of them is refused."""
+        """Delete all keys with a prefix, a thousand at a time, and return how many.
+
+        Raises `StorageError` if S3 refuses one of them.
+        """
         removed = 0
         for page in self._pages(check_prefix(prefix)):
             keys = [item["Key"] for item in page.get("Contents", ())]
@@ -242,28 +249,28 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         return removed
 
     def _delete_keys(self, keys: list[str], prefix: str) -> int:
-        with _s3_errors(prefix):
+        with _translate_errors(prefix):
             answer = self.client.delete_objects(
                 Bucket=self.bucket_name,
                 Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
             )
         refused = [e for e in answer.get("Errors", ()) if not errors.is_missing({"Error": e})]
         if refused:
-            raise errors.refusal({"Error": refused[0]}, f"{len(refused)} keys of {prefix}")
+            raise errors.as_media_error({"Error": refused[0]}, f"{len(refused)} keys of {prefix}")
         return len(keys)
 
     @property
     def invalidation_batch(self) -> int:
-        """How many directories CloudFront is told of at once; 0 without a distribution."""
-        return cloudfront.BATCH if self.cloudfront_distribution else 0
+        """How many directories one invalidation takes; 0 without a distribution."""
+        return cloudfront.BATCH_SIZE if self.cloudfront_distribution else 0
 
     def invalidate(self, prefixes: Sequence[str], reference: str) -> None:
-        """Have CloudFront forget directories."""
+        """Invalidate all keys of some directories in the CloudFront distribution."""
         cloudfront.invalidate(
             self._create_session(),
             Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT),
             self.cloudfront_distribution,
-            cloudfront.paths_of(prefixes, self.public_url),
+            cloudfront.build_paths(prefixes, self.public_url),
             reference,
         )
 
@@ -278,29 +285,33 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         sha256: str = "",
         size: int | None = None,
     ) -> bool:
-        """Write by one conditional PUT, above 100 MB in parts with the condition at the end."""
+        """Write by one conditional PUT; above 100 MB in parts, with the condition at the end."""
         parameters = self._parameters(check_key(key), content_type)
-        with prepared(content, size, sha256) as upload, upload.own_failures(), _s3_errors(key):
+        with (
+            prepare(content, size, sha256) as upload,
+            upload.raise_content_errors(),
+            _translate_errors(key),
+        ):
             parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
-            return Write(self.client, upload, parameters).once()
+            return ConditionalWrite(self.client, upload, parameters).send()
 
     def presigned_upload(
         self, key: str, *, content_type: str, size: int, sha256: str, seconds: int
     ) -> PresignedUpload | None:
-        """Sign one conditional PUT; None where a site asks for signatures of version 2."""
+        """Return a signed conditional PUT; None if the site uses signatures of version 2."""
         parameters = self._parameters(check_key(key), content_type)
-        return presigned_put(self.client, parameters, size, sha256, seconds)
+        return presign_put(self.client, parameters, size, sha256, seconds)
 
     def copy(self, key: str, new_key: str) -> bool:
-        """Copy inside the bucket, with type and headers.
+        """Copy inside the bucket, with type and headers; return whether this call wrote it.
 
-        Looks first: servers that overlook the condition of a copy would overwrite.
+        The new key is looked for first, because some servers ignore the condition of a copy.
         """
         check_key(new_key)
         source = {"Bucket": self.bucket_name, "Key": check_key(key)}
         if self.stat(new_key) is not None:
             return False
-        with _s3_errors(key, errors.read_refusal):
+        with _translate_errors(key, errors.as_read_error):
             try:
                 self.client.copy_object(
                     Bucket=self.bucket_name,
@@ -309,7 +320,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
                     IfNoneMatch="*",
                 )
             except ClientError as error:
-                if errors.status_of(error.response) == 412:
+                if errors.get_status(error.response) == 412:
                     return False
                 raise
         return True
@@ -317,8 +328,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
     def _parameters(self, key: str, content_type: str) -> dict[str, Any]:
         name, _, leaf = key.rpartition("/")
         private = self.originals == "private" and name.rpartition("/")[2] == leaf
-        served_type = served_type_of(content_type)
-        disposition = disposition_of(served_type)
+        served_type = get_served_type(content_type)
+        disposition = get_disposition(served_type)
         return {
             "CacheControl": f"{'private' if private else 'public'}, {_CACHE_CONTROL}",
             **({"ContentDisposition": disposition} if disposition else {}),
@@ -335,17 +346,17 @@ def _is_aws(endpoint: str) -> bool:
 
 
 @contextlib.contextmanager
-def _s3_errors(
-    key: str, refusal: Callable[[errors.Response, str], MediaError] = errors.refusal
+def _translate_errors(
+    key: str, convert: Callable[[errors.Response, str], MediaError] = errors.as_media_error
 ) -> Iterator[None]:
-    """Turn what botocore, urllib3 and the socket raise into errors of ours."""
+    """Turn errors of botocore, urllib3 and the socket into a `MediaError`."""
     try:
         yield
     except MediaError:
         raise
     except ClientError as error:
-        raise refusal(error.response, key) from error
+        raise convert(error.response, key) from error
     except (IncompleteReadError, ResponseStreamingError) as error:
-        raise SourceTruncated(f"{key!r} was cut: {error}") from error
+        raise SourceTruncated(f"The response for {key!r} was cut short: {error}") from error
     except (BotoCoreError, HTTPError, OSError) as error:
         raise StorageError(f"S3 failed for {key!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""An upload to S3: read from where it lies, never held in memory, and written once."""
+"""An upload to S3: read from its file, never held in memory as a whole, and written once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from shift_media.core.errors import SourceTruncated, StorageBusy
-from shift_media.storages.s3.errors import code_of, is_missing, is_unknown, status_of, was_retried
+from shift_media.core.streams import SeekableReader
+from shift_media.storages.s3.errors import (
+    get_error_code,
+    get_status,
+    is_forbidden,
+    is_missing,
+    was_retried,
+)
 from shift_media.storages.streams import CHUNK, Readable
 
 if TYPE_CHECKING:
@@ -24,24 +31,32 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("shift_media.storages")
 
-SINGLE_PUT = 100_000_000
-"""The most bytes that are sent in one request; more go in parts."""
+MAX_SINGLE_PUT = 100_000_000
+"""The most bytes that are sent in one request; larger contents are sent in parts."""
 
 SHA256_METADATA = "sha256"
-"""The name of the object's metadata (``x-amz-meta-…``) that keeps the SHA-256 in hex."""
+"""The name of the object's metadata (``x-amz-meta-sha256``) that keeps the SHA-256 in hex."""
 
 PART_BYTES = 32 << 20
 """Bytes of one part of a multipart upload; S3 wants at least 5 MiB and at most 10,000 parts."""
 
-_MOST_PARTS = 10_000
+_MAX_PARTS = 10_000
 _CONFLICT_ATTEMPTS = 5
-_CONFLICT_WAIT = 0.1  # seconds, doubled each time and spread
-_SPOOL = 8 << 20  # bytes of a content without `seek` that are kept off the disk
+_CONFLICT_SECONDS = 0.1  # before the second attempt; doubled each time, with jitter
+_SPOOL_BYTES = 8 << 20  # of a content that cannot seek, held in memory; more go to a file
 
 
 @dataclass(slots=True)
 class PreparedUpload:
-    """A content that can be read again from its beginning, with its size and SHA-256."""
+    """A content that can be read again from its beginning, with its size and SHA-256.
+
+    Attributes:
+        file: the content, seekable.
+        start: the position in the file at which the content begins.
+        size: in bytes.
+        sha256: in hex.
+        failures: errors that the content raised while it was sent.
+    """
 
     file: IO[bytes]
     start: int
@@ -50,18 +65,18 @@ class PreparedUpload:
     failures: list[Exception] = field(default_factory=list)
 
     def body(self, offset: int = 0, size: int | None = None) -> UploadBody:
-        """Give all of it, or a part, as the body of a request."""
+        """Return the content, or a part of it, as the body of a request."""
         return UploadBody(self, offset, self.size - offset if size is None else size)
 
     def parts(self) -> Iterator[UploadBody]:
-        """Cut it into parts of equal size, the last one smaller."""
-        size = max(PART_BYTES, -(-self.size // _MOST_PARTS))
+        """Yield the content in parts of equal size, the last one smaller."""
+        size = max(PART_BYTES, -(-self.size // _MAX_PARTS))
         for offset in range(0, self.size, size):
             yield self.body(offset, min(size, self.size - offset))
 
     @contextlib.contextmanager
-    def own_failures(self) -> Iterator[None]:
-        """Raise what the content itself raised, in place of the client's error about it."""
+    def raise_content_errors(self) -> Iterator[None]:
+        """Raise what the content itself raised, in place of botocore's error about it."""
         try:
             yield
         except Exception:
@@ -70,78 +85,52 @@ class PreparedUpload:
             raise
 
 
-class UploadBody(io.RawIOBase):
-    """A part of an upload, as the file that botocore sends and rewinds."""
+class UploadBody(SeekableReader):
+    """A part of an upload, as the file that botocore sends, and rewinds to send it again."""
 
     def __init__(self, upload: PreparedUpload, offset: int, size: int) -> None:
+        super().__init__(size)
         self._upload = upload
         self._offset = upload.start + offset
-        self._size = size
-        self._position = 0
 
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it can be read again."""
-        return True
-
-    def tell(self) -> int:
-        """Tell the position in this part."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to a position in this part."""
-        base = (0, self._position, self._size)[whence]
-        self._position = base + offset
-        return self._position
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read from the content; remember its failure, which the client would wrap."""
-        left = self._size - self._position
-        wanted = left if size is None or size < 0 else min(size, left)
-        if wanted <= 0:
-            return b""
+    def _read_at(self, position: int, length: int) -> bytes:
+        """Read from the content; remember its error, which botocore would wrap in its own."""
         try:
-            part = self._read(wanted)
+            return self._read_content(self._offset + position, length)
         except Exception as error:
             self._upload.failures.append(error)
             raise
-        self._position += len(part)
-        return part
 
-    def _read(self, wanted: int) -> bytes:
+    def _read_content(self, position: int, length: int) -> bytes:
         file = self._upload.file
-        at = self._offset + self._position
-        if file.tell() != at:
-            file.seek(at)
-        part = file.read(wanted)
+        if file.tell() != position:
+            file.seek(position)
+        part = file.read(length)
         if not part:
-            raise SourceTruncated(f"The content ended at byte {at} while it was uploaded.")
+            raise SourceTruncated(f"The content ended at byte {position} during its upload.")
         return part
 
 
 @contextlib.contextmanager
-def prepared(content: Readable, size: int | None, sha256: str) -> Iterator[PreparedUpload]:
-    """Make a content ready to be sent: know its size and hash, and be able to send it again.
+def prepare(content: Readable, size: int | None, sha256: str) -> Iterator[PreparedUpload]:
+    """Prepare a content to be sent, and sent again: measure it, or copy it to a temporary file.
 
-    Raises `SourceTruncated` when it has another size than was promised.
+    Raises `SourceTruncated` if it has another size than ``size``.
     """
     seekable = getattr(content, "seekable", None)
     if seekable is not None and seekable():
         file = cast("IO[bytes]", content)
-        upload = _measured(file, sha256)
+        upload = _measure(file, sha256)
         _check_size(upload, size)
         yield upload
         return
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as spool:
-        upload = _spooled(content, cast("Any", spool), sha256)
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+        upload = _spool(content, cast("Any", spool), sha256)
         _check_size(upload, size)
         yield upload
 
 
-def _measured(file: IO[bytes], sha256: str) -> PreparedUpload:
+def _measure(file: IO[bytes], sha256: str) -> PreparedUpload:
     start = file.tell()
     file.seek(0, io.SEEK_END)
     size = file.tell() - start
@@ -155,7 +144,7 @@ def _measured(file: IO[bytes], sha256: str) -> PreparedUpload:
     return PreparedUpload(file, start, size, sha256)
 
 
-def _spooled(content: Readable, spool: IO[bytes], sha256: str) -> PreparedUpload:
+def _spool(content: Readable, spool: IO[bytes], sha256: str) -> PreparedUpload:
     digest = hashlib.sha256()
     while chunk := content.read(CHUNK):
         digest.update(chunk)
@@ -165,46 +154,48 @@ def _spooled(content: Readable, spool: IO[bytes], sha256: str) -> PreparedUpload
 
 def _check_size(upload: PreparedUpload, size: int | None) -> None:
     if size is not None and upload.size != size:
-        raise SourceTruncated(f"The content was to have {size} bytes and has {upload.size}.")
+        raise SourceTruncated(
+            f"The content has {upload.size} bytes instead of the promised {size}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """One upload under one key, which must be free."""
+class ConditionalWrite:
+    """The conditional write of one upload to one key, which must be free."""
 
     client: S3Client
     upload: PreparedUpload
     parameters: dict[str, Any]
 
-    def once(self) -> bool:
-        """Send until S3 tells of no conflict; return whether what lies there is what was sent.
+    def send(self) -> bool:
+        """Send until S3 reports no conflict; return whether the stored object is this upload.
 
-        A refusal of a request that was repeated may be the effect of its first attempt, whose
-        answer was lost: then what lies there is looked at. What was sent once and refused came
-        too late.
+        A request that was repeated may be refused because its first attempt succeeded and only the
+        response was lost: then the stored object is compared. A request that was sent once and
+        refused came after another writer's.
         """
         for attempt in range(_CONFLICT_ATTEMPTS):
             if attempt:
-                # Spread, so that those who met do not meet again.
+                # With jitter, so that writers that met once do not meet again.
                 spread = 1 + random.random()  # noqa: S311
-                time.sleep(_CONFLICT_WAIT * 2 ** (attempt - 1) * spread)
+                time.sleep(_CONFLICT_SECONDS * 2 ** (attempt - 1) * spread)
             try:
                 self._send()
             except self.client.exceptions.ClientError as error:
                 response = error.response
                 repeated = attempt > 0 or was_retried(response)
-                if status_of(response) == 412:
+                if get_status(response) == 412:
                     return repeated and self._is_ours()
-                if repeated and code_of(response) == "NoSuchUpload" and self._is_ours():
+                if repeated and get_error_code(response) == "NoSuchUpload" and self._is_ours():
                     return True
-                if status_of(response) != 409:
+                if get_status(response) != 409:
                     raise
             else:
                 return True
-        raise StorageBusy(f"S3 told of a conflict {_CONFLICT_ATTEMPTS} times.")
+        raise StorageBusy(f"S3 reported a conflict {_CONFLICT_ATTEMPTS} times in a row.")
 
     def _send(self) -> None:
-        if self.upload.size > SINGLE_PUT:
+        if self.upload.size > MAX_SINGLE_PUT:
             self._send_parts()
         else:
             checksum = base64.b64encode(bytes.fromhex(self.upload.sha256)).decode()
@@ -233,7 +224,7 @@ class Write:
             raise
 
     def _require_free(self) -> None:
-        """Look before the completion: Ceph 16 overlooks the condition there, and overwrites."""
+        """Raise if the key is taken: Ceph 16 ignores the condition of the completion."""
         if self._head() is not None:
             response = {"Error": {"Code": "PreconditionFailed"}}
             status = {"ResponseMetadata": {"HTTPStatusCode": 412}}
@@ -241,11 +232,13 @@ class Write:
             raise self.client.exceptions.ClientError(taken, "CompleteMultipartUpload")
 
     def _abort(self, target: dict[str, Any]) -> None:
-        """Free the parts that were stored; where that fails, the lifecycle rule does it."""
+        """Delete the stored parts; where that fails, the bucket's lifecycle rule does it."""
         try:
             self.client.abort_multipart_upload(**target)
         except Exception as error:
-            logger.warning("A multipart upload of %r was not aborted: %s", target["Key"], error)
+            logger.warning(
+                "A multipart upload of %r could not be aborted: %s", target["Key"], error
+            )
 
     @property
     def _target(self) -> dict[str, Any]:
@@ -255,7 +248,7 @@ class Write:
         try:
             return self.client.head_object(**self._target)
         except self.client.exceptions.ClientError as error:
-            if is_missing(error.response) or is_unknown(error.response):
+            if is_missing(error.response) or is_forbidden(error.response):
                 return None
             raise
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.keys import KEY_LENGTH
-from shift_media.storages import MediaStorage, by_alias
+from shift_media.storages import MediaStorage, get_storage
 from shift_media.transcoding.base import RenditionReport, State
 
 if TYPE_CHECKING:
@@ -106,5 +106,5 @@ class Rendition(models.Model):
     @property
     def url(self) -> str:
         """The public URL; without a storage that was set, it costs a query for the job."""
-        storage = self._storage or cast("MediaStorage", by_alias(self.job.storage))
+        storage = self._storage or cast("MediaStorage", get_storage(self.job.storage))
         return storage.derived_url(self.key)

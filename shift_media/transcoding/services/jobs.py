@@ -11,7 +11,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import OriginalKey, parse_original_key
-from shift_media.storages import identify
+from shift_media.storages import find_alias
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt, get_profile, transcoder
@@ -52,7 +52,7 @@ def submit(
     job = TranscodeJob(
         original=str(original),
         source=str(file.field),
-        storage=identify(file.storage),
+        storage=find_alias(file.storage),
         profile=name,
     )
     try:

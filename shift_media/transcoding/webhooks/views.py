@@ -82,9 +82,9 @@ def sns(request: HttpRequest, storage: str | None = None) -> HttpResponse:
     try:
         message = parse(load_object(_read(request)))
         verify(message, settings.SNS_TOPICS, certificates)
-        if _applied.read(message.id) is None:
+        if _applied.get(message.id) is None:
             _apply(message)
-            _applied.write(message.id, "done")  # Last, so that a failed message may be retried.
+            _applied.set(message.id, "done")  # Last, so that a failed message may be retried.
     except MediaError as error:
         return _failure(error)
     return _plain(HttpResponse())
