@@ -32,7 +32,7 @@ crops = st.builds(
 _maybe_crops = st.none() | crops
 signatures = st.text(HEX, min_size=32, max_size=32)
 signing_keys = st.text(min_size=1, max_size=200).filter(lambda key: bool(key.strip()))
-"""Keys as settings hold them: any text that is not blank."""
+"""Signing keys as in settings: any text that is not blank."""
 
 
 @st.composite
@@ -87,7 +87,7 @@ keys = originals | resize_keys | rendition_keys | mezzanine_keys
 
 @st.composite
 def nearly(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
-    """Draw a text that is one character away from a valid one: changed, gone, added, swapped."""
+    """Draw a text one character away from a valid one: changed, dropped, added or swapped."""
     text = draw(texts)
     at = draw(st.integers(0, len(text) - 1))
     other = draw(st.sampled_from(KEY_CHARACTERS + "AZ +%\n\r\0\\;?#²٣３é") | st.characters())
@@ -110,4 +110,4 @@ file_names = st.text(max_size=80) | st.builds(
     ),
     st.text(max_size=10),
 )
-"""What clients call their files."""
+"""File names of clients."""

@@ -1,6 +1,7 @@
-"""The golden pictures: what each mode and format made of one drawing when somebody last looked.
+"""The golden pictures: resizes of one drawing in each mode and format, checked by eye.
 
-Renew them where a change is meant, and look at the difference: ``python -m tests.core.golden``.
+After an intended change write them again, and look at the difference:
+``python -m tests.core.golden``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ASKED = {
     "pad": {"size": "60x60", "background": "204080"},
     "stretch": {"size": "60x30"},
 }
-"""What is asked for in each mode; focal point and background show more than the defaults."""
+"""Options of each mode; focal point and background show more than the defaults."""
 
 
 @cache
@@ -49,30 +50,30 @@ def scene(alpha: bool) -> Image.Image:
 
 
 def spec(mode: str, output: str) -> Spec:
-    """Make the spec of one golden picture."""
+    """Return the spec of one golden picture."""
     asked = {"quality": 90, **ASKED[mode]} if output in ("jpg", "webp", "avif") else ASKED[mode]
     return Spec.make(mode=mode, format=output, **asked)  # type: ignore[arg-type]
 
 
 def shown(content: bytes) -> Image.Image:
-    """Decode a picture, on a ground that shows what is transparent."""
+    """Decode a picture, on magenta, so that transparency is visible."""
     ground = Image.new("RGBA", (image := images.opened(content).convert("RGBA")).size, "magenta")
     ground.alpha_composite(image)
     return ground.convert("RGB")
 
 
 def made(mode: str, output: str, source: bytes) -> Image.Image:
-    """Have the engine make it."""
+    """Return the picture that the engine makes."""
     return shown(engine.make(BytesIO(source), spec(mode, output)).content)
 
 
 def source(alpha: bool) -> bytes:
-    """Give the drawing as a file that loses nothing."""
+    """Return the drawing as a lossless file."""
     return images.encoded(scene(alpha), "png")
 
 
 def stored(mode: str, output: str, alpha: bool) -> Image.Image:
-    """Read a golden picture: one strip holds all formats of one mode."""
+    """Return a golden picture; one file holds all formats of one mode, side by side."""
     with Image.open(_path(mode, alpha)) as strip:
         width = strip.width // len(OUTPUTS)
         left = OUTPUTS.index(output) * width
@@ -84,7 +85,7 @@ def _path(mode: str, alpha: bool) -> Path:
 
 
 def renew() -> None:
-    """Write all golden pictures anew."""
+    """Write all golden pictures again."""
     FOLDER.mkdir(exist_ok=True)
     for mode in ASKED:
         for alpha in (False, True):

@@ -113,21 +113,21 @@ NOT_LISTED = [
 
 @pytest.mark.acceptance(22, 23, 24)
 @pytest.mark.parametrize(("head", "extension"), SAMPLES)
-def test_a_format_is_known_by_its_first_bytes(head: bytes, extension: str) -> None:
+def test_format_is_detected_by_its_first_bytes(head: bytes, extension: str) -> None:
     assert detect(head).extension == extension
     assert detect(head + bytes(HEAD_BYTES)).extension == extension
 
 
 @pytest.mark.acceptance(24)
 @pytest.mark.parametrize("tail", [b"<html><script>", b"PK\x03\x04", b"%PDF-1.7", b"<svg>"])
-def test_what_is_appended_changes_nothing(tail: bytes) -> None:
+def test_appended_bytes_do_not_change_the_format(tail: bytes) -> None:
     for head, extension in SAMPLES[:6]:
         assert detect(head + tail).extension == extension
 
 
 @pytest.mark.acceptance(22, 29)
 @pytest.mark.parametrize("head", NOT_LISTED)
-def test_what_is_not_listed_is_unknown(head: bytes) -> None:
+def test_format_that_is_not_listed_is_unknown(head: bytes) -> None:
     assert detect(head) is UNKNOWN
 
 
@@ -137,9 +137,7 @@ def test_any_bytes_have_a_format_of_the_table(head: bytes) -> None:
 
 
 @given(st.sampled_from(SAMPLES), st.data())
-def test_a_head_cut_anywhere_raises_nothing(
-    sample: tuple[bytes, str], data: st.DataObject
-) -> None:
+def test_truncated_head_raises_nothing(sample: tuple[bytes, str], data: st.DataObject) -> None:
     head = sample[0]
     detect(head[: data.draw(st.integers(0, len(head)))])
 
@@ -160,11 +158,11 @@ BY_NOTE = {
     "name_text_csv_svg.csv": "bin",  # text that only mentions a tag
     "invalid_invalid_vp9_bitstream-bug_1416.webm": "bin",  # its DocType says "000B"
 }
-"""Files of which the index names the kind by other means than their first bytes."""
+"""Files whose kind the index takes from more than their first bytes."""
 
 
 @pytest.mark.acceptance(22)
-def test_the_corpus_is_told_apart_as_its_index_says(corpus: Path) -> None:
+def test_corpus_files_have_the_formats_of_its_index(corpus: Path) -> None:
     with (corpus / "hostile" / "INDEX.tsv").open(newline="") as index:
         rows = list(csv.DictReader(index, delimiter="\t"))
     assert len(rows) > 200
@@ -179,7 +177,7 @@ def test_the_corpus_is_told_apart_as_its_index_says(corpus: Path) -> None:
     assert wrong == []
 
 
-def test_photographs_are_jpegs(corpus: Path) -> None:
+def test_photographs_of_the_corpus_are_jpegs(corpus: Path) -> None:
     for photo in (corpus / "photos").glob("*.jpg"):
         with photo.open("rb") as file:
             assert detect(file.read(HEAD_BYTES)).name == "JPEG"
@@ -194,7 +192,7 @@ def test_each_format_has_its_own_extension_and_name() -> None:
 
 
 @pytest.mark.acceptance(23)
-def test_nothing_that_a_browser_executes_is_served_as_itself_or_in_place() -> None:
+def test_active_formats_are_served_as_attachments_of_a_safe_type() -> None:
     for extension in ("svg", "html", "xml", "pdf", "ps", "bin"):
         assert BY_EXTENSION[extension].served_type == SAFE_TYPE
         assert not BY_EXTENSION[extension].inline
@@ -216,6 +214,8 @@ def test_nothing_that_a_browser_executes_is_served_as_itself_or_in_place() -> No
         ([], []),
     ],
 )
-def test_what_an_accept_list_admits(accept: list[str], extensions: list[str]) -> None:
+def test_accept_list_admits_its_types_and_wildcards(
+    accept: list[str], extensions: list[str]
+) -> None:
     assert [format.extension for format in accepted_formats(iter(accept))] == extensions
     assert all(accepts(accept, BY_EXTENSION[extension]) for extension in extensions)

@@ -44,9 +44,7 @@ def planned(spec: Spec, width: int, height: int) -> ResizePlan:
 @given(specs(), image_sides, image_sides)
 @example(spec("1x1", "fit"), 20_000, 1)
 @example(spec("1x9999", "fill"), 20_000, 1)
-def test_every_side_is_at_least_1_and_never_beyond_the_box(
-    s: Spec, width: int, height: int
-) -> None:
+def test_sides_are_at_least_1_and_within_the_box(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
     for sides in (made.size, made.canvas):
         assert 1 <= sides[0] <= (s.width or sides[0])
@@ -66,7 +64,7 @@ def test_nothing_is_enlarged_without_upscale(s: Spec, width: int, height: int) -
 @given(specs(), image_sides, image_sides)
 @example(spec("381x170", "fill", crop=(613, 1131, 9999, 9999), focal=(100, 100)), 1279, 1225)
 @example(spec("461x359", "fill", crop=(3, 367, 9999, 9999), focal=(100, 100)), 5, 509)
-def test_the_seen_box_lies_inside_the_image_and_the_crop(s: Spec, width: int, height: int) -> None:
+def test_shown_box_lies_inside_the_image_and_the_crop(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
     part = seen(s, width, height)
     left, top, right, bottom = made.box
@@ -76,7 +74,7 @@ def test_the_seen_box_lies_inside_the_image_and_the_crop(s: Spec, width: int, he
 
 
 @given(specs(), image_sides, image_sides)
-def test_the_resized_box_lies_on_the_canvas(s: Spec, width: int, height: int) -> None:
+def test_resized_box_lies_in_the_middle_of_the_canvas(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
     for offset, size, canvas in zip(made.offset, made.size, made.canvas, strict=True):
         before, after = offset, canvas - offset - size
@@ -86,7 +84,7 @@ def test_the_resized_box_lies_on_the_canvas(s: Spec, width: int, height: int) ->
 
 
 @given(specs(crops=crops), image_sides, image_sides)
-def test_a_crop_gives_what_the_part_alone_would_give(s: Spec, width: int, height: int) -> None:
+def test_crop_gives_the_size_that_its_part_alone_gives(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
     part = seen(s, width, height)
     alone = Spec(**{**{name: getattr(s, name) for name in Spec.__slots__}, "crop": None})
@@ -97,7 +95,9 @@ def test_a_crop_gives_what_the_part_alone_would_give(s: Spec, width: int, height
 
 
 @given(specs(modes=st.just("fit"), crops=st.none()), image_sides, image_sides)
-def test_fit_is_the_largest_in_the_box_with_the_ratio(s: Spec, width: int, height: int) -> None:
+def test_fit_is_the_largest_size_in_the_box_with_the_ratio(
+    s: Spec, width: int, height: int
+) -> None:
     scales = []
     if s.width is not None:
         scales.append(Fraction(s.width, width))
@@ -134,7 +134,9 @@ def test_fit_keeps_the_ratio_within_half_a_pixel(s: Spec, width: int, height: in
         ("x10", (5, 1), (5, 1)),
     ],
 )
-def test_fit(size: str, image: tuple[int, int], made: tuple[int, int]) -> None:
+def test_fit_gives_the_size_without_enlarging(
+    size: str, image: tuple[int, int], made: tuple[int, int]
+) -> None:
     assert output_size(spec(size, "fit"), *image) == made
 
 
@@ -149,7 +151,9 @@ def test_fit(size: str, image: tuple[int, int], made: tuple[int, int]) -> None:
         ("9999x", (1, 1), (9999, 9999)),
     ],
 )
-def test_fit_with_upscale(size: str, image: tuple[int, int], made: tuple[int, int]) -> None:
+def test_fit_with_upscale_enlarges_to_the_box(
+    size: str, image: tuple[int, int], made: tuple[int, int]
+) -> None:
     assert output_size(spec(size, "fit", upscale=True), *image) == made
 
 
@@ -157,7 +161,7 @@ def test_fit_with_upscale(size: str, image: tuple[int, int], made: tuple[int, in
 
 
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
-def test_fill_covers_the_box_where_it_may(s: Spec, width: int, height: int) -> None:
+def test_fill_covers_the_box_of_a_large_enough_original(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
     part = seen(s, width, height)
     large_enough = part.width >= (s.width or 0) and part.height >= (s.height or 0)
@@ -166,7 +170,7 @@ def test_fill_covers_the_box_where_it_may(s: Spec, width: int, height: int) -> N
 
 
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
-def test_a_smaller_original_fills_the_ratio_as_large_as_it_can(
+def test_fill_of_a_smaller_original_is_the_largest_of_the_ratio(
     s: Spec, width: int, height: int
 ) -> None:
     made = planned(s, width, height)
@@ -179,7 +183,7 @@ def test_a_smaller_original_fills_the_ratio_as_large_as_it_can(
 
 
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
-def test_fill_sees_a_part_of_the_box_ratio_that_touches_two_edges(
+def test_fill_shows_a_part_of_the_box_ratio_that_touches_two_edges(
     s: Spec, width: int, height: int
 ) -> None:
     made = planned(s, width, height)
@@ -195,7 +199,7 @@ def test_fill_sees_a_part_of_the_box_ratio_that_touches_two_edges(
 
 
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
-def test_fill_keeps_the_focal_point_in_view_and_in_the_middle_where_it_can(
+def test_fill_keeps_the_focal_point_in_view_and_in_the_middle_if_it_can(
     s: Spec, width: int, height: int
 ) -> None:
     made = planned(s, width, height)
@@ -242,7 +246,9 @@ def test_fill_cuts_around_the_focal_point(
         ((101, 99), (99, 99)),
     ],
 )
-def test_fill_of_small_originals(image: tuple[int, int], made: tuple[int, int]) -> None:
+def test_fill_of_small_originals_enlarges_only_with_upscale(
+    image: tuple[int, int], made: tuple[int, int]
+) -> None:
     assert output_size(spec("100x100", "fill"), *image) == made
     assert output_size(spec("100x100", "fill", upscale=True), *image) == (100, 100)
 
@@ -276,7 +282,7 @@ def test_stretch_is_the_box_and_each_side_at_most_the_original(
 
 
 @given(crops, image_sides, image_sides)
-def test_a_crop_is_cut_to_the_image_or_refused(crop: Crop, width: int, height: int) -> None:
+def test_crop_is_clipped_to_the_image_or_refused(crop: Crop, width: int, height: int) -> None:
     outside = crop.x >= width or crop.y >= height
     if outside:
         with pytest.raises(EmptyCrop, match="outside the image"):
@@ -288,12 +294,12 @@ def test_a_crop_is_cut_to_the_image_or_refused(crop: Crop, width: int, height: i
     assert cut_height == min(crop.height, height - y) >= 1
 
 
-def test_without_a_crop_the_whole_image_is_seen() -> None:
+def test_missing_crop_shows_the_whole_image() -> None:
     assert clip_crop(None, 40, 30) == (0, 0, 40, 30)
 
 
 @given(st.builds(Focal, strategies.percents, strategies.percents), crops, image_sides, image_sides)
-def test_a_focal_point_of_the_image_is_clamped_to_the_crop(
+def test_focal_point_of_the_image_is_clamped_to_the_crop(
     focal: Focal, crop: Crop, width: int, height: int
 ) -> None:
     assume(crop.x < width and crop.y < height)
@@ -306,5 +312,5 @@ def test_a_focal_point_of_the_image_is_clamped_to_the_crop(
         assert got == floor(min(max(exact, Fraction(0)), Fraction(100)) + HALF)
 
 
-def test_without_a_crop_a_focal_point_stays() -> None:
+def test_focal_point_without_a_crop_stays() -> None:
     assert focal_in_crop(Focal(10, 90), None, 400, 300) == (10, 90)

@@ -1,4 +1,4 @@
-"""Every mode × format × orientation beside golden pictures, and beside plain code that knows none.
+"""Every mode × format × orientation compared with golden pictures and with plain code.
 
 The golden ones (`golden.py`) hold what was looked at, against drift. The plain ones are drawn here
 with a full decode, LANCZOS and arithmetic of their own, so that both cannot be wrong together.
@@ -27,7 +27,7 @@ class Tolerance(NamedTuple):
 
 
 GOLDEN = Tolerance(0.99, 1.0)
-"""Beside the same picture made by another version of an encoder."""
+"""Between the same picture by two versions of an encoder."""
 PLAIN = {
     "png": Tolerance(0.99, 2),
     "jpg": Tolerance(0.97, 6),
@@ -35,11 +35,11 @@ PLAIN = {
     "avif": Tolerance(0.98, 6),
     "gif": Tolerance(0.98, 4),
 }
-"""Beside LANCZOS: fine lines lose colour in 4:2:0, and a GIF has 255 colours."""
+"""Between the engine and LANCZOS: fine lines lose colour in 4:2:0, a GIF has 255 colours."""
 
 
 def alike(seen: Image.Image, expected: Image.Image, tolerance: Tolerance) -> bool:
-    """Compare structure and colours; sizes must be the same."""
+    """Return True if size, structure and colours of two pictures agree."""
     if seen.size != expected.size:
         return False
     difference = np.asarray(ImageChops.difference(seen, expected), dtype=float).mean()
@@ -47,7 +47,7 @@ def alike(seen: Image.Image, expected: Image.Image, tolerance: Tolerance) -> boo
 
 
 def plain(mode: str, output: str, picture: Image.Image) -> Image.Image:
-    """Make a resize of an upright picture in the simplest way there is."""
+    """Return a resize of an upright picture, made in the simplest way."""
     width, height = picture.size
     alpha = picture.mode == "RGBA"
     background = (0x20, 0x40, 0x80) if mode == "pad" else (255, 255, 255)
@@ -83,7 +83,7 @@ def turned(format: str, orientation: int) -> bytes:
 @pytest.mark.parametrize("alpha", [False, True], ids=["opaque", "alpha"])
 @pytest.mark.parametrize("output", golden.OUTPUTS)
 @pytest.mark.parametrize("mode", golden.ASKED)
-def test_a_resize_looks_as_it_did_and_as_plain_code_makes_it(
+def test_resize_looks_like_its_golden_picture_and_like_plain_code(
     mode: str, output: str, alpha: bool
 ) -> None:
     seen = golden.made(mode, output, golden.source(alpha))
@@ -94,19 +94,19 @@ def test_a_resize_looks_as_it_did_and_as_plain_code_makes_it(
 @pytest.mark.acceptance(32)
 @pytest.mark.parametrize("output", golden.OUTPUTS)
 @pytest.mark.parametrize("mode", golden.ASKED)
-def test_all_orientations_look_like_the_upright_one(mode: str, output: str) -> None:
+def test_all_orientations_look_like_the_upright_picture(mode: str, output: str) -> None:
     assert unlike(mode, output, "jpg") == []
 
 
 @pytest.mark.acceptance(32)
 @pytest.mark.parametrize("source", ["png", "webp", "avif"])
 @pytest.mark.parametrize("mode", golden.ASKED)
-def test_all_formats_are_turned_alike(mode: str, source: str) -> None:
+def test_all_formats_are_turned_upright_alike(mode: str, source: str) -> None:
     assert unlike(mode, "png", source) == []
 
 
 def unlike(mode: str, output: str, source: str) -> list[int]:
-    """List the orientations of a source that do not come out as the upright picture does."""
+    """Return the orientations of a source whose resize differs from the upright picture's."""
     expected = plain(mode, output, golden.scene(alpha=False))
     tolerance = PLAIN[output]
     return [
@@ -118,8 +118,8 @@ def unlike(mode: str, output: str, source: str) -> list[int]:
 
 @pytest.mark.parametrize("mode", golden.ASKED)
 @pytest.mark.parametrize("output", golden.OUTPUTS)
-def test_the_comparison_sees_what_could_go_wrong(mode: str, output: str) -> None:
-    """Mirrored, turned, a pixel off, darker, another size: each must be told apart."""
+def test_comparison_detects_each_wrong_picture(mode: str, output: str) -> None:
+    """Mirrored, turned, a pixel off, darker and of another size: each must fail."""
     right = golden.stored(mode, output, alpha=False)
     wrong = [
         ImageOps.mirror(right),

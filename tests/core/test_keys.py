@@ -47,7 +47,7 @@ def refused(key: str) -> bool:
 
 
 @given(strategies.keys)
-def test_what_is_built_parses_to_itself(key: Key) -> None:
+def test_built_key_parses_to_itself(key: Key) -> None:
     assert parse_key(str(key)) == key
 
 
@@ -70,9 +70,7 @@ def test_any_text_is_refused_or_rebuilds_to_itself(text: str) -> None:
 
 
 @given(strategies.resize_keys.map(str), st.data())
-def test_a_resize_key_has_no_second_spelling_of_the_same_parts(
-    key: str, data: st.DataObject
-) -> None:
+def test_no_other_spelling_parses_to_the_same_resize_key(key: str, data: st.DataObject) -> None:
     other = data.draw(strategies.nearly(st.just(key)))
     assume(other != key)
     try:
@@ -83,11 +81,11 @@ def test_a_resize_key_has_no_second_spelling_of_the_same_parts(
 
 
 @given(strategies.resize_keys)
-def test_the_payload_is_the_key_without_its_signature(key: ResizeKey) -> None:
+def test_payload_is_the_key_without_its_signature(key: ResizeKey) -> None:
     assert key.payload == str(key).replace(f"-{key.signature}.", ".")
 
 
-def test_the_examples_of_the_design_parse_to_their_kinds() -> None:
+def test_examples_of_the_grammar_parse_to_their_kinds() -> None:
     original = OriginalKey("3c72aedc/ba25/41e6/a569/406c8f413974", "photo.jpg")
     assert parse_key(ORIGINAL) == original
     assert isinstance(parse_key(RESIZE), ResizeKey)
@@ -97,7 +95,7 @@ def test_the_examples_of_the_design_parse_to_their_kinds() -> None:
     assert parse_key(f"{DIRECTORY}/_m/2048.jpg") == MezzanineKey(original, 2048, "jpg")
 
 
-def test_the_longest_original_fits_the_column() -> None:
+def test_longest_key_of_an_original_fits_the_column() -> None:
     longest = max(BY_EXTENSION, key=len)
     key = new_original_key("x" * 1000, longest)
     assert len(str(key)) <= KEY_LENGTH
@@ -108,8 +106,8 @@ def test_the_longest_original_fits_the_column() -> None:
 
 
 @pytest.mark.acceptance(1)
-def test_no_character_of_a_resize_key_can_be_another_and_mean_the_same() -> None:
-    """Change each position by each character of the alphabet, and by some of none."""
+def test_no_changed_character_of_a_resize_key_parses_to_the_same_key() -> None:
+    """Each position is replaced by each character of the alphabet, and by some others."""
     parsed = parse_key(RESIZE)
     for at in range(len(RESIZE)):
         for character in strategies.KEY_CHARACTERS + "A %\0\n²é":
@@ -148,7 +146,7 @@ def test_no_character_of_a_resize_key_can_be_another_and_mean_the_same() -> None
         f"{SIGNATURE}.webp",
     ],
 )
-def test_a_signature_or_extension_of_the_wrong_form_is_no_key(leaf: str) -> None:
+def test_malformed_signature_or_extension_is_refused(leaf: str) -> None:
     assert refused(f"{DIRECTORY}/{leaf}")
 
 
@@ -168,7 +166,7 @@ def test_a_signature_or_extension_of_the_wrong_form_is_no_key(leaf: str) -> None
         f"400x300-80-fill-noupscale-{SIGNATURE}.webp",
     ],
 )
-def test_characters_moved_over_a_border_give_another_key_or_none(leaf: str) -> None:
+def test_characters_moved_over_a_separator_give_another_payload_or_no_key(leaf: str) -> None:
     key = f"{DIRECTORY}/{leaf}"
     assert refused(key) or parse_resize_key(key).payload != parse_resize_key(RESIZE).payload
 
@@ -192,7 +190,7 @@ def test_characters_moved_over_a_border_give_another_key_or_none(leaf: str) -> N
         f"{DIRECTORY}/photo.jpg-{SIGNATURE}.jpg",
     ],
 )
-def test_a_part_given_a_second_time_is_no_key(key: str) -> None:
+def test_repeated_part_is_refused(key: str) -> None:
     assert refused(key)
 
 
@@ -205,7 +203,7 @@ def test_a_part_given_a_second_time_is_no_key(key: str) -> None:
         ";x", "/", "//", "/.", "/..", "?x=1", "#", " ", "\u2028", "\x85", "\udcff", "~", "%20",
     ],
 )  # fmt: skip
-def test_nothing_may_follow_a_key(key: str, tail: str) -> None:
+def test_text_before_or_after_a_key_is_refused(key: str, tail: str) -> None:
     assert refused(key + tail)
     assert refused(tail + key)
 
@@ -214,7 +212,7 @@ def test_nothing_may_follow_a_key(key: str, tail: str) -> None:
 @pytest.mark.parametrize(
     "step", ["..", ".", "%2e%2e", "%252e%252e", "..%2f", "%2f", "%5c", "\\", "", ";", "~"]
 )
-def test_no_step_may_stand_between_the_parts_of_a_key(step: str) -> None:
+def test_path_step_between_the_parts_of_a_key_is_refused(step: str) -> None:
     for key in (ORIGINAL, RESIZE, f"{DIRECTORY}/_web/720p.mp4"):
         parts = key.split("/")
         for at in range(len(parts) + 1):
@@ -228,7 +226,7 @@ def test_no_step_may_stand_between_the_parts_of_a_key(step: str) -> None:
         "a//b.ts", "/a.ts", "a.ts/", "a/b/c/d.ts", "é.ts", "a\nb.ts", "x" * 101, "a.ts\n",
     ],
 )  # fmt: skip
-def test_a_rendition_has_one_to_three_plain_segments(file: str) -> None:
+def test_malformed_rendition_file_is_refused(file: str) -> None:
     assert refused(f"{DIRECTORY}/_web/{file}")
 
 
@@ -241,7 +239,7 @@ def test_a_rendition_has_one_to_three_plain_segments(file: str) -> None:
         "_m/²048.jpg", "_m/x/2048.jpg", "_m/2048.jpg/x",
     ],
 )  # fmt: skip
-def test_a_profile_poster_or_mezzanine_of_another_form_is_no_key(leaf: str) -> None:
+def test_malformed_profile_poster_or_mezzanine_is_refused(leaf: str) -> None:
     assert refused(f"{DIRECTORY}/{leaf}")
 
 
@@ -258,7 +256,7 @@ def test_a_profile_poster_or_mezzanine_of_another_form_is_no_key(leaf: str) -> N
         "３c72aedc/ba25/41e6/a569/406c8f413974",
     ],
 )
-def test_an_id_of_another_form_is_no_key(id: str) -> None:
+def test_malformed_id_is_refused(id: str) -> None:
     assert refused(f"{id}/photo.jpg/photo.jpg")
 
 
@@ -271,21 +269,21 @@ def test_an_id_of_another_form_is_no_key(id: str) -> None:
         "nul.png", "com1.gif", "lpt9.webp", "aux.bin", "",
     ],
 )  # fmt: skip
-def test_a_name_that_the_app_would_not_give_is_no_key(name: str) -> None:
+def test_name_that_new_keys_never_have_is_refused(name: str) -> None:
     assert refused(f"3c72aedc/ba25/41e6/a569/406c8f413974/{name}/{name}")
 
 
-def test_the_leaf_must_repeat_the_name() -> None:
+def test_leaf_that_differs_from_the_name_is_refused() -> None:
     assert refused(f"{DIRECTORY}/other.jpg")
     assert refused(f"{DIRECTORY}/photo.png")
     assert refused(f"{DIRECTORY}/PHOTO.jpg")
 
 
 @given(strategies.specs(), strategies.signatures, strategies.ids)
-def test_a_leaf_equal_to_its_directory_is_the_original_whatever_it_looks_like(
+def test_leaf_equal_to_its_directory_is_the_original(
     spec: object, signature: str, id: str
 ) -> None:
-    """A name in the form of a resize cannot be given: it would hold "upscale"."""
+    """No original has a name like a resize, because names never contain "upscale"."""
     name = f"{spec}-{signature}.jpg"
     assert refused(f"{id}/{name}/{name}")
     plain = f"400x300-fit-80-{signature}.jpg"
@@ -293,15 +291,15 @@ def test_a_leaf_equal_to_its_directory_is_the_original_whatever_it_looks_like(
 
 
 @given(strategies.keys)
-def test_the_patterns_of_the_bucket_policy_tell_originals_from_the_rest(key: Key) -> None:
-    """``*upscale-*`` and ``*/_*``, which is all that an S3 policy can say."""
+def test_patterns_of_the_bucket_policy_match_all_keys_but_originals(key: Key) -> None:
+    """``*upscale-*`` and ``*/_*``: an S3 policy has no other wildcards."""
     text = str(key)
     derived = "upscale-" in text or "/_" in text
     assert derived == (not isinstance(key, OriginalKey))
 
 
 @given(strategies.originals, strategies.keys)
-def test_a_prefix_holds_what_belongs_to_its_original_and_nothing_else(
+def test_prefix_contains_the_keys_of_its_original_and_no_others(
     original: OriginalKey, key: Key
 ) -> None:
     owner = key if isinstance(key, OriginalKey) else key.original
@@ -309,7 +307,7 @@ def test_a_prefix_holds_what_belongs_to_its_original_and_nothing_else(
     assert str(key).startswith(original.prefix) == (owner == original)
 
 
-def test_only_the_asked_for_kind_is_read() -> None:
+def test_parser_of_one_kind_refuses_other_kinds() -> None:
     assert parse_original_key(ORIGINAL).extension == "jpg"
     assert parse_resize_key(RESIZE).signature == SIGNATURE
     with pytest.raises(InvalidKey):
@@ -318,14 +316,14 @@ def test_only_the_asked_for_kind_is_read() -> None:
         parse_resize_key(ORIGINAL)
 
 
-def test_resizes_of_a_video_are_made_from_its_poster() -> None:
+def test_source_of_a_resize_of_a_video_is_its_poster() -> None:
     video = "3c72aedc/ba25/41e6/a569/406c8f413974/clip.mp4"
     assert source_key(parse_original_key(f"{video}/clip.mp4")) == f"{video}/_poster.jpg"
     assert parse_resize_key(f"{video}/{SPEC}-{SIGNATURE}.webp").source == f"{video}/_poster.jpg"
     assert parse_resize_key(RESIZE).source == ORIGINAL
 
 
-def test_a_refused_key_is_quoted_in_part_only() -> None:
+def test_message_quotes_a_long_refused_key_in_part() -> None:
     with pytest.raises(InvalidKey) as caught:
         parse_key("x" * 100_000)
     assert len(str(caught.value)) < 1000
@@ -363,13 +361,13 @@ def test_every_file_name_becomes_a_key_that_parses(filename: str, extension: str
 
 @pytest.mark.acceptance(7)
 @given(strategies.file_names)
-def test_a_name_has_one_slug_in_every_normal_form(filename: str) -> None:
+def test_slug_is_the_same_in_every_normal_form(filename: str) -> None:
     forms = {slug(unicodedata.normalize(form, filename)) for form in ("NFC", "NFD")}
     assert len(forms) == 1
 
 
 @given(strategies.file_names)
-def test_a_slug_is_its_own_slug(filename: str) -> None:
+def test_slug_of_a_slug_is_the_slug(filename: str) -> None:
     assert slug(slug(filename)) == slug(filename)
 
 
@@ -403,11 +401,11 @@ def test_a_slug_is_its_own_slug(filename: str) -> None:
         ("x" * 64 + "y.jpg", "x" * 64),
     ],
 )
-def test_slugs(filename: str, stem: str) -> None:
+def test_slug_of_a_file_name_is_a_valid_stem(filename: str, stem: str) -> None:
     assert slug(filename) == stem
 
 
-def test_two_uploads_of_one_name_get_two_ids() -> None:
+def test_two_uploads_of_one_name_have_different_ids() -> None:
     keys = {new_original_key("photo.jpg", "jpg").id for _ in range(1000)}
     assert len(keys) == 1000
     assert all(re.fullmatch(r".{8}/.{4}/4.{3}/[89ab].{3}/.{12}", id) for id in keys)
@@ -415,7 +413,7 @@ def test_two_uploads_of_one_name_get_two_ids() -> None:
 
 @pytest.mark.acceptance(37)
 @given(strategies.file_names)
-def test_a_name_to_show_is_one_short_visible_line(filename: str) -> None:
+def test_display_name_is_one_short_visible_line(filename: str) -> None:
     shown = display_name(filename)
     assert len(shown) <= ORIGINAL_NAME_LENGTH
     assert not set("/\\\n\r\0\u202e\u2066\u200f\u2028") & set(shown)
@@ -424,16 +422,16 @@ def test_a_name_to_show_is_one_short_visible_line(filename: str) -> None:
 
 
 @pytest.mark.acceptance(7)
-def test_a_name_to_show_keeps_its_letters() -> None:
+def test_display_name_keeps_its_letters() -> None:
     assert display_name("/tmp/Cafe\u0301 – 日本 😀.JPG") == "Café – 日本 😀.JPG"
 
 
 @given(st.text())
-def test_only_the_family_of_media_errors_escapes(text: str) -> None:
+def test_parsing_any_text_raises_media_errors_alone(text: str) -> None:
     for read in (parse_key, parse_original_key, parse_resize_key):
         with contextlib.suppress(MediaError):
             read(text)
 
 
-def test_latin_letters_of_many_languages_are_kept_as_plain_ones() -> None:
+def test_latin_letters_of_many_languages_become_plain_letters() -> None:
     assert slug("Größe Łódź Ærø İstanbul ﬁn.jpg") == "grosse-lodz-aero-istanbul-fin"

@@ -21,14 +21,14 @@ KNOWN_ANSWER = "ef64aef7a2e690b8379128787410169f"
 
 
 def reference(key: bytes, purpose: str, payload: str) -> str:
-    """Sign as DESIGN.md says it, by the hmac module."""
+    """Return the signature that the hmac module computes."""
     derived = hmac.new(key, f"shift_media/{purpose}/key".encode(), hashlib.sha256).digest()
     message = f"shift_media/{purpose}\0{payload}".encode()
     return hmac.new(derived, message, hashlib.sha256).hexdigest()[:32]
 
 
 @pytest.mark.acceptance(48)
-def test_the_known_answer() -> None:
+def test_signature_is_the_one_that_openssl_computes() -> None:
     assert Signer(["secret"]).sign(PAYLOAD) == KNOWN_ANSWER
 
 
@@ -36,17 +36,17 @@ def test_the_known_answer() -> None:
 @example("k" * 64, "")
 @example("k" * 65, "a")
 @example("k" * 200, "ä")
-def test_signatures_are_those_of_the_hmac_module(key: str, payload: str) -> None:
+def test_signature_is_the_one_of_the_hmac_module(key: str, payload: str) -> None:
     assert Signer([key]).sign(payload) == reference(key.encode(), RESIZE, payload)
 
 
 @given(st.binary(min_size=1, max_size=200).filter(lambda key: bool(key.strip())))
-def test_a_key_may_be_bytes(key: bytes) -> None:
+def test_signing_key_of_bytes_signs_like_the_hmac_module(key: bytes) -> None:
     assert Signer([key]).sign(PAYLOAD) == reference(key, RESIZE, PAYLOAD)
 
 
 @given(strategies.signing_keys)
-def test_a_signature_is_32_lower_case_hex_digits_and_verifies(key: str) -> None:
+def test_signature_is_32_lower_case_hex_digits_and_verifies(key: str) -> None:
     signer = Signer([key])
     signature = signer.sign(PAYLOAD)
     assert len(signature) == 32
@@ -54,13 +54,13 @@ def test_a_signature_is_32_lower_case_hex_digits_and_verifies(key: str) -> None:
     assert signer.verify(PAYLOAD, signature)
 
 
-def test_signing_twice_gives_the_same() -> None:
+def test_signing_twice_gives_the_same_signature() -> None:
     signer = Signer(["secret"])
     assert [signer.sign(PAYLOAD) for _ in range(3)] == [KNOWN_ANSWER] * 3
 
 
 @pytest.mark.acceptance(1)
-def test_no_digit_of_a_signature_can_be_another() -> None:
+def test_signature_with_a_changed_digit_does_not_verify() -> None:
     signer = Signer(["secret", "older"])
     for at in range(32):
         for digit in strategies.HEX:
@@ -70,7 +70,7 @@ def test_no_digit_of_a_signature_can_be_another() -> None:
 
 @pytest.mark.acceptance(1, 3)
 @given(st.data())
-def test_a_payload_changed_by_one_character_does_not_verify(data: st.DataObject) -> None:
+def test_payload_changed_by_one_character_does_not_verify(data: st.DataObject) -> None:
     changed = data.draw(strategies.nearly(st.just(PAYLOAD)))
     assume(changed != PAYLOAD)
     assert not Signer(["secret"]).verify(changed, KNOWN_ANSWER)
@@ -88,20 +88,20 @@ def test_a_payload_changed_by_one_character_does_not_verify(data: st.DataObject)
 @example("\ud800" * 32)
 @example("a" * 10_000)
 @example("\0" * 32)
-def test_another_signature_never_verifies_and_never_raises(signature: str) -> None:
+def test_arbitrary_signature_does_not_verify_and_raises_nothing(signature: str) -> None:
     assume(signature != KNOWN_ANSWER)
     assert Signer(["secret"]).verify(PAYLOAD, signature) is False
 
 
 @given(st.text())
 @example("\ud800")
-def test_any_payload_can_be_asked_about(payload: str) -> None:
+def test_arbitrary_payload_raises_nothing(payload: str) -> None:
     assume(payload != PAYLOAD)
     assert Signer(["secret"]).verify(payload, KNOWN_ANSWER) is False
 
 
 @pytest.mark.acceptance(48)
-def test_the_first_key_signs_and_all_keys_verify() -> None:
+def test_first_key_signs_and_all_keys_verify() -> None:
     old, new, rotated = Signer(["old"]), Signer(["new"]), Signer(["new", "old"])
     assert rotated.sign(PAYLOAD) == new.sign(PAYLOAD)
     assert rotated.verify(PAYLOAD, old.sign(PAYLOAD))
@@ -114,31 +114,31 @@ def test_the_first_key_signs_and_all_keys_verify() -> None:
 @pytest.mark.parametrize(
     "keys", [[], (), [""], ["  "], [b""], ["secret", ""], "secret", b"secret"]
 )
-def test_without_a_key_or_with_an_empty_one_there_is_no_signer(keys: list[str]) -> None:
+def test_missing_or_empty_key_is_refused(keys: list[str]) -> None:
     with pytest.raises(InvalidSigningKey) as caught:
         Signer(keys)
     assert "SIGNING_KEYS" in str(caught.value)
 
 
 @given(strategies.signing_keys, st.sampled_from(["resize/2", "original/1", "upload/1"]))
-def test_a_signature_for_one_purpose_is_worth_nothing_for_another(key: str, purpose: str) -> None:
+def test_signature_for_one_purpose_does_not_verify_for_another(key: str, purpose: str) -> None:
     signature = Signer([key], purpose).sign(PAYLOAD)
     assert signature == reference(key.encode(), purpose, PAYLOAD)
     assert not Signer([key], RESIZE).verify(PAYLOAD, signature)
 
 
-def test_purpose_and_payload_cannot_be_shifted_into_each_other() -> None:
+def test_characters_moved_from_purpose_to_payload_change_the_signature() -> None:
     assert Signer(["k"], "a").sign("b\0c") != Signer(["k"], "a\0b").sign("c")
 
 
-def test_a_derived_key_is_not_the_key() -> None:
+def test_derived_key_differs_from_the_signing_key() -> None:
     plain = hmac.new(b"secret", f"shift_media/{RESIZE}\0{PAYLOAD}".encode(), hashlib.sha256)
     assert Signer(["secret"]).sign(PAYLOAD) != plain.hexdigest()[:32]
 
 
 @pytest.mark.acceptance(2)
-def test_signatures_are_compared_in_constant_time() -> None:
-    """Timing is too noisy to measure here; what can be held is which comparison is used."""
+def test_signature_is_compared_in_constant_time() -> None:
+    """Timing is too noisy to measure, so the test reads which comparison the code uses."""
     source = inspect.getsource(Signer.verify)
     assert "hmac.compare_digest(" in source
     assert "==" not in source

@@ -13,7 +13,7 @@ from shift_media.core.spec import DEFAULT_QUALITY, Crop, Focal, Limits, Spec
 from tests import strategies
 
 HUGE = 10**5000
-"""An integer that Python itself refuses to write out."""
+"""An integer that Python itself refuses to convert to text."""
 
 FOREIGN_NUMBERS = [
     "٤٠٠", "４００", "²", "4²0", "+10", "1_0", "010", "00", "0", "-1", " 1", "1 ", "1.0", "1e3",
@@ -37,7 +37,7 @@ def refused(text: str, extension: str = "webp") -> bool:
 
 
 @given(strategies.specs())
-def test_what_is_built_parses_to_itself(spec: Spec) -> None:
+def test_built_spec_parses_to_itself(spec: Spec) -> None:
     assert Spec.parse(str(spec), spec.format) == spec
 
 
@@ -59,7 +59,7 @@ def test_any_text_is_refused_or_rebuilds_to_itself(text: str, extension: str) ->
 
 
 @given(strategies.specs(), strategies.formats)
-def test_the_quality_of_another_format_is_no_spelling(spec: Spec, format: str) -> None:
+def test_quality_of_another_format_is_refused(spec: Spec, format: str) -> None:
     lossless = format in ("png", "gif")
     if lossless and spec.quality != 99:
         assert refused(str(spec), format)
@@ -80,7 +80,7 @@ def test_the_quality_of_another_format_is_no_spelling(spec: Spec, format: str) -
         ("400x300-fill-80-noupscale-f50.49", "jpg"),
     ],
 )
-def test_spellings(text: str, extension: str) -> None:
+def test_canonical_text_is_rebuilt_from_its_spec(text: str, extension: str) -> None:
     assert str(Spec.parse(text, extension)) == text
 
 
@@ -102,7 +102,7 @@ def test_spellings(text: str, extension: str) -> None:
         "400x300-fill--80-noupscale", "400x300-fill-+80-noupscale", "400×300-fill-80-noupscale",
     ],
 )  # fmt: skip
-def test_a_spec_of_another_form_is_refused(text: str) -> None:
+def test_malformed_spec_is_refused(text: str) -> None:
     assert refused(text)
 
 
@@ -122,7 +122,7 @@ def test_a_spec_of_another_form_is_refused(text: str) -> None:
         ("-c1.1.1.100000", "webp"), ("-c1x1x1x1", "webp"), ("-c1.1.1.²", "webp"), ("-z", "webp"),
     ],
 )  # fmt: skip
-def test_options_out_of_order_twice_default_or_misspelt_are_refused(
+def test_option_out_of_order_repeated_default_or_malformed_is_refused(
     options: str, extension: str
 ) -> None:
     quality = 99 if extension == "png" else 80
@@ -131,7 +131,7 @@ def test_options_out_of_order_twice_default_or_misspelt_are_refused(
 
 
 @pytest.mark.parametrize("mode", ["fit", "pad", "stretch"])
-def test_a_focal_point_goes_with_fill_only(mode: str) -> None:
+def test_focal_point_without_fill_is_refused(mode: str) -> None:
     assert refused(f"400x300-{mode}-80-noupscale-f10.10")
 
 
@@ -139,7 +139,7 @@ def test_a_focal_point_goes_with_fill_only(mode: str) -> None:
 @pytest.mark.parametrize(
     "extension", ["", "jpeg", "JPG", "tiff", "svg", "mp4", "bin", "jpg\n", "ｊｐｇ"]
 )
-def test_an_unknown_format_is_refused(extension: str) -> None:
+def test_unknown_format_is_refused(extension: str) -> None:
     assert refused("400x300-fill-80-noupscale", extension)
     with pytest.raises(InvalidSpec):
         make(format=extension)
@@ -158,13 +158,13 @@ def test_an_unknown_format_is_refused(extension: str) -> None:
         "400x300-fill-80-noupscale-f{}.x",
     ],
 )
-def test_only_plain_ascii_numbers_are_read(template: str, number: str) -> None:
+def test_number_that_is_not_plain_ascii_is_not_parsed(template: str, number: str) -> None:
     assert refused(template.format(number))
 
 
 @pytest.mark.acceptance(6)
 @pytest.mark.parametrize("number", FOREIGN_NUMBERS[:-1], ids=lambda text: text[:9])
-def test_only_plain_ascii_sizes_are_built(number: str) -> None:
+def test_size_that_is_not_plain_ascii_is_not_built(number: str) -> None:
     for size in (f"{number}x300", f"400x{number}", f"{number}x", f"x{number}", number):
         with pytest.raises(InvalidSpec) as caught:
             make(size)
@@ -180,7 +180,7 @@ def test_only_plain_ascii_sizes_are_built(number: str) -> None:
         pytest.param(HUGE, id="huge"), pytest.param("9" * 5000 + "x", id="5000 digits"),
     ],
 )  # fmt: skip
-def test_what_is_no_size_is_our_own_error(size: object) -> None:
+def test_malformed_size_raises_invalid_spec(size: object) -> None:
     with pytest.raises(InvalidSpec, match=r"is not a size|at least one side"):
         make(size)
 
@@ -207,7 +207,7 @@ def test_what_is_no_size_is_our_own_error(size: object) -> None:
     ids=lambda options: str({k: "huge" if HUGE in (v, *(v if isinstance(v, tuple) else ())) else v
                              for k, v in options.items()}),
 )  # fmt: skip
-def test_what_the_builder_cannot_ask_for_is_our_own_error(options: dict[str, object]) -> None:
+def test_invalid_option_raises_invalid_spec(options: dict[str, object]) -> None:
     with pytest.raises(InvalidSpec) as caught:
         make("400x300", **options)
     assert len(str(caught.value)) < 400
@@ -215,16 +215,16 @@ def test_what_the_builder_cannot_ask_for_is_our_own_error(options: dict[str, obj
 
 @pytest.mark.acceptance(6)
 @pytest.mark.parametrize("side", [0, -1, 10_000, pytest.param(HUGE, id="huge"), 4.5, True, "4"])
-def test_the_class_itself_refuses_what_has_no_spelling(side: Any) -> None:
+def test_invalid_side_is_refused_by_the_class_itself(side: Any) -> None:
     with pytest.raises(InvalidSpec):
         Spec(side, 300, "fit", 80, False, "jpg")
 
 
-# What a developer writes
+# Specs from the arguments of developers
 
 
 @given(strategies.specs())
-def test_make_and_parse_agree(spec: Spec) -> None:
+def test_made_spec_equals_parsed_spec(spec: Spec) -> None:
     made = Spec.make(
         f"{spec.width or ''}x{spec.height or ''}",
         mode=spec.mode,
@@ -246,7 +246,7 @@ def test_make_and_parse_agree(spec: Spec) -> None:
     st.none() | st.tuples(*[st.integers()] * 4),
     st.none() | st.tuples(*[st.floats() | st.integers()] * 2),
 )
-def test_the_builder_gives_a_canonical_spec_or_our_own_error(
+def test_arbitrary_options_give_a_canonical_spec_or_invalid_spec(
     size: str, mode: Any, quality: Any, background: Any, crop: Any, focal: Any
 ) -> None:
     options = {"mode": mode, "quality": quality, "crop": crop, "focal": focal}
@@ -257,19 +257,19 @@ def test_the_builder_gives_a_canonical_spec_or_our_own_error(
     assert Spec.parse(str(spec), "webp") == spec
 
 
-def test_defaults_are_fit_the_quality_of_the_format_and_no_upscale() -> None:
+def test_default_spec_has_fit_the_quality_of_the_format_and_no_upscale() -> None:
     for format, quality in [*DEFAULT_QUALITY.items(), ("png", 99), ("gif", 99)]:
         assert str(make("400x", format=format)) == f"400x-fit-{quality}-noupscale"
 
 
-def test_qualities_of_the_site_hold_where_none_is_given() -> None:
+def test_quality_of_the_site_is_used_if_none_is_given() -> None:
     assert make(qualities={"webp": 60}).quality == 60
     assert make(qualities={"jpg": 60}).quality == DEFAULT_QUALITY["webp"]
     assert make(qualities={"webp": 60}, quality=70).quality == 70
     assert make(format="png", qualities={"png": 60}, quality=70).quality == 99
 
 
-def test_defaults_are_left_out() -> None:
+def test_default_options_are_left_out() -> None:
     assert str(make(mode="fill", focal=(50, 50))) == "400x300-fill-79-noupscale"
     assert str(make(mode="fill", focal=(50.4, 49.5))) == "400x300-fill-79-noupscale"
     assert make(format="jpg", background="#FFFFFF").background is None
@@ -278,7 +278,7 @@ def test_defaults_are_left_out() -> None:
 
 
 @given(st.floats(0, 100), st.floats(0, 100))
-def test_a_focal_point_is_rounded_to_whole_percent_halves_up(x: float, y: float) -> None:
+def test_focal_point_is_rounded_to_whole_percent_halves_up(x: float, y: float) -> None:
     focal = make(mode="fill", focal=(x, y)).focal or Focal(50, 50)
     assert focal == (math.floor(x + 0.5), math.floor(y + 0.5))
 
@@ -305,7 +305,7 @@ def test_limits_hold_for_each_side_and_for_the_area(
 
 
 @given(strategies.specs())
-def test_a_spec_is_a_value(spec: Spec) -> None:
+def test_equal_specs_have_equal_hashes(spec: Spec) -> None:
     other = replace(spec, upscale=not spec.upscale)
     assert hash(replace(other, upscale=spec.upscale)) == hash(spec)
     assert other != spec

@@ -26,7 +26,7 @@ from shift_media.deletion.sweep import Sweep
 from shift_media.imaging.strip import strip
 from shift_media.signals import media_saved
 from tests.fields.material import picture, upload
-from tests.imaging.test_strip import talkative
+from tests.imaging.test_strip import annotated
 from tests.servers.sites import S3Site
 from tests.testapp.models import Album, Photo, Portrait
 from tests.waiting import wait_until
@@ -63,7 +63,7 @@ def sweep(site: S3Site, **options: Any) -> Any:
 
 @pytest.mark.acceptance(36)
 def test_stripped_upload_is_one_put_of_the_stripped_bytes(s3_site: S3Site) -> None:
-    content = talkative("jpg")
+    content = annotated("jpg")
     portrait = Portrait.objects.create(image=upload(content))
     assert [request.method for request in s3_site.proxy.requests] == ["PUT"]
     with portrait.image.open() as file:

@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile
 from shift_media.imaging.strip import strip
 from shift_media.validators import InvalidMedia
 from tests.fields.material import upload
-from tests.imaging.test_strip import BEHIND, FORMATS, MARKS, same_pixels, talkative
+from tests.imaging.test_strip import APPENDED, FORMATS, MARKS, annotated, same_pixels
 from tests.testapp.models import Photo, Portrait
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
@@ -60,14 +60,14 @@ def stored_bytes(row: Any) -> bytes:
 def test_stripped_file_has_its_pixels_and_no_metadata(
     way: Callable[[bytes], Portrait], format: str
 ) -> None:
-    content = talkative(format)
+    content = annotated(format)
     stored = stored_bytes(way(content))
     assert [mark for mark in MARKS if mark in stored] == []
     assert same_pixels(stored, content)
 
 
 def test_size_and_checksum_are_those_of_the_stripped_file() -> None:
-    portrait = by_form(talkative("jpg"))
+    portrait = by_form(annotated("jpg"))
     stored = stored_bytes(portrait)
     metadata = Portrait.objects.get().image.metadata
     assert metadata.size == len(stored) == portrait.image.size
@@ -77,14 +77,14 @@ def test_size_and_checksum_are_those_of_the_stripped_file() -> None:
 
 
 def test_file_of_a_field_without_strip_is_stored_unchanged() -> None:
-    content = talkative("jpg")
+    content = annotated("jpg")
     photo = Photo()
     photo.image.save("photo.jpg", ContentFile(content))
     assert stored_bytes(photo) == content
 
 
 def test_file_copied_into_a_field_with_strip_is_stripped() -> None:
-    content = talkative("jpg")
+    content = annotated("jpg")
     photo = Photo()
     photo.image.save("photo.jpg", ContentFile(content))
     portrait = Portrait()
@@ -114,7 +114,7 @@ def test_form_refuses_a_file_that_cannot_be_stripped() -> None:
 
 
 def test_size_limit_applies_to_the_upload_before_stripping() -> None:
-    content = talkative("jpg") + bytes(1_000_000)
+    content = annotated("jpg") + bytes(1_000_000)
     with pytest.raises(InvalidMedia) as error:
         by_api(content)
     assert error.value.code == "too_large"
@@ -136,9 +136,9 @@ def test_photographs_of_the_corpus_are_stored_without_their_metadata(
     corpus: Path, name: str, marks: tuple[bytes, ...], way: Callable[[bytes], Portrait]
 ) -> None:
     content = (corpus / "hostile" / name).read_bytes()
-    stored = stored_bytes(way(content + BEHIND))
+    stored = stored_bytes(way(content + APPENDED))
     assert [mark for mark in marks if mark not in content] == []
-    assert [mark for mark in (*marks, BEHIND) if mark in stored] == []
+    assert [mark for mark in (*marks, APPENDED) if mark in stored] == []
     assert same_pixels(stored, content)
 
 
@@ -152,4 +152,4 @@ def test_stripped_photograph_keeps_its_orientation(corpus: Path) -> None:
 
 def sequence() -> bytes:
     """Return an AVIF with a track, whose primary item is a picture."""
-    return talkative("avif") + b"\0\0\0\x08moov"
+    return annotated("avif") + b"\0\0\0\x08moov"

@@ -100,7 +100,7 @@ def encoded_photograph(width: int, height: int, format: str, **options: Any) -> 
 
 
 def oriented(format: str, orientation: int, upright: Image.Image | None = None) -> bytes:
-    """Encode a picture so that it is upright only once its orientation is applied."""
+    """Encode a picture that is upright only once its orientation is applied."""
     pixels = stored(upright or quadrants(), orientation)
     return encoded(pixels, format, exif=exif(orientation))
 
@@ -113,24 +113,24 @@ def opened(content: bytes) -> Image.Image:
 
 
 def near(seen: Sequence[float], expected: Sequence[float], tolerance: float = 10) -> bool:
-    """Tell whether two colours differ by at most so much in every channel."""
+    """Return True if two colours differ by at most the tolerance in every channel."""
     return all(abs(a - b) <= tolerance for a, b in zip(seen, expected, strict=True))
 
 
 def over_white(image: Image.Image) -> Image.Image:
-    """Show a picture on white."""
+    """Return a picture on white."""
     canvas = Image.new("RGBA", image.size, (*WHITE, 255))
     canvas.alpha_composite(image.convert("RGBA"))
     return canvas.convert("RGB")
 
 
 def mean(image: Image.Image) -> tuple[float, ...]:
-    """Tell the mean colour over white."""
+    """Return the mean colour over white."""
     return tuple(np.asarray(over_white(image), dtype=float).mean(axis=(0, 1)))
 
 
 def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
-    """Tell the colours in the middles of the four quarters, as in `CORNERS`."""
+    """Return the colours in the middles of the four quarters, as in `CORNERS`."""
     flat = over_white(image)
     width, height = flat.size
     xs, ys = (width // 4, width * 3 // 4), (height // 4, height * 3 // 4)
@@ -139,7 +139,7 @@ def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
 
 
 def ssim(first: Image.Image, second: Image.Image) -> float:
-    """Compare two pictures of one size: mean SSIM of luma, 8 × 8 windows (Wang et al., 2004)."""
+    """Return the mean SSIM of the luma of two pictures, in 8 × 8 windows (Wang et al., 2004)."""
     x, y = (np.asarray(image.convert("L"), dtype=float) for image in (first, second))
     mean_x, mean_y = _windows(x), _windows(y)
     product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
@@ -170,7 +170,7 @@ def png(
     depth: int = 8,
     interlaced: bool = False,
 ) -> bytes:
-    """Write a PNG by hand: its header says what it likes, its chunks are given."""
+    """Write a PNG by hand, with any header and these chunks."""
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         png_chunk(*chunk) for chunk in ((b"IHDR", header), *chunks, (b"IEND", b""))

@@ -1,4 +1,4 @@
-"""Makes resizes for tests, each checked against what was promised."""
+"""Resizes for tests, each compared with its promised size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.imaging import images
 
 
 def made(content: bytes, size: str, format: str = "png", **options: object) -> Image.Image:
-    """Make a resize, check that it is what it says, and decode it."""
+    """Make a resize, check its size and format, and decode it."""
     spec = Spec.make(size, format=format, **options)  # type: ignore[arg-type]
     source = BytesIO(content)
     result = engine.make(source, spec)

@@ -1,4 +1,4 @@
-"""Runs a piece of Python in a process of its own."""
+"""Python code in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.parts import ROOT
 
 
 def run(code: str, *arguments: str, stdin: str = "") -> str:
-    """Run code with arguments and input; give what it prints, fail where it fails."""
+    """Run code with arguments and input, and return its output; fail if it fails."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],

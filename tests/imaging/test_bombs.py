@@ -1,4 +1,4 @@
-"""Bombs, and the largest originals that the limits admit, with memory and time measured."""
+"""Bombs, and the largest originals within the limits, with their memory and time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.kept import kept
 
 MEGABYTE = 1_000_000
 
-# Each bomb in a process of its own, whose peak and CPU time are taken from the kernel.
+# Each bomb runs in a process of its own; the kernel counts its peak memory and CPU time.
 
 MEASURE = """
 import json, sys, time
@@ -61,7 +61,7 @@ def measured(
     works: int = 2,
     most: float = CPU_SECONDS,
 ) -> tuple[float, float, list[str]]:
-    """Make a resize, and take a look unless ``works`` is 1: megabytes, CPU seconds, outcomes.
+    """Make a resize, and a preview unless ``works`` is 1; return MB, CPU seconds and outcomes.
 
     What else the machine does makes it longer, and never shorter: where it took more than ``most``
     it is measured again, up to three times, and the least counts.
@@ -132,7 +132,9 @@ def animation_of(frames: int) -> bytes:
         lambda: b"BM" + bytes(16) + struct.pack("<ii", 65535, 65535) + bytes(30),
     ],
 )
-def test_header_bombs_cost_next_to_nothing(bomb: Callable[[], bytes], tmp_path: Path) -> None:
+def test_header_bomb_costs_little_memory_and_time(
+    bomb: Callable[[], bytes], tmp_path: Path
+) -> None:
     megabytes, seconds, outcome = measured(bomb(), tmp_path, most=1)
     assert set(outcome) <= {"TooManyPixels", "UnsupportedType"}
     assert megabytes <= HEADER
@@ -140,7 +142,7 @@ def test_header_bombs_cost_next_to_nothing(bomb: Callable[[], bytes], tmp_path: 
 
 
 @pytest.mark.acceptance(26)
-def test_a_99_megapixel_jpeg_is_refused(tmp_path: Path) -> None:
+def test_jpeg_of_99_megapixels_is_refused(tmp_path: Path) -> None:
     content = kept("99 megapixels", lambda: flat("jpg", 11_000, 9_000, quality=20), __file__)
     assert len(content) < 3 * MEGABYTE
     megabytes, seconds, outcome = measured(content, tmp_path, most=1)
@@ -150,7 +152,7 @@ def test_a_99_megapixel_jpeg_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.acceptance(27)
-def test_animations_whose_frames_multiply_are_refused(tmp_path: Path) -> None:
+def test_animation_with_too_many_pixels_over_all_frames_is_refused(tmp_path: Path) -> None:
     for frames, error in ((10_000, "TooManyFrames"), (501, "TooManyFrames")):
         megabytes, seconds, outcome = measured(
             animation_of(frames), tmp_path, format="gif", most=1
@@ -167,7 +169,7 @@ def animation_of_380() -> bytes:
 
 @pytest.mark.acceptance(27)
 @pytest.mark.parametrize("format", ["gif", "webp"])
-def test_an_animation_of_380_frames_is_made_within_the_bounds(format: str, tmp_path: Path) -> None:
+def test_animation_of_380_frames_stays_within_the_bounds(format: str, tmp_path: Path) -> None:
     content = kept("380 frames", animation_of_380, __file__)
     megabytes, seconds, outcome = measured(content, tmp_path, "120x120", format, works=1)
     assert outcome == ["made"]
@@ -177,7 +179,7 @@ def test_an_animation_of_380_frames_is_made_within_the_bounds(format: str, tmp_p
 
 @pytest.mark.acceptance(28)
 @pytest.mark.parametrize("bomb", [exif_bomb, icc_bomb, png_text_bomb, webp_exif_bomb])
-def test_metadata_bombs_are_ignored_within_the_bounds(
+def test_metadata_bomb_is_ignored_within_the_bounds(
     bomb: Callable[[], bytes], tmp_path: Path
 ) -> None:
     megabytes, seconds, outcome = measured(bomb(), tmp_path, most=2)
@@ -200,7 +202,7 @@ LARGEST_ADMITTED: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("name", LARGEST_ADMITTED)
-def test_the_largest_originals_stay_within_the_bound(name: str, tmp_path: Path) -> None:
+def test_largest_original_stays_within_the_bound(name: str, tmp_path: Path) -> None:
     content = kept(name, LARGEST_ADMITTED[name], __file__)
     megabytes, seconds, outcome = measured(content, tmp_path, works=1)
     assert outcome == ["made"]
@@ -210,7 +212,7 @@ def test_the_largest_originals_stay_within_the_bound(name: str, tmp_path: Path) 
 
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("format", ["png", "webp"])
-def test_the_largest_resizes_of_the_largest_original_stay_within_the_bound(
+def test_largest_resizes_of_the_largest_original_stay_within_the_bound(
     format: str, tmp_path: Path
 ) -> None:
     content = kept("RGBA PNG", LARGEST_ADMITTED["RGBA PNG"], __file__)

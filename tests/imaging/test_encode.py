@@ -1,4 +1,4 @@
-"""How much effort goes into a file: small ones, and none that takes many seconds."""
+"""The effort of encoders: files are small, and none takes many seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.imaging import images
 
 FORMATS = ("jpg", "png", "webp", "avif")
 SECONDS_PER_MEGAPIXEL = 1.0
-"""CPU seconds; measured are a quarter at most (`docs/explanation/quality.rst`)."""
+"""CPU seconds; the measured times are a quarter of it (`docs/explanation/quality.rst`)."""
 
 
 def encoded(image: Image.Image, format: str) -> bytes:
@@ -36,29 +36,29 @@ def as_level(image: Image.Image, level: int) -> int:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (700, 500)])
-def test_every_png_is_exact(mode: str, size: tuple[int, int]) -> None:
+def test_png_has_exactly_the_pixels_of_the_image(mode: str, size: tuple[int, int]) -> None:
     picture = images.photograph(90, 90).resize(size).convert(mode)
     seen = images.opened(encoded(picture, "png"))
     assert (seen.mode, seen.size, seen.tobytes()) == (mode, size, picture.tobytes())
 
 
-def test_a_photograph_as_png_is_no_larger_than_with_a_search_for_repetitions() -> None:
+def test_photograph_as_png_is_not_larger_than_with_a_search_for_repetitions() -> None:
     picture = images.photograph(900, 600)
     assert len(encoded(picture, "png")) <= as_level(picture, 6)
 
 
-def test_a_drawing_as_png_is_searched_for_repetitions() -> None:
+def test_drawing_as_png_is_searched_for_repetitions() -> None:
     """Huffman codes alone would take ten times as much."""
     assert len(encoded(drawing(), "png")) <= 1.1 * as_level(drawing(), 6)
 
 
-def test_a_page_that_is_mostly_white_is_judged_by_more_than_its_white() -> None:
+def test_sample_of_a_mostly_white_page_includes_more_than_white() -> None:
     page = drawing()
     page.paste(images.photograph(400, 300), (250, 150))
     assert len(encoded(page, "png")) <= 1.1 * as_level(page, 4)
 
 
-def test_a_large_transparent_webp_is_not_bloated_by_its_alpha() -> None:
+def test_alpha_of_a_large_webp_does_not_multiply_its_size() -> None:
     picture = Image.new("RGBA", (1700, 1300), "teal")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     smaller = picture.crop((0, 0, 1500, 1300))
@@ -66,7 +66,7 @@ def test_a_large_transparent_webp_is_not_bloated_by_its_alpha() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_no_format_takes_long_for_a_megapixel(format: str) -> None:
+def test_encoding_a_megapixel_stays_within_the_bound(format: str) -> None:
     picture = images.photograph(1000, 500)
     picture.putalpha(images.photograph(1000, 500, seed=3).convert("L"))
     picture = picture.convert("RGB") if format == "jpg" else picture
@@ -76,11 +76,11 @@ def test_no_format_takes_long_for_a_megapixel(format: str) -> None:
         encoded(picture, format)
         return time.process_time() - started
 
-    # Whatever else the machine does makes it longer, and never shorter.
+    # Other work of the machine makes it longer, never shorter.
     assert min(seconds() for _ in range(3)) < SECONDS_PER_MEGAPIXEL / 2
 
 
-def test_a_long_gif_of_few_colours_nearly_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_gif_of_few_colours_keeps_them_nearly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the area up to which palettes are exact: 16 ms per frame of 400 × 400 is too long."""
     frames = [drawing().rotate(angle).convert("RGB") for angle in (0, 90, 180)]
     monkeypatch.setattr(gif_encoder, "_EXACT", 0)

@@ -56,7 +56,7 @@ def small_specs(draw: st.DrawFn) -> Spec:
 @pytest.mark.acceptance(34)
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(SOURCES)), small_specs())
-def test_the_size_made_is_the_size_promised(
+def test_resize_has_the_promised_size(
     source: tuple[str, int, tuple[int, int]], spec: Spec
 ) -> None:
     width, height = source[2]
@@ -77,7 +77,9 @@ def test_the_size_made_is_the_size_promised(
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (940, 2), (39, 39)])
 @pytest.mark.parametrize("mode", ["fit", "fill", "pad", "stretch"])
 @pytest.mark.parametrize("target", ["1x1", "320x320", "100x100"])
-def test_odd_sizes_come_out_as_promised(size: tuple[int, int], mode: str, target: str) -> None:
+def test_resize_of_an_odd_original_has_the_promised_size(
+    size: tuple[int, int], mode: str, target: str
+) -> None:
     content = images.encoded(images.quadrants(*size), "png")
     for upscale in (False, True):
         made(content, target, mode=mode, upscale=upscale)
@@ -99,7 +101,7 @@ def test_every_orientation_is_turned_upright_once(format: str, orientation: int)
 @pytest.mark.acceptance(32)
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ["jpg", "png"])
-def test_crop_boxes_refer_to_the_upright_image(format: str, orientation: int) -> None:
+def test_crop_box_refers_to_the_upright_image(format: str, orientation: int) -> None:
     content = images.oriented(format, orientation, images.quadrants(640, 400))
     boxes = [(0, 0), (320, 0), (0, 200), (320, 200)]
     for (x, y), expected in zip(boxes, images.CORNERS, strict=True):
@@ -110,7 +112,7 @@ def test_crop_boxes_refer_to_the_upright_image(format: str, orientation: int) ->
 
 @pytest.mark.acceptance(32)
 @pytest.mark.parametrize("orientation", [1, 2, 6, 7])
-def test_focal_points_refer_to_the_upright_image(orientation: int) -> None:
+def test_focal_point_refers_to_the_upright_image(orientation: int) -> None:
     content = images.oriented("jpg", orientation, images.quadrants(640, 400))
     left = made(content, "40x80", mode="fill", focal=(0, 50))
     right = made(content, "40x80", mode="fill", focal=(100, 50))
@@ -118,7 +120,7 @@ def test_focal_points_refer_to_the_upright_image(orientation: int) -> None:
     assert images.near(images.corners(right)[0], images.GREEN)
 
 
-def test_modes_show_what_they_promise() -> None:
+def test_each_mode_shows_the_promised_part() -> None:
     content = images.encoded(images.quadrants(120, 60), "png")
     assert made(content, "60x60", mode="fit").size == (60, 30)
     padded = made(content, "60x60", mode="pad").convert("RGBA")
@@ -134,7 +136,7 @@ def test_modes_show_what_they_promise() -> None:
     ] == [True] * 4
 
 
-def test_a_padded_gif_is_transparent_around() -> None:
+def test_padded_gif_has_a_transparent_border() -> None:
     content = images.encoded(images.quadrants(120, 60), "jpg")
     padded = made(content, "60x60", mode="pad", format="gif").convert("RGBA")
     corner = padded.getpixel((30, 5))
@@ -156,7 +158,7 @@ def test_alpha_is_flattened_for_jpeg(
 
 @pytest.mark.acceptance(33)
 @pytest.mark.parametrize("format", ["png", "webp", "avif"])
-def test_transparency_is_kept_where_the_format_can(format: str) -> None:
+def test_transparency_is_kept_in_formats_with_alpha(format: str) -> None:
     image = images.quadrants(64, 64).convert("RGBA")
     image.paste((0, 0, 0, 0), (0, 0, 32, 64))
     result = made(images.encoded(image, "png"), "32x32", format=format).convert("RGBA")
@@ -164,7 +166,7 @@ def test_transparency_is_kept_where_the_format_can(format: str) -> None:
     assert result.getpixel((28, 5))[3] == 255  # type: ignore[index]
 
 
-def test_the_colour_under_transparency_leaves_no_fringe() -> None:
+def test_colour_under_transparency_leaves_no_fringe() -> None:
     image = Image.new("RGBA", (64, 64), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 31, 64))
     result = made(images.encoded(image, "png"), "20x20").convert("RGBA")
@@ -174,7 +176,7 @@ def test_the_colour_under_transparency_leaves_no_fringe() -> None:
 
 @pytest.mark.acceptance(24, 36)
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_no_metadata_and_no_foreign_byte_is_in_any_resize(output: str) -> None:
+def test_resize_contains_no_metadata_and_no_appended_byte(output: str) -> None:
     secret = b"GEHEIM51.4778"
     tags = images.exif(6, artist=secret.decode())
     text = PngImagePlugin.PngInfo()
@@ -198,7 +200,7 @@ def test_no_metadata_and_no_foreign_byte_is_in_any_resize(output: str) -> None:
 
 
 @pytest.mark.acceptance(35)
-def test_a_phone_jpeg_with_a_second_picture_is_resized() -> None:
+def test_phone_jpeg_with_a_second_picture_is_resized() -> None:
     output = BytesIO()
     picture = images.quadrants(200, 120)
     picture.save(output, "MPO", save_all=True, append_images=[picture.rotate(180)])
@@ -207,13 +209,13 @@ def test_a_phone_jpeg_with_a_second_picture_is_resized() -> None:
 
 
 @pytest.mark.acceptance(31)
-def test_a_picture_with_broken_exif_is_resized() -> None:
+def test_picture_with_broken_exif_is_resized() -> None:
     broken = (0xE1, b"Exif\0\0II*\0\x08\0\0\0" + b"\x01\0\x1a\x01\x05\0" + b"\xff" * 9)
     content = images.with_segments(images.encoded(images.quadrants(), "jpg"), broken)
     assert images.near(images.corners(made(content, "32x32"))[0], images.RED)
 
 
-def test_pillow_keeps_its_own_mind() -> None:
+def test_global_state_of_pillow_is_not_changed() -> None:
     before = (Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK)
     engine.make(BytesIO(images.oriented("png", 6)), Spec.make("10x10", format="gif"))
     after = (Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK)
@@ -242,7 +244,7 @@ def test_many_threads_make_the_same_resizes_as_one() -> None:
 def test_shrinking_while_decoding_looks_like_full_decoding(
     shape: tuple[int, int], size: str, limit: float
 ) -> None:
-    """Both against the picture resized before it was ever encoded; odd sizes show a lost box."""
+    """Both are compared with the picture resized before encoding; odd sizes show a lost box."""
     picture = images.photograph(*shape)
     content = images.encoded(picture, "jpg", quality=92, subsampling="4:2:0")
     ours = made(content, size, format="png").convert("RGB")
@@ -253,7 +255,7 @@ def test_shrinking_while_decoding_looks_like_full_decoding(
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_bands_of_a_large_picture_leave_no_seam(orientation: int) -> None:
-    """A slope has no edge anywhere; where a band was misplaced it would get a step."""
+    """A gradient has no edge, so a misplaced band would be visible as a step."""
     slope = Image.linear_gradient("L").resize((3000, 3200), Image.Resampling.BICUBIC)
     picture = Image.merge("RGBA", (slope, slope.rotate(180), slope, slope.rotate(180)))
     content = images.oriented("png", orientation, picture)
@@ -265,8 +267,8 @@ def test_bands_of_a_large_picture_leave_no_seam(orientation: int) -> None:
     assert abs(np.diff(seen[..., 3], axis=0)).max() <= 1
 
 
-def test_exif_in_avif_has_no_say() -> None:
-    """The boxes `irot` and `imir` do, as in browsers; EXIF alone would turn the picture twice."""
+def test_orientation_in_exif_of_an_avif_is_ignored() -> None:
+    """`irot` and `imir` count, as in browsers; with EXIF the picture would be turned twice."""
     content = images.oriented("avif", 6, images.quadrants(64, 40))
     assert ImageOps.exif_transpose(images.opened(content)).size == (64, 40)
     assert made(content, "64x64").size == (64, 40)

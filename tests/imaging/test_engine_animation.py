@@ -1,4 +1,4 @@
-"""Animations: which stay, their time, their loop, and how their frames are composed."""
+"""Animations: which stay animated, their times and loops, and how frames are composed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plain(format: str, loop: int | None = 0) -> bytes:
 @pytest.mark.parametrize("source", ["gif", "webp"])
 @pytest.mark.parametrize("output", ["gif", "webp"])
 @pytest.mark.parametrize("mode", ["fit", "fill", "pad", "stretch"])
-def test_animations_stay_animated_with_their_times(source: str, output: str, mode: str) -> None:
+def test_animation_stays_animated_with_its_times(source: str, output: str, mode: str) -> None:
     content = make(plain(source), output, mode=mode)
     shown = frames(content)
     assert [frame.size for frame in shown] == [(20, 15 if mode == "fit" else 20)] * 3
@@ -55,7 +55,7 @@ def test_animations_stay_animated_with_their_times(source: str, output: str, mod
 
 @pytest.mark.parametrize("source", ["gif", "webp", "png", "avif"])
 @pytest.mark.parametrize("output", ["jpg", "png", "avif"])
-def test_other_formats_show_the_first_frame(source: str, output: str) -> None:
+def test_animation_in_a_still_format_shows_its_first_frame(source: str, output: str) -> None:
     content = make(plain(source), output)
     image = images.opened(content)
     assert getattr(image, "n_frames", 1) == 1
@@ -63,7 +63,7 @@ def test_other_formats_show_the_first_frame(source: str, output: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["png", "avif"])
-def test_apng_and_avif_sequences_give_their_first_frame(source: str) -> None:
+def test_apng_or_avif_sequence_shows_its_first_frame(source: str) -> None:
     for output in ("gif", "webp"):
         (frame,) = frames(make(plain(source), output))
         assert images.near(images.mean(frame), images.RED)
@@ -84,10 +84,10 @@ def test_apng_and_avif_sequences_give_their_first_frame(source: str) -> None:
         ("webp", 4, "webp", 4),
     ],
 )
-def test_loops_are_counted_as_each_format_counts(
+def test_loops_are_counted_as_each_format_counts_them(
     source: str, loop: int | None, output: str, expected: int | None
 ) -> None:
-    """A GIF says how often it is repeated, a WebP how often it is played."""
+    """A GIF stores how often it is repeated, a WebP how often it is played."""
     with Image.open(BytesIO(make(plain(source, loop), output))) as image:
         assert image.info.get("loop") == expected
 
@@ -113,7 +113,7 @@ def overlay(disposal: int, background: tuple[int, int, int, int] = (0, 0, 0, 0))
 
 @pytest.mark.parametrize("disposal", [1, 2, 3])
 @pytest.mark.parametrize("output", ["gif", "webp"])
-def test_disposal_is_as_browsers_show_it(disposal: int, output: str) -> None:
+def test_disposed_frame_looks_as_in_browsers(disposal: int, output: str) -> None:
     content = overlay(disposal)
     shown = frames(make(content, output, "20x20"))
     assert len(shown) == 3
@@ -126,7 +126,7 @@ def test_disposal_is_as_browsers_show_it(disposal: int, output: str) -> None:
     assert images.near(third[0], left)
 
 
-def test_what_no_frame_covers_is_transparent() -> None:
+def test_canvas_without_a_frame_is_transparent() -> None:
     sprite = images.encoded(Image.new("RGB", (20, 20), images.RED), "gif")
     descriptor = sprite.index(b",\0\0\0\0\x14\0\x14\0")
     placed = sprite[:6] + b"\x28\0\x28\0" + sprite[10:descriptor]
@@ -136,7 +136,7 @@ def test_what_no_frame_covers_is_transparent() -> None:
     assert images.near(image.getpixel((20, 20)), (*images.RED, 255))  # type: ignore[arg-type]
 
 
-def test_transparent_frames_do_not_show_the_one_before() -> None:
+def test_transparent_frame_does_not_show_the_one_before() -> None:
     pictures = []
     for left in (0, 20):
         picture = Image.new("RGBA", (40, 40))
@@ -149,7 +149,7 @@ def test_transparent_frames_do_not_show_the_one_before() -> None:
         assert images.near(second.getpixel((30, 20)), (*images.RED, 255))  # type: ignore[arg-type]
 
 
-def test_later_frames_are_cut_to_the_canvas() -> None:
+def test_later_frame_is_cut_to_the_canvas() -> None:
     pictures = [Image.new("RGB", (40, 40), color) for color in COLORS]
     content = bytearray(images.animated("gif", pictures, DELAYS))
     assert content[6:10] == b"\x28\0\x28\0"
@@ -157,7 +157,7 @@ def test_later_frames_are_cut_to_the_canvas() -> None:
     assert {frame.size for frame in shown} == {(40, 40)}
 
 
-def test_an_animation_that_would_grow_over_the_limit_is_refused() -> None:
+def test_animation_that_would_grow_over_the_limit_is_refused() -> None:
     spec = Spec.make("2000x2000", format="webp", upscale=True)
     with pytest.raises(LimitExceeded):
         engine.make(

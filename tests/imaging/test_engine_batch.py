@@ -31,7 +31,7 @@ def made(content: bytes, specs: list[Spec], **options: Limits) -> list[engine.Re
 
 @pytest.mark.parametrize("stored", ["jpg", "png", "webp"])
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_each_is_what_would_have_been_made_alone(stored: str, orientation: int) -> None:
+def test_each_resize_looks_as_if_made_alone(stored: str, orientation: int) -> None:
     content = images.oriented(stored, orientation, PHOTOGRAPH)
     specs = [
         *ladder("png"),
@@ -51,7 +51,9 @@ def test_each_is_what_would_have_been_made_alone(stored: str, orientation: int) 
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_crops_are_made_from_larger_ones_of_the_same_crop_alone(orientation: int) -> None:
+def test_resize_with_a_crop_is_made_from_larger_ones_of_the_same_crop_only(
+    orientation: int,
+) -> None:
     content = images.oriented("jpg", orientation, PHOTOGRAPH)
     shown: list[dict[str, object]] = [
         {"crop": (20, 50, 500, 500)},
@@ -69,7 +71,7 @@ def test_crops_are_made_from_larger_ones_of_the_same_crop_alone(orientation: int
         assert images.ssim(images.opened(seen.content), alone) > 0.985
 
 
-def test_what_is_enlarged_is_no_source_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enlarged_resize_is_not_used_as_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     specs = ladder("png", widths=(1200, 900, 700), upscale=True)
     asked: list[tuple[int, int]] = []
 
@@ -85,7 +87,7 @@ def test_what_is_enlarged_is_no_source_of_others(monkeypatch: pytest.MonkeyPatch
     assert asked == [(900, 600), (500, 333)]
 
 
-def test_none_loses_what_one_made_alone_keeps() -> None:
+def test_resize_loses_no_detail_beside_one_made_alone() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg", subsampling="4:2:0")
     specs = ladder("png")
     for spec, seen in zip(specs, made(content, specs), strict=True):
@@ -95,7 +97,7 @@ def test_none_loses_what_one_made_alone_keeps() -> None:
         assert images.ssim(images.opened(seen.content), best) > images.ssim(alone, best) - 0.002
 
 
-def test_they_come_in_the_order_asked_for() -> None:
+def test_resizes_come_in_the_order_of_the_specs() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg")
     specs = ladder("webp", "jpg", "gif", widths=(300, 80, 200))
     assert [(seen.width, seen.format) for seen in made(content, specs)] == [
@@ -103,7 +105,7 @@ def test_they_come_in_the_order_asked_for() -> None:
     ]
 
 
-def test_transparency_and_its_edges_are_kept_on_the_way_down() -> None:
+def test_transparency_and_its_edges_are_kept_over_several_steps() -> None:
     image = Image.new("RGBA", (640, 480), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 317, 480))
     _, small = made(images.encoded(image, "png"), ladder("png", widths=(640, 40)))
@@ -114,7 +116,7 @@ def test_transparency_and_its_edges_are_kept_on_the_way_down() -> None:
 
 
 class Counted(BytesIO):
-    """Counts the bytes that are read of it."""
+    """A file that counts the bytes that are read from it."""
 
     count = 0
 
@@ -125,24 +127,26 @@ class Counted(BytesIO):
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_the_original_is_read_once(progressive: bool) -> None:
+def test_original_is_read_once(progressive: bool) -> None:
     content = images.encoded(PHOTOGRAPH, "jpg", quality=95, progressive=progressive)
     source = Counted(content)
     assert len(list(engine.make_many(source, ladder("jpg", "webp")))) == 12
-    assert source.count < 2.3 * len(content)  # a progressive one's scans are looked at first
+    assert source.count < 2.3 * len(content)  # the scans of a progressive JPEG are walked first
 
 
-def test_what_is_enough_for_many_is_enough_for_the_largest() -> None:
+def test_bytes_needed_for_many_are_those_of_the_largest() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg", quality=95, progressive=True)
     small, large = ladder("jpg", widths=(50, 350))
     alone = [engine.needed_bytes(BytesIO(content), spec) for spec in (small, large)]
     assert alone[0] < alone[1]
     assert engine.needed_bytes(BytesIO(content), small, large) == alone[1]
-    front = content[: alone[1]]
-    assert [r.width for r in made(front, [small, large])] == [50, 350]
+    beginning = content[: alone[1]]
+    assert [r.width for r in made(beginning, [small, large])] == [50, 350]
 
 
-def test_more_than_may_be_held_at_once_is_made_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_original_is_decoded_again_for_more_pixels_than_may_be_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(batch, "_MAX_HELD_PIXELS", 400_000)
     content = images.encoded(PHOTOGRAPH, "jpg", quality=95)
     source = Counted(content)
@@ -159,11 +163,11 @@ def test_animations_stay_animated_among_stills() -> None:
     assert counts == [2, 1, 2, 1]
 
 
-def test_nothing_asked_for_is_nothing_made() -> None:
+def test_empty_list_of_specs_gives_no_resizes() -> None:
     assert made(images.encoded(PHOTOGRAPH, "jpg"), []) == []
 
 
-def test_what_cannot_be_made_is_said_before_anything_is_decoded() -> None:
+def test_impossible_spec_is_refused_before_decoding() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg")
     good = Spec.make("100x", format="jpg")
     outside = Spec.make("100x", format="jpg", crop=(5000, 0, 10, 10))

@@ -1,4 +1,4 @@
-"""Colours: every mode and profile comes out as it looks, in sRGB."""
+"""Colours: every mode and profile becomes sRGB and looks the same."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_every_mode_keeps_its_mean_colour(mode: str, output: str) -> None:
     assert images.near(images.mean(made(content, output, "48x48")), expected)
 
 
-def test_a_palette_with_several_transparencies_keeps_them() -> None:
+def test_palette_with_several_transparencies_keeps_them() -> None:
     picture = images.quadrants(48, 48).quantize(4)
     alphas = bytes((0, 85, 170, 255))
     content = images.encoded(picture, "png", transparency=alphas)
@@ -103,7 +103,7 @@ def test_jpegs_of_every_kind_keep_their_colours(options: dict[str, object]) -> N
         assert images.near(seen, expected)
 
 
-def test_an_interlaced_png_keeps_its_colours() -> None:
+def test_interlaced_png_keeps_its_colours() -> None:
     chunks = []
     raw = np.asarray(images.quadrants(16, 16))
     for left, top, step_x, step_y in ADAM7:
@@ -116,7 +116,7 @@ def test_an_interlaced_png_keeps_its_colours() -> None:
 
 @pytest.mark.parametrize("format", ["jpg", "png", "webp", "avif"])
 def test_display_p3_becomes_srgb(format: str) -> None:
-    """P3's (200, 60, 60) is a stronger red than sRGB's, so its numbers grow apart."""
+    """P3's (200, 60, 60) is a stronger red than sRGB's, so its channels are further apart."""
     picture = Image.new("RGB", (40, 40), (200, 60, 60))
     content = images.encoded(picture, format, icc_profile=profiles.display_p3())
     seen = images.mean(made(content))
@@ -126,7 +126,7 @@ def test_display_p3_becomes_srgb(format: str) -> None:
     assert images.near(without, (200, 60, 60), 4)
 
 
-def test_a_profile_leaves_alpha_alone() -> None:
+def test_profile_does_not_change_alpha() -> None:
     picture = Image.new("RGBA", (40, 40), (200, 60, 60, 128))
     content = images.encoded(picture, "png", icc_profile=profiles.display_p3())
     red, _, _, alpha = made(content).convert("RGBA").getpixel((9, 9))  # type: ignore[misc]
@@ -165,7 +165,7 @@ def test_cmyk_without_a_profile_is_converted_by_pillow() -> None:
     ],
 )
 @pytest.mark.parametrize("format", ["jpg", "png", "webp"])
-def test_a_profile_that_is_broken_or_of_other_colours_is_ignored(
+def test_broken_profile_or_one_of_another_colour_space_is_ignored(
     format: str, profile: bytes
 ) -> None:
     content = images.encoded(images.quadrants(), format, icc_profile=profile)
@@ -174,13 +174,13 @@ def test_a_profile_that_is_broken_or_of_other_colours_is_ignored(
 
 
 @pytest.mark.acceptance(28)
-def test_a_profile_that_inflates_without_end_is_ignored() -> None:
+def test_profile_that_inflates_beyond_the_limit_is_ignored() -> None:
     bomb = b"name\0\0" + zlib.compress(bytes(60_000_000))
     content = images.with_chunks(images.encoded(images.quadrants(), "png"), (b"iCCP", bomb))
     assert images.near(images.corners(made(content))[0], images.RED)
 
 
-def test_a_profile_of_srgb_changes_nothing() -> None:
+def test_profile_of_srgb_changes_no_pixel() -> None:
     content = images.encoded(images.photograph(90, 60), "png", icc_profile=images.srgb_profile())
     picture = made(content, size="90x60")
     assert picture.tobytes() == images.photograph(90, 60).tobytes()

@@ -23,7 +23,7 @@ def placeholder(look: engine.Preview) -> Image.Image:
 
 
 @pytest.mark.parametrize("format", ["jpg", "png", "gif", "webp", "avif"])
-def test_a_look_has_the_mean_colour_and_a_small_picture(format: str) -> None:
+def test_preview_has_the_mean_colour_and_a_small_picture(format: str) -> None:
     picture = images.photograph(700, 500)
     look = engine.preview(BytesIO(images.encoded(picture, format)))
     assert images.near(rgb(look.color), images.mean(picture))
@@ -34,13 +34,13 @@ def test_a_look_has_the_mean_colour_and_a_small_picture(format: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (3, 2)])
-def test_a_look_at_odd_sizes(size: tuple[int, int]) -> None:
+def test_preview_of_an_odd_size_fits_the_limit(size: tuple[int, int]) -> None:
     look = engine.preview(BytesIO(images.encoded(Image.new("RGB", size, images.BLUE), "png")))
     assert images.near(rgb(look.color), images.BLUE, 3)
     assert len(look.placeholder) <= 400
 
 
-def test_noise_with_alpha_stays_within_the_size() -> None:
+def test_placeholder_of_noise_with_alpha_fits_the_limit() -> None:
     picture = images.photograph(300, 300).effect_spread(40).convert("RGBA")
     picture.putalpha(picture.getchannel("R").effect_spread(90))
     look = engine.preview(BytesIO(images.encoded(picture, "png")))
@@ -50,7 +50,7 @@ def test_noise_with_alpha_stays_within_the_size() -> None:
 
 @pytest.mark.acceptance(32)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_placeholder_is_upright(orientation: int) -> None:
+def test_placeholder_is_upright(orientation: int) -> None:
     content = images.oriented("jpg", orientation, images.quadrants(640, 400))
     tiny = placeholder(engine.preview(BytesIO(content)))
     assert tiny.width > tiny.height
@@ -58,6 +58,6 @@ def test_a_placeholder_is_upright(orientation: int) -> None:
     assert images.near(images.corners(tiny)[1], images.GREEN, 40)
 
 
-def test_transparency_counts_as_white() -> None:
+def test_transparency_counts_as_white_in_the_mean_colour() -> None:
     look = engine.preview(BytesIO(images.encoded(Image.new("RGBA", (50, 50)), "png")))
     assert look.color == "#ffffff"

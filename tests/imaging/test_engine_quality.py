@@ -1,4 +1,4 @@
-"""How a resize looks beside the best that could be made: a full decode and LANCZOS."""
+"""Resizes compared with the best possible ones, by a full decode and LANCZOS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shift_media.imaging import engine
 from tests.imaging import images
 
 MOST = 0.002
-"""How much SSIM a resize may lose, most of which is the shrinking decoder's."""
+"""How much SSIM a resize may lose, most of it by the shrinking decoder."""
 
 
 @functools.lru_cache(maxsize=1)
@@ -24,7 +24,7 @@ def decoded(content: bytes) -> Image.Image:
 
 
 def loss(content: bytes, side: int) -> float:
-    """Tell how much less a resize looks like the best pixels than those pixels' own JPEG."""
+    """Return the SSIM that a resize loses beside the best pixels, encoded in the same way."""
     resize = engine.make(BytesIO(content), Spec.make(f"{side}x{side}", format="jpg", quality=80))
     seen = images.opened(resize.content)
     best = decoded(content).resize(seen.size, Image.Resampling.LANCZOS)
@@ -33,7 +33,7 @@ def loss(content: bytes, side: int) -> float:
 
 
 @pytest.mark.parametrize("side", [200, 400, 1000, 1200])
-def test_a_resize_of_a_drawn_photograph_looks_like_the_best(side: int) -> None:
+def test_resize_of_a_drawn_photograph_looks_like_a_full_decode(side: int) -> None:
     content = images.encoded_photograph(3000, 2000, "jpg", subsampling="4:2:0")
     assert loss(content, side) < MOST
 
@@ -41,5 +41,7 @@ def test_a_resize_of_a_drawn_photograph_looks_like_the_best(side: int) -> None:
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize("side", [400, 800, 1200, 1600, 1700, 2000, 2120])
 @pytest.mark.parametrize("name", ["seeding_16mp_base.jpg", "sunset_12mp_prog.jpg"])
-def test_a_resize_of_a_photograph_looks_like_the_best(corpus: Path, name: str, side: int) -> None:
+def test_resize_of_a_photograph_looks_like_a_full_decode(
+    corpus: Path, name: str, side: int
+) -> None:
     assert loss((corpus / "photos" / name).read_bytes(), side) < MOST

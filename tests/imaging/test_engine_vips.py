@@ -1,4 +1,4 @@
-"""The engine with libvips: all that is held of Pillow is held again, and what is its own."""
+"""The engine with libvips: the tests of Pillow run again, and those of libvips alone."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ cases = test_hostile.cases
 
 @pytest.fixture(scope="module", autouse=True)
 def _by_vips() -> Iterator[None]:
-    """Decode with libvips whatever it can."""
+    """Decode with libvips by default."""
     functions = (engine.make, engine.make_many, engine.preview)
     for function in functions:
         function.__kwdefaults__["decoder"] = "vips"
@@ -53,7 +53,7 @@ def _by_vips() -> Iterator[None]:
         function.__kwdefaults__["decoder"] = "pillow"
 
 
-def test_libvips_is_what_decodes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libvips_decodes_png_and_webp_in_these_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     for format, entered in (("png", True), ("webp", True), ("jpg", False), ("gif", False)):
         content = images.encoded(images.quadrants(), format)
         with monkeypatch.context() as patched:
@@ -75,13 +75,13 @@ def loss(content: bytes, side: int) -> float:
 
 @pytest.mark.parametrize("format", ["png", "webp"])
 @pytest.mark.parametrize("side", [150, 320, 500, 900])
-def test_a_photograph_looks_as_good_as_with_a_full_decode(format: str, side: int) -> None:
+def test_photograph_looks_like_a_full_decode(format: str, side: int) -> None:
     assert loss(images.encoded_photograph(1500, 1000, format), side) < 0.002
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
 @pytest.mark.parametrize("interlaced", [False, True])
-def test_every_kind_of_png_gives_the_pixels_that_pillow_gives(mode: str, interlaced: bool) -> None:
+def test_every_kind_of_png_gives_the_pixels_of_pillow(mode: str, interlaced: bool) -> None:
     picture = images.photograph(640, 480)
     if mode in ("RGBA", "LA"):
         picture.putalpha(Image.linear_gradient("L").resize(picture.size))
@@ -107,7 +107,7 @@ def _interlaced(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("format", ["png", "webp"])
-def test_a_file_cut_short_is_an_error_wherever_it_is_cut(format: str) -> None:
+def test_file_truncated_anywhere_raises_an_error(format: str) -> None:
     content = images.encoded(images.photograph(600, 400), format)
     for share in (0.3, 0.6, 0.9, 0.99):
         with pytest.raises(Undecodable):
@@ -117,7 +117,7 @@ def test_a_file_cut_short_is_an_error_wherever_it_is_cut(format: str) -> None:
 
 
 class Failing(BytesIO):
-    """Fails after its header, as a disk or a network does."""
+    """A file that fails after its header, as a disk or a network does."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         if self.tell() + (size or 0) > 50_000:
@@ -126,7 +126,7 @@ class Failing(BytesIO):
 
 
 @pytest.mark.parametrize("format", ["png", "webp"])
-def test_what_fails_in_reading_is_no_broken_picture(
+def test_failed_read_of_a_source_raises_storage_error(
     format: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     content = images.encoded(images.photograph(900, 600), format, quality=98)
@@ -135,7 +135,7 @@ def test_what_fails_in_reading_is_no_broken_picture(
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_no_loader_but_the_two_is_ever_called() -> None:
+def test_only_the_loaders_of_png_and_webp_are_called() -> None:
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
     for content in (svg, b"%PDF-1.4\n", b"%!PS\n", images.encoded(images.quadrants(), "tiff")):
         with pytest.raises(UnsupportedType):
@@ -146,7 +146,7 @@ def test_no_loader_but_the_two_is_ever_called() -> None:
 
 
 @pytest.mark.parametrize(
-    ("format", "size", "alpha", "wanted", "taken"),
+    ("format", "size", "alpha", "scale", "decodes"),
     [
         ("png", (1200, 900), False, 0.9, True),
         ("png", (1200, 900), True, 0.1, True),
@@ -157,19 +157,19 @@ def test_no_loader_but_the_two_is_ever_called() -> None:
         ("jpg", (1200, 900), False, 0.1, False),
     ],
 )
-def test_of_itself_it_takes_what_it_is_better_at(
-    format: str, size: tuple[int, int], alpha: bool, wanted: float, taken: bool
+def test_auto_decodes_only_what_libvips_decodes_faster(
+    format: str, size: tuple[int, int], alpha: bool, scale: float, decodes: bool
 ) -> None:
     picture = images.quadrants(*size)
     if alpha:
         picture.putalpha(128)
     header = read_header(BytesIO(images.encoded(picture, format)))
-    assert vips.should_decode(header, (wanted, wanted / 2), "auto") is taken
-    assert vips.should_decode(header, (wanted, wanted / 2), "vips") is (format != "jpg")
-    assert not vips.should_decode(header, (wanted, wanted / 2), "pillow")
+    assert vips.should_decode(header, (scale, scale / 2), "auto") is decodes
+    assert vips.should_decode(header, (scale, scale / 2), "vips") is (format != "jpg")
+    assert not vips.should_decode(header, (scale, scale / 2), "pillow")
 
 
-def test_pyvips_is_loaded_only_when_it_is_used() -> None:
+def test_pyvips_is_imported_on_use() -> None:
     code = (
         "import sys; from shift_media.imaging import engine; from io import BytesIO;"
         "from PIL import Image; from shift_media.core.spec import Spec; b = BytesIO();"
@@ -180,7 +180,7 @@ def test_pyvips_is_loaded_only_when_it_is_used() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_without_pyvips_the_error_names_the_extra() -> None:
+def test_missing_pyvips_raises_an_error_that_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['pyvips'] = None;"
         "from shift_media.imaging.engine import vips; vips.load()"
@@ -230,12 +230,12 @@ print((now() - before) * 1e6 / len(content))
 """
 
 
-def test_nothing_of_an_original_is_kept() -> None:
+def test_decoded_original_is_not_kept_in_memory() -> None:
     assert float(run(KEPT)) < 5
 
 
 @pytest.mark.parametrize(("format", "mode"), [("png", "RGBA"), ("png", "RGB"), ("webp", "RGB")])
-def test_a_large_original_takes_less_memory_than_by_pillow(
+def test_large_original_takes_less_memory_than_with_pillow(
     format: str, mode: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "large"

@@ -56,7 +56,7 @@ def _case(folder: Path, row: dict[str, str]) -> Case:
 
 
 @pytest.mark.acceptance(31, 32, 33)
-def test_every_good_image_is_resized_upright_in_its_colours(cases: list[Case]) -> None:
+def test_good_image_is_resized_upright_in_its_colours(cases: list[Case]) -> None:
     wrong: list[tuple[object, ...]] = []
     good = [case for case in cases if case.expected == "ok" and case.kind in IMAGES]
     assert len(good) > 60
@@ -83,7 +83,7 @@ def _colours(source: BytesIO, case: Case) -> Iterator[tuple[object, ...]]:
 
 
 @pytest.mark.acceptance(22, 23, 25, 29, 30)
-def test_everything_to_be_refused_is_refused_by_an_error_of_ours(cases: list[Case]) -> None:
+def test_file_to_be_refused_raises_a_media_error(cases: list[Case]) -> None:
     refused = [case for case in cases if case.expected.startswith("reject")]
     assert len(refused) > 60
     for case in refused:
@@ -96,7 +96,7 @@ def test_everything_to_be_refused_is_refused_by_an_error_of_ours(cases: list[Cas
 
 
 @pytest.mark.acceptance(27, 28, 30)
-def test_whatever_is_neither_good_nor_bad_does_no_harm(cases: list[Case]) -> None:
+def test_odd_file_is_made_or_raises_a_media_error(cases: list[Case]) -> None:
     for case in cases:
         for spec in (PNG, JPEG, Spec.make("30x30", format="gif", mode="fill")):
             with contextlib.suppress(MediaError):
@@ -105,8 +105,8 @@ def test_whatever_is_neither_good_nor_bad_does_no_harm(cases: list[Case]) -> Non
 
 
 @pytest.mark.acceptance(29)
-def test_no_other_decoder_is_ever_loaded(cases: list[Case]) -> None:
-    """A fresh process that met every file knows only the five decoders, and started no other."""
+def test_only_the_five_decoders_are_loaded(cases: list[Case]) -> None:
+    """A new process reads every file; afterwards only the five decoders are imported."""
     code = """
 import sys, subprocess, os
 from io import BytesIO
@@ -161,17 +161,17 @@ for path in sys.stdin.read().splitlines():
 
 
 @pytest.mark.acceptance(25, 26, 27, 28)
-def test_every_file_stays_within_the_bounds_and_bombs_cost_next_to_nothing(
+def test_every_file_stays_within_the_bounds_of_memory_and_time(
     cases: list[Case],
 ) -> None:
-    """All in one process, whose peak is reset before each: 256 MB and 5 s; 64 MB and 1 s."""
+    """256 MB and 5 s, for bombs 64 MB and 1 s; one process, whose peak is reset for each file."""
     expected = {str(case.path): case.expected for case in cases}
     rows = [json.loads(line) for line in run(MEASURE, stdin="\n".join(expected)).splitlines()]
     assert len(rows) == len(cases)
     for path, megabytes, *spent, outcome in rows:
         bomb = expected[path] == "reject-limit"
         most = 1 if bomb else 5
-        if spent[0] > most:  # What else the machine does makes it longer, and never shorter.
+        if spent[0] > most:  # Other work of the machine makes it longer, never shorter.
             spent += [json.loads(run(MEASURE, stdin=path))[2] for _ in range(2)]
         assert megabytes <= (64 if bomb else 256), (path, megabytes)
         assert min(spent) <= most, (path, spent)
@@ -179,8 +179,8 @@ def test_every_file_stays_within_the_bounds_and_bombs_cost_next_to_nothing(
 
 
 @pytest.mark.acceptance(25, 30)
-def test_what_is_over_a_limit_or_of_another_type_never_meets_a_decoder(cases: list[Case]) -> None:
-    """With all decoders taken away the refusal is the same."""
+def test_file_over_a_limit_or_of_another_type_never_reaches_a_decoder(cases: list[Case]) -> None:
+    """Without any decoder the refusal is the same."""
     refused = [case for case in cases if case.expected in ("reject-limit", "reject-type")]
     assert len(refused) > 20
     with pytest.MonkeyPatch.context() as patch:
@@ -191,7 +191,7 @@ def test_what_is_over_a_limit_or_of_another_type_never_meets_a_decoder(cases: li
 
 
 @pytest.mark.acceptance(25, 27)
-def test_the_same_limits_hold_for_probing_alone(cases: list[Case]) -> None:
+def test_probing_refuses_files_over_a_limit(cases: list[Case]) -> None:
     for case in cases:
         if case.expected == "reject-limit" and case.kind in IMAGES:
             with pytest.raises((TooManyPixels, TooManyFrames)):

@@ -1,4 +1,4 @@
-"""Progressive JPEG: only the scans that can be seen are read, and all where that is not sure."""
+"""Progressive JPEG: only visible scans are read, and all of them if that is uncertain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ APPROXIMATING = (
     "0,1,2: 0-0, 3, 2; 0,1,2: 0-0, 2, 1;"
     "0,1,2: 0-0, 1, 0; 0: 1-63, 1, 0; 1: 1-63, 1, 0; 2: 1-63, 1, 0;"
 )
-BY_COMPONENT = (  # as mozjpeg likes it: luma whole before any chroma
+BY_COMPONENT = (  # like mozjpeg: all of luma before any chroma
     "0: 0-0, 0, 0; 0: 1-8, 0, 2; 0: 9-63, 0, 2; 0: 1-63, 2, 1; 0: 1-63, 1, 0;"
     "1: 0-0, 0, 0; 1: 1-8, 0, 0; 1: 9-63, 0, 0; 2: 0-0, 0, 0; 2: 1-8, 0, 0; 2: 9-63, 0, 0;"
 )
@@ -59,8 +59,8 @@ def rewritten(needs: Callable[[str], Path], tmp_path: Path) -> Rewrite:
     return rewrite
 
 
-class Counted(BytesIO):
-    """Remembers how far it was read."""
+class FurthestRead(BytesIO):
+    """A file that records how far it was read."""
 
     furthest = 0
 
@@ -70,9 +70,9 @@ class Counted(BytesIO):
         return content
 
 
-def front(content: bytes, wanted: float) -> jpeg_scans.ScanSelection | None:
+def select_scans(content: bytes, scale: float) -> jpeg_scans.ScanSelection | None:
     source = BytesIO(content)
-    return jpeg_scans.select_scans(ByteReader(source), read_header(source), (wanted, wanted))
+    return jpeg_scans.select_scans(ByteReader(source), read_header(source), (scale, scale))
 
 
 def made(content: bytes, spec: Spec = SMALL) -> Image.Image:
@@ -90,7 +90,7 @@ def decoded(content: bytes) -> Image.Image:
 
 
 def loss(content: bytes, size: str) -> float:
-    """Tell by how much less a JPEG resize looks like the original than by a full decode."""
+    """Return the SSIM that a JPEG resize loses beside one by a full decode."""
     resize = made(content, Spec.make(size, format="jpg", quality=80))
     best = decoded(content).resize(resize.size, Image.Resampling.LANCZOS)
     full = images.opened(images.encoded(best, "jpg", quality=80, subsampling="4:2:0"))
@@ -98,12 +98,12 @@ def loss(content: bytes, size: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "most"), [(0.04, 0.5), (0.15, 0.5), (0.25, 0.5), (0.5, 1), (1, 1)]
+    ("scale", "most"), [(0.04, 0.5), (0.15, 0.5), (0.25, 0.5), (0.5, 1), (1, 1)]
 )
-def test_the_smaller_a_resize_the_less_is_read(wanted: float, most: float) -> None:
-    found = front(DEFAULT, wanted)
+def test_smaller_resize_needs_fewer_bytes(scale: float, most: float) -> None:
+    found = select_scans(DEFAULT, scale)
     assert (len(DEFAULT) if found is None else found.end) <= most * len(DEFAULT)
-    assert found is None or wanted <= jpeg_scans.MAX_SCALE
+    assert found is None or scale <= jpeg_scans.MAX_SCALE
 
 
 @functools.cache
@@ -117,7 +117,9 @@ def progressive(subsampling: str, quality: int) -> bytes:
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("quality", [40, 60, 80, 95])
 @pytest.mark.parametrize("size", ["160x120", "320x240", "480x360"])
-def test_nothing_that_is_left_out_can_be_seen(subsampling: str, quality: int, size: str) -> None:
+def test_dropped_scans_make_no_visible_difference(
+    subsampling: str, quality: int, size: str
+) -> None:
     content = progressive(subsampling, quality)
     assert loss(content, size) < 0.002
 
@@ -131,7 +133,7 @@ def test_every_scan_script_gives_the_same_picture(
     spec = Spec.make(size, format="png")
     content = rewritten(DEFAULT, script)
     assert loss(content, size) < 0.002
-    source = Counted(content)
+    source = FurthestRead(content)
     engine.make(source, spec)
     enough = engine.needed_bytes(BytesIO(content), spec)
     assert source.furthest <= max(enough + 70_000, 0)
@@ -140,51 +142,51 @@ def test_every_scan_script_gives_the_same_picture(
 
 
 @pytest.mark.needs("jpegtran")
-def test_what_is_enough_follows_from_the_script(rewritten: Rewrite) -> None:
-    def kept(script: str, wanted: float) -> int:
+def test_number_of_selected_scans_follows_from_the_script(rewritten: Rewrite) -> None:
+    def kept(script: str, scale: float) -> int:
         content = rewritten(DEFAULT, script)
-        found = front(content, wanted)
+        found = select_scans(content, scale)
         if found is None:
             return len(starts(content))
         return sum(start < found.end - 2 for start in starts(content))
 
     assert kept(SPECTRAL, 0.05) == 1
-    assert kept(SPECTRAL, 0.125) == 4  # chroma has half the blocks: more of each can be seen
+    assert kept(SPECTRAL, 0.125) == 4  # chroma has half the blocks, so more of each is visible
     assert kept(SPECTRAL, 0.25) == 4
     assert kept(SPECTRAL, 0.4) == 5
-    assert kept(APPROXIMATING, 0.05) == 5  # three bits less of a mean would be seen
+    assert kept(APPROXIMATING, 0.05) == 5  # three missing bits of a mean would be visible
     assert kept(BY_COMPONENT, 0.05) == 9
     assert kept(CHROMA_TOGETHER, 0.05) == 2
 
 
 @pytest.mark.needs("jpegtran")
-def test_scans_that_show_nothing_are_left_out_although_they_come_first(
+def test_invisible_scans_before_visible_ones_are_dropped(
     rewritten: Rewrite,
 ) -> None:
     content = rewritten(DEFAULT, BY_COMPONENT)
-    found = front(content, 0.05)
+    found = select_scans(content, 0.05)
     assert found is not None
     read = sum(len(part) if isinstance(part, bytes) else part.length for part in found.parts)
     assert read < 0.4 * found.end
 
 
 @pytest.mark.needs("jpegtran")
-def test_restarts_and_grey_do_no_harm(rewritten: Rewrite) -> None:
+def test_restart_markers_and_grey_are_supported(rewritten: Rewrite) -> None:
     assert loss(rewritten(DEFAULT, SPECTRAL, "-restart", "3B"), "160x120") < 0.002
     grey = rewritten(DEFAULT, "0: 0-0, 0, 0; 0: 1-5, 0, 1; 0: 6-63, 0, 1;", "-grayscale")
-    assert front(grey, 0.1) is not None
+    assert select_scans(grey, 0.1) is not None
     assert loss(grey, "160x120") < 0.002
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_other_components_are_told_by_the_same_rules(mode: str) -> None:
+def test_scans_of_grey_and_cmyk_are_selected_by_the_same_rules(mode: str) -> None:
     content = images.encoded(PICTURE.convert(mode), "jpg", progressive=True)
-    assert front(content, 0.1) is not None
+    assert select_scans(content, 0.1) is not None
     near = made(images.encoded(PICTURE.convert(mode), "jpg"))
     assert images.ssim(made(content), near) > 0.995
 
 
-def test_orientation_crop_and_fill_work_on_the_front() -> None:
+def test_selected_scans_suffice_with_orientation_crop_and_fill() -> None:
     turned = images.encoded(
         images.stored(PICTURE, 6), "jpg", progressive=True, exif=images.exif(6), quality=88
     )
@@ -193,17 +195,17 @@ def test_orientation_crop_and_fill_work_on_the_front() -> None:
         assert images.ssim(made(turned, spec), made(images.encoded(PICTURE, "jpg"), spec)) > 0.98
 
 
-def test_baseline_and_coarse_tables_need_the_whole_file() -> None:
+def test_baseline_jpeg_and_coarse_tables_need_more_of_the_file() -> None:
     baseline = images.encoded(PICTURE, "jpg")
-    assert front(baseline, 0.05) is None
+    assert select_scans(baseline, 0.05) is None
     assert engine.needed_bytes(BytesIO(baseline), SMALL) == len(baseline)
     coarse = images.encoded(PICTURE, "jpg", progressive=True, quality=5)
-    found = front(coarse, 0.05)
+    found = select_scans(coarse, 0.05)
     assert found is not None
-    assert found.end > starts(coarse)[-4]  # a bit of a mean is much: it is waited for
+    assert found.end > starts(coarse)[-4]  # one bit of a mean is visible with such tables
 
 
-def test_a_file_that_ends_after_what_is_seen_is_made_and_one_before_is_not() -> None:
+def test_file_truncated_after_the_needed_bytes_is_made_and_before_is_refused() -> None:
     enough = engine.needed_bytes(BytesIO(DEFAULT), SMALL)
     assert enough < len(DEFAULT) / 2
     assert made(DEFAULT[: enough + 2]) == made(DEFAULT)
@@ -212,22 +214,22 @@ def test_a_file_that_ends_after_what_is_seen_is_made_and_one_before_is_not() -> 
             made(DEFAULT[:short])
 
 
-def test_scans_out_of_order_are_no_promise() -> None:
+def test_scans_out_of_order_need_the_whole_file() -> None:
     first, second, third, *_ = starts(DEFAULT)
     swapped = DEFAULT[:first] + DEFAULT[second:third] + DEFAULT[first:second] + DEFAULT[third:]
     twice = DEFAULT[:second] + DEFAULT[first:second] + DEFAULT[second:]
-    assert front(swapped, 0.1) is None
-    assert front(twice, 0.1) is None
+    assert select_scans(swapped, 0.1) is None
+    assert select_scans(twice, 0.1) is None
 
 
 @pytest.mark.parametrize(
     "header", ["0102000000", "0100000001", "010100003f", "01013f0100", "0101014000"]
 )
-def test_scan_headers_that_lie_are_no_promise(header: str) -> None:
+def test_invalid_scan_header_needs_the_whole_file(header: str) -> None:
     at = starts(DEFAULT)[1]
     body = bytes.fromhex(header)
     content = DEFAULT[:at] + b"\xff\xda\x00\x08\x01" + body + DEFAULT[at + 10 :]
-    assert front(content, 0.1) is None
+    assert select_scans(content, 0.1) is None
     with pytest.raises(Undecodable):
         made(content[: starts(DEFAULT)[2]])
 
@@ -238,7 +240,7 @@ def test_scan_headers_that_lie_are_no_promise(header: str) -> None:
     st.lists(st.tuples(st.integers(2, 30_000), st.integers(0, 255)), min_size=1, max_size=6),
     st.none() | st.integers(200, 40_000),
 )
-def test_broken_files_are_made_or_refused_but_nothing_else(
+def test_broken_file_is_made_or_raises_a_media_error(
     changes: list[tuple[int, int]], end: int | None
 ) -> None:
     content = bytearray(DEFAULT[:end])
@@ -254,8 +256,8 @@ def test_broken_files_are_made_or_refused_but_nothing_else(
     assert np.asarray(images.opened(result.content)).size > 0
 
 
-def test_a_look_reads_the_first_scan_alone() -> None:
-    source = Counted(DEFAULT)
+def test_preview_reads_the_first_scan_alone() -> None:
+    source = FurthestRead(DEFAULT)
     look = engine.preview(source)
     assert source.furthest < starts(DEFAULT)[1] + 70_000
     assert source.furthest < len(DEFAULT) / 2
@@ -265,7 +267,7 @@ def test_a_look_reads_the_first_scan_alone() -> None:
 
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize("name", ["seeding_16mp_prog.jpg", "sunset_12mp_prog.jpg"])
-def test_of_a_large_photograph_two_fifths_are_enough(corpus: Path, name: str) -> None:
+def test_two_fifths_of_a_large_photograph_are_enough(corpus: Path, name: str) -> None:
     content = (corpus / "photos" / name).read_bytes()
     spec = Spec.make("400x400", format="jpg")
     assert engine.needed_bytes(BytesIO(content), spec) <= 0.4 * len(content)

@@ -1,4 +1,4 @@
-"""When a mezzanine may stand in for its original, and that what is made of it is no worse."""
+"""When a mezzanine replaces its original, and that resizes made from it are as good."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def spec(size: str, **options: object) -> Spec:
         ("mp4", None),
     ],
 )
-def test_it_keeps_alpha_where_the_original_may_have_it(extension: str, kept: str | None) -> None:
+def test_mezzanine_has_alpha_if_the_original_may_have_it(extension: str, kept: str | None) -> None:
     key = mezzanine.mezzanine_key(original(extension))
     assert (key and key.extension) == kept
     if key is not None:
@@ -51,7 +51,7 @@ def test_it_keeps_alpha_where_the_original_may_have_it(extension: str, kept: str
 
 
 @pytest.mark.parametrize(
-    ("extension", "wanted", "may"),
+    ("extension", "resize", "supported"),
     [
         ("jpg", spec("1365x1365"), True),
         ("jpg", spec("1366x1366"), False),
@@ -65,16 +65,16 @@ def test_it_keeps_alpha_where_the_original_may_have_it(extension: str, kept: str
         ("mp4", spec("100x"), False),
     ],
 )
-def test_the_spec_alone_says_whether_to_look_for_one(
-    extension: str, wanted: Spec, may: bool
+def test_spec_alone_decides_whether_a_mezzanine_is_looked_up(
+    extension: str, resize: Spec, supported: bool
 ) -> None:
-    assert mezzanine.supports(original(extension), wanted) is may
+    assert mezzanine.supports(original(extension), resize) is supported
 
 
 @pytest.mark.parametrize(
     ("size", "frames", "worth"),
     [
-        ((4032, 3024), 1, True),  # the usual telephone
+        ((4032, 3024), 1, True),  # a common phone
         ((3024, 4032), 1, True),
         ((3548, 3548), 1, True),
         ((3500, 3500), 1, False),
@@ -82,7 +82,9 @@ def test_the_spec_alone_says_whether_to_look_for_one(
         ((4032, 3024), 2, False),
     ],
 )
-def test_large_stills_alone_are_worth_one(size: tuple[int, int], frames: int, worth: bool) -> None:
+def test_mezzanine_is_worthwhile_for_large_stills_alone(
+    size: tuple[int, int], frames: int, worth: bool
+) -> None:
     assert mezzanine.is_worthwhile(*size, frames) is worth
 
 
@@ -99,24 +101,24 @@ SPECS = st.one_of(
 
 
 @given(SPECS, st.integers(2049, 20_000), st.integers(1, 20_000), st.booleans())
-def test_what_comes_out_has_the_size_that_was_promised_for_the_original(
-    wanted: Spec, longer: int, shorter: int, upright: bool
+def test_substitute_spec_gives_the_size_promised_for_the_original(
+    resize: Spec, longer: int, shorter: int, upright: bool
 ) -> None:
     size = (longer, min(shorter, longer))
     size = size[::-1] if upright else size
     key = original()
     smaller = geometry.output_size(mezzanine.mezzanine_spec(key), *size)
-    instead = mezzanine.substitute_spec(key, wanted, size, smaller)
-    if instead is None:
+    substitute = mezzanine.substitute_spec(key, resize, size, smaller)
+    if substitute is None:
         return
-    assert geometry.output_size(instead, *smaller) == geometry.output_size(wanted, *size)
-    plan = geometry.plan(instead, *smaller)
+    assert geometry.output_size(substitute, *smaller) == geometry.output_size(resize, *size)
+    plan = geometry.plan(substitute, *smaller)
     seen = (plan.box[2] - plan.box[0], plan.box[3] - plan.box[1])
     for side, have in zip(plan.size, seen, strict=True):
-        assert have >= 1.5 * side - 2  # never enlarged, nor made of too little
+        assert have >= 1.5 * side - 2  # never enlarged, and made from enough pixels
 
 
-def test_a_long_strip_is_not_made_of_what_is_left_of_it() -> None:
+def test_mezzanine_of_a_long_strip_is_too_small_for_a_fill() -> None:
     key, size = original(), (20_000, 400)
     smaller = geometry.output_size(mezzanine.mezzanine_spec(key), *size)
     assert smaller == (2048, 41)
@@ -125,25 +127,25 @@ def test_a_long_strip_is_not_made_of_what_is_left_of_it() -> None:
 
 
 @pytest.mark.parametrize("extension", OPTIONS)
-def test_no_resize_is_worse_by_more_than_the_measured_bound(extension: str) -> None:
+def test_resize_of_a_mezzanine_loses_at_most_the_measured_bound(extension: str) -> None:
     key, best = original(extension), images.photograph(3601, 2399)
     options = OPTIONS[extension]
     content = kept(extension, lambda: images.encoded(best, extension, **options), __file__)
     made = engine.make(BytesIO(content), mezzanine.mezzanine_spec(key)).content
     smaller = images.opened(made).size
-    for wanted in (spec("200x"), spec("900x600", mode="fill")):
-        instead = mezzanine.substitute_spec(key, wanted, best.size, smaller)
-        assert instead is not None
-        alone = images.opened(engine.make(BytesIO(content), wanted).content)
-        seen = images.opened(engine.make(BytesIO(made), instead).content)
+    for resize in (spec("200x"), spec("900x600", mode="fill")):
+        substitute = mezzanine.substitute_spec(key, resize, best.size, smaller)
+        assert substitute is not None
+        alone = images.opened(engine.make(BytesIO(content), resize).content)
+        seen = images.opened(engine.make(BytesIO(made), substitute).content)
         assert seen.size == alone.size
-        box = geometry.plan(wanted, *best.size).box
+        box = geometry.plan(resize, *best.size).box
         full = best.resize(alone.size, Image.Resampling.LANCZOS, box)
         assert images.ssim(seen, full) > images.ssim(alone, full) - 0.002
 
 
 @pytest.mark.parametrize("extension", ["png", "webp"])
-def test_transparency_is_in_it(extension: str) -> None:
+def test_mezzanine_keeps_transparency(extension: str) -> None:
     image = Image.new("RGBA", (2400, 1200), (0, 0, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 1200, 1200))
     content = images.encoded(image, extension, lossless=True)
@@ -152,7 +154,7 @@ def test_transparency_is_in_it(extension: str) -> None:
     assert (alpha.getpixel((20, 20)), alpha.getpixel((2000, 20))) == (255, 0)
 
 
-def test_what_is_packed_is_unpacked_and_nothing_else_is() -> None:
+def test_unpack_returns_packed_content_and_refuses_damaged_bytes() -> None:
     content = images.encoded(images.quadrants(40, 30), "jpg")
     packed = mezzanine.pack(content, (4032, 3024))
     assert mezzanine.unpack(packed) == (content, (4032, 3024))

@@ -1,4 +1,4 @@
-"""Headers: facts, tolerance and limits, before any decoder is entered."""
+"""Headers: facts, tolerance and limits, before any decoder is called."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def test_sizes_are_upright_in_all_eight_orientations(format: str, orientation: i
 
 
 @pytest.mark.parametrize("format", ["png", "webp", "avif"])
-def test_an_alpha_channel_is_seen(format: str) -> None:
+def test_alpha_channel_is_detected(format: str) -> None:
     image = images.quadrants()
     image.putalpha(100)
     assert facts(images.encoded(image, format)).has_alpha
 
 
-def test_a_transparent_palette_entry_is_seen() -> None:
+def test_transparent_palette_entry_is_detected() -> None:
     image = images.quadrants().quantize(8)
     assert facts(images.encoded(image, "png", transparency=1)).has_alpha
     assert facts(images.encoded(image, "gif", transparency=1)).has_alpha
@@ -78,14 +78,14 @@ def test_frames_are_counted(format: str) -> None:
         images.exif(6).replace(b"\x01\x12\0\x03", b"\x01\x12\0\x07"),
     ],
 )
-def test_broken_exif_is_upright(block: bytes) -> None:
+def test_broken_exif_counts_as_upright(block: bytes) -> None:
     jpeg = images.with_segments(images.encoded(images.quadrants(), "jpg"), (0xE1, block))
     assert facts(jpeg).orientation == 1
     assert exif.parse_orientation(block) == 1
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_upset_the_exif_reader(block: bytes) -> None:
+def test_arbitrary_exif_gives_an_orientation(block: bytes) -> None:
     assert 1 <= exif.parse_orientation(b"Exif\0\0II*\0\x08\0\0\0" + block) <= 8
 
 
@@ -99,13 +99,13 @@ def test_no_bytes_upset_the_exif_reader(block: bytes) -> None:
         b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0" + b"\0" * 4 + b"\xff" * 6,
     ],
 )
-def test_header_bombs_are_refused_from_the_header(content: bytes) -> None:
+def test_header_bomb_is_refused_by_its_header(content: bytes) -> None:
     with pytest.raises(TooManyPixels):
         facts(content)
 
 
 @pytest.mark.acceptance(27)
-def test_a_second_gif_frame_that_explodes_is_refused() -> None:
+def test_gif_with_a_huge_second_frame_is_refused() -> None:
     with pytest.raises(TooManyPixels):
         facts(images.gif((100, 100), [(0, 0, 10, 10), (0, 0, 65535, 65535)]))
 
@@ -132,13 +132,13 @@ def test_ten_thousand_frames_are_refused() -> None:
         facts(images.gif((1, 1), [(0, 0, 1, 1)] * 10_000))
 
 
-def test_a_gif_is_as_large_as_its_canvas_or_its_first_frame() -> None:
+def test_gif_is_as_large_as_its_canvas_or_its_first_frame() -> None:
     assert facts(images.gif((10, 10), [(2, 2, 20, 4)])).width == 22
     later = facts(images.gif((10, 10), [(0, 0, 5, 5), (2, 2, 20, 4)]))
     assert (later.width, later.height) == (10, 10)
 
 
-def test_a_limit_may_be_lower_for_a_format_whose_decoder_needs_more() -> None:
+def test_pixel_limit_is_lower_for_formats_with_costly_decoders() -> None:
     limits = SourceLimits(pixels=4000)
     image = images.quadrants(60, 60)
     assert facts(images.encoded(image, "png"), limits).width == 60
@@ -166,12 +166,12 @@ def test_a_limit_may_be_lower_for_a_format_whose_decoder_needs_more() -> None:
         b'{"a": 1}',
     ],
 )
-def test_what_is_no_image_of_the_table_is_of_no_supported_type(content: bytes) -> None:
+def test_file_that_is_not_an_image_of_the_table_is_unsupported(content: bytes) -> None:
     with pytest.raises(UnsupportedType):
         facts(content)
 
 
-def test_jpegs_that_the_decoder_cannot_read_are_of_no_supported_type() -> None:
+def test_jpeg_that_the_decoder_cannot_read_is_unsupported() -> None:
     twelve_bits = images.with_segments(b"\xff\xd8", (0xC1, struct.pack(">BHHB", 12, 8, 8, 3)))
     with pytest.raises(UnsupportedType):
         facts(twelve_bits)
@@ -179,7 +179,7 @@ def test_jpegs_that_the_decoder_cannot_read_are_of_no_supported_type() -> None:
 
 @pytest.mark.acceptance(30)
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_cut_of_a_file_is_facts_or_an_error_of_ours(format: str) -> None:
+def test_file_truncated_anywhere_gives_facts_or_a_media_error(format: str) -> None:
     content = images.oriented(format, 6) if format != "gif" else images.gif((9, 9), [(0, 0, 9, 9)])
     for length in range(0, len(content), max(1, len(content) // 150)):
         try:
@@ -191,9 +191,7 @@ def test_every_cut_of_a_file_is_facts_or_an_error_of_ours(format: str) -> None:
 
 @pytest.mark.acceptance(30)
 @given(st.sampled_from(FORMATS), st.data())
-def test_no_damaged_byte_raises_anything_but_an_error_of_ours(
-    format: str, data: st.DataObject
-) -> None:
+def test_damaged_file_raises_media_errors_alone(format: str, data: st.DataObject) -> None:
     content = bytearray(SAMPLES[format])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, min(len(content) - 1, 400)))
@@ -211,7 +209,7 @@ SAMPLES = {
 
 
 @pytest.mark.acceptance(35)
-def test_a_phone_jpeg_with_a_second_picture_is_a_jpeg() -> None:
+def test_phone_jpeg_with_a_second_picture_is_a_jpeg() -> None:
     image = images.quadrants()
     output = BytesIO()
     image.save(output, "MPO", save_all=True, append_images=[image.rotate(180)])
@@ -220,8 +218,8 @@ def test_a_phone_jpeg_with_a_second_picture_is_a_jpeg() -> None:
 
 
 @pytest.mark.acceptance(28)
-def test_metadata_bombs_are_stepped_over() -> None:
-    """60 MB of EXIF are a thousand segments; the header of the picture stands behind them."""
+def test_metadata_bomb_is_skipped() -> None:
+    """60 MB of EXIF are a thousand segments, after which the header of the picture comes."""
     segments = [(0xE1, b"Exif\0\0" + b"\0" * 65_000)] * 900
     jpeg = images.with_segments(images.encoded(images.quadrants(), "jpg"), *segments)
     assert facts(jpeg).width == 64
@@ -245,13 +243,13 @@ def test_metadata_bombs_are_stepped_over() -> None:
     ],
 )
 @pytest.mark.acceptance(30)
-def test_headers_that_break_their_format_are_undecodable(content: bytes) -> None:
+def test_header_that_breaks_its_format_is_undecodable(content: bytes) -> None:
     with pytest.raises(Undecodable):
         facts(content)
 
 
 @pytest.mark.acceptance(25)
-def test_avif_data_larger_than_its_boxes_say_are_refused() -> None:
+def test_avif_with_data_larger_than_its_boxes_say_is_refused() -> None:
     content = images.encoded(images.quadrants(400, 300), "avif")
     size = struct.pack(">II", 400, 300)
     assert content.count(size) == 1

@@ -1,4 +1,4 @@
-"""Originals without their metadata: what goes, what stays, and what cannot be taken apart."""
+"""Originals without their metadata: what is removed, what stays, and what is refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CAMERA, SERIAL, AUTHOR, PLACE = (
 )
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><photoshop:City>' + PLACE + b"</photoshop:City>"
 COMMENT = b"GEHEIM51.4778"
-BEHIND = b"PK\x03\x04<script>" + COMMENT
+APPENDED = b"PK\x03\x04<script>" + COMMENT
 MARKS = (
     *(CAMERA, SERIAL, AUTHOR, PLACE, COMMENT),
     *(b"GPS", b"2024:05:06", b"xmpmeta", b"Photoshop", b"tEXt", b"zTXt", b"iTXt"),
@@ -44,7 +44,7 @@ MARKS = (
 
 
 def exif(orientation: int) -> bytes:
-    """Write what a camera writes: itself, its owner, the time, the place."""
+    """Return an EXIF block like a camera's, with its name, its owner, time and place."""
     block = Image.Exif()
     block[0x0112] = orientation
     block[0x0110], block[0x013B] = CAMERA.decode(), AUTHOR.decode()
@@ -55,31 +55,31 @@ def exif(orientation: int) -> bytes:
     return block.tobytes()
 
 
-def talkative(format: str, orientation: int = 6) -> bytes:
-    """Make a picture that tells all that its format can hold, and more behind its end."""
+def annotated(format: str, orientation: int = 6) -> bytes:
+    """Return a picture with all metadata that its format can hold, and bytes after its end."""
     picture = images.stored(images.photograph(90, 60), orientation)
     profile = images.srgb_profile()
     known: dict[str, Any] = {"exif": exif(orientation), "icc_profile": profile}
     if format == "jpg":
         content = images.encoded(picture, "jpg", comment=COMMENT, xmp=XMP, **known)
         iptc = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x10\x1c\x02\x5a\0\x0e" + PLACE
-        return images.with_segments(content, (0xED, iptc), (0xE2, b"FPXR\0" + COMMENT)) + BEHIND
+        return images.with_segments(content, (0xED, iptc), (0xE2, b"FPXR\0" + COMMENT)) + APPENDED
     if format == "png":
         text = PngInfo()
         text.add_text("Author", AUTHOR.decode())
         text.add_text("Comment", COMMENT.decode(), zip=True)
         text.add_itxt("XML:com.adobe.xmp", XMP.decode())
         content = images.encoded(picture, "png", pnginfo=text, **known)
-        return images.with_chunks(content, (b"tIME", b"\x07\xe8\5\6\7\x08\x09")) + BEHIND
+        return images.with_chunks(content, (b"tIME", b"\x07\xe8\5\6\7\x08\x09")) + APPENDED
     if format == "gif":
         frames = [picture, picture.rotate(180)]
         content = images.animated("gif", frames, [50, 70], loop=3)
         note = b"!\xfe" + bytes((len(COMMENT),)) + COMMENT + b"\0"
         other = b"!\xff\x0bXMP DataXMP" + bytes((len(XMP),)) + XMP + b"\0"
         start = content.index(b"!\xff\x0bNETSCAPE")
-        return content[:start] + note + other + content[start:] + BEHIND
+        return content[:start] + note + other + content[start:] + APPENDED
     content = images.encoded(picture, format, xmp=XMP, **known)
-    return content + BEHIND if format == "webp" else content + box(b"uuid", BEHIND)
+    return content + APPENDED if format == "webp" else content + box(b"uuid", APPENDED)
 
 
 def box(type: bytes, content: bytes) -> bytes:
@@ -107,8 +107,8 @@ def same_pixels(one: bytes, two: bytes) -> bool:
     )
 
 
-def tells(content: bytes) -> set[str]:
-    """Tell which metadata Pillow finds, beside an orientation and a profile."""
+def metadata_in(content: bytes) -> set[str]:
+    """Return the metadata that Pillow finds, beside an orientation and a profile."""
     image = images.opened(content)
     found = {"xmp", "comment", "photoshop", "mp", "mpoffset", "XML:com.adobe.xmp"} & set(
         image.info
@@ -118,23 +118,23 @@ def tells(content: bytes) -> set[str]:
     return found | ifds | {f"tag {tag:#x}" for tag in set(tags) - {0x0112}}
 
 
-# What goes.
+# What is removed.
 
 
 @pytest.mark.acceptance(36)
 @pytest.mark.parametrize("format", FORMATS)
-def test_nothing_of_what_a_camera_or_an_editor_wrote_is_left(format: str) -> None:
-    content = talkative(format)
+def test_metadata_of_cameras_and_editors_is_removed(format: str) -> None:
+    content = annotated(format)
     assert sum(mark in content for mark in MARKS) >= {"gif": 2}.get(format, 5)
     clean = stripped(content)
     assert [mark for mark in MARKS if mark in clean] == []
-    assert tells(clean) == set()
+    assert metadata_in(clean) == set()
 
 
 @pytest.mark.acceptance(36)
 @pytest.mark.needs("corpus")
 @pytest.mark.filterwarnings("ignore:.*EXIF data:UserWarning")
-def test_real_photographs_lose_what_they_tell(corpus: Path) -> None:
+def test_metadata_of_real_photographs_is_removed(corpus: Path) -> None:
     told = 0
     for name, content in good(corpus):
         before = images.opened(content).getexif()
@@ -147,7 +147,7 @@ def test_real_photographs_lose_what_they_tell(corpus: Path) -> None:
         marks = [mark for mark in marks if len(mark) > 5 and mark in content]
         clean = stripped(content)
         assert [mark for mark in marks if mark in clean] == [], name
-        assert tells(clean) == set(), name
+        assert metadata_in(clean) == set(), name
         for mark in (b"http://ns.adobe.com", b"8BIM", b"tEXt", b"xmpmeta"):
             assert mark not in clean, name
         told += bool(marks)
@@ -155,7 +155,7 @@ def test_real_photographs_lose_what_they_tell(corpus: Path) -> None:
 
 
 @pytest.mark.acceptance(36)
-def test_a_thumbnail_goes_with_the_exif_or_jfif_that_holds_it() -> None:
+def test_thumbnail_in_exif_or_jfif_is_removed() -> None:
     picture = images.quadrants()
     thumbnail = images.encoded(picture.resize((16, 12)), "jpg")
     jfif = (0xE0, b"JFIF\0\1\2\0\0\1\0\1\2\2" + COMMENT[:12])
@@ -170,7 +170,7 @@ def test_a_thumbnail_goes_with_the_exif_or_jfif_that_holds_it() -> None:
 
 
 @pytest.mark.acceptance(35, 36)
-def test_the_second_picture_of_a_phone_goes() -> None:
+def test_second_picture_of_a_phone_is_removed() -> None:
     output = BytesIO()
     picture = images.photograph(200, 120)
     picture.save(output, "MPO", save_all=True, append_images=[picture.rotate(180)])
@@ -179,7 +179,7 @@ def test_the_second_picture_of_a_phone_goes() -> None:
     assert np.array_equal(images.opened(clean), images.opened(output.getvalue()))
 
 
-def test_what_lies_between_the_scans_of_a_progressive_jpeg_goes() -> None:
+def test_comment_between_the_scans_of_a_progressive_jpeg_is_removed() -> None:
     content = images.encoded(images.photograph(90, 60), "jpg", progressive=True)
     scan = content.rindex(b"\xff\xda")
     note = b"\xff\xfe" + (len(COMMENT) + 2).to_bytes(2, "big") + COMMENT
@@ -187,8 +187,8 @@ def test_what_lies_between_the_scans_of_a_progressive_jpeg_goes() -> None:
     assert clean == content
 
 
-def test_xmp_of_a_gif_goes_as_adobe_writes_it() -> None:
-    """Not in sub-blocks: the text as it is, and a trailer that leads every reader to its end."""
+def test_xmp_of_a_gif_as_adobe_writes_it_is_removed() -> None:
+    """Adobe uses no sub-blocks: raw text, and a trailer that leads every reader to its end."""
     content = images.encoded(images.quadrants().quantize(8), "gif")
     trailer = b"\1" + bytes(range(255, -1, -1)) + b"\0"
     note = b"!\xff\x0bXMP DataXMP" + XMP * 9 + trailer
@@ -198,8 +198,8 @@ def test_xmp_of_a_gif_goes_as_adobe_writes_it() -> None:
     assert same_pixels(clean, content)
 
 
-def test_an_avif_keeps_its_length_and_what_no_item_refers_to_is_blanked() -> None:
-    content = talkative("avif")
+def test_stripped_avif_keeps_its_length_and_unused_data_is_blanked() -> None:
+    content = annotated("avif")
     free = content.index(b"mdat") - 4
     clean = stripped(content)
     assert len(clean) == len(content)
@@ -214,7 +214,7 @@ def test_an_avif_keeps_its_length_and_what_no_item_refers_to_is_blanked() -> Non
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", ORIENTED)
 def test_pixels_orientation_and_profile_stay(format: str, orientation: int) -> None:
-    content = talkative(format, orientation)
+    content = annotated(format, orientation)
     clean = stripped(content)
     assert probe(BytesIO(clean)) == probe(BytesIO(content))
     profile = images.opened(content).info["icc_profile"]
@@ -227,7 +227,7 @@ def test_pixels_orientation_and_profile_stay(format: str, orientation: int) -> N
 
 
 @pytest.mark.parametrize("format", ["gif", "webp", "png"])
-def test_animations_stay_with_their_times_and_loop(format: str) -> None:
+def test_animation_stays_with_its_times_and_loop(format: str) -> None:
     pictures = [images.quadrants().rotate(angle) for angle in (0, 90, 180)]
     content = images.animated(format, pictures, [40, 60, 80], loop=3)
     clean = stripped(content)
@@ -237,7 +237,7 @@ def test_animations_stay_with_their_times_and_loop(format: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "L"])
-def test_the_colours_of_a_jpeg_stay(mode: str) -> None:
+def test_colours_of_a_jpeg_stay(mode: str) -> None:
     content = images.encoded(images.photograph(60, 40).convert(mode), "jpg", comment=COMMENT)
     clean = stripped(content)
     assert images.opened(clean).mode == mode
@@ -245,7 +245,7 @@ def test_the_colours_of_a_jpeg_stay(mode: str) -> None:
 
 
 @pytest.mark.needs("corpus")
-def test_every_good_picture_can_be_stripped_and_gives_the_same_resizes(corpus: Path) -> None:
+def test_stripped_picture_gives_the_same_resizes(corpus: Path) -> None:
     spec = Spec.make("50x50", format="png")
     for name, content in good(corpus):
         clean = stripped(content)
@@ -254,8 +254,8 @@ def test_every_good_picture_can_be_stripped_and_gives_the_same_resizes(corpus: P
 
 
 @pytest.mark.needs("corpus")
-def test_large_photographs_are_not_read_into_memory(corpus: Path) -> None:
-    """A file is read in pieces, and only the pieces that are asked for."""
+def test_large_photograph_is_not_read_into_memory(corpus: Path) -> None:
+    """A stripped file is read in pieces, and only those that are requested."""
     for name in ("seeding_16mp_base.jpg", "sunset_12mp_prog.jpg"):
         with (corpus / "photos" / name).open("rb") as source:
             tracemalloc.start()
@@ -274,7 +274,7 @@ def test_large_photographs_are_not_read_into_memory(corpus: Path) -> None:
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     note=st.binary(min_size=1, max_size=200),
 )
-def test_stripping_twice_is_stripping_once(
+def test_stripping_twice_gives_the_same_as_once(
     format: str, orientation: int, size: tuple[int, int], note: bytes
 ) -> None:
     turned = 1 if format == "gif" else orientation
@@ -292,13 +292,13 @@ def encoded_turned(picture: Image.Image, format: str) -> bytes:
     return images.encoded(picture, format, exif=exif(6))
 
 
-# What cannot be taken apart.
+# What is refused.
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(FORMATS), st.data())
-def test_a_damaged_picture_raises_our_errors_alone(format: str, data: st.DataObject) -> None:
-    content = bytearray(TALKATIVE[format])
+def test_damaged_picture_raises_media_errors_alone(format: str, data: st.DataObject) -> None:
+    content = bytearray(ANNOTATED[format])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(content) - 1))
         content[at] = data.draw(st.integers(0, 255))
@@ -308,11 +308,11 @@ def test_a_damaged_picture_raises_our_errors_alone(format: str, data: st.DataObj
         assert stripped(clean) == clean
 
 
-TALKATIVE = {format: talkative(format) for format in FORMATS}
+ANNOTATED = {format: annotated(format) for format in FORMATS}
 
 
 @pytest.mark.needs("corpus")
-def test_no_file_of_the_corpus_raises_anything_else(corpus: Path) -> None:
+def test_file_of_the_corpus_raises_media_errors_alone(corpus: Path) -> None:
     for path in sorted((corpus / "hostile").glob("*/*")):
         content = path.read_bytes()
         for part in (content, content[: len(content) // 2], content[:-1]):
@@ -324,7 +324,7 @@ def test_no_file_of_the_corpus_raises_anything_else(corpus: Path) -> None:
 @pytest.mark.parametrize(
     "cut",
     [
-        lambda: talkative("jpg").removesuffix(BEHIND)[:-2],
+        lambda: annotated("jpg").removesuffix(APPENDED)[:-2],
         lambda: images.encoded(images.photograph(60, 60), "png")[:-30],
         lambda: images.encoded(images.photograph(60, 60), "webp")[:-30],
         lambda: images.encoded(images.photograph(60, 60).quantize(99), "gif")[:-30],
@@ -332,24 +332,24 @@ def test_no_file_of_the_corpus_raises_anything_else(corpus: Path) -> None:
         lambda: images.encoded(images.quadrants(), "jpg")[:-2] + b"\xff\x02\0\0\xff\xd9",
     ],
 )
-def test_what_is_cut_short_or_out_of_place_is_refused(cut: Callable[[], bytes]) -> None:
+def test_truncated_or_misplaced_part_is_refused(cut: Callable[[], bytes]) -> None:
     with pytest.raises(Undecodable):
         stripped(cut())
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7", b"<svg xmlns='x'/>", b"\0\0\0\x18ftypisom", b""])
-def test_what_is_no_image_is_refused(content: bytes) -> None:
+def test_file_that_is_not_an_image_is_refused(content: bytes) -> None:
     with pytest.raises(UnsupportedType):
         stripped(content)
 
 
-def test_an_avif_sequence_is_refused() -> None:
+def test_avif_sequence_is_refused() -> None:
     with pytest.raises(NotStrippable, match="sequence"):
         stripped(images.encoded(images.quadrants(), "avif") + box(b"moov", b""))
 
 
-def test_an_avif_whose_metadata_share_bytes_with_the_picture_is_refused() -> None:
-    """Whichever of the two was kept, the other promise would be broken."""
+def test_avif_with_metadata_in_the_bytes_of_the_picture_is_refused() -> None:
+    """Keeping the bytes would leak metadata, and blanking them would damage the picture."""
     content = images.encoded(images.quadrants(), "avif", exif=exif(1))
     locations = content.index(b"iloc")
     picture, note = (content.index(struct.pack(">HH", n, 0), locations) for n in (1, 2))
@@ -359,7 +359,7 @@ def test_an_avif_whose_metadata_share_bytes_with_the_picture_is_refused() -> Non
 
 
 def good(corpus: Path) -> list[tuple[str, bytes]]:
-    """List the good images of the corpus."""
+    """Return the good images of the corpus."""
     with (corpus / "hostile" / "INDEX.tsv").open(newline="") as index:
         rows = [row for row in csv.DictReader(index, delimiter="\t") if row["expected"] == "ok"]
     names = [row["file"] for row in rows if row["kind_by_magic"] in ("jpeg", *FORMATS)]
