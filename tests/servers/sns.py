@@ -1,7 +1,6 @@
-"""The end of the network as far as SNS goes: an HTTPS proxy that is AWS, with a CA of its own.
+"""AWS for tests of SNS: an HTTPS proxy that answers for all hosts, with its own authority.
 
-The app connects as it always does. Only the environment says that there is a proxy, and whom to
-trust, so nothing of the app is replaced.
+The environment names the proxy and the authority, so that no part of the app is replaced.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def certify(
     begins: datetime.timedelta = -_DAY,
     ends: datetime.timedelta = _DAY,
 ) -> Certified:
-    """Make a certificate: of a CA, where there is no issuer."""
+    """Issue a certificate; without an issuer it is that of an authority."""
     key = key or new_key()
     own = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     ca = issuer is None
@@ -117,7 +116,7 @@ def certify(
 
 
 def envelope(message: Any = "", **fields: Any) -> dict[str, Any]:
-    """Write a notification that is right but for its signature."""
+    """Build a valid message without its signature."""
     kind = fields.get("Type", "Notification")
     made = {
         "Type": kind,
@@ -136,13 +135,13 @@ def envelope(message: Any = "", **fields: Any) -> dict[str, Any]:
 
 
 def stamp(**ago: float) -> str:
-    """Write the time, or one that is so long ago, as SNS does."""
+    """Return the time, or one some time ago, in the format of SNS."""
     moment = now() - datetime.timedelta(**ago)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def sign(message: dict[str, Any], key: Key) -> dict[str, Any]:
-    """Sign a message as SNS does."""
+    """Return a message with its signature."""
     names = [name for name in (*_SIGNED, "Type") if message.get(name) is not None]
     text = "".join(f"{name}\n{message[name]}\n" for name in names)
     algorithm = hashes.SHA256() if message["SignatureVersion"] == "2" else hashes.SHA1()
@@ -152,7 +151,7 @@ def sign(message: dict[str, Any], key: Key) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What AWS says to a request; ``pause`` is in seconds between the bytes of the body."""
+    """A response of AWS; ``pause`` is in seconds after each byte of the body."""
 
     status: int = 200
     body: bytes = b""
@@ -161,13 +160,14 @@ class Answer:
 
 
 class Aws:
-    """Whatever is asked of any host over HTTPS, counted and answered.
+    """A proxy that records all requests to any host and answers them.
 
     Attributes:
         signing: the key that SNS signs with, and the certificate at `CERTIFICATE_URL`.
-        requests: what was asked: method, URL and body.
-        reached: where connections were opened to, this proxy aside: nowhere, if all is well.
-        answers: what to say instead, by URL.
+        requests: method, URL and body of each request.
+        connections: host and port of each tunnel that a client has opened.
+        reached: addresses that were connected to without the proxy; tests expect none.
+        answers: responses by URL, instead of the usual ones.
     """
 
     def __init__(self, folder: Path, authority: Certified, signing: Certified) -> None:
@@ -190,7 +190,7 @@ class Aws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Say where the proxy is, and whom to trust."""
+        """The environment variables that name the proxy and the authority."""
         proxy = f"http://127.0.0.1:{self.address[1]}"
         names = ("http_proxy", "https_proxy", "all_proxy")
         trusted = ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
@@ -204,28 +204,28 @@ class Aws:
         }
 
     def sign(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Sign a message with the key of SNS."""
+        """Return a message signed with the key of SNS."""
         return sign(message, self.signing.key)
 
     @property
     def is_untouched(self) -> bool:
-        """Tell whether nothing at all was asked, here or elsewhere."""
+        """Return True if there was no request and no connection, here or elsewhere."""
         return not (self.requests or self.connections or self.reached)
 
     def reset(self) -> None:
-        """Begin to count anew, and answer as AWS does."""
+        """Delete the records, and answer as AWS does."""
         for counted in (self.requests, self.connections, self.reached):
             counted.clear()
         self.answers = {CERTIFICATE_URL: Answer(body=self.signing.pem)}
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def answer(self, method: str, url: str, body: bytes) -> Answer:
-        """Count a request and say what its answer is."""
+        """Record a request and return the response."""
         self.requests.append((method, url, body))
         if url in self.answers:
             return self.answers[url]
@@ -234,7 +234,7 @@ class Aws:
         return Answer(status=404)
 
     def refuse_confirmations(self) -> None:
-        """Have the API say that the app may not."""
+        """Answer confirmations of subscriptions with an error of permissions."""
         self.answers[f"https://{HOST}/"] = Answer(403, _REFUSED.encode())
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -271,7 +271,7 @@ class Aws:
             do_POST = do_GET
 
             def handle(self) -> None:
-                with contextlib.suppress(OSError):  # Who is asked may hang up.
+                with contextlib.suppress(OSError):  # The client may close the connection.
                     super().handle()
 
             def finish(self) -> None:
@@ -294,19 +294,19 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
             watcher(arguments[1])
 
 
-sys.addaudithook(_audit)  # It cannot be taken away again; without watchers it does nothing.
+sys.addaudithook(_audit)  # A hook cannot be removed; without watchers it does nothing.
 
 
 @contextlib.contextmanager
 def watched(aws: Aws) -> Iterator[None]:
-    """Note every connection that this process opens, save to the proxy."""
+    """Record all connections of this process except those to the proxy."""
 
-    def note(address: Any) -> None:
+    def record(address: Any) -> None:
         if address != aws.address:
             aws.reached.append(address)
 
-    _watchers.append(note)
+    _watchers.append(record)
     try:
         yield
     finally:
-        _watchers.remove(note)
+        _watchers.remove(record)

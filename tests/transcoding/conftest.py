@@ -1,4 +1,4 @@
-"""Tiny videos that ffmpeg draws, and what lies where."""
+"""Small videos drawn by ffmpeg, rows with them, and the files in the storage."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ NewFilm = Callable[..., Film]
 
 @pytest.fixture(scope="session")
 def draw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Draw:
-    """Make a video with ffmpeg's arguments, and keep it for later runs with the same ffmpeg."""
+    """Return a function that draws a video by ffmpeg; later runs use it again."""
     program, base = needs("ffmpeg"), base_folder(tmp_path_factory)
     made_by = f"{program} {program.stat().st_size} {program.stat().st_mtime_ns}"
 
     def draw(name: str, *arguments: str) -> Path:
-        # Two tests may give one name to different videos, whichever of them comes first.
+        # Two tests may draw different videos of the same name.
         drawing = hashlib.sha256("\0".join([made_by, *arguments]).encode()).hexdigest()[:16]
         of_this_run = any(str(base) in argument for argument in arguments)
         path = (base if of_this_run else FOLDER) / "clips" / drawing / name
@@ -68,7 +68,7 @@ def clip(draw: Draw) -> Path:
 
 @pytest.fixture
 def new_film(media_root: Path, clip: Path) -> NewFilm:
-    """Save a row with a video, which makes its job."""
+    """Return a function that saves a row with a video, which submits its job."""
 
     def new(path: Path = clip, name: str = "", **values: object) -> Film:
         return save_film(ContentFile(path.read_bytes(), name or path.name), **values)
@@ -88,7 +88,7 @@ _facts: dict[tuple[str, str, VideoLimits], VideoFacts | None] = {}
 
 
 def probed_once(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFacts | None:
-    """Return what an upload is; start a process for that once for each content."""
+    """Return the facts of an upload; start a process only once for the same content."""
     if not probing.is_available():
         return _probe_upload(file, extension, limits)
     file.seek(0)
@@ -105,7 +105,7 @@ def film(new_film: NewFilm) -> Film:
 
 
 def work() -> None:
-    """Do all that is pending."""
+    """Run all jobs that are due."""
     worker = Worker()
     while worker.run_one():
         pass
@@ -113,7 +113,7 @@ def work() -> None:
 
 @pytest.fixture
 def stored(media_root: Path) -> Callable[[], list[str]]:
-    """List the keys that are stored."""
+    """Return a function that lists the stored keys."""
 
     def keys() -> list[str]:
         files = (path for path in media_root.rglob("*") if path.is_file())
@@ -124,7 +124,7 @@ def stored(media_root: Path) -> Callable[[], list[str]]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hold, after every test, that no private folder and no ffmpeg is left."""
+    """Check after each test that no private folder and no process of ffmpeg is left."""
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
@@ -136,13 +136,13 @@ def _nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 
 def children_in(folder: Path) -> list[str]:
-    """List the programs that run in a folder, or ran in one that is gone."""
+    """Return the commands of processes whose working directory is below a folder."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             place = str((process / "cwd").readlink())
             command = (process / "cmdline").read_text()
-        except OSError:  # It has ended since.
+        except OSError:  # The process has ended meanwhile.
             continue
         if place.startswith(str(folder)):
             found.append(command)

@@ -1,4 +1,4 @@
-"""A site whose videos lie in a real bucket and go through the tests' own MediaConvert."""
+"""A site whose videos are in a real bucket and are transcoded by a MediaConvert of the tests."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SMALL = {"web": {"480p.mp4": {"kind": "mp4", "height": 480}, "_poster.jpg": {"ki
 
 @dataclass
 class Aws:
-    """A bucket and a MediaConvert."""
+    """A bucket and a MediaConvert server."""
 
     server: MediaConvertServer
     s3: S3Client
     bucket: str
 
     def stored(self) -> list[str]:
-        """List the bucket."""
+        """Return the keys in the bucket."""
         listed = self.s3.list_objects_v2(Bucket=self.bucket)
         return sorted(item["Key"] for item in listed.get("Contents", ()))
 
@@ -43,14 +43,14 @@ class Aws:
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def finish(self) -> None:
-        """Have MediaConvert end all its jobs."""
+        """Complete all jobs of MediaConvert."""
         for id in list(self.server.jobs):
             self.server.finish(id)
 
 
 @pytest.fixture
 def aws(seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """Run a MediaConvert on a bucket of its own, with pauses that a test can wait for."""
+    """Run MediaConvert with a new bucket, and with short pauses between retries."""
     monkeypatch.setattr(MediaConvertClient, "retries", 3)
     monkeypatch.setattr(MediaConvertClient, "backoff", Backoff(0.01, 0.03))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKTEST")
@@ -72,7 +72,7 @@ def aws(seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def site(server: MediaConvertServer, **settings: Any) -> dict[str, Any]:
-    """Give ``SHIFT_MEDIA`` with a transcoder that talks to a server; names of options in lower."""
+    """Return ``SHIFT_MEDIA`` for a MediaConvert server; lower-case names are its options."""
     options = {
         "role": ROLE,
         "region": "us-east-1",
@@ -89,7 +89,7 @@ def new_film(path: Path) -> Film:
 
 @pytest.fixture
 def film(aws: Aws, clip: Path) -> Film:
-    """Save a second of video."""
+    """Return a row with a second of video."""
     return new_film(clip)
 
 

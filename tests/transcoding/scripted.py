@@ -1,4 +1,4 @@
-"""A transcoder that is a service, and reports what a test has written down for it."""
+"""A transcoder for tests that acts as a service and reports the states that a test sets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ PATH = f"{__name__}.Scripted"
 
 
 class Scripted(Transcoder):
-    """Give the next state of a list at each `read`, the last one for ever; failures come first."""
+    """Reports the next state of a list at each `read`, and the last one again and again.
+
+    Failures are raised first.
+    """
 
     name = "scripted"
     states: ClassVar[list[State]] = []
@@ -29,7 +32,7 @@ class Scripted(Transcoder):
 
     @classmethod
     def begin(cls, *states: State) -> None:
-        """Write down what is reported from now on, and forget what was done."""
+        """Set the states to report, and reset the records."""
         cls.states[:] = states
         cls.read_ids.clear()
         cls.cancelled.clear()

@@ -1,4 +1,4 @@
-"""Jobs in the admin: seen, filtered, tried again and cancelled."""
+"""Jobs in the admin: listed, filtered, retried and cancelled."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ def act(client: Client, action: str, job: TranscodeJob) -> str:
     return client.post(LIST, data, follow=True).content.decode()
 
 
-def test_jobs_are_listed_with_their_progress_and_not_for_editing(
-    admin: Client, film: Film
-) -> None:
+def test_job_pages_show_progress_and_cannot_be_edited(admin: Client, film: Film) -> None:
     TranscodeJob.objects.update(progress=42)
     job = TranscodeJob.objects.get()
     page = admin.get(LIST, {"state__exact": "pending"}).content.decode()
@@ -42,7 +40,7 @@ def test_jobs_are_listed_with_their_progress_and_not_for_editing(
     assert admin.get(f"{LIST}add/").status_code == 403
 
 
-def test_actions_cancel_and_try_again(admin: Client, film: Film) -> None:
+def test_actions_cancel_and_retry_jobs(admin: Client, film: Film) -> None:
     job = TranscodeJob.objects.get()
     assert "1 job cancelled" in act(admin, "cancel", job)
     assert TranscodeJob.objects.get().state == State.CANCELED

@@ -1,4 +1,4 @@
-"""What the system checks say of videos."""
+"""System checks of fields and settings for videos."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.test.utils import isolate_apps
 from shift_media.fields import MediaField
 
 
-def ids(**options: Any) -> set[str | None]:
+def check_ids(**options: Any) -> set[str | None]:
     with isolate_apps("tests.testapp"):
 
         class Film(models.Model):  # noqa: DJ008
@@ -26,15 +26,15 @@ def ids(**options: Any) -> set[str | None]:
         return {message.id for message in Film._meta.get_field("video").check()}
 
 
-def test_a_profile_that_is_not_there_and_a_field_without_videos_are_errors() -> None:
-    assert ids(accept=["video/*"], transcode="web") == set()
-    assert ids(accept=["video/*"], transcode="wbe") == {"shift_media.E109"}
-    assert ids(accept=["image/*"], transcode="web") == {"shift_media.E109"}
+def test_unknown_profile_or_field_without_videos_is_e109() -> None:
+    assert check_ids(accept=["video/*"], transcode="web") == set()
+    assert check_ids(accept=["video/*"], transcode="wbe") == {"shift_media.E109"}
+    assert check_ids(accept=["image/*"], transcode="web") == {"shift_media.E109"}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [
         ({"PROFILES": {"web": {"a.mp4": {"kind": "mp5"}}}}, "mp4, hls, poster"),
         ({"PROFILES": []}, "a dict of profiles"),
@@ -45,15 +45,15 @@ def test_a_profile_that_is_not_there_and_a_field_without_videos_are_errors() -> 
         ({"TASKS": 1}, "an alias"),
     ],
 )
-def test_wrong_settings_are_errors_that_say_what_to_write(value: Any, said: str) -> None:
+def test_invalid_setting_is_an_error_with_the_expected_value(value: Any, expected: str) -> None:
     with override_settings(SHIFT_MEDIA=value):
         errors = [
             str(m.msg) for m in run_checks() if m.id in ("shift_media.E001", "shift_media.E006")
         ]
-    assert any(said in error for error in errors), errors
+    assert any(expected in error for error in errors), errors
 
 
 @pytest.mark.django_db
 @override_settings(SHIFT_MEDIA={"TRANSCODER": {"OPTIONS": {"program": "/no/such/ffmpeg"}}})
-def test_a_program_that_is_not_there_is_an_error() -> None:
+def test_missing_program_is_e006() -> None:
     assert "shift_media.E006" in {message.id for message in run_checks()}

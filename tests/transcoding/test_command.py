@@ -1,4 +1,4 @@
-"""``manage.py media_transcode``: in processes of its own, as people and services run it."""
+"""``manage.py media_transcode``, in processes of its own, as users and services run it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["postgres"]
 pytestmark = pytest.mark.needs("ffmpeg")
 
 PATIENCE = 600
-"""Seconds for a program that ends by itself."""
+"""Seconds to wait for a program that ends by itself."""
 
 SETTINGS = """
 from tests.settings import *
@@ -58,7 +58,7 @@ print(json.dumps(list(TranscodeJob.objects.order_by("pk").values("state", "attem
 
 
 class Site:
-    """A site of its own: settings, a database, and processes on it."""
+    """A site with its own settings and database, and processes that use it."""
 
     def __init__(self, folder: Path, database: dict[str, Any], preset: str, lease: int) -> None:
         text = SETTINGS.format(database=database, preset=preset, lease=lease)
@@ -133,7 +133,7 @@ def new_site(tmp_path: Path) -> Iterator[NewSite]:
         site.close()
 
 
-def side_by_side(site: Site, clip: Path) -> None:
+def run_two_at_once(site: Site, clip: Path) -> None:
     site.python(NEW_FILMS, str(clip), "4")
     both = [site.start(), site.start()]
     outs = [process.communicate(timeout=PATIENCE) for process in both]
@@ -146,43 +146,43 @@ def side_by_side(site: Site, clip: Path) -> None:
 
 
 @pytest.mark.acceptance(46)
-def test_two_side_by_side_never_take_the_same_job(new_site: NewSite, clip: Path) -> None:
-    side_by_side(new_site(), clip)
+def test_two_commands_at_once_never_run_the_same_job(new_site: NewSite, clip: Path) -> None:
+    run_two_at_once(new_site(), clip)
 
 
 @pytest.mark.acceptance(46)
 @pytest.mark.postgres
 @pytest.mark.needs("postgres")
-def test_nor_do_they_where_rows_are_locked(
+def test_two_commands_at_once_never_run_the_same_job_on_postgres(
     new_site: NewSite, clip: Path, postgres: Postgres
 ) -> None:
-    side_by_side(new_site({"OPTIONS": {}, **postgres.settings}), clip)
+    run_two_at_once(new_site({"OPTIONS": {}, **postgres.settings}), clip)
 
 
 @pytest.fixture(scope="session")
 def slow_clip(draw: Draw) -> Path:
-    """Draw what takes seconds to encode with a slow preset."""
+    """Draw a video that takes seconds to encode with a slow preset."""
     return draw("slow.mp4", *pattern("640x480", 8, 25), *H264)
 
 
 @pytest.fixture(scope="session")
 def small_clip(draw: Draw) -> Path:
-    """Draw what takes a second to encode with a slow preset."""
+    """Draw a video that takes a second to encode with a slow preset."""
     return draw("small.mp4", *pattern("320x240", 12, 25), *H264)
 
 
-def until_it_encodes(site: Site) -> None:
+def wait_for_encoder(site: Site) -> None:
     wait_until(lambda: any("libx264" in command for command in children_in(site.scratch)))
 
 
 @pytest.mark.acceptance(46)
-def test_a_worker_killed_in_the_middle_takes_its_ffmpeg_along_and_is_recovered_from(
+def test_killed_worker_ends_its_ffmpeg_and_the_next_run_completes_the_job(
     new_site: NewSite, slow_clip: Path
 ) -> None:
     site = new_site(preset="slower", lease=2)
     site.python(NEW_FILMS, str(slow_clip), "1")
     worker = site.start()
-    until_it_encodes(site)
+    wait_for_encoder(site)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     wait_until(lambda: children_in(site.scratch) == [], 1)  # long before it would have ended
@@ -195,11 +195,13 @@ def test_a_worker_killed_in_the_middle_takes_its_ffmpeg_along_and_is_recovered_f
 
 
 @pytest.mark.acceptance(46)
-def test_ctrl_c_leaves_the_job_to_the_next_run(new_site: NewSite, small_clip: Path) -> None:
+def test_interrupted_job_is_pending_and_completed_by_the_next_run(
+    new_site: NewSite, small_clip: Path
+) -> None:
     site = new_site(preset="slower")
     site.python(NEW_FILMS, str(small_clip), "1")
     worker = site.start()
-    until_it_encodes(site)
+    wait_for_encoder(site)
     worker.send_signal(signal.SIGINT)
     _, errors = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 130
@@ -218,7 +220,7 @@ def command(*arguments: str, **options: Any) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_models_fields_and_rows_are_chosen(new_film: NewFilm) -> None:
+def test_model_field_and_pk_select_the_videos(new_film: NewFilm) -> None:
     first, second = new_film(), new_film()
     TranscodeJob.objects.all().delete()
     said = command("testapp.Film", dry_run=True)
@@ -234,7 +236,7 @@ def test_models_fields_and_rows_are_chosen(new_film: NewFilm) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_jobs_are_cancelled_and_failed_ones_tried_again(film: Film) -> None:
+def test_options_cancel_a_job_and_retry_failed_ones(film: Film) -> None:
     job = TranscodeJob.objects.get()
     assert f"#{job.pk} is cancelled" in command(cancel=job.pk)
     with pytest.raises(CommandError, match="canceled already"):
@@ -247,9 +249,7 @@ def test_jobs_are_cancelled_and_failed_ones_tried_again(film: Film) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_job_that_fails_gives_an_exit_code(
-    new_film: NewFilm, draw: Draw, tmp_path: Path
-) -> None:
+def test_failed_job_exits_with_1(new_film: NewFilm, draw: Draw, tmp_path: Path) -> None:
     whole = draw("whole.mp4", *pattern(seconds=3), *H264, "-movflags", "+faststart", "-g", "5")
     half = tmp_path / "part.mp4"
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -274,9 +274,7 @@ def test_a_job_that_fails_gives_an_exit_code(
         ([], {"limit": 0}),
     ],
 )
-def test_wrong_arguments_have_a_code_of_their_own(
-    arguments: list[str], options: dict[str, Any]
-) -> None:
+def test_invalid_arguments_exit_with_2(arguments: list[str], options: dict[str, Any]) -> None:
     with pytest.raises(CommandError) as caught:
         command(*arguments, **options)
     assert caught.value.returncode == 2

@@ -1,4 +1,4 @@
-"""Jobs as rows: when they begin, who does them, and how they end."""
+"""Jobs as rows: how they are submitted, run, recovered and ended."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ def _small() -> Any:
 
 
 @pytest.fixture
-def heard() -> Any:
-    """Collect the signals of jobs."""
+def sent() -> Any:
+    """Collect the signals of jobs: name, sender and progress."""
     names = ("submitted", "progressed", "completed", "failed")
-    told: list[tuple[str, type, int]] = []
+    received: list[tuple[str, type, int]] = []
     receivers = []
     for name in names:
 
         def receive(sender: type, job: TranscodeJob, name: str = name, **kwargs: Any) -> None:
-            told.append((name, sender, job.progress))
+            received.append((name, sender, job.progress))
 
         signal = getattr(signals, f"transcode_{name}")
         signal.connect(receive)
         receivers.append((signal, receive))
-    yield told
+    yield received
     for signal, receive in receivers:
         signal.disconnect(receive)
 
@@ -66,18 +66,18 @@ def the_job() -> TranscodeJob:
 
 
 @pytest.mark.acceptance(41)
-def test_a_job_is_made_in_the_saving_transaction_and_goes_with_it(
-    new_film: NewFilm, heard: list[Any]
+def test_rolled_back_save_leaves_no_job_and_sends_no_signal(
+    new_film: NewFilm, sent: list[Any]
 ) -> None:
     with transaction.atomic():
         new_film()
         assert the_job().state == State.PENDING
-        assert heard == []
+        assert sent == []
         transaction.set_rollback(True)
     assert not TranscodeJob.objects.exists()
-    assert heard == []
+    assert sent == []
     film = new_film()
-    assert heard == [("submitted", Film, 0)]
+    assert sent == [("submitted", Film, 0)]
     assert the_job().original == film.video.key
 
 
@@ -90,7 +90,7 @@ TASKS = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
     SHIFT_MEDIA={**SMALL, "TASKS": "default"},
     TASKS={"default": {"BACKEND": f"{TASKS}.backends.immediate.ImmediateBackend"}},
 )
-def test_a_task_starts_after_the_commit_alone(new_film: NewFilm) -> None:
+def test_task_starts_after_the_commit(new_film: NewFilm) -> None:
     with transaction.atomic():
         new_film()
         assert the_job().state == State.PENDING
@@ -101,7 +101,9 @@ def test_a_task_starts_after_the_commit_alone(new_film: NewFilm) -> None:
     SHIFT_MEDIA={**SMALL, "TASKS": "videos"},
     TASKS={"videos": {"BACKEND": f"{TASKS}.backends.dummy.DummyBackend"}},
 )
-def test_a_task_is_of_the_backend_that_was_named_and_knows_its_job(new_film: NewFilm) -> None:
+def test_task_is_enqueued_in_the_configured_backend_and_runs_its_job_once(
+    new_film: NewFilm,
+) -> None:
     backend = import_module(TASKS).task_backends["videos"]
     new_film()
     (result,) = backend.results
@@ -109,20 +111,20 @@ def test_a_task_is_of_the_backend_that_was_named_and_knows_its_job(new_film: New
     assert the_job().state == State.PENDING
     task = result.task
     assert task.call(*result.args) == State.COMPLETE
-    assert task.call(*result.args) == State.COMPLETE  # Enqueued twice: once is enough.
+    assert task.call(*result.args) == State.COMPLETE  # Its second run does nothing.
     assert the_job().attempts == 1
 
 
-def test_the_signals_tell_the_model_and_how_far_it_is(film: Film, heard: list[Any]) -> None:
+def test_signals_are_sent_by_the_model_with_growing_progress(film: Film, sent: list[Any]) -> None:
     work()
-    assert {sender for _, sender, _ in heard} == {Film}
-    assert [name for name, *_ in heard][-1] == "completed"
-    shares = [share for name, _, share in heard if name == "progressed"]
+    assert {sender for _, sender, _ in sent} == {Film}
+    assert [name for name, *_ in sent][-1] == "completed"
+    shares = [share for name, _, share in sent if name == "progressed"]
     assert shares == sorted(shares)
 
 
-def test_a_storage_that_keeps_what_is_replaced_does_not_keep_the_signal(
-    film: Film, heard: list[Any], monkeypatch: pytest.MonkeyPatch
+def test_failed_deletion_of_older_files_does_not_prevent_the_signal(
+    film: Film, sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(storage: object, prefix: str = "") -> Any:
         raise StorageError("SlowDown")
@@ -130,10 +132,12 @@ def test_a_storage_that_keeps_what_is_replaced_does_not_keep_the_signal(
     monkeypatch.setattr(type(unwrap(film.video.storage)), "entries", refuse)
     work()
     assert the_job().state == State.COMPLETE
-    assert heard[-1][0] == "completed"
+    assert sent[-1][0] == "completed"
 
 
-def test_it_is_idempotent_and_force_makes_it_again(film: Film, stored: Stored) -> None:
+def test_second_submission_returns_the_job_and_force_makes_another(
+    film: Film, stored: Stored
+) -> None:
     assert film.video.transcode() == the_job()
     work()
     first = stored()
@@ -150,9 +154,7 @@ def test_it_is_idempotent_and_force_makes_it_again(film: Film, stored: Stored) -
 
 
 @pytest.mark.acceptance(44)
-def test_a_late_job_of_a_replaced_video_publishes_nothing(
-    film: Film, clip: Path, stored: Stored
-) -> None:
+def test_job_of_a_replaced_video_stores_nothing(film: Film, clip: Path, stored: Stored) -> None:
     first = the_job()
 
     def replace(job: TranscodeJob) -> None:
@@ -174,7 +176,7 @@ def test_a_late_job_of_a_replaced_video_publishes_nothing(
 
 
 @pytest.mark.acceptance(44)
-def test_what_a_late_attempt_has_stored_is_removed_when_its_report_comes_too_late(
+def test_report_after_deletion_is_refused_and_its_files_are_deleted(
     film: Film, stored: Stored
 ) -> None:
     job = services.claim("late")
@@ -195,7 +197,7 @@ def test_what_a_late_attempt_has_stored_is_removed_when_its_report_comes_too_lat
 
 
 @pytest.mark.acceptance(46)
-def test_reports_move_a_job_forward_only_and_only_its_own_attempt(film: Film) -> None:
+def test_late_repeated_or_foreign_report_changes_nothing(film: Film) -> None:
     job = services.claim("one")
     assert job is not None
     assert apply(job, JobReport(state=State.PROGRESSING, progress=50))
@@ -214,8 +216,8 @@ def test_reports_move_a_job_forward_only_and_only_its_own_attempt(film: Film) ->
 
 
 @pytest.mark.acceptance(46)
-def test_a_job_whose_worker_fell_silent_is_tried_again_until_it_is_enough(
-    film: Film, heard: list[Any], stored: Stored
+def test_abandoned_job_is_retried_until_its_attempts_are_used_up(
+    film: Film, sent: list[Any], stored: Stored
 ) -> None:
     for attempt in (1, 2, 3):
         job = services.claim("mortal")
@@ -230,7 +232,7 @@ def test_a_job_whose_worker_fell_silent_is_tried_again_until_it_is_enough(
         assert stored() == [film.video.key]
     assert (the_job().state, the_job().error_code) == (State.ERROR, "abandoned")
     assert "fell silent" in the_job().error
-    assert [name for name, *_ in heard] == ["failed"]
+    assert [name for name, *_ in sent] == ["failed"]
     assert services.claim("other") is None
     assert services.retry(the_job())
     work()
@@ -238,7 +240,7 @@ def test_a_job_whose_worker_fell_silent_is_tried_again_until_it_is_enough(
 
 
 @pytest.mark.acceptance(46)
-def test_a_storage_that_fails_is_tried_again_later_and_then_it_is_an_error(
+def test_failing_storage_puts_the_job_off(
     film: Film, monkeypatch: pytest.MonkeyPatch, stored: Stored
 ) -> None:
     (original,) = stored()
@@ -258,7 +260,7 @@ def test_a_storage_that_fails_is_tried_again_later_and_then_it_is_an_error(
 
 
 @pytest.mark.acceptance(46)
-def test_a_worker_that_is_told_to_stop_leaves_the_job_to_others(
+def test_stopped_worker_releases_its_job_without_counting_the_attempt(
     film: Film, stored: Stored
 ) -> None:
     stop = threading.Event()
@@ -270,7 +272,7 @@ def test_a_worker_that_is_told_to_stop_leaves_the_job_to_others(
     assert the_job().state == State.COMPLETE
 
 
-def test_a_cancelled_job_stops_and_leaves_nothing(film: Film, stored: Stored) -> None:
+def test_cancelled_job_leaves_no_files(film: Film, stored: Stored) -> None:
     def stop(job: TranscodeJob) -> None:
         services.cancel(TranscodeJob.objects.get(pk=job.pk))
 
@@ -292,7 +294,7 @@ def test_deleting_the_video_removes_renditions_and_jobs(film: Film, stored: Stor
     assert not Rendition.objects.exists()
 
 
-def test_a_list_of_videos_costs_two_queries(
+def test_prefetched_renditions_cost_two_queries(
     new_film: NewFilm, django_assert_num_queries: Any
 ) -> None:
     for _ in range(3):
@@ -305,7 +307,7 @@ def test_a_list_of_videos_costs_two_queries(
     assert len(set(urls)) == len(set(posters)) == 3
 
 
-def test_only_one_of_many_submissions_makes_a_job(film: Film) -> None:
+def test_concurrent_submissions_make_one_job(film: Film) -> None:
     TranscodeJob.objects.all().delete()
     barrier, made = threading.Barrier(6), []
 
@@ -327,7 +329,7 @@ def test_only_one_of_many_submissions_makes_a_job(film: Film) -> None:
     assert len(made) == 6
 
 
-def test_what_is_no_video_and_an_unknown_profile_are_refused(film: Film) -> None:
+def test_submission_without_a_known_profile_is_refused(film: Film) -> None:
     with pytest.raises(Exception, match="no profile"):
         film.video.transcode("nosuch")
     film.video.field.transcode, kept = None, film.video.field.transcode

@@ -1,4 +1,4 @@
-"""A worker that is killed after each step of one job: the end is as if it never had been."""
+"""A worker that is killed after each step of a job, and the next worker that completes it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from shift_media.transcoding.services import Worker, reports, worker
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def tell(job):
+def report(job):
     if stage.isdigit() and job.progress >= int(stage):
         die()
 
@@ -34,17 +34,19 @@ stage = sys.argv[1]
 worker.PROGRESS_SECONDS = 0
 if stage == "claimed":
     worker.build_attempt = die
-if stage == "complete":  # Said, but what earlier attempts have left is still there.
+if stage == "complete":  # The row is written, but files of earlier attempts are still there.
     reports._after_completion = die
-Worker(on_progress=tell).run_one()
+Worker(on_progress=report).run_one()
 """
 STEPS = ("claimed", "10", "99", "complete")
-"""Claimed; encoding; all stored; said to be complete."""
+"""The job is claimed; it is being encoded; all files are stored; the row says complete."""
 
 
 @pytest.mark.acceptance(46)
 @pytest.mark.needs("ffmpeg")
-def test_killed_after_each_step_the_end_is_the_same(new_site: NewSite, clip: Path) -> None:
+def test_job_completes_after_its_worker_was_killed_at_each_step(
+    new_site: NewSite, clip: Path
+) -> None:
     site = new_site()
     with (site.folder / "site_settings.py").open("a") as more:
         more.write('SHIFT_MEDIA |= {"TRANSCODE_ATTEMPTS": 9}\n')

@@ -1,4 +1,4 @@
-"""How often a service is asked about its jobs, and what a run of the command says of them."""
+"""The intervals at which jobs of a service are polled, and the command that waits for them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERVICE: dict[str, Any] = {"TRANSCODER": {"BACKEND": PATH}, "TRANSCODE_POLL": (4
 
 
 class Clock:
-    """Time that a test moves."""
+    """A clock that a test sets."""
 
     now = 1000.0
 
@@ -37,39 +37,39 @@ class Clock:
 
 @pytest.fixture
 def job(film: Film) -> Iterator[TranscodeJob]:
-    """Have a job submitted to a service."""
+    """Return a job that was submitted to the scripted service."""
     Scripted.begin(State.PROGRESSING)
     with override_settings(SHIFT_MEDIA=SERVICE):
         work()
         yield TranscodeJob.objects.get()
 
 
-def moments(clock: Clock, seconds: int) -> list[float]:
-    """List when a job was looked at, with a look at the clock each second."""
-    poller, began, seen = services.Poller(clock), clock.now, []
+def poll_times(clock: Clock, seconds: int) -> list[float]:
+    """Return the seconds after which a poller has polled a job; it runs once a second."""
+    poller, start, times = services.Poller(clock), clock.now, []
     for _ in range(seconds):
-        seen += [clock.now - began for _ in poller.poll()]
+        times += [clock.now - start for _ in poller.poll()]
         clock.now += 1
-    return seen
+    return times
 
 
 @pytest.mark.acceptance(57)
-def test_what_does_not_move_is_asked_about_more_and_more_seldom(job: TranscodeJob) -> None:
-    seen = moments(Clock(), 200)
-    pauses = [later - earlier for earlier, later in itertools.pairwise(seen)]
-    assert pauses[:2] == [4, 6]  # The first look brought news.
+def test_unchanged_job_is_polled_at_growing_intervals(job: TranscodeJob) -> None:
+    times = poll_times(Clock(), 200)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert pauses[:2] == [4, 6]  # The first poll finds the job changed.
     assert pauses == sorted(pauses)
     assert pauses[-1] == 30
-    assert len(seen) < 15
+    assert len(times) < 15
 
 
 @pytest.mark.acceptance(57)
-def test_a_service_that_throttles_is_asked_more_seldom_and_its_job_goes_on(
+def test_throttled_polls_slow_down_and_the_job_goes_on(
     job: TranscodeJob,
 ) -> None:
     Scripted.failures[:] = [TranscodeError("slow down", code="x", retryable=True)] * 50
-    seen = moments(Clock(), 100)
-    assert len(seen) < 10
+    times = poll_times(Clock(), 100)
+    assert len(times) < 10
     job.refresh_from_db()
     assert (job.state, job.error_code) == (State.SUBMITTED, "x")
     Scripted.failures.clear()
@@ -77,18 +77,18 @@ def test_a_service_that_throttles_is_asked_more_seldom_and_its_job_goes_on(
     assert (job.state, job.error_code) == (State.PROGRESSING, "")
 
 
-def test_news_make_the_pause_short_again_and_the_end_forgets_it(job: TranscodeJob) -> None:
+def test_changed_job_is_polled_soon_again_and_an_ended_one_never(job: TranscodeJob) -> None:
     clock = Clock()
     poller = services.Poller(clock)
     for _ in range(100):
         list(poller.poll())
         clock.now += 1
     Scripted.begin(State.PROGRESSING, State.COMPLETE)
-    TranscodeJob.objects.update(progress=10)  # So that the next report brings news.
+    TranscodeJob.objects.update(progress=10)  # So that the next poll finds the job changed.
     clock.now += 30
-    assert [looked.state for looked in poller.poll()] == [State.PROGRESSING]
+    assert [polled.state for polled in poller.poll()] == [State.PROGRESSING]
     clock.now += 4
-    assert [looked.state for looked in poller.poll()] == [State.COMPLETE]
+    assert [polled.state for polled in poller.poll()] == [State.COMPLETE]
     clock.now += 100
     assert list(poller.poll()) == []
     assert len(Scripted.read_ids) == 2
@@ -105,9 +105,7 @@ def test_wait_polls_until_the_jobs_have_ended(job: TranscodeJob) -> None:
 
 
 @pytest.mark.acceptance(46)
-def test_a_job_that_was_put_off_has_an_exit_code_of_its_own(
-    film: Film, stored: Callable[[], list[str]]
-) -> None:
+def test_job_that_was_put_off_exits_with_3(film: Film, stored: Callable[[], list[str]]) -> None:
     default_media_storage.delete(film.video.key)
     with pytest.raises(CommandError, match="1 put off") as caught:
         call_command("media_transcode", stdout=io.StringIO(), stderr=io.StringIO())
@@ -118,7 +116,7 @@ def test_a_job_that_was_put_off_has_an_exit_code_of_its_own(
 
 
 @pytest.mark.parametrize("value", [(5,), (0, 5), (10, 5), ("1", "2"), 5, (True, 5), None])
-def test_pauses_that_make_no_sense_are_refused(value: object) -> None:
+def test_invalid_poll_pauses_are_refused(value: object) -> None:
     with (
         override_settings(SHIFT_MEDIA={"TRANSCODE_POLL": value}),
         pytest.raises(ConfigurationError, match=r"such as \(5, 60\)"),

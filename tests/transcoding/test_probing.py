@@ -1,4 +1,4 @@
-"""What is read of a video: the same by PyAV and by ffprobe, within the same limits."""
+"""Probing of videos by PyAV and by ffprobe: the same facts, the same limits."""
 
 from __future__ import annotations
 
@@ -38,26 +38,28 @@ Read = Callable[[Path], VideoFacts]
 
 
 @pytest.fixture(params=READERS, ids=["pyav", "ffprobe"])
-def one(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have one of the two alone."""
+def each_reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test with each of the two readers alone."""
     monkeypatch.setattr(probing, "READERS", (request.param,))
 
 
-def by_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[VideoFacts | str]:
-    """Read a file in both ways: what it is, or why it is refused."""
-    found: list[VideoFacts | str] = []
+def probe_with_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[VideoFacts | str]:
+    """Return what each reader returns for a file: facts, or the code of the error."""
+    results: list[VideoFacts | str] = []
     for reader in READERS:
         monkeypatch.setattr(probing, "READERS", (reader,))
         try:
-            found.append(probe_video(path, VideoLimits()))
+            results.append(probe_video(path, VideoLimits()))
         except TranscodeError as error:
-            found.append(str(error.code))
-    return found
+            results.append(str(error.code))
+    return results
 
 
 @pytest.mark.parametrize("name", VIDEOS)
-def test_both_tell_the_same(name: str, draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = by_both(draw(name, *VIDEOS[name]), monkeypatch)
+def test_both_readers_return_the_same_facts(
+    name: str, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = probe_with_both(draw(name, *VIDEOS[name]), monkeypatch)
     assert isinstance(first, VideoFacts)
     assert first == second
     assert first.hdr == (name == "hlg.mp4")
@@ -69,12 +71,12 @@ def test_both_tell_the_same(name: str, draw: Draw, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("degrees", [90, 180, -90])
-def test_both_see_which_way_is_up(
+def test_both_readers_return_the_size_of_the_upright_picture(
     degrees: int, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flat = draw("clip.mp4", *VIDEOS["clip.mp4"])
     turned = draw("up.mp4", "-display_rotation", str(degrees), "-i", str(flat), "-c", "copy")
-    first, second = by_both(turned, monkeypatch)
+    first, second = probe_with_both(turned, monkeypatch)
     assert isinstance(first, VideoFacts)
     assert first == second
     assert (first.width, first.height) == ((160, 120) if degrees == 180 else (120, 160))
@@ -91,30 +93,30 @@ def test_both_see_which_way_is_up(
         ("sindresorhus__file-type/fixture-corrupt.mkv", {"unreadable"}),
     ],
 )
-def test_both_refuse_what_is_broken(
+def test_both_readers_refuse_broken_videos(
     name: str, codes: set[str], corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = shutil.copy(corpus / "hostile" / name, tmp_path)
-    assert set(by_both(Path(path), monkeypatch)) == codes
+    assert set(probe_with_both(Path(path), monkeypatch)) == codes
 
 
 @pytest.mark.needs("corpus")
-def test_both_know_the_real_ones(
+def test_both_readers_return_the_same_facts_of_real_videos(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ["video/bikes.mp4", "video/bigbuckbunny.mp4"]
     for name in [*names, "hostile/rails__rails/rotated_hdr_video.mov"]:
         path = Path(shutil.copy(corpus / name, tmp_path))
-        first, second = by_both(path, monkeypatch)
+        first, second = probe_with_both(path, monkeypatch)
         assert isinstance(first, VideoFacts), name
         assert first == second
     assert (first.width, first.height, first.hdr) == (1080, 1920, True)
 
 
 @pytest.mark.acceptance(50)
-@pytest.mark.usefixtures("one")
+@pytest.mark.usefixtures("each_reader")
 @pytest.mark.parametrize("kind", ["playlist", "ffconcat", "text"])
-def test_neither_reads_a_text_that_names_another_file(
+def test_text_that_names_another_file_is_refused(
     kind: str, draw: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "open"
@@ -131,13 +133,13 @@ def test_neither_reads_a_text_that_names_another_file(
         probe_video(path, VideoLimits())
     assert caught.value.code == "unreadable"
     assert str(folder) not in str(caught.value)
-    if kind == "ffconcat":  # It is the list of formats that stopped it.
+    if kind == "ffconcat":  # The list of formats has refused it, not the content.
         monkeypatch.setattr(probing, "FORMATS", "")
         assert probe_video(path, VideoLimits()).format == "concat"
 
 
-@pytest.mark.usefixtures("one")
-def test_each_has_the_same_limits(draw: Draw) -> None:
+@pytest.mark.usefixtures("each_reader")
+def test_each_reader_keeps_the_limits(draw: Draw) -> None:
     clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
     for limits, code in (
         (VideoLimits(pixels=160 * 120 - 1), "too_many_pixels"),
@@ -151,10 +153,8 @@ def test_each_has_the_same_limits(draw: Draw) -> None:
     assert caught.value.code == "deadline"
 
 
-@pytest.mark.usefixtures("one")
-def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(
-    draw: Draw, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("each_reader")
+def test_probe_yields_facts_in_order_and_can_be_started_again(draw: Draw, tmp_path: Path) -> None:
     folder = tmp_path / "both"
     folder.mkdir()
     for name in ("clip.mp4", "wide.mp4"):
@@ -162,12 +162,12 @@ def test_one_probe_answers_in_order_and_as_often_as_it_is_asked(
     with VideoProbe(folder, VideoLimits()) as probe:
         for names in (["wide.mp4"], ["clip.mp4", "wide.mp4", "clip.mp4"], []):
             probe.start(names)
-            widths = [found.width for found in probe.results() if found is not None]
+            widths = [facts.width for facts in probe.results() if facts is not None]
             assert widths == [213 if name == "wide.mp4" else 160 for name in names]
 
 
-@pytest.mark.usefixtures("one")
-def test_a_video_whose_pictures_begin_late_is_looked_at_further(draw: Draw) -> None:
+@pytest.mark.usefixtures("each_reader")
+def test_frame_that_comes_late_is_found(draw: Draw) -> None:
     late = draw(
         "late.mkv",
         *["-itsoffset", "2", *pattern()],
@@ -176,28 +176,28 @@ def test_a_video_whose_pictures_begin_late_is_looked_at_further(draw: Draw) -> N
     assert probe_video(late, VideoLimits()).frames == 1
 
 
-def test_pyav_is_taken_where_both_are_there(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pyav_is_preferred_to_ffprobe(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     assert probing.check_available() is pyav.PyAV
     monkeypatch.setattr(pyav.PyAV, "is_available", classmethod(lambda cls: False))
     assert probing.check_available() is ffprobe.FFprobe
 
 
-def test_without_either_the_error_and_the_check_name_both_ways(
+def test_without_a_reader_error_and_check_say_what_to_install(
     draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
     monkeypatch.setattr(probing, "READERS", ())
     with pytest.raises(MissingExtra) as caught:
         probe_video(clip, VideoLimits())
-    (told,) = FFmpeg(program=find_program()).check()
-    for said in (str(caught.value), told.msg):
-        assert 'pip install "django-shift-media[ffmpeg]"' in said
-        assert "apt-get install ffmpeg" in said
+    (message,) = FFmpeg(program=find_program()).check()
+    for text in (str(caught.value), message.msg):
+        assert 'pip install "django-shift-media[ffmpeg]"' in text
+        assert "apt-get install ffmpeg" in text
 
 
 @pytest.mark.acceptance(52)
 @pytest.mark.django_db(transaction=True)
-def test_all_is_made_by_debians_ffmpeg_and_ffprobe_too(
+def test_debian_ffmpeg_and_ffprobe_make_all_renditions(
     draw: Draw,
     new_film: NewFilm,
     media_root: Path,

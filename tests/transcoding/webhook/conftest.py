@@ -1,4 +1,4 @@
-"""AWS, whose messages a site believes, and the site that they are posted to."""
+"""SNS with a certificate of its own, and the site that its messages are posted to."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 @pytest.fixture
 def aws(_aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    """Stand where the network ends."""
+    """Run AWS behind an HTTPS proxy, which the environment names."""
     _aws.reset()
     for name, value in _aws.environment.items():
         monkeypatch.setenv(name, value)
@@ -44,7 +44,7 @@ def aws(_aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 @pytest.fixture(autouse=True)
 def _site(tmp_path: Path) -> Iterator[None]:
-    """Believe one topic, and have videos transcoded by the scripted service."""
+    """Accept one topic, and transcode by the scripted service."""
     Scripted.begin(State.COMPLETE)
     chosen = {
         "SNS_TOPICS": [TOPIC],
@@ -57,7 +57,7 @@ def _site(tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def post(aws: Aws) -> Post:
-    """Post a message as SNS does, with CSRF checks on."""
+    """Return a function that posts a message as SNS does, with CSRF checks."""
     client = Client(enforce_csrf_checks=True)
 
     def post(message: Any, **extra: Any) -> Any:
@@ -70,7 +70,7 @@ def post(aws: Aws) -> Post:
 
 @pytest.fixture
 def job(film: Film) -> TranscodeJob:
-    """Have a video submitted to the service."""
+    """Return the job of a video, submitted to the service."""
     work()
     job = TranscodeJob.objects.get()
     assert (job.state, job.external_id) == (State.SUBMITTED, f"external-{job.pk}")

@@ -1,4 +1,4 @@
-"""Messages as the services write them."""
+"""Messages in the format of the services."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def mediaconvert(external_id: str, status: str = "COMPLETE", **metadata: str) -> dict[str, Any]:
-    """Write EventBridge's event of a job of MediaConvert."""
+    """Build the event that EventBridge publishes for a job of MediaConvert."""
     return {
         "version": "0",
         "id": "1111-2222",
@@ -29,7 +29,7 @@ def mediaconvert(external_id: str, status: str = "COMPLETE", **metadata: str) ->
 
 
 def elastic(external_id: str, state: str = "COMPLETED", **metadata: str) -> dict[str, Any]:
-    """Write a message of Elastic Transcoder."""
+    """Build a message that Elastic Transcoder publishes."""
     return {
         "state": state,
         "version": "2012-09-25",

@@ -1,4 +1,4 @@
-"""What a message of SNS does: it has a job looked at, or a subscription confirmed."""
+"""Accepted messages of SNS: a job is read from its service, or a subscription is confirmed."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from tests.transcoding.webhook.material import elastic, mediaconvert
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-Tell = Callable[..., int]
+Publish = Callable[..., int]
 
 
 @pytest.fixture
-def tell(aws: Aws, post: Post) -> Tell:
-    """Post what a service tells, signed; returns the status."""
+def publish(aws: Aws, post: Post) -> Publish:
+    """Return a function that posts a signed message of a service and returns the status."""
 
-    def tell(body: Any, **fields: Any) -> int:
+    def publish(body: Any, **fields: Any) -> int:
         status: int = post(aws.sign(envelope(body, **fields))).status_code
         return status
 
-    return tell
+    return publish
 
 
 def state(job: TranscodeJob) -> str:
@@ -57,32 +57,32 @@ def state(job: TranscodeJob) -> str:
 
 
 @pytest.mark.acceptance(55)
-@pytest.mark.parametrize("written", [mediaconvert, elastic])
-def test_both_services_say_look_and_the_job_is_looked_at(
-    job: TranscodeJob, tell: Tell, written: Any
+@pytest.mark.parametrize("message", [mediaconvert, elastic])
+def test_message_of_either_service_makes_the_job_be_read(
+    job: TranscodeJob, publish: Publish, message: Any
 ) -> None:
     Scripted.begin(State.PROGRESSING, State.COMPLETE)
-    assert tell(written(job.external_id, "PROGRESSING", **{JOB_KEY: str(job.pk)})) == 200
+    assert publish(message(job.external_id, "PROGRESSING", **{JOB_KEY: str(job.pk)})) == 200
     assert (state(job), job.progress) == (State.PROGRESSING, 50)
-    assert tell(written(job.external_id)) == 200
+    assert publish(message(job.external_id)) == 200
     assert (state(job), job.progress) == (State.COMPLETE, 100)
     assert default_media_storage.exists(job.renditions.get().key)
     assert Scripted.read_ids == [job.external_id] * 2
 
 
 @pytest.mark.acceptance(55)
-@pytest.mark.parametrize("written", [mediaconvert, elastic])
+@pytest.mark.parametrize("message", [mediaconvert, elastic])
 @pytest.mark.parametrize("claimed", ["COMPLETE", "COMPLETED", "ERROR", "CANCELED", "nonsense"])
-def test_what_a_message_claims_is_not_believed(
-    job: TranscodeJob, tell: Tell, written: Any, claimed: str
+def test_state_in_a_message_is_not_believed(
+    job: TranscodeJob, publish: Publish, message: Any, claimed: str
 ) -> None:
     Scripted.begin(State.PROGRESSING)
-    assert tell(written(job.external_id, claimed)) == 200
+    assert publish(message(job.external_id, claimed)) == 200
     assert state(job) == State.PROGRESSING
 
 
 @pytest.mark.acceptance(55)
-def test_a_replayed_message_has_no_effect(job: TranscodeJob, aws: Aws, post: Post) -> None:
+def test_replayed_message_has_no_effect(job: TranscodeJob, aws: Aws, post: Post) -> None:
     Scripted.begin(State.PROGRESSING)
     message = aws.sign(envelope(mediaconvert(job.external_id)))
     assert [post(message).status_code for _ in range(3)] == [200] * 3
@@ -90,37 +90,37 @@ def test_a_replayed_message_has_no_effect(job: TranscodeJob, aws: Aws, post: Pos
 
 
 @pytest.mark.acceptance(55)
-def test_complete_then_error_stays_complete(job: TranscodeJob, tell: Tell) -> None:
-    told: list[str] = []
+def test_complete_job_ignores_later_messages(job: TranscodeJob, publish: Publish) -> None:
+    received: list[str] = []
 
     def completed(job: TranscodeJob, **kwargs: Any) -> None:
-        told.append("completed")
+        received.append("completed")
 
     def failed(job: TranscodeJob, **kwargs: Any) -> None:
-        told.append("failed")
+        received.append("failed")
 
     signals.transcode_completed.connect(completed)
     signals.transcode_failed.connect(failed)
     try:
         Scripted.begin(State.COMPLETE, State.ERROR)
-        assert tell(mediaconvert(job.external_id)) == 200
-        assert tell(mediaconvert(job.external_id, "ERROR")) == 200
-        assert tell(mediaconvert(job.external_id, "PROGRESSING")) == 200
+        assert publish(mediaconvert(job.external_id)) == 200
+        assert publish(mediaconvert(job.external_id, "ERROR")) == 200
+        assert publish(mediaconvert(job.external_id, "PROGRESSING")) == 200
     finally:
         signals.transcode_completed.disconnect(completed)
         signals.transcode_failed.disconnect(failed)
-    assert (state(job), told) == (State.COMPLETE, ["completed"])
+    assert (state(job), received) == (State.COMPLETE, ["completed"])
     assert default_media_storage.exists(job.renditions.get().key)
     assert len(Scripted.read_ids) == 1
     assert Scripted.cancelled == []
 
 
 @pytest.mark.acceptance(55)
-def test_an_error_is_the_services_own_and_stays(job: TranscodeJob, tell: Tell) -> None:
+def test_error_is_read_from_the_service_and_stays(job: TranscodeJob, publish: Publish) -> None:
     Scripted.begin(State.ERROR, State.COMPLETE)
-    assert tell(elastic(job.external_id, "ERROR")) == 200
+    assert publish(elastic(job.external_id, "ERROR")) == 200
     assert (state(job), job.error) == (State.ERROR, "It went wrong.")
-    assert tell(elastic(job.external_id)) == 200
+    assert publish(elastic(job.external_id)) == 200
     assert state(job) == State.ERROR
 
 
@@ -138,25 +138,25 @@ def test_an_error_is_the_services_own_and_stays(job: TranscodeJob, tell: Tell) -
         "[" * 200_000,
     ],
 )
-def test_what_is_not_known_is_taken_without_effect(
-    job: TranscodeJob, tell: Tell, body: Any
+def test_unknown_message_is_answered_with_200_and_has_no_effect(
+    job: TranscodeJob, publish: Publish, body: Any
 ) -> None:
-    assert tell(body) == 200
+    assert publish(body) == 200
     assert state(job) == State.SUBMITTED
     assert Scripted.read_ids == []
 
 
 @pytest.mark.acceptance(55)
-def test_another_sites_job_of_the_same_number_touches_nothing(
-    job: TranscodeJob, tell: Tell
+def test_job_of_another_site_with_the_same_id_has_no_effect(
+    job: TranscodeJob, publish: Publish
 ) -> None:
-    assert tell(mediaconvert("of-another-site", **{JOB_KEY: str(job.pk)})) == 200
+    assert publish(mediaconvert("of-another-site", **{JOB_KEY: str(job.pk)})) == 200
     assert Scripted.read_ids == []
 
 
 @pytest.mark.acceptance(55)
-def test_a_message_that_is_quicker_than_its_submission_may_come_again(
-    film: Film, tell: Tell, aws: Aws, post: Post
+def test_message_before_the_external_id_is_stored_is_503_and_then_applied(
+    film: Film, publish: Publish, aws: Aws, post: Post
 ) -> None:
     job = services.claim("worker")
     assert job is not None
@@ -169,22 +169,22 @@ def test_a_message_that_is_quicker_than_its_submission_may_come_again(
 
 
 @pytest.mark.acceptance(55)
-def test_a_message_for_an_attempt_that_is_over_touches_nothing(
-    job: TranscodeJob, tell: Tell
-) -> None:
+def test_message_of_an_ended_attempt_has_no_effect(job: TranscodeJob, publish: Publish) -> None:
     late = job.external_id
     services.cancel(job)
-    assert tell(mediaconvert(late)) == 200
+    assert publish(mediaconvert(late)) == 200
     assert services.retry(job)
-    assert tell(mediaconvert(late)) == 200
+    assert publish(mediaconvert(late)) == 200
     assert state(job) == State.PENDING
     assert Scripted.read_ids == []
 
 
 @pytest.mark.acceptance(55)
-def test_the_original_is_gone(job: TranscodeJob, tell: Tell, media_root: Path) -> None:
+def test_message_for_a_deleted_video_stores_nothing(
+    job: TranscodeJob, publish: Publish, media_root: Path
+) -> None:
     Film.objects.all().delete()
-    assert tell(mediaconvert(job.external_id)) == 200
+    assert publish(mediaconvert(job.external_id)) == 200
     assert not Rendition.objects.exists()
     assert [path for path in media_root.rglob("*") if path.is_file()] == []
 
@@ -207,7 +207,9 @@ def post_at_once(post: Post, messages: list[dict[str, Any]]) -> list[int]:
 
 
 @pytest.mark.acceptance(55)
-def test_two_deliveries_at_once_complete_it_once(job: TranscodeJob, aws: Aws, post: Post) -> None:
+def test_concurrent_deliveries_complete_the_job_once(
+    job: TranscodeJob, aws: Aws, post: Post
+) -> None:
     Scripted.together = threading.Barrier(2)
     body = mediaconvert(job.external_id)
     assert post_at_once(post, [aws.sign(envelope(body)) for _ in range(2)]) == [200, 200]
@@ -217,16 +219,16 @@ def test_two_deliveries_at_once_complete_it_once(job: TranscodeJob, aws: Aws, po
 
 
 @pytest.mark.acceptance(55)
-def test_a_service_that_says_less_than_before_loses_nothing(job: TranscodeJob, tell: Tell) -> None:
+def test_older_state_of_the_service_changes_nothing(job: TranscodeJob, publish: Publish) -> None:
     Scripted.begin(State.PROGRESSING, State.SUBMITTED, State.COMPLETE)
     for _ in range(3):
-        assert tell(mediaconvert(job.external_id)) == 200
+        assert publish(mediaconvert(job.external_id)) == 200
     assert state(job) == State.COMPLETE
     assert Scripted.cancelled == []
 
 
 @pytest.mark.acceptance(57)
-def test_a_service_that_throttles_is_asked_again_when_the_message_comes_again(
+def test_throttled_read_is_503_and_repeated_with_the_next_delivery(
     job: TranscodeJob, aws: Aws, post: Post
 ) -> None:
     Scripted.failures.append(TranscodeError("Too many requests.", code="busy", retryable=True))
@@ -240,8 +242,8 @@ def test_a_service_that_throttles_is_asked_again_when_the_message_comes_again(
 
 
 @pytest.mark.acceptance(55)
-def test_a_job_that_goes_meanwhile_is_nobodys_error(
-    job: TranscodeJob, tell: Tell, monkeypatch: pytest.MonkeyPatch
+def test_job_deleted_meanwhile_is_answered_with_200(
+    job: TranscodeJob, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poll = services.poll
 
@@ -250,24 +252,24 @@ def test_a_job_that_goes_meanwhile_is_nobodys_error(
         return poll(job)
 
     monkeypatch.setattr(services, "poll", late)
-    assert tell(mediaconvert(job.external_id)) == 200
+    assert publish(mediaconvert(job.external_id)) == 200
 
 
-def test_a_job_of_an_embedded_transcoder_is_its_workers(
-    job: TranscodeJob, tell: Tell, settings: Any
+def test_message_does_not_change_a_job_of_an_embedded_transcoder(
+    job: TranscodeJob, publish: Publish, settings: Any
 ) -> None:
     embedded = "shift_media.transcoding.backends.ffmpeg.FFmpeg"
     with override_settings(
         SHIFT_MEDIA={**settings.SHIFT_MEDIA, "TRANSCODER": {"BACKEND": embedded}}
     ):
-        assert tell(mediaconvert(job.external_id)) == 200
-        assert tell(mediaconvert("other", **{JOB_KEY: str(job.pk)})) == 200
+        assert publish(mediaconvert(job.external_id)) == 200
+        assert publish(mediaconvert("other", **{JOB_KEY: str(job.pk)})) == 200
     assert state(job) == State.SUBMITTED
 
 
-def test_the_worker_and_the_webhook_get_along(job: TranscodeJob, tell: Tell) -> None:
+def test_submitted_job_is_left_to_the_webhook(job: TranscodeJob, publish: Publish) -> None:
     assert Worker().run_one() is None
-    assert tell(mediaconvert(job.external_id)) == 200
+    assert publish(mediaconvert(job.external_id)) == 200
     assert Worker().run_one() is None
     assert state(job) == State.COMPLETE
 
@@ -288,13 +290,13 @@ def confirmations(aws: Aws) -> list[dict[str, list[str]]]:
         f"https://{HOST}/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=other",
     ],
 )
-def test_a_subscription_is_confirmed_by_the_api_and_its_url_never_opened(
+def test_subscription_is_confirmed_by_the_api_without_opening_its_url(
     aws: Aws, post: Post, url: str
 ) -> None:
     message = envelope(Type="SubscriptionConfirmation", Token="a1b2", SubscribeURL=url)
     assert post(aws.sign(message)).status_code == 200
-    (asked,) = confirmations(aws)
-    assert (asked["TopicArn"], asked["Token"]) == ([TOPIC], ["a1b2"])
+    (call,) = confirmations(aws)
+    assert (call["TopicArn"], call["Token"]) == ([TOPIC], ["a1b2"])
     assert {address for _, address, _ in aws.requests} == {
         message["SigningCertURL"],
         f"https://{HOST}/",
@@ -303,7 +305,9 @@ def test_a_subscription_is_confirmed_by_the_api_and_its_url_never_opened(
 
 
 @pytest.mark.acceptance(54)
-def test_a_confirmation_that_is_refused_is_tried_again(aws: Aws, post: Post) -> None:
+def test_refused_confirmation_is_503_and_repeated_with_the_next_delivery(
+    aws: Aws, post: Post
+) -> None:
     message = aws.sign(envelope(Type="SubscriptionConfirmation"))
     right = dict(aws.answers)
     aws.refuse_confirmations()
@@ -314,9 +318,7 @@ def test_a_confirmation_that_is_refused_is_tried_again(aws: Aws, post: Post) -> 
     assert len(confirmations(aws)) == 2
 
 
-def test_an_end_of_a_subscription_is_only_logged(
-    aws: Aws, post: Post, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_unsubscription_is_logged(aws: Aws, post: Post, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "shift_media"):
         assert post(aws.sign(envelope(Type="UnsubscribeConfirmation"))).status_code == 200
     assert TOPIC in caplog.text
@@ -326,7 +328,7 @@ def test_an_end_of_a_subscription_is_only_logged(
 # The view
 
 
-def test_it_needs_no_login_no_session_and_no_cookie(
+def test_view_needs_no_login_and_sets_no_cookie(
     job: TranscodeJob, aws: Aws, post: Post, settings: Any
 ) -> None:
     path = f"{LoginRequiredMiddleware.__module__}.{LoginRequiredMiddleware.__qualname__}"
@@ -335,13 +337,13 @@ def test_it_needs_no_login_no_session_and_no_cookie(
     assert not response.cookies
     assert "Cookie" not in response.get("Vary", "")
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, path]
-    client = Client()  # A new one, which has the middleware.
+    client = Client()  # A new client, which loads the changed middleware.
     message = aws.sign(envelope())
     response = client.post("/media/sns/", message, content_type="application/json")
     assert response.status_code == 200
 
 
-def test_it_works_under_asgi(aws: Aws) -> None:
+def test_view_works_under_asgi(aws: Aws) -> None:
     def deliver(body: bytes) -> int:
         sent = AsyncClient().generic("POST", "/media/sns/", body, "text/plain")
         return int(asyncio.run(sent).status_code)
@@ -351,7 +353,7 @@ def test_it_works_under_asgi(aws: Aws) -> None:
     assert deliver(b"x" * 300_000) == 413
 
 
-def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
+def test_webhook_url_comes_before_the_keys_of_each_storage(aws: Aws) -> None:
     assert reverse("shift_media:sns") == "/media/sns/"
     message = aws.sign(envelope("hello"))
     for url in ("/media/sns/", "/private/sns/"):
@@ -377,13 +379,11 @@ def test_it_stands_before_the_resizes_of_every_storage(aws: Aws) -> None:
         ({"state": "COMPLETED", "jobId": "a"}, None),
     ],
 )
-def test_message_of_a_service_is_read_as_its_job_or_none(
-    body: Any, event: JobEvent | None
-) -> None:
+def test_message_is_parsed_as_a_job_event_or_none(body: Any, event: JobEvent | None) -> None:
     assert Scripted.parse_event(body) == event
 
 
-def test_each_backend_reads_the_messages_of_its_own_service_only() -> None:
+def test_backend_parses_messages_of_its_own_service_only() -> None:
     assert MediaConvert.parse_event(elastic("a")) is None
     assert ElasticTranscoder.parse_event(mediaconvert("a")) is None
     assert FFmpeg.parse_event(mediaconvert("a")) is None

@@ -1,4 +1,4 @@
-"""What the webhook refuses, and that it asks nobody anything before."""
+"""Messages that the webhook refuses, most of them without a request to AWS."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ REFUSAL = {"code": "unverified", "message": "This message is not accepted."}
 
 
 def is_refused(response: Any) -> bool:
-    """Tell whether this is the one answer that every refused message gets."""
+    """Return True for the response that all refused messages get."""
     assert response.status_code == 403
     assert response.json() == REFUSAL
     assert set(response.headers) - {"Content-Length"} == {
@@ -57,7 +57,7 @@ def without(message: Message, *names: str) -> Message:
 @pytest.mark.acceptance(53)
 @pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.parametrize("subject", [{}, {"Subject": "Amazon"}])
-def test_what_sns_signed_is_accepted(aws: Aws, post: Post, version: str, subject: Any) -> None:
+def test_signed_message_is_accepted(aws: Aws, post: Post, version: str, subject: Any) -> None:
     message = aws.sign(envelope("hello", SignatureVersion=version, **subject))
     response = post(message)
     assert (response.status_code, response.content) == (200, b"")
@@ -82,7 +82,7 @@ def test_what_sns_signed_is_accepted(aws: Aws, post: Post, version: str, subject
         {"Signature": ""},
     ],
 )
-def test_an_altered_message_is_refused(aws: Aws, post: Post, change: Message) -> None:
+def test_altered_message_is_refused(aws: Aws, post: Post, change: Message) -> None:
     message = aws.sign(envelope("hello", Subject="Amazon"))
     assert is_refused(post(message | change))
     assert {url for _, url, _ in aws.requests} <= {CERTIFICATE_URL}
@@ -91,7 +91,7 @@ def test_an_altered_message_is_refused(aws: Aws, post: Post, change: Message) ->
 @pytest.mark.acceptance(53)
 @pytest.mark.parametrize("name", sorted(READ))
 @pytest.mark.parametrize("value", ["missing", None, 7, ["x"], {"x": 1}, True])
-def test_a_field_that_is_missing_or_no_text_is_refused_unasked(
+def test_missing_or_non_string_field_is_refused_without_a_request(
     aws: Aws, post: Post, name: str, value: Any
 ) -> None:
     signed = aws.sign(envelope())
@@ -120,7 +120,9 @@ def test_a_field_that_is_missing_or_no_text_is_refused_unasked(
         {"Message": "\ud800"},
     ],
 )
-def test_a_misshapen_field_is_refused_unasked(aws: Aws, post: Post, change: Message) -> None:
+def test_malformed_field_is_refused_without_a_request(
+    aws: Aws, post: Post, change: Message
+) -> None:
     assert is_refused(post(aws.sign(envelope()) | change))
     assert aws.is_untouched
 
@@ -165,7 +167,9 @@ def test_a_misshapen_field_is_refused_unasked(aws: Aws, post: Post, change: Mess
         "",
     ],
 )
-def test_a_certificate_is_asked_for_at_sns_alone(aws: Aws, post: Post, url: str) -> None:
+def test_certificate_url_outside_sns_is_refused_without_a_request(
+    aws: Aws, post: Post, url: str
+) -> None:
     assert is_refused(post(aws.sign(envelope(SigningCertURL=url))))
     assert aws.is_untouched
 
@@ -180,23 +184,23 @@ def test_a_certificate_is_asked_for_at_sns_alone(aws: Aws, post: Post, url: str)
         "sns.cn-north-1.amazonaws.com.cn",
     ],
 )
-def test_every_region_has_certificates(aws: Aws, host: str) -> None:
+def test_certificate_urls_of_all_regions_are_accepted(aws: Aws, host: str) -> None:
     url = f"https://{host}{PEM_PATH}"
     message = sns.parse(aws.sign(envelope(SigningCertURL=url)))
-    asked = []
+    fetched = []
 
     def certificate(url: str) -> bytes:
-        asked.append(url)
+        fetched.append(url)
         return aws.signing.pem
 
     sns.verify(message, [TOPIC], certificate)
-    assert asked == [url]
+    assert fetched == [url]
 
 
 @pytest.mark.acceptance(53)
 @pytest.mark.parametrize("target", [METADATA, f"https://{HOST}/elsewhere.pem"])
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_certificate_that_redirects_is_not_followed(
+def test_redirect_of_the_certificate_is_not_followed(
     aws: Aws, post: Post, target: str, status: int
 ) -> None:
     aws.answers[CERTIFICATE_URL] = Answer(status, headers={"Location": target})
@@ -227,13 +231,13 @@ def key_of_another_kind() -> Any:
     ],
     ids=["other key", "no RSA", "over", "not yet", "empty", "HTML", "broken", "too long"],
 )
-def test_a_certificate_that_is_not_right_is_refused(aws: Aws, post: Post, made: Any) -> None:
+def test_invalid_certificate_is_refused(aws: Aws, post: Post, made: Any) -> None:
     aws.answers[CERTIFICATE_URL] = Answer(body=made(aws.signing.key))
     assert is_refused(post(aws.sign(envelope())))
 
 
 @pytest.mark.acceptance(53)
-def test_who_signs_with_another_key_is_refused(aws: Aws, post: Post) -> None:
+def test_signature_of_another_key_is_refused(aws: Aws, post: Post) -> None:
     assert is_refused(post(sign(envelope(), new_key())))
 
 
@@ -250,21 +254,25 @@ def test_who_signs_with_another_key_is_refused(aws: Aws, post: Post) -> None:
         "",
     ],
 )
-def test_another_topic_is_refused_unasked(aws: Aws, post: Post, kind: str, topic: str) -> None:
+def test_unlisted_topic_is_refused_without_a_request(
+    aws: Aws, post: Post, kind: str, topic: str
+) -> None:
     assert is_refused(post(aws.sign(envelope(Type=kind, TopicArn=topic))))
     assert aws.is_untouched
 
 
 @pytest.mark.acceptance(54)
-def test_without_configured_topics_everything_is_refused(aws: Aws, post: Post) -> None:
+def test_without_topics_each_message_is_refused(aws: Aws, post: Post) -> None:
     with override_settings(SHIFT_MEDIA={}):
         assert is_refused(post(aws.sign(envelope())))
     assert aws.is_untouched
 
 
 @pytest.mark.acceptance(53)
-def test_another_topics_message_cannot_be_cut_to_look_like_ours(aws: Aws, post: Post) -> None:
-    """Fields are joined by line breaks, so that a text may hold what looks like further ones."""
+def test_message_of_another_topic_cannot_be_rearranged_into_one_of_ours(
+    aws: Aws, post: Post
+) -> None:
+    """Fields are joined by line breaks, so a message may hold text like further fields."""
     theirs = TOPIC.replace("123456789012", "210987654321")
     ours = envelope()
     tail = "".join(f"{n}\n{ours[n]}\n" for n in ("MessageId", "Timestamp", "TopicArn"))
@@ -275,13 +283,13 @@ def test_another_topics_message_cannot_be_cut_to_look_like_ours(aws: Aws, post: 
 
 @pytest.mark.acceptance(54, 55)
 @pytest.mark.parametrize("ago", [{"minutes": 61}, {"days": 400}, {"minutes": -20}])
-def test_a_message_of_another_hour_is_refused(aws: Aws, post: Post, ago: Any) -> None:
+def test_message_of_another_hour_is_refused(aws: Aws, post: Post, ago: Any) -> None:
     assert is_refused(post(aws.sign(envelope(Timestamp=stamp(**ago)))))
 
 
 @pytest.mark.acceptance(53)
 @pytest.mark.parametrize("ago", [{"minutes": 59}, {"minutes": -1}])
-def test_a_message_within_the_hour_is_accepted(aws: Aws, post: Post, ago: Any) -> None:
+def test_message_within_the_hour_is_accepted(aws: Aws, post: Post, ago: Any) -> None:
     assert post(aws.sign(envelope(Timestamp=stamp(**ago)))).status_code == 200
 
 
@@ -308,7 +316,9 @@ def test_a_message_within_the_hour_is_accepted(aws: Aws, post: Post, ago: Any) -
         (b'{"Type": "Notification"}', 403),
     ],
 )
-def test_what_is_no_message_is_told_so(aws: Aws, post: Post, body: bytes, status: int) -> None:
+def test_body_that_is_not_a_message_is_400_or_403(
+    aws: Aws, post: Post, body: bytes, status: int
+) -> None:
     response = post(body)
     assert response.status_code == status
     assert set(response.json()) == {"code", "message"}
@@ -316,7 +326,7 @@ def test_what_is_no_message_is_told_so(aws: Aws, post: Post, body: bytes, status
 
 
 @pytest.mark.acceptance(56)
-def test_ten_megabytes_are_not_read(aws: Aws, post: Post) -> None:
+def test_body_over_the_limit_is_413_and_not_read(aws: Aws, post: Post) -> None:
     body = json.dumps(envelope("x" * 10_000_000)).encode()
     tracemalloc.start()
     try:
@@ -327,12 +337,12 @@ def test_ten_megabytes_are_not_read(aws: Aws, post: Post) -> None:
     finally:
         tracemalloc.stop()
     assert response.status_code == 413
-    assert used < 2 * len(body)  # the test's own client holds it once
+    assert used < 2 * len(body)  # The test's own client holds the body once.
     assert aws.is_untouched
 
 
 @pytest.mark.acceptance(56)
-def test_a_length_that_lies_is_not_believed(aws: Aws, post: Post) -> None:
+def test_false_content_length_is_refused(aws: Aws, post: Post) -> None:
     signed = json.dumps(aws.sign(envelope())).encode()
     assert post(b"x" * 300_000, CONTENT_LENGTH="300000").status_code == 413
     assert post(signed, CONTENT_LENGTH="10").status_code == 400
@@ -343,13 +353,13 @@ def test_a_length_that_lies_is_not_believed(aws: Aws, post: Post) -> None:
 
 @pytest.mark.acceptance(56)
 @pytest.mark.parametrize("method", ["get", "head", "put", "delete", "patch", "options"])
-def test_only_post_is_allowed(method: str) -> None:
+def test_other_methods_are_405(method: str) -> None:
     response = getattr(Client(), method)(reverse("shift_media:sns"))
     assert (response.status_code, response["Allow"]) == (405, "POST")
 
 
 @pytest.mark.acceptance(53)
-def test_the_log_tells_why_and_the_answer_does_not(
+def test_reason_of_a_refusal_is_logged_and_not_in_the_response(
     aws: Aws, post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "shift_media"):
@@ -359,7 +369,7 @@ def test_the_log_tells_why_and_the_answer_does_not(
 
 
 @pytest.mark.parametrize("answer", [Answer(500), Answer(503)])
-def test_where_the_certificate_cannot_be_had_now_sns_may_come_again(
+def test_unavailable_certificate_is_503_and_fetched_with_the_next_delivery(
     aws: Aws, post: Post, answer: Answer
 ) -> None:
     right, message = aws.answers[CERTIFICATE_URL], aws.sign(envelope())
@@ -371,7 +381,7 @@ def test_where_the_certificate_cannot_be_had_now_sns_may_come_again(
     assert post(message).status_code == 200
 
 
-def test_nobody_at_home_and_nobody_to_trust_are_503(
+def test_untrusted_or_unreachable_server_is_503(
     aws: Aws, post: Post, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, free_port: Any
 ) -> None:
     message = aws.sign(envelope())
@@ -384,21 +394,19 @@ def test_nobody_at_home_and_nobody_to_trust_are_503(
     assert post(message).status_code == 503
 
 
-def test_a_certificate_that_trickles_in_is_given_up(
-    aws: Aws, post: Post, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_certificate_is_503(aws: Aws, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sns, "_FETCH_SECONDS", 0.3)
     aws.answers[CERTIFICATE_URL] = Answer(body=aws.signing.pem, pause=0.05)
     assert post(aws.sign(envelope())).status_code == 503
 
 
-def test_a_certificate_is_fetched_once(aws: Aws, post: Post) -> None:
+def test_certificate_is_fetched_once(aws: Aws, post: Post) -> None:
     for _ in range(3):
         assert post(aws.sign(envelope())).status_code == 200
     assert len(aws.requests) == 1
 
 
-def test_without_the_extra_it_says_what_to_install(
+def test_missing_extra_is_503_and_logged_with_what_to_install(
     aws: Aws, post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(sns, "is_available", lambda: False)

@@ -1,4 +1,4 @@
-"""Verification alone: whatever is signed is believed as it stands, and nothing else."""
+"""Verification of messages: exactly what was signed is accepted."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ json_values = st.recursive(
 )
 
 
-def believe(message: dict[str, Any]) -> None:
+def verify(message: dict[str, Any]) -> None:
     sns.verify(sns.parse(message), [TOPIC], lambda url: SIGNING.pem)
 
 
 @pytest.mark.acceptance(53)
 @given(text=texts, subject=st.none() | texts, version=st.sampled_from(["1", "2"]))
-def test_any_text_is_believed_as_it_was_signed(text: str, subject: Any, version: str) -> None:
+def test_any_text_is_accepted_only_as_it_was_signed(text: str, subject: Any, version: str) -> None:
     message = sign(envelope(text, Subject=subject, SignatureVersion=version), KEY)
-    believe(json.loads(json.dumps(message)))
+    verify(json.loads(json.dumps(message)))
     with pytest.raises(Unverified):
-        believe(message | {"Message": f"{text}x"})
+        verify(message | {"Message": f"{text}x"})
     with pytest.raises(Unverified):
-        believe(message | {"Subject": f"{subject or ''}x"})
+        verify(message | {"Subject": f"{subject or ''}x"})
 
 
 @pytest.mark.acceptance(53, 56)
 @given(name=st.sampled_from(sorted(envelope(Type="SubscriptionConfirmation"))), value=json_values)
-def test_any_other_value_is_refused_and_breaks_nothing(name: str, value: Any) -> None:
+def test_any_other_value_is_refused(name: str, value: Any) -> None:
     message = sign(envelope(Type="SubscriptionConfirmation"), KEY)
     if name == "UnsubscribeURL" or message[name] == value:
         return
     with pytest.raises(Unverified):
-        believe(message | {name: value})
+        verify(message | {name: value})
 
 
 @pytest.mark.acceptance(56)
 @given(value=json_values)
-def test_json_is_an_object_or_refused(value: Any) -> None:
+def test_json_other_than_an_object_is_refused(value: Any) -> None:
     text = json.dumps(value)
     if isinstance(value, dict):
         assert json.dumps(sns.load_object(text)) == text
@@ -67,40 +67,44 @@ def test_json_is_an_object_or_refused(value: Any) -> None:
 
 @pytest.mark.acceptance(56)
 @given(text=st.text('[]{}":\\,a1', max_size=60))
-def test_any_text_is_an_object_or_refused(text: str) -> None:
+def test_any_text_is_parsed_as_an_object_or_refused(text: str) -> None:
     with contextlib.suppress(Malformed):
         assert isinstance(sns.load_object(text), dict)
 
 
 @pytest.mark.acceptance(56)
-def test_brackets_in_texts_do_not_count() -> None:
+def test_brackets_in_strings_do_not_count_as_nesting() -> None:
     text = "[{" * 5000 + '\\"' + "\\" * 7
     assert sns.load_object(json.dumps({"Message": text})) == {"Message": text}
     with pytest.raises(Malformed, match="nested"):
         sns.load_object('{"a":' * 41 + "1" + "}" * 41)
 
 
-def test_a_certificate_is_fetched_by_one_of_many_threads() -> None:
-    asked = []
+def test_concurrent_threads_fetch_a_certificate_once() -> None:
+    fetched = []
     begun = threading.Event()
 
     def fetch(url: str) -> bytes:
-        asked.append(url)
+        fetched.append(url)
         begun.wait(60)
         return SIGNING.pem
 
     certificates = CertificateCache(fetch)
-    got: list[bytes] = []
-    threads = [threading.Thread(target=lambda: got.append(certificates("u"))) for _ in range(8)]
+    received: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda: received.append(certificates("u"))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     begun.set()
     for thread in threads:
         thread.join()
-    assert (asked, got) == (["u"], [SIGNING.pem] * 8)
+    assert (fetched, received) == (["u"], [SIGNING.pem] * 8)
 
 
-def test_who_waits_too_long_for_a_certificate_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thread_that_waits_too_long_for_a_certificate_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sns, "_FETCH_SECONDS", 0.1)
     begun, go_on = threading.Event(), threading.Event()
 
@@ -119,7 +123,7 @@ def test_who_waits_too_long_for_a_certificate_gives_up(monkeypatch: pytest.Monke
     slow.join()
 
 
-def test_what_could_not_be_fetched_is_fetched_again() -> None:
+def test_failed_fetch_is_repeated() -> None:
     answers: list[Any] = [sns.CertificateUnavailable(), Unverified(), SIGNING.pem]
 
     def fetch(url: str) -> bytes:
@@ -136,14 +140,14 @@ def test_what_could_not_be_fetched_is_fetched_again() -> None:
     assert certificates("u") == certificates("u") == SIGNING.pem
 
 
-def test_the_certificates_own_time_is_looked_at_each_time() -> None:
+def test_expired_certificate_is_refused_though_it_is_cached() -> None:
     message = sns.parse(sign(envelope(), KEY))
     later = datetime.now(UTC) + timedelta(days=2)
     with pytest.raises(Unverified, match="valid from"):
         sns.verify(message, [TOPIC], lambda url: SIGNING.pem, later)
 
 
-def test_neither_django_nor_cryptography_is_loaded_before_it_is_used() -> None:
+def test_modules_load_neither_django_nor_cryptography() -> None:
     room = "shift_media.transcoding"
     code = f"import sys, {room}.webhooks.sns, {room}.events; "
     code += "assert not {'django', 'cryptography', 'boto3'} & set(sys.modules)"

@@ -1,4 +1,4 @@
-"""``SHIFT_MEDIA["SNS_TOPICS"]``, and what is said where it is wrong."""
+"""``SHIFT_MEDIA["SNS_TOPICS"]``: accepted values, and errors for others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.servers.sns import TOPIC
 pytestmark = pytest.mark.django_db
 
 
-def found() -> dict[str, str]:
+def messages() -> dict[str, str]:
     return {str(m.id): f"{m.msg} {m.hint}" for m in run_checks() if "shift_media" in str(m.id)}
 
 
@@ -39,15 +39,15 @@ def found() -> dict[str, str]:
         [TOPIC.replace(":sns:", ":sqs:")],
     ],
 )
-def test_a_wrong_list_of_topics_says_what_to_write(topics: Any) -> None:
+def test_invalid_topics_are_an_error_with_an_example(topics: Any) -> None:
     with override_settings(SHIFT_MEDIA={"SNS_TOPICS": topics}):
         (error,) = settings.errors()
         assert error.key == "SNS_TOPICS"
         assert TOPIC in str(error)
-        assert "SNS_TOPICS" in found()["shift_media.E001"]
+        assert "SNS_TOPICS" in messages()["shift_media.E001"]
 
 
-def test_topics_of_every_partition_may_be_named() -> None:
+def test_topics_of_each_partition_are_accepted() -> None:
     topics = [TOPIC.replace("arn:aws:", f"arn:{name}:") for name in ("aws-cn", "aws-us-gov")]
     with override_settings(SHIFT_MEDIA={"SNS_TOPICS": topics}):
         assert tuple(topics) == settings.SNS_TOPICS
@@ -58,15 +58,15 @@ def test_topics_of_every_partition_may_be_named() -> None:
 def test_topics_without_the_extra_are_e007(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = {"SNS_TOPICS": [TOPIC]}
     with override_settings(SHIFT_MEDIA=chosen):
-        assert "shift_media.E007" not in found()
+        assert "shift_media.E007" not in messages()
     monkeypatch.setattr(sns, "is_available", lambda: False)
     with override_settings(SHIFT_MEDIA=chosen):
-        assert 'pip install "django-shift-media[sns]"' in found()["shift_media.E007"]
+        assert 'pip install "django-shift-media[sns]"' in messages()["shift_media.E007"]
     with override_settings(SHIFT_MEDIA={}):
-        assert "shift_media.E007" not in found()
+        assert "shift_media.E007" not in messages()
 
 
-def test_the_extra_is_part_of_all_and_of_dev() -> None:
+def test_extra_is_part_of_all_and_dev() -> None:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "setup.cfg")
     extras = parser["options.extras_require"]
