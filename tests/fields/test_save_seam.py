@@ -1,7 +1,7 @@
 """Assumptions about the wrapped methods of Django's models: docs/decisions/save-table.rst.
 
-A failure after an update of Django means that Django saves rows in another way. Compare
-``Model.save_base`` and ``Model._save_table`` with the release before, and adapt the wrappers.
+If one fails after an update of Django, Django saves rows in another way. Compare the methods of
+``Model`` that are named here with the release before, and adapt the wrappers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 
 from tests.fields.material import upload
-from tests.testapp.models import Photo
+from tests.testapp.models import Base, Child, Photo
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 
@@ -73,6 +73,34 @@ def test_each_column_of_an_update_and_of_an_insert_goes_through_the_wrapped_meth
     photo.save(update_fields=["title"])
     Photo.objects.update_or_create(pk=photo.pk, defaults={"title": "new"})
     assert called == ["_do_insert", "_do_update", "_do_update", "_do_update"]
+
+
+def test_each_table_of_a_multi_table_model_is_written_by_its_own_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`TableWrite` locks the row of the table that it is given, in the transaction around it."""
+    written: list[tuple[type[models.Model], bool]] = []
+    save_table = Child._save_table  # type: ignore[attr-defined]  # private, and in no stubs
+
+    def observed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        table = inspect.signature(save_table).bind(self, *args, **kwargs).arguments["cls"]
+        written.append((table, connection.in_atomic_block))
+        return save_table(self, *args, **kwargs)
+
+    monkeypatch.setattr(Child, "_save_table", observed)
+    child = Child.objects.create(image=upload(), extra=upload())
+    child.save()
+    assert written == [(Base, True), (Child, True)] * 2
+
+
+def test_django_tells_which_rows_may_exist() -> None:
+    """`TableWrite` decides by these private methods, as ``Model._save_table`` does."""
+    row: Any = Child()
+    assert not row._is_pk_set(Base._meta)
+    assert row._get_pk_val(Base._meta) is None
+    row.id = 7
+    assert row._is_pk_set(Base._meta)
+    assert row._get_pk_val(Base._meta) == 7
 
 
 def test_post_save_after_a_replacement_is_sent_outside_the_transaction() -> None:
