@@ -51,8 +51,8 @@ def python() -> str:
     """Return the path of the interpreter, also in a server that embeds Python, such as uWSGI."""
     if sys.executable and "python" in os.path.basename(sys.executable):
         return sys.executable
-    found = Path(sysconfig.get_path("scripts")) / "python3"
-    return str(found) if found.exists() else sys.executable
+    installed = Path(sysconfig.get_path("scripts")) / "python3"
+    return str(installed) if installed.exists() else sys.executable
 
 
 class Program:

@@ -137,7 +137,7 @@ def _nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 def children_in(folder: Path) -> list[str]:
     """Return the commands of processes whose working directory is below a folder."""
-    found = []
+    commands = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             place = str((process / "cwd").readlink())
@@ -145,5 +145,5 @@ def children_in(folder: Path) -> list[str]:
         except OSError:  # The process has ended meanwhile.
             continue
         if place.startswith(str(folder)):
-            found.append(command)
-    return found
+            commands.append(command)
+    return commands

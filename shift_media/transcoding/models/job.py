@@ -2,7 +2,7 @@
 
 Several workers, pollers and webhooks may handle one job at a time. So every change of state is one
 UPDATE whose WHERE clause repeats what the caller knows of the row (compare-and-set): the method
-returns False, and changes nothing, where another process was quicker.
+returns False, and changes nothing, if another process was quicker.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ class TranscodeJob(models.Model):
         return self._update(lease_owner="", lease_until=None)
 
     def set_error(self, code: str, error: str) -> bool:
-        """Store why a service could not be asked, or empty strings; the attempt goes on."""
+        """Store why the service could not be read, or empty strings; the attempt goes on."""
         return self._update(**_failure(code, error))
 
     def advance(self, report: JobReport) -> bool:

@@ -66,8 +66,8 @@ class FFprobe(ProbeReader):
         for packets in _PACKETS:
             interval = ["-read_intervals", f"%+#{packets}"]
             self._programs.insert(0, self._run(name, *limit, *chosen, *interval))
-            if found := (yield from self._read_output()).get("frames"):
-                return list(found)
+            if frames := (yield from self._read_output()).get("frames"):
+                return list(frames)
         return []
 
     def _read_output(self) -> Generator[None, None, dict[str, Any]]:

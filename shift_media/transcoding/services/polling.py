@@ -20,7 +20,7 @@ from shift_media.transcoding.services.reports import (
 )
 
 _FACTOR = 1.5
-"""By how much the pause grows with each poll that has found nothing new."""
+"""By how much the pause grows with each poll that finds the job unchanged."""
 
 
 def poll(job: TranscodeJob) -> bool:
@@ -79,7 +79,7 @@ class Poller:
     """Polls all jobs that services run, each after a pause of its own.
 
     The first number of ``SHIFT_MEDIA["TRANSCODE_POLL"]`` is the first pause in seconds, the second
-    the longest. A pause grows as long as the job does not change, or the service cannot be asked.
+    the longest. A pause grows as long as the job does not change, or the service cannot be read.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

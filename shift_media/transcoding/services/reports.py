@@ -61,9 +61,9 @@ def _delete_older_files(job: TranscodeJob) -> None:
     folder = f"{attempt.original.directory}/_{job.profile}/"
     jobs = TranscodeJob.objects.using(job._state.db).of(job.original, job.profile)
     tokens = jobs.filter(pk__gte=job.pk).values_list("token", flat=True)
-    kept = tuple(f"{folder}{token}/" for token in tokens)
+    current = tuple(f"{folder}{token}/" for token in tokens)
     for key in [entry.key for entry in attempt.storage.entries(folder)]:
-        if not key.startswith(kept):
+        if not key.startswith(current):
             attempt.storage.delete(key)
 
 

@@ -120,8 +120,8 @@ def is_available() -> bool:
 def load_object(text: str) -> dict[str, Any]:
     """Parse a JSON object of limited depth; raise `Malformed` for any other text."""
     depth = 0
-    for found in _NESTING.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+    for token in _NESTING.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
         if depth > _MAX_DEPTH:
             raise Malformed(f"The JSON is nested more than {_MAX_DEPTH} levels deep.")
     try:

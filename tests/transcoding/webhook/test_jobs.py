@@ -128,9 +128,9 @@ def test_error_is_read_from_the_service_and_stays(job: TranscodeJob, publish: Pu
 @pytest.mark.parametrize(
     "body",
     [
-        mediaconvert("of-somebody-else"),
-        mediaconvert("of-somebody-else", **{JOB_KEY: "999999"}),
-        elastic("of-somebody-else", "PROGRESSING"),
+        mediaconvert("of-another-site"),
+        mediaconvert("of-another-site", **{JOB_KEY: "999999"}),
+        elastic("of-another-site", "PROGRESSING"),
         {"source": "aws.s3", "detail": {"jobId": "x"}},
         {"Records": []},
         [],
