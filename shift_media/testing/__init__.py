@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from shift_media.testing.storages import MediaStorageContract
+from shift_media.testing.transcoders import TranscoderContract
 
-__all__ = ["MediaStorageContract"]
+__all__ = ["MediaStorageContract", "TranscoderContract"]

@@ -167,7 +167,10 @@ class Transcoder(ABC):
 
     @abstractmethod
     def cancel(self, job: Job) -> None:
-        """Stop a job and delete its files. For a job that has ended it does nothing."""
+        """Stop a job and delete the files under `Job.prefix`.
+
+        It is no error if the job has ended already, or was never submitted.
+        """
 
     @classmethod
     def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:

@@ -27,8 +27,11 @@ SETTINGS = ("STORAGES", "SHIFT_MEDIA", "CACHES")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-RUN_TOGETHER = ("quickstart", "how-to/add-image-format")
-"""Pages whose modules depend on each other: test_docs.py and test_new_format.py run them."""
+RUN_TOGETHER = ("quickstart", "how-to/add-image-format", "how-to/write-a-transcoder")
+"""Pages whose modules depend on each other.
+
+test_docs.py, test_new_format.py and transcoding/test_guide.py run them.
+"""
 
 
 def is_session(block: Block) -> bool:

@@ -21,13 +21,18 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from shift_media.core.backoff import Backoff
+from shift_media.storages import default_media_storage
+from shift_media.storages.base import MediaStorage
+from shift_media.testing import TranscoderContract
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.elastic_transcoder import ElasticTranscoder
 from shift_media.transcoding.backends.elastic_transcoder.client import ElasticTranscoderClient
 from shift_media.transcoding.backends.elastic_transcoder.requests import build_request
-from shift_media.transcoding.base import State
+from shift_media.transcoding.base import Job, State, Transcoder
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt
+from shift_media.video.elastic.profiles import read_profile
+from shift_media.video.profiles import Profile
 from tests.servers.elastic_transcoder import PIPELINE, ElasticTranscoderServer
 from tests.servers.fixtures import S3Server, client_of, new_bucket, storage_options
 from tests.servers.sns import TOPIC, Aws, envelope
@@ -107,6 +112,36 @@ def site(
     }
     transcoder = {"BACKEND": BACKEND, "OPTIONS": options}
     return {"TRANSCODER": transcoder, "PROFILES": {"web": profile}, **more}
+
+
+class TestElasticTranscoder(TranscoderContract):
+    """The transcoder contract on the service."""
+
+    @pytest.fixture(autouse=True)
+    def _service(self, service: Service, clip: Path) -> None:
+        self.service, self.video = service, clip.read_bytes()
+
+    def make_transcoder(self) -> Transcoder:
+        return ElasticTranscoder(**site(self.service.server)["TRANSCODER"]["OPTIONS"])
+
+    def make_storage(self) -> MediaStorage:
+        return default_media_storage  # type: ignore[return-value]
+
+    def make_video(self) -> bytes:
+        return self.video
+
+    def make_profile(self) -> Profile:
+        return read_profile("web", SMALL)
+
+    def finish(self, job: Job) -> None:
+        for id in list(self.service.server.jobs):
+            try:
+                self.service.server.finish(id)
+            except av.error.InvalidDataError:
+                self.service.server.fail(id, "4000 the file is no video")
+
+    def count_jobs(self) -> int:
+        return len(self.service.server.jobs)
 
 
 def renditions(film: Film) -> dict[str, Rendition]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import shutil
 import subprocess
@@ -12,13 +13,16 @@ from typing import ClassVar
 
 from django.core.checks import CheckMessage, Error, Warning
 
-from shift_media.core.errors import MissingExtra, TranscodeError
+from shift_media.core.errors import MediaError, MissingExtra
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.job import Run
-from shift_media.transcoding.base import Job, JobReport, State, Transcoder
+from shift_media.transcoding.backends.reports import failure
+from shift_media.transcoding.base import RUNNING, Job, JobReport, Transcoder
 from shift_media.transcoding.probing import VideoLimits
+
+logger = logging.getLogger("shift_media")
 
 _LIST_SECONDS = 20  # for listing the filters
 
@@ -74,15 +78,22 @@ class FFmpeg(Transcoder):
     def read(self, job: Job) -> JobReport:
         """Work on the job for a quarter of a second and return its progress."""
         run = self._runs.get(job.token)
-        if run is None:
-            raise TranscodeError("No run of this process.", code="lost", retryable=True)
+        if run is None:  # It ended, or another process has run it.
+            return failure("No run of this process has the job.", "lost", retryable=True)
         report = run.step()
-        if report.state not in (State.SUBMITTED, State.PROGRESSING):
-            self.cancel(job)
+        if report.state not in RUNNING:
+            self._end(job)
         return report
 
     def cancel(self, job: Job) -> None:
-        """End the program of a job and remove its folder."""
+        """End the program of a job and delete its files; an error is logged and not raised."""
+        self._end(job)
+        try:
+            job.storage.delete_prefix(job.prefix)
+        except (MediaError, OSError) as error:
+            logger.warning("Files of a cancelled job stay under %s: %s", job.prefix, error)
+
+    def _end(self, job: Job) -> None:
         run = self._runs.pop(job.token, None)
         if run is not None:
             run.close()
