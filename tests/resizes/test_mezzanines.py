@@ -25,6 +25,7 @@ from shift_media.resizes.resize import Resize
 from shift_media.resizes.service import ensure_many
 from shift_media.storages import default_media_storage
 from tests.imaging import images
+from tests.kept import kept
 from tests.resizes import counting
 from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
@@ -46,8 +47,10 @@ def drawn() -> Image.Image:
 
 
 @pytest.fixture(scope="module")
-def photograph(drawn: Image.Image) -> bytes:
-    return images.encoded(drawn, "jpg", quality=90)
+def photograph() -> bytes:
+    return kept(
+        "photograph", lambda: images.encoded_photograph(*SIZE, "jpg", quality=90), __file__
+    )
 
 
 @pytest.fixture
