@@ -1,1 +1,1 @@
-"""A gallery site: what the tests, the demo and people at their desks run shift_media in."""
+"""A gallery site, which the tests, the demo and developers run shift_media in."""

@@ -1,4 +1,4 @@
-"""The gallery as a ASGI application."""
+"""The gallery as an ASGI application."""
 
 from __future__ import annotations
 

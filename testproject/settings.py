@@ -1,8 +1,8 @@
-"""Settings of the gallery: SQLite and local disk, nothing to set up.
+"""Settings of the gallery: SQLite and local disk, so that no server is needed.
 
-The environment may change where data lies (``SHIFT_MEDIA_DEMO_DIR``), the secret key
-(``SHIFT_MEDIA_DEMO_SECRET_KEY``), further host names, separated by commas
-(``SHIFT_MEDIA_DEMO_HOSTS``), and turn debugging off (``SHIFT_MEDIA_DEMO_DEBUG=0``).
+Environment variables change the folder of its data (``SHIFT_MEDIA_DEMO_DIR``), the secret key
+(``SHIFT_MEDIA_DEMO_SECRET_KEY``) and more host names, separated by commas
+(``SHIFT_MEDIA_DEMO_HOSTS``), and turn off debugging (``SHIFT_MEDIA_DEMO_DEBUG=0``).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA_DIR / "gallery.sqlite3",
-        # Several uploads at once: writers wait for each other instead of failing midway.
+        # Several uploads at once: a writer waits for the lock instead of failing midway.
         "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
     }
 }

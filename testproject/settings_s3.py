@@ -1,10 +1,10 @@
-"""Settings of the gallery on S3: pictures in a bucket, told by the environment.
+"""Settings of the gallery on S3, with the bucket in environment variables.
 
-``SHIFT_MEDIA_DEMO_S3_BUCKET``, ``_ACCESS_KEY``, ``_SECRET_KEY`` and ``_PUBLIC_URL`` must be there;
-``_ENDPOINT`` where it is no bucket of AWS, ``_REGION``, ``_DELIVERY`` and ``_ORIGINALS`` as
-wanted. ``SHIFT_MEDIA_DEMO_CACHE`` is the URL of a Redis that several hosts share, and
+``SHIFT_MEDIA_DEMO_S3_BUCKET``, ``_ACCESS_KEY``, ``_SECRET_KEY`` and ``_PUBLIC_URL`` are required.
+``_ENDPOINT`` is needed for a server other than AWS; ``_REGION``, ``_DELIVERY`` and ``_ORIGINALS``
+are optional. ``SHIFT_MEDIA_DEMO_CACHE`` is the URL of a Redis that several hosts share, and
 ``SHIFT_MEDIA_DEMO_LOCK_DIR`` the folder of a host's locks.
-``manage.py demo_s3`` sets them for a server that it starts.
+``manage.py demo_s3`` sets them for the server that it starts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from testproject.settings import *  # noqa: F403
 _PREFIX = "SHIFT_MEDIA_DEMO_S3_"
 
 ROOT_URLCONF = "testproject.urls_s3"
-# Before the gallery, whose page of a picture it adds to.
+# Before the gallery, because it extends the gallery's template of a picture.
 INSTALLED_APPS = ["testproject.traffic", *gallery.INSTALLED_APPS]
 MIDDLEWARE = ["testproject.traffic.middleware.record", *gallery.MIDDLEWARE]
 
@@ -46,10 +46,10 @@ if _cache := os.environ.get("SHIFT_MEDIA_DEMO_CACHE"):
 if _locks := os.environ.get("SHIFT_MEDIA_DEMO_LOCK_DIR"):
     SHIFT_MEDIA = {"LOCK_DIR": _locks}
 
-# The panel asks more than once a second: its requests would hide the others.
+# The panel polls more than once a second, and its requests would hide the others.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"panel": {"()": "testproject.traffic.log.not_of_the_panel"}},
+    "filters": {"panel": {"()": "testproject.traffic.log.exclude_panel_requests"}},
     "loggers": {"django.server": {"filters": ["panel"]}},
 }

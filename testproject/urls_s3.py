@@ -1,4 +1,4 @@
-"""URLs of the gallery on S3: the same, and what its servers were asked for."""
+"""URLs of the gallery on S3: the same, and the panel of requests."""
 
 from __future__ import annotations
 

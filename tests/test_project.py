@@ -1,4 +1,4 @@
-"""What holds for the project as a whole: layers, wheel, readability, no trace of a machine."""
+"""Rules of the project as a whole: layers, wheel, readability, no path of a machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def config() -> configparser.ConfigParser:
 
 
 def project_files() -> Iterator[Path]:
-    """Give the files of the project; what tools and the demo leave behind is passed over."""
+    """Yield the files of the project, without those that tools and the demo leave behind."""
     for folder, folders, files in os.walk(ROOT):
         folders[:] = [name for name in folders if is_ours(name)]
         yield from (Path(folder) / name for name in files if is_ours(name))
@@ -85,7 +85,7 @@ def test_imports_follow_layers() -> None:
 def test_import_against_layers_breaks_contract(
     tmp_path: Path, module: str, line: str, contract: str
 ) -> None:
-    skip = shutil.ignore_patterns("__pycache__")  # which others write to meanwhile
+    skip = shutil.ignore_patterns("__pycache__")  # Other tests write to them meanwhile.
     shutil.copytree(ROOT / "shift_media", tmp_path / "shift_media", ignore=skip)
     shutil.copy(ROOT / "setup.cfg", tmp_path)
     with (tmp_path / "shift_media" / module).open("a") as file:
@@ -126,18 +126,18 @@ def test_wheel_contains_whole_package_and_nothing_else(unpacked_wheel: Path) -> 
 
 
 def test_wheel_metadata_matches_project(unpacked_wheel: Path) -> None:
-    said = metadata(unpacked_wheel)
-    assert said["Name"] == "django-shift-media"
-    assert said["Version"] == shift_media.__version__
-    assert said["Requires-Python"] == ">=3.11"
-    assert said["License-File"] == "LICENSE"
+    fields = metadata(unpacked_wheel)
+    assert fields["Name"] == "django-shift-media"
+    assert fields["Version"] == shift_media.__version__
+    assert fields["Requires-Python"] == ">=3.11"
+    assert fields["License-File"] == "LICENSE"
     required = {
         re.split(r"[^A-Za-z0-9_-]", line)[0].lower()
-        for line in said.get_all("Requires-Dist", [])
+        for line in fields.get_all("Requires-Dist", [])
         if "extra ==" not in line
     }
     assert required == {"django", "pillow", "boto3", "django-storages", "filelock"}
-    assert "MediaField" in str(said.get_payload())
+    assert "MediaField" in str(fields.get_payload())
 
 
 def test_extras_named_by_errors_exist() -> None:
@@ -171,7 +171,7 @@ def test_files_and_functions_stay_below_limits() -> None:
     assert long == []
 
 
-# No trace of a machine
+# No path of a machine
 
 
 def test_files_name_no_path_of_this_machine() -> None:
@@ -188,7 +188,7 @@ def test_files_name_no_path_of_this_machine() -> None:
     assert found == []
 
 
-# What runs it all
+# The scripts that run everything
 
 
 def test_ci_script_is_executable_and_valid() -> None:

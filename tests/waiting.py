@@ -1,4 +1,4 @@
-"""Waiting for what another thread or another process does."""
+"""Waiting for a condition that another thread or process makes true."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something is true: as long as a busy machine may take, and no longer."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until ``condition`` returns a true value; fail after a minute on a busy machine."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"still false after {seconds:g} s"
         time.sleep(0.02)

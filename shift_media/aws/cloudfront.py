@@ -119,7 +119,7 @@ def redirecting_policy(bucket: str) -> dict[str, Any]:
     0 redirects are not cached, and the ``max-age`` of stored media still applies.
     """
     name = f"shift-media-{bucket}-website"
-    return _cache_policy(name, "Media; redirects are not kept.", default_ttl=0)
+    return _cache_policy(name, "Media; redirects are not cached.", default_ttl=0)
 
 
 def _cache_policy(name: str, comment: str, default_ttl: int) -> dict[str, Any]:

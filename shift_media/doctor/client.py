@@ -1,4 +1,4 @@
-"""Plain HTTP requests as a stranger sends them: no proxy, no cookies, no credentials.
+"""Anonymous HTTP requests: no proxy, no cookies, no credentials.
 
 Only servers of the deployment are sent requests, wherever a redirect leads.
 """

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Severity(StrEnum):
-    """How serious a finding is; ``skipped`` means that nothing was checked."""
+    """The severity of a finding; ``skipped`` means that nothing was checked."""
 
     OK = "ok"
     SKIPPED = "skipped"
@@ -109,11 +109,11 @@ CODES: dict[str, Code] = {
         'The storage has originals="private": only a signed URL may lead to one.',
     ),
     "anonymous-listing": Code(
-        "Listing by strangers",
+        "Anonymous listing",
         "A person who can list the bucket finds the key of every upload, of private ones too.",
     ),
     "anonymous-writing": Code(
-        "Writing by strangers",
+        "Anonymous writing",
         "A person who can write to the bucket can put any file on the site's own address, at the "
         "site's cost.",
     ),
@@ -125,7 +125,7 @@ CODES: dict[str, Code] = {
     # A missing resize.
     "missing-redirect": Code(
         "A missing resize leads to the app",
-        "A resize is made when the app is asked for it. Without that request the image stays "
+        "The app makes a resize when it is requested there. Without that request the image stays "
         "blank for ever.",
     ),
     "missing-403": Code(
@@ -203,7 +203,7 @@ class Finding:
 
     Attributes:
         code: A key of `CODES`.
-        severity: How serious it is.
+        severity: The severity.
         seen: What was seen, or why nothing was checked.
         fix: How to fix it, in words.
         run: The command that fixes it. A warning or error has a ``fix``, a ``run`` or both.

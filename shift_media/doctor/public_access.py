@@ -1,4 +1,4 @@
-"""Public access: the public URL, what strangers can read there, and what they must not do."""
+"""Public access: the public URL, and what anonymous clients can and must not be able to do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LISTING_ROOTS = (b"<ListBucketResult", b"<ListVersionsResult", b"<ListMultipart
 
 
 def check_public(deployment: Deployment) -> Iterator[Finding]:
-    """Read a stored resize without credentials, and try what strangers must not be able to do."""
+    """Read a stored resize without credentials, and try what must be refused."""
     yield _check_scheme(deployment)
     if not deployment.public_url:
         yield skipped("public-read", SITE_UNKNOWN)
@@ -61,7 +61,7 @@ def _check_stored_resize(deployment: Deployment) -> Iterator[Finding]:
         yield ok("public-read", f"A stored resize: {first}, {len(expected)} bytes as stored.")
         yield _check_headers(first)
     elif first.is_redirect:
-        seen = f"A stored resize cannot be read by strangers: {chain}."
+        seen = f"A stored resize cannot be read anonymously: {chain}."
         if deployment.website is not None:
             seen += " The bucket refuses it, and its rule redirects every view to the app."
         yield _not_public(deployment, seen)
@@ -88,7 +88,7 @@ def _explain(deployment: Deployment, response: Response) -> Finding:
         seen = f"{response} with {size} bytes of {content_type}, not the resize that is stored."
         return error("public-read", seen, _FIX_URL)
     if response.status == 403:
-        seen = f"{response} for a stored resize: strangers may not read it."
+        seen = f"{response} for a stored resize: anonymous clients may not read it."
         return _not_public(deployment, seen)
     if deployment.website and deployment.website.state == "absent":
         seen = f"{response} for a stored resize: {deployment.website}, so it serves nothing."
@@ -106,7 +106,7 @@ def _check_headers(response: Response) -> Finding:
     return warning("public-headers", seen, fix)
 
 
-# What strangers must not be able to do
+# What anonymous clients must not be able to do
 
 
 def _check_private_original(deployment: Deployment) -> Finding:
@@ -122,13 +122,13 @@ def _check_private_original(deployment: Deployment) -> Finding:
         return error("private-originals", unsigned.detail, _FIX_URL)
     content = deployment.probe.content
     if any(response.body == content for response in (*unsigned.responses, *api)):
-        seen = "A stranger got the original without a signature."
+        seen = "An anonymous client got the original without a signature."
         fix = "Remove permissions to read all objects from the bucket's policy and ACLs."
         return error("private-originals", seen, fix, deployment.apply_command("--policy"))
     if signed.body != content:
         seen = f"The signed URL of an original: {signed}, not its bytes."
         return error("private-originals", seen, "Check the clock, and the region in STORAGES.")
-    seen = f"Strangers get {unsigned.last.status}, a signed URL the bytes."
+    seen = f"Anonymous clients get {unsigned.last.status}, a signed URL the bytes."
     return ok("private-originals", seen)
 
 
@@ -144,16 +144,16 @@ def _check_listing(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
         if response.status == 200 and any(root in response.body for root in _LISTING_ROOTS):
             return error(
                 "anonymous-listing",
-                f"{response} to a stranger who listed the bucket.",
+                f"{response} to an anonymous listing of the bucket.",
                 _fix_policy("s3:ListBucket", "reading"),
                 _show_policy(bucket),
             )
     seen = ", ".join(sorted({str(response.status) for response in responses}))
-    return ok("anonymous-listing", f"Strangers who try to list the bucket get {seen}.")
+    return ok("anonymous-listing", f"Anonymous clients that list the bucket get {seen}.")
 
 
 def _check_writing(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
-    url = bucket_url(bucket) + deployment.probe.other_key("_doctor/stranger.jpg")
+    url = bucket_url(bucket) + deployment.probe.other_key("_doctor/anonymous.jpg")
     try:
         response = deployment.client.request(url, "PUT", body=b"")
     except Unreachable as problem:
@@ -161,11 +161,11 @@ def _check_writing(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
     if response.status == 200:
         return error(
             "anonymous-writing",
-            "A stranger wrote to the bucket.",
+            "An anonymous client wrote to the bucket.",
             _fix_policy("s3:PutObject", "writing"),
             _show_policy(bucket),
         )
-    return ok("anonymous-writing", f"Strangers who try to write get {response.status}.")
+    return ok("anonymous-writing", f"Anonymous clients that try to write get {response.status}.")
 
 
 def _fix_policy(action: str, verb: str) -> str:

@@ -21,7 +21,7 @@ _CACHE_HEADERS = ("X-Cache", "Age", "CF-Cache-Status", "X-Cache-Status")
 def check_missing(deployment: Deployment, *, readable: bool) -> Iterator[Finding]:
     """Request a resize that is missing, follow its redirects, and request it again.
 
-    ``readable`` says whether strangers can read stored resizes.
+    ``readable`` says whether anonymous clients can read stored resizes.
     """
     if not deployment.public_url:
         yield skipped("round-trip", SITE_UNKNOWN)
@@ -211,7 +211,9 @@ def _check_again(
         fix = "Check whether something deletes from the storage, and see storage-write."
         return error("round-trip", "The resize was shown, but is not stored.", fix)
     if not readable:
-        return skipped("redirect-cached", "Strangers cannot read stored resizes: see public-read.")
+        return skipped(
+            "redirect-cached", "Stored resizes cannot be read anonymously: see public-read."
+        )
     again = deployment.client.follow(url)
     if again.responses and again.responses[0].status == 200:
         return ok("redirect-cached", f"Once it is stored: {again}.")

@@ -98,6 +98,6 @@ def _check_missing_key(deployment: Deployment, bucket: S3MediaStorage) -> Findin
         seen = f"{status} to the site's own user, who may not list the bucket."
         return warning("missing-key", seen, _FIX_LIST, _RUN_LIST)
     except Exception as problem:  # botocore's other errors; this module does not import it
-        seen = f"The server could not be asked: {type(problem).__name__}."
+        seen = f"The request failed: {type(problem).__name__}."
         return skipped("missing-key", seen)
     return error("missing-key", "A key that was never written exists.", _FIX_CONDITIONAL)

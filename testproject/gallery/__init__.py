@@ -1,1 +1,1 @@
-"""A gallery of photographs: upload, look, resize, delete."""
+"""A gallery of pictures and videos: upload, view, resize, delete."""

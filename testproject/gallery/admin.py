@@ -15,17 +15,17 @@ from testproject.gallery.models import Clip, Photo
 
 @admin.register(Photo)
 class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Pictures with a small resize in the list."""
+    """Pictures, with a small resize in the list."""
 
     formfield_overrides: ClassVar[Any] = {MediaField: {"widget": FocalInput}}
-    list_display = ("small", "__str__", "content_type", "dimensions", "created")
-    list_display_links = ("small", "__str__")
+    list_display = ("thumbnail", "__str__", "content_type", "dimensions", "created")
+    list_display_links = ("thumbnail", "__str__")
     search_fields = ("title", "alt")
     date_hierarchy = "created"
 
     @admin.display(description="Picture")
-    def small(self, photo: Photo) -> SafeString:
-        """Show a square resize, sharp on dense screens too."""
+    def thumbnail(self, photo: Photo) -> SafeString:
+        """Return an image of a square resize, with twice the pixels for dense screens."""
         one, two = (photo.image.resize(f"{n}x{n}", mode="fill") for n in (64, 128))
         return format_html(
             '<img src="{}" srcset="{} 2x" width="64" height="64" loading="lazy" alt="{}">',
@@ -36,18 +36,18 @@ class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Type")
     def content_type(self, photo: Photo) -> str:
-        """Tell the type of the original."""
+        """Return the type of the original."""
         return photo.image.metadata.content_type
 
     @admin.display(description="Size")
     def dimensions(self, photo: Photo) -> str:
-        """Tell width and height of the original, upright."""
+        """Return the width and height of the upright original."""
         return f"{photo.image.width} × {photo.image.height}"
 
 
 @admin.register(Clip)
 class ClipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Videos; their jobs have a page of their own."""
+    """Videos. shift_media registers their jobs."""
 
     list_display = ("__str__", "created")
     search_fields = ("title",)

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class GalleryConfig(AppConfig):
-    """Photographs in a grid."""
+    """The gallery."""
 
     name = "testproject.gallery"
     verbose_name = "Gallery"

@@ -1,4 +1,4 @@
-"""The gallery's pages of videos."""
+"""The gallery's pages for videos."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from shift_media.transcoding.models import TranscodeJob
 from testproject.gallery.forms import ClipForm
 from testproject.gallery.models import MAX_VIDEO_BYTES, Clip
 
-NEWEST = 48
+MAX_CLIPS = 48
+"""Videos on the page; the newest are shown."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def clip_list(request: HttpRequest) -> HttpResponse:
-    """List the videos, and take another one."""
+    """Show the videos and an upload form; store the video that is posted."""
     form = ClipForm(request.POST, request.FILES) if request.method == "POST" else ClipForm()
     if form.is_bound and form.is_valid():
         return redirect(form.save())
     context = {
         "form": form,
-        "clips": prefetch_renditions(Clip.objects.all()[:NEWEST]),
+        "clips": prefetch_renditions(Clip.objects.all()[:MAX_CLIPS]),
         "accept": ",".join(Clip._meta.get_field("video").accept),
         "max_bytes": MAX_VIDEO_BYTES,
     }
@@ -37,27 +38,27 @@ def clip_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def clip(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a video as soon as it can be played, and until then how far it is."""
+    """Show the player of a video, or the progress of its job."""
     clip = get_object_or_404(Clip, pk=pk)
-    return render(request, "gallery/clip.html", {"clip": clip, **_progress(clip)})
+    return render(request, "gallery/clip.html", {"clip": clip, **_job_context(clip)})
 
 
 @require_safe
 def state(request: HttpRequest, pk: int) -> JsonResponse:
-    """Tell the page how far its video is, and give it the player when it is ready."""
+    """Return the player or the progress of a video as HTML, and whether its job still runs."""
     clip = get_object_or_404(Clip, pk=pk)
-    told = _progress(clip)
-    player = render_to_string("gallery/_player.html", {"clip": clip, **told}, request)
-    return JsonResponse({"live": told["live"], "player": player})
+    context = _job_context(clip)
+    player = render_to_string("gallery/_player.html", {"clip": clip, **context}, request)
+    return JsonResponse({"live": context["live"], "player": player})
 
 
-def _progress(clip: Clip) -> dict[str, Any]:
+def _job_context(clip: Clip) -> dict[str, Any]:
     job = TranscodeJob.objects.of(clip.video.key, "web").first()
     return {"job": job, "live": job is not None and job.is_live}
 
 
 class ClipDelete(DeleteView):  # type: ignore[type-arg]
-    """Ask, then delete a video with all its renditions."""
+    """Ask for confirmation, then delete a video with all its renditions."""
 
     model = Clip
     template_name = "gallery/clip_delete.html"
@@ -65,7 +66,7 @@ class ClipDelete(DeleteView):  # type: ignore[type-arg]
     success_url = reverse_lazy("gallery:clips")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Delete it and say so."""
+        """Delete the video and add a message."""
         messages.success(self.request, f"“{self.object}” and its renditions were deleted.")
         return super().form_valid(form)
 

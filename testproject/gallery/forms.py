@@ -1,4 +1,4 @@
-"""The gallery's forms: a picture, its focal point, a resize to try out."""
+"""The gallery's forms: uploads, a focal point, a resize to try."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ COLOR = RegexValidator(r"^#?[0-9A-Fa-f]{6}$", 'Write six hex digits, such as "ff
 
 
 class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]
-    """One picture to upload."""
+    """An upload of one picture."""
 
     class Meta:
-        """The file alone."""
+        """Only the file."""
 
         model = Photo
         fields: ClassVar = ["image"]
 
 
 class ClipForm(forms.ModelForm):  # type: ignore[type-arg]
-    """One video to upload."""
+    """An upload of one video."""
 
     class Meta:
-        """The file alone."""
+        """Only the file."""
 
         model = Clip
         fields: ClassVar = ["video"]
 
 
 class FocalForm(forms.Form):
-    """The point that `fill` keeps in view, in percent from the top left."""
+    """The point that `fill` keeps in view, in percent from the left and from the top."""
 
     x = forms.IntegerField(min_value=0, max_value=100, label="Left, %")
     y = forms.IntegerField(min_value=0, max_value=100, label="Top, %")
 
 
 class ResizeForm(forms.Form):
-    """A resize to try out. It may be asked for by anybody: this is a demonstration."""
+    """A resize to try. Every visitor may request any resize, because this is a demonstration."""
 
     size = forms.CharField(
         max_length=9,
@@ -79,7 +79,7 @@ class ResizeForm(forms.Form):
         self.resize: Resize | None = None
 
     def clean(self) -> dict[str, Any]:
-        """Build the resize, and say in words why it cannot be built."""
+        """Build the resize, or add an error that says why it cannot be built."""
         options = self.options()
         if self.errors:
             return self.cleaned_data
@@ -88,31 +88,31 @@ class ResizeForm(forms.Form):
         except LimitExceeded as error:
             self.add_error("size", f"{error.public} Sides and area have limits.")
         except InvalidSpec as error:
-            # The detail is about what was typed here, which holds no secret.
+            # The detail quotes only what the visitor typed, so it may be shown.
             self.add_error(None, str(error))
         return self.cleaned_data
 
     def options(self) -> dict[str, Any]:
-        """List what was asked for beside the size, without the defaults."""
-        given = {
+        """Return the options beside the size, without defaults."""
+        options = {
             name: value for name, value in self.cleaned_data.items() if value and name != "size"
         }
-        if given.get("format", str(self.photo.image).rpartition(".")[2]) in LOSSLESS:
-            given.pop("quality", None)
-        if "crop" in given:
-            given["crop"] = tuple(int(number) for number in given["crop"].split(","))
-        return given
+        if options.get("format", str(self.photo.image).rpartition(".")[2]) in LOSSLESS:
+            options.pop("quality", None)
+        if "crop" in options:
+            options["crop"] = tuple(int(number) for number in options["crop"].split(","))
+        return options
 
     def code(self) -> str:
-        """Write what gives this resize: a template tag, or Python where there is a crop."""
+        """Return the template tag for this resize, or Python code if it has a crop."""
         options = self.options()
         if options.get("mode") == "fit":
             del options["mode"]
         size = self.cleaned_data["size"]
-        named = [f"{name}={_literal(value)}" for name, value in options.items()]
-        if "crop" in options:  # Templates have no way to write a tuple.
-            return f"photo.image.resize({', '.join([_literal(size), *named])})"
-        return f"{{% resize_img photo.image {' '.join([_literal(size), *named])} %}}"
+        arguments = [f"{name}={_literal(value)}" for name, value in options.items()]
+        if "crop" in options:  # A template cannot contain a tuple.
+            return f"photo.image.resize({', '.join([_literal(size), *arguments])})"
+        return f"{{% resize_img photo.image {' '.join([_literal(size), *arguments])} %}}"
 
 
 def _literal(value: object) -> str:

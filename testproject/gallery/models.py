@@ -14,7 +14,7 @@ MAX_VIDEO_BYTES = 500_000_000
 
 
 class Photo(models.Model):
-    """A picture that somebody uploaded."""
+    """A picture that a visitor uploaded."""
 
     image = MediaField(accept=["image/*"], max_bytes=MAX_BYTES, metadata_field="image_meta")
     image_meta = models.JSONField(default=dict, editable=False)
@@ -36,17 +36,17 @@ class Photo(models.Model):
         return self.title or self.image.metadata.original_name or f"Picture {self.pk}"
 
     def get_absolute_url(self) -> str:
-        """Give the URL of the picture's own page."""
+        """Return the URL of the picture's page."""
         return reverse("gallery:photo", args=[self.pk])
 
     @property
     def description(self) -> str:
-        """What an ``alt`` attribute says: the description, else the title."""
+        """The text for an ``alt`` attribute: the description, else the title."""
         return self.alt or str(self)
 
 
 class Clip(models.Model):
-    """A video that somebody uploaded."""
+    """A video that a visitor uploaded."""
 
     video = MediaField(
         accept=["video/mp4", "video/quicktime", "video/webm"],
@@ -67,5 +67,5 @@ class Clip(models.Model):
         return self.title or self.video.metadata.original_name or f"Video {self.pk}"
 
     def get_absolute_url(self) -> str:
-        """Give the URL of the video's own page."""
+        """Return the URL of the video's page."""
         return reverse("gallery:clip", args=[self.pk])

@@ -19,6 +19,6 @@ urlpatterns = [
     path("videos/<int:pk>/", clips.clip, name="clip"),
     path("videos/<int:pk>/state/", clips.state, name="clip-state"),
     path("videos/<int:pk>/delete/", clips.clip_delete, name="clip-delete"),
-    # The admin's pages name no icon, and a browser then asks here.
+    # The admin's pages name no icon, so browsers request this one.
     path("favicon.ico", RedirectView.as_view(url="/static/gallery/icon.svg")),
 ]

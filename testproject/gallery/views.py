@@ -1,4 +1,4 @@
-"""The gallery's pages. Anybody may do anything here: it is a demonstration."""
+"""The gallery's pages. Every visitor may change everything, because this is a demonstration."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ MODES = {
     "fit": "The whole picture inside the box, in its own ratio.",
     "fill": "The box covered, cut around the focal point.",
     "pad": "The whole picture, centred on a canvas of the box.",
-    "stretch": "Exactly the box, whatever the ratio.",
+    "stretch": "Exactly the box, regardless of the ratio.",
 }
 Refusal = tuple[str, list[str]]
 
 
 class PhotoList(ListView):  # type: ignore[type-arg]
-    """The list of pictures, and the form to add some."""
+    """The list of pictures, and the upload form."""
 
     model = Photo
     template_name = "gallery/list.html"
@@ -48,7 +48,7 @@ photo_list = PhotoList.as_view()
 
 @require_POST
 def upload(request: HttpRequest) -> HttpResponse:
-    """Store the pictures of a form; answers with JSON to those who ask for it."""
+    """Store the pictures of a form; respond with a page, or JSON if the client accepts no HTML."""
     stored, refused = _store_all(request.FILES.getlist("image"))
     if not stored and not refused:
         refused = [("", ["Choose at least one picture."])]
@@ -73,7 +73,7 @@ def _store_all(uploads: list[UploadedFile[Any]]) -> tuple[list[Photo], list[Refu
             continue
         try:
             stored.append(form.save())
-        except MediaError as error:  # The storage, mostly: the file itself was looked at above.
+        except MediaError as error:  # Mostly of the storage; the form has checked the file.
             refused.append((upload.name or "", [error.public]))
     return stored, refused
 
@@ -94,7 +94,7 @@ def _page_after_upload(
 
 @require_safe
 def photo(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a picture, what is known of it, and its resizes."""
+    """Show a picture with its metadata and resizes."""
     photo = get_object_or_404(Photo, pk=pk)
     form = ResizeForm(request.GET if "size" in request.GET else None, photo=photo)
     x, y = photo.image.focal or (50, 50)
@@ -115,7 +115,7 @@ def _modes(photo: Photo) -> list[tuple[str, str, Resize]]:
 
 
 def _formats(photo: Photo) -> list[tuple[str, Resize]]:
-    """List one size in each format; GIF, which is no format for photographs, for animations."""
+    """Return one size in each format; GIF only for animations, because it has few colours."""
     names = {"JPEG": "jpg", "WebP": "webp", "AVIF": "avif", "PNG": "png"}
     if (photo.image.metadata.frames or 1) > 1:
         names = {"GIF": "gif", **names}
@@ -137,7 +137,7 @@ def focal(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 class PhotoDelete(DeleteView):  # type: ignore[type-arg]
-    """Ask, then delete a picture with all its resizes."""
+    """Ask for confirmation, then delete a picture with all its resizes."""
 
     model = Photo
     template_name = "gallery/delete.html"
@@ -145,7 +145,7 @@ class PhotoDelete(DeleteView):  # type: ignore[type-arg]
     success_url = reverse_lazy("gallery:list")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Delete it and say so."""
+        """Delete the picture and add a message."""
         messages.success(self.request, f"“{self.object}” and its resizes were deleted.")
         return super().form_valid(form)
 

@@ -1,1 +1,1 @@
-"""Servers that the demonstration and the tests start on loopback: no set-up by hand."""
+"""Servers that the demonstration and the tests start on loopback, without manual setup."""

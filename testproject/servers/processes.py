@@ -1,4 +1,4 @@
-"""Server processes that are started, waited for and stopped."""
+"""Processes of servers: start them, wait until they are ready, stop them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-_given: set[int] = set()
+_reserved: set[int] = set()
+"""Ports that were returned before; their servers may not listen yet."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports on loopback that nobody listens on, others at each call."""
+    """Return free ports on loopback, different ones at each call."""
     with contextlib.ExitStack() as stack:
-        found: list[int] = []
-        while len(found) < count:
+        ports: list[int] = []
+        while len(ports) < count:
             probe = stack.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-            if port not in _given:
-                _given.add(port)
-                found.append(port)
-        return found
+            if port not in _reserved:
+                _reserved.add(port)
+                ports.append(port)
+        return ports
 
 
 class Processes:
-    """Processes that belong together: each is watched while waiting, and all are stopped.
+    """A group of processes: waiting fails if one of them ends, and all are stopped together.
 
     Args:
-        log: where their output goes.
-        adopted: ids of such processes that another process has started.
+        log: The file for their output.
+        adopted: Ids of processes of the group that another process has started.
     """
 
     def __init__(self, log: Path, adopted: Sequence[int] = ()) -> None:
@@ -45,7 +46,7 @@ class Processes:
 
     @property
     def pids(self) -> list[int]:
-        """Return the ids of all that run."""
+        """The ids of all running processes."""
         return [*self._adopted, *(process.pid for process in self.running)]
 
     def start(
@@ -54,7 +55,7 @@ class Processes:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
-        """Start a process whose output goes to the log."""
+        """Start a process; its output goes to the log."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 (commands of this package)
                 [str(part) for part in command],
@@ -67,9 +68,12 @@ class Processes:
         self.running.append(process)
 
     def wait(self, ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
-        """Wait until something is ready; fail at once when a process has ended."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        """Wait until ``ready`` returns True.
+
+        Raises `RuntimeError` as soon as a process has ended, and `TimeoutError` after a time.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             for process in self.running:
                 if process.poll() is not None:
                     tail = self.log.read_text(errors="replace")[-2000:]
@@ -80,10 +84,7 @@ class Processes:
         raise TimeoutError(f"{what} is not ready after {seconds} s; see {self.log}")
 
     def stop(self, *, gently: bool = False) -> None:
-        """Stop all at once: what they keep is thrown away with the folder.
-
-        Gently those that have processes of their own to stop.
-        """
+        """Kill all processes; with ``gently``, let them stop their own child processes first."""
         for pid in reversed(self._adopted):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM if gently else signal.SIGKILL)
@@ -99,15 +100,15 @@ class Processes:
         self._adopted = []
 
 
-def listens(port: int) -> bool:
-    """Tell whether somebody listens on a port on loopback."""
+def is_listening(port: int) -> bool:
+    """Return True if a server listens on a port on loopback."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
     return False
 
 
-def answers(url: str) -> bool:
-    """Tell whether a server answers, whatever it says."""
+def is_responding(url: str) -> bool:
+    """Return True if a server responds without a server error."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(url, timeout=2).close()

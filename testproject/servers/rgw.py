@@ -1,7 +1,7 @@
-"""Ceph's S3 gateway on loopback and free ports: a monitor, a store and the gateway.
+"""Ceph's S3 gateway on loopback and free ports: a monitor, an object store and the gateway.
 
-Needs Debian's ceph-mon, ceph-osd, ceph-common and radosgw, and root. Beside S3 it serves websites
-with their routing rules, enforces bucket policies, and answers a conditional PUT atomically.
+It needs Debian's ceph-mon, ceph-osd, ceph-common and radosgw, and root. It also serves websites
+with their routing rules, enforces bucket policies, and makes conditional PUTs atomic.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from testproject.servers.processes import Processes, answers, free_ports, listens
+from testproject.servers.processes import Processes, free_ports, is_listening, is_responding
 
-# What it took: cephx with one keyring (`auth none` hangs radosgw 16); the monitor's addresses in
-# both protocols; and never `rgw_print_continue = false`, with which each PUT of boto3 costs a
-# second. The intervals are short because a test waits for them.
+# cephx with one keyring, because radosgw 16 hangs with `auth none`. The monitor needs its address
+# in both protocols. Never set `rgw_print_continue = false`: each PUT of boto3 would take a second.
+# The intervals are short because tests wait for them.
 _CONFIG = """[global]
 fsid = {fsid}
 mon_host = [v2:127.0.0.1:{monitor2},v1:127.0.0.1:{monitor1}]
@@ -84,14 +84,14 @@ PACKAGES = {
     "ceph-osd": "ceph-osd",
     "radosgw": "radosgw",
 }
-"""The programs that are needed, and Debian's packages that bring them."""
+"""The programs that it needs, and the Debian packages that contain them."""
 
 
 def missing_packages() -> list[str]:
-    """Name the Debian packages that are not installed."""
-    places = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    """Return the Debian packages that are not installed."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     return [
-        package for program, package in PACKAGES.items() if not shutil.which(program, path=places)
+        package for program, package in PACKAGES.items() if not shutil.which(program, path=path)
     ]
 
 
@@ -123,21 +123,24 @@ class RGW:
 
     @property
     def endpoint(self) -> str:
-        """Where the S3 API is."""
+        """The URL of the S3 API."""
         return f"http://127.0.0.1:{self.port}"
 
     def website(self, bucket: str) -> str:
-        """Give the website endpoint of a bucket; browsers resolve it to loopback, Python not."""
+        """Return the website endpoint of a bucket.
+
+        Browsers resolve its host name to loopback; Python does not on every system.
+        """
         return f"http://{bucket}.s3-website.localhost:{self.port}"
 
-    def asked(self, path: str) -> list[int]:
-        """Read in its own log how it answered strangers' GET requests for a path, in order."""
+    def statuses(self, path: str) -> list[int]:
+        """Return the statuses of anonymous GET requests for a path, in order, from its log."""
         line = re.compile(rf'- anonymous \[[^]]*\] "GET {re.escape(path)} HTTP/[0-9.]+" ([0-9]+) ')
         log = (self._folder / "log" / "client.rgw.log").read_text(errors="replace")
         return [int(status) for status in line.findall(log)]
 
     def start(self) -> RGW:
-        """Make a new cluster and start it; takes some seconds."""
+        """Create a new cluster and start it, which takes some seconds."""
         try:
             self._configure()
             self._start_monitor()
@@ -149,7 +152,7 @@ class RGW:
         return self
 
     def stop(self) -> None:
-        """Stop the gateway, the store and the monitor."""
+        """Stop the gateway, the object store and the monitor."""
         self._processes.stop()
 
     def _configure(self) -> None:
@@ -179,7 +182,7 @@ class RGW:
         monitor: list[str | Path] = ["ceph-mon", "-c", self._config, "-i", "a"]
         _run(*monitor, "--mkfs", "--monmap", map, "--keyring", keyring)
         self._processes.start([*monitor, "-f"])
-        self._processes.wait(lambda: listens(self._monitor2), "The monitor")
+        self._processes.wait(lambda: is_listening(self._monitor2), "The monitor")
 
     def _start_store(self) -> None:
         ceph: list[str | Path] = ["ceph", "-c", self._config, "osd"]
@@ -194,7 +197,7 @@ class RGW:
     def _start_gateway(self) -> None:
         gateway: list[str | Path] = ["-c", self._config, "-n", "client.rgw"]
         self._processes.start(["radosgw", "-f", *gateway])
-        self._processes.wait(lambda: answers(self.endpoint), "The gateway", seconds=90)
+        self._processes.wait(lambda: is_responding(self.endpoint), "The gateway", seconds=90)
         keys = [f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"]
         user = ["--uid=app", "--display-name=app"]
         _run("radosgw-admin", *gateway, "user", "create", *user, *keys)

@@ -1,1 +1,1 @@
-"""What the bucket and the app were asked for, shown on a picture's page of the gallery on S3."""
+"""A panel on a picture's page that shows requests to the bucket and the app, on S3."""

@@ -6,6 +6,6 @@ from django.apps import AppConfig
 
 
 class TrafficConfig(AppConfig):
-    """Requests seen by the bucket and by the app."""
+    """The log of requests to the bucket and the app, and its panel."""
 
     name = "testproject.traffic"

@@ -1,4 +1,4 @@
-"""The log that the app and the proxy before the bucket write to: one JSON object a line."""
+"""The log of requests, which the app and the bucket's proxy write: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from django.conf import settings
 
 FILE_NAME = "traffic.jsonl"
 
-LONGEST_ANSWER = 400_000
-"""Bytes of the log that one answer tells; the newest count."""
+MAX_READ_BYTES = 400_000
+"""Most bytes of the log in one response; older entries are left out."""
 
 
 class TrafficLog:
-    """A file that several processes append to."""
+    """A log file that several processes append to."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def add(self, server: str, key: str, **facts: Any) -> None:
-        """Note a request, in one write."""
+        """Append an entry in one write, so that entries of several processes do not mix."""
         entry = {"server": server, "key": key, "at": time.time(), **facts}
         with self._path.open("a") as file:
             file.write(f"{json.dumps(entry)}\n")
 
     def read(self, after: int) -> tuple[list[dict[str, Any]], int]:
-        """Read what came after a place in the file, and tell the next one."""
+        """Return the entries after a position in the file, and the position of the next ones."""
         try:
             with self._path.open("rb") as file:
                 end = file.seek(0, 2)
                 start = after if 0 <= after <= end else 0
-                start = max(start, end - LONGEST_ANSWER)
+                start = max(start, end - MAX_READ_BYTES)
                 file.seek(start)
                 text = file.read()
         except FileNotFoundError:
@@ -46,15 +46,15 @@ class TrafficLog:
             try:
                 entries.append(json.loads(line))
             except ValueError:
-                continue  # Cut by the limit: it is older than what is told.
+                continue  # The limit cut this line, which is older than all others.
         return entries, start + len(whole)
 
 
 def site_log() -> TrafficLog:
-    """Find the log of this site."""
+    """Return the log of this site."""
     return TrafficLog(settings.DATA_DIR / FILE_NAME)
 
 
-def not_of_the_panel() -> Callable[[logging.LogRecord], bool]:
-    """Make a filter that leaves the panel's own requests out of the server's log."""
+def exclude_panel_requests() -> Callable[[logging.LogRecord], bool]:
+    """Return a filter that removes the panel's own requests from the server's log."""
     return lambda record: "GET /traffic/" not in record.getMessage()

@@ -1,4 +1,4 @@
-"""Notes what the app was asked for below ``/media/``."""
+"""A middleware that logs requests to the app below ``/media/``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEDIA = "/media/"
 def record(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Note each request for media, with its answer."""
+    """Log each request for media with its response."""
     log = site_log()
 
     def middleware(request: HttpRequest) -> HttpResponseBase:

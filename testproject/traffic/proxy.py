@@ -1,4 +1,4 @@
-"""A small proxy before a bucket's website, which notes what the bucket was asked for."""
+"""A small proxy in front of a bucket's website, which logs the requests to the bucket."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOP_BY_HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "host"
 
 
 class WebsiteProxy(ThreadingHTTPServer):
-    """Hands requests on to a website endpoint, whose name it puts in their Host header."""
+    """A proxy that forwards requests to a website endpoint, with its name as the Host header."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -27,7 +27,7 @@ class WebsiteProxy(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def start(self) -> WebsiteProxy:
-        """Serve in a thread."""
+        """Start serving in a thread."""
         threading.Thread(target=self.serve_forever, daemon=True).start()
         return self
 
@@ -42,7 +42,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: WebsiteProxy
 
     def do_GET(self) -> None:
-        """Hand on, note, answer."""
+        """Forward the request, log it, and send the response back."""
         host, port, name = self.server.website
         headers = {n: v for n, v in self.headers.items() if n.lower() not in _HOP_BY_HOP}
         started = time.perf_counter()
@@ -50,8 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             upstream.request(self.command, self.path, headers={**headers, "Host": name})
             answer = upstream.getresponse()
-            self._note(answer, started)
-            self._hand_back(answer)
+            self._log(answer, started)
+            self._send_back(answer)
         except OSError:
             self.close_connection = True
         finally:
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def _note(self, answer: http.client.HTTPResponse, started: float) -> None:
+    def _log(self, answer: http.client.HTTPResponse, started: float) -> None:
         path = self.path.partition("?")[0]
         self.server.log.add(
             "bucket",
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             location=answer.getheader("Location", ""),
         )
 
-    def _hand_back(self, answer: http.client.HTTPResponse) -> None:
+    def _send_back(self, answer: http.client.HTTPResponse) -> None:
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
@@ -84,4 +84,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(part)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the log has it."""
+        """Write nothing, because `_log` does."""

@@ -1,4 +1,4 @@
-"""What the panel asks for."""
+"""The views of the panel."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from testproject.traffic.log import site_log
 @require_safe
 @never_cache
 def requests(request: HttpRequest) -> JsonResponse:
-    """Tell the requests that came after a place in the log."""
+    """Return the entries after a position in the log, and the next position."""
     after = request.GET.get("after", "")
-    entries, place = site_log().read(int(after) if after.isdecimal() else 0)
-    return JsonResponse({"entries": entries, "place": place})
+    entries, position = site_log().read(int(after) if after.isdecimal() else 0)
+    return JsonResponse({"entries": entries, "place": position})
 
 
 @require_POST
 def delete(request: HttpRequest) -> HttpResponse:
-    """Delete a resize from the bucket, so that it is made anew."""
+    """Delete a resize from the bucket, so that the next view makes it again."""
     try:
         key = str(service.verify(request.POST.get("key", "")))
     except MediaError as error:

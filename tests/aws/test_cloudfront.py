@@ -1,4 +1,4 @@
-"""CloudFront by our own documents: failover and caching as documented, and who loops."""
+"""A simulated CloudFront with our own documents: failover, caching, and redirect loops."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def assert_picture(body: bytes) -> None:
     assert Image.open(io.BytesIO(body)).size == (400, 300)
 
 
-# (a) The private bucket, and the app where that has nothing
+# (a) The private bucket, failing over to the app
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def app() -> Iterator[App]:
 
 
 def printed(*options: str) -> dict[str, Any]:
-    """Give the documents as they are printed."""
+    """Return the documents as they are printed."""
     out = io.StringIO()
     call_command("media_bucket", "print", "cloudfront", *options, stdout=out)
     documents: dict[str, Any] = json.loads(out.getvalue())
@@ -81,7 +81,7 @@ def printed(*options: str) -> dict[str, Any]:
 def made(
     request: pytest.FixtureRequest, seaweedfs: Any, tmp_path: Path, app: App
 ) -> Iterator[Made]:
-    """Give a site in content mode on a private bucket, behind the distribution of (a)."""
+    """Yield a site in content mode on a private bucket, behind the distribution of (a)."""
     proxy = FaultProxy(seaweedfs.port)
     bucket, client = new_bucket(seaweedfs), client_of(seaweedfs)
     site = S3Site(seaweedfs, proxy, bucket, tmp_path / "locks", client)
@@ -113,12 +113,12 @@ def test_origin_group_serves_missing_resize_without_redirect(made: Made) -> None
         ("bucket", f"/{resize.key}"),
         ("app", f"/media/{resize.key}"),
     ]
-    for url in (resize.url, f"{resize.url}?x=1"):  # the cache, whatever the query says
+    for url in (resize.url, f"{resize.url}?x=1"):  # Queries are not part of the cache key.
         status, headers, again = ask(url)
         assert (status, headers["x-cache"], again) == (200, "Hit from cloudfront", body)
     assert app.asked == [f"/media/{resize.key}"]
 
-    distribution.forget()  # Another edge finds it in the bucket, with all headers.
+    distribution.forget()  # Another edge location gets it from the bucket, with all headers.
     status, headers, again = ask(resize.url)
     assert (status, again) == (200, body)
     assert distribution.asked == [("bucket", f"/{resize.key}")]
@@ -149,7 +149,7 @@ def test_503_of_app_is_cached_for_one_second(made: Made) -> None:
     site.proxy.inject(method="GET", status=503, code="SlowDown")
     assert ask(resize.url)[0] == 503
     site.proxy.clear()
-    assert ask(resize.url)[0] == 503  # Kept, whatever the app says of it.
+    assert ask(resize.url)[0] == 503  # Cached, although the app sends no-store.
     assert cloudfront.BUSY_SECONDS < ERROR_TTL
     distribution.now += cloudfront.BUSY_SECONDS
     status, _, body = ask(resize.url)
@@ -166,9 +166,9 @@ def test_deleted_media_is_invalidated_in_cloudfront(
     api = CloudFrontApi("EDFDVBD6EXAMPLE")
     api.created = distribution.invalidate
     monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFRONT", api.endpoint)
-    told = {"public_url": distribution.url, "cloudfront_distribution": api.distribution}
+    options = {"public_url": distribution.url, "cloudfront_distribution": api.distribution}
     try:
-        site.configure(delivery="content", **told)
+        site.configure(delivery="content", **options)
         photo, other = (Photo.objects.create(image=upload()) for _ in range(2))
         url, kept = photo.image.resize("32x32").url, other.image.resize("32x32").url
         for one in (url, kept, photo.image.url):
@@ -183,11 +183,11 @@ def test_deleted_media_is_invalidated_in_cloudfront(
         api.stop()
 
 
-# (b) The website endpoint, whose redirects must not be kept
+# (b) The website endpoint, whose redirects must not be cached
 
 
 class Website:
-    """A bucket with its website rules on Ceph, behind a distribution; the app under its rule."""
+    """A bucket with website rules on Ceph, the app that they lead to, and a distribution."""
 
     def __init__(self, server: RGW, folder: Path, app: Callable[[Website], App]) -> None:
         self.server, self.bucket = server, f"cloudfront-{uuid.uuid4().hex[:12]}"
@@ -199,11 +199,11 @@ class Website:
         self.distribution: Distribution | None = None
         self.site.configure()
         rule = f"http://127.0.0.1:{self.app.port}/media/"
-        told = ("--website", "--policy", "--yes", "--widen", "--app-url", rule)
-        call_command("media_bucket", "apply", *told, stdout=io.StringIO())
+        options = ("--website", "--policy", "--yes", "--widen", "--app-url", rule)
+        call_command("media_bucket", "apply", *options, stdout=io.StringIO())
 
     def behind(self, cache_policy: dict[str, Any]) -> None:
-        """Put a distribution before it, with our documents but for the cache policy."""
+        """Put a distribution in front, with our documents except the cache policy."""
         setup = BucketSetup(bucket=self.bucket, region=REGION, cloudfront_origin="website")
         documents = {**cloudfront_documents(setup), "cache-policy": cache_policy}
         host = f"{self.bucket}.s3-website.localhost:{self.server.port}"
@@ -212,7 +212,7 @@ class Website:
         self.site.configure(public_url=self.distribution.url)
 
     def follow(self, url: str) -> tuple[list[int], bytes]:
-        """Follow up to ten redirects; with one more there is no body."""
+        """Follow up to ten redirects; the body is empty after more."""
         way: list[int] = []
         while len(way) <= MOST_REDIRECTS:
             status, headers, body = ask(url)
@@ -235,7 +235,7 @@ def ours(website: Website) -> App:
 
 
 def naive(website: Website) -> App:
-    """Serve an app that stores what was asked for and redirects back, and no more."""
+    """Serve an app that stores the requested resize and always redirects back."""
 
     def app(environ: Environ, start: Any) -> Iterable[bytes]:
         key = environ["PATH_INFO"].removeprefix("/media/")
@@ -250,7 +250,7 @@ def naive(website: Website) -> App:
     return App(app)
 
 
-WITH_DEFAULTS = cloudfront.caching_policy("b")  # a day for what says nothing, as CloudFront has it
+WITH_DEFAULTS = cloudfront.caching_policy("b")  # CloudFront's default of a day
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_cached_redirect_loops_with_app_that_only_redirects(website: Website) ->
     resize = website.site.resize(website.site.add(picture()))
     way, body = website.follow(resize.url)
     assert (len(way), set(way), body) == (MOST_REDIRECTS + 1, {307, 302}, b"")
-    assert website.follow(resize.url)[1] == b""  # It is in the bucket by now, and nobody sees it.
+    assert website.follow(resize.url)[1] == b""  # It is in the bucket, but no client gets it.
 
 
 @pytest.mark.rgw
@@ -283,7 +283,7 @@ def test_redirecting_policy_caches_no_redirect_and_app_that_only_redirects_does_
     assert way == [307, 302, 200]
     assert_picture(body)
     assert website.follow(resize.url) == ([200], body)
-    assert ask(resize.url)[1]["x-cache"] == "Hit from cloudfront"  # Media are kept as before.
+    assert ask(resize.url)[1]["x-cache"] == "Hit from cloudfront"  # Media are still cached.
 
 
 @pytest.mark.acceptance(13)

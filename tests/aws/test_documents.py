@@ -1,4 +1,4 @@
-"""The documents that S3 takes, in their exact shape, and valid by botocore's own model."""
+"""Documents for S3: their exact shape, and validity by botocore's model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DISTRIBUTION = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
 
 
 def test_validation_finds_wrong_documents() -> None:
-    """Show that the other tests can fail."""
+    """It shows that the other tests can fail."""
     block = {"Bucket": "b", "PublicAccessBlockConfiguration": {"BlockPublicAcl": "yes"}}
     report = faults("s3", "PutPublicAccessBlock", block)
     assert "Unknown parameter" in report

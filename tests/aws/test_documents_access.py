@@ -120,7 +120,7 @@ def test_iam_policy_with_all_services_covers_what_they_need() -> None:
     assert faults("iam", "PutUserPolicy", sent) == ""
 
 
-# What each call of boto3's needs, by the Service Authorization Reference; a HEAD is a GetObject.
+# The action of each boto3 call (Service Authorization Reference); HEAD requests need GetObject.
 NEEDED = {
     "head_object": {"s3:GetObject"},
     "get_object": {"s3:GetObject"},
@@ -138,7 +138,7 @@ NEEDED = {
 
 
 def calls_of_clients(path: Path) -> set[str]:
-    """Name what is called on ``….client`` in a module."""
+    """Return the methods that a module calls on ``….client``."""
     return {
         node.func.attr
         for node in ast.walk(ast.parse(path.read_text()))
@@ -171,7 +171,7 @@ def operations_of(backend: str) -> set[str]:
 
 
 def test_iam_policy_allows_exactly_what_transcoders_call() -> None:
-    mediaconvert = operations_of("mediaconvert") | {"TagResource"}  # for the tags of CreateJob
+    mediaconvert = operations_of("mediaconvert") | {"TagResource"}  # CreateJob with tags needs it.
     assert {f"mediaconvert:{name}" for name in mediaconvert} == set(MEDIACONVERT_ACTIONS)
     elastic = operations_of("elastic_transcoder")
     assert {f"elastictranscoder:{name}" for name in elastic} == set(ELASTIC_TRANSCODER_ACTIONS)

@@ -1,4 +1,4 @@
-"""CloudFront's documents: exact shapes, and valid by botocore's own model."""
+"""Documents for CloudFront: their exact shape, and validity by botocore's model."""
 
 from __future__ import annotations
 

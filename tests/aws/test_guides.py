@@ -1,4 +1,4 @@
-"""What the guides of S3 and CloudFront say is what happens."""
+"""The commands and outputs in the guides of S3 and CloudFront."""
 
 from __future__ import annotations
 
@@ -73,16 +73,16 @@ def test_plan_in_guide_equals_plan_on_ceph(rgw: Any) -> None:
         run("create")
         first = run("plan", *site, "--verbosity", "0")
         run("apply", *site, "--yes", "--widen")
-        said = blocks_of("s3-compatible")["ceph-plan"]
-        assert run("plan", *site).replace(name, BUCKET) == said
-        assert first.splitlines()[:2] == said.splitlines()[:2]
+        shown = blocks_of("s3-compatible")["ceph-plan"]
+        assert run("plan", *site).replace(name, BUCKET) == shown
+        assert first.splitlines()[:2] == shown.splitlines()[:2]
 
 
 @pytest.mark.s3
 def test_cloudfront_commands_in_guide_make_distribution_that_reads_bucket(
     seaweedfs: Any, tmp_path: Path
 ) -> None:
-    """Run them with an ``aws`` that holds each input against the API's own model."""
+    """The ``aws`` of this test validates each input against the API's own model."""
     programs, log = tmp_path / "bin", tmp_path / "calls"
     programs.mkdir()
     _program(programs / "aws", FAKE_AWS.format(root=str(ROOT), log=str(log)))

@@ -1,4 +1,4 @@
-"""``media_bucket`` against Ceph's gateway and SeaweedFS: create, plan, apply, plan."""
+"""``media_bucket`` on Ceph's gateway and SeaweedFS: create, plan, apply, plan."""
 
 from __future__ import annotations
 

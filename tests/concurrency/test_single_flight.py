@@ -32,7 +32,7 @@ from shift_media.resizes import making, service
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.stored import StoredResize
 from shift_media.storages import LocalMediaStorage
-from testproject.servers.processes import answers
+from testproject.servers.processes import is_responding
 from tests.parts import ROOT
 from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
@@ -71,7 +71,7 @@ def environment(root: Path, **more: str) -> dict[str, str]:
 
 def answers_on(port: int, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "the server stopped"
-    return answers(f"http://127.0.0.1:{port}/media/ping")
+    return is_responding(f"http://127.0.0.1:{port}/media/ping")
 
 
 @pytest.fixture

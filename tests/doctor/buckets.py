@@ -68,7 +68,7 @@ def permanent(bucket: WebsiteBucket) -> None:
 
 
 def no_rule_for_403(bucket: WebsiteBucket) -> None:
-    """Redirect only on 404, which strangers never get."""
+    """Redirect only on 404, which anonymous clients never get."""
     bucket.website("404")
 
 
@@ -87,7 +87,7 @@ def writable(bucket: WebsiteBucket) -> None:
 
 
 def private(bucket: WebsiteBucket) -> None:
-    """Remove the policy, so that strangers cannot read."""
+    """Remove the policy, so that anonymous clients cannot read."""
     bucket.client.delete_bucket_policy(Bucket=bucket.name)
 
 

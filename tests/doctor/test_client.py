@@ -20,7 +20,7 @@ from tests.servers.sns import certify
 TIMEOUT = 0.5
 
 
-class Handler(BaseHTTPRequestHandler):
+class PathHandler(BaseHTTPRequestHandler):
     """Answers by path: echoes the host, sends much, or sends little at a time."""
 
     def do_GET(self) -> None:
@@ -69,7 +69,7 @@ def serve() -> Iterator[Callable[..., int]]:
     running: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
 
     def start(tls: ssl.SSLContext | None = None) -> int:
-        server = QuietServer(("127.0.0.1", 0), Handler)
+        server = QuietServer(("127.0.0.1", 0), PathHandler)
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))

@@ -53,7 +53,7 @@ def test_private_originals_of_local_storage_are_checked(
     with on_disk(folder, originals="private"):
         found = doctor.findings("--site", live)
     seen = {one["code"]: one["seen"] for one in found}
-    assert seen["private-originals"] == "Strangers get 404, a signed URL the bytes."
+    assert seen["private-originals"] == "Anonymous clients get 404, a signed URL the bytes."
     assert doctor.code == 0
 
 

@@ -1,4 +1,4 @@
-"""A gallery under gunicorn, and a browser that keeps what its console says."""
+"""A gallery under gunicorn, and a browser whose console errors are collected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUIET = (
     "--no-first-run",
 )
 PATIENCE_MS = 60_000
-"""How long a page may take to show what is expected: a busy machine is slow, and no less right."""
+"""Most milliseconds until a page shows what is expected, also on a busy machine."""
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -40,24 +40,24 @@ class Site:
     folder: Path
 
     def files(self) -> list[Path]:
-        """List what lies in its media folder."""
+        """Return the files in its media folder."""
         return sorted(path for path in (self.folder / "media").rglob("*") if path.is_file())
 
 
 @dataclass
 class Console:
-    """What the browser complained about."""
+    """The errors in the browser's console."""
 
     errors: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
-        """Keep the errors of a page."""
+        """Collect the errors of a page."""
         page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
         page.on(
             "console",
-            lambda said: (
-                self.errors.append(f"{said.location.get('url')}: {said.text}")
-                if said.type in ("error", "warning")
+            lambda message: (
+                self.errors.append(f"{message.location.get('url')}: {message.text}")
+                if message.type in ("error", "warning")
                 else None
             ),
         )
@@ -65,7 +65,7 @@ class Console:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Site]:
-    """Run a gallery, empty at first, with two processes of gunicorn."""
+    """Run an empty gallery with two processes of gunicorn."""
     port, folder = free_port(), tmp_path_factory.mktemp("site")
     site = Site(f"http://127.0.0.1:{port}", folder)
     env = {
@@ -120,13 +120,13 @@ def browser(needs: Callable[[str], Path]) -> Browser:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Note whether the next test needs the browser too."""
+    """Remember whether the next test needs the browser too."""
     item.stash[_LAST] = nextitem is None or nextitem.get_closest_marker("e2e") is None
 
 
 @pytest.fixture(autouse=True)
 def _browser_stopped_in_time(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Stop Playwright before a test of another kind: in its event loop Django refuses SQL."""
+    """Stop Playwright before a test of another kind, because Django refuses SQL in its loop."""
     yield
     if request.node.stash[_LAST]:
         _running.close()
@@ -134,7 +134,7 @@ def _browser_stopped_in_time(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
-    """Open a browser with nothing in its cache, as wide as a desktop."""
+    """Open a browser context with an empty cache and the width of a desktop."""
     context = browser.new_context(base_url=site.url, viewport={"width": 1280, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     yield context
@@ -149,7 +149,7 @@ def console() -> Console:
 
 @pytest.fixture
 def page(context: BrowserContext, console: Console) -> Page:
-    """Open a page whose errors are kept."""
+    """Open a page whose errors are collected."""
     page = context.new_page()
     console.watch(page)
     return page
@@ -157,7 +157,7 @@ def page(context: BrowserContext, console: Console) -> Page:
 
 @pytest.fixture
 def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], Path]:
-    """Give a function that takes a picture of the whole page and tells where it lies."""
+    """Return a function that takes a screenshot of a whole page and returns its path."""
     named = os.environ.get("SHIFT_MEDIA_SCREENSHOTS")
     folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
     folder.mkdir(parents=True, exist_ok=True)

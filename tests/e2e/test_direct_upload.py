@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 
 CONTENT = picture(size=(640, 480))
 LARGE = CONTENT + bytes(9_000_013)
-"""More than two of the pieces in which the script reads."""
+"""More than two of the chunks in which the script reads."""
 SCRIPT = ROOT / "shift_media/static/shift_media/direct-upload.js"
 
 SETTINGS = """
@@ -77,8 +77,8 @@ class PhotoForm(forms.ModelForm):
 def page(request):
     form = PhotoForm(request.POST or None, files(request) or None)
     if form.is_valid():
-        said = f"{len(request.FILES)} {form.save().image.metadata.sha256}"
-        return HttpResponse(f"{ICON}<p id=saved>{said}</p>")
+        saved = f"{len(request.FILES)} {form.save().image.metadata.sha256}"
+        return HttpResponse(f"{ICON}<p id=saved>{saved}</p>")
     return HttpResponse(engines["django"].from_string(PAGE).render({"form": form}, request))
 
 
@@ -93,7 +93,7 @@ Serve = Callable[[dict[str, Any]], str]
 def serve(
     tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
 ) -> Iterator[Serve]:
-    """Run a site of one page, with the media storage that is asked for."""
+    """Return a function that runs a site of one page with a media storage."""
     running = []
 
     def run(media: dict[str, Any]) -> str:
@@ -126,39 +126,39 @@ def serve(
 
 @pytest.fixture(scope="module")
 def local(serve: Serve) -> str:
-    """Run one on a local disk."""
+    """Run the site on a local disk."""
     return serve({})
 
 
 class Visit:
-    """A page with the form, who was sent what, and what the browser complained about."""
+    """A page with the form, its requests, and the errors in the browser's console."""
 
     def __init__(self, page: Page, console: Console) -> None:
         self.page = page
-        self.asked: list[tuple[str, str]] = []
+        self.requests: list[tuple[str, str]] = []
         self.errors = console.errors
         console.watch(page)
-        page.on("request", lambda request: self.asked.append((request.method, request.url)))
+        page.on("request", lambda request: self.requests.append((request.method, request.url)))
         self.status = page.locator(".shift-media-upload")
 
     def choose(self, content: bytes = CONTENT) -> None:
-        """Choose a file, which is then on its way."""
+        """Choose a file, whose upload then starts."""
         file = {"name": "Lake.JPG", "mimeType": "image/jpeg", "buffer": content}
         self.page.set_input_files("[name=image]", file)  # type: ignore[arg-type]
 
     def add(self) -> None:
-        """Send the form."""
+        """Submit the form."""
         self.page.click("button:has-text('Add')")
 
     @property
     def saved(self) -> str:
-        """Wait until it is saved; give how many files came with the form, and its SHA-256."""
+        """Wait until the form is saved; return the number of its files, and the SHA-256."""
         return self.page.inner_text("#saved")
 
     @property
     def uploads(self) -> list[tuple[str, str]]:
-        """Tell what was sent but for pages and their files."""
-        return [(how, where) for how, where in self.asked if how == "PUT" or "/upload/" in where]
+        """Return the method and URL of each request of an upload."""
+        return [(how, url) for how, url in self.requests if how == "PUT" or "/upload/" in url]
 
 
 Open = Callable[..., Visit]
@@ -166,7 +166,7 @@ Open = Callable[..., Visit]
 
 @pytest.fixture
 def visit(browser: Browser, console: Console) -> Iterator[Open]:
-    """Open the page of a site, in a browser of its own."""
+    """Return a function that opens the page of a site in a new browser context."""
     contexts = []
 
     def open_page(url: str, by: Browser = browser) -> Visit:
@@ -204,7 +204,7 @@ def test_double_click_submits_form_once(visit: Open, local: str) -> None:
     add = "document.querySelector('form > button').click();"
     form.page.evaluate(f"() => {{ {3 * add} }}")
     assert form.saved == f"0 {sha256(LARGE)}"
-    assert form.asked.count(("POST", f"{local}/")) == 1
+    assert form.requests.count(("POST", f"{local}/")) == 1
 
 
 def test_upload_shows_progress(visit: Open, local: str) -> None:
@@ -245,14 +245,14 @@ def test_second_file_replaces_first(visit: Open, local: str) -> None:
 def test_refused_direct_upload_is_sent_with_form(visit: Open, local: str) -> None:
     form = visit(f"{local}/?refused")
     form.choose()
-    said = "Lake.JPG: You may not upload here. It will be sent with the form instead."
-    expect(form.status).to_have_text(said)
+    message = "Lake.JPG: You may not upload here. It will be sent with the form instead."
+    expect(form.status).to_have_text(message)
     form.add()
     assert form.saved == f"1 {sha256(CONTENT)}"
 
 
 def test_script_computes_sha256_of_server(browser: Browser) -> None:
-    """Of all lengths around the blocks of SHA-256, in two pieces of any length."""
+    """For all lengths around the blocks of SHA-256, in two chunks of any length."""
     lengths = [*range(260), 100_003]
     code = SCRIPT.read_text().partition("  const fraction")[2].partition("  const sha256 =")[0]
     page = browser.new_page()
@@ -275,7 +275,7 @@ def test_script_computes_sha256_of_server(browser: Browser) -> None:
 
 @pytest.fixture
 def lenient(browser: Browser, needs: Callable[[str], Path]) -> Iterator[Browser]:
-    """Start a Chromium that asks no bucket for leave.
+    """Start a Chromium that sends no preflight requests.
 
     SeaweedFS 4.48 and Ceph 16 answer a preflight for a PUT so that no browser goes on; AWS does
     not. What the browser sends then is the same.

@@ -23,7 +23,7 @@ NAME, PASSWORD = "keeper", "of-the-gallery-4711"
 
 @pytest.fixture
 def admin(site: Site, page: Page, tmp_path: Path) -> Page:
-    """Upload a picture as a keeper of the gallery, and open its page in the admin."""
+    """Upload a picture, log in as an administrator, and open its page in the admin."""
     env = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "testproject.settings",
@@ -44,7 +44,7 @@ def admin(site: Site, page: Page, tmp_path: Path) -> Page:
 
 
 def save(page: Page) -> None:
-    with page.expect_navigation():  # The page before says the same.
+    with page.expect_navigation():  # The page before has the same heading.
         page.click("[name=_continue]")
     expect(page.locator(".messagelist .success")).to_be_visible()
 

@@ -44,7 +44,7 @@ DROP = """([files, target]) => {
 
 
 def assert_all_drawn(page: Page, least: int) -> list[str]:
-    """Hold that every picture of the page is there, after scrolling to each."""
+    """Scroll to every picture of the page, and assert that it is drawn."""
     images = page.evaluate(DRAWN)
     assert len(images) >= least
     assert [src for src, complete, width in images if not complete or not width] == []
@@ -52,7 +52,7 @@ def assert_all_drawn(page: Page, least: int) -> list[str]:
 
 
 def upload(page: Page, *files: Path) -> None:
-    """Choose files as a person does, and wait for their tiles."""
+    """Choose files as a user does, and wait for their tiles."""
     page.goto("/")
     before = page.locator(".tile").count()
     page.set_input_files("#files", list(files))
@@ -65,7 +65,7 @@ def open_first(page: Page) -> None:
 
 
 def on_picture(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Tell where a point of the picture, in shares of its sides, is on the screen."""
+    """Return the position on the screen of a point, given in shares of the picture's sides."""
     box = page.locator("#picture").bounding_box()
     assert box is not None
     return box["x"] + box["width"] * x, box["y"] + box["height"] * y
@@ -123,7 +123,7 @@ def test_dropped_files_are_uploaded_and_refused_one_is_explained(
     assert len(refused.locator("span").inner_text().split()) > 3
     assert_all_drawn(page, 3)
     shot(page, "refused-desktop")
-    # A browser notes each answer of 4xx by itself: that one, and nothing else.
+    # A browser logs each 4xx response as an error: that of the refused file, and nothing else.
     assert [e for e in console.errors if "/upload/: Failed to load resource" not in e] == []
     assert len(console.errors) == 1
 
@@ -141,7 +141,7 @@ def test_upload_form_works_without_javascript(
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#modes input[value*='-f5.50-']")).to_have_count(1)
     page.get_by_label("Size", exact=True).fill("100x100")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Show").click()
     expect(page.locator("#result h3")).to_contain_text("100 × 67")
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete").click()
@@ -179,7 +179,7 @@ def test_drag_sets_crop_and_shows_resize(
 ) -> None:
     upload(page, write_picture(tmp_path / "green.jpg"))
     open_first(page)
-    page.get_by_label("Drag cuts a crop").check()
+    page.get_by_label("Drag to crop").check()
     page.mouse.move(*on_picture(page, 0.25, 0.25))
     page.mouse.down()
     page.mouse.move(*on_picture(page, 0.5, 0.5))
@@ -230,7 +230,8 @@ def test_delete_button_confirms_then_removes_picture(
     expect(page.locator(".message")).to_contain_text("were deleted")
     expect(page.locator(".tile")).to_have_count(tiles - 1)
     assert doomed() == []
-    assert set(before) <= set(site.files())  # The list may have had more of the others made.
+    # The list may have had more resizes of the other pictures made.
+    assert set(before) <= set(site.files())
     assert console.errors == []
 
 

@@ -1,4 +1,4 @@
-"""The redirect for real: a browser, a bucket with website rules, and the app under gunicorn."""
+"""The redirect with real parts: a browser, a bucket with website rules, and gunicorn."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Hop = tuple[str, int]
 
 @dataclass
 class Trip:
-    """The gallery, and the bucket whose website its pictures are on."""
+    """The gallery, and the bucket whose website serves its pictures."""
 
     gallery: S3Gallery
     server: RGW
@@ -59,7 +59,7 @@ class Trip:
 
 @pytest.fixture(scope="module")
 def trip(rgw: RGW, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trip]:
-    """Set a bucket up by `media_bucket` alone, and serve the gallery on it."""
+    """Configure a bucket with `media_bucket`, and serve the gallery on it."""
     bucket = f"trip-{uuid.uuid4().hex[:12]}"
     folder = tmp_path_factory.mktemp("trip")
     gallery = S3Gallery(folder, rgw, bucket, public_url=rgw.website(bucket))
@@ -73,7 +73,7 @@ def trip(rgw: RGW, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trip]:
 
 @pytest.fixture(scope="module")
 def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Find a real photograph; where there is no corpus, draw a picture."""
+    """Return a photograph of the corpus, or a drawn image without it."""
     corpus = parts.locate("corpus")
     if corpus is not None:
         return corpus / "photos" / "china.jpg"
@@ -84,7 +84,7 @@ def photograph(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def open_browser(browser: Browser, trip: Trip) -> Iterator[Callable[[], Watched]]:
-    """Open browsers with empty caches."""
+    """Return a function that opens a browser with an empty cache."""
     contexts: list[BrowserContext] = []
 
     def open() -> Watched:
@@ -101,32 +101,38 @@ def open_browser(browser: Browser, trip: Trip) -> Iterator[Callable[[], Watched]
 
 
 class Watched:
-    """A page whose requests are kept."""
+    """A page with its requests."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.finished: list[Request] = []
-        page.on("requestfinished", self.keep)
+        page.on("requestfinished", self.collect)
 
-    def keep(self, request: Request) -> None:
+    def collect(self, request: Request) -> None:
         self.finished.append(request)
 
     def chain(self, url: str) -> list[Hop]:
-        """Tell the hosts that the request for a picture led to, and their answers."""
+        """Return the hosts and statuses of a picture's request and its redirects."""
         end = monotonic() + 60
-        while True:  # The browser may tell of the last step after it has drawn the picture.
-            steps = max((way for way in map(way_to, self.finished) if way[0].url == url), key=len)
-            answers = ((step.url, step.response()) for step in steps)
-            hops = [(urlsplit(at).netloc, said.status if said else 0) for at, said in answers]
+        while True:  # The browser may report the last response after it has drawn the picture.
+            steps = max(
+                (c for c in map(redirect_chain, self.finished) if c[0].url == url), key=len
+            )
+            hops = [(urlsplit(step.url).netloc, status(step)) for step in steps]
             if hops[-1][1] not in (302, 307) or monotonic() > end:
                 return hops
             self.page.wait_for_timeout(50)
 
 
-def way_to(request: Request) -> list[Request]:
-    """List the requests that redirected here, and this one."""
+def status(request: Request) -> int:
+    response = request.response()
+    return response.status if response else 0
+
+
+def redirect_chain(request: Request) -> list[Request]:
+    """Return the requests that redirected here, and this one."""
     before = request.redirected_from
-    return [*(way_to(before) if before else []), request]
+    return [*(redirect_chain(before) if before else []), request]
 
 
 def upload(page: Page, photograph: Path) -> None:
@@ -137,7 +143,7 @@ def upload(page: Page, photograph: Path) -> None:
 
 
 def open_picture(watched: Watched) -> str:
-    """Open the newest picture's page, wait for all its pictures, and give the URL of one."""
+    """Open the page of the newest picture, wait for its pictures, and return the URL of one."""
     page = watched.page
     page.goto("/")
     page.locator(".tile a").first.click()
@@ -148,7 +154,7 @@ def open_picture(watched: Watched) -> str:
 
 
 def draw_all(page: Page) -> None:
-    """Hold that all pictures of the page are drawn, each as wide as its resize."""
+    """Assert that all pictures of the page are drawn, each as wide as its resize."""
     for image in page.locator("main img[src^=http]").all():
         image.scroll_into_view_if_needed()
         expect(image).to_have_js_property("complete", True)
@@ -171,8 +177,8 @@ def test_missing_resize_is_made_by_app_then_served_by_bucket(
 
     assert first.chain(url) == [(bucket, 307), (app, 302), (bucket, 200)]
     settle(trip)
-    wait_until(lambda: len(trip.server.asked(f"/{key}")) >= 2)
-    assert trip.server.asked(f"/{key}") == [307, 200]
+    wait_until(lambda: len(trip.server.statuses(f"/{key}")) >= 2)
+    assert trip.server.statuses(f"/{key}") == [307, 200]
     assert trip.gallery.asked(key) == [Seen("GET", f"/media/{key}", 302)]
     print_log("first view", trip, key)
 
@@ -180,8 +186,8 @@ def test_missing_resize_is_made_by_app_then_served_by_bucket(
     second = open_browser()
     assert open_picture(second) == url
     assert second.chain(url) == [(bucket, 200)]
-    wait_until(lambda: len(trip.server.asked(f"/{key}")) >= 3)
-    assert trip.server.asked(f"/{key}") == [307, 200, 200]
+    wait_until(lambda: len(trip.server.statuses(f"/{key}")) >= 3)
+    assert trip.server.statuses(f"/{key}") == [307, 200, 200]
     assert trip.gallery.asked() == []
     print_log("second view", trip, key)
 
@@ -207,7 +213,8 @@ def test_resize_deleted_from_bucket_is_made_again_without_loop(
     client_of(trip.server).delete_object(Bucket=trip.bucket, Key=key)
     other = open_browser()  # whose cache is empty
     assert open_picture(other) == url
-    # Made less than a minute ago and missing again: the app answers itself, and stores it again.
+    # A resize that was made less than a minute ago and is missing: the app answers with the bytes,
+    # and stores it again.
     assert other.chain(url) == [(bucket, 307), (app, 200)]
     assert trip.stored(key)
     print_log("deleted and loaded again", trip, key)
@@ -222,9 +229,9 @@ def test_photo_page_shows_requests_to_bucket_and_app(
     open_picture(watched)
     panel = watched.page.locator("#traffic")
     panel.locator(".pick", has_text="fill").click()
-    panel.get_by_role("button", name="Delete it from the bucket").click()
+    panel.get_by_role("button", name="Delete from the bucket").click()
     expect(panel.locator(".meaning").first).to_contain_text("Deleted from the bucket.")
-    panel.get_by_role("button", name="Load it").click()
+    panel.get_by_role("button", name="Load").click()
     expect(panel.locator(".visit").first.locator("li.app .status")).to_have_text("302")
     panel.scroll_into_view_if_needed()
     shot(watched.page, "round-trip-panel")
@@ -232,7 +239,7 @@ def test_photo_page_shows_requests_to_bucket_and_app(
 
 
 def settle(trip: Trip) -> None:
-    """Wait until the app's log grows no more: it is written after the answers."""
+    """Wait until the app's log stops growing, because it is written after the responses."""
     seen = -1
     while seen != (seen := len(trip.gallery.asked())):
         sleep(1)
@@ -241,6 +248,6 @@ def settle(trip: Trip) -> None:
 def print_log(what: str, trip: Trip, key: str) -> None:
     """Show what each server logged: ``pytest -s``."""
     print(f"\n{what}: {key}")  # noqa: T201
-    print(f"   bucket {trip.server.asked(f'/{key}')}")  # noqa: T201
+    print(f"   bucket {trip.server.statuses(f'/{key}')}")  # noqa: T201
     for seen in trip.gallery.asked(key):
         print(f"   app    {seen.method} {seen.path} {seen.status}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""A video in the gallery: uploaded, watched while it is prepared, played in a real browser."""
+"""A video in the gallery: uploaded, transcoded while the page is open, played by the browser."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["draw"]
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium", "ffmpeg")]
 
 READY_MS = 240_000
-# A browser or a worker may be behind: nobody waits for a fixed time.
+# Browser and worker may be slow, so the script waits for events and not for a fixed time.
 PLAYED = """async () => {
   const video = document.querySelector("video");
   video.muted = true;
@@ -57,7 +57,7 @@ PLAYED_MP4 = """async () => {
 
 @pytest.fixture
 def worker(site: Site) -> Iterator[None]:
-    """Do the site's jobs, as a service beside it does."""
+    """Run the site's jobs, as a worker process does."""
     command = [sys.executable, "manage.py", "media_transcode", "--watch"]
     env = {
         **os.environ,
@@ -72,7 +72,7 @@ def worker(site: Site) -> Iterator[None]:
 
 
 def upright(draw: Draw) -> Path:
-    """Draw a landscape that is to be shown turned: blue on the left, which comes to lie below."""
+    """Draw a video that players rotate: blue on the left, which they show at the bottom."""
     halves = "color=red:size=320x240:rate=10:duration=3,drawbox=w=160:color=blue:t=fill"
     flat = draw("flat3.mp4", "-f", "lavfi", "-i", halves, *sound(3), *H264)
     return draw("turned3.mp4", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
@@ -103,7 +103,7 @@ def test_uploaded_video_is_transcoded_and_plays(
 
 
 def assert_mp4_plays(page: Page) -> None:
-    """Play the MP4 alone too: a browser that plays HLS has taken that."""
+    """Play the MP4 by itself too, because a browser that supports HLS has chosen that."""
     page.evaluate(
         """() => {
           const video = document.querySelector("video");
@@ -157,7 +157,7 @@ def test_pending_video_and_refused_file_are_explained(
 def oddities(
     draw: Draw, corpus: Path
 ) -> dict[Path, tuple[tuple[int, int], tuple[int, int], bool]]:
-    """Name videos that are not usual, the sides of MP4 and poster, and whether they are heard."""
+    """Return unusual videos, the sizes of their MP4s and posters, and whether they have sound."""
     three = pattern(seconds=3)
     drawn = {
         "silent.mp4": [*three, *H264],
@@ -183,7 +183,7 @@ def test_browser_plays_rendition_of_every_upload(
     page: Page, draw: Draw, corpus: Path, worker: None, console: Console
 ) -> None:
     videos, pages = oddities(draw, corpus), {}
-    for path in videos:  # All first, so that the worker does not wait for the browser.
+    for path in videos:  # All of them first, so that the worker does not wait for the browser.
         page.goto("/videos/")
         page.set_input_files("#id_video", path)
         page.get_by_role("button", name="Upload").click()

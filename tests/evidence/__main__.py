@@ -1,4 +1,4 @@
-"""Set Django up, then show: ``python -m tests.evidence``."""
+"""Configure Django and run the demonstration: ``python -m tests.evidence``."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""Show, not test: videos from upload to playing, a killed worker, and what failures leave behind.
+"""A demonstration of videos: upload and playback, a killed worker, and cleaning up after failures.
 
-Run it as ``python -m tests.evidence``; it needs chromium, ffmpeg and the corpus, takes a
-minute or two, and prints what it sees. What must be so is held by tests; this prints how it is.
+``python -m tests.evidence`` needs chromium, ffmpeg and the corpus, takes a minute or two, and
+prints times and what is left. It asserts nothing; the tests do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from testproject.servers.processes import Processes, answers, free_ports
+from testproject.servers.processes import Processes, free_ports, is_responding
 from tests.parts import ROOT, locate
 from tests.transcoding.conftest import children_in
 from tests.transcoding.test_command import NEW_FILMS, Site
@@ -60,10 +60,10 @@ ENDED = DO + (
 
 
 def main() -> None:
-    """Show all, one after the other."""
+    """Run all demonstrations in order."""
     corpus, chromium = locate("corpus"), locate("chromium")
     if corpus is None or chromium is None:
-        sys.exit("It needs the corpus and chromium.")
+        sys.exit("The corpus and chromium are needed. See tests/README.rst.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(chromium), args=["--no-sandbox", "--disable-dev-shm-usage"]
@@ -76,12 +76,12 @@ def main() -> None:
 
 
 def say(*words: object) -> None:
-    """Print at once."""
+    """Print without buffering."""
     print(*words, flush=True)  # noqa: T201
 
 
 def upload_and_play(browser: Browser, clips: list[Path]) -> None:
-    """Upload to a fresh demo, and wait until the browser plays."""
+    """Upload videos to a new demo, and wait until the browser plays them."""
     say("\n== Upload → play on a fresh `manage.py demo`")
     with tempfile.TemporaryDirectory() as name:
         (port,) = free_ports(1)
@@ -95,7 +95,7 @@ def upload_and_play(browser: Browser, clips: list[Path]) -> None:
         address = f"127.0.0.1:{port}"
         demo.start([sys.executable, "manage.py", "demo", address], cwd=ROOT, env=env)
         try:
-            demo.wait(lambda: answers(f"http://{address}/videos/"), "The demo", 180)
+            demo.wait(lambda: is_responding(f"http://{address}/videos/"), "The demo", 180)
             for clip in clips:
                 watch(browser, f"http://{address}", clip)
         finally:
@@ -104,7 +104,7 @@ def upload_and_play(browser: Browser, clips: list[Path]) -> None:
 
 
 def watch(browser: Browser, site: str, clip: Path) -> None:
-    """Upload one video and play it, with the time of each step."""
+    """Upload one video, play it, and print the time of each step."""
     page = browser.new_page()
     page.goto(f"{site}/videos/")
     page.set_input_files("#id_video", clip)
@@ -123,7 +123,7 @@ def watch(browser: Browser, site: str, clip: Path) -> None:
 
 @contextlib.contextmanager
 def new_site(options: dict[str, object] | None = None, preset: str = "fast") -> Iterator[Site]:
-    """Make a site in a folder of its own; leaving it ends its processes and removes it."""
+    """Yield a site in a folder of its own; its processes and its folder are removed at the end."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         site = Site(folder, {"NAME": str(folder / "db.sqlite3")}, preset)
@@ -137,26 +137,26 @@ def new_site(options: dict[str, object] | None = None, preset: str = "fast") -> 
 
 
 def until_it_encodes(site: Site) -> None:
-    """Wait for an encoder in the site's folder."""
+    """Wait until an encoder runs in the site's folder."""
     while not any("libx264" in command for command in children_in(site.scratch)):
         time.sleep(0.05)
 
 
 def scratch(folder: Path) -> str:
-    """Tell what lies in a folder of temporary files that is ours, but for the one lock."""
+    """Describe our temporary files in a folder, except the lock."""
     ours = (path.name for path in folder.glob("shift_media-*") if path.suffix != ".lock")
     return f"temporary folders {sorted(ours)}"
 
 
 def left(site: Site) -> str:
-    """Tell which programs and folders there are."""
+    """Describe the processes and temporary folders of a site."""
     programs = [command.split("\0")[-2][-20:] for command in children_in(site.scratch)]
     return f"processes {programs}, {scratch(site.scratch)}"
 
 
 def kill_and_recover(clip: Path) -> None:
-    """Kill a worker with -9 while it encodes, and let another one take over."""
-    say("\n== kill -9 of the worker in the middle (lease of 2 s)")
+    """Kill a worker while it encodes, and let another one take over the job."""
+    say("\n== kill -9 of an encoding worker (lease of 2 s)")
     with new_site() as site:
         site.python(NEW_FILMS, str(clip), "1")
         say("  before:   ", left(site), "|", *site.python(ENDED).split("\n"))
@@ -175,8 +175,8 @@ def kill_and_recover(clip: Path) -> None:
 
 
 def failures(corpus: Path) -> None:
-    """Show one failure after the other."""
-    say("\n== What failures leave behind")
+    """Let videos fail in different ways, and print what is left."""
+    say("\n== Failures")
     hostile, video = corpus / "hostile", corpus / "video" / "bigbuckbunny.mp4"
     with tempfile.TemporaryDirectory() as name:
         half = Path(name) / "half.mp4"
@@ -203,22 +203,22 @@ def failures(corpus: Path) -> None:
 
 
 def cancelled_and_deleted(video: Path) -> None:
-    """Show what ends in the middle."""
+    """Cancel, delete and interrupt running jobs."""
     for title, midway in (
-        ("cancelled midway", lambda site: site.python(CANCEL)),
-        ("deleted midway", lambda site: site.python(DELETE)),
-        ("Ctrl-C midway", interrupt),
+        ("cancelled while it ran", lambda site: site.python(CANCEL)),
+        ("deleted while it ran", lambda site: site.python(DELETE)),
+        ("Ctrl-C while it ran", interrupt),
     ):
         show(title, video, {}, midway)
 
 
 def interrupt(site: Site) -> None:
-    """Send what Ctrl-C sends."""
+    """Send SIGINT to the worker, as Ctrl-C does."""
     site._running[-1].send_signal(signal.SIGINT)
 
 
 def fast_start(source: Path, target: Path) -> None:
-    """Put the index first, so that half of the file can be read."""
+    """Write a copy with the index first, so that half of the file can be decoded."""
     program = str(locate("ffmpeg"))
     command = [program, "-loglevel", "error", "-i", source, "-c", "copy"]
     subprocess.run([*command, "-movflags", "+faststart", target], check=True)
@@ -230,7 +230,7 @@ def show(
     options: dict[str, object],
     midway: Callable[[Site], object] | None = None,
 ) -> None:
-    """Have one video fail, and print what there was before and is afterwards."""
+    """Run one job that fails, and print processes, files and objects before and after."""
     with new_site(options) as site:
         site.python(STORED, str(path))
         before = left(site), *site.python(ENDED).split("\n")[1:]

@@ -1,4 +1,4 @@
-"""The commands `seed` and `demo`, and the pictures they draw."""
+"""The commands `seed` and `demo`, and the pictures that they draw."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Set the demo up once, in a folder of its own; give the folder and what was said."""
+    """Create the demo once in a folder of its own; return the folder and the output."""
     folder = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
         command("--no-serve"),
@@ -52,7 +52,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="module")
 def drawn(demo: Demo) -> dict[str, bytes]:
-    """Read the originals that the demo stored."""
+    """Return the originals that the demo stored, by name."""
     files = (demo[0] / "media").rglob("*.*")
     return {f.name: f.read_bytes() for f in files if f.is_file() and f.parent.name == f.name}
 
@@ -90,9 +90,9 @@ def test_demo_pictures_are_deterministic(drawn: dict[str, bytes]) -> None:
 
 
 def test_demo_prints_password_and_progress(demo: Demo) -> None:
-    _, said = demo
-    assert re.search(r"admin, password [\w-]{10,}\n", said)
-    assert f"12 of {len(PICTURES)}" in said
+    _, output = demo
+    assert re.search(r"admin, password [\w-]{10,}\n", output)
+    assert f"12 of {len(PICTURES)}" in output
 
 
 def test_demo_serves_pictures_on_next_free_port(demo: Demo, free_port: Callable[[], int]) -> None:
@@ -109,10 +109,10 @@ def test_demo_serves_pictures_on_next_free_port(demo: Demo, free_port: Callable[
             text=True,
         )
         try:
-            said = _until_ready(server)
-            assert f"Port {port} is taken" in said
-            assert "has pictures already" in said
-            found = re.search(r"Gallery\s+(http://\S+)", said)
+            output = _until_ready(server)
+            assert f"Port {port} is taken" in output
+            assert "has pictures already" in output
+            found = re.search(r"Gallery\s+(http://\S+)", output)
             assert found is not None
             _check_page(found[1])
         finally:
@@ -129,12 +129,12 @@ def _check_page(url: str) -> None:
 
 def _until_ready(server: subprocess.Popen[str]) -> str:
     assert server.stdout is not None
-    said = ""
+    output = ""
     for line in server.stdout:
-        said += line
+        output += line
         if "stops it" in line:
             break
-    return said
+    return output
 
 
 def _get(url: str) -> bytes:

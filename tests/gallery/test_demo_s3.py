@@ -1,4 +1,4 @@
-"""`make demo-s3`: what it says, the panel's requests, and that nothing of it stays."""
+"""`make demo-s3`: its output, the requests in the panel, and the removal of its data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from django.core.management import CommandError
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from testproject.gallery.management.commands import demo_s3
-from testproject.servers.processes import listens
+from testproject.servers.processes import is_listening
 from testproject.traffic.log import TrafficLog
 from tests.parts import ROOT
 from tests.transcoding.conftest import H264, Draw, draw, pattern, sound
@@ -110,28 +110,28 @@ def test_demo_s3_redirects_transcodes_and_leaves_nothing(
         start_new_session=True,
     )
     try:
-        said = until_ready(server)
-        gallery, bucket = re.findall(r"(?:Gallery|Bucket)\s+(http://\S+)", said)[::-1]
-        # Between what it says and that it listens is a moment.
-        wait_until(lambda: listens(urlsplit(gallery).port or 0))
-        look_around(gallery, bucket)
+        output = until_ready(server)
+        gallery, bucket = re.findall(r"(?:Gallery|Bucket)\s+(http://\S+)", output)[::-1]
+        # The server listens a moment after it prints its address.
+        wait_until(lambda: is_listening(urlsplit(gallery).port or 0))
+        load_delete_and_load_again(gallery, bucket)
         assert video_of(gallery, clip).startswith(bucket)
         os.killpg(server.pid, signal.SIGINT)  # as Ctrl-C does
-        told, _ = server.communicate(timeout=120)
-        assert server.returncode == 0, told
-        assert "Traceback" not in told
+        rest, _ = server.communicate(timeout=120)
+        assert server.returncode == 0, rest
+        assert "Traceback" not in rest
     finally:
         if server.poll() is None:
             os.killpg(server.pid, signal.SIGKILL)
             server.communicate()
-    # But for the lock by which those who transcode on this host take turns.
+    # Except the lock that limits the transcoding processes of this host.
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
     left = map(command_of, Path("/proc").glob("[0-9]*/cmdline"))
     assert not any(str(tmp_path).encode() in line for line in left)
 
 
 def command_of(path: Path) -> bytes:
-    """Read the command of a process, which may have ended since it was listed."""
+    """Return the command of a process; empty if it has ended meanwhile."""
     try:
         return path.read_bytes()
     except OSError:
@@ -140,16 +140,16 @@ def command_of(path: Path) -> bytes:
 
 def until_ready(server: subprocess.Popen[str]) -> str:
     assert server.stdout is not None
-    said = ""
+    output = ""
     for line in server.stdout:
-        said += line
+        output += line
         if "Ctrl-C stops it" in line:
-            return said
-    pytest.fail(said)
+            return output
+    pytest.fail(output)
 
 
-def look_around(gallery: str, bucket: str) -> None:
-    """Ask for a picture, delete it as the panel does, and ask again."""
+def load_delete_and_load_again(gallery: str, bucket: str) -> None:
+    """Load a picture, delete it as the panel does, and load it again."""
     _, headers, body = ask("GET", f"{gallery}photos/1/")
     page = body.decode()
     assert 'id="traffic"' in page
@@ -165,17 +165,17 @@ def look_around(gallery: str, bucket: str) -> None:
     sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
     delete = f"{gallery}traffic/delete/"
     assert ask("POST", delete, body=urllib.parse.urlencode(form), headers=sent)[0] == 204
-    form["key"] = key.rpartition("/")[0] + "/" + key.split("/")[5]  # the original is no resize
+    form["key"] = key.rpartition("/")[0] + "/" + key.split("/")[5]  # The original is not a resize.
     assert ask("POST", delete, body=urllib.parse.urlencode(form), headers=sent)[0] == 404
     assert follow(bucket + key) == [307, 302, 200]
-    told = json.loads(ask("GET", f"{gallery}traffic/?after=0")[2])
-    seen = [(e["server"], e["status"]) for e in told["entries"] if e["key"] == key]
+    answer = json.loads(ask("GET", f"{gallery}traffic/?after=0")[2])
+    seen = [(e["server"], e["status"]) for e in answer["entries"] if e["key"] == key]
     trip = [("bucket", 307), ("app", 302), ("bucket", 200)]
     assert seen == [*trip, ("bucket", 200), ("you", 204), *trip]
 
 
 def video_of(gallery: str, clip: Path) -> str:
-    """Upload a video and wait until the demo has prepared it; gives the address of its MP4."""
+    """Upload a video, wait until the demo has transcoded it, and return the URL of its MP4."""
     _, headers, body = ask("GET", f"{gallery}videos/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', body.decode())
     assert token is not None

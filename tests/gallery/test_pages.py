@@ -1,4 +1,4 @@
-"""The gallery's pages, through Django's test client, on real storage."""
+"""The gallery's pages by Django's test client, with a local storage."""
 
 from __future__ import annotations
 
@@ -226,4 +226,4 @@ def test_gallery_has_no_missing_migrations() -> None:
 def test_unknown_picture_is_404(client: Client) -> None:
     page = client.get("/photos/1/")
     assert page.status_code == 404
-    assert "nothing here" in body(page)
+    assert "Page not found" in body(page)

@@ -17,7 +17,7 @@ from PIL import Image
 from shift_media.core.keys import new_original_key
 from shift_media.http import HEADERS
 from shift_media.storages import default_media_storage
-from testproject.servers.processes import Processes, free_ports, listens
+from testproject.servers.processes import Processes, free_ports, is_listening
 from tests.docs.blocks import DOCS, read_blocks
 from tests.resizes.conftest import picture
 from tests.servers.app import App
@@ -51,7 +51,7 @@ def start(needs: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[...
         file = folder / "nginx.conf"
         file.write_text(MAIN.format(folder=folder, config=config))
         processes.start([needs("nginx"), "-c", file])
-        processes.wait(lambda: listens(port), "nginx")
+        processes.wait(lambda: is_listening(port), "nginx")
         return lambda path, **headers: ask(port, path, headers)
 
     yield start

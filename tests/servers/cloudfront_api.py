@@ -1,4 +1,4 @@
-"""CloudFront's API as far as CreateInvalidation goes: REST-XML, the quota, and faults."""
+"""CloudFront's CreateInvalidation over REST-XML, with its quota and with injected faults."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ _REFUSED = (
 
 
 class CloudFrontApi:
-    """One distribution that works on at most fifteen paths with a wildcard at one time.
+    """One distribution with the quota of fifteen wildcard paths in progress at a time.
 
     Attributes:
-        requests: the paths of each request, refused ones too.
-        in_progress: the references that it works on, and their paths.
-        created: called with the paths of each request that is taken.
-        status, code: answer so instead, where set; with ``lost`` after having done it.
+        requests: The paths of each request, including refused ones.
+        signed: The Authorization header of each request.
+        in_progress: The caller references of invalidations in progress, and their paths.
+        created: Called with the paths of each invalidation that is created.
+        status, code: An error to answer with, if set.
+        lost: With ``status``: answer with the error, but create the invalidation.
     """
 
     def __init__(self, distribution: str) -> None:
@@ -47,15 +49,15 @@ class CloudFrontApi:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 api.signed.append(self.headers.get("Authorization", ""))
-                status, told = api.answer(self.path, body)
+                status, content = api.answer(self.path, body)
                 self.send_response_only(status)
                 self.send_header("Content-Type", "text/xml")
-                self.send_header("Content-Length", str(len(told)))
+                self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(told)
+                self.wfile.write(content)
 
             def log_message(self, *args: Any) -> None:
-                """Say nothing; the tests look at what was asked."""
+                """Write no log; the tests check the requests."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from testproject.servers.processes import Processes, answers, free_ports
+from testproject.servers.processes import Processes, free_ports, is_responding
 from tests.parts import ROOT
 from tests.servers.fixtures import S3Server
 
@@ -109,7 +109,7 @@ class S3Gallery:
     def wait(self) -> S3Gallery:
         """Wait until it answers."""
         try:
-            self._processes.wait(lambda: answers(f"{self.url}/media/"), "The gallery")
+            self._processes.wait(lambda: is_responding(f"{self.url}/media/"), "The gallery")
         except BaseException:
             self.stop()
             raise

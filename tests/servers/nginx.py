@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from testproject.servers.processes import Processes, free_ports, listens
+from testproject.servers.processes import Processes, free_ports, is_listening
 
 MAIN = """
 daemon off;
@@ -61,7 +61,7 @@ class KeepingCDN:
     def start(self) -> KeepingCDN:
         """Start it, and wait until it listens."""
         self._processes.start([self._program, "-c", self._config])
-        self._processes.wait(lambda: listens(self.port), "nginx")
+        self._processes.wait(lambda: is_listening(self.port), "nginx")
         return self
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testproject.servers.processes import Processes, free_ports, listens
+from testproject.servers.processes import Processes, free_ports, is_listening
 
 
 class Redis:
@@ -30,7 +30,7 @@ class Redis:
         options = ["--bind", "127.0.0.1", "--port", str(self._port), "--save", ""]
         command = [self._program, *options, "--dir", self._folder]
         self._processes.start(command, cwd=self._folder)
-        self._processes.wait(lambda: listens(self._port), "Redis")
+        self._processes.wait(lambda: is_listening(self._port), "Redis")
         return self
 
     def hang(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from testproject.servers.processes import Processes, answers, free_ports
+from testproject.servers.processes import Processes, free_ports, is_responding
 
 _PORTS = (
     "admin.port admin.port.grpc filer.port filer.port.grpc master.port master.port.grpc s3.port"
@@ -75,7 +75,7 @@ class SeaweedFS:
         command: list[str | Path] = [self._program, "mini", f"-dir={data}", *loopback, *options]
         environment = {**os.environ, "TMPDIR": str(self._folder)}
         self._processes.start(command, cwd=self._folder, env=environment)
-        self._processes.wait(lambda: answers(self.endpoint), "SeaweedFS")
+        self._processes.wait(lambda: is_responding(self.endpoint), "SeaweedFS")
         return self
 
     def stop(self) -> None:

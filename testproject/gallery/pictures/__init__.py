@@ -1,4 +1,4 @@
-"""The pictures that the demo starts with, drawn here so that nothing has to be downloaded."""
+"""The pictures of the demo, which are drawn so that nothing has to be downloaded."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from PIL import Image
 from testproject.gallery.pictures import landscapes, patterns
 
 ORIENTATION = 0x0112
-"""The EXIF tag that tells how a picture is to be turned."""
+"""The number of the EXIF tag Orientation."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One drawing: how it is called, what it shows, and its file."""
+    """A drawing with its texts; ``draw`` returns the bytes of its file."""
 
     file_name: str
     title: str
@@ -49,7 +49,7 @@ def webp(draw: Callable[[], Image.Image]) -> bytes:
 
 
 def animated_gif(draw: Callable[[], list[Image.Image]]) -> bytes:
-    """Draw the frames of an animation that runs for ever."""
+    """Draw the frames of an animation and store them as an endless GIF."""
     first, *others = draw()
     options = {"save_all": True, "append_images": others, "duration": 60, "loop": 0}
     return _bytes(first, "GIF", optimize=False, disposal=1, **options)

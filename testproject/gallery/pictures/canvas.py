@@ -1,4 +1,4 @@
-"""What the drawings share: gradients, soft noise, clean edges, glow and grain.
+"""Tools of all drawings: gradients, soft noise, clean edges, glow and grain.
 
 Everything is drawn by Pillow alone, and comes out the same every time: noise is made of
 ``random.Random(seed)``, never of Pillow's own, which no seed reaches.

@@ -1,1 +1,1 @@
-"""`seed` and `demo`."""
+"""`seed`, `demo` and `demo_s3`."""

@@ -1,4 +1,4 @@
-"""``manage.py demo_s3``: the gallery on an S3 server of its own, with the redirect to look at."""
+"""``manage.py demo_s3``: the gallery on an S3 server of its own, which shows each redirect."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BUCKET_PORT = 9000
 
 
 class Command(BaseCommand):
-    """Start Ceph's gateway, set a bucket up, serve the gallery, and take all of it away again."""
+    """Start Ceph's gateway, configure a bucket, serve the gallery, and remove all of it again."""
 
-    help = "Serves the gallery on an S3 server that it starts and stops, with the redirect shown."
+    help = "Serves the gallery on an S3 server that it starts and stops, and shows redirects."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the address and the bucket's port."""
+        """Add the address and the port of the bucket's website."""
         parser.add_argument(
             "address", nargs="?", default=demo.ADDRESS, help=f"default: {demo.ADDRESS}"
         )
@@ -39,23 +39,21 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, address: str, bucket_port: int, **options: Any) -> None:
-        """Do all of it, and end cleanly however it ends."""
-        host, _, port = address.rpartition(":")
-        if not port.isdigit():
-            raise CommandError(f"{address!r} is no address: write {demo.ADDRESS}, or 8000.")
-        self._check_server()
+        """Serve until the user stops it; the server and its data are removed in any case."""
+        host, port = demo.parse_address(address)
+        self._check_requirements()
         signal.signal(signal.SIGTERM, _interrupt)
         folder = Path(tempfile.mkdtemp(prefix="shift_media-demo-s3-"))
         try:
-            self._run(folder, host or "127.0.0.1", int(port), bucket_port)
+            self._run(folder, host, port, bucket_port)
         except KeyboardInterrupt:
             pass
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        self.stdout.write("The S3 server is stopped, and its pictures are gone.")
+        self.stdout.write("The S3 server is stopped, and its data are deleted.")
 
-    def _check_server(self) -> None:
-        """Say what is missing, and how to get it."""
+    def _check_requirements(self) -> None:
+        """Raise `CommandError` if Debian packages are missing, or the user is not root."""
         if missing := missing_packages():
             raise CommandError(
                 "The S3 server of this demonstration is Ceph's gateway. Missing Debian packages: "
@@ -64,7 +62,7 @@ class Command(BaseCommand):
             )
         if os.geteuid() != 0:
             raise CommandError(
-                "Ceph's gateway wants to be started by root: sudo make demo-s3, or in a container."
+                "Only root can start Ceph's gateway. Run sudo make demo-s3, or use a container."
             )
 
     def _run(self, folder: Path, host: str, port: int, bucket_port: int) -> None:
@@ -87,19 +85,19 @@ class Command(BaseCommand):
             server.stop()
 
     def _serve(self, server: RGW, data: Path, address: tuple[str, int], bucket_port: int) -> None:
-        """Set the bucket up and serve, by the commands that a site uses."""
+        """Configure the bucket and serve, with the commands that a site uses."""
         host, port = address
-        shown = demo.shown_host(host)
-        public_url = f"http://{shown}:{bucket_port}/"
+        name = demo.browser_host(host)
+        public_url = f"http://{name}:{bucket_port}/"
         env = {**os.environ, **environment(server, BUCKET, public_url)}
         env["SHIFT_MEDIA_DEMO_DIR"] = str(data)
         env["SHIFT_MEDIA_DEMO_LOCK_DIR"] = str(data / "locks")
         self._manage(env, "media_bucket", "create")
-        app_url = f"http://{shown}:{port}/media/"
+        app_url = f"http://{name}:{port}/media/"
         agreed = ("--website", "--policy", "--yes", "--widen", "--verbosity=0")
         self._manage(env, "media_bucket", "apply", *agreed, "--app-url", app_url)
-        self.stdout.write(f"\n  Bucket   {public_url}  (its website endpoint, behind a recorder)")
-        self.stdout.write("           Open a picture: below it is who was asked for what.\n\n")
+        self.stdout.write(f"\n  Bucket   {public_url}  (its website endpoint, behind a proxy)")
+        self.stdout.write("           Open a picture to see the requests for its resizes.\n\n")
         self.stdout.flush()
         self._manage(env, "demo", f"--host={host}", f"--port={port}")
 
@@ -116,8 +114,8 @@ class Command(BaseCommand):
 
 
 def environment(server: RGW, bucket: str, public_url: str) -> dict[str, str]:
-    """Tell `testproject.settings_s3` where its bucket is."""
-    told = {
+    """Return the environment variables that `testproject.settings_s3` reads."""
+    options = {
         "BUCKET": bucket,
         "ENDPOINT": server.endpoint,
         "ACCESS_KEY": server.access_key,
@@ -127,7 +125,7 @@ def environment(server: RGW, bucket: str, public_url: str) -> dict[str, str]:
     }
     return {
         "DJANGO_SETTINGS_MODULE": "testproject.settings_s3",
-        **{f"SHIFT_MEDIA_DEMO_S3_{name}": value for name, value in told.items()},
+        **{f"SHIFT_MEDIA_DEMO_S3_{name}": value for name, value in options.items()},
     }
 
 

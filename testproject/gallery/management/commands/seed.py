@@ -1,4 +1,4 @@
-"""``manage.py seed``: fill an empty gallery with pictures."""
+"""``manage.py seed``: add drawn pictures to an empty gallery."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from testproject.gallery.pictures import PICTURES, Picture
 
 
 class Command(BaseCommand):
-    """Draw the pictures and store them as uploads are stored."""
+    """Draw the pictures, and store them as uploads."""
 
     help = "Draws pictures and adds them to the gallery, unless it has some already."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add ``--force``."""
-        parser.add_argument("--force", action="store_true", help="add them to what is there")
+        parser.add_argument("--force", action="store_true", help="add them to existing pictures")
 
     def handle(self, *args: Any, force: bool, **options: Any) -> None:
-        """Draw one after the other, saying so."""
+        """Draw and store the pictures, and print the progress."""
         if Photo.objects.exists() and not force:
             self.stdout.write("The gallery has pictures already; seed --force adds more.")
             return
-        # The newest stands first on the page, so the last is stored first.
+        # The page shows the newest first, so the last one is stored first.
         for number, picture in enumerate(reversed(PICTURES), 1):
             photo = store(picture)
             size = f"{photo.image.width} × {photo.image.height}"

@@ -1,18 +1,18 @@
-// Asks how far the video is, and shows the player once there is one.
+// Polls the state of the video's job, and shows the player once there is one.
 
 const player = document.getElementById("player");
-const PAUSE = 700;
+const POLL = 700; // milliseconds
 
-async function look() {
+async function poll() {
   let answer;
   try {
     const response = await fetch(player.dataset.state, { headers: { Accept: "application/json" } });
     answer = response.ok ? await response.json() : null;
   } catch {
-    answer = null; // The server is busy or away: ask again.
+    answer = null; // The server is busy or does not respond: try again.
   }
   if (answer && !document.querySelector("#player video")) player.innerHTML = answer.player;
-  if (!answer || answer.live) setTimeout(look, PAUSE);
+  if (!answer || answer.live) setTimeout(poll, POLL);
 }
 
-if (player.dataset.live) setTimeout(look, PAUSE);
+if (player.dataset.live) setTimeout(poll, POLL);

@@ -57,7 +57,7 @@ async function send(element, parts) {
     const answer = await fetch(url, get ? {} : { method: "POST", body });
     if (!answer.ok) throw new Error(answer.statusText);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (turn !== turns[element.id]) return; // A later one is on its way.
+    if (turn !== turns[element.id]) return; // A later request replaces this one.
     for (const part of places) {
       part.replaceChildren(...page.getElementById(part.id).childNodes);
       part.classList.remove("busy");
@@ -70,7 +70,7 @@ async function send(element, parts) {
     show();
     measure();
   } catch {
-    element.submit(); // The plain way tells what is wrong.
+    element.submit(); // Without script, so that the browser shows what is wrong.
   }
 }
 
@@ -141,7 +141,7 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (button.textContent = "Copy"), 1500);
 });
 
-// Tell how many bytes came for each picture, where the server lets the page know.
+// Show the size of each picture in bytes, if the server reveals it to scripts.
 function measure() {
   for (const place of document.querySelectorAll("[data-bytes]")) {
     const image = place.closest(".card").querySelector("img");

@@ -1,4 +1,4 @@
-// Uploads file by file, with its progress and, where one is refused, the reason beside its name.
+// Uploads files one by one, and shows the progress of each, or the reason why it was refused.
 
 const form = document.getElementById("upload");
 const input = form.querySelector("input[type=file]");
@@ -48,7 +48,7 @@ function next() {
   }
 }
 
-// XMLHttpRequest, because fetch does not tell how far an upload is.
+// XMLHttpRequest, because fetch reports no progress of an upload.
 function send(file, row) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
@@ -68,7 +68,7 @@ function send(file, row) {
 
 function show(row, share) {
   row.querySelector("progress").value = share;
-  row.querySelector("span").textContent = share < 1 ? `${Math.round(share * 100)} %` : "being looked at";
+  row.querySelector("span").textContent = share < 1 ? `${Math.round(share * 100)} %` : "being checked";
 }
 
 function finish(row, request) {

@@ -1,4 +1,4 @@
-// The panel of requests: which server was asked for the picture just clicked, and what it said.
+// The panel of requests: which servers were sent requests for a picture, and their responses.
 
 const panel = document.getElementById("traffic");
 const list = panel.querySelector(".resizes");
@@ -30,7 +30,7 @@ function label(image) {
   return image.closest("#picture") ? "the large picture" : heading || "a resize";
 }
 
-// List the resizes that this page shows now; forms may have changed them.
+// List the resizes that this page shows now, because forms may have changed them.
 function collect() {
   const seen = new Set();
   for (const image of document.querySelectorAll("main img")) {
@@ -71,7 +71,7 @@ function choose(key) {
   show();
 }
 
-// A picture that is clicked anywhere on the page is the one that is told about.
+// A click on a picture anywhere on the page chooses it.
 document.addEventListener("click", (event) => {
   const image = event.target.closest("main img, #picture");
   if (!image || panel.contains(image)) return;
@@ -80,23 +80,23 @@ document.addEventListener("click", (event) => {
   if (rows.has(key)) choose(key);
 });
 
-// Requests follow each other until an answer is no redirect.
-function note(entry) {
-  const told = visits.get(entry.key) ?? [];
-  visits.set(entry.key, told);
-  const last = told.at(-1);
+// Add a request to the visit whose redirect led to it, or start a new visit.
+function record(entry) {
+  const entries = visits.get(entry.key) ?? [];
+  visits.set(entry.key, entries);
+  const last = entries.at(-1);
   if (last && isRedirect(last.at(-1)) && entry.server !== "you") last.push(entry);
-  else told.push([entry]);
+  else entries.push([entry]);
 }
 
 function meaning(visit) {
   const steps = visit.map((entry) => `${entry.server} ${entry.status}`).join(", ");
   if (visit[0].server === "you") return "Deleted from the bucket.";
-  if (/^bucket 20\d$/.test(steps)) return "In the bucket: the app was not asked.";
-  if (/^bucket 304$/.test(steps)) return "Unchanged: the browser's own copy is used, the app was not asked.";
-  if (/^bucket 30[27], app 302, bucket 200$/.test(steps)) return "Missing: the app made it, stored it and sent the browser back.";
-  if (/^bucket 30[27], app 200$/.test(steps)) return "Missing: the app answered with the picture itself, so that nobody is sent round in a circle.";
-  if (isRedirect(visit.at(-1))) return "Under way …";
+  if (/^bucket 20\d$/.test(steps)) return "In the bucket: the app got no request.";
+  if (/^bucket 304$/.test(steps)) return "Unchanged: the browser uses its own copy, and the app got no request.";
+  if (/^bucket 30[27], app 302, bucket 200$/.test(steps)) return "Missing: the app made it, stored it and redirected the browser back.";
+  if (/^bucket 30[27], app 200$/.test(steps)) return "Missing: the app answered with the picture itself, so that redirects cannot loop.";
+  if (isRedirect(visit.at(-1))) return "In progress …";
   return "";
 }
 
@@ -113,8 +113,8 @@ function step(entry) {
 }
 
 function show() {
-  const told = visits.get(current) ?? [];
-  story.replaceChildren(...told.slice(-6).reverse().map((visit) => {
+  const recent = visits.get(current) ?? [];
+  story.replaceChildren(...recent.slice(-6).reverse().map((visit) => {
     const item = make("li", "", "visit");
     const steps = make("ol");
     const at = new Date(visit[0].at * 1000).toLocaleTimeString("en-GB");
@@ -127,8 +127,8 @@ function show() {
     }
     return item;
   }));
-  hint.textContent = current && !told.length ? "Nobody was asked: the browser had it already. Load it to ask the bucket again." : "Choose a picture: here is who was asked for it.";
-  hint.hidden = told.length > 0;
+  hint.textContent = current && !recent.length ? "No request yet: the browser had it in its cache. Load it to request it again." : "Choose a picture to see the requests for it.";
+  hint.hidden = recent.length > 0;
 }
 
 function states() {
@@ -136,7 +136,7 @@ function states() {
     const last = visits.get(key)?.at(-1)?.at(-1);
     const gone = last?.server === "you";
     row.item.classList.toggle("gone", gone);
-    row.state.textContent = gone ? "deleted" : last ? visits.get(key).at(-1).map((entry) => entry.status).join(" → ") : "not asked for";
+    row.state.textContent = gone ? "deleted" : last ? visits.get(key).at(-1).map((entry) => entry.status).join(" → ") : "not requested";
   }
 }
 
@@ -145,16 +145,16 @@ async function poll() {
   try {
     const answer = await (await fetch(`${source}?after=${place}`)).json();
     place = answer.place;
-    answer.entries.forEach(note);
+    answer.entries.forEach(record);
     if (answer.entries.some((entry) => entry.key === current)) show();
     states();
     if (!current && rows.size) choose(rows.keys().next().value);
   } catch {
-    // The server was stopped, or is busy: the next turn asks again.
+    // The server was stopped or is busy: the next poll tries again.
   }
 }
 
-// Past the browser's own cache, through every redirect.
+// Load the picture past the browser's cache, and follow every redirect.
 async function load() {
   const key = current;
   await fetch(bucket + key, { mode: "no-cors", cache: "reload" }).catch(() => {});
