@@ -1,5 +1,5 @@
 # ruff: noqa: D102  # the name of a test says what it checks
-"""What shift_media relies on in a transcoder, as tests that any transcoder can inherit.
+"""The contract of transcoders, as tests that any of them can inherit.
 
 .. code-block:: python
 

@@ -13,7 +13,7 @@ MIN_SIDE = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
-    """What the header and the first frames of a video say about it.
+    """The properties of a video, from its header and its first frames.
 
     Attributes:
         format: the demuxer's name.

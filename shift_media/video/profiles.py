@@ -185,7 +185,7 @@ class Profile:
 
     @property
     def payload(self) -> dict[str, object]:
-        """What is kept with a complete job beside its renditions: a project's own metadata."""
+        """The project's own metadata, which is stored with a complete job."""
         if self.elastic is None or not self.elastic.user_metadata:
             return {}
         return {"userMetadata": dict(self.elastic.user_metadata)}

@@ -12,8 +12,8 @@ from shift_media.doctor import cache, pillow, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
 from tests.doctor.conftest import KEY, Doctor, media_storage, serving
 from tests.servers.redis import Redis
-from tests.transcoding.mediaconvert_site import Aws, aws
-from tests.transcoding.mediaconvert_site import site as on_mediaconvert
+from tests.transcoding.mediaconvert_site import MediaConvertSite, aws
+from tests.transcoding.mediaconvert_site import site_settings as on_mediaconvert
 
 __all__ = ["aws"]
 
@@ -137,7 +137,9 @@ def test_ffmpeg_of_the_extra_is_ok() -> None:
 
 @pytest.mark.s3
 @pytest.mark.needs("ffmpeg")
-def test_mediaconvert_check_makes_only_get_requests_and_reports_refusal(aws: Aws) -> None:
+def test_mediaconvert_check_makes_only_get_requests_and_reports_refusal(
+    aws: MediaConvertSite,
+) -> None:
     found = only(video.check_videos())
     assert found.severity == Severity.OK, found.seen
     assert {method for method, _ in aws.server.requests} == {"GET"}
@@ -150,7 +152,7 @@ def test_mediaconvert_check_makes_only_get_requests_and_reports_refusal(aws: Aws
 
 @pytest.mark.s3
 @pytest.mark.needs("ffmpeg")
-def test_malformed_mediaconvert_role_is_an_error(aws: Aws) -> None:
+def test_malformed_mediaconvert_role_is_an_error(aws: MediaConvertSite) -> None:
     with override_settings(SHIFT_MEDIA=on_mediaconvert(aws.server, role="MediaConvert")):
         found = only(video.check_videos())
     assert found.severity == Severity.ERROR

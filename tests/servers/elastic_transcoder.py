@@ -1,7 +1,7 @@
-"""An Elastic Transcoder of the tests' own: its REST-JSON, its messages, and real ffmpeg on S3.
+"""An Elastic Transcoder for tests: its REST-JSON, its messages, and real ffmpeg on S3.
 
-It follows the developer guide, and shares no code with the app: its presets and its names are its
-own. Nothing happens by itself: `progress`, `finish` and `fail` say how jobs go on.
+It follows the developer guide and shares no code with the app: presets and names are written
+anew. A job changes only when a test calls `progress`, `finish` or `fail`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.rest_json import Answer, Query, RestJsonServer, refused
+from tests.servers.rest_json import Answer, Query, RestJsonServer, refuse
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -32,7 +32,7 @@ _SIZED = "scale={0}:{1}:force_original_aspect_ratio=decrease:force_divisible_by=
 
 
 class _Preset:
-    """What one preset makes, as far as the tests look at it."""
+    """A preset, as far as the tests use it."""
 
     def __init__(self, container: str, *box: int) -> None:
         self.container, self.box = container, box
@@ -53,40 +53,40 @@ PRESETS = {
     "1351620000001-300040": _Preset("mp3"),
     "1351620000001-400030": _Preset("fmp4", 768, 432),
     "1351620000001-500040": _Preset("fmp4", 640, 360),
-    "1441234567890-abc123": _Preset("mp4", 320, 240),  # a project's own
+    "1441234567890-abc123": _Preset("mp4", 320, 240),  # one of a project
 }
 
 
 class ElasticTranscoderServer(RestJsonServer):
-    """Works for one pipeline, from one bucket into one bucket.
+    """A service with one pipeline, which reads and writes one bucket.
 
     Attributes:
-        tell: given each message that the pipeline's topics get.
+        publish: called with each message to the pipeline's topics.
     """
 
     version = "/2012-09-25"
 
     def __init__(self, s3: S3Client, ffmpeg: Path, bucket: str) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
-        self.tell: Callable[[dict[str, Any]], object] = lambda message: None
+        self.publish: Callable[[dict[str, Any]], object] = lambda message: None
         self._numbers = itertools.count(1)
         self._s3, self._ffmpeg, self._bucket = s3, ffmpeg, bucket
         super().__init__()
 
-    # How jobs go on.
+    # What tests call.
 
     def progress(self, id: str) -> None:
         """Begin with the first output."""
         job = self.jobs[id]
         job["Status"] = job["Outputs"][0]["Status"] = "Progressing"
-        self.tell(self.message(id, "PROGRESSING"))
+        self.publish(self.message(id, "PROGRESSING"))
 
     def fail(self, id: str, detail: str) -> None:
         """End a job with an error."""
         job = self.jobs[id]
         job["Status"] = "Error"
         job["Outputs"][0] |= {"Status": "Error", "StatusDetail": detail}
-        self.tell(self.message(id, "ERROR", errorCode=int(detail[:4]), messageDetails=detail))
+        self.publish(self.message(id, "ERROR", errorCode=int(detail[:4]), messageDetails=detail))
 
     def finish(self, id: str) -> None:
         """Make all outputs of a job that was not cancelled."""
@@ -94,30 +94,30 @@ class ElasticTranscoderServer(RestJsonServer):
         if job["Status"] in ("Canceled", "Error"):
             return
         with tempfile.TemporaryDirectory(prefix="elastic-transcoder-") as folder:
-            _Work(self, job, Path(folder)).run()
+            _JobRun(self, job, Path(folder)).run()
         wrong = [output for output in job["Outputs"] if output["Status"] == "Error"]
         job["Status"] = "Error" if wrong else "Complete"
-        self.tell(self.message(id, "ERROR" if wrong else "COMPLETED"))
+        self.publish(self.message(id, "ERROR" if wrong else "COMPLETED"))
 
     def message(self, id: str, state: str, **more: Any) -> dict[str, Any]:
-        """Write what the pipeline's topic gets: keys in lower camel case, states in capitals."""
+        """Return the message to the topic: keys in lower camel case, states in capitals."""
         job = self.jobs[id]
-        told = _lower({name: job[name] for name in ("Input", "OutputKeyPrefix", "Outputs")})
+        values = _lower({name: job[name] for name in ("Input", "OutputKeyPrefix", "Outputs")})
         return {
             "state": state,
             "version": "2012-09-25",
             "jobId": id,
             "pipelineId": job["PipelineId"],
-            **told,
+            **values,
             "playlists": _lower(job["Playlists"]),
             "userMetadata": job["UserMetadata"],
             **more,
         }
 
-    # What the API does.
+    # The API.
 
     def answer(self, method: str, path: str, query: Query, body: dict[str, Any]) -> Answer:
-        """Do what one request asks for."""
+        """Answer one request."""
         collection, _, id = path.strip("/").partition("/")
         with self.lock:
             if (method, collection) == ("POST", "jobs"):
@@ -128,16 +128,16 @@ class ElasticTranscoderServer(RestJsonServer):
                 buckets = {"InputBucket": self._bucket, "OutputBucket": self._bucket}
                 return 200, {"Pipeline": {"Id": PIPELINE, "Status": "Active", **buckets}}
             if collection != "jobs" or id not in self.jobs:
-                return refused(404, "ResourceNotFoundException", f"There is no {id}.")
+                return refuse(404, "ResourceNotFoundException", f"There is no {id}.")
             if method == "GET":
                 return 200, {"Job": self.jobs[id]}
             return self._cancel(self.jobs[id])
 
     def _create(self, body: dict[str, Any]) -> Answer:
         if body["PipelineId"] != PIPELINE:
-            return refused(404, "ResourceNotFoundException", "There is no such pipeline.")
+            return refuse(404, "ResourceNotFoundException", "There is no such pipeline.")
         if wrong := _fault(body):
-            return refused(400, "ValidationException", wrong)
+            return refuse(400, "ValidationException", wrong)
         id = f"{int(time.time() * 1000)}-{next(self._numbers):06}"
         self.jobs[id] = {
             "Id": id,
@@ -157,7 +157,7 @@ class ElasticTranscoderServer(RestJsonServer):
         return 201, {"Job": self.jobs[id]}
 
     def _page(self, query: Query) -> dict[str, Any]:
-        """List jobs, two at a time, so that clients must turn the page."""
+        """Return jobs, two at a time, so that clients must request more pages."""
         assert query["Ascending"] == ["false"]
         found = list(reversed(self.jobs.values()))
         start = int(query.get("PageToken", ["0"])[0])
@@ -168,13 +168,13 @@ class ElasticTranscoderServer(RestJsonServer):
 
     def _cancel(self, job: dict[str, Any]) -> Answer:
         if job["Status"] != "Submitted":
-            return refused(409, "ResourceInUseException", f"It is {job['Status']}.")
+            return refuse(409, "ResourceInUseException", f"It is {job['Status']}.")
         job["Status"] = "Canceled"
         return 202, {}
 
 
 def _fault(body: dict[str, Any]) -> str:
-    """Say what the guide forbids."""
+    """Return what the guide forbids in a request; empty if it is valid."""
     prefix, keys = body.get("OutputKeyPrefix", ""), [one["Key"] for one in body["Outputs"]]
     if prefix and "/" not in prefix[1:]:
         return "OutputKeyPrefix has no slash."
@@ -193,15 +193,15 @@ def _fault(body: dict[str, Any]) -> str:
     return ""
 
 
-def _lower(told: Any) -> Any:
-    """Write names as messages have them."""
-    if isinstance(told, dict):
-        return {name[0].lower() + name[1:]: _lower(value) for name, value in told.items()}
-    return [_lower(one) for one in told] if isinstance(told, list) else told
+def _lower(values: Any) -> Any:
+    """Return a value with names in lower camel case."""
+    if isinstance(values, dict):
+        return {name[0].lower() + name[1:]: _lower(value) for name, value in values.items()}
+    return [_lower(one) for one in values] if isinstance(values, list) else values
 
 
-class _Work:
-    """One job's work, in a folder of its own."""
+class _JobRun:
+    """The work on one job, in a folder of its own."""
 
     def __init__(self, server: ElasticTranscoderServer, job: dict[str, Any], folder: Path) -> None:
         self._server, self._job, self._folder = server, job, folder
@@ -209,12 +209,12 @@ class _Work:
         self._out.mkdir()
 
     def run(self) -> None:
-        """Make all outputs, then the playlists over them."""
+        """Make all outputs, then their playlists."""
         server = self._server
         key = self._job["Input"]["Key"]
         fetched = server._s3.get_object(Bucket=server._bucket, Key=key)
         self._source.write_bytes(fetched["Body"].read())
-        seconds = self._look(self._source)[2]
+        seconds = self._probe(self._source)[2]
         self._job["Input"]["DetectedProperties"] = {"DurationMillis": round(seconds * 1000)}
         formats = {
             key: one["Format"] for one in self._job["Playlists"] for key in one["OutputKeys"]
@@ -245,7 +245,7 @@ class _Work:
             parts = ["-movflags", "frag_keyframe"] if preset.container == "fmp4" else []
             self._run(*preset.options, *parts, "-f", muxer, name)
             index = name
-        width, height, seconds = self._look(self._out / index)
+        width, height, seconds = self._probe(self._out / index)
         output |= {"Status": "Complete", "Duration": math.ceil(seconds)}
         output |= {"DurationMillis": round(seconds * 1000)}
         if width:
@@ -258,7 +258,7 @@ class _Work:
             self._run("-vf", draw, "-an", "-f", "image2", "-start_number", "1", named)
 
     def _segments(self, output: dict[str, Any], format: str) -> str:
-        """Cut a stream: into files, or, for HLSv4, into ranges of one."""
+        """Make the segments of a stream: files, or byte ranges of one file for HLSv4."""
         name, one_file = output["Key"], format == "HLSv4"
         index = f"{name}_v4.m3u8" if one_file else f"{name}.m3u8"
         seconds = str(output["SegmentDuration"])
@@ -273,7 +273,7 @@ class _Work:
         command: list[str | Path] = [self._server._ffmpeg, "-nostdin", "-loglevel", "error", "-y"]
         subprocess.run([*command, "-i", self._source, *arguments], check=True, cwd=self._out)
 
-    def _look(self, path: Path) -> tuple[int, int, float]:
+    def _probe(self, path: Path) -> tuple[int, int, float]:
         import av
 
         with av.open(str(path)) as media:

@@ -1,4 +1,4 @@
-"""What a job's settings make of its input: real ffmpeg, files named as MediaConvert names them."""
+"""The outputs of a job: made by real ffmpeg, and named as MediaConvert names them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,11 @@ _TYPES = {
     "cmfv": "video/mp4",
     "cmfa": "audio/mp4",
 }
-
-
 _VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
-class Making:
-    """One job's work, in a folder of its own."""
+class JobRun:
+    """The work on one job, in a folder of its own."""
 
     def __init__(self, s3: S3Client, ffmpeg: Path, folder: Path, settings: Settings) -> None:
         self._s3, self._ffmpeg, self._folder = s3, ffmpeg, folder
@@ -36,10 +34,10 @@ class Making:
         self._source = folder / "source"
         self._out = folder / "out"
 
-    def run(self) -> list[Settings]:
-        """Make everything, upload it, and give the job's ``outputGroupDetails``."""
+    def make_outputs(self) -> list[Settings]:
+        """Make and upload all outputs, and return the job's ``outputGroupDetails``."""
         (one,) = self._settings["inputs"]
-        assert one["videoSelector"]["rotate"] == "AUTO"  # ffmpeg turns by itself
+        assert one["videoSelector"]["rotate"] == "AUTO"  # ffmpeg rotates by itself
         bucket, _, key = one["fileInput"].removeprefix("s3://").partition("/")
         self._source.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
         return [self._group(group) for group in self._settings["outputGroups"]]
@@ -118,7 +116,7 @@ class Making:
 
 
 def _scale(video: Settings) -> str:
-    """Cut, scale and place as a description says: ``crop`` of the source, ``position`` of both."""
+    """Return the filters for ``crop``, in pixels of the source, and ``position`` in the frame."""
     size = {"width": video["width"], "height": video["height"]}
     own = video["codecSettings"].get("h264Settings", {})
     cut, place = video.get("crop"), video.get("position", {"x": 0, "y": 0, **size})

@@ -1,7 +1,7 @@
-"""An environment of its own with the last botocore that has a client of Elastic Transcoder.
+"""A virtual environment with the last botocore that has a client of Elastic Transcoder.
 
-It is made once, below ``var``, by pip: a ``venv`` with that boto3, and behind it all that
-the tests run with otherwise.
+It is made once, below ``var``: pip installs that boto3, and all other packages are those of the
+interpreter that runs the tests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHECK = "import botocore; print(botocore.__version__)"
 
 
 def folder() -> Path:
-    """Name the environment: one for each interpreter that runs the tests."""
+    """Return the folder of the environment, one for each interpreter that runs the tests."""
     version = ".".join(map(str, sys.version_info[:2]))
     own = hashlib.sha256(sys.prefix.encode()).hexdigest()[:8]
     return ROOT / "var" / f"botocore-{VERSION}-python{version}-{own}"
@@ -33,7 +33,7 @@ def folder() -> Path:
 
 @functools.cache
 def find() -> Path | None:
-    """Give its Python; None where it could not be made, for which pip gives the reason."""
+    """Return the path of its Python; None if pip could not make it."""
     place = folder()
     place.parent.mkdir(exist_ok=True)
     with FileLock(f"{place}.lock", timeout=2 * _SECONDS):
@@ -67,7 +67,7 @@ def _is_right(python: Path) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Give the variables for programs in it; those that our own Python has are found as well."""
+    """Return the variables for programs in it, which also find those beside our own Python."""
     own = str(Path(sys.executable).parent)
     path = os.pathsep.join([own, os.environ.get("PATH", "")])
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""What the tests' own services of AWS have in common: REST-JSON, and faults on demand."""
+"""The base class of the services of AWS for tests: REST-JSON, and faults on demand."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass
-class Fault:
-    """What goes wrong with the next requests of a method to a path.
+class RequestFault:
+    """A failure of the next requests of a method to a path.
 
     Args:
-        method, path: which requests; the path's beginning, without the version.
-        times: how many.
-        status, code: the answer; without a status there is none until the client goes.
-        after: do what was asked for nevertheless.
+        method, path: which requests; the beginning of the path, without the version.
+        times: how many requests fail.
+        status, code: the answer; without a status there is no answer until the client leaves.
+        after: True if the request takes effect nevertheless.
     """
 
     method: str
@@ -32,12 +32,13 @@ class Fault:
     after: bool = False
 
 
-def refused(status: int, code: str, text: str) -> Answer:
+def refuse(status: int, code: str, text: str) -> Answer:
+    """Return an error as these services write it."""
     return status, {"__type": code, "message": text}
 
 
 class RestJsonServer:
-    """Listens on loopback; what it does with a request is in `answer`."""
+    """A server on loopback. A subclass answers each request in `answer`."""
 
     version: ClassVar[str]
 
@@ -45,7 +46,7 @@ class RestJsonServer:
         self.requests: list[tuple[str, str]] = []
         self.closing = threading.Event()
         self.lock = threading.Lock()
-        self._faults: list[Fault] = []
+        self._faults: list[RequestFault] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -63,15 +64,15 @@ class RestJsonServer:
         self._thread.join()
 
     def inject(self, method: str, path: str, **options: Any) -> None:
-        """Let matching requests go wrong from now on."""
-        self._faults.append(Fault(method, path, **options))
+        """Let the next matching requests fail."""
+        self._faults.append(RequestFault(method, path, **options))
 
     def count(self, method: str, path: str) -> int:
-        """Count the requests of a method to paths that begin so."""
+        """Return the number of requests of a method to paths with this beginning."""
         return sum(m == method and p.startswith(path) for m, p in self.requests)
 
-    def take(self, method: str, path: str) -> Fault | None:
-        """Note a request and find what goes wrong with it."""
+    def take(self, method: str, path: str) -> RequestFault | None:
+        """Record a request and return its fault, if it has one."""
         with self.lock:
             self.requests.append((method, path))
             for fault in self._faults:
@@ -81,7 +82,7 @@ class RestJsonServer:
         return None
 
     def answer(self, method: str, path: str, query: Query, body: dict[str, Any]) -> Answer:
-        """Do what one request asks for."""
+        """Answer one request."""
         raise NotImplementedError
 
 
@@ -91,7 +92,7 @@ class _Server(ThreadingHTTPServer):
     owner: RestJsonServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that leave: some tests make them."""
+        """Do not print errors of clients that leave, because some tests make them leave."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -113,17 +114,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if fault is not None:
-            status, answer = refused(fault.status, fault.code, "made by the test")
-        told = json.dumps(answer).encode()
+            status, answer = refuse(fault.status, fault.code, "made by the test")
+        content = json.dumps(answer).encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(content)))
         if status >= 400:
             self.send_header("X-Amzn-ErrorType", answer["__type"])
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(content)
 
     do_POST = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing; the tests look at `RestJsonServer.requests`."""
+        """Do not print requests; tests read `RestJsonServer.requests`."""

@@ -396,7 +396,7 @@ class NeedingId(CopyTranscoder):
 
 
 class Spaced(CopyTranscoder):
-    """Has a name that is a title."""
+    """Has a name with capitals and a space."""
 
     caught_by = ("test_flags_have_valid_values",)
     name = "Copy Transcoder"

@@ -27,7 +27,7 @@ SMALL = {"web": {"480p.mp4": {"kind": "mp4", "height": 480}, "_poster.jpg": {"ki
 
 
 @dataclass
-class Aws:
+class MediaConvertSite:
     """A bucket and a MediaConvert server."""
 
     server: MediaConvertServer
@@ -49,7 +49,9 @@ class Aws:
 
 
 @pytest.fixture
-def aws(seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(
+    seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MediaConvertSite]:
     """Run MediaConvert with a new bucket, and with short pauses between retries."""
     monkeypatch.setattr(MediaConvertClient, "retries", 3)
     monkeypatch.setattr(MediaConvertClient, "backoff", Backoff(0.01, 0.03))
@@ -64,14 +66,14 @@ def aws(seaweedfs: S3Server, needs: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
     try:
         with (
             override_settings(STORAGES={**settings.STORAGES, "media": media}),
-            override_settings(SHIFT_MEDIA=site(server, PROFILES=SMALL)),
+            override_settings(SHIFT_MEDIA=site_settings(server, PROFILES=SMALL)),
         ):
-            yield Aws(server, s3, bucket)
+            yield MediaConvertSite(server, s3, bucket)
     finally:
         server.stop()
 
 
-def site(server: MediaConvertServer, **settings: Any) -> dict[str, Any]:
+def site_settings(server: MediaConvertServer, **settings: Any) -> dict[str, Any]:
     """Return ``SHIFT_MEDIA`` for a MediaConvert server; lower-case names are its options."""
     options = {
         "role": ROLE,
@@ -88,7 +90,7 @@ def new_film(path: Path) -> Film:
 
 
 @pytest.fixture
-def film(aws: Aws, clip: Path) -> Film:
+def film(aws: MediaConvertSite, clip: Path) -> Film:
     """Return a row with a second of video."""
     return new_film(clip)
 

@@ -60,7 +60,7 @@ class Scripted(Transcoder):
 
     @classmethod
     def parse_event(cls, body: Mapping[str, Any]) -> JobEvent | None:
-        """Read the messages of both services."""
+        """Return the job of a message of either service."""
         return MediaConvert.parse_event(body) or ElasticTranscoder.parse_event(body)
 
     def cancel(self, job: Job) -> None:

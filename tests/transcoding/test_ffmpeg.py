@@ -1,4 +1,4 @@
-"""A video through the field, the worker and real ffmpeg: what comes out."""
+"""Renditions that a video gets through the field, the worker and real ffmpeg."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Stored = Callable[[], list[str]]
 
 
 def made(film: Film) -> dict[str, str]:
-    """Transcode, and give the keys of the renditions by file name."""
+    """Transcode, and return the keys of the renditions by file name."""
     work()
     job = TranscodeJob.objects.get()
     assert job.state == State.COMPLETE, (job.error_code, job.error)
@@ -42,7 +42,7 @@ def poster_of(film: Film) -> Image.Image:
     return Image.open(io.BytesIO(default_media_storage.open(poster.key).read()))
 
 
-def test_a_video_becomes_what_the_web_profile_says(
+def test_video_becomes_renditions_of_web_profile(
     film: Film, media_root: Path, stored: Stored, client: Client
 ) -> None:
     assert (film.video.width, film.video.height, film.video.duration) == (160, 120, 1.0)
@@ -80,7 +80,7 @@ def test_a_video_becomes_what_the_web_profile_says(
     assert (resized.status_code, resized["Content-Type"]) == (200, "image/jpeg")
 
 
-def test_hls_has_a_master_playlist_and_independent_segments(
+def test_hls_has_master_playlist_and_independent_segments(
     draw: Draw, new_film: NewFilm, media_root: Path
 ) -> None:
     wide = draw("wide.mp4", *pattern("1280x720", 7), *sound(7), *H264)
@@ -106,7 +106,7 @@ def test_hls_has_a_master_playlist_and_independent_segments(
 
 @pytest.mark.acceptance(52)
 @pytest.mark.needs("corpus")
-def test_a_rotated_hdr_video_is_upright_and_says_nothing_of_where_it_was_taken(
+def test_rotated_hdr_video_is_upright_and_has_no_location(
     corpus: Path, new_film: NewFilm, media_root: Path
 ) -> None:
     source = corpus / "hostile" / "rails__rails" / "rotated_hdr_video.mov"
@@ -126,7 +126,7 @@ def test_a_rotated_hdr_video_is_upright_and_says_nothing_of_where_it_was_taken(
 
 
 @pytest.mark.acceptance(52)
-def test_a_quarter_turn_is_applied_to_the_pixels(
+def test_quarter_turn_is_applied_to_pixels(
     draw: Draw, new_film: NewFilm, media_root: Path
 ) -> None:
     halves = "color=red:size=160x120:rate=10:duration=1,drawbox=w=80:color=blue:t=fill"
@@ -139,7 +139,7 @@ def test_a_quarter_turn_is_applied_to_the_pixels(
     assert (facts.width, facts.height) == (120, 160)
     picture = poster_of(film).convert("RGB")
     assert picture.size == (120, 160)
-    # Turned by a quarter against the clock, what was on the left is at the bottom.
+    # After a quarter turn counter-clockwise, the left side is at the bottom.
     red, _, blue = ImageStat.Stat(picture.crop((10, 90, 110, 150))).mean
     assert blue > red
 
@@ -156,7 +156,7 @@ def test_a_quarter_turn_is_applied_to_the_pixels(
         ("surround.mp4", [*pattern(), *sound(layout="5.1"), *H264], (160, 120)),
     ],
 )
-def test_odd_sources_play_everywhere(
+def test_unusual_source_gives_h264_with_even_sides(
     name: str,
     arguments: list[str],
     size: tuple[int, int],
@@ -181,7 +181,7 @@ def pixel_format(path: Path) -> str:
         return str(media.streams.video[0].codec_context.pix_fmt)
 
 
-def test_metadata_chapters_and_subtitles_are_gone(
+def test_renditions_have_no_metadata_or_chapters(
     draw: Draw, new_film: NewFilm, media_root: Path, tmp_path: Path
 ) -> None:
     notes = tmp_path / "notes.txt"
@@ -205,15 +205,13 @@ def test_metadata_chapters_and_subtitles_are_gone(
     )
 
 
-def test_the_mp4_begins_with_its_index_so_that_it_plays_while_it_loads(
-    film: Film, media_root: Path
-) -> None:
+def test_mp4_begins_with_its_index(film: Film, media_root: Path) -> None:
     content = (media_root / made(film)["480p.mp4"]).read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
 
 
 @pytest.mark.acceptance(51)
-def test_a_truncated_source_is_an_error_although_ffmpeg_says_it_went_well(
+def test_truncated_source_is_error_although_ffmpeg_exits_with_0(
     draw: Draw, new_film: NewFilm, stored: Stored, tmp_path: Path
 ) -> None:
     source = draw("long.mp4", *pattern(seconds=5), *H264, "-movflags", "+faststart", "-g", "5")
@@ -227,7 +225,7 @@ def test_a_truncated_source_is_an_error_although_ffmpeg_says_it_went_well(
     assert stored() == [film.video.key]
 
 
-def test_renditions_of_ones_own_and_the_sound_alone(film: Film, media_root: Path) -> None:
+def test_own_renditions_and_audio_alone_are_made(film: Film, media_root: Path) -> None:
     own = {
         "small.mp4": {"kind": "mp4", "height": 60, "crf": 30, "preset": "ultrafast"},
         "listen.m4a": {"kind": "audio", "kbps": 64},
@@ -251,7 +249,7 @@ def test_renditions_of_ones_own_and_the_sound_alone(film: Film, media_root: Path
     assert not list(media_root.rglob("rung-*"))
 
 
-def test_a_template_shows_the_video(film: Film) -> None:
+def test_template_tag_shows_video_once_it_is_complete(film: Film) -> None:
     page = Template("{% load shift_media %}{% media_video f.video controls=True class_=c %}")
     assert page.render(Context({"f": film})) == ""
     made(film)

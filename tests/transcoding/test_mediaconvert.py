@@ -1,4 +1,4 @@
-"""Videos through MediaConvert: what comes of them, in a real bucket, by real boto3 over HTTP."""
+"""Renditions that MediaConvert makes: a real bucket, and real boto3 over HTTP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from shift_media.transcoding.models import Rendition
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from tests.testapp.models import Film
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work
-from tests.transcoding.mediaconvert_site import SMALL, Aws, aws, film, new_film, site, the_job
+from tests.transcoding.mediaconvert_site import (
+    SMALL,
+    MediaConvertSite,
+    aws,
+    film,
+    new_film,
+    site_settings,
+    the_job,
+)
 
 __all__ = ["aws", "film"]
 
@@ -28,15 +36,17 @@ pytestmark = [
 ]
 
 
-def facts_of(aws: Aws, key: str, folder: Path) -> Any:
+def facts_of(aws: MediaConvertSite, key: str, folder: Path) -> Any:
     copy = folder / "copy.mp4"
     copy.write_bytes(aws.read(key))
     return probe_video(copy, VideoLimits())
 
 
-def test_a_video_becomes_what_the_web_profile_says(aws: Aws, draw: Draw, tmp_path: Path) -> None:
+def test_video_becomes_renditions_of_web_profile(
+    aws: MediaConvertSite, draw: Draw, tmp_path: Path
+) -> None:
     wide = draw("wide.mp4", *pattern("1280x720", 7), *sound(7), *H264)
-    with override_settings(SHIFT_MEDIA=site(aws.server)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server)):
         film = new_film(wide)
         work()
         assert the_job().state == State.SUBMITTED
@@ -63,8 +73,8 @@ def test_a_video_becomes_what_the_web_profile_says(aws: Aws, draw: Draw, tmp_pat
     assert [key for key in aws.stored() if "frame" in key] == []
 
 
-def check_hls(aws: Aws, made: Rendition, folder: Path) -> None:
-    """Hold that the segments of each stream make a video together."""
+def check_hls(aws: MediaConvertSite, made: Rendition, folder: Path) -> None:
+    """Assert that the segments of each stream are one video together."""
     base = made.key.rpartition("/")[0]
     master = aws.read(made.key).decode()
     assert "RESOLUTION=1280x720" in master
@@ -82,7 +92,7 @@ def check_hls(aws: Aws, made: Rendition, folder: Path) -> None:
     assert made.size == whole
 
 
-def check_stills(aws: Aws, made: dict[str, Rendition], folder: Path) -> None:
+def check_stills(aws: MediaConvertSite, made: dict[str, Rendition], folder: Path) -> None:
     (folder / "poster.jpg").write_bytes(aws.read(made["_poster.jpg"].key))
     with Image.open(folder / "poster.jpg") as poster:
         assert poster.size == (1280, 720)
@@ -94,12 +104,12 @@ def check_stills(aws: Aws, made: dict[str, Rendition], folder: Path) -> None:
 
 
 @pytest.mark.acceptance(52)
-def test_an_upright_silent_video_stays_upright_and_is_not_enlarged(
-    aws: Aws, draw: Draw, tmp_path: Path
+def test_upright_silent_video_stays_upright_and_is_not_enlarged(
+    aws: MediaConvertSite, draw: Draw, tmp_path: Path
 ) -> None:
     flat = draw("flat.mp4", *pattern("160x90"), *H264)
     turned = draw("turned.mov", "-display_rotation", "90", "-i", str(flat), "-c", "copy")
-    with override_settings(SHIFT_MEDIA=site(aws.server)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server)):
         film = new_film(turned)
         work()
         aws.finish()
@@ -112,9 +122,9 @@ def test_an_upright_silent_video_stays_upright_and_is_not_enlarged(
     assert (made["_poster.jpg"].width, made["_poster.jpg"].height) == (90, 160)
 
 
-def test_the_sound_alone(aws: Aws, clip: Path, tmp_path: Path) -> None:
+def test_audio_alone_is_made(aws: MediaConvertSite, clip: Path, tmp_path: Path) -> None:
     profiles = {"web": {"sound.m4a": {"kind": "audio", "kbps": 96}}}
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=profiles)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=profiles)):
         film = new_film(clip)
         work()
         aws.finish()
@@ -125,9 +135,7 @@ def test_the_sound_alone(aws: Aws, clip: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.acceptance(46)
-def test_what_a_service_has_is_done_here_when_the_site_leaves_the_service(
-    aws: Aws, film: Film
-) -> None:
+def test_job_of_former_service_runs_on_new_transcoder(aws: MediaConvertSite, film: Film) -> None:
     work()
     assert (the_job().state, the_job().transcoder) == (State.SUBMITTED, "mediaconvert")
     assert services.recover() == 0
@@ -139,44 +147,48 @@ def test_what_a_service_has_is_done_here_when_the_site_leaves_the_service(
     assert len(film.video.renditions) == 2
 
 
-def test_a_job_says_whose_it_is(aws: Aws, film: Film) -> None:
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, tags={"cost": "site"})):
+def test_job_carries_tags_of_row_and_attempt(aws: MediaConvertSite, film: Film) -> None:
+    with override_settings(
+        SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, tags={"cost": "site"})
+    ):
         work()
     (job,) = aws.server.jobs.values()
     row = the_job()
-    assert job.told["userMetadata"] == {
+    assert job.answer["userMetadata"] == {
         "shift_media_job": str(row.pk),
         "shift_media_token": row.token,
         "shift_media_source": "160x120 1.000s h264 aac",
     }
-    url = f"{aws.server.endpoint}/2017-08-29/tags/{job.told['arn'].replace('/', '%2F')}"
+    url = f"{aws.server.endpoint}/2017-08-29/tags/{job.answer['arn'].replace('/', '%2F')}"
     with urllib.request.urlopen(url) as answer:
         tags = json.load(answer)["resourceTags"]["tags"]
     assert tags == {"cost": "site", "shift-media-job": str(row.pk), "shift-media-profile": "web"}
     assert (row.transcoder, row.lease_until, row.attempts) == ("mediaconvert", None, 1)
 
 
-def test_an_original_is_not_fetched_where_its_row_says_what_it_is(aws: Aws, film: Film) -> None:
+def test_original_is_not_fetched_if_its_facts_are_stored(
+    aws: MediaConvertSite, film: Film
+) -> None:
     aws.s3.delete_object(Bucket=aws.bucket, Key=film.video.key)
     work()
     assert aws.server.states() == ["SUBMITTED"]
 
 
-def test_an_original_of_which_the_row_says_nothing_is_probed(aws: Aws, film: Film) -> None:
+def test_original_without_stored_facts_is_probed(aws: MediaConvertSite, film: Film) -> None:
     Film.objects.update(video_meta={})
     work()
     (job,) = aws.server.jobs.values()
-    assert job.told["userMetadata"]["shift_media_source"] == "160x120 1.000s h264 aac"
+    assert job.answer["userMetadata"]["shift_media_source"] == "160x120 1.000s h264 aac"
 
 
 @pytest.mark.parametrize(
     ("options", "code"),
     [({"max_seconds": 0}, "too_long"), ({"max_pixels": 100}, "too_many_pixels")],
 )
-def test_a_source_over_the_limits_is_not_sent(
-    aws: Aws, clip: Path, options: dict[str, int], code: str
+def test_source_over_limits_creates_no_job(
+    aws: MediaConvertSite, clip: Path, options: dict[str, int], code: str
 ) -> None:
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, **options)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, **options)):
         new_film(clip)
         work()
     assert (the_job().state, the_job().error_code) == (State.ERROR, code)

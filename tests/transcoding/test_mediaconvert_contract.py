@@ -12,7 +12,7 @@ from shift_media.testing import TranscoderContract
 from shift_media.transcoding.backends.mediaconvert import MediaConvert
 from shift_media.transcoding.base import Job, Transcoder
 from shift_media.video.profiles import Profile, parse_profile
-from tests.transcoding.mediaconvert_site import SMALL, Aws, aws, site
+from tests.transcoding.mediaconvert_site import SMALL, MediaConvertSite, aws, site_settings
 
 __all__ = ["aws"]
 
@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.s3]
 
 class TestMediaConvert(TranscoderContract):
     @pytest.fixture(autouse=True)
-    def _site(self, aws: Aws, clip: Path) -> None:
+    def _site(self, aws: MediaConvertSite, clip: Path) -> None:
         self.aws, self.video = aws, clip.read_bytes()
 
     def make_transcoder(self) -> Transcoder:
-        return MediaConvert(**site(self.aws.server)["TRANSCODER"]["OPTIONS"])
+        return MediaConvert(**site_settings(self.aws.server)["TRANSCODER"]["OPTIONS"])
 
     def make_storage(self) -> MediaStorage:
         return default_media_storage  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""MediaConvert that throttles, fails, loses answers or says what is not so: one job each."""
+"""A MediaConvert that throttles, fails, loses answers or reports wrong states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from shift_media.transcoding.services.attempts import build_attempt
 from shift_media.video import planning
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
-from tests.transcoding.mediaconvert_site import SMALL, Aws, aws, film, new_film, site, the_job
+from tests.transcoding.mediaconvert_site import (
+    SMALL,
+    MediaConvertSite,
+    aws,
+    film,
+    new_film,
+    site_settings,
+    the_job,
+)
 
 __all__ = ["aws", "film"]
 
@@ -35,12 +43,12 @@ def due_now() -> None:
 @pytest.mark.acceptance(57)
 @pytest.mark.parametrize("remembers", [True, False], ids=["in its minute", "after its minute"])
 @pytest.mark.parametrize("status", [500, 0], ids=["500", "no answer"])
-def test_an_answer_that_got_lost_after_creating_makes_no_second_job(
-    aws: Aws, clip: Path, status: int, remembers: bool
+def test_lost_answer_to_creation_makes_no_second_job(
+    aws: MediaConvertSite, clip: Path, status: int, remembers: bool
 ) -> None:
     aws.server.forgets_tokens = not remembers
     aws.server.inject("POST", "/jobs", status=status, after=True)
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, read_timeout=3)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, read_timeout=3)):
         film = new_film(clip)
         work()
         assert aws.server.states() == ["SUBMITTED"]
@@ -57,8 +65,8 @@ def test_an_answer_that_got_lost_after_creating_makes_no_second_job(
     ("status", "code"),
     [(429, "TooManyRequestsException"), (500, "InternalServerErrorException"), (503, "Busy")],
 )
-def test_what_throttles_or_fails_is_asked_again(
-    aws: Aws, film: Film, status: int, code: str
+def test_throttled_or_failed_request_is_repeated(
+    aws: MediaConvertSite, film: Film, status: int, code: str
 ) -> None:
     aws.server.inject("POST", "/jobs", status=status, code=code, times=2)
     aws.server.inject("GET", "/search", status=status, code=code, times=1)
@@ -71,8 +79,8 @@ def test_what_throttles_or_fails_is_asked_again(
 
 
 @pytest.mark.acceptance(57)
-def test_an_api_that_goes_on_failing_is_tried_again_later_and_then_it_is_an_error(
-    aws: Aws, film: Film
+def test_job_fails_after_last_attempt_if_service_keeps_throttling(
+    aws: MediaConvertSite, film: Film
 ) -> None:
     code = "TooManyRequestsException"
     aws.server.inject("POST", "/jobs", status=429, code=code, times=1000)
@@ -90,8 +98,8 @@ def test_an_api_that_goes_on_failing_is_tried_again_later_and_then_it_is_an_erro
 
 
 @pytest.mark.acceptance(57)
-def test_a_job_that_an_attempt_lost_sight_of_is_cancelled_before_the_next_is_made(
-    aws: Aws, film: Film
+def test_job_of_dead_worker_is_cancelled_before_next_is_created(
+    aws: MediaConvertSite, film: Film
 ) -> None:
     aws.server.inject("POST", "/jobs", status=500, after=True)
     aws.server.forgets_tokens = True
@@ -105,8 +113,8 @@ def test_a_job_that_an_attempt_lost_sight_of_is_cancelled_before_the_next_is_mad
     assert len(film.video.renditions) == 2
 
 
-def worker_dies_after_creating(aws: Aws) -> None:
-    """Leave the row as a worker does that is killed before it has written the id down."""
+def worker_dies_after_creating(aws: MediaConvertSite) -> None:
+    """Leave the row in the state of a worker that was killed before it stored the external id."""
     job = services.claim("mortal")
     assert job is not None
     services.transcoder().submit(build_attempt(job))
@@ -115,9 +123,9 @@ def worker_dies_after_creating(aws: Aws) -> None:
 
 
 @pytest.mark.acceptance(57)
-def test_what_is_wrong_is_a_visible_error_at_once(aws: Aws, clip: Path) -> None:
+def test_refused_request_fails_job_at_once(aws: MediaConvertSite, clip: Path) -> None:
     wrong = {"queue": "nosuch"}
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, **wrong)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, **wrong)):
         new_film(clip)
         work()
     job = the_job()
@@ -127,9 +135,9 @@ def test_what_is_wrong_is_a_visible_error_at_once(aws: Aws, clip: Path) -> None:
 
 
 @pytest.mark.acceptance(57)
-def test_a_value_that_the_api_does_not_have_is_not_sent(aws: Aws, clip: Path) -> None:
+def test_value_outside_of_the_api_is_not_sent(aws: MediaConvertSite, clip: Path) -> None:
     wrong = {"acceleration": "FAST"}
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, **wrong)):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, **wrong)):
         new_film(clip)
         work()
     job = the_job()
@@ -139,7 +147,7 @@ def test_a_value_that_the_api_does_not_have_is_not_sent(aws: Aws, clip: Path) ->
 
 
 @pytest.mark.acceptance(46, 57)
-def test_a_read_that_fails_stops_no_job_and_makes_no_second(aws: Aws, film: Film) -> None:
+def test_failed_read_neither_stops_nor_repeats_job(aws: MediaConvertSite, film: Film) -> None:
     work()
     aws.server.inject("GET", "/jobs/", status=500, times=4)
     job = services.refresh(the_job())
@@ -153,14 +161,14 @@ def test_a_read_that_fails_stops_no_job_and_makes_no_second(aws: Aws, film: Film
 
 
 @pytest.mark.acceptance(46)
-def test_reports_out_of_order_and_twice_end_the_same(aws: Aws, film: Film) -> None:
+def test_repeated_reports_out_of_order_change_nothing(aws: MediaConvertSite, film: Film) -> None:
     work()
     (id,) = aws.server.jobs
     aws.server.progress(id, 60)
     services.refresh(the_job())
     aws.server.progress(id, 30)
     assert services.refresh(the_job()).progress == 60
-    aws.server.jobs[id].told["status"] = "SUBMITTED"
+    aws.server.jobs[id].answer["status"] = "SUBMITTED"
     assert services.refresh(the_job()).state == State.PROGRESSING
     aws.finish()
     late = the_job()
@@ -175,8 +183,10 @@ def test_reports_out_of_order_and_twice_end_the_same(aws: Aws, film: Film) -> No
 
 
 @pytest.mark.acceptance(46)
-def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path) -> None:
-    with override_settings(SHIFT_MEDIA=site(aws.server)):
+def test_two_processes_that_verify_outputs_report_the_same(
+    aws: MediaConvertSite, clip: Path
+) -> None:
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server)):
         film = new_film(clip)
         work()
         aws.finish()
@@ -193,8 +203,8 @@ def test_two_that_look_at_the_outputs_at_once_find_the_same(aws: Aws, clip: Path
 
 @pytest.mark.acceptance(46)
 @pytest.mark.parametrize(("code", "state"), [(1010, State.ERROR), (1999, State.PENDING)])
-def test_an_error_of_the_service_is_told_and_its_own_faults_are_tried_again(
-    aws: Aws, film: Film, code: int, state: State
+def test_error_of_service_is_stored_and_its_own_faults_are_retried(
+    aws: MediaConvertSite, film: Film, code: int, state: State
 ) -> None:
     work()
     (id,) = aws.server.jobs
@@ -205,18 +215,18 @@ def test_an_error_of_the_service_is_told_and_its_own_faults_are_tried_again(
 
 
 @pytest.mark.acceptance(46)
-def test_a_job_that_never_ends_is_cancelled_and_an_error(aws: Aws, clip: Path) -> None:
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES=SMALL, timeout=3600)):
+def test_job_past_deadline_is_cancelled_and_fails(aws: MediaConvertSite, clip: Path) -> None:
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, timeout=3600)):
         new_film(clip)
         work()
         (job,) = aws.server.jobs.values()
-        job.told["createdAt"] -= 3700
+        job.answer["createdAt"] -= 3700
         assert services.refresh(the_job()).error_code == "deadline"
     assert aws.server.states() == ["CANCELED"]
 
 
 @pytest.mark.acceptance(46)
-def test_complete_without_its_files_is_not_believed(aws: Aws, film: Film) -> None:
+def test_complete_job_without_its_files_is_retried(aws: MediaConvertSite, film: Film) -> None:
     work()
     aws.finish()
     (lost,) = (key for key in aws.stored() if key.endswith("480p.mp4"))
@@ -233,7 +243,7 @@ def test_complete_without_its_files_is_not_believed(aws: Aws, film: Film) -> Non
 
 
 @pytest.mark.acceptance(46)
-def test_complete_with_something_else_is_an_error(aws: Aws, film: Film) -> None:
+def test_complete_job_with_other_bytes_fails(aws: MediaConvertSite, film: Film) -> None:
     work()
     aws.finish()
     (made,) = (key for key in aws.stored() if key.endswith("480p.mp4"))

@@ -1,4 +1,4 @@
-"""Jobs of MediaConvert that nobody wants any more: cancelled, and nothing of them stays."""
+"""Jobs of MediaConvert whose original is gone: they are cancelled, and leave no files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
-from tests.transcoding.mediaconvert_site import Aws, aws, film, the_job
+from tests.transcoding.mediaconvert_site import MediaConvertSite, aws, film, the_job
 
 __all__ = ["aws", "film"]
 
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 
-def test_a_cancelled_job_is_cancelled_there_too(aws: Aws, film: Film) -> None:
+def test_cancelled_job_is_cancelled_in_service(aws: MediaConvertSite, film: Film) -> None:
     work()
     assert services.cancel(the_job())
     assert aws.server.states() == ["CANCELED"]
@@ -34,16 +34,16 @@ def test_a_cancelled_job_is_cancelled_there_too(aws: Aws, film: Film) -> None:
     assert aws.stored() == [film.video.key]
 
 
-def test_a_job_that_was_cancelled_over_there_is_cancelled_here(aws: Aws, film: Film) -> None:
+def test_job_cancelled_in_service_is_cancelled(aws: MediaConvertSite, film: Film) -> None:
     work()
     (job,) = aws.server.jobs.values()
-    job.told["status"] = "CANCELED"
+    job.answer["status"] = "CANCELED"
     assert services.refresh(the_job()).state == State.CANCELED
     assert film.video.transcode().state == State.PENDING
 
 
 @pytest.mark.acceptance(44)
-def test_deleting_a_video_cancels_its_job(aws: Aws, film: Film) -> None:
+def test_deletion_of_video_cancels_its_job(aws: MediaConvertSite, film: Film) -> None:
     work()
     film.delete()
     assert aws.server.states() == ["CANCELED"]
@@ -52,8 +52,8 @@ def test_deleting_a_video_cancels_its_job(aws: Aws, film: Film) -> None:
 
 
 @pytest.mark.acceptance(44)
-def test_replacing_a_video_cancels_its_job_and_the_last_commit_wins(
-    aws: Aws, film: Film, clip: Path
+def test_replacement_of_video_cancels_its_job(
+    aws: MediaConvertSite, film: Film, clip: Path
 ) -> None:
     work()
     row = Film.objects.get()
@@ -69,14 +69,14 @@ def test_replacing_a_video_cancels_its_job_and_the_last_commit_wins(
 
 @pytest.mark.acceptance(44)
 @pytest.mark.parametrize("ended", [True, False], ids=["complete", "under way"])
-def test_a_late_job_of_a_replaced_video_removes_its_own_output(
-    aws: Aws, film: Film, ended: bool
+def test_late_job_of_replaced_video_removes_its_output(
+    aws: MediaConvertSite, film: Film, ended: bool
 ) -> None:
     work()
     (id,) = aws.server.jobs
     aws.server.finish(id, late=not ended)
     assert len(aws.stored()) > 1
-    Film.objects.update(video="")  # which tells nobody
+    Film.objects.update(video="")  # without any signal
     job = services.refresh(the_job())
     assert (job.state, job.error_code) == (State.CANCELED, "original_gone")
     assert aws.server.states() == ["COMPLETE" if ended else "CANCELED"]
@@ -86,14 +86,12 @@ def test_a_late_job_of_a_replaced_video_removes_its_own_output(
 
 
 @pytest.mark.acceptance(44)
-def test_a_video_that_is_deleted_while_its_job_is_created_leaves_no_job(
-    aws: Aws, film: Film
-) -> None:
+def test_deletion_during_creation_leaves_no_job(aws: MediaConvertSite, film: Film) -> None:
     create = aws.server._create
 
     def delete_first(body: dict[str, Any]) -> Any:
         TranscodeJob.objects.all().delete()
-        connection.close()  # that of the server's thread
+        connection.close()  # the one of the server's thread
         return create(body)
 
     aws.server._create = delete_first  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The settings of MediaConvert's jobs, held against botocore's own description of the API."""
+"""The settings of MediaConvert's jobs, compared with botocore's description of the API."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ EVERYTHING = {
     ],
 )
 @pytest.mark.parametrize("profile", [WEB, parse_profile("all", EVERYTHING)])
-def test_the_api_knows_all_names_and_values(profile: Profile, facts: VideoFacts) -> None:
+def test_settings_of_profile_are_valid(profile: Profile, facts: VideoFacts) -> None:
     request = {"Role": ROLE, "Settings": settings_for(profile, facts)}
     assert list(schema.find_faults(request)) == []
 
 
-def test_values_that_the_api_does_not_know_are_found() -> None:
+def test_invalid_names_and_values_are_found() -> None:
     settings = settings_for()
     video = settings["OutputGroups"][0]["Outputs"][0]["VideoDescription"]
     video["CodecSettings"]["H264Settings"]["RateControlMode"] = "CRF"
@@ -77,7 +77,7 @@ def test_values_that_the_api_does_not_know_are_found() -> None:
     assert "Priority is 51, which must be at most 50" in found
 
 
-def test_botocore_takes_the_request_as_it_is() -> None:
+def test_botocore_accepts_request() -> None:
     client: Any = boto3.session.Session().client(
         "mediaconvert",
         region_name="eu-central-1",
@@ -91,7 +91,7 @@ def test_botocore_takes_the_request_as_it_is() -> None:
         assert client.create_job(**request)["Job"]["Id"] == "1-a"
 
 
-def test_files_land_under_the_keys_that_the_profile_says() -> None:
+def test_destinations_are_keys_of_renditions() -> None:
     made = {}
     for group in settings_for()["OutputGroups"]:
         own = group["OutputGroupSettings"]
@@ -108,7 +108,7 @@ def test_files_land_under_the_keys_that_the_profile_says() -> None:
     assert [output["NameModifier"] for output in hls["Outputs"]] == ["-720p", "-480p", "-sound"]
 
 
-def test_turned_by_the_service_never_enlarged_and_with_even_sides() -> None:
+def test_sizes_of_portrait_are_even_and_not_enlarged() -> None:
     portrait = VideoFacts(duration=9, width=359, height=641, fps=30, video="h264", audio="aac")
     settings = settings_for(facts=portrait)
     assert settings["Inputs"][0]["VideoSelector"]["Rotate"] == "AUTO"
@@ -120,7 +120,7 @@ def test_turned_by_the_service_never_enlarged_and_with_even_sides() -> None:
         assert width % 2 == height % 2 == 0
 
 
-def test_a_silent_video_asks_for_no_sound() -> None:
+def test_silent_video_gets_no_audio_settings() -> None:
     silent = VideoFacts(duration=9, width=640, height=360, fps=30, video="h264")
     settings = settings_for(facts=silent)
     outputs = [one for group in settings["OutputGroups"] for one in group["Outputs"]]
@@ -128,7 +128,7 @@ def test_a_silent_video_asks_for_no_sound() -> None:
     assert "AudioRenditionSets" not in str(settings)
 
 
-def test_stills_come_from_where_the_profile_says() -> None:
+def test_captures_are_taken_where_profile_says() -> None:
     *_, poster, sprite = videos_of(settings_for())
     captures = poster["CodecSettings"]["FrameCaptureSettings"]
     assert (captures["FramerateDenominator"], captures["MaxCaptures"]) == (6, 2)
@@ -137,7 +137,7 @@ def test_stills_come_from_where_the_profile_says() -> None:
     assert (sprite["Width"], sprite["Height"]) == (160, 90)
 
 
-def test_many_frames_a_second_are_fewer_and_whole_pictures_begin_each_segment() -> None:
+def test_high_frame_rate_is_capped_and_segments_begin_with_keyframes() -> None:
     fast = VideoFacts(duration=9, width=640, height=360, fps=120, video="h264")
     h264 = videos_of(settings_for(facts=fast))[0]["CodecSettings"]["H264Settings"]
     assert (h264["FramerateControl"], h264["FramerateNumerator"]) == ("SPECIFIED", 60)
@@ -149,7 +149,7 @@ def test_many_frames_a_second_are_fewer_and_whole_pictures_begin_each_segment() 
     )
 
 
-def test_what_a_job_says_of_its_source_is_read_again() -> None:
+def test_formatted_facts_parse_to_same_facts() -> None:
     facts = inputs.parse_facts(inputs.format_facts(WIDE))
     assert (facts.width, facts.height, facts.duration) == (1920, 1080, 60)
     assert (facts.video, facts.audio) == ("h264", "aac")
@@ -159,7 +159,7 @@ def test_what_a_job_says_of_its_source_is_read_again() -> None:
         inputs.parse_facts("1920x1080")
 
 
-def test_playlists_are_read_and_lead_nowhere_else() -> None:
+def test_playlist_is_parsed_and_names_outside_its_folder_are_refused() -> None:
     text = '#EXTM3U\n#EXT-X-MAP:URI="a.mp4"\n#EXTINF:4.5,\nb.m4s?x\n#EXTINF:1,\nc.m4s\n'
     assert parse_playlist(text).files == ("a.mp4", "b.m4s", "c.m4s")
     assert (parse_playlist(text).seconds, parse_playlist(text).is_ended) == (5.5, False)
@@ -170,7 +170,7 @@ def test_playlists_are_read_and_lead_nowhere_else() -> None:
             resolve_name("a/b/hls.m3u8", name)
 
 
-def test_an_original_on_disk_is_refused(tmp_path: Path) -> None:
+def test_original_on_disk_is_refused(tmp_path: Path) -> None:
     job = Job(1, "0a1b2c3d", new_original_key("a.mp4", "mp4"), WEB, storages["private"])  # type: ignore[arg-type]
     with pytest.raises(TranscodeError, match="S3 alone"):
         MediaConvert(role=ROLE, region="eu-central-1").submit(job)
@@ -203,7 +203,7 @@ def faults_of(**options: Any) -> list[str]:
         ({"region": ""}, 'no "region"'),
     ],
 )
-def test_wrong_options_are_found_without_the_network(
+def test_invalid_option_is_check_error(
     options: dict[str, Any], text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
@@ -212,14 +212,14 @@ def test_wrong_options_are_found_without_the_network(
     assert text in found
 
 
-def test_right_options_pass_the_check() -> None:
+def test_valid_options_pass_check() -> None:
     arn = "arn:aws-us-gov:mediaconvert:us-gov-west-1:123456789012:queues/Default"
     assert faults_of() == []
     assert faults_of(queue=arn, role="arn:aws-cn:iam::123456789012:role/service/x") == []
     assert faults_of(acceleration="PREFERRED", priority=-50, status_update="SECONDS_10") == []
 
 
-def test_a_field_whose_videos_are_on_disk_is_found() -> None:
+def test_field_with_videos_on_disk_is_check_error() -> None:
     found = [str(m.msg) for m in MediaConvert(role=ROLE, region="eu-central-1").check()]
     field = Film._meta.get_field("video")
     assert f"{field} is not on S3, but MediaConvert reads from S3 alone." in found

@@ -1,4 +1,4 @@
-"""Elastic Transcoder's vocabulary: presets, names, and jobs that become renditions of ours."""
+"""Elastic Transcoder's vocabulary: presets, names, and jobs translated into renditions."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def assumptions(profile: Profile) -> str:
 # Presets
 
 
-def test_the_system_presets_are_there_as_far_as_they_are_known() -> None:
+def test_system_presets_have_known_values_and_none_for_unknown_ones() -> None:
     known = presets.system()
     assert len(known) == 62
     web = known[WEB]
@@ -87,21 +87,21 @@ def test_the_system_presets_are_there_as_far_as_they_are_known() -> None:
     [
         ("1351620000000-000010", GENERIC_720P),
         ("1351620000001-100010", "1351620000001-100020"),
-        # Its first replacement was retired as well.
+        # Its first replacement was retired, too.
         ("1351620000000-000060", "1351620000001-000061"),
     ],
 )
-def test_a_retired_preset_names_what_to_write_instead(retired: str, instead: str) -> None:
+def test_retired_preset_is_refused_with_its_replacement(retired: str, instead: str) -> None:
     with pytest.raises(InvalidProfile, match=f'retired by the service. Write "{instead}"'):
         job(output("a.mp4", retired))
 
 
-def test_every_replacement_is_there() -> None:
+def test_replacement_of_retired_preset_is_system_preset() -> None:
     for id in presets._retired():
         assert presets.replacement(id) in presets.system()
 
 
-def test_a_preset_of_a_project_is_read_as_the_service_told_of_it() -> None:
+def test_described_preset_of_project_gives_encoding_and_stills() -> None:
     made = job(output("a.mp4", CUSTOM, ThumbnailPattern="t{count}"), presets={CUSTOM: DEFINED})
     video, stills = made.renditions
     assert isinstance(video, Mp4)
@@ -144,12 +144,12 @@ def test_a_preset_of_a_project_is_read_as_the_service_told_of_it() -> None:
         (naming.thumbnail("a", 1, (1, 1), "png"), "a00001.png"),
     ],
 )
-def test_files_are_called_as_that_service_called_them(named: str, wanted: str) -> None:
+def test_names_follow_rules_of_developer_guide(named: str, wanted: str) -> None:
     assert named == wanted
 
 
 @given(originals, st.text(max_size=80), st.sampled_from(["mp4", "m3u8"]))
-def test_our_files_are_within_the_grammar_of_keys_whatever_theirs_were(
+def test_any_output_key_gives_file_within_grammar_of_keys(
     original: OriginalKey, key: str, extension: str
 ) -> None:
     file = naming.rendition_file(key, extension, "000010")
@@ -158,7 +158,7 @@ def test_our_files_are_within_the_grammar_of_keys_whatever_theirs_were(
     read_profile("web", {file: {"kind": "mp4" if extension == "mp4" else "hls"}})
 
 
-def test_an_originals_name_can_stand_in_a_key() -> None:
+def test_placeholders_are_replaced_by_name_of_original() -> None:
     original = new_original_key("My Film.MOV", "mov")
     assert naming.fill_placeholders("v/{stem}/{name}-{count}", original) == (
         "v/my-film/my-film.mov-{count}"
@@ -169,7 +169,7 @@ def test_an_originals_name_can_stand_in_a_key() -> None:
 # Jobs
 
 
-def test_a_job_becomes_renditions() -> None:
+def test_job_is_translated_into_renditions() -> None:
     made = job(
         output("{stem}-720p.mp4", GENERIC_720P),
         output("hls/400k", HLS_400K, SegmentDuration="10"),
@@ -207,13 +207,13 @@ def test_a_job_becomes_renditions() -> None:
     )
 
 
-def test_an_output_that_is_segmented_without_a_master_is_a_playlist() -> None:
+def test_segmented_output_without_master_playlist_is_hls() -> None:
     made = job(output("v/1m", HLS_1M, SegmentDuration=4))
     (hls,) = made.of_kind("hls")
     assert (hls.file, hls.legacy, hls.segment_seconds) == ("v-1m.m3u8", "v/1m.m3u8", 4)
 
 
-def test_webm_has_its_own_kind_and_the_sound_that_a_webm_can_have() -> None:
+def test_webm_preset_gives_webm_with_vorbis() -> None:
     made = job(output("a.webm", "1351620000001-100250"))
     (webm,) = made.of_kind("webm")
     assert (webm.file, webm.encoding.codec, webm.encoding.kbps) == ("a.webm", "vp9", 1200)
@@ -221,7 +221,7 @@ def test_webm_has_its_own_kind_and_the_sound_that_a_webm_can_have() -> None:
     assert "VORBIS, 128 kbit/s" in assumptions(made)
 
 
-def test_pictures_without_sound_take_that_of_their_playlist() -> None:
+def test_silent_output_gets_audio_of_its_playlist() -> None:
     video, sound = "1351620000001-200035", "1351620000001-200060"
     listed = [{"Name": "all", "Format": "HLSv4", "OutputKeys": ["v", "a"]}]
     made = job(
@@ -261,13 +261,13 @@ def test_pictures_without_sound_take_that_of_their_playlist() -> None:
         ),
     ],
 )
-def test_what_no_other_transcoder_makes_is_named(
+def test_output_that_no_other_transcoder_makes_is_listed_as_impossible(
     outputs: list[dict[str, Any]], more: dict[str, Any], said: str
 ) -> None:
     assert re.search(said, "\n".join(impossible(job(*outputs, **more))))
 
 
-def test_what_is_not_published_is_chosen_and_said() -> None:
+def test_unknown_property_of_preset_is_chosen_and_reported() -> None:
     made = job(output("a.mp4", "1351620000001-100020", ThumbnailPattern="t-{count}"))
     assert "whether it has audio, AAC, 128 kbit/s" in assumptions(made)
     assert "thumbnails are not completely known, chosen here: png, 192x108" in assumptions(made)
@@ -275,7 +275,7 @@ def test_what_is_not_published_is_chosen_and_said() -> None:
     assert assumptions(known) == ""
 
 
-def test_the_pattern_of_a_job_is_of_its_first_output_with_pictures() -> None:
+def test_thumbnail_pattern_of_job_belongs_to_first_output_with_video() -> None:
     sound = output("s.mp3", "1351620000001-300020")
     made = job(
         sound, output("a.mp4", WEB), output("b.mp4", GENERIC_720P), thumbnail_pattern="{count}"
@@ -328,6 +328,6 @@ def test_the_pattern_of_a_job_is_of_its_first_output_with_pictures() -> None:
         ({"outputs": [output("a", WEB)], "playlist": []}, "kind"),
     ],
 )
-def test_what_is_wrong_is_named(options: dict[str, Any], said: str) -> None:
+def test_invalid_job_is_refused_with_reason(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidProfile, match=said):
         read_profile("web", options)

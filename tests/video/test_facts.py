@@ -1,4 +1,4 @@
-"""Sizes of renditions: properties that hold for every source."""
+"""Sizes of renditions: properties of every source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEIGHTS = st.integers(2, 4320)
 
 
 @given(SIDES, SIDES, HEIGHTS)
-def test_a_rung_is_even_never_enlarged_and_keeps_the_ratio(
+def test_fitted_size_is_even_not_enlarged_and_keeps_ratio(
     width: int, height: int, short: int
 ) -> None:
     made = fit_short_side(width, height, short)
@@ -28,12 +28,14 @@ def test_a_rung_is_even_never_enlarged_and_keeps_the_ratio(
 
 
 @given(SIDES, SIDES, HEIGHTS)
-def test_portrait_and_landscape_are_treated_alike(width: int, height: int, short: int) -> None:
+def test_portrait_and_landscape_are_fitted_alike(width: int, height: int, short: int) -> None:
     assert fit_short_side(width, height, short) == fit_short_side(height, width, short)[::-1]
 
 
 @given(SIDES, SIDES, st.lists(HEIGHTS, min_size=1, max_size=6))
-def test_a_ladder_has_a_rung_and_no_two_alike(width: int, height: int, heights: list[int]) -> None:
+def test_ladder_has_at_least_one_rung_and_no_two_equal(
+    width: int, height: int, heights: list[int]
+) -> None:
     rungs = build_ladder(width, height, heights)
     sizes = [size for _, *size in rungs]
     assert sizes
@@ -44,7 +46,7 @@ def test_a_ladder_has_a_rung_and_no_two_alike(width: int, height: int, heights: 
     assert tuple(sizes[0]) == biggest
 
 
-def test_well_known_sizes() -> None:
+def test_common_sources_give_known_sizes() -> None:
     assert build_ladder(1920, 1080, [720, 480]) == [(720, 1280, 720), (480, 854, 480)]
     assert build_ladder(1080, 1920, [480, 720]) == [(720, 720, 1280), (480, 480, 854)]
     assert build_ladder(640, 272, [720, 480]) == [(480, 640, 272)]
@@ -53,12 +55,12 @@ def test_well_known_sizes() -> None:
 
 
 @given(SIDES, SIDES, st.sampled_from([0, 90, 180, 270, -90]))
-def test_a_quarter_turn_swaps_the_sides(width: int, height: int, rotation: int) -> None:
+def test_quarter_turn_swaps_sides(width: int, height: int, rotation: int) -> None:
     turned = display_size(width, height, rotation=rotation)
     assert turned == ((height, width) if rotation % 180 else (width, height))
 
 
-def test_pixels_that_are_not_square_are_made_so_without_losing_any() -> None:
+def test_display_size_has_square_pixels_and_loses_none() -> None:
     assert display_size(720, 576, pixel_ratio=Fraction(64, 45)) == (1024, 576)
     assert display_size(720, 480, pixel_ratio=Fraction(8, 9)) == (720, 540)
     assert display_size(720, 576, rotation=90, pixel_ratio=Fraction(64, 45)) == (576, 1024)
@@ -66,7 +68,7 @@ def test_pixels_that_are_not_square_are_made_so_without_losing_any() -> None:
 
 
 @given(st.floats(0.01, 20_000), st.integers(1, 200), st.integers(1, 60))
-def test_the_tiles_of_a_sprite_cover_the_duration(duration: float, most: int, least: int) -> None:
+def test_tiles_of_sprite_cover_duration(duration: float, most: int, least: int) -> None:
     number, seconds = choose_tiles(duration, most, least)
     assert 1 <= number <= most
     assert seconds >= least

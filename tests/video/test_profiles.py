@@ -1,4 +1,4 @@
-"""Profiles as settings write them: read with types, refused with a reason."""
+"""Profiles as settings write them: parsed, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shift_media.core.errors import InvalidProfile
 from shift_media.video.profiles import BUILT_IN, Hls, Mp4, PosterSpec, Sprite, parse_profile
 
 
-def test_the_built_in_profile_is_right() -> None:
+def test_built_in_profile_parses() -> None:
     web = parse_profile("web", BUILT_IN["web"])
     assert [type(rendition) for rendition in web.renditions] == [Mp4, Mp4, Hls, PosterSpec, Sprite]
     assert [rendition.height for rendition in web.of_kind("mp4")] == [720, 480]
@@ -40,7 +40,7 @@ def test_the_built_in_profile_is_right() -> None:
         ("web", {"a.m3u8": {"kind": "hls", "heights": []}}, "must be a list"),
     ],
 )
-def test_what_is_wrong_is_named(name: Any, renditions: Any, said: str) -> None:
+def test_invalid_profile_is_refused_with_reason(name: Any, renditions: Any, said: str) -> None:
     with pytest.raises(InvalidProfile) as caught:
         parse_profile(name, renditions)
     assert said in str(caught.value)

@@ -1,4 +1,4 @@
-"""Elastic Transcoder's sizing policies: its own examples, and what holds for all sizes."""
+"""Elastic Transcoder's sizing policies: its own examples, and properties of all sizes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ paddings = st.sampled_from(PADDINGS)
         ("Stretch", "NoPad", (400, 200), (300, 300), (300, 300)),
     ],
 )
-def test_the_examples_of_the_developer_guide(
+def test_frame_is_as_in_examples_of_developer_guide(
     policy: Any, padding: Any, source: Sides, box: Sides, made: Sides
 ) -> None:
     assert compute_frame(policy, padding, source, box).sides == made
@@ -62,12 +62,12 @@ def test_the_examples_of_the_developer_guide(
         ((854, 480), (854, 480)),
     ],
 )
-def test_the_sizes_that_were_seen_of_16_to_9(box: Sides, made: Sides) -> None:
+def test_frame_of_16_to_9_source_is_as_service_made_it(box: Sides, made: Sides) -> None:
     assert compute_frame("ShrinkToFit", "NoPad", (1920, 1080), box).sides == made
 
 
 @given(policies, paddings, sources, boxes)
-def test_sides_are_even_within_the_box_and_hold_what_is_shown(
+def test_frame_is_even_within_box_and_contains_cropped_picture(
     policy: Any, padding: Any, source: Sides, box: Sides
 ) -> None:
     made = compute_frame(policy, padding, source, box)
@@ -81,7 +81,7 @@ def test_sides_are_even_within_the_box_and_hold_what_is_shown(
 
 
 @given(policies, sources, boxes)
-def test_padding_gives_the_box_and_changes_nothing_of_the_picture(
+def test_padding_extends_frame_to_box_and_keeps_picture(
     policy: Any, source: Sides, box: Sides
 ) -> None:
     bare, padded = (
@@ -94,7 +94,7 @@ def test_padding_gives_the_box_and_changes_nothing_of_the_picture(
 
 
 @given(st.sampled_from(SHRINKING), paddings, sources, boxes)
-def test_what_only_shrinks_never_enlarges(
+def test_shrinking_policy_never_enlarges(
     policy: Any, padding: Any, source: Sides, box: Sides
 ) -> None:
     made = compute_frame(policy, padding, source, box)
@@ -103,7 +103,7 @@ def test_what_only_shrinks_never_enlarges(
 
 
 @given(st.sampled_from(["Fit", "ShrinkToFit"]), sources, boxes)
-def test_fitting_crops_nothing_and_touches_the_box_or_the_source(
+def test_fitting_policy_crops_nothing_and_touches_box_or_source(
     policy: Any, source: Sides, box: Sides
 ) -> None:
     made = compute_frame(policy, "NoPad", source, box)
@@ -114,7 +114,7 @@ def test_fitting_crops_nothing_and_touches_the_box_or_the_source(
 
 
 @given(sources, boxes)
-def test_filling_covers_the_box_and_stretching_is_the_box(source: Sides, box: Sides) -> None:
+def test_fill_covers_box_and_stretch_equals_box(source: Sides, box: Sides) -> None:
     assert compute_frame("Fill", "NoPad", source, box).cropped == box
     made = compute_frame("Fill", "NoPad", source, box)
     assert made.scaled[0] == box[0] or made.scaled[1] == box[1]
@@ -122,7 +122,7 @@ def test_filling_covers_the_box_and_stretching_is_the_box(source: Sides, box: Si
 
 
 @given(policies, sources, boxes)
-def test_all_but_stretching_keep_the_ratio_to_within_a_pixel(
+def test_policies_but_stretch_keep_ratio_to_within_a_pixel(
     policy: Any, source: Sides, box: Sides
 ) -> None:
     if policy == "Stretch":
@@ -134,9 +134,7 @@ def test_all_but_stretching_keep_the_ratio_to_within_a_pixel(
 
 
 @given(sources, boxes)
-def test_a_box_with_a_display_ratio_shows_the_picture_undistorted(
-    source: Sides, box: Sides
-) -> None:
+def test_box_with_display_ratio_shows_picture_undistorted(source: Sides, box: Sides) -> None:
     ratio = compute_pixel_ratio(box, Fraction(16, 9))
     made = compute_frame("Fit", "NoPad", source, box, ratio)
     if min(made.cropped) < 100:
@@ -149,12 +147,14 @@ def test_a_box_with_a_display_ratio_shows_the_picture_undistorted(
     ("source", "most", "made"),
     [(25, 30, None), (30, 30, None), (50, 30, 25), (60, 30, 30), (120, 30, 30), (100, 60, 50)],
 )
-def test_a_rate_is_thinned_out_evenly(source: int, most: int, made: int | None) -> None:
+def test_frame_rate_above_maximum_is_divided_evenly(
+    source: int, most: int, made: int | None
+) -> None:
     assert cap_frame_rate(Fraction(source), Fraction(most)) == made
 
 
 @given(st.fractions(1, 1000), st.fractions(1, 120))
-def test_a_thinned_rate_divides_the_sources_and_is_the_highest(
+def test_capped_frame_rate_is_highest_divisor_of_source_rate(
     source: Fraction, most: Fraction
 ) -> None:
     made = cap_frame_rate(source, most)
@@ -171,5 +171,5 @@ def test_a_thinned_rate_divides_the_sources_and_is_the_highest(
     ("text", "rate"),
     [("29.97", Fraction(30000, 1001)), ("23.97", Fraction(24000, 1001)), ("15", Fraction(15))],
 )
-def test_rates_with_decimals_are_those_of_broadcast(text: str, rate: Fraction) -> None:
+def test_decimal_frame_rate_is_parsed_as_broadcast_rate(text: str, rate: Fraction) -> None:
     assert parse_frame_rate(text) == rate

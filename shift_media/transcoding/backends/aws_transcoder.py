@@ -1,4 +1,4 @@
-"""What MediaConvert and Elastic Transcoder have in common: jobs of a service of AWS.
+"""The base class of MediaConvert and Elastic Transcoder: jobs of a service of AWS.
 
 Both read the original from its bucket and write into it. Each job carries the primary key of its
 row and the token of its attempt as user metadata, so that a job is found again after its answer

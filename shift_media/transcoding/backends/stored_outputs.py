@@ -23,7 +23,7 @@ PICTURE_BYTES = 32 << 20
 
 
 class MissingOutput(TranscodeError):
-    """A file that is not in the bucket. A new attempt may help: somebody may have deleted it."""
+    """A file that is not in the bucket. A new attempt may help if it was deleted."""
 
     code = "missing_output"
 

@@ -31,7 +31,7 @@ PAGE = ["hls-index.m3u8", "720p.mp4", "sound.mp3", "thumbs-00001.png"]
 
 
 def defined(**video: str) -> dict[str, Any]:
-    """Describe a preset of a project's own, as ``read_preset`` did."""
+    """Return a preset of a project's own, as ``read_preset`` described it."""
     return {
         "Container": "mp4",
         "Video": {

@@ -1,4 +1,4 @@
-"""Run by ``test_on_the_service.py`` with an older botocore; alone it is not collected.
+"""Tests that ``test_on_the_service.py`` runs with an older botocore; pytest does not collect them.
 
 A real bucket, real boto3 over HTTP, real ffmpeg, and messages that are signed as SNS signs them.
 """
@@ -55,7 +55,7 @@ SMALL = {"outputs": [{"Key": "a.mp4", "PresetId": GENERIC_720P}]}
 
 @dataclass
 class Service:
-    """A bucket, and what works on it."""
+    """A bucket, and an Elastic Transcoder that works on it."""
 
     server: ElasticTranscoderServer
     s3: S3Client
@@ -153,18 +153,18 @@ def state(job: TranscodeJob) -> tuple[str, str]:
     return job.state, job.error_code
 
 
-def test_this_botocore_has_the_client() -> None:
+def test_old_botocore_has_the_client() -> None:
     assert botocore.__version__ == "1.42.17"
 
 
-def test_a_projects_job_is_told_by_messages_and_its_files_play(
+def test_messages_complete_job_of_project_whose_files_play(
     service: Service, aws: Aws, post: Post, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    told: list[int] = []
+    statuses: list[int] = []
     server = service.server
-    server.tell = lambda body: told.append(post(aws.sign(envelope(body))).status_code)
+    server.publish = lambda body: statuses.append(post(aws.sign(envelope(body))).status_code)
     with override_settings(SHIFT_MEDIA=site(server, PROJECT, SNS_TOPICS=[TOPIC])):
         film = new_film(clip)
         work()
@@ -173,12 +173,12 @@ def test_a_projects_job_is_told_by_messages_and_its_files_play(
         assert job.transcoder == "elastic_transcoder"
         server.progress(service.id)
         assert state(job) == (State.PROGRESSING, "")
-        server.tell(server.message(service.id, "WARNING", messageDetails="slow"))
+        server.publish(server.message(service.id, "WARNING", messageDetails="slow"))
         assert state(job) == (State.PROGRESSING, "")
         server.finish(service.id)
         assert state(job) == (State.COMPLETE, "")
         found = renditions(film)
-    assert told == [200, 200, 200]
+    assert statuses == [200, 200, 200]
     assert {file: r.legacy_key for file, r in found.items()} == {
         "720p.mp4": "videos/clip/clip-720p.mp4",
         "sound.mp3": "videos/clip/sound.mp3",
@@ -206,7 +206,7 @@ def check_playlist(service: Service, made: Rendition, prefix: str) -> None:
     assert (made.kind, made.content_type) == ("hls", "application/vnd.apple.mpegurl")
 
 
-def test_hls_of_version_4_and_a_stream_without_a_master(service: Service, clip: Path) -> None:
+def test_hls_version_4_and_single_stream_have_legacy_keys(service: Service, clip: Path) -> None:
     profile = {
         "outputs": [
             {"Key": "a", "PresetId": HLS_1M, "SegmentDuration": "1"},
@@ -234,7 +234,7 @@ def test_hls_of_version_4_and_a_stream_without_a_master(service: Service, clip: 
         ("Smooth", "1351620000001-400030", "smooth", ["s.fmp4", "all.ism"]),
     ],
 )
-def test_what_no_other_transcoder_makes_the_service_does(
+def test_dash_and_smooth_streaming_are_made_by_the_service(
     service: Service, clip: Path, format: str, preset: str, kind: str, names: list[str]
 ) -> None:
     outputs = [{"Key": "s.fmp4", "PresetId": preset, "SegmentDuration": "1"}]
@@ -255,9 +255,7 @@ def test_what_no_other_transcoder_makes_the_service_does(
     assert made.size == sum(len(service.read(f"{prefix}/{name}")) for name in names)
 
 
-def test_a_preset_of_a_projects_own_needs_no_description_here(
-    service: Service, clip: Path
-) -> None:
+def test_own_preset_of_project_needs_no_description(service: Service, clip: Path) -> None:
     profile = {"outputs": [{"Key": "x/Own.MP4", "PresetId": CUSTOM}]}
     with override_settings(SHIFT_MEDIA=site(service.server, profile)):
         ids = {message.id for message in run_checks()}
@@ -278,7 +276,7 @@ def test_a_preset_of_a_projects_own_needs_no_description_here(
         ("9001 an internal error", "elastic_transcoder_9001", State.PENDING),
     ],
 )
-def test_an_error_has_the_services_code_and_its_own_faults_are_tried_again(
+def test_error_has_code_of_service_and_its_own_faults_are_retried(
     service: Service, clip: Path, detail: str, code: str, ended: State
 ) -> None:
     new_film(clip)
@@ -288,26 +286,26 @@ def test_an_error_has_the_services_code_and_its_own_faults_are_tried_again(
     assert (job.state, job.error_code, job.error) == (ended, code, detail)
 
 
-def test_an_error_is_told_by_a_message_and_stays(
+def test_message_of_error_fails_job_and_later_message_changes_nothing(
     service: Service, aws: Aws, post: Post, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    told: list[int] = []
+    statuses: list[int] = []
     server = service.server
-    server.tell = lambda body: told.append(post(aws.sign(envelope(body))).status_code)
+    server.publish = lambda body: statuses.append(post(aws.sign(envelope(body))).status_code)
     with override_settings(SHIFT_MEDIA=site(server, SNS_TOPICS=[TOPIC])):
         film = new_film(clip)
         work()
         server.fail(service.id, "4000 the file is no video")
         assert state(the_job()) == (State.ERROR, "elastic_transcoder_4000")
-        server.tell(server.message(service.id, "COMPLETED"))
+        server.publish(server.message(service.id, "COMPLETED"))
         assert state(the_job()) == (State.ERROR, "elastic_transcoder_4000")
-    assert told == [200, 200]
+    assert statuses == [200, 200]
     assert film.video.renditions == []
 
 
-def test_a_job_is_cancelled_only_before_it_begins(
+def test_job_that_has_begun_is_not_cancelled_and_logged(
     service: Service, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = new_film(clip), new_film(clip)
@@ -325,7 +323,7 @@ def test_a_job_is_cancelled_only_before_it_begins(
     assert service.stored() == sorted([first.video.key, second.video.key])
 
 
-def test_a_job_whose_answer_got_lost_is_found_and_not_created_twice(
+def test_job_whose_answer_is_lost_is_found_and_not_created_twice(
     service: Service, clip: Path
 ) -> None:
     for _ in range(3):
@@ -338,7 +336,9 @@ def test_a_job_whose_answer_got_lost_is_found_and_not_created_twice(
     assert ids == set(service.server.jobs)
 
 
-def test_a_retry_cancels_what_an_earlier_attempt_has_left(service: Service, clip: Path) -> None:
+def test_retry_cancels_job_and_deletes_files_of_earlier_attempt(
+    service: Service, clip: Path
+) -> None:
     film = new_film(clip)
     work()
     job = the_job()
@@ -348,19 +348,19 @@ def test_a_retry_cancels_what_an_earlier_attempt_has_left(service: Service, clip
     job.refresh_from_db()
     assert services.retry(job)
     work()
-    states = [told["Status"] for told in service.server.jobs.values()]
+    states = [job["Status"] for job in service.server.jobs.values()]
     assert states == ["Canceled", "Submitted"]
     assert left not in service.stored()
 
 
-def test_the_doctor_is_told_of_the_pipeline(service: Service) -> None:
+def test_examine_reports_state_and_buckets_of_pipeline(service: Service) -> None:
     said = " ".join(services.transcoder().examine())
     assert said == (
         f"The pipeline {PIPELINE} is Active, reads {service.bucket} and writes {service.bucket}."
     )
 
 
-def test_a_service_that_throttles_is_asked_again(service: Service, clip: Path) -> None:
+def test_throttled_request_is_repeated(service: Service, clip: Path) -> None:
     service.server.inject("POST", "/jobs", times=2, status=429, code="LimitExceededException")
     new_film(clip)
     work()
@@ -368,7 +368,7 @@ def test_a_service_that_throttles_is_asked_again(service: Service, clip: Path) -
     assert service.server.count("POST", "/jobs") == 3
 
 
-def test_a_file_that_is_missing_makes_no_job_complete(service: Service, clip: Path) -> None:
+def test_complete_job_with_missing_file_is_retried(service: Service, clip: Path) -> None:
     new_film(clip)
     work()
     service.server.finish(service.id)
@@ -380,9 +380,7 @@ def test_a_file_that_is_missing_makes_no_job_complete(service: Service, clip: Pa
     assert "bucket of the original" in job.error
 
 
-def test_an_output_that_is_there_already_is_the_services_error(
-    service: Service, clip: Path
-) -> None:
+def test_existing_output_is_error_of_service(service: Service, clip: Path) -> None:
     new_film(clip)
     work()
     prefix = service.server.jobs[service.id]["OutputKeyPrefix"]
@@ -391,7 +389,7 @@ def test_an_output_that_is_there_already_is_the_services_error(
     assert services.refresh(the_job()).error_code == "elastic_transcoder_3002"
 
 
-def test_a_job_that_the_service_has_forgotten_is_done_again(service: Service, clip: Path) -> None:
+def test_job_that_service_does_not_know_is_retried(service: Service, clip: Path) -> None:
     new_film(clip)
     work()
     service.server.jobs.clear()
@@ -399,16 +397,14 @@ def test_a_job_that_the_service_has_forgotten_is_done_again(service: Service, cl
     assert (job.state, job.error_code) == (State.PENDING, "lost")
 
 
-def test_another_attempts_job_is_not_believed(service: Service, clip: Path) -> None:
+def test_job_of_another_attempt_is_refused(service: Service, clip: Path) -> None:
     new_film(clip)
     work()
     service.server.jobs[service.id]["UserMetadata"]["shift_media_token"] = "00000000"
     assert services.refresh(the_job()).error_code == "foreign_job"
 
 
-def test_a_pipeline_that_is_not_there_and_an_unknown_preset_end_the_job(
-    service: Service, clip: Path
-) -> None:
+def test_unknown_preset_fails_job(service: Service, clip: Path) -> None:
     profile = {"outputs": [{"Key": "a.mp4", "PresetId": "1441234567890-zzzzzz"}]}
     with override_settings(SHIFT_MEDIA=site(service.server, profile)):
         new_film(clip)
@@ -416,7 +412,7 @@ def test_a_pipeline_that_is_not_there_and_an_unknown_preset_end_the_job(
     assert state(the_job()) == (State.ERROR, "ValidationException")
 
 
-def test_a_profile_without_preset_ids_is_an_error_before_any_job(service: Service) -> None:
+def test_profile_without_preset_ids_is_check_error(service: Service) -> None:
     ours = {"720p.mp4": {"kind": "mp4"}}
     mixed = {**SMALL, "_poster.jpg": {"kind": "poster"}}
     with override_settings(SHIFT_MEDIA=site(service.server, ours)):
@@ -425,7 +421,7 @@ def test_a_profile_without_preset_ids_is_an_error_before_any_job(service: Servic
         assert "shift_media.W006" in {message.id for message in run_checks()}
 
 
-def test_without_an_endpoint_nothing_is_sent_to_aws() -> None:
+def test_without_endpoint_no_client_is_made() -> None:
     one = ElasticTranscoder(pipeline_id="no pipeline", region="eu-west-1")
     assert [message.id for message in one.check()] == ["shift_media.E006"]
     with pytest.raises(Exception, match="endpoint_url") as caught:
@@ -433,7 +429,7 @@ def test_without_an_endpoint_nothing_is_sent_to_aws() -> None:
     assert "closed by AWS on 2025-11-13" in str(caught.value)
 
 
-def test_botocore_takes_the_parameters_as_they_are(service: Service, clip: Path) -> None:
+def test_botocore_accepts_request(service: Service, clip: Path) -> None:
     outputs = [
         {"Key": "a.mp4", "PresetId": WEB, "Rotate": "auto", "ThumbnailPattern": "{count}"},
         {"Key": "hls/b", "PresetId": HLS_1M, "SegmentDuration": 10},

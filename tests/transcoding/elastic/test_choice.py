@@ -1,4 +1,4 @@
-"""Which transcoder does the work of the service that is closed, and what is said of it."""
+"""The choice of a transcoder that replaces the closed service, and its checks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEDIACONVERT = {
 
 
 def site(profile: Any = PROJECT, **options: Any) -> dict[str, Any]:
-    """Give ``SHIFT_MEDIA`` of a project that used the service."""
+    """Return ``SHIFT_MEDIA`` of a project that used the service."""
     transcoder = {"BACKEND": BACKEND, "OPTIONS": {"pipeline_id": PIPELINE, **options}}
     return {"TRANSCODER": transcoder, "PROFILES": {"web": profile}}
 
@@ -42,7 +42,7 @@ def found(**settings: Any) -> dict[str, CheckMessage]:
 
 
 @pytest.mark.django_db
-def test_without_the_service_and_another_an_error_says_what_happened_and_what_to_set() -> None:
+def test_closed_service_without_replacement_is_check_error_with_fix() -> None:
     message = found()["shift_media.E008"]
     assert message.level == ERROR
     for said in (
@@ -58,7 +58,7 @@ def test_without_the_service_and_another_an_error_says_what_happened_and_what_to
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.needs("ffmpeg")
-def test_without_either_a_saved_video_waits_with_that_error(new_film: NewFilm) -> None:
+def test_job_stays_pending_until_replacement_is_configured(new_film: NewFilm) -> None:
     with override_settings(SHIFT_MEDIA=site()):
         new_film()
         with pytest.raises(ServiceClosed, match="closed by AWS on 2025-11-13"):
@@ -73,16 +73,14 @@ def test_without_either_a_saved_video_waits_with_that_error(new_film: NewFilm) -
     ("instead", "name", "embedded"),
     [(FFMPEG, "ffmpeg", True), (MEDIACONVERT, "mediaconvert", False)],
 )
-def test_another_transcoder_does_its_work_under_its_own_name(
-    instead: Any, name: str, embedded: bool
-) -> None:
+def test_replacement_is_chosen_under_its_own_name(instead: Any, name: str, embedded: bool) -> None:
     with override_settings(SHIFT_MEDIA=site(instead=instead)):
         chosen = services.transcoder()
     assert (chosen.name, chosen.embedded) == (name, embedded)
 
 
 @pytest.mark.parametrize("instead", ["ffmpeg", {}, {"BACKEND": 1}])
-def test_what_is_no_transcoder_is_refused(instead: Any) -> None:
+def test_malformed_replacement_is_refused(instead: Any) -> None:
     with (
         override_settings(SHIFT_MEDIA=site(instead=instead)),
         pytest.raises(ConfigurationError, match=r"backends\.ffmpeg\.FFmpeg"),
@@ -90,7 +88,7 @@ def test_what_is_no_transcoder_is_refused(instead: Any) -> None:
         services.transcoder()
 
 
-def test_an_endpoint_alone_is_not_enough() -> None:
+def test_endpoint_without_client_in_botocore_is_refused() -> None:
     if client.is_known():
         pytest.fail("These tests are of a botocore that has no client any more.")
     one = ElasticTranscoder(pipeline_id=PIPELINE, endpoint_url="http://127.0.0.1:1")
@@ -101,7 +99,7 @@ def test_an_endpoint_alone_is_not_enough() -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_chosen_for_a_preset_that_is_not_known_in_full_is_said() -> None:
+def test_check_reports_what_was_chosen_for_incomplete_preset() -> None:
     messages = found(instead=FFMPEG)
     said = str(messages["shift_media.I001"].msg)
     assert "1351620000001-200030 (HLS 1M): its audio is not completely known" in said
@@ -111,7 +109,7 @@ def test_what_was_chosen_for_a_preset_that_is_not_known_in_full_is_said() -> Non
 
 
 @pytest.mark.django_db
-def test_what_another_transcoder_does_not_make_is_an_error_before_any_job() -> None:
+def test_impossible_output_is_check_error() -> None:
     flash = {"outputs": [{"Key": "a.flv", "PresetId": "1351620000001-100210"}]}
     message = found(instead=FFMPEG, profile=flash)["shift_media.E009"]
     assert "take an MP4" in str(message.msg)
@@ -119,6 +117,6 @@ def test_what_another_transcoder_does_not_make_is_an_error_before_any_job() -> N
 
 
 @pytest.mark.django_db
-def test_a_retired_preset_is_an_error_that_names_its_replacement() -> None:
+def test_retired_preset_is_check_error_with_its_replacement() -> None:
     old = {"outputs": [{"Key": "a.mp4", "PresetId": WEB.replace("0001-", "0000-")}]}
     assert f'Write "{WEB}"' in str(found(instead=FFMPEG, profile=old)["shift_media.E001"].msg)

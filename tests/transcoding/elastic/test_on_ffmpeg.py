@@ -1,4 +1,4 @@
-"""A profile in preset ids through ffmpeg: files that play, and the names they would have had."""
+"""Profiles in preset ids with ffmpeg: files that play, and their legacy keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=Tru
 
 
 def made(film: Film) -> dict[str, Rendition]:
-    """Transcode, and give the renditions by file name."""
+    """Transcode, and return the renditions by file name."""
     work()
     job = TranscodeJob.objects.get()
     assert job.state == State.COMPLETE, (job.error_code, job.error)
@@ -30,7 +30,7 @@ def made(film: Film) -> dict[str, Rendition]:
 
 
 def look(path: Path) -> dict[str, Any]:
-    """Decode all of a file: sides, rates, and how many frames there are."""
+    """Decode a whole file and return its sides, rates and number of frames."""
     with av.open(str(path)) as media:
         found: dict[str, Any] = {}
         for stream in media.streams.video:
@@ -51,7 +51,7 @@ def look(path: Path) -> dict[str, Any]:
     return found
 
 
-def test_a_project_keeps_its_profile_and_its_videos_play(
+def test_profile_of_project_gives_files_that_play(
     new_film: NewFilm, draw: Draw, media_root: Path
 ) -> None:
     wide = draw("My Film.mp4", *pattern("640x360", 3, 50), *sound(3), *H264)
@@ -143,7 +143,7 @@ def check_hls(master: Path) -> None:
         ),
     ],
 )
-def test_sizing_padding_and_aspect_ratio_are_as_the_preset_says(
+def test_sizing_padding_and_aspect_ratio_follow_preset(
     film_of: Any, video: dict[str, str], sides: tuple[int, int], shape: Fraction
 ) -> None:
     path = film_of({**defined(**video), "Thumbnails": {}})
@@ -155,7 +155,7 @@ def test_sizing_padding_and_aspect_ratio_are_as_the_preset_says(
 
 @pytest.fixture
 def film_of(new_film: NewFilm, media_root: Path) -> Any:
-    """Transcode a second of 160 × 120 with a preset of a project's own."""
+    """Return a function that transcodes 160 × 120 pixels with a project's own preset."""
 
     def make(preset: dict[str, Any]) -> Path:
         outputs = [{"Key": "a.mp4", "PresetId": CUSTOM}]
@@ -166,9 +166,7 @@ def film_of(new_film: NewFilm, media_root: Path) -> Any:
     return make
 
 
-def test_pixels_are_padded_with_black_and_cropped_around_the_centre(
-    film_of: Any, draw: Draw
-) -> None:
+def test_padding_is_black_and_picture_centred(film_of: Any, draw: Draw) -> None:
     padded = film_of(defined(MaxWidth="160", MaxHeight="160", PaddingPolicy="Pad"))
     with av.open(str(padded)) as media:
         frame = next(media.decode(video=0)).to_image()
@@ -178,7 +176,9 @@ def test_pixels_are_padded_with_black_and_cropped_around_the_centre(
     assert max(frame.getpixel((60, 40))) > 64
 
 
-def test_thumbnails_are_one_each_interval(new_film: NewFilm, draw: Draw, media_root: Path) -> None:
+def test_thumbnails_are_made_at_interval_of_preset(
+    new_film: NewFilm, draw: Draw, media_root: Path
+) -> None:
     long = draw("long.mp4", *pattern("160x120", 3.5), *H264)
     outputs = [{"Key": "a.mp4", "PresetId": CUSTOM, "ThumbnailPattern": "t/{count}"}]
     profile = {"outputs": outputs, "presets": {CUSTOM: defined()}}
@@ -195,9 +195,7 @@ def test_thumbnails_are_one_each_interval(new_film: NewFilm, draw: Draw, media_r
         assert max(last.getpixel((32, 3))) < 32  # padded: 64 × 48 within 64 × 64
 
 
-def test_two_outputs_that_come_out_alike_are_both_made(
-    new_film: NewFilm, media_root: Path
-) -> None:
+def test_two_equal_outputs_are_both_made(new_film: NewFilm, media_root: Path) -> None:
     same = "1351620000001-000010"
     outputs = [{"Key": "a.mp4", "PresetId": WEB}, {"Key": "b.mp4", "PresetId": same}]
     with override_settings(SHIFT_MEDIA={"PROFILES": {"web": {"outputs": outputs}}}):
@@ -209,7 +207,9 @@ def test_two_outputs_that_come_out_alike_are_both_made(
 @pytest.mark.parametrize(
     ("preset", "codec"), [("1351620000001-100240", "vp8"), ("1351620000001-100260", "vp9")]
 )
-def test_webm_plays(new_film: NewFilm, media_root: Path, preset: str, codec: str) -> None:
+def test_webm_preset_gives_file_that_plays(
+    new_film: NewFilm, media_root: Path, preset: str, codec: str
+) -> None:
     outputs = [{"Key": "a.webm", "PresetId": preset}]
     with override_settings(SHIFT_MEDIA={"PROFILES": {"web": {"outputs": outputs}}}):
         film = new_film()
@@ -224,7 +224,7 @@ def test_webm_plays(new_film: NewFilm, media_root: Path, preset: str, codec: str
     assert 'type="video/webm"' in shown
 
 
-def test_a_silent_source_has_no_sound_and_no_failure(
+def test_silent_source_gives_silent_renditions(
     new_film: NewFilm, draw: Draw, media_root: Path
 ) -> None:
     silent = draw("silent.mp4", *pattern(), *H264)
@@ -234,7 +234,7 @@ def test_a_silent_source_has_no_sound_and_no_failure(
     assert look(media_root / found["720p.mp4"].key)["tracks"] == 1
 
 
-def test_what_is_not_made_here_fails_and_says_what_to_take(new_film: NewFilm) -> None:
+def test_impossible_output_fails_with_alternative(new_film: NewFilm) -> None:
     outputs = [{"Key": "a.flv", "PresetId": "1351620000001-100210"}]
     with override_settings(SHIFT_MEDIA={"PROFILES": {"web": {"outputs": outputs}}}):
         new_film()

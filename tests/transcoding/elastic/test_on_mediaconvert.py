@@ -1,4 +1,4 @@
-"""A profile in preset ids through MediaConvert: the same files, and the same names kept."""
+"""Profiles in preset ids with MediaConvert: the same files and legacy keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ from shift_media.video.facts import VideoFacts
 from shift_media.video.sizing import POLICIES
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work
 from tests.transcoding.elastic.material import CUSTOM, PROJECT, defined
-from tests.transcoding.mediaconvert_site import Aws, aws, new_film, site, the_job
+from tests.transcoding.mediaconvert_site import (
+    MediaConvertSite,
+    aws,
+    new_film,
+    site_settings,
+    the_job,
+)
 
 __all__ = ["aws"]
 
@@ -37,7 +43,7 @@ def settings_for(profile: dict[str, Any], facts: VideoFacts = WIDE) -> dict[str,
 
 
 def made_here() -> list[str]:
-    """List the system presets that other transcoders make, as one file."""
+    """Return the system presets that other transcoders make, each as one file."""
     found = []
     for id in system():
         more = {"SegmentDuration": "6"} if id.startswith("1351620000001-2") else {}
@@ -47,20 +53,20 @@ def made_here() -> list[str]:
 
 
 @pytest.mark.parametrize("id", made_here())
-def test_the_api_takes_what_comes_of_each_system_preset(id: str) -> None:
+def test_settings_of_each_system_preset_are_valid(id: str) -> None:
     output = {"Key": "a", "PresetId": id, "SegmentDuration": "6", "ThumbnailPattern": "{count}"}
     settings = settings_for({"outputs": [output]})
     assert list(schema.find_faults({"Settings": settings})) == []
 
 
-def test_most_system_presets_are_made_here() -> None:
+def test_thirty_eight_system_presets_are_made() -> None:
     assert len(made_here()) == 38
 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("padding", ["Pad", "NoPad"])
 @pytest.mark.parametrize("size", [(1920, 1080), (640, 1138), (333, 251)])
-def test_the_api_takes_every_sizing_policy(
+def test_settings_of_every_sizing_policy_are_valid(
     policy: str, padding: str, size: tuple[int, int]
 ) -> None:
     preset = defined(MaxWidth="400", MaxHeight="400", SizingPolicy=policy, PaddingPolicy=padding)
@@ -79,7 +85,7 @@ def test_the_api_takes_every_sizing_policy(
         assert place["Y"] + place["Height"] <= video["Height"]
 
 
-def test_rates_are_the_presets() -> None:
+def test_rates_follow_preset() -> None:
     settings = settings_for({"outputs": [{"Key": "a", "PresetId": "1351620000001-000010"}]})
     (video,) = [
         output["VideoDescription"]["CodecSettings"]["H264Settings"]
@@ -94,9 +100,11 @@ def test_rates_are_the_presets() -> None:
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.s3
 @pytest.mark.django_db(transaction=True)
-def test_a_project_keeps_its_profile(aws: Aws, draw: Draw, tmp_path: Path) -> None:
+def test_profile_of_project_gives_renditions_with_legacy_keys(
+    aws: MediaConvertSite, draw: Draw, tmp_path: Path
+) -> None:
     wide = draw("My Film.mp4", *pattern("640x360", 3, 50), *sound(3), *H264)
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES={"web": PROJECT})):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES={"web": PROJECT})):
         film = new_film(wide)
         work()
         aws.finish()
@@ -110,7 +118,7 @@ def test_a_project_keeps_its_profile(aws: Aws, draw: Draw, tmp_path: Path) -> No
         "thumbs-00001.png": "videos/my-film/thumbs/00001-192x108.png",
     }
     (sent,) = aws.server.jobs.values()
-    assert sent.told["userMetadata"]["site"] == "example"
+    assert sent.answer["userMetadata"]["site"] == "example"
     assert job.payload["userMetadata"] == {"site": "example"}
     with av.open(BytesIO(aws.read(found["720p.mp4"].key))) as media:
         video = media.streams.video[0]
@@ -128,8 +136,8 @@ def test_a_project_keeps_its_profile(aws: Aws, draw: Draw, tmp_path: Path) -> No
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.s3
 @pytest.mark.django_db(transaction=True)
-def test_pictures_are_cropped_and_padded_as_the_preset_says(
-    aws: Aws, clip: Path, tmp_path: Path
+def test_pictures_are_cropped_and_padded_as_preset_says(
+    aws: MediaConvertSite, clip: Path, tmp_path: Path
 ) -> None:
     cut = defined(MaxWidth="100", MaxHeight="96", SizingPolicy="Keep")
     padded = defined(MaxWidth="160", MaxHeight="160", PaddingPolicy="Pad")
@@ -142,7 +150,7 @@ def test_pictures_are_cropped_and_padded_as_the_preset_says(
         ],
         "presets": {CUSTOM: cut, other: padded},
     }
-    with override_settings(SHIFT_MEDIA=site(aws.server, PROFILES={"web": profile})):
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES={"web": profile})):
         film = new_film(clip)
         work()
         aws.finish()

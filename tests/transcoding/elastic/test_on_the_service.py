@@ -1,4 +1,4 @@
-"""Elastic Transcoder's own API, in an environment of its own: botocore knows it no more."""
+"""Elastic Transcoder's own API, in an environment with the last botocore that has its client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SECONDS = 600
 @pytest.mark.s3
 @pytest.mark.long
 @pytest.mark.needs("ffmpeg", "seaweedfs", "old-botocore")
-def test_jobs_go_through_its_own_api_with_the_last_botocore_that_has_it(
+def test_suite_of_service_passes_with_last_botocore_that_has_its_client(
     needs: Callable[[str], Path], tmp_path: Path
 ) -> None:
     command = [str(needs("old-botocore")), "-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -26,7 +26,7 @@ _SPRITE_QUALITY, _POSTER_QUALITY = 5, 3
 
 @dataclass(frozen=True, slots=True)
 class FFmpegOptions:
-    """What the argument lists depend on besides the plan.
+    """The parts of the argument lists that do not come from the plan.
 
     Attributes:
         program: path of ffmpeg.

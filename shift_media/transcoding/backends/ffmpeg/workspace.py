@@ -44,7 +44,7 @@ def _new_lock(path: Path) -> FileLock:
 def _sweep(base: Path) -> None:
     """Remove the folders of this user whose workers have died."""
     for folder in base.glob(f"{PREFIX}*"):
-        # Another user's folder is left alone, and so is a link, whoever made it.
+        # Folders of other users are left alone, and so are links.
         with contextlib.suppress(OSError, Timeout):
             if not folder.is_dir() or folder.is_symlink() or not _is_ours(folder):
                 continue
