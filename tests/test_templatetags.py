@@ -40,7 +40,7 @@ def render(source: str, **context: Any) -> str:
     return Template("{% load shift_media %}" + source).render(Context(context))
 
 
-def test_resize_url_gives_the_url() -> None:
+def test_resize_url_renders_the_url() -> None:
     one = photo()
     url = one.image.resize("400x300", mode="fill").url
     assert render('{% resize_url p.image "400x300" mode="fill" %}', p=one) == url
@@ -48,7 +48,7 @@ def test_resize_url_gives_the_url() -> None:
     assert render(named, p=one) == f"{url}!"
 
 
-def test_a_url_is_escaped_where_the_template_escapes(tmp_path: Any) -> None:
+def test_url_is_escaped_where_template_escapes(tmp_path: Any) -> None:
     storage = LocalMediaStorage(location=tmp_path, public_url="https://cdn.example/it's/")
     one = photo()
     one.image.storage = storage
@@ -61,7 +61,7 @@ def test_a_url_is_escaped_where_the_template_escapes(tmp_path: Any) -> None:
         assert render(f'{{% {tag} p.image "9x" as u %}}{{{{ u }}}}', p=one) == escaped
 
 
-def test_what_is_asked_for_may_come_from_variables_and_filters_in_each_round() -> None:
+def test_arguments_from_variables_and_filters_are_resolved_in_each_round() -> None:
     tag = '{% resize_url p.image s|add:"x300" mode=mode quality=50 %}'
     source = f"{{% for s in sizes %}}{tag} {{% endfor %}}"
     one = photo()
@@ -69,7 +69,7 @@ def test_what_is_asked_for_may_come_from_variables_and_filters_in_each_round() -
     assert render(source, p=one, sizes=["100", "200"], mode="pad").split() == urls
 
 
-def test_the_file_and_the_size_may_be_named() -> None:
+def test_file_and_size_may_be_keyword_arguments() -> None:
     one = photo()
     source = '{% resize_url size="9x" file=p.image format=None as u %}{{ u }}'
     assert render(source, p=one) == one.image.resize("9x").url
@@ -83,14 +83,12 @@ def test_the_file_and_the_size_may_be_named() -> None:
         ('resize_url p.image "9x" size="9x"', "has no place for .*size="),
     ],
 )
-def test_a_tag_that_cannot_be_read_fails_when_the_template_is_compiled(
-    tag: str, error: str
-) -> None:
+def test_malformed_tag_raises_when_template_is_compiled(tag: str, error: str) -> None:
     with pytest.raises(TemplateSyntaxError, match=error):
         Template(f"{{% load shift_media %}}{{% {tag} %}}")
 
 
-def test_a_compiled_tag_follows_the_settings() -> None:
+def test_compiled_tag_follows_changed_settings() -> None:
     template = Template('{% load shift_media %}{% resize_url p.image "small" %}')
     for side in ("9x", "8x"):
         presets = {"small": {"size": side}}
@@ -98,7 +96,7 @@ def test_a_compiled_tag_follows_the_settings() -> None:
             assert f"/{side}-fit-" in template.render(Context({"p": photo()}))
 
 
-def test_a_compiled_tag_is_used_by_several_threads_at_once() -> None:
+def test_compiled_tag_is_safe_in_several_threads() -> None:
     template = Template('{% load shift_media %}{% resize_url p.image size mode="fill" %}')
     sizes = [f"{side}x9" for side in range(1, 200)]
     with ThreadPoolExecutor(4) as pool:
@@ -107,7 +105,7 @@ def test_a_compiled_tag_is_used_by_several_threads_at_once() -> None:
     assert found == [photo().image.resize(size, mode="fill").url for size in sizes]
 
 
-def test_resize_gives_the_resize() -> None:
+def test_resize_returns_the_resize() -> None:
     source = '{% resize p.image "400x400" as img %}{{ img.width }}x{{ img.height }} {{ img }}'
     assert render(source, p=photo()) == f"400x300 {photo().image.resize('400x400').url}"
 
@@ -117,7 +115,7 @@ def attributes(html: str) -> dict[str, str]:
     return dict(re.findall(r' ([a-z-]+)="([^"]*)"', html))
 
 
-def test_resize_img_has_its_size_and_a_double() -> None:
+def test_resize_img_has_size_and_double() -> None:
     source = '{% resize_img p.image "400x400" alt=name %}'
     found = attributes(render(source, p=photo(), name='A "<cat>"'))
     single, double = (photo().image.resize(size).url for size in ("400x400", "800x800"))
@@ -127,7 +125,7 @@ def test_resize_img_has_its_size_and_a_double() -> None:
     }  # fmt: skip
 
 
-def test_resize_img_passes_attributes_and_options_apart() -> None:
+def test_resize_img_separates_attributes_from_options() -> None:
     html = render(
         '{% resize_img p.image "40x30" mode="fill" format="webp" class="card" data_id=7 '
         'loading="eager" decoding=None %}',
@@ -141,13 +139,13 @@ def test_resize_img_passes_attributes_and_options_apart() -> None:
     assert "mode" not in found
 
 
-def test_resize_img_offers_no_double_that_the_original_cannot_give() -> None:
+def test_resize_img_has_no_double_beyond_original_or_limits() -> None:
     assert "srcset" not in render('{% resize_img p.image "400x400" %}', p=photo(400, 300))
     with override_settings(SHIFT_MEDIA={"MAX_OUTPUT": (500, 250_000)}):
         assert "srcset" not in render('{% resize_img p.image "400x400" %}', p=photo())
 
 
-def test_resize_img_knows_no_size_without_metadata() -> None:
+def test_resize_img_without_metadata_has_no_size() -> None:
     found = attributes(render('{% resize_img p.image "400x300" %}', p=Photo(image=KEY)))
     assert "width" not in found
     assert found["srcset"].endswith(" 2x")
@@ -160,7 +158,7 @@ def sources(html: str) -> list[dict[str, str]]:
     return [dict(re.findall(r' ([a-z-]+)="([^"]*)"', tag)) for tag in tags]
 
 
-def test_resize_picture_offers_widths_and_formats_in_the_order_given() -> None:
+def test_resize_picture_offers_formats_in_given_order() -> None:
     one = photo()
     html = render(
         '{% resize_picture p.image widths="640 320" formats="avif webp" sizes="100vw" '
@@ -206,7 +204,7 @@ def test_resize_picture_keeps_a_ratio_and_takes_options() -> None:
     assert (img["width"], img["height"]) == ("200", "150")
 
 
-def test_resize_picture_does_not_hold_an_animation_still() -> None:
+def test_resize_picture_offers_no_still_format_for_animation() -> None:
     key = KEY.replace("jpg", "gif")
     facts = Metadata(content_type="image/gif", size=1, width=400, height=300, frames=9)
     one = Photo(image=key, image_meta=facts.to_json(key))
@@ -215,7 +213,7 @@ def test_resize_picture_does_not_hold_an_animation_still() -> None:
 
 
 @pytest.mark.parametrize("wrong", ['widths="wide"', 'widths=""', "widths=0", "widths=None"])
-def test_resize_picture_names_widths_that_are_none(
+def test_resize_picture_with_wrong_widths_raises_or_logs(
     wrong: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match="write whole numbers"):
@@ -233,13 +231,13 @@ def test_resize_picture_names_widths_that_are_none(
         'resize_picture p.image "9"',
     ],
 )
-def test_an_empty_field_renders_nothing(tag: str) -> None:
+def test_empty_field_renders_nothing(tag: str) -> None:
     assert render(f"{{% {tag} %}}", p=Photo()) == ""
     assert render(f"{{% {tag} %}}", p=None) == ""
 
 
 @pytest.mark.parametrize("tag", ["resize_url", "resize_img", "resize"])
-def test_a_wrong_tag_raises_in_debug_and_is_logged_in_production(
+def test_wrong_size_raises_in_debug_and_is_logged_in_production(
     tag: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = f'{{% {tag} p.image "huge" %}}'
@@ -250,7 +248,7 @@ def test_a_wrong_tag_raises_in_debug_and_is_logged_in_production(
     assert "'huge' is not a size" in caplog.text
 
 
-def test_an_option_that_is_none_is_named_in_debug_and_logged_in_production(
+def test_unknown_option_raises_in_debug_and_is_logged_in_production(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     source = '{% resize_url p.image "9x9" colour="red" %}'
@@ -261,13 +259,13 @@ def test_an_option_that_is_none_is_named_in_debug_and_logged_in_production(
     assert "'colour' is not an option" in caplog.text
 
 
-def test_a_key_that_is_none_of_ours_renders_nothing_in_production() -> None:
+def test_foreign_key_renders_nothing_in_production() -> None:
     with override_settings(DEBUG=False):
         assert render('{% resize_url p.image "9x" %}', p=Photo(image="old/upload.jpg")) == ""
 
 
 @pytest.mark.django_db
-def test_a_page_of_100_resizes_costs_nothing_but_its_rows(
+def test_page_of_100_resizes_costs_one_query_and_no_other_call(
     django_assert_num_queries: Any, media_root: Any
 ) -> None:
     Photo.objects.bulk_create([photo() for _ in range(100)])

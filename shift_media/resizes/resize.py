@@ -23,7 +23,7 @@ Leaf = tuple[str, str]
 
 
 class Facts(NamedTuple):
-    """What is known of one original without any I/O; called to read it, since most URLs need none.
+    """The known facts of one original, without any I/O. They are read by a call, if at all.
 
     Pickles of a `Resize` name this class: its name and the order of its fields must stay.
 
@@ -43,7 +43,7 @@ class Facts(NamedTuple):
 
     @property
     def may_have_focal(self) -> bool:
-        """Whether reading the metadata may give a focal point: a cheap check made for each URL."""
+        """True if the metadata may hold a focal point; a cheap check, made for each URL."""
         data, _, remembered = self
         if remembered is None and type(data) is dict:
             return bool(data.get("focal"))

@@ -136,7 +136,9 @@ def lock_of(key: str) -> int:
 
 
 @pytest.mark.acceptance(14)
-def test_other_keys_are_not_blocked(hosts_on: StartHosts, s3_site: S3Site) -> None:
+def test_other_keys_are_made_while_one_is_being_made(
+    hosts_on: StartHosts, s3_site: S3Site
+) -> None:
     slow, quick = s3_site.add(picture()), s3_site.add(picture(size=(80, 60)))
     while lock_of(s3_site.resize(quick, "40x30").key) == lock_of(s3_site.resize(slow).key):
         quick = s3_site.add(picture(size=(80, 60)))
@@ -154,7 +156,7 @@ def test_other_keys_are_not_blocked(hosts_on: StartHosts, s3_site: S3Site) -> No
 
 
 @pytest.mark.acceptance(15)
-def test_work_goes_on_when_redis_dies_midway(
+def test_resizes_are_made_after_redis_dies_midway(
     hosts_on: StartHosts, s3_site: S3Site, redis: Redis
 ) -> None:
     key = s3_site.add(picture(size=(2000, 1500)))
@@ -178,9 +180,7 @@ def test_work_goes_on_when_redis_dies_midway(
 
 
 @pytest.mark.acceptance(15)
-def test_another_host_takes_over_from_one_that_was_killed(
-    hosts_on: StartHosts, s3_site: S3Site
-) -> None:
+def test_another_host_takes_over_from_killed_host(hosts_on: StartHosts, s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     resize = s3_site.resize(key).key
     hosts = hosts_on("redirect")
@@ -199,7 +199,7 @@ def test_another_host_takes_over_from_one_that_was_killed(
 
 
 @pytest.mark.acceptance(15)
-def test_a_redis_that_hangs_is_waited_for_once(
+def test_hanging_redis_is_waited_for_once(
     storage: CountingStorage,
     redis: Redis,
     add: Callable[..., str],

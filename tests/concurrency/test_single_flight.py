@@ -120,7 +120,7 @@ def test_32_requests_over_two_processes_make_one_resize(
 
 
 @pytest.mark.acceptance(15)
-def test_the_lock_of_a_killed_process_is_free_at_once(
+def test_lock_of_killed_process_is_free_at_once(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, tmp_path: Path
 ) -> None:
     resize = resize_of(add())
@@ -148,7 +148,7 @@ def test_the_lock_of_a_killed_process_is_free_at_once(
 
 
 @pytest.mark.acceptance(15)
-def test_another_host_takes_over_after_the_lease(
+def test_another_host_takes_over_when_lease_ends(
     storage: CountingStorage,
     add: Add,
     resize_of: ResizeOf,
@@ -166,7 +166,7 @@ def test_another_host_takes_over_after_the_lease(
 
 
 @pytest.mark.acceptance(15)
-def test_work_goes_on_when_the_cache_is_down(
+def test_resize_is_made_while_shared_cache_is_down(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, caplog: pytest.LogCaptureFixture
 ) -> None:
     down = {"default": {"BACKEND": f"{__name__}.DownCache"}}
@@ -175,7 +175,7 @@ def test_work_goes_on_when_the_cache_is_down(
     assert "shared cache failed" in caplog.text
 
 
-def test_work_goes_on_without_a_lock_folder_of_ones_own(
+def test_resize_is_made_without_private_lock_folder(
     site: Site, add: Add, resize_of: ResizeOf, lock_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     lock_dir.mkdir(mode=0o777)
@@ -189,7 +189,7 @@ def test_work_goes_on_without_a_lock_folder_of_ones_own(
     assert not list(lock_dir.iterdir())
 
 
-def test_two_hosts_make_one_resize_through_a_shared_cache(
+def test_two_hosts_with_shared_cache_make_one_resize(
     site: Site, add: Add, resize_of: ResizeOf, tmp_path: Path
 ) -> None:
     """Two lock folders stand for two hosts; their processes share a cache and a bucket alone."""
@@ -209,7 +209,7 @@ def test_two_hosts_make_one_resize_through_a_shared_cache(
 
 
 @pytest.mark.acceptance(16)
-def test_a_storm_of_resizes_is_bounded_and_the_surplus_told_to_come_back(
+def test_storm_of_resizes_is_bounded_and_surplus_gets_retry_after(
     site: Site, add: Add, resize_of: ResizeOf
 ) -> None:
     site(shift_media={"CONCURRENCY": 2, "QUEUE": 6})
@@ -232,7 +232,7 @@ def test_a_storm_of_resizes_is_bounded_and_the_surplus_told_to_come_back(
 
 
 @pytest.mark.acceptance(16)
-def test_a_budget_never_has_more_at_work_than_slots() -> None:
+def test_limiter_never_has_more_at_work_than_slots() -> None:
     budget, working, most = Limiter(2, 100, 60), [], []
 
     def work() -> None:
@@ -248,7 +248,7 @@ def test_a_budget_never_has_more_at_work_than_slots() -> None:
     assert max(most) == 2
 
 
-def test_a_turn_that_takes_too_long_is_busy() -> None:
+def test_slot_that_is_not_free_in_time_raises_busy() -> None:
     budget = Limiter(1, 1, 0.05)
     with budget.slot(), pytest.raises(Busy), budget.slot():
         pass
@@ -256,7 +256,7 @@ def test_a_turn_that_takes_too_long_is_busy() -> None:
         pass
 
 
-def test_a_failure_reaches_all_who_waited_and_the_next_tries_again() -> None:
+def test_failure_is_raised_for_all_waiting_and_next_call_tries_again() -> None:
     flights: SingleFlight[str] = SingleFlight()
     started, release = threading.Event(), threading.Event()
 
@@ -276,7 +276,7 @@ def test_a_failure_reaches_all_who_waited_and_the_next_tries_again() -> None:
     assert flights.run("key", lambda: "made") == ("made", True)
 
 
-def test_who_waits_is_not_stopped_with_the_maker() -> None:
+def test_stopped_maker_raises_busy_for_waiting_callers() -> None:
     flights: SingleFlight[str] = SingleFlight()
     started, release = threading.Event(), threading.Event()
 
@@ -295,7 +295,7 @@ def test_who_waits_is_not_stopped_with_the_maker() -> None:
         assert isinstance(first.exception(60), SystemExit)
 
 
-def test_notes_are_forgotten_and_swept(tmp_path: Path) -> None:
+def test_expired_entries_are_missing_and_swept(tmp_path: Path) -> None:
     with override_settings(SHIFT_MEDIA={"LOCK_DIR": tmp_path / "locks"}):
         short = TTLCache("short", seconds=60)
         short.set("key", "text")
@@ -310,7 +310,7 @@ def test_notes_are_forgotten_and_swept(tmp_path: Path) -> None:
         assert names == {".swept", shared.digest("short", "second")}
 
 
-def test_local_storage_starts_without_boto3() -> None:
+def test_local_storage_does_not_import_boto3() -> None:
     code = (
         "import django, sys; django.setup(); import shift_media.resizes.views\n"
         "print('boto3' in sys.modules)"
@@ -325,7 +325,7 @@ def test_local_storage_starts_without_boto3() -> None:
     assert seen.stdout == "False\n"
 
 
-def test_the_original_stays_as_it_was(
+def test_original_is_unchanged_by_resize(
     storage: LocalMediaStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     content = picture()

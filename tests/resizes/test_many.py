@@ -71,7 +71,7 @@ def stored_size(key: str) -> tuple[int, int]:
         return Image.open(io.BytesIO(source.read())).size
 
 
-def test_a_ladder_is_made_from_one_reading(
+def test_many_resizes_are_made_from_one_reading(
     storage: CountingStorage, add: Add, ladder: Ladder, created: list[dict[str, Any]]
 ) -> None:
     keys = ladder(add())
@@ -85,7 +85,7 @@ def test_a_ladder_is_made_from_one_reading(
     assert [facts["width"] for facts in created] == [w for w in WIDTHS for _ in FORMATS]
 
 
-def test_keys_that_share_a_lock_file_are_made_from_one_reading_too(
+def test_keys_that_share_lock_file_are_made_from_one_reading(
     storage: CountingStorage, add: Add, ladder: Ladder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "_LOCK_FILES", 1)
@@ -100,7 +100,7 @@ def test_keys_that_share_a_lock_file_are_made_from_one_reading_too(
         assert pool.submit(ensure, ladder(add())[0]).result(60)
 
 
-def test_what_is_stored_is_neither_read_nor_made_again(
+def test_stored_resizes_are_neither_read_nor_made_again(
     storage: CountingStorage, add: Add, ladder: Ladder, created: list[dict[str, Any]]
 ) -> None:
     keys = ladder(add())
@@ -116,7 +116,7 @@ def test_what_is_stored_is_neither_read_nor_made_again(
     assert storage.calls == {"entries": 1}
 
 
-def test_a_few_are_looked_at_one_by_one(
+def test_few_resizes_are_looked_for_one_by_one(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     key = add()
@@ -124,7 +124,7 @@ def test_a_few_are_looked_at_one_by_one(
     assert storage.calls == {"stat": 2, "fetch": 1, "put": 2}
 
 
-def test_originals_are_grouped_and_answers_come_as_asked(
+def test_keys_are_grouped_by_original_and_returned_in_order(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
     one, two = ladder(add()), ladder(add())
@@ -134,7 +134,7 @@ def test_originals_are_grouped_and_answers_come_as_asked(
     assert storage.calls == {"entries": 2, "fetch": 2, "put": 24}
 
 
-def test_a_long_ladder_reads_its_original_again_in_time_to_see_it_deleted(
+def test_second_batch_notices_that_original_was_deleted(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
     keys = ladder(add(), tuple(range(20, 20 + service.BATCH_SIZE)))
@@ -147,7 +147,7 @@ def test_a_long_ladder_reads_its_original_again_in_time_to_see_it_deleted(
     assert storage.calls["fetch"] == 2
 
 
-def test_what_is_no_key_of_ours_costs_nothing_and_stops_nothing(
+def test_invalid_key_costs_no_request_and_stops_no_other(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     good = resize_of(add())
@@ -159,7 +159,7 @@ def test_what_is_no_key_of_ours_costs_nothing_and_stops_nothing(
     assert storage.calls == {"stat": 1, "fetch": 1, "put": 1}
 
 
-def test_one_spec_that_fails_is_remembered_and_leaves_the_others(
+def test_failing_spec_is_remembered_and_others_are_made(
     storage: CountingStorage, add: Add, ladder: Ladder, resize_of: ResizeOf
 ) -> None:
     key = add()
@@ -179,7 +179,7 @@ def test_one_spec_that_fails_is_remembered_and_leaves_the_others(
 
 @pytest.mark.acceptance(17)
 @pytest.mark.parametrize("content", [picture()[:2000], b"no picture"])
-def test_an_original_of_which_nothing_can_be_made_is_read_once(
+def test_undecodable_original_is_read_once(
     storage: CountingStorage, add: Add, ladder: Ladder, content: bytes
 ) -> None:
     keys = ladder(add(content))
@@ -193,7 +193,7 @@ def test_an_original_of_which_nothing_can_be_made_is_read_once(
     assert (storage.calls["fetch"], storage.calls["put"]) == (1, 0)
 
 
-def test_a_missing_original_is_said_of_each(
+def test_missing_original_is_error_of_each_key(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
     key = add()
@@ -202,9 +202,7 @@ def test_a_missing_original_is_said_of_each(
     assert {o.error.code for o in outcomes.values() if o.error} == {"not_stored"}
 
 
-def test_a_storage_that_does_not_write_is_said_of_each(
-    site: Site, add: Add, resize_of: ResizeOf
-) -> None:
+def test_failing_storage_is_error_of_each_key(site: Site, add: Add, resize_of: ResizeOf) -> None:
     site()
     key = add()
     storage = site("FailingStorage")
@@ -213,7 +211,7 @@ def test_a_storage_that_does_not_write_is_said_of_each(
     assert storage.calls["fetch"] == 1
 
 
-def test_a_full_queue_is_said_of_each(site: Site, add: Add, ladder: Ladder) -> None:
+def test_full_queue_is_error_of_each_key(site: Site, add: Add, ladder: Ladder) -> None:
     site(shift_media={"CONCURRENCY": 1, "QUEUE": 0})
     keys = ladder(add())
     with making.limiter().slot():
@@ -223,7 +221,7 @@ def test_a_full_queue_is_said_of_each(site: Site, add: Add, ladder: Ladder) -> N
 
 
 @pytest.mark.acceptance(14)
-def test_what_another_makes_meanwhile_is_waited_for_and_not_made_twice(
+def test_resizes_of_another_caller_are_waited_for(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
     """One ladder holds the first keys when another begins: each key is made once."""
@@ -241,7 +239,7 @@ def test_what_another_makes_meanwhile_is_waited_for_and_not_made_twice(
 
 
 @pytest.mark.acceptance(14)
-def test_ladders_of_several_threads_in_any_order_make_each_once(
+def test_concurrent_batches_in_any_order_make_each_resize_once(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
     keys = ladder(add(picture(size=(1200, 900))))
@@ -260,7 +258,7 @@ def test_ladders_of_several_threads_in_any_order_make_each_once(
 
 
 @pytest.mark.acceptance(15)
-def test_who_waits_for_a_ladder_that_is_stopped_is_told_to_come_back(
+def test_stopped_batch_raises_busy_for_waiting_callers(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
     keys = ladder(add())
@@ -276,7 +274,7 @@ def test_who_waits_for_a_ladder_that_is_stopped_is_told_to_come_back(
     assert all(o.error is None for o in ensure_many(keys).values())
 
 
-def test_a_ladder_holds_its_keys_on_all_hosts_and_lets_each_go_when_it_is_stored(
+def test_batch_locks_its_keys_on_all_hosts_until_each_is_stored(
     site: Site, add: Add, ladder: Ladder, tmp_path: Any
 ) -> None:
     site()
@@ -294,7 +292,7 @@ def test_a_ladder_holds_its_keys_on_all_hosts_and_lets_each_go_when_it_is_stored
         assert not any(caches["default"].get(lock) for lock in names)
 
 
-def test_who_holds_a_key_on_another_host_is_left_to_it(
+def test_key_locked_by_another_host_is_made_last(
     site: Site, add: Add, ladder: Ladder, tmp_path: Any
 ) -> None:
     storage = site()
@@ -311,7 +309,7 @@ def test_who_holds_a_key_on_another_host_is_left_to_it(
     assert storage.calls["put"] == 12
 
 
-def test_on_s3_a_ladder_is_a_listing_a_get_and_puts(s3_site: S3Site) -> None:
+def test_batch_on_s3_costs_one_listing_one_get_and_the_puts(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     keys = [s3_site.resize(key, f"{w}x", format=f).key for w in WIDTHS for f in FORMATS]
     assert all(o.made for o in ensure_many(keys).values())
@@ -323,7 +321,7 @@ def test_on_s3_a_ladder_is_a_listing_a_get_and_puts(s3_site: S3Site) -> None:
     assert s3_site.proxy.methods() == ["GET"]
 
 
-def test_where_listing_is_forbidden_each_is_looked_at(s3_site: S3Site) -> None:
+def test_each_resize_is_looked_for_where_listing_is_forbidden(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     keys = [s3_site.resize(key, f"{w}x").key for w in WIDTHS]
     s3_site.proxy.inject(method="GET", key="", status=403, code="AccessDenied", times=1)
@@ -332,7 +330,7 @@ def test_where_listing_is_forbidden_each_is_looked_at(s3_site: S3Site) -> None:
 
 
 @pytest.mark.acceptance(18)
-def test_of_a_progressive_original_the_front_that_the_largest_needs_is_enough(
+def test_batch_reads_front_of_progressive_original_for_its_largest(
     s3_site: S3Site,
 ) -> None:
     content = images.encoded(images.photograph(2400, 1600), "jpg", quality=90, progressive=True)

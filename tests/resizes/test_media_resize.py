@@ -76,7 +76,7 @@ class Ran:
         self.out, self.errors = stdout.getvalue(), stderr.getvalue()
 
 
-def test_each_resize_that_is_wanted_is_made_and_then_there(storage: CountingStorage) -> None:
+def test_first_run_makes_resizes_and_second_finds_them(storage: CountingStorage) -> None:
     rows = [photo(), photo(picture("PNG"), "drawing.png")]
     storage.calls.clear()
     ran = Ran("testapp.Photo.image", "--presets", "avatar,card", "--sizes", "100x", "200x100")
@@ -93,7 +93,7 @@ def test_each_resize_that_is_wanted_is_made_and_then_there(storage: CountingStor
     assert storage.calls == {"entries": 2}
 
 
-def test_formats_multiply_and_win_over_the_presets() -> None:
+def test_formats_multiply_resizes_and_override_presets() -> None:
     row = photo()
     Ran("testapp.Photo", "--presets", "card", "--formats", "webp", "avif")
     made = {row.image.resize("card", format=format).ensure() for format in ("webp", "avif")}
@@ -102,7 +102,7 @@ def test_formats_multiply_and_win_over_the_presets() -> None:
     assert not row.image.resize("64x64", mode="fill", quality=50).ensure()
 
 
-def test_the_stored_focal_point_is_followed() -> None:
+def test_stored_focal_point_is_used() -> None:
     row = photo()
     row.image.focal = (10, 90)
     row.save()
@@ -112,7 +112,7 @@ def test_the_stored_focal_point_is_followed() -> None:
     assert not fresh.ensure()
 
 
-def test_a_model_has_all_its_media_fields_and_a_field_only_itself(
+def test_model_selects_all_media_fields_and_field_only_itself(
     storage: CountingStorage,
 ) -> None:
     row = Pair()
@@ -125,7 +125,7 @@ def test_a_model_has_all_its_media_fields_and_a_field_only_itself(
     assert "1 rows: 1 resizes made, 1 were there" in ran.out
 
 
-def test_a_dry_run_counts_what_is_missing_and_makes_nothing(storage: CountingStorage) -> None:
+def test_dry_run_counts_missing_resizes_and_makes_nothing(storage: CountingStorage) -> None:
     photo().image.resize("card").ensure()
     storage.calls.clear()
     ran = Ran("testapp.Photo", "--presets", "avatar", "card", "--dry-run")
@@ -133,7 +133,7 @@ def test_a_dry_run_counts_what_is_missing_and_makes_nothing(storage: CountingSto
     assert storage.calls["put"] == storage.calls["fetch"] == 0
 
 
-def test_rows_are_done_in_order_and_taken_up_after_one(storage: CountingStorage) -> None:
+def test_rows_are_done_in_order_and_continued_after_a_key(storage: CountingStorage) -> None:
     rows = [photo() for _ in range(5)]
     ran = Ran("testapp.Photo", "--presets", "avatar", "--limit", "2")
     assert "2 rows: 2 resizes made" in ran.out
@@ -157,7 +157,7 @@ def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all("LIMIT 2" in sql for sql in selects)
 
 
-def test_failures_are_told_at_the_end_with_their_codes_and_stop_nothing() -> None:
+def test_failures_are_reported_with_codes_and_stop_nothing() -> None:
     corrupt, gone, good = photo(), photo(), photo()
     damage(corrupt, picture()[:2000])
     cast("CountingStorage", default_media_storage).delete(gone.image.name)
@@ -171,7 +171,7 @@ def test_failures_are_told_at_the_end_with_their_codes_and_stop_nothing() -> Non
     assert not good.image.resize("card").ensure()
 
 
-def test_of_many_failures_only_some_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_first_failures_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "_MAX_FAILURES", 2)
     for _ in range(4):
         damage(photo(), b"\xff\xd8\xff\xe0nothing")
@@ -180,7 +180,7 @@ def test_of_many_failures_only_some_are_kept(monkeypatch: pytest.MonkeyPatch) ->
     assert "and 2 more" in ran.errors
 
 
-def test_what_would_come_out_too_large_is_said_of_its_row() -> None:
+def test_result_over_limits_is_reported_with_its_row() -> None:
     with override_settings(SHIFT_MEDIA={"MAX_OUTPUT": (2000, 100_000), "PRESETS": PRESETS}):
         row = photo()
         ran = Ran("testapp.Photo", "--sizes", "400x", "100x")
@@ -189,7 +189,7 @@ def test_what_would_come_out_too_large_is_said_of_its_row() -> None:
     assert "1 rows: 1 resizes made, 0 were there, 1 failed." in ran.out
 
 
-def test_what_is_no_picture_and_a_video_without_a_poster_are_skipped() -> None:
+def test_documents_and_videos_without_poster_are_skipped() -> None:
     attachment = Attachment()
     attachment.file.save("paper.pdf", ContentFile(PDF))
     ran = Ran("testapp.Attachment", "--sizes", "100x")
@@ -208,7 +208,7 @@ def test_what_is_no_picture_and_a_video_without_a_poster_are_skipped() -> None:
     assert "1 rows: 2 resizes made" in ran.out
 
 
-def test_a_storage_that_is_down_is_not_asked_a_million_times(
+def test_command_gives_up_after_20_rows_of_failing_storage(
     storage: CountingStorage, tmp_path: Path
 ) -> None:
     from django.conf import settings
@@ -244,7 +244,9 @@ def test_a_storage_that_is_down_is_not_asked_a_million_times(
         (["testapp.Photo", "--sizes", "100x", "--workers", "99"], 'SHIFT_MEDIA["CONCURRENCY"]'),
     ],
 )
-def test_wrong_arguments_say_what_to_write(arguments: list[str], said: str) -> None:
+def test_wrong_argument_exits_with_2_and_says_what_to_write(
+    arguments: list[str], said: str
+) -> None:
     ran = Ran(*arguments)
     assert ran.code == 2
     assert said in ran.errors
@@ -255,7 +257,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_shows_a_bar_and_a_file_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_a_bar_in_a_terminal_and_lines_in_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from shift_media.management import progress
 
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN", {True: 0.0, False: 0.0})
@@ -327,9 +331,7 @@ def own_site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def test_an_interrupt_leaves_whole_work_and_says_how_to_go_on(
-    own_site: Site, tmp_path: Path
-) -> None:
+def test_interrupted_run_prints_the_command_that_continues(own_site: Site, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(picture(size=(800, 600)))
     rows = 24  # Whoever looks only now and then still finds it at work.
     filled = own_site.start("-c", NEW_PHOTOS, str(tmp_path / "photo.jpg"), str(rows))
@@ -362,7 +364,9 @@ def s3_photo(s3_site: S3Site) -> Photo:
     return photo()
 
 
-def test_on_s3_a_row_is_a_listing_a_get_and_its_puts(s3_site: S3Site, s3_photo: Photo) -> None:
+def test_row_on_s3_costs_one_listing_one_get_and_its_puts(
+    s3_site: S3Site, s3_photo: Photo
+) -> None:
     s3_site.proxy.clear()
     arguments = ("testapp.Photo", "--presets", "avatar", "card", "--formats", "webp", "avif")
     ran = Ran(*arguments)

@@ -80,7 +80,7 @@ def forget(original: str) -> None:
     mezzanines._attempts.delete(key_of(original))
 
 
-def test_the_first_resize_makes_it_and_the_next_read_it_alone(
+def test_first_resize_makes_mezzanine_and_next_reads_it_alone(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
     key = add(photograph)
@@ -108,7 +108,7 @@ def test_the_first_resize_makes_it_and_the_next_read_it_alone(
         ("1365x1365", {"upscale": True}),
     ],
 )
-def test_what_is_made_of_it_is_what_the_original_would_give(
+def test_resize_from_mezzanine_resembles_resize_from_original(
     storage: CountingStorage,
     add: Add,
     resize_of: ResizeOf,
@@ -129,7 +129,7 @@ def test_what_is_made_of_it_is_what_the_original_would_give(
     assert images.ssim(seen, images.opened(alone.content)) > 0.97
 
 
-def test_an_original_on_its_side_is_upright_with_the_promised_size(
+def test_mezzanine_of_rotated_original_is_upright(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, drawn: Image.Image
 ) -> None:
     upright = drawn.crop((0, 0, 2400, 2399)).resize((2401, 3599), Image.Resampling.NEAREST)
@@ -142,7 +142,9 @@ def test_an_original_on_its_side_is_upright_with_the_promised_size(
     assert images.ssim(seen, upright.resize(seen.size)) > 0.9
 
 
-def test_transparency_is_kept(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
+def test_mezzanine_keeps_transparency(
+    storage: CountingStorage, add: Add, resize_of: ResizeOf
+) -> None:
     image = Image.new("RGBA", SIZE, (0, 0, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 1800, 2400))
     key = add(images.encoded(image, "png", compress_level=0), "drawing.png")
@@ -156,7 +158,7 @@ def test_transparency_is_kept(storage: CountingStorage, add: Add, resize_of: Res
 
 
 @pytest.mark.acceptance(36)
-def test_it_holds_no_metadata_of_its_original(
+def test_mezzanine_holds_no_metadata_of_original(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, drawn: Image.Image
 ) -> None:
     exif = images.exif(1)
@@ -177,7 +179,7 @@ def test_it_holds_no_metadata_of_its_original(
     ("size", "options"),
     [("200x200", {"crop": (0, 0, 900, 900)}), ("1366x", {}), ("1600x1600", {})],
 )
-def test_never_for_crops_and_for_what_is_too_large(
+def test_crop_or_large_resize_reads_the_original(
     storage: CountingStorage,
     add: Add,
     resize_of: ResizeOf,
@@ -218,7 +220,7 @@ def tiles() -> bytes:
         ("tiles.png", lambda drawn: tiles()),
     ],
 )
-def test_what_is_small_or_moves_gets_none_and_is_not_asked_for_it_each_time(
+def test_small_or_animated_original_gets_no_mezzanine(
     storage: CountingStorage,
     add: Add,
     resize_of: ResizeOf,
@@ -233,7 +235,7 @@ def test_what_is_small_or_moves_gets_none_and_is_not_asked_for_it_each_time(
     assert key_of(key) not in stored()
 
 
-def test_gifs_and_storages_without_the_option_are_not_asked(
+def test_gif_or_storage_without_option_costs_no_look_for_mezzanine(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes, site: Site
 ) -> None:
     key = add(picture("GIF"), "drawing.gif")
@@ -249,7 +251,7 @@ def test_gifs_and_storages_without_the_option_are_not_asked(
 # Ladders
 
 
-def test_a_ladder_reads_it_once_and_makes_it_once(
+def test_batch_makes_mezzanine_once_and_reads_it_once(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
     key = add(photograph)
@@ -271,7 +273,7 @@ def test_a_ladder_reads_it_once_and_makes_it_once(
 # Harm
 
 
-def test_one_that_is_damaged_is_deleted_and_made_again_later(
+def test_damaged_mezzanine_is_deleted_and_made_again_later(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
     key = add(photograph)
@@ -304,7 +306,7 @@ class LosingMezzanines(CountingStorage):
         return True
 
 
-def test_a_storage_that_loses_it_has_it_made_once_in_ten_minutes(
+def test_lost_mezzanine_is_made_once_in_ten_minutes(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.resizes.counting.LosingMezzanines", LosingMezzanines, raising=False)
@@ -326,7 +328,7 @@ class DeletingStorage(CountingStorage):
 
 
 @pytest.mark.acceptance(20)
-def test_none_outlives_an_original_that_is_deleted_meanwhile(
+def test_mezzanine_of_original_deleted_meanwhile_is_deleted(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "DeletingStorage", DeletingStorage, raising=False)
@@ -336,7 +338,7 @@ def test_none_outlives_an_original_that_is_deleted_meanwhile(
     assert stored() == set()
 
 
-def test_many_at_once_make_it_and_all_are_served(
+def test_concurrent_resizes_make_one_mezzanine(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
     storage = site(mezzanine=True, shift_media={"CONCURRENCY": 2})
@@ -357,7 +359,7 @@ def test_many_at_once_make_it_and_all_are_served(
 # Who may read it
 
 
-def test_the_app_never_answers_with_it(
+def test_request_for_mezzanine_is_404(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
     for originals in ("public", "private"):
@@ -368,7 +370,7 @@ def test_the_app_never_answers_with_it(
         assert Client().get(f"/media/{key_of(key)}").status_code == 404
 
 
-def test_a_bucket_of_private_originals_takes_none() -> None:
+def test_mezzanine_option_is_refused_with_private_originals_on_s3() -> None:
     from shift_media.storages import S3MediaStorage
 
     options = {"bucket_name": "media", "public_url": "https://cdn.example/", "mezzanine": True}
@@ -381,7 +383,9 @@ def test_a_bucket_of_private_originals_takes_none() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_goes_with_its_original(storage: CountingStorage, photograph: bytes) -> None:
+def test_mezzanine_is_deleted_with_its_original(
+    storage: CountingStorage, photograph: bytes
+) -> None:
     from tests.testapp.models import Photo
 
     photo = Photo()
@@ -393,7 +397,7 @@ def test_it_goes_with_its_original(storage: CountingStorage, photograph: bytes) 
 
 
 @pytest.mark.django_db
-def test_media_cleanup_keeps_it_while_it_is_used_and_knows_whose_it_is(
+def test_media_cleanup_deletes_only_unused_mezzanines(
     storage: CountingStorage, photograph: bytes, site: Site
 ) -> None:
     from tests.testapp.models import Photo
@@ -425,7 +429,7 @@ def s3_photograph(s3_site: S3Site, photograph: bytes) -> str:
     return s3_site.add(photograph)
 
 
-def test_on_s3_a_small_resize_costs_one_get_of_few_bytes(
+def test_small_resize_on_s3_costs_one_get_of_mezzanine(
     s3_site: S3Site, s3_photograph: str, photograph: bytes
 ) -> None:
     key, smaller = s3_photograph, key_of(s3_photograph)
@@ -459,7 +463,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_on_s3_the_original_is_read_where_it_cannot_be(
+def test_unreadable_mezzanine_on_s3_is_replaced_by_original(
     s3_site: S3Site, s3_photograph: str, case: str
 ) -> None:
     key, smaller = s3_photograph, key_of(s3_photograph)
@@ -475,9 +479,7 @@ def test_on_s3_the_original_is_read_where_it_cannot_be(
     assert ("GET", key) not in s3_site.counts()
 
 
-def test_on_s3_a_mezzanine_that_cannot_be_written_is_no_failure(
-    s3_site: S3Site, s3_photograph: str
-) -> None:
+def test_unwritable_mezzanine_on_s3_is_no_failure(s3_site: S3Site, s3_photograph: str) -> None:
     key, smaller = s3_photograph, key_of(s3_photograph)
     s3_site.proxy.inject(method="PUT", key=smaller, status=403, code="AccessDenied")
     for width in (50, 60):

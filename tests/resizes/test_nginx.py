@@ -87,12 +87,12 @@ def assert_resize(answer: Answer) -> None:
         assert headers[name.lower()] == value
 
 
-def test_the_guide_has_two() -> None:
+def test_guide_has_two_configurations() -> None:
     assert set(CONFIGS) == {"nginx-disk", "nginx-s3"}
 
 
 @pytest.mark.needs("nginx")
-def test_before_a_local_disk_the_app_is_asked_once(
+def test_nginx_before_local_disk_asks_app_once(
     start: Callable[..., Ask],
     app: App,
     tmp_path: Path,
@@ -150,7 +150,7 @@ def s3(request: pytest.FixtureRequest, seaweedfs: Any, tmp_path: Path) -> Iterat
 
 @pytest.mark.s3
 @pytest.mark.needs("nginx")
-def test_before_s3_the_app_is_asked_once_and_the_bucket_too(
+def test_nginx_before_s3_asks_app_once_and_bucket_once(
     start: Callable[..., Ask], app: App, s3: S3Site, tmp_path: Path
 ) -> None:
     asking = start(

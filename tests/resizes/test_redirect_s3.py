@@ -132,7 +132,7 @@ def assert_picture(answer: Answer) -> None:
 
 @pytest.mark.acceptance(12, 13)
 @pytest.mark.parametrize("code", ["307", "302"])
-def test_a_bucket_that_loses_every_write_loops_nobody(setting: Setting, code: str) -> None:
+def test_bucket_that_loses_every_write_causes_no_loop(setting: Setting, code: str) -> None:
     setting.serve("--redirect-code", code)
     rule = int(code)
     kept, lost = setting.add(), setting.add()
@@ -152,7 +152,7 @@ def test_a_bucket_that_loses_every_write_loops_nobody(setting: Setting, code: st
 
 @pytest.mark.acceptance(13)
 @pytest.mark.needs("nginx")
-def test_a_cdn_that_keeps_the_redirect_loops_nobody(
+def test_cdn_that_keeps_redirect_causes_no_loop(
     setting: Setting, needs: Callable[[str], Path]
 ) -> None:
     setting.before_it(needs("nginx"))
@@ -187,7 +187,7 @@ def test_a_cdn_that_keeps_the_redirect_loops_nobody(
 
 @pytest.mark.acceptance(13)
 @pytest.mark.needs("nginx")
-def test_in_content_mode_a_cdn_that_keeps_the_redirect_leads_to_the_bytes(
+def test_cdn_that_keeps_redirect_leads_to_bytes_in_content_mode(
     setting: Setting, needs: Callable[[str], Path]
 ) -> None:
     setting.before_it(needs("nginx"))
@@ -199,7 +199,7 @@ def test_in_content_mode_a_cdn_that_keeps_the_redirect_leads_to_the_bytes(
         assert answer.headers["cache-control"] == IMMUTABLE
 
 
-def test_nobody_lists_the_bucket_and_strangers_get_404(setting: Setting) -> None:
+def test_anonymous_listing_is_403_and_unknown_path_is_404(setting: Setting) -> None:
     setting.serve()
     resize = setting.add()
     assert_picture(setting.follow(resize.url))
@@ -217,7 +217,7 @@ def test_nobody_lists_the_bucket_and_strangers_get_404(setting: Setting) -> None
 
 # The stems hold what Ceph 16 stumbles over in the patterns of the policy.
 @pytest.mark.parametrize("stem", ["photo", "sun-up_scale"])
-def test_private_originals_are_not_public_and_what_is_derived_is(
+def test_private_originals_are_refused_and_derived_files_public(
     setting: Setting, stem: str
 ) -> None:
     setting.serve(S3_ORIGINALS="private")

@@ -36,7 +36,7 @@ def build(
     return builder.build(key, size, storage=storage, facts=Facts(remembered=metadata), **options)
 
 
-def test_a_url_is_the_storages_base_and_the_signed_key(storage: LocalMediaStorage) -> None:
+def test_url_is_public_url_and_signed_key(storage: LocalMediaStorage) -> None:
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["a signing key"]}):
         resize = build(storage, "400x300", mode="fill", format="webp")
         assert resize.url == (
@@ -48,7 +48,7 @@ def test_a_url_is_the_storages_base_and_the_signed_key(storage: LocalMediaStorag
     assert not storage.exists(KEY)
 
 
-def test_the_format_is_the_originals_unless_asked(storage: LocalMediaStorage) -> None:
+def test_format_is_that_of_original_by_default(storage: LocalMediaStorage) -> None:
     assert build(storage, "9x").key.endswith(".jpg")
     assert build(storage, "9x", key=KEY.replace("jpg", "png")).key.endswith(".png")
     assert build(storage, "9x", key=KEY.replace("jpg", "mp4")).key.endswith(".jpg")
@@ -56,13 +56,13 @@ def test_the_format_is_the_originals_unless_asked(storage: LocalMediaStorage) ->
         build(storage, "9x", key=KEY.replace("jpg", "pdf"))
 
 
-def test_sizes_are_promised_from_metadata_alone(storage: LocalMediaStorage) -> None:
+def test_size_is_known_from_metadata_alone(storage: LocalMediaStorage) -> None:
     assert (build(storage, "400x300").width, build(storage, "400x300").height) == (None, None)
     fit = build(storage, "400x400", metadata=PHOTO)
     assert (fit.width, fit.height) == (400, 300)
 
 
-def test_the_stored_focal_point_is_used_with_fill_alone(storage: LocalMediaStorage) -> None:
+def test_stored_focal_point_is_used_only_with_fill(storage: LocalMediaStorage) -> None:
     photo = Metadata(**{**_facts(PHOTO), "focal": Focal(10, 90)})
     assert str(build(storage, "9x9", mode="fill", metadata=photo).spec).endswith("-f10.90")
     assert build(storage, "9x9", metadata=photo).spec.focal is None
@@ -85,7 +85,7 @@ def _facts(metadata: Metadata) -> dict[str, Any]:
         ({"focal": [10, 90, 7]}, None),
     ],
 )
-def test_a_focal_point_is_believed_of_this_very_original_alone(
+def test_focal_point_of_another_key_is_ignored(
     storage: LocalMediaStorage, stored: dict[str, Any], focal: Focal | None
 ) -> None:
     facts = Facts({**PHOTO.to_json(KEY), **stored}, KEY)
@@ -94,7 +94,7 @@ def test_a_focal_point_is_believed_of_this_very_original_alone(
     assert made.key == str(parse_key(made.key))
 
 
-def test_what_is_remembered_stands_in_for_a_row_that_knows_nothing(
+def test_remembered_metadata_is_used_for_row_without_metadata(
     storage: LocalMediaStorage,
 ) -> None:
     remembered = Metadata(**{**_facts(PHOTO), "focal": Focal(10, 90)})
@@ -104,7 +104,7 @@ def test_what_is_remembered_stands_in_for_a_row_that_knows_nothing(
         assert made.spec.focal == (10, 90)
 
 
-def test_a_crop_outside_and_a_result_too_large_are_errors_when_the_size_is_known(
+def test_crop_outside_or_result_over_limits_raises_if_size_is_known(
     storage: LocalMediaStorage,
 ) -> None:
     with pytest.raises(InvalidSpec, match="outside the image"):
@@ -115,7 +115,7 @@ def test_a_crop_outside_and_a_result_too_large_are_errors_when_the_size_is_known
         build(storage, "100x", upscale=True, metadata=narrow)
 
 
-def test_presets_hold_unless_given_otherwise(storage: LocalMediaStorage) -> None:
+def test_preset_values_apply_unless_given(storage: LocalMediaStorage) -> None:
     presets = {"avatar": {"size": "96x96", "mode": "fill", "format": "webp", "focal": [1, 2]}}
     with override_settings(SHIFT_MEDIA={"PRESETS": presets}):
         assert str(build(storage, "avatar").spec) == "96x96-fill-79-noupscale-f1.2"
@@ -127,7 +127,7 @@ def test_presets_hold_unless_given_otherwise(storage: LocalMediaStorage) -> None
 
 
 @pytest.mark.parametrize("wrong", [{"crop": {}}, {"quality": []}, {"focal": {1}}, {"mode": 1}])
-def test_values_of_a_wrong_type_are_refused(
+def test_value_of_wrong_type_raises_invalid_spec(
     storage: LocalMediaStorage, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(InvalidSpec):
@@ -135,7 +135,7 @@ def test_values_of_a_wrong_type_are_refused(
 
 
 @pytest.mark.parametrize(("right", "wrong"), [({"quality": 1}, {"quality": True})])
-def test_what_is_remembered_of_one_type_is_not_given_for_another(
+def test_cached_spec_is_not_used_for_equal_value_of_wrong_type(
     storage: LocalMediaStorage, right: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     assert build(storage, "9x9", **right).spec.quality == 1
@@ -143,13 +143,13 @@ def test_what_is_remembered_of_one_type_is_not_given_for_another(
         build(storage, "9x9", **wrong)
 
 
-def test_lists_and_tuples_are_the_same_points_and_boxes(storage: LocalMediaStorage) -> None:
+def test_list_and_tuple_give_the_same_key(storage: LocalMediaStorage) -> None:
     options = {"mode": "fill", "focal": (1, 2), "crop": (1, 2, 3, 4)}
     lists = {**options, "focal": [1, 2], "crop": [1, 2, 3, 4]}
     assert build(storage, "9x9", **lists).key == build(storage, "9x9", **options).key
 
 
-def test_limits_and_the_bases_of_urls_follow_the_settings_at_once() -> None:
+def test_limits_and_base_urls_follow_changed_settings() -> None:
     storage = LocalMediaStorage()
     with override_settings(MEDIA_URL="/one/"):
         assert build(storage, "9x").url.startswith("/one/3c72aedc")
@@ -159,7 +159,7 @@ def test_limits_and_the_bases_of_urls_follow_the_settings_at_once() -> None:
             build(storage, "9x")
 
 
-def test_quality_follows_the_settings_at_once(storage: LocalMediaStorage) -> None:
+def test_quality_follows_changed_settings(storage: LocalMediaStorage) -> None:
     assert build(storage, "9x").spec.quality == 80
     with override_settings(SHIFT_MEDIA={"QUALITY": {"jpg": 33}}):
         assert build(storage, "9x").spec.quality == 33

@@ -51,7 +51,7 @@ def answer(response: Any) -> tuple[int, bytes, dict[str, str]]:
     return response.status_code, response.body, dict(response.headers)
 
 
-def test_makes_a_resize_once_and_answers_with_it(
+def test_missing_resize_is_made_once_and_returned(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     resize = resize_of(add())
@@ -66,7 +66,7 @@ def test_makes_a_resize_once_and_answers_with_it(
 
 
 @pytest.mark.acceptance(1)
-def test_one_wrong_character_is_one_and_the_same_404(
+def test_one_wrong_character_gives_the_same_404(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     url = resize_of(add(), mode="fill", format="webp", focal=(30, 70)).url
@@ -102,7 +102,7 @@ def test_bad_signatures_are_404(storage: CountingStorage, add: Add, resize_of: R
 
 
 @pytest.mark.acceptance(3, 4)
-def test_parts_cannot_be_moved_or_repeated(
+def test_moved_or_repeated_part_is_404(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     key, other = add(), add()
@@ -135,7 +135,7 @@ def test_parts_cannot_be_moved_or_repeated(
         "%0d%0aSet-Cookie:%20a=b", "%ff", "%20", "/.", "?", "#",
     ],
 )  # fmt: skip
-def test_nothing_is_decoded_or_normalised(
+def test_path_that_needs_decoding_or_normalising_is_404(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, tail: str
 ) -> None:
     url = resize_of(add()).url
@@ -153,9 +153,7 @@ def test_nothing_is_decoded_or_normalised(
 
 
 @pytest.mark.acceptance(5)
-def test_an_encoded_slash_is_another_url(
-    storage: CountingStorage, add: Add, resize_of: ResizeOf
-) -> None:
+def test_encoded_character_is_404(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
     url = resize_of(add()).url
     encoded = url[:-40] + url[-40:].replace("-", "%2d", 1)
     assert get(url, RAW_URI=encoded).status_code == 404
@@ -188,7 +186,7 @@ def test_odd_numbers_are_refused_by_builder_and_view(
     [unicodedata.normalize("NFC", "größe.jpg"), unicodedata.normalize("NFD", "größe.jpg"),
      "🦋.jpg", "a+b.jpg", "a%20b.jpg", "a#b?c.jpg", "\u202eevil.jpg"],
 )  # fmt: skip
-def test_every_name_works_in_exactly_one_form(
+def test_each_name_has_exactly_one_url(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, name: str
 ) -> None:
     resize = resize_of(add(name=name))
@@ -198,7 +196,7 @@ def test_every_name_works_in_exactly_one_form(
 
 
 @pytest.mark.acceptance(8)
-def test_signed_but_over_the_limits_downloads_nothing(
+def test_signed_key_over_limits_is_404_without_storage_call(
     site: Site, add: Add, resize_of: ResizeOf
 ) -> None:
     storage = site(shift_media={"MAX_OUTPUT": (2000, 1_000_000)})
@@ -212,7 +210,7 @@ def test_signed_but_over_the_limits_downloads_nothing(
 
 
 @pytest.mark.acceptance(8)
-def test_what_would_come_out_is_limited_too(site: Site, add: Add) -> None:
+def test_result_over_limits_is_404_and_remembered(site: Site, add: Add) -> None:
     storage = site(shift_media={"MAX_OUTPUT": (2000, 1_000_000)})
     key = add(picture(size=(10, 400)))
     spec = Spec.make("1000x", upscale=True, format="jpg")
@@ -239,7 +237,7 @@ def test_quality_zero_and_unknown_formats_are_refused(
 
 
 @pytest.mark.acceptance(9)
-def test_strangers_cost_nothing_and_queries_make_no_copies(
+def test_unsigned_keys_cost_no_storage_call_and_queries_no_copy(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     resize = resize_of(add())
@@ -254,7 +252,7 @@ def test_strangers_cost_nothing_and_queries_make_no_copies(
 
 @pytest.mark.acceptance(10)
 @override_settings(ALLOWED_HOSTS=["*"], USE_X_FORWARDED_HOST=True)
-def test_location_is_the_configured_base_whatever_the_host(
+def test_location_is_public_url_for_any_host_header(
     bucket: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     key = add()
@@ -274,7 +272,7 @@ def test_location_is_the_configured_base_whatever_the_host(
 
 @pytest.mark.acceptance(11)
 @pytest.mark.parametrize("base", ["https://bucket.example", "https://bucket.example/"])
-def test_the_host_of_location_cannot_be_steered(
+def test_path_cannot_change_host_of_location(
     site: Site, add: Add, resize_of: ResizeOf, base: str
 ) -> None:
     site(delivery="redirect", public_url=base)
@@ -288,7 +286,7 @@ def test_the_host_of_location_cannot_be_steered(
 
 @pytest.mark.acceptance(12)
 @pytest.mark.django_db
-def test_redirects_and_errors_are_not_kept_and_carry_no_cookie(
+def test_redirects_and_errors_are_no_store_without_cookie(
     bucket: CountingStorage, add: Add, resize_of: ResizeOf, admin_client: Client
 ) -> None:
     resize = resize_of(add())
@@ -307,7 +305,7 @@ def test_redirects_and_errors_are_not_kept_and_carry_no_cookie(
 
 
 @pytest.mark.acceptance(13)
-def test_a_bucket_that_loses_the_write_loops_nobody(
+def test_resize_that_was_lost_is_answered_with_bytes(
     site: Site, add: Add, resize_of: ResizeOf
 ) -> None:
     key = add_to(site(delivery="redirect", public_url=PUBLIC_URL))
@@ -327,7 +325,7 @@ def add_to(storage: CountingStorage) -> str:
 
 
 @pytest.mark.acceptance(18, 20)
-def test_a_missing_original_is_404_and_leaves_nothing(
+def test_missing_original_is_404_and_stores_nothing(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     key = add()
@@ -338,7 +336,7 @@ def test_a_missing_original_is_404_and_leaves_nothing(
 
 
 @pytest.mark.acceptance(18)
-def test_an_original_cut_short_is_503_and_stores_nothing(
+def test_truncated_original_is_503_and_stores_nothing(
     site: Site, add: Add, resize_of: ResizeOf
 ) -> None:
     site()
@@ -351,7 +349,7 @@ def test_an_original_cut_short_is_503_and_stores_nothing(
 
 
 @pytest.mark.acceptance(19)
-def test_a_storage_that_cannot_write_is_503_without_its_secrets(
+def test_storage_that_cannot_write_is_503_without_secrets(
     site: Site, add: Add, resize_of: ResizeOf
 ) -> None:
     site()
@@ -366,7 +364,7 @@ def test_a_storage_that_cannot_write_is_503_without_its_secrets(
 
 
 @pytest.mark.acceptance(17, 30)
-def test_a_corrupt_original_is_tried_once_for_all_its_resizes(
+def test_corrupt_original_is_422_and_read_once_for_all_resizes(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     key = add(picture()[:2000])
@@ -379,7 +377,7 @@ def test_a_corrupt_original_is_tried_once_for_all_its_resizes(
 
 
 @pytest.mark.acceptance(17)
-def test_a_failing_crop_fails_alone(
+def test_empty_crop_is_422_and_other_resizes_are_made(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     key = add()
@@ -390,7 +388,7 @@ def test_a_failing_crop_fails_alone(
 
 
 @pytest.mark.acceptance(25)
-def test_a_header_bomb_is_422(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
+def test_header_bomb_is_422(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
     bomb = (
         b"GIF89a\xff\xff\xff\xff\x00\x00\x00" + b"\x2c\0\0\0\0\xff\xff\xff\xff\0\x02\x02D\x01\0;"
     )
@@ -423,7 +421,7 @@ def test_head_has_the_headers_of_get(
 
 
 @pytest.mark.acceptance(21)
-def test_ranges_of_originals_and_resizes(
+def test_range_of_original_or_resize_is_206(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     content = picture()
@@ -448,9 +446,7 @@ def test_ranges_of_originals_and_resizes(
         assert get(url, HTTP_RANGE="bytes=0-9", HTTP_IF_RANGE='"other"').status_code == 200
 
 
-def test_conditional_requests_are_304(
-    storage: CountingStorage, add: Add, resize_of: ResizeOf
-) -> None:
+def test_matching_etag_is_304(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
     key = add()
     for url in (f"/media/{key}", resize_of(key).url):
         first = get(url)
@@ -460,7 +456,7 @@ def test_conditional_requests_are_304(
         assert get(url, HTTP_IF_NONE_MATCH='"other"').status_code == 200
 
 
-def test_originals_on_disk_are_served_safely(storage: CountingStorage, add: Add) -> None:
+def test_original_on_disk_has_safe_headers(storage: CountingStorage, add: Add) -> None:
     content = picture()
     response = get(f"/media/{add(content)}")
     assert response.body == content
@@ -472,7 +468,7 @@ def test_originals_on_disk_are_served_safely(storage: CountingStorage, add: Add)
     assert svg["Content-Disposition"] == 'attachment; filename="x.svg"'
 
 
-def test_a_bucket_serves_its_originals_itself(site: Site, add: Add) -> None:
+def test_private_original_needs_valid_signature(site: Site, add: Add) -> None:
     site(originals="private")
     key = add()
     assert get(f"/media/{key}").status_code == 404
@@ -484,7 +480,7 @@ def test_a_bucket_serves_its_originals_itself(site: Site, add: Add) -> None:
 
 
 @pytest.mark.acceptance(48)
-def test_old_signing_keys_still_verify(site: Site, add: Add, resize_of: ResizeOf) -> None:
+def test_url_of_listed_old_signing_key_is_valid(site: Site, add: Add, resize_of: ResizeOf) -> None:
     site(shift_media={"SIGNING_KEYS": ["old"]})
     key = add()
     old = resize_of(key).url
@@ -496,7 +492,9 @@ def test_old_signing_keys_still_verify(site: Site, add: Add, resize_of: ResizeOf
     assert get(old).status_code == 404
 
 
-def test_the_urls_can_be_reversed(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
+def test_resize_url_can_be_reversed(
+    storage: CountingStorage, add: Add, resize_of: ResizeOf
+) -> None:
     from django.urls import reverse
 
     resize = resize_of(add())

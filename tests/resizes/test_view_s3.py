@@ -59,7 +59,7 @@ def opened() -> Iterator[str]:
             yield os.readlink(f"/proc/self/fd/{number}")
 
 
-def test_a_first_resize_is_a_head_a_get_and_a_put(s3_site: S3Site) -> None:
+def test_first_resize_costs_head_get_and_put(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     resize = s3_site.resize(key)
     made = get(resize.key)
@@ -73,7 +73,7 @@ def test_a_first_resize_is_a_head_a_get_and_a_put(s3_site: S3Site) -> None:
 
 
 @pytest.mark.acceptance(12)
-def test_who_is_sent_here_for_what_is_stored_gets_the_picture(s3_site: S3Site) -> None:
+def test_redirected_request_for_stored_resize_returns_bytes(s3_site: S3Site) -> None:
     resize = s3_site.resize(s3_site.add(picture()))
     made, found = get(resize.key), get(resize.key)
     assert (made.status_code, made["Cache-Control"]) == (302, "no-store")
@@ -85,7 +85,7 @@ def test_who_is_sent_here_for_what_is_stored_gets_the_picture(s3_site: S3Site) -
         assert "Cookie" not in answer.get("Vary", "")
 
 
-def test_content_mode_answers_with_what_it_made(s3_site: S3Site) -> None:
+def test_content_mode_returns_the_made_bytes(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     s3_site.configure(delivery="content")
     resize = s3_site.resize(key)
@@ -97,7 +97,7 @@ def test_content_mode_answers_with_what_it_made(s3_site: S3Site) -> None:
 
 
 @pytest.mark.acceptance(1, 2, 9)
-def test_strangers_cost_no_request_and_queries_make_no_copies(s3_site: S3Site) -> None:
+def test_unsigned_keys_cost_no_request_and_queries_no_copy(s3_site: S3Site) -> None:
     resize = s3_site.resize(s3_site.add(picture()))
     for side in range(1, MANY):
         assert get(resize.key.replace("400x300", f"{side}x{side}")).status_code == 404
@@ -112,7 +112,7 @@ def test_strangers_cost_no_request_and_queries_make_no_copies(s3_site: S3Site) -
 @pytest.mark.acceptance(10, 11)
 @override_settings(ALLOWED_HOSTS=["*"], USE_X_FORWARDED_HOST=True)
 @pytest.mark.parametrize("base", ["https://cdn.example", "https://cdn.example/"])
-def test_location_is_the_configured_base_whatever_the_host(s3_site: S3Site, base: str) -> None:
+def test_location_is_public_url_for_any_host_header(s3_site: S3Site, base: str) -> None:
     key = s3_site.add(picture())
     s3_site.configure(public_url=base)
     for width, (name, value) in enumerate(
@@ -131,7 +131,7 @@ def test_location_is_the_configured_base_whatever_the_host(s3_site: S3Site, base
 
 
 @pytest.mark.acceptance(13)
-def test_a_bucket_that_loses_the_write_gives_the_picture(s3_site: S3Site) -> None:
+def test_resize_lost_by_bucket_is_answered_with_bytes(s3_site: S3Site) -> None:
     resize = s3_site.resize(s3_site.add(picture()))
     s3_site.proxy.inject(method="PUT", lose=True)
     first, second, third = get(resize.key), get(resize.key), get(resize.key)
@@ -172,7 +172,7 @@ UNREADABLE = {
 
 @pytest.mark.acceptance(18)
 @pytest.mark.parametrize("case", UNREADABLE)
-def test_an_original_that_cannot_be_read(s3_site: S3Site, case: str) -> None:
+def test_unreadable_original_is_404_or_503_and_stores_nothing(s3_site: S3Site, case: str) -> None:
     break_it, status = UNREADABLE[case]
     if case == "timeout":
         s3_site.configure(client_config=IMPATIENT)
@@ -192,7 +192,7 @@ def test_an_original_that_cannot_be_read(s3_site: S3Site, case: str) -> None:
 
 
 @pytest.mark.acceptance(18)
-def test_of_a_progressive_original_the_front_is_enough_but_no_less(s3_site: S3Site) -> None:
+def test_front_of_progressive_original_is_enough_but_no_less(s3_site: S3Site) -> None:
     content = photograph()
     key = s3_site.add(content)
     resize = s3_site.resize(key, "150x100")
@@ -217,7 +217,7 @@ def photograph() -> bytes:
 
 
 @pytest.mark.acceptance(18)
-def test_a_large_original_cut_mid_body_leaves_no_temporary_file(s3_site: S3Site) -> None:
+def test_large_original_cut_mid_body_leaves_no_temporary_file(s3_site: S3Site) -> None:
     noise = Image.frombytes("RGB", (2600, 2600), os.urandom(2600 * 2600 * 3))
     file = io.BytesIO()
     noise.save(file, "PNG", compress_level=0)
@@ -228,7 +228,7 @@ def test_a_large_original_cut_mid_body_leaves_no_temporary_file(s3_site: S3Site)
 
 
 @pytest.mark.acceptance(18)
-def test_a_look_that_is_refused_is_no_answer_and_one_that_fails_is_503(s3_site: S3Site) -> None:
+def test_refused_head_is_ignored_and_failing_head_is_503(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     s3_site.proxy.inject(method="HEAD", status=403)
     assert get(s3_site.resize(key).key).status_code == 302
@@ -257,7 +257,7 @@ UNWRITABLE = {
 
 @pytest.mark.acceptance(19)
 @pytest.mark.parametrize("case", UNWRITABLE)
-def test_a_resize_that_cannot_be_written(s3_site: S3Site, case: str) -> None:
+def test_unwritable_resize_is_302_or_503_by_its_cause(s3_site: S3Site, case: str) -> None:
     options, status, puts = UNWRITABLE[case]
     if "timeout" in case:
         s3_site.configure(client_config=IMPATIENT)
@@ -277,7 +277,7 @@ def test_a_resize_that_cannot_be_written(s3_site: S3Site, case: str) -> None:
 
 
 @pytest.mark.acceptance(19)
-def test_what_another_wrote_meanwhile_stays_and_is_what_the_client_gets(s3_site: S3Site) -> None:
+def test_resize_written_meanwhile_by_another_is_kept(s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     resize = s3_site.resize(key)
     written = threading.Event()
@@ -296,7 +296,7 @@ def test_what_another_wrote_meanwhile_stays_and_is_what_the_client_gets(s3_site:
 
 @pytest.mark.acceptance(16)
 @pytest.mark.usefixtures("lock_files")
-def test_a_storm_is_bounded_and_the_surplus_told_to_come_back(s3_site: S3Site) -> None:
+def test_storm_is_bounded_and_surplus_gets_retry_after(s3_site: S3Site) -> None:
     key = s3_site.add(picture(size=(4000, 3000)))
     s3_site.configure(shift_media={"CONCURRENCY": 2, "QUEUE": 6, "QUEUE_SECONDS": 120})
     keys = [s3_site.resize(key, f"{width}x").key for width in range(600, 664)]
@@ -320,7 +320,7 @@ def test_a_storm_is_bounded_and_the_surplus_told_to_come_back(s3_site: S3Site) -
 
 
 @pytest.mark.acceptance(17)
-def test_a_corrupt_original_is_read_once_for_all_its_resizes(s3_site: S3Site) -> None:
+def test_corrupt_original_on_s3_is_read_once_for_all_resizes(s3_site: S3Site) -> None:
     key = s3_site.add(picture()[:2000])
     for number in range(MANY):
         answer = get(s3_site.resize(key, f"{100 + number}x").key)
@@ -330,7 +330,7 @@ def test_a_corrupt_original_is_read_once_for_all_its_resizes(s3_site: S3Site) ->
 
 
 @pytest.mark.acceptance(20)
-def test_no_resize_of_an_original_that_is_gone(s3_site: S3Site) -> None:
+def test_resize_of_deleted_original_is_404(s3_site: S3Site) -> None:
     key, other = s3_site.add(picture()), s3_site.add(picture(size=(320, 320)))
     resize = s3_site.resize(key)
     s3_site.storage.delete_prefix(f"{key.rpartition('/')[0]}/")
@@ -342,7 +342,7 @@ def test_no_resize_of_an_original_that_is_gone(s3_site: S3Site) -> None:
 
 
 @pytest.mark.acceptance(21)
-def test_methods_ranges_and_head_of_a_stored_resize(s3_site: S3Site) -> None:
+def test_stored_resize_answers_methods_ranges_and_head(s3_site: S3Site) -> None:
     resize = s3_site.resize(s3_site.add(picture()))
     client, url = Client(), f"/media/{resize.key}"
     for method in (client.post, client.put, client.delete, client.patch):

@@ -33,7 +33,7 @@ class Contract(MediaStorageContract):
 @pytest.mark.parametrize(
     ("broken", "check"), CASES, ids=[f"{storage.__name__}-{check}" for storage, check in CASES]
 )
-def test_a_broken_storage_is_caught(
+def test_broken_storage_fails_the_test_of_its_promise(
     broken: type[LocalMediaStorage], check: str, tmp_path: Path
 ) -> None:
     contract = Contract(broken(tmp_path, base_url="https://cdn.example/", fsync=False))
@@ -41,16 +41,16 @@ def test_a_broken_storage_is_caught(
         getattr(contract, check)()
 
 
-def test_each_promise_is_broken_by_some_storage() -> None:
+def test_each_test_of_the_contract_has_a_broken_storage() -> None:
     assert {check for _, check in CASES} == set(CHECKS)
 
 
-def test_a_contract_without_a_storage_says_what_is_missing() -> None:
+def test_contract_without_make_storage_names_the_missing_method() -> None:
     with pytest.raises(NotImplementedError, match="make_storage"):
         MediaStorageContract().test_put_to_taken_key_returns_false_and_keeps_stored_bytes()
 
 
-def test_the_sound_storage_passes_where_the_broken_ones_fail(tmp_path: Path) -> None:
+def test_sound_storage_passes_what_broken_ones_fail(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"base_url": "https://cdn.example/", "fsync": False}
     contract = Contract(LocalMediaStorage(tmp_path, **arguments))
     for check in {check for _, check in CASES}:

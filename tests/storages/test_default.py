@@ -39,26 +39,26 @@ def location_of(storage: Storage) -> object:
     return storage.location
 
 
-def test_the_default_is_media_else_default_and_follows_the_settings(two: None) -> None:
+def test_default_is_media_else_default_as_settings_change(two: None) -> None:
     assert location_of(default_media_storage) == "/m"
     with override_settings(STORAGES={"default": options("/only")}):
         assert location_of(default_media_storage) == "/only"
     assert location_of(default_media_storage) == "/m"
 
 
-def test_the_default_follows_media_root(tmp_path: Path) -> None:
+def test_default_uses_changed_media_root(tmp_path: Path) -> None:
     with override_settings(STORAGES={"default": {"BACKEND": LOCAL}}, MEDIA_ROOT=tmp_path):
         assert location_of(default_media_storage) == str(tmp_path)
     with override_settings(STORAGES={"default": {"BACKEND": LOCAL}}, MEDIA_ROOT="/other"):
         assert location_of(default_media_storage) == "/other"
 
 
-def test_the_default_is_equal_to_what_it_stands_for(two: None) -> None:
+def test_default_equals_storage_behind_it(two: None) -> None:
     assert default_media_storage == storages["media"]
     assert default_media_storage != storages["default"]
 
 
-def test_the_default_stays_itself_in_copies_and_pickles(two: None) -> None:
+def test_copies_and_pickles_of_default_are_the_default(two: None) -> None:
     location_of(default_media_storage)
     assert copy.copy(default_media_storage) is default_media_storage
     assert copy.deepcopy([default_media_storage])[0] is default_media_storage
@@ -66,7 +66,7 @@ def test_the_default_stays_itself_in_copies_and_pickles(two: None) -> None:
     assert b"/m" not in pickle.dumps(default_media_storage)
 
 
-def test_a_migration_names_the_default_and_none_of_its_options(two: None) -> None:
+def test_migration_names_default_without_its_options(two: None) -> None:
     location_of(default_media_storage)
     source, imports = MigrationWriter.serialize(default_media_storage)
     assert source == "shift_media.storages.get_default_media_storage"
@@ -74,7 +74,7 @@ def test_a_migration_names_the_default_and_none_of_its_options(two: None) -> Non
     assert get_default_media_storage() is default_media_storage
 
 
-def test_a_storage_is_named_by_its_alias(two: None) -> None:
+def test_alias_of_storage_is_found(two: None) -> None:
     assert find_alias(storages["default"]) == "default"
     assert find_alias(default_media_storage) == "media"
     assert find_alias(get_storage("default")) == "default"

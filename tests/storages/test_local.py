@@ -40,7 +40,9 @@ def mode_of(path: Path) -> int:
 # Links and other things that are no files
 
 
-def test_a_link_out_of_the_location_is_refused(storage: LocalMediaStorage, tmp_path: Path) -> None:
+def test_key_through_link_out_of_location_is_refused(
+    storage: LocalMediaStorage, tmp_path: Path
+) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret").write_text("secret")
     put_bytes(storage, "a/b", b"x")
@@ -58,7 +60,7 @@ def test_a_link_out_of_the_location_is_refused(storage: LocalMediaStorage, tmp_p
     assert os.listdir(tmp_path / "outside") == ["secret"]
 
 
-def test_deleting_a_prefix_removes_links_and_not_what_they_lead_to(
+def test_delete_prefix_removes_links_but_not_their_targets(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
     (tmp_path / "outside").mkdir()
@@ -70,7 +72,7 @@ def test_deleting_a_prefix_removes_links_and_not_what_they_lead_to(
     assert os.listdir(tmp_path / "media") == [TEMPORARY]
 
 
-def test_folders_and_pipes_are_no_files(storage: LocalMediaStorage) -> None:
+def test_folder_or_pipe_counts_as_missing(storage: LocalMediaStorage) -> None:
     put_bytes(storage, KEY, b"x")
     os.mkfifo(storage.path("pipe"))
     for key in ("3c72aedc", "pipe", f"{KEY}/below"):
@@ -81,7 +83,7 @@ def test_folders_and_pipes_are_no_files(storage: LocalMediaStorage) -> None:
     assert fetch_bytes(storage, KEY) == b"x"
 
 
-def test_a_key_below_a_file_cannot_be_stored(storage: LocalMediaStorage) -> None:
+def test_put_below_a_file_raises_storage_error(storage: LocalMediaStorage) -> None:
     put_bytes(storage, "a/file", b"x")
     with pytest.raises(StorageError):
         put_bytes(storage, "a/file/below", b"x")
@@ -91,9 +93,7 @@ def test_a_key_below_a_file_cannot_be_stored(storage: LocalMediaStorage) -> None
 # Temporary files
 
 
-def test_an_unfinished_file_is_readable_by_nobody_else(
-    storage: LocalMediaStorage, tmp_path: Path
-) -> None:
+def test_unfinished_file_has_mode_0600(storage: LocalMediaStorage, tmp_path: Path) -> None:
     seen: list[int] = []
 
     def look() -> None:
@@ -104,7 +104,7 @@ def test_an_unfinished_file_is_readable_by_nobody_else(
     assert not list((tmp_path / "media" / TEMPORARY).iterdir())
 
 
-def test_the_folder_of_temporary_files_is_not_part_of_the_storage(
+def test_temporary_folder_is_neither_listed_nor_reachable(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
     put_bytes(storage, "a/b", b"x")
@@ -120,7 +120,7 @@ def test_the_folder_of_temporary_files_is_not_part_of_the_storage(
         storage.delete_prefix(f"{TEMPORARY}/")
 
 
-def test_temporary_files_older_than_a_day_are_swept(
+def test_sweep_removes_temporary_files_older_than_a_day(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
     assert storage.sweep_temporary() == 0
@@ -138,7 +138,7 @@ def test_temporary_files_older_than_a_day_are_swept(
 # Errors
 
 
-def test_an_error_of_the_content_stays_what_it_is(storage: LocalMediaStorage) -> None:
+def test_error_of_content_is_raised_unchanged(storage: LocalMediaStorage) -> None:
     class Gone:
         def read(self, size: int, /) -> bytes:
             raise ConnectionResetError("the client left")
@@ -149,7 +149,7 @@ def test_an_error_of_the_content_stays_what_it_is(storage: LocalMediaStorage) ->
 
 
 @pytest.mark.acceptance(18)
-def test_a_file_that_shrinks_while_it_is_read_is_told(storage: LocalMediaStorage) -> None:
+def test_file_that_shrinks_during_read_raises_source_truncated(storage: LocalMediaStorage) -> None:
     put_bytes(storage, KEY, b"x" * 5_000_000)
     with storage.fetch(KEY) as source:
         source.read(10)
@@ -158,7 +158,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_told(storage: LocalMediaStorage
             source.read()
 
 
-def test_listing_a_folder_that_is_missing(storage: LocalMediaStorage) -> None:
+def test_listdir_of_missing_folder_raises_file_not_found(storage: LocalMediaStorage) -> None:
     with pytest.raises(FileNotFoundError):
         storage.listdir("nowhere")
 
@@ -166,7 +166,9 @@ def test_listing_a_folder_that_is_missing(storage: LocalMediaStorage) -> None:
 # What Django's storage of files does too
 
 
-def test_modes_are_those_of_the_settings(storage: LocalMediaStorage, tmp_path: Path) -> None:
+def test_files_and_folders_have_modes_of_settings(
+    storage: LocalMediaStorage, tmp_path: Path
+) -> None:
     with override_settings(
         FILE_UPLOAD_PERMISSIONS=0o640, FILE_UPLOAD_DIRECTORY_PERMISSIONS=0o2750
     ):
@@ -182,7 +184,7 @@ def test_modes_are_those_of_the_settings(storage: LocalMediaStorage, tmp_path: P
         assert mode_of(tmp_path / "media/d") == 0o640
 
 
-def test_text_is_saved_as_utf8_and_times_follow_the_settings(storage: LocalMediaStorage) -> None:
+def test_text_is_saved_as_utf8_and_times_follow_use_tz(storage: LocalMediaStorage) -> None:
     storage.save("a.txt", ContentFile("grün"))
     assert fetch_bytes(storage, "a.txt") == "grün".encode()
     with override_settings(USE_TZ=False):
@@ -191,7 +193,7 @@ def test_text_is_saved_as_utf8_and_times_follow_the_settings(storage: LocalMedia
         assert storage.get_modified_time("a.txt").tzinfo is not None
 
 
-def test_a_stored_file_can_be_read_from_any_position(storage: LocalMediaStorage) -> None:
+def test_stored_file_is_read_from_any_position(storage: LocalMediaStorage) -> None:
     put_bytes(storage, KEY, b"0123456789")
     with storage.fetch(KEY) as source:
         assert source.seekable()
@@ -215,7 +217,7 @@ def query_of(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
-def test_the_url_of_a_private_original_is_signed_and_expires(private: LocalMediaStorage) -> None:
+def test_url_of_private_original_is_signed_and_expires(private: LocalMediaStorage) -> None:
     before = int(time.time())
     url = private.url(KEY)
     query = query_of(url)
@@ -224,7 +226,7 @@ def test_the_url_of_a_private_original_is_signed_and_expires(private: LocalMedia
     assert private.may_read(KEY, query)
 
 
-def test_no_other_query_opens_a_private_original(private: LocalMediaStorage) -> None:
+def test_changed_query_does_not_open_private_original(private: LocalMediaStorage) -> None:
     query = query_of(private.url(KEY))
     later = str(int(query["expires"]) + 1)
     past = str(int(time.time()) - 1)
@@ -248,7 +250,7 @@ def test_no_other_query_opens_a_private_original(private: LocalMediaStorage) -> 
 
 
 @pytest.mark.acceptance(48)
-def test_private_urls_outlive_a_rotation_of_the_signing_key(private: LocalMediaStorage) -> None:
+def test_private_url_is_valid_while_its_signing_key_is_listed(private: LocalMediaStorage) -> None:
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["old"]}):
         query = query_of(private.url(KEY))
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["new", "old"]}):

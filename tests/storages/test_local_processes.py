@@ -45,7 +45,7 @@ def storage(tmp_path: Path) -> LocalMediaStorage:
 
 
 @pytest.mark.acceptance(45)
-def test_processes_that_write_the_same_keys_write_each_once(
+def test_processes_writing_same_keys_store_each_once(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
     code = """
@@ -76,7 +76,7 @@ for number in range(100):
 
 
 @pytest.mark.acceptance(40)
-def test_a_killed_writer_leaves_only_what_is_swept(
+def test_killed_writer_leaves_only_a_temporary_file_that_is_swept(
     storage: LocalMediaStorage, tmp_path: Path
 ) -> None:
     code = """
@@ -112,7 +112,7 @@ def cannot_write(key):
 
 
 @pytest.mark.acceptance(19)
-def test_a_disk_that_takes_no_more_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_put_over_file_size_limit_raises_and_leaves_nothing(tmp_path: Path) -> None:
     code = """
 import resource
 put_bytes(storage, "a/small", b"x")
@@ -137,7 +137,9 @@ def own_mounts(tmp_path: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.acceptance(19)
-def test_a_full_disk_and_then_a_read_only_one(tmp_path: Path, own_mounts: tuple[str, ...]) -> None:
+def test_full_or_read_only_disk_raises_and_keeps_stored_files(
+    tmp_path: Path, own_mounts: tuple[str, ...]
+) -> None:
     code = """
 import os, subprocess
 put_bytes(storage, "a/small", b"x")

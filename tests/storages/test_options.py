@@ -24,7 +24,7 @@ KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
 @pytest.mark.parametrize(
     "key", ["@evil.example/x", ".evil.example/x", "//evil.example", "evil", KEY]
 )
-def test_a_key_never_changes_the_host_of_the_public_url(base: str, key: str) -> None:
+def test_key_never_changes_host_of_public_url(base: str, key: str) -> None:
     storage = LocalMediaStorage(public_url=base)
     parts = urlsplit(storage.derived_url(key))
     assert parts.netloc == urlsplit(base).netloc
@@ -55,7 +55,7 @@ def test_a_key_never_changes_the_host_of_the_public_url(base: str, key: str) -> 
         "https://cdn.example/ä/",
     ],
 )
-def test_a_public_url_that_may_lead_elsewhere_is_refused(base: str) -> None:
+def test_ambiguous_public_url_is_refused(base: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="public URL"):
         LocalMediaStorage(public_url=base)
 
@@ -72,17 +72,19 @@ def test_a_public_url_that_may_lead_elsewhere_is_refused(base: str) -> None:
         ({"allow_overwrite": True}, "never overwrites"),
     ],
 )
-def test_a_wrong_option_says_what_to_write(options: dict[str, Any], says: str) -> None:
+def test_wrong_option_raises_error_that_says_what_to_write(
+    options: dict[str, Any], says: str
+) -> None:
     with pytest.raises(ImproperlyConfigured, match=says):
         LocalMediaStorage("/nowhere", **options)
 
 
-def test_an_unknown_option_is_refused() -> None:
+def test_unknown_option_raises_type_error() -> None:
     with pytest.raises(TypeError, match="public_urls"):
         LocalMediaStorage("/nowhere", public_urls="https://cdn.example/")
 
 
-def test_the_public_url_of_a_disk_is_its_base_url(settings: Any) -> None:
+def test_public_url_of_local_storage_is_its_base_url(settings: Any) -> None:
     assert LocalMediaStorage(base_url="/pictures").public_url == "/pictures/"
     assert LocalMediaStorage(base_url="/x/", public_url="https://a.example").public_url == (
         "https://a.example/"
@@ -92,17 +94,17 @@ def test_the_public_url_of_a_disk_is_its_base_url(settings: Any) -> None:
         assert storage.derived_url(KEY) == f"/elsewhere/{KEY}"
 
 
-def test_names_that_are_no_keys_of_ours_are_quoted() -> None:
+def test_url_of_name_with_special_characters_is_quoted() -> None:
     storage = LocalMediaStorage(public_url="https://cdn.example/")
     assert storage.url("a b?#%.txt") == "https://cdn.example/a%20b%3F%23%25.txt"
 
 
-def test_defaults_of_a_disk() -> None:
+def test_local_storage_delivers_content_of_public_originals_by_default() -> None:
     storage = LocalMediaStorage()
     assert (storage.delivery, storage.originals, storage.mezzanine) == ("content", "public", False)
 
 
-def test_deconstruct_names_the_public_path_and_the_options() -> None:
+def test_deconstruct_gives_public_path_and_options() -> None:
     storage = LocalMediaStorage("/srv/media", base_url="/m/", originals="private")
     path, args, kwargs = storage.deconstruct()
     assert path == "shift_media.storages.LocalMediaStorage"
@@ -110,7 +112,7 @@ def test_deconstruct_names_the_public_path_and_the_options() -> None:
     assert (again.location, again.base_url, again.originals) == ("/srv/media", "/m/", "private")
 
 
-def test_local_storage_starts_without_boto3(tmp_path: Path) -> None:
+def test_local_storage_does_not_import_boto3(tmp_path: Path) -> None:
     code = (
         "import sys, shift_media.storages; from shift_media.storages import LocalMediaStorage\n"
         "assert not {'boto3', 'botocore', 'storages'} & set(sys.modules), 'imported'\n"
@@ -138,13 +140,15 @@ def test_local_storage_starts_without_boto3(tmp_path: Path) -> None:
         ({"bucket": "b"}, "Invalid setting 'bucket'"),
     ],
 )
-def test_a_wrong_option_of_s3_says_what_to_write(options: dict[str, Any], says: str) -> None:
+def test_wrong_option_of_s3_raises_error_that_says_what_to_write(
+    options: dict[str, Any], says: str
+) -> None:
     given = {"bucket_name": "b", "public_url": "https://cdn.example/", **options}
     with pytest.raises(ImproperlyConfigured, match=says):
         S3MediaStorage(**given)
 
 
-def test_defaults_of_s3() -> None:
+def test_s3_storage_redirects_to_public_originals_by_default() -> None:
     storage = S3MediaStorage(bucket_name="b", public_url="https://cdn.example")
     assert (storage.delivery, storage.originals) == ("redirect", "public")
     assert storage.url(KEY) == f"https://cdn.example/{KEY}"
@@ -160,7 +164,7 @@ def test_defaults_of_s3() -> None:
         ({"endpoint_url": "http://127.0.0.1:9"}, "127.0.0.1:9"),
     ],
 )
-def test_signed_urls_name_the_region_of_the_bucket(options: dict[str, Any], host: str) -> None:
+def test_signed_url_names_region_of_bucket(options: dict[str, Any], host: str) -> None:
     storage = S3MediaStorage(
         **{
             "bucket_name": "my-media",
@@ -175,12 +179,12 @@ def test_signed_urls_name_the_region_of_the_bucket(options: dict[str, Any], host
     assert urlsplit(storage.url(KEY)).netloc == host
 
 
-def test_a_custom_domain_stands_in_for_the_public_url() -> None:
+def test_custom_domain_is_default_of_public_url() -> None:
     storage = S3MediaStorage(bucket_name="b", custom_domain="cdn.example")
     assert storage.public_url == "https://cdn.example/"
 
 
-def test_settings_of_django_storages_hold_but_for_a_location() -> None:
+def test_settings_of_django_storages_apply_except_location() -> None:
     with override_settings(AWS_STORAGE_BUCKET_NAME="b", AWS_S3_CUSTOM_DOMAIN="cdn.example"):
         assert S3MediaStorage().bucket_name == "b"
         with override_settings(AWS_LOCATION="static"):
@@ -189,7 +193,7 @@ def test_settings_of_django_storages_hold_but_for_a_location() -> None:
             assert S3MediaStorage(location="").public_url == "https://cdn.example/"
 
 
-def test_deconstruct_names_the_public_path_of_s3() -> None:
+def test_deconstruct_of_s3_storage_gives_public_path() -> None:
     options: dict[str, Any] = {"bucket_name": "b", "public_url": "https://cdn.example/"}
     assert S3MediaStorage(**options).deconstruct() == (
         "shift_media.storages.S3MediaStorage",

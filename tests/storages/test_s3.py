@@ -85,7 +85,7 @@ def get(url: str) -> tuple[int, bytes]:
     ],
 )
 @pytest.mark.acceptance(23)
-def test_types_and_headers_of_what_is_stored(
+def test_stored_object_has_type_and_headers_of_its_key(
     server: S3Server,
     storage: S3MediaStorage,
     file: str,
@@ -101,7 +101,7 @@ def test_types_and_headers_of_what_is_stored(
     assert head["CacheControl"] == FOREVER
 
 
-def test_save_takes_the_type_from_the_key_and_not_from_the_client(
+def test_save_takes_type_from_key_not_from_client(
     server: S3Server, storage: S3MediaStorage
 ) -> None:
     key = str(new_original_key("x", "png"))
@@ -111,7 +111,7 @@ def test_save_takes_the_type_from_the_key_and_not_from_the_client(
     assert head_of(server, storage, key)["ContentType"] == "image/png"
 
 
-def test_a_private_original_is_not_for_shared_caches(
+def test_private_original_is_stored_with_private_cache_control(
     server: S3Server, storage: S3MediaStorage
 ) -> None:
     private, key = private_of(storage, server), new_key()
@@ -125,7 +125,7 @@ def test_a_private_original_is_not_for_shared_caches(
     assert list(stored.values()) == [FOREVER]
 
 
-def test_the_url_of_a_private_original_opens_it_until_it_expires(
+def test_url_of_private_original_opens_it_until_it_expires(
     server: S3Server, storage: S3MediaStorage
 ) -> None:
     private = private_of(storage, server, url_expire=5)
@@ -141,7 +141,7 @@ def test_the_url_of_a_private_original_opens_it_until_it_expires(
     assert private.may_read(key, {}) is False
 
 
-def test_object_parameters_are_sent_along(server: S3Server, storage: S3MediaStorage) -> None:
+def test_object_parameters_of_site_are_sent(server: S3Server, storage: S3MediaStorage) -> None:
     options = storage_options(server, storage.bucket_name)
     other = S3MediaStorage(
         **options, object_parameters={"CacheControl": "max-age=60", "ContentType": "text/html"}
@@ -152,7 +152,7 @@ def test_object_parameters_are_sent_along(server: S3Server, storage: S3MediaStor
     assert (head["CacheControl"], head["ContentType"]) == ("max-age=60", JPEG)
 
 
-def test_an_upload_in_parts_overwrites_nothing_on_any_server(
+def test_multipart_upload_to_taken_key_overwrites_nothing(
     storage: S3MediaStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upload, "MAX_SINGLE_PUT", 6_000_000)
@@ -164,7 +164,7 @@ def test_an_upload_in_parts_overwrites_nothing_on_any_server(
     assert fetch_bytes(storage, key) == content
 
 
-def test_a_copy_keeps_type_and_headers(server: S3Server, storage: S3MediaStorage) -> None:
+def test_copy_keeps_type_and_headers(server: S3Server, storage: S3MediaStorage) -> None:
     key = new_key("png")
     storage.put(f"{key.prefix}a", ContentFile(b"x"), content_type="image/png")
     assert storage.copy(f"{key.prefix}a", f"{key.prefix}b")
@@ -173,7 +173,7 @@ def test_a_copy_keeps_type_and_headers(server: S3Server, storage: S3MediaStorage
         assert old[name] == new[name]
 
 
-def test_listdir_names_folders_and_files(storage: S3MediaStorage) -> None:
+def test_listdir_returns_folders_and_files(storage: S3MediaStorage) -> None:
     key = new_key()
     for name in ("a", "b/c", "b/d"):
         put_bytes(storage, key.prefix + name, b"x")
@@ -186,7 +186,9 @@ def test_listdir_names_folders_and_files(storage: S3MediaStorage) -> None:
 
 
 @pytest.mark.s3
-def test_requests_of_each_operation(seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy) -> None:
+def test_each_operation_costs_its_number_of_requests(
+    seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy
+) -> None:
     storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
     key = new_key()
     resize = f"{key.prefix}320x-fit-80-noupscale-0.webp"
@@ -210,7 +212,9 @@ def test_requests_of_each_operation(seaweedfs: SeaweedFS, bucket: str, faults: F
 
 
 @pytest.mark.s3
-def test_headers_of_a_write(seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy) -> None:
+def test_put_sends_condition_checksum_and_headers(
+    seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy
+) -> None:
     acl = {"ACL": "public-read"}
     with override_settings(AWS_DEFAULT_ACL="public-read", AWS_S3_OBJECT_PARAMETERS=acl):
         storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
@@ -255,7 +259,7 @@ print(before, peak(), round(sent, 1))
 
 @pytest.mark.s3
 @pytest.mark.long
-def test_a_large_upload_takes_no_more_memory_than_a_small_one(
+def test_large_upload_takes_no_more_memory_than_small_one(
     seaweedfs: SeaweedFS, bucket: str
 ) -> None:
     size = 1_000_000_000 if parts.full() else 120_000_000
@@ -287,7 +291,7 @@ def test_threads_share_one_client() -> None:
 
 
 @pytest.mark.s3
-def test_a_forked_process_makes_its_own_client(seaweedfs: SeaweedFS, bucket: str) -> None:
+def test_forked_process_creates_its_own_client(seaweedfs: SeaweedFS, bucket: str) -> None:
     code = """
 import os, sys
 from django.conf import settings
@@ -308,7 +312,7 @@ assert storage.client is parent and storage.stat("a/b") is None
     subprocess.run([sys.executable, "-c", code, *access], check=True, timeout=300)
 
 
-def test_the_client_is_patient_but_not_for_ever() -> None:
+def test_client_has_timeouts_attempts_and_bounded_pool() -> None:
     config = config_of(offline(max_pool_connections=33))
     assert config.max_pool_connections == 33
     assert (config.connect_timeout, config.read_timeout) == (5, 20)
@@ -317,12 +321,12 @@ def test_the_client_is_patient_but_not_for_ever() -> None:
     assert 10 <= config_of(offline()).max_pool_connections <= 50
 
 
-def test_a_client_config_wins() -> None:
+def test_client_config_of_site_wins() -> None:
     config = config_of(offline(client_config=Config(read_timeout=3)))
     assert (config.read_timeout, config.connect_timeout) == (3, 5)
 
 
-def test_a_storage_can_be_pickled_with_its_client_made() -> None:
+def test_storage_with_client_can_be_pickled() -> None:
     storage = offline()
     client = storage.client
     again = pickle.loads(pickle.dumps(storage))

@@ -19,7 +19,7 @@ from shift_media.core.errors import (
 )
 from shift_media.storages import S3MediaStorage
 from shift_media.storages.s3 import upload
-from shift_media.storages.s3.storage import ATTEMPTS
+from shift_media.storages.s3.client import ATTEMPTS
 from shift_media.storages.streams import Source
 from shift_media.testing.contents import pattern
 from shift_media.testing.steps import JPEG, fetch_bytes, list_keys, new_key, put_bytes
@@ -97,7 +97,7 @@ def drain(source: Source, amount: int) -> None:
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
-def test_fetch_tells_why_it_fails(
+def test_failing_fetch_raises_error_of_its_cause(
     storage: S3MediaStorage,
     impatient: S3MediaStorage,
     faults: FaultProxy,
@@ -116,7 +116,7 @@ def test_fetch_tells_why_it_fails(
 
 
 @pytest.mark.acceptance(18)
-def test_a_denied_read_is_logged(
+def test_denied_read_is_logged(
     storage: S3MediaStorage, faults: FaultProxy, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     faults.inject(method="GET", status=403, code="AccessDenied")
@@ -127,7 +127,7 @@ def test_a_denied_read_is_logged(
 
 @pytest.mark.acceptance(18)
 @pytest.mark.parametrize("bytes_sent", [0, 1, 299_999])
-def test_a_body_that_is_cut_is_told(
+def test_truncated_body_raises_source_truncated(
     storage: S3MediaStorage, faults: FaultProxy, key: str, bytes_sent: int
 ) -> None:
     faults.inject(method="GET", cut=bytes_sent)
@@ -139,7 +139,7 @@ def test_a_body_that_is_cut_is_told(
 @pytest.mark.acceptance(18)
 @pytest.mark.parametrize("fault", [{"corrupt": True}, {"shorten": 1000}], ids=str)
 @pytest.mark.parametrize("amount", [-1, 70_000, 299_000, 300_000])
-def test_bytes_that_are_not_those_stored_are_told(
+def test_changed_bytes_raise_storage_error(
     storage: S3MediaStorage, faults: FaultProxy, key: str, fault: dict[str, Any], amount: int
 ) -> None:
     faults.inject(method="GET", **fault)
@@ -148,7 +148,7 @@ def test_bytes_that_are_not_those_stored_are_told(
 
 
 @pytest.mark.acceptance(18)
-def test_a_body_that_stops_coming_is_told(
+def test_stalled_body_raises_storage_error(
     seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy, key: str
 ) -> None:
     options = storage_options(seaweedfs, bucket, faults.endpoint)
@@ -159,7 +159,7 @@ def test_a_body_that_stops_coming_is_told(
 
 
 @pytest.mark.acceptance(18)
-def test_a_server_that_is_down_is_told(seaweedfs: SeaweedFS, bucket: str) -> None:
+def test_unreachable_server_raises_storage_error(seaweedfs: SeaweedFS, bucket: str) -> None:
     options = storage_options(seaweedfs, bucket, f"http://127.0.0.1:{free_ports(1)[0]}")
     down = S3MediaStorage(**options, client_config=IMPATIENT)
     for call in (down.fetch, down.stat, down.delete, lambda key: put_bytes(down, key, b"x")):
@@ -168,7 +168,7 @@ def test_a_server_that_is_down_is_told(seaweedfs: SeaweedFS, bucket: str) -> Non
 
 
 @pytest.mark.acceptance(18)
-def test_open_gives_no_half_file_and_leaves_no_temporary_one(
+def test_open_of_truncated_body_raises_and_leaves_no_temporary_file(
     storage: S3MediaStorage, faults: FaultProxy, key: str, tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -180,7 +180,7 @@ def test_open_gives_no_half_file_and_leaves_no_temporary_one(
 
 @pytest.mark.acceptance(18)
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_head_that_is_refused_means_unknown(
+def test_refused_head_counts_as_missing(
     storage: S3MediaStorage, faults: FaultProxy, key: str, status: int
 ) -> None:
     faults.inject(method="HEAD", status=status)
@@ -189,7 +189,7 @@ def test_a_head_that_is_refused_means_unknown(
 
 
 @pytest.mark.parametrize(("status", "error"), [(500, StorageError), (503, StorageBusy)])
-def test_a_head_that_fails_is_told(
+def test_failing_head_raises_storage_error(
     storage: S3MediaStorage, faults: FaultProxy, key: str, status: int, error: type[MediaError]
 ) -> None:
     faults.inject(method="HEAD", status=status)
@@ -198,7 +198,7 @@ def test_a_head_that_fails_is_told(
     assert raised.value.code == error.code
 
 
-def test_requests_are_tried_again_unless_told_otherwise(
+def test_failed_request_is_retried_by_default(
     seaweedfs: SeaweedFS, bucket: str, faults: FaultProxy, key: str
 ) -> None:
     storage = S3MediaStorage(**storage_options(seaweedfs, bucket, faults.endpoint))
@@ -211,7 +211,7 @@ def test_requests_are_tried_again_unless_told_otherwise(
 
 
 @pytest.mark.acceptance(19)
-def test_what_is_there_already_costs_one_request(
+def test_put_to_taken_key_costs_one_request(
     storage: S3MediaStorage, faults: FaultProxy, key: str
 ) -> None:
     assert put_bytes(storage, key, CONTENT) is False, "these bytes lay there before this call"
@@ -228,7 +228,7 @@ def test_what_is_there_already_costs_one_request(
     ],
     ids=["timeout", "500", "503"],
 )
-def test_a_write_whose_answer_was_lost_is_known_as_our_own(
+def test_put_whose_response_was_lost_returns_true(
     patient: S3MediaStorage, faults: FaultProxy, free: str, fault: dict[str, Any]
 ) -> None:
     faults.inject(method="PUT", forward=True, times=1, **fault)
@@ -238,7 +238,7 @@ def test_a_write_whose_answer_was_lost_is_known_as_our_own(
 
 
 @pytest.mark.acceptance(19)
-def test_a_repeated_write_that_meets_anothers_is_not_our_own(
+def test_repeated_put_to_key_of_another_writer_returns_false(
     patient: S3MediaStorage, faults: FaultProxy, key: str
 ) -> None:
     faults.inject(method="PUT", status=500, code="InternalError", times=1)
@@ -248,7 +248,7 @@ def test_a_repeated_write_that_meets_anothers_is_not_our_own(
 
 
 @pytest.mark.acceptance(19)
-def test_a_conflict_is_tried_again(storage: S3MediaStorage, faults: FaultProxy, free: str) -> None:
+def test_conflict_is_retried(storage: S3MediaStorage, faults: FaultProxy, free: str) -> None:
     faults.inject(method="PUT", status=409, code="ConditionalRequestConflict", times=2)
     assert put_bytes(storage, free, CONTENT) is True
     assert faults.methods() == ["PUT"] * 3
@@ -269,7 +269,7 @@ def test_a_conflict_is_tried_again(storage: S3MediaStorage, faults: FaultProxy, 
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else None,
 )
-def test_a_write_that_fails_is_told_and_leaves_nothing(
+def test_failing_put_raises_and_leaves_nothing(
     storage: S3MediaStorage,
     impatient: S3MediaStorage,
     faults: FaultProxy,
@@ -285,7 +285,7 @@ def test_a_write_that_fails_is_told_and_leaves_nothing(
 
 
 @pytest.mark.acceptance(19)
-def test_bytes_that_are_not_those_inspected_are_not_stored(
+def test_put_with_wrong_sha256_raises_and_stores_nothing(
     storage: S3MediaStorage, free: str
 ) -> None:
     with pytest.raises(StorageError, match="BadDigest"):
@@ -294,7 +294,7 @@ def test_bytes_that_are_not_those_inspected_are_not_stored(
 
 
 @pytest.mark.acceptance(13)
-def test_a_lost_write_looks_like_a_write(
+def test_lost_put_returns_true_and_stores_nothing(
     storage: S3MediaStorage, faults: FaultProxy, free: str
 ) -> None:
     faults.inject(method="PUT", lose=True)
@@ -319,7 +319,7 @@ def left_uploads(server: SeaweedFS, bucket: str, key: str) -> list[str]:
 
 
 @pytest.mark.acceptance(19)
-def test_a_large_upload_goes_in_parts_and_once(
+def test_large_upload_is_sent_in_parts_and_stored_once(
     storage: S3MediaStorage,
     faults: FaultProxy,
     seaweedfs: SeaweedFS,
@@ -341,7 +341,7 @@ def test_a_large_upload_goes_in_parts_and_once(
 
 
 @pytest.mark.acceptance(19)
-def test_a_completion_that_comes_too_late_overwrites_nothing(
+def test_late_completion_overwrites_nothing(
     storage: S3MediaStorage,
     faults: FaultProxy,
     seaweedfs: SeaweedFS,
@@ -357,7 +357,7 @@ def test_a_completion_that_comes_too_late_overwrites_nothing(
 
 
 @pytest.mark.acceptance(19)
-def test_a_completion_whose_answer_was_lost_is_known_as_our_own(
+def test_completion_whose_response_was_lost_returns_true(
     patient: S3MediaStorage, faults: FaultProxy, free: str, parts: bytes
 ) -> None:
     faults.inject(method="POST", query="uploadId", forward=True, hang=True, times=1)
@@ -374,7 +374,7 @@ def test_a_completion_whose_answer_was_lost_is_known_as_our_own(
     ],
     ids=["part", "completion"],
 )
-def test_a_large_upload_that_fails_leaves_nothing(
+def test_failing_multipart_upload_leaves_nothing(
     storage: S3MediaStorage,
     faults: FaultProxy,
     seaweedfs: SeaweedFS,
@@ -392,7 +392,7 @@ def test_a_large_upload_that_fails_leaves_nothing(
 
 
 @pytest.mark.parametrize("size", [100_000, 12_000_000])
-def test_a_content_that_fails_while_it_is_sent_stays_itself(
+def test_error_of_content_during_upload_is_raised_unchanged(
     storage: S3MediaStorage, free: str, parts: bytes, size: int
 ) -> None:
     class Failing(io.BytesIO):
@@ -413,7 +413,7 @@ def test_a_content_that_fails_while_it_is_sent_stays_itself(
 @pytest.mark.parametrize(
     ("code", "error"), [("AccessDenied", StorageError), ("SlowDown", StorageBusy)]
 )
-def test_a_key_that_a_batch_does_not_delete_is_told(
+def test_key_refused_by_batch_deletion_raises(
     storage: S3MediaStorage, faults: FaultProxy, key: str, code: str, error: type[MediaError]
 ) -> None:
     refused = f"<DeleteResult><Error><Key>{key}</Key><Code>{code}</Code></Error></DeleteResult>"
@@ -427,7 +427,7 @@ def test_a_key_that_a_batch_does_not_delete_is_told(
 
 @pytest.mark.acceptance(42)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_deletion_that_fails_is_told(
+def test_failing_deletion_raises_storage_busy(
     storage: S3MediaStorage, faults: FaultProxy, key: str, method: str
 ) -> None:
     faults.inject(method=method, status=503, code="SlowDown")

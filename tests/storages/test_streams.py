@@ -15,7 +15,7 @@ CONTENT = bytes(range(256)) * 40
 
 
 @given(st.lists(st.tuples(st.integers(0, 12_000), st.integers(-1, 4_000))))
-def test_it_reads_like_the_file_and_takes_no_more_than_that(reads: list[tuple[int, int]]) -> None:
+def test_stream_reads_like_the_file_and_receives_no_more(reads: list[tuple[int, int]]) -> None:
     file, furthest = BytesIO(CONTENT), 0
     with SeekableStream(BytesIO(CONTENT), len(CONTENT)) as arriving:
         assert arriving.seek(0, 2) == len(CONTENT)
@@ -30,7 +30,7 @@ def test_it_reads_like_the_file_and_takes_no_more_than_that(reads: list[tuple[in
 
 
 @pytest.mark.parametrize("came", [0, 1, 5_000, len(CONTENT) - 1])
-def test_what_never_came_is_not_given(came: int) -> None:
+def test_truncated_stream_raises_beyond_its_end(came: int) -> None:
     arriving = SeekableStream(BytesIO(CONTENT[:came]), len(CONTENT))
     assert arriving.read(came) == CONTENT[:came]
     with pytest.raises(SourceTruncated):
@@ -39,14 +39,14 @@ def test_what_never_came_is_not_given(came: int) -> None:
         arriving.require(came + 1)
 
 
-def test_more_than_was_promised_is_refused_where_all_is_asked_for() -> None:
+def test_longer_stream_is_refused_when_all_is_required() -> None:
     arriving = SeekableStream(BytesIO(CONTENT + b"!"), len(CONTENT))
     arriving.require(1_000)
     with pytest.raises(SourceTruncated):
         arriving.require(len(CONTENT))
 
 
-def test_the_end_is_looked_at_once_all_has_arrived() -> None:
+def test_stream_required_in_full_twice_is_read_to_its_end() -> None:
     arriving = SeekableStream(BytesIO(CONTENT), len(CONTENT))
     arriving.require(len(CONTENT))
     arriving.require(len(CONTENT))

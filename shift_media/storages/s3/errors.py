@@ -6,11 +6,20 @@ SeaweedFS. The response to a HEAD has no body, so its error code is the status.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from shift_media.core.errors import MediaError, StorageBusy, StorageError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from urllib3.exceptions import HTTPError
+
+from shift_media.core.errors import MediaError, SourceTruncated, StorageBusy, StorageError
 from shift_media.storages.base import missing
 
 logger = logging.getLogger("shift_media.storages")
@@ -74,3 +83,20 @@ def as_read_error(response: Response, key: str) -> MediaError:
         )
         return missing(key)
     return as_media_error(response, key)
+
+
+@contextlib.contextmanager
+def translate_errors(
+    key: str, convert: Callable[[Response, str], MediaError] = as_media_error
+) -> Iterator[None]:
+    """Turn errors of botocore, urllib3 and the socket into a `MediaError`."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except ClientError as error:
+        raise convert(error.response, key) from error
+    except (IncompleteReadError, ResponseStreamingError) as error:
+        raise SourceTruncated(f"The response for {key!r} was cut short: {error}") from error
+    except (BotoCoreError, HTTPError, OSError) as error:
+        raise StorageError(f"S3 failed for {key!r}: {error}") from error

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
-from urllib.parse import urlsplit
 
 from boto3.session import Session
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    IncompleteReadError,
-    ResponseStreamingError,
-)
+from botocore.exceptions import ClientError
 from django.utils.deconstruct import deconstructible
 from storages.backends.s3 import S3Storage
-from urllib3.exceptions import HTTPError
 
-from shift_media.conf import settings
-from shift_media.core.errors import MediaError, SourceTruncated, StorageError
 from shift_media.core.formats import SAFE_TYPE
 from shift_media.storages.base import (
     URL_EXPIRE,
@@ -33,6 +23,13 @@ from shift_media.storages.base import (
     Stat,
 )
 from shift_media.storages.s3 import cloudfront, errors
+from shift_media.storages.s3.client import (
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    create_client,
+    default_config,
+)
+from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.options import (
     check_bucket,
     public_url_error,
@@ -59,10 +56,6 @@ STORED_SAFE_TYPE = "binary/octet-stream"
 SeaweedFS does not store ``application/octet-stream`` and serves an SVG by its extension.
 """
 
-CONNECT_TIMEOUT, READ_TIMEOUT = 5, 20  # seconds
-ATTEMPTS = 3
-
-_MIN_CONNECTIONS, _MAX_CONNECTIONS = 10, 50  # bounds of the default pool
 _CACHE_CONTROL = "max-age=31536000, immutable"
 
 _client_lock = threading.Lock()
@@ -134,16 +127,10 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         return held[1]
 
     def _make_client(self) -> S3Client:
-        config = self._client_defaults().merge(self.client_config)
-        client = self._client_of(config)
-        style = (cast(Any, config).s3 or {}).get("addressing_style")  # not in the stubs
-        if not style and _is_aws(client.meta.endpoint_url):
-            # By default botocore signs URLs for BUCKET.s3.amazonaws.com, which redirects requests
-            # for a new bucket in another region for hours; virtual addressing names the region.
-            client = self._client_of(config.merge(Config(s3={"addressing_style": "virtual"})))
-        return client
+        config = default_config(self._max_pool_connections, self.signature_version)
+        return create_client(self._create_client, config.merge(self.client_config))
 
-    def _client_of(self, config: Config) -> S3Client:
+    def _create_client(self, config: Config) -> S3Client:
         session: Session = self._create_session()
         client: S3Client = session.client(
             "s3",
@@ -155,24 +142,6 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         )
         return client
 
-    def _client_defaults(self) -> Config:
-        pool = settings.CONCURRENCY + settings.QUEUE
-        return Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            max_pool_connections=self._max_pool_connections
-            or min(max(pool, _MIN_CONNECTIONS), _MAX_CONNECTIONS),
-            tcp_keepalive=True,
-            # Set even if client_config is given, because botocore's default for presigned URLs is
-            # version 2, which signs neither length nor headers.
-            signature_version=self.signature_version,
-            # The storage compares a SHA-256 of its own, and older servers reject botocore's
-            # default checksums.
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        )
-
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_held": None}
 
@@ -180,7 +149,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
 
     def stat(self, key: str) -> Stat | None:
         """Return what one HEAD says; None if nothing is stored, or if S3 does not say (403)."""
-        with _translate_errors(key):
+        with translate_errors(key):
             try:
                 head = self.client.head_object(Bucket=self.bucket_name, Key=check_key(key))
             except ClientError as error:
@@ -192,11 +161,11 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
 
     def fetch(self, key: str) -> Source:
         """Return the body of one GET, whose bytes arrive as they are read. Raises `NotStored`."""
-        with _translate_errors(key, errors.as_read_error):
+        with translate_errors(key, errors.as_read_error):
             got = self.client.get_object(Bucket=self.bucket_name, Key=check_key(key))
         sha256 = got["Metadata"].get(SHA256_METADATA, "")
         body = cast("BinaryIO", got["Body"])
-        return HashedSource(body, got["ContentLength"], key, sha256, _translate_errors)
+        return HashedSource(body, got["ContentLength"], key, sha256, translate_errors)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the keys with a prefix in their order; one request for each thousand."""
@@ -220,7 +189,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket_name, Prefix=prefix, **options
         )
-        with _translate_errors(prefix):
+        with translate_errors(prefix):
             yield from cast("Iterator[dict[str, Any]]", pages)
 
     def _private_url(self, key: str) -> str:
@@ -234,7 +203,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
 
     def delete(self, name: str) -> None:
         """Delete one key; a missing one is no error."""
-        with _translate_errors(name):
+        with translate_errors(name):
             self.client.delete_object(Bucket=self.bucket_name, Key=check_key(name))
 
     def delete_prefix(self, prefix: str) -> int:
@@ -249,7 +218,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         return removed
 
     def _delete_keys(self, keys: list[str], prefix: str) -> int:
-        with _translate_errors(prefix):
+        with translate_errors(prefix):
             answer = self.client.delete_objects(
                 Bucket=self.bucket_name,
                 Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
@@ -290,7 +259,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         with (
             prepare(content, size, sha256) as upload,
             upload.raise_content_errors(),
-            _translate_errors(key),
+            translate_errors(key),
         ):
             parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
             return ConditionalWrite(self.client, upload, parameters).send()
@@ -311,7 +280,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         source = {"Bucket": self.bucket_name, "Key": check_key(key)}
         if self.stat(new_key) is not None:
             return False
-        with _translate_errors(key, errors.as_read_error):
+        with translate_errors(key, errors.as_read_error):
             try:
                 self.client.copy_object(
                     Bucket=self.bucket_name,
@@ -338,25 +307,3 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             "Key": key,
             "ContentType": STORED_SAFE_TYPE if served_type == SAFE_TYPE else served_type,
         }
-
-
-def _is_aws(endpoint: str) -> bool:
-    host = urlsplit(endpoint).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-
-
-@contextlib.contextmanager
-def _translate_errors(
-    key: str, convert: Callable[[errors.Response, str], MediaError] = errors.as_media_error
-) -> Iterator[None]:
-    """Turn errors of botocore, urllib3 and the socket into a `MediaError`."""
-    try:
-        yield
-    except MediaError:
-        raise
-    except ClientError as error:
-        raise convert(error.response, key) from error
-    except (IncompleteReadError, ResponseStreamingError) as error:
-        raise SourceTruncated(f"The response for {key!r} was cut short: {error}") from error
-    except (BotoCoreError, HTTPError, OSError) as error:
-        raise StorageError(f"S3 failed for {key!r}: {error}") from error
