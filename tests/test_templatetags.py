@@ -1,4 +1,4 @@
-"""Template tags: URLs and images without any I/O, and what happens when something is wrong."""
+"""Template tags: URLs and markup without any I/O, and errors in development and production."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
 
 
 class NoCache(BaseCache):
-    """A cache that nobody may touch."""
+    """A cache that fails the test when it is used."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -152,7 +152,7 @@ def test_resize_img_without_metadata_has_no_size() -> None:
 
 
 def sources(html: str) -> list[dict[str, str]]:
-    """Give the attributes of each source of a picture, and last those of its img."""
+    """Return the attributes of each source of a picture, and last those of its img."""
     assert re.fullmatch(r"<picture>(<source[^<>]+>)*<img[^<>]+></picture>", html), html
     tags = re.findall(r"<(?:source|img)([^<>]+)>", html)
     return [dict(re.findall(r' ([a-z-]+)="([^"]*)"', tag)) for tag in tags]
@@ -200,7 +200,7 @@ def test_resize_picture_keeps_a_ratio_and_takes_options() -> None:
     webp, img = sources(render(source, p=photo(), widths=[100, 200], formats=["webp", "png"]))
     assert "/200x150-fill-50-" in webp["srcset"]
     assert "/200x150-fill-99-" in img["src"]
-    assert img["src"].endswith(".png")  # so that no source is a png too
+    assert img["src"].endswith(".png")  # the format of the <img>, so no source has it
     assert (img["width"], img["height"]) == ("200", "150")
 
 
@@ -274,4 +274,4 @@ def test_page_of_100_resizes_costs_one_query_and_no_other_call(
     with override_settings(CACHES=caches), django_assert_num_queries(1):
         html = render(source, photos=Photo.objects.all())
     assert html.count("<img") == 100
-    assert not media_root.exists()  # the storage was asked for nothing
+    assert not media_root.exists()  # no storage call was made

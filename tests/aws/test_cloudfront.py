@@ -109,19 +109,19 @@ def test_origin_group_serves_missing_resize_without_redirect(made: Made) -> None
     assert (status, headers["x-cache"]) == (200, "Miss from cloudfront")
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
     assert_picture(body)
-    assert distribution.asked == [
+    assert distribution.requests == [
         ("bucket", f"/{resize.key}"),
         ("app", f"/media/{resize.key}"),
     ]
     for url in (resize.url, f"{resize.url}?x=1"):  # Queries are not part of the cache key.
         status, headers, again = ask(url)
         assert (status, headers["x-cache"], again) == (200, "Hit from cloudfront", body)
-    assert app.asked == [f"/media/{resize.key}"]
+    assert app.requests == [f"/media/{resize.key}"]
 
     distribution.forget()  # Another edge location gets it from the bucket, with all headers.
     status, headers, again = ask(resize.url)
     assert (status, again) == (200, body)
-    assert distribution.asked == [("bucket", f"/{resize.key}")]
+    assert distribution.requests == [("bucket", f"/{resize.key}")]
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
     for name, value in HEADERS.items():
         assert headers[name.lower()] == value
@@ -136,7 +136,7 @@ def test_unsigned_key_is_404_and_not_cached(made: Made) -> None:
     for _ in range(2):
         status, headers, _ = ask(resize.url.replace("400x300", "401x300"))
         assert (status, headers["cache-control"]) == (404, "no-store")
-    assert len(app.asked) == 2
+    assert len(app.requests) == 2
     assert ask(f"{distribution.url}")[0] == 404
     assert ask(resize.url, "PUT")[0] == 403
     assert ask(resize.url, "HEAD")[0] == 200
@@ -306,9 +306,9 @@ def test_redirecting_policy_serves_second_view_from_cache(website: Website) -> N
     way, body = website.follow(resize.url)
     assert way == [307, 302, 200]
     assert_picture(body)
-    asked = len(website.app.asked)
+    before = len(website.app.requests)
     assert website.follow(resize.url) == ([200], body)
     status, headers, _ = ask(resize.url)
     assert (status, headers["x-cache"]) == (200, "Hit from cloudfront")
     assert headers["x-content-type-options"] == "nosniff"
-    assert len(website.app.asked) == asked
+    assert len(website.app.requests) == before

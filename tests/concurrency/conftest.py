@@ -1,4 +1,4 @@
-"""The sites of the resize tests serve these too."""
+"""Fixtures of the resize tests, which these tests use too."""
 
 from __future__ import annotations
 

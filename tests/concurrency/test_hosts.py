@@ -1,7 +1,7 @@
 """Single flight across hosts: two hosts of two processes, which share a bucket and a Redis.
 
-A host is a gunicorn with a lock folder of its own; what its processes say to S3 is counted by a
-proxy before the server.
+A host is a gunicorn with a lock folder of its own; its requests to S3 are counted by a proxy
+before the server.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def ask(host: S3Gallery, key: str) -> tuple[int, bytes]:
 
 
 def storm(hosts: Hosts, key: str, meanwhile: Callable[[], None] | None = None) -> list[bytes]:
-    """Ask all hosts at once; give the answers, which are pictures or the way to them."""
+    """Return the answers of all hosts to simultaneous requests: pictures, or their locations."""
     start = threading.Barrier(CLIENTS)
 
     def client(number: int) -> tuple[int, bytes]:
@@ -120,9 +120,9 @@ def test_32_requests_over_two_hosts_make_one_resize(
     if delivery == "content":
         assert len(set(answers)) == 1
     for host in hosts:
-        # Its log is written after the answer.
-        wait_until(lambda host=host: len(host.asked(resize)) == CLIENTS / 2)
-        assert "Traceback" not in host.said()
+        # The log is written after the response.
+        wait_until(lambda host=host: len(host.requests(resize)) == CLIENTS / 2)
+        assert "Traceback" not in host.output()
     print(  # noqa: T201
         f"\n{s3_site.server.__class__.__name__}, {delivery}: {CLIENTS} answers, "
         f"{counts['GET', key]} GET of the original, {counts['PUT', resize]} PUT, "
@@ -131,7 +131,7 @@ def test_32_requests_over_two_hosts_make_one_resize(
 
 
 def lock_of(key: str) -> int:
-    """Number the lock file of a key: one pair of keys in 4,096 shares one."""
+    """Return the number of the lock file of a key, which one pair of keys in 4,096 shares."""
     return int(shared.digest(key)[:8], 16) % locks._LOCK_FILES
 
 
@@ -171,7 +171,7 @@ def test_resizes_are_made_after_redis_dies_midway(
         dead.set()
 
     assert_good(storm(hosts, first.key, die), first.key)
-    # One maker on each host from now on: their lock folders are all they have.
+    # From now on each host makes it once, because only its lock folder is left.
     assert s3_site.counts()["GET", key] <= 2
     s3_site.proxy.clear()
     assert_good(storm(hosts, second.key), second.key)
@@ -215,5 +215,5 @@ def test_hanging_redis_is_waited_for_once(
         started = time.monotonic()
         for width in range(30, 35):
             assert resize_of(key, f"{width}x").ensure() is True
-        assert time.monotonic() - started < 12  # Five that wait would take 15.
+        assert time.monotonic() - started < 12  # Five timeouts would take 15 s.
     assert caplog.text.count("shared cache failed") == 1

@@ -1,4 +1,4 @@
-"""Single flight and budget, with real threads and real processes."""
+"""Single flight, the limiter and the TTL cache, with real threads and real processes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Site = Callable[..., CountingStorage]
 
 
 class DownCache(BaseCache):
-    """A shared cache whose server is gone."""
+    """A shared cache whose server is down."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -192,7 +192,7 @@ def test_resize_is_made_without_private_lock_folder(
 def test_two_hosts_with_shared_cache_make_one_resize(
     site: Site, add: Add, resize_of: ResizeOf, tmp_path: Path
 ) -> None:
-    """Two lock folders stand for two hosts; their processes share a cache and a bucket alone."""
+    """Two instances stand for two hosts, which share nothing but a cache and a storage."""
     storage = site()
     key = add(picture(size=(3000, 2000)))
     resize = resize_of(key)
@@ -233,10 +233,10 @@ def test_storm_of_resizes_is_bounded_and_surplus_gets_retry_after(
 
 @pytest.mark.acceptance(16)
 def test_limiter_never_has_more_at_work_than_slots() -> None:
-    budget, working, most = Limiter(2, 100, 60), [], []
+    limiter, working, most = Limiter(2, 100, 60), [], []
 
     def work() -> None:
-        with budget.slot():
+        with limiter.slot():
             working.append(1)
             most.append(len(working))
             time.sleep(0.01)
@@ -249,15 +249,15 @@ def test_limiter_never_has_more_at_work_than_slots() -> None:
 
 
 def test_slot_that_is_not_free_in_time_raises_busy() -> None:
-    budget = Limiter(1, 1, 0.05)
-    with budget.slot(), pytest.raises(Busy), budget.slot():
+    limiter = Limiter(1, 1, 0.05)
+    with limiter.slot(), pytest.raises(Busy), limiter.slot():
         pass
-    with budget.slot():
+    with limiter.slot():
         pass
 
 
 def test_failure_is_raised_for_all_waiting_and_next_call_tries_again() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    single_flight: SingleFlight[str] = SingleFlight()
     started, release = threading.Event(), threading.Event()
 
     def fail() -> str:
@@ -266,18 +266,18 @@ def test_failure_is_raised_for_all_waiting_and_next_call_tries_again() -> None:
         raise Busy("once")
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(flights.run, "key", fail)
+        first = pool.submit(single_flight.run, "key", fail)
         assert started.wait(60)
-        second = pool.submit(flights.run, "key", lambda: "never")
-        wait_until(lambda: flights._futures["key"]._condition._waiters)  # type: ignore[attr-defined]
+        second = pool.submit(single_flight.run, "key", lambda: "never")
+        wait_until(lambda: single_flight._futures["key"]._condition._waiters)  # type: ignore[attr-defined]
         release.set()
         assert isinstance(first.exception(60), Busy)
         assert isinstance(second.exception(60), Busy)
-    assert flights.run("key", lambda: "made") == ("made", True)
+    assert single_flight.run("key", lambda: "made") == ("made", True)
 
 
 def test_stopped_maker_raises_busy_for_waiting_callers() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    single_flight: SingleFlight[str] = SingleFlight()
     started, release = threading.Event(), threading.Event()
 
     def stop() -> str:
@@ -286,10 +286,10 @@ def test_stopped_maker_raises_busy_for_waiting_callers() -> None:
         raise SystemExit(1)
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(flights.run, "key", stop)
+        first = pool.submit(single_flight.run, "key", stop)
         assert started.wait(60)
-        second = pool.submit(flights.run, "key", lambda: "never")
-        wait_until(lambda: flights._futures["key"]._condition._waiters)  # type: ignore[attr-defined]
+        second = pool.submit(single_flight.run, "key", lambda: "never")
+        wait_until(lambda: single_flight._futures["key"]._condition._waiters)  # type: ignore[attr-defined]
         release.set()
         assert isinstance(second.exception(60), Busy)
         assert isinstance(first.exception(60), SystemExit)

@@ -25,7 +25,7 @@ def test_origin_group_on_private_bucket_is_healthy_without_redirect(
     assert {code for code, one in found.items() if one["severity"] == "error"} <= {"signing-keys"}
     assert found["round-trip"]["seen"] == "An image for 64×48: 200 from the public URL."
     assert found["redirect-cached"]["severity"] == "ok"
-    assert {id for id, _ in distribution.asked} == {"bucket", "app"}
+    assert {id for id, _ in distribution.requests} == {"bucket", "app"}
     assert site.stored() == before
 
 

@@ -17,7 +17,7 @@ from testproject.gallery.pictures import PICTURES
 from tests import parts
 from tests.e2e.conftest import PATIENCE_MS
 from tests.servers.fixtures import client_of
-from tests.servers.gallery import S3Gallery, Seen
+from tests.servers.gallery import LoggedRequest, S3Gallery
 from tests.servers.rgw import RGW
 from tests.waiting import wait_until
 
@@ -179,7 +179,7 @@ def test_missing_resize_is_made_by_app_then_served_by_bucket(
     settle(trip)
     wait_until(lambda: len(trip.server.statuses(f"/{key}")) >= 2)
     assert trip.server.statuses(f"/{key}") == [307, 200]
-    assert trip.gallery.asked(key) == [Seen("GET", f"/media/{key}", 302)]
+    assert trip.gallery.requests(key) == [LoggedRequest("GET", f"/media/{key}", 302)]
     print_log("first view", trip, key)
 
     trip.gallery.forget()
@@ -188,7 +188,7 @@ def test_missing_resize_is_made_by_app_then_served_by_bucket(
     assert second.chain(url) == [(bucket, 200)]
     wait_until(lambda: len(trip.server.statuses(f"/{key}")) >= 3)
     assert trip.server.statuses(f"/{key}") == [307, 200, 200]
-    assert trip.gallery.asked() == []
+    assert trip.gallery.requests() == []
     print_log("second view", trip, key)
 
 
@@ -208,7 +208,7 @@ def test_resize_deleted_from_bucket_is_made_again_without_loop(
     watched.page.reload()  # with the browser's cache on
     draw_all(watched.page)
     shot(watched.page, "round-trip-reloaded")
-    assert len(trip.gallery.asked()) <= 1
+    assert len(trip.gallery.requests()) <= 1
 
     client_of(trip.server).delete_object(Bucket=trip.bucket, Key=key)
     other = open_browser()  # whose cache is empty
@@ -241,7 +241,7 @@ def test_photo_page_shows_requests_to_bucket_and_app(
 def settle(trip: Trip) -> None:
     """Wait until the app's log stops growing, because it is written after the responses."""
     seen = -1
-    while seen != (seen := len(trip.gallery.asked())):
+    while seen != (seen := len(trip.gallery.requests())):
         sleep(1)
 
 
@@ -249,5 +249,5 @@ def print_log(what: str, trip: Trip, key: str) -> None:
     """Show what each server logged: ``pytest -s``."""
     print(f"\n{what}: {key}")  # noqa: T201
     print(f"   bucket {trip.server.statuses(f'/{key}')}")  # noqa: T201
-    for seen in trip.gallery.asked(key):
+    for seen in trip.gallery.requests(key):
         print(f"   app    {seen.method} {seen.path} {seen.status}")  # noqa: T201

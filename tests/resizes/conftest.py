@@ -1,4 +1,4 @@
-"""A site with one photograph on a storage that counts."""
+"""Fixtures of a site whose storage counts its calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PUBLIC_URL = "https://bucket.example/pictures"
 
 
 def picture(format: str = "JPEG", size: tuple[int, int] = (640, 480), **options: Any) -> bytes:
-    """Draw a gradient, so that a blank or shifted picture shows."""
+    """Return an encoded gradient, in which a blank or shifted picture shows."""
     ramp = Image.linear_gradient("L").resize(size)
     image = Image.merge("RGB", (ramp, ramp.transpose(Image.Transpose.ROTATE_180), ramp))
     file = io.BytesIO()
@@ -36,7 +36,7 @@ def lock_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(tmp_path: Path, lock_dir: Path) -> Iterator[Callable[..., CountingStorage]]:
-    """Set the media storage: a class of `counting` and its options."""
+    """Return a function that sets the media storage: a class of `counting` and its options."""
     overrides = []
 
     def configure(
@@ -61,19 +61,19 @@ def site(tmp_path: Path, lock_dir: Path) -> Iterator[Callable[..., CountingStora
 
 @pytest.fixture
 def storage(site: Callable[..., CountingStorage]) -> CountingStorage:
-    """Answer with the bytes, as on local disk."""
+    """Return a storage whose resizes are answered with the bytes, as on local disk."""
     return site()
 
 
 @pytest.fixture
 def bucket(site: Callable[..., CountingStorage]) -> CountingStorage:
-    """Send back to a public URL, as on S3."""
+    """Return a storage whose resizes are answered with a redirect, as on S3."""
     return site(delivery="redirect", public_url=PUBLIC_URL)
 
 
 @pytest.fixture
 def add() -> Callable[..., str]:
-    """Store an original, and give its key."""
+    """Return a function that stores an original and returns its key."""
 
     def store(content: bytes | None = None, name: str = "photo.jpg") -> str:
         stem, _, extension = name.rpartition(".")
@@ -89,7 +89,7 @@ def add() -> Callable[..., str]:
 
 @pytest.fixture
 def resize_of() -> Callable[..., Resize]:
-    """Build a resize of a key."""
+    """Return a function that builds a resize of a key."""
 
     def build(key: str, size: str = "400x300", **options: Any) -> Resize:
         return builder.build(key, size, storage=cast("Any", default_media_storage), **options)

@@ -1,4 +1,4 @@
-"""Real storages that count what is asked of them, and some that fail."""
+"""Local storages that count their calls, some of which fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shift_media.storages import Entry, LocalMediaStorage, Source, Stat
 
 
 class CountingStorage(LocalMediaStorage):
-    """A local storage that counts its calls, in ``log_file`` too, for other processes to see."""
+    """A local storage that counts its calls, and logs them to ``log_file`` for other processes."""
 
     def __init__(self, *args: Any, log_file: str = "", **kwargs: Any) -> None:
         super().__init__(*args, fsync=False, **kwargs)
@@ -51,7 +51,7 @@ class CountingStorage(LocalMediaStorage):
 
 
 class LossyStorage(CountingStorage):
-    """Says that it wrote a resize, and has not."""
+    """A storage that returns True from put and stores nothing."""
 
     def put(self, key: str, *args: Any, **kwargs: Any) -> bool:
         self._count("put", key)
@@ -59,7 +59,7 @@ class LossyStorage(CountingStorage):
 
 
 class FailingStorage(CountingStorage):
-    """Reads, and fails to write."""
+    """A storage that reads, and fails to write."""
 
     def put(self, key: str, *args: Any, **kwargs: Any) -> bool:
         self._count("put", key)
@@ -67,7 +67,7 @@ class FailingStorage(CountingStorage):
 
 
 class CutStorage(CountingStorage):
-    """Promises one byte more than it has."""
+    """A storage whose sources promise one byte more than they have."""
 
     def fetch(self, key: str) -> Source:
         source = super().fetch(key)

@@ -1,4 +1,4 @@
-"""Settings of the servers that the tests start: a counting storage in a folder of the test's."""
+"""Settings of the servers that the tests start: a counting storage in the test's folder."""
 
 from __future__ import annotations
 

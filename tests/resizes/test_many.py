@@ -1,4 +1,4 @@
-"""Many resizes at once: one reading of their original, and all that holds for one alone."""
+"""Many resizes of one original, made from one reading."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FORMATS = ("jpg", "webp")
 
 @pytest.fixture
 def ladder(resize_of: ResizeOf) -> Callable[..., list[str]]:
-    """Give the keys of six widths in two formats."""
+    """Return a function that gives the keys of six widths in two formats."""
 
     def build(key: str, widths: tuple[int, ...] = WIDTHS) -> list[str]:
         return [resize_of(key, f"{w}x", format=f).key for w in widths for f in FORMATS]
@@ -55,14 +55,14 @@ Ladder = Callable[..., list[str]]
 
 @pytest.fixture
 def created() -> Iterator[list[dict[str, Any]]]:
-    """Collect what the signal tells."""
-    told: list[dict[str, Any]] = []
+    """Collect the arguments of the signal."""
+    calls: list[dict[str, Any]] = []
 
-    def listen(**facts: Any) -> None:
-        told.append(facts)
+    def listen(**arguments: Any) -> None:
+        calls.append(arguments)
 
     resize_created.connect(listen)
-    yield told
+    yield calls
     resize_created.disconnect(listen)
 
 
@@ -92,7 +92,10 @@ def test_keys_that_share_lock_file_are_made_from_one_reading(
     keys = ladder(add())
     delivered = service.deliver_many(keys)
     next(delivered)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(Busy):  # it is held for those to come
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(Busy),
+    ):  # held for the other keys
         pool.submit(file_lock(keys[-1], timeout=0).__enter__).result()
     assert [key for key, _ in delivered] == keys[1:]
     assert storage.calls == {"entries": 1, "fetch": 1, "put": 12}
@@ -224,7 +227,7 @@ def test_full_queue_is_error_of_each_key(site: Site, add: Add, ladder: Ladder) -
 def test_resizes_of_another_caller_are_waited_for(
     storage: CountingStorage, add: Add, ladder: Ladder
 ) -> None:
-    """One ladder holds the first keys when another begins: each key is made once."""
+    """One batch holds the first keys when another begins: each key is made once."""
     keys = ladder(add(picture(size=(1600, 1200))))
     first = service.deliver_many(keys[:6])
     next(first)
@@ -266,8 +269,8 @@ def test_stopped_batch_raises_busy_for_waiting_callers(
     next(stopped)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ensure, keys[-1])
-        flown = making.single_flight._futures[keys[-1]]
-        wait_until(lambda: flown._condition._waiters)  # type: ignore[attr-defined]
+        future = making.single_flight._futures[keys[-1]]
+        wait_until(lambda: future._condition._waiters)  # type: ignore[attr-defined]
         stopped.close()  # type: ignore[attr-defined]  # as an interrupt would
         error = waiting.exception()
     assert getattr(error, "code", None) == "busy"

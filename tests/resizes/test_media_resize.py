@@ -1,4 +1,4 @@
-"""``media_resize``: resizes ahead of time, on real files; it goes on where it ended."""
+"""The command ``media_resize``, on real files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PRESETS = {"avatar": {"size": "48x48", "mode": "fill"}, "card": {"size": "320x",
 
 @pytest.fixture(autouse=True)
 def storage(tmp_path: Path) -> Iterator[CountingStorage]:
-    """Give a storage that counts, and presets."""
+    """Set a storage that counts its calls, and presets."""
     from django.conf import settings
 
     options = {"location": tmp_path / "media", "base_url": "/media/"}
@@ -56,14 +56,14 @@ def photo(content: bytes | None = None, name: str = "photo.jpg") -> Photo:
 
 
 def damage(row: Photo, content: bytes) -> None:
-    """Change an original behind the app's back."""
+    """Replace an original in the storage."""
     storage: Any = default_media_storage
     storage.delete(row.image.name)
     storage.put(row.image.name, io.BytesIO(content), content_type="image/jpeg")
 
 
-class Ran:
-    """What a run said, and how it ended."""
+class Run:
+    """The output and the exit code of one run of the command."""
 
     def __init__(self, *arguments: str, out: io.StringIO | None = None) -> None:
         stdout, stderr = out or io.StringIO(), io.StringIO()
@@ -79,26 +79,26 @@ class Ran:
 def test_first_run_makes_resizes_and_second_finds_them(storage: CountingStorage) -> None:
     rows = [photo(), photo(picture("PNG"), "drawing.png")]
     storage.calls.clear()
-    ran = Ran("testapp.Photo.image", "--presets", "avatar,card", "--sizes", "100x", "200x100")
-    assert ran.code == 0
-    assert "2 rows: 8 resizes made, 0 were there, 0 failed." in ran.out
+    run = Run("testapp.Photo.image", "--presets", "avatar,card", "--sizes", "100x", "200x100")
+    assert run.code == 0
+    assert "2 rows: 8 resizes made, 0 were there, 0 failed." in run.out
     assert storage.calls == {"entries": 2, "fetch": 2, "put": 8}
     for row in rows:
         assert not row.image.resize("avatar").ensure()
         assert not row.image.resize("card").ensure()
         assert not row.image.resize("200x100").ensure()
     storage.calls.clear()
-    again = Ran("testapp.Photo", "--presets", "avatar", "card", "--sizes", "100x,200x100")
+    again = Run("testapp.Photo", "--presets", "avatar", "card", "--sizes", "100x,200x100")
     assert "2 rows: 0 resizes made, 8 were there, 0 failed." in again.out
     assert storage.calls == {"entries": 2}
 
 
 def test_formats_multiply_resizes_and_override_presets() -> None:
     row = photo()
-    Ran("testapp.Photo", "--presets", "card", "--formats", "webp", "avif")
+    Run("testapp.Photo", "--presets", "card", "--formats", "webp", "avif")
     made = {row.image.resize("card", format=format).ensure() for format in ("webp", "avif")}
     assert made == {False}
-    Ran("testapp.Photo", "--sizes", "64x64", "--mode", "fill", "--quality", "50")
+    Run("testapp.Photo", "--sizes", "64x64", "--mode", "fill", "--quality", "50")
     assert not row.image.resize("64x64", mode="fill", quality=50).ensure()
 
 
@@ -106,7 +106,7 @@ def test_stored_focal_point_is_used() -> None:
     row = photo()
     row.image.focal = (10, 90)
     row.save()
-    Ran("testapp.Photo", "--presets", "avatar")
+    Run("testapp.Photo", "--presets", "avatar")
     fresh = Photo.objects.get().image.resize("avatar")
     assert fresh.spec.focal == (10, 90)
     assert not fresh.ensure()
@@ -119,30 +119,30 @@ def test_model_selects_all_media_fields_and_field_only_itself(
     row.left.save("left.jpg", ContentFile(picture()), save=False)
     row.right.save("right.jpg", ContentFile(picture()))
     Pair.objects.create()
-    ran = Ran("testapp.Pair.right", "--sizes", "30x")
-    assert "1 rows: 1 resizes made" in ran.out
-    ran = Ran("testapp.Pair", "--sizes", "30x")
-    assert "1 rows: 1 resizes made, 1 were there" in ran.out
+    run = Run("testapp.Pair.right", "--sizes", "30x")
+    assert "1 rows: 1 resizes made" in run.out
+    run = Run("testapp.Pair", "--sizes", "30x")
+    assert "1 rows: 1 resizes made, 1 were there" in run.out
 
 
 def test_dry_run_counts_missing_resizes_and_makes_nothing(storage: CountingStorage) -> None:
     photo().image.resize("card").ensure()
     storage.calls.clear()
-    ran = Ran("testapp.Photo", "--presets", "avatar", "card", "--dry-run")
-    assert "1 rows: 1 resizes to be made, 1 were there, 0 failed." in ran.out
+    run = Run("testapp.Photo", "--presets", "avatar", "card", "--dry-run")
+    assert "1 rows: 1 resizes to be made, 1 were there, 0 failed." in run.out
     assert storage.calls["put"] == storage.calls["fetch"] == 0
 
 
 def test_rows_are_done_in_order_and_continued_after_a_key(storage: CountingStorage) -> None:
     rows = [photo() for _ in range(5)]
-    ran = Ran("testapp.Photo", "--presets", "avatar", "--limit", "2")
-    assert "2 rows: 2 resizes made" in ran.out
+    run = Run("testapp.Photo", "--presets", "avatar", "--limit", "2")
+    assert "2 rows: 2 resizes made" in run.out
     go_on = "To go on: manage.py media_resize testapp.Photo --presets avatar --limit 2 --after="
-    assert f"{go_on}{rows[1].pk}\n" in ran.out
-    ran = Ran("testapp.Photo", "--presets", "avatar", f"--after={rows[1].pk}")
-    assert "3 rows: 3 resizes made, 0 were there" in ran.out
-    ran = Ran("testapp.Photo", "--presets", "card", "--pk", str(rows[0].pk), str(rows[4].pk))
-    assert "2 rows: 2 resizes made" in ran.out
+    assert f"{go_on}{rows[1].pk}\n" in run.out
+    run = Run("testapp.Photo", "--presets", "avatar", f"--after={rows[1].pk}")
+    assert "3 rows: 3 resizes made, 0 were there" in run.out
+    run = Run("testapp.Photo", "--presets", "card", "--pk", str(rows[0].pk), str(rows[4].pk))
+    assert "2 rows: 2 resizes made" in run.out
 
 
 def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +150,8 @@ def test_rows_are_read_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
         photo()
     monkeypatch.setattr(batch, "ROWS", 2)
     with CaptureQueriesContext(connection) as queries:
-        ran = Ran("testapp.Photo", "--presets", "avatar", "--workers", "1")
-    assert "5 rows: 5 resizes made" in ran.out
+        run = Run("testapp.Photo", "--presets", "avatar", "--workers", "1")
+    assert "5 rows: 5 resizes made" in run.out
     selects = [q["sql"] for q in queries if "COUNT" not in q["sql"]]
     assert len(selects) == 4
     assert all("LIMIT 2" in sql for sql in selects)
@@ -161,10 +161,10 @@ def test_failures_are_reported_with_codes_and_stop_nothing() -> None:
     corrupt, gone, good = photo(), photo(), photo()
     damage(corrupt, picture()[:2000])
     cast("CountingStorage", default_media_storage).delete(gone.image.name)
-    ran = Ran("testapp.Photo", "--presets", "avatar", "card")
-    assert ran.code == 1
-    assert "3 rows: 2 resizes made, 0 were there, 4 failed." in ran.out
-    lines = ran.errors.splitlines()
+    run = Run("testapp.Photo", "--presets", "avatar", "card")
+    assert run.code == 1
+    assert "3 rows: 2 resizes made, 0 were there, 4 failed." in run.out
+    lines = run.errors.splitlines()
     assert lines[0].startswith(f"testapp.Photo {corrupt.pk} image: undecodable: ")
     assert lines[0].endswith("(2 resizes)")
     assert lines[1].startswith(f"testapp.Photo {gone.pk} image: not_stored: ")
@@ -175,37 +175,37 @@ def test_only_first_failures_are_reported(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(batch, "_MAX_FAILURES", 2)
     for _ in range(4):
         damage(photo(), b"\xff\xd8\xff\xe0nothing")
-    ran = Ran("testapp.Photo", "--presets", "avatar")
-    assert ran.errors.count("testapp.Photo") == 2
-    assert "and 2 more" in ran.errors
+    run = Run("testapp.Photo", "--presets", "avatar")
+    assert run.errors.count("testapp.Photo") == 2
+    assert "and 2 more" in run.errors
 
 
 def test_result_over_limits_is_reported_with_its_row() -> None:
     with override_settings(SHIFT_MEDIA={"MAX_OUTPUT": (2000, 100_000), "PRESETS": PRESETS}):
         row = photo()
-        ran = Ran("testapp.Photo", "--sizes", "400x", "100x")
-    assert ran.code == 1
-    assert f"testapp.Photo {row.pk} image: limit_exceeded: " in ran.errors
-    assert "1 rows: 1 resizes made, 0 were there, 1 failed." in ran.out
+        run = Run("testapp.Photo", "--sizes", "400x", "100x")
+    assert run.code == 1
+    assert f"testapp.Photo {row.pk} image: limit_exceeded: " in run.errors
+    assert "1 rows: 1 resizes made, 0 were there, 1 failed." in run.out
 
 
 def test_documents_and_videos_without_poster_are_skipped() -> None:
     attachment = Attachment()
     attachment.file.save("paper.pdf", ContentFile(PDF))
-    ran = Ran("testapp.Attachment", "--sizes", "100x")
-    assert (ran.code, ran.errors) == (0, "")
-    assert "Skipped: 1 no image or video." in ran.out
+    run = Run("testapp.Attachment", "--sizes", "100x")
+    assert (run.code, run.errors) == (0, "")
+    assert "Skipped: 1 no image or video." in run.out
     storage: Any = default_media_storage
     film = Film(video="3c72aedc/ba25/41e6/a569/406c8f413974/clip.mp4/clip.mp4")
     film.save()
     TranscodeJob.objects.all().delete()
-    ran = Ran("testapp.Film", "--sizes", "100x", "200x")
-    assert (ran.code, ran.errors) == (0, "")
-    assert "Skipped: 1 videos without a poster yet." in ran.out
+    run = Run("testapp.Film", "--sizes", "100x", "200x")
+    assert (run.code, run.errors) == (0, "")
+    assert "Skipped: 1 videos without a poster yet." in run.out
     poster = "3c72aedc/ba25/41e6/a569/406c8f413974/clip.mp4/_poster.jpg"
     storage.put(poster, io.BytesIO(picture()), content_type="image/jpeg")
-    ran = Ran("testapp.Film", "--sizes", "100x", "200x")
-    assert "1 rows: 2 resizes made" in ran.out
+    run = Run("testapp.Film", "--sizes", "100x", "200x")
+    assert "1 rows: 2 resizes made" in run.out
 
 
 def test_command_gives_up_after_20_rows_of_failing_storage(
@@ -218,11 +218,11 @@ def test_command_gives_up_after_20_rows_of_failing_storage(
     failing = dict(settings.STORAGES)
     failing["media"] = {**failing["media"], "BACKEND": "tests.resizes.counting.FailingStorage"}
     with override_settings(STORAGES=failing):
-        ran = Ran("testapp.Photo", "--presets", "avatar")
-    assert ran.code == 1
-    assert "failed for 20 rows in a row" in ran.errors
-    assert "To go on: " in ran.out
-    assert "30 rows" not in ran.out
+        run = Run("testapp.Photo", "--presets", "avatar")
+    assert run.code == 1
+    assert "failed for 20 rows in a row" in run.errors
+    assert "To go on: " in run.out
+    assert "30 rows" not in run.out
 
 
 @pytest.mark.parametrize(
@@ -247,9 +247,9 @@ def test_command_gives_up_after_20_rows_of_failing_storage(
 def test_wrong_argument_exits_with_2_and_says_what_to_write(
     arguments: list[str], said: str
 ) -> None:
-    ran = Ran(*arguments)
-    assert ran.code == 2
-    assert said in ran.errors
+    run = Run(*arguments)
+    assert run.code == 2
+    assert said in run.errors
 
 
 class Terminal(io.StringIO):
@@ -266,16 +266,16 @@ def test_progress_is_a_bar_in_a_terminal_and_lines_in_a_file(
     monkeypatch.setenv("COLUMNS", "70")
     for _ in range(2):
         photo()
-    shown = Ran("testapp.Photo", "--presets", "avatar", out=Terminal()).out
+    shown = Run("testapp.Photo", "--presets", "avatar", out=Terminal()).out
     assert f"\rResizes [{'#' * 12}{'.' * 12}] 50 %, 1 of 2 rows: 1 made" in shown
     assert all(len(line) < 80 for line in shown.split("\r"))
-    plain = Ran("testapp.Photo", "--presets", "avatar").out
+    plain = Run("testapp.Photo", "--presets", "avatar").out
     half = r"Resizes: 50 %, 1 of 2 rows: 0 made, 1 were there, 0 failed, 0:0\d:\d\d left\n"
     assert re.search(half, plain)
     assert "\x1b" not in plain
 
 
-# In a process of its own
+# In a separate process
 
 SETTINGS = """
 from tests.settings import *
@@ -299,7 +299,7 @@ for _ in range(int(sys.argv[2])):
 
 
 class Site:
-    """Settings, a database, files, and processes on them."""
+    """A project with settings, a database and files, for separate processes."""
 
     def __init__(self, folder: Path) -> None:
         self.media, self.log = folder / "media", folder / "calls.log"
@@ -333,7 +333,7 @@ def own_site(tmp_path: Path) -> Site:
 
 def test_interrupted_run_prints_the_command_that_continues(own_site: Site, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(picture(size=(800, 600)))
-    rows = 24  # Whoever looks only now and then still finds it at work.
+    rows = 24  # so many that it is still running when a busy machine sends the signal
     filled = own_site.start("-c", NEW_PHOTOS, str(tmp_path / "photo.jpg"), str(rows))
     out, errors = filled.communicate(timeout=300)
     assert filled.returncode == 0, errors
@@ -354,7 +354,7 @@ def test_interrupted_run_prints_the_command_that_continues(own_site: Site, tmp_p
     out, errors = rest.communicate(timeout=600)
     assert rest.returncode == 0, errors
     puts = own_site.calls("put")
-    assert len(puts) == len(set(puts)) == rows + rows * 12  # each once, and none is missing
+    assert len(puts) == len(set(puts)) == rows + rows * 12  # each once, none missing
     assert not list((own_site.media / ".tmp").iterdir())
 
 
@@ -369,9 +369,9 @@ def test_row_on_s3_costs_one_listing_one_get_and_its_puts(
 ) -> None:
     s3_site.proxy.clear()
     arguments = ("testapp.Photo", "--presets", "avatar", "card", "--formats", "webp", "avif")
-    ran = Ran(*arguments)
-    assert (ran.code, ran.errors) == (0, "")
+    run = Run(*arguments)
+    assert (run.code, run.errors) == (0, "")
     assert s3_site.proxy.methods() == ["GET", "GET", *["PUT"] * 4]
     s3_site.proxy.clear()
-    assert "0 resizes made, 4 were there" in Ran(*arguments).out
+    assert "0 resizes made, 4 were there" in Run(*arguments).out
     assert s3_site.proxy.methods() == ["GET"]

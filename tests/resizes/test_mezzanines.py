@@ -1,4 +1,4 @@
-"""Mezzanines: what they save, when they are not used, and that none does harm."""
+"""Mezzanines: what they save, when they are not used, and failures that do no harm."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SIZE = (3600, 2400)
 
 @pytest.fixture(scope="module")
 def drawn() -> Image.Image:
-    """Draw a photograph that is worth a mezzanine."""
+    """Return a picture that is large enough for a mezzanine."""
     return images.photograph(*SIZE)
 
 
@@ -76,7 +76,7 @@ def opened(key: str) -> Image.Image:
 
 
 def forget(original: str) -> None:
-    """Let the ten minutes pass."""
+    """Forget that a mezzanine was tried, as after ten minutes."""
     mezzanines._attempts.delete(key_of(original))
 
 
@@ -85,9 +85,10 @@ def test_first_resize_makes_mezzanine_and_next_reads_it_alone(
 ) -> None:
     key = add(photograph)
     assert resize_of(key, "400x").ensure()
-    assert storage.calls == {"stat": 2, "fetch": 2, "put": 2}  # one look at the original after
+    # The second stat looks for the original after the mezzanine was written.
+    assert storage.calls == {"stat": 2, "fetch": 2, "put": 2}
     assert opened(key_of(key)).size == (2048, 1365)
-    storage.delete(key)  # not even looked at from now on
+    storage.delete(key)  # not needed from now on
     storage.calls.clear()
     small = resize_of(key, "200x")
     assert small.ensure()
@@ -203,7 +204,7 @@ def animation(drawn: Image.Image) -> bytes:
 
 
 def tiles() -> bytes:
-    """Draw what takes fewer bytes at full size than made smaller."""
+    """Return a picture that has fewer bytes than its mezzanine would have."""
     tile = Image.frombytes("RGB", (40, 40), os.urandom(4800))
     image = Image.new("RGB", SIZE)
     for left in range(0, SIZE[0], 40):
@@ -231,7 +232,8 @@ def test_small_or_animated_original_gets_no_mezzanine(
     key = add(draw(drawn), name)
     for width in (40, 50, 60):
         assert resize_of(key, f"{width}x", format="jpg").ensure()
-    assert storage.calls == {"stat": 3, "fetch": 4, "put": 3}  # one look for it in ten minutes
+    # The fourth fetch looks for the mezzanine, once in ten minutes.
+    assert storage.calls == {"stat": 3, "fetch": 4, "put": 3}
     assert key_of(key) not in stored()
 
 
@@ -248,7 +250,7 @@ def test_gif_or_storage_without_option_costs_no_look_for_mezzanine(
         assert plain.calls == {"stat": 1, "fetch": 1, "put": 1}
 
 
-# Ladders
+# Batches
 
 
 def test_batch_makes_mezzanine_once_and_reads_it_once(
@@ -270,7 +272,7 @@ def test_batch_makes_mezzanine_once_and_reads_it_once(
     assert storage.calls == {"stat": 2, "fetch": 1, "put": 2}  # the original, once
 
 
-# Harm
+# Failures
 
 
 def test_damaged_mezzanine_is_deleted_and_made_again_later(
@@ -290,14 +292,14 @@ def test_damaged_mezzanine_is_deleted_and_made_again_later(
         assert content(resize.key) == engine.make(io.BytesIO(photograph), resize.spec).content
         assert key_of(key) not in stored()
         assert resize_of(key, f"{width + 1}x").ensure()
-        assert key_of(key) not in stored()  # not at once: a bad disk would have it made for ever
+        assert key_of(key) not in stored()  # else a bad disk would have it made for ever
     forget(key)
     resize_of(key, "70x").ensure()
     assert content(key_of(key)) == good
 
 
 class LosingMezzanines(CountingStorage):
-    """Says that it wrote a mezzanine, and has not."""
+    """A storage that returns True from the put of a mezzanine and stores nothing."""
 
     def put(self, key: str, *args: Any, **kwargs: Any) -> bool:
         if "/_m/" not in key:
@@ -319,7 +321,7 @@ def test_lost_mezzanine_is_made_once_in_ten_minutes(
 
 
 class DeletingStorage(CountingStorage):
-    """Deletes an original with all that is its, while its mezzanine is being written."""
+    """A storage that deletes an original with its directory while its mezzanine is written."""
 
     def put(self, key: str, *args: Any, **kwargs: Any) -> bool:
         if "/_m/" in key:
@@ -353,10 +355,11 @@ def test_concurrent_resizes_make_one_mezzanine(
         assert all(pool.map(run, range(40, 46)))
     assert mezzanine.unpack(content(key_of(key))) is not None
     assert len(stored()) == 1 + 6 + 1
-    assert storage.calls["put"] <= 8  # the second of two that begin at the same moment is refused
+    # Of two mezzanines that are put at the same moment, one is refused.
+    assert storage.calls["put"] <= 8
 
 
-# Who may read it
+# Access
 
 
 def test_request_for_mezzanine_is_404(
@@ -379,7 +382,7 @@ def test_mezzanine_option_is_refused_with_private_originals_on_s3() -> None:
         S3MediaStorage(**options, originals="private")
 
 
-# Its end
+# Deletion
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,4 +1,4 @@
-"""The configurations of the guide, docs/how-to/nginx.rst: started, and asked."""
+"""The configurations of the guide docs/how-to/nginx.rst, run in a real nginx."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Ask = Callable[..., Answer]
 
 @pytest.fixture
 def start(needs: Callable[[str], Path], tmp_path: Path) -> Iterator[Callable[..., Ask]]:
-    """Start nginx with a configuration of the guide, whose places are those of this machine."""
+    """Start nginx with a configuration of the guide, changed to this machine's ports and paths."""
     folder = tmp_path / "nginx"
     folder.mkdir()
     processes = Processes(folder / "output.log")
@@ -112,19 +112,19 @@ def test_nginx_before_local_disk_asks_app_once(
     second = asking(f"/media/{resize.key}")
     assert_resize(second)
     assert second[2] == first[2]
-    assert app.asked == [f"/media/{resize.key}"]
+    assert app.requests == [f"/media/{resize.key}"]
     assert asking(f"/media/{resize.key}", **{"If-None-Match": second[1]["etag"]})[0] == 304
     assert asking(f"/media/{resize.key}", Range="bytes=0-9")[2] == first[2][:10]
-    assert len(app.asked) == 1
+    assert len(app.requests) == 1
 
     folder = key.rpartition("/")[0]
     storage.put(f"{folder}/_web/a/720p.mp4", io.BytesIO(b"movie"), content_type="video/mp4")
     status, headers, body = asking(f"/media/{folder}/_web/a/720p.mp4")
     assert (status, headers["content-type"], body) == (200, "video/mp4", b"movie")
-    assert len(app.asked) == 1
+    assert len(app.requests) == 1
 
-    assert asking(f"/media/{key}")[2] == picture()  # The app's, which knows who may.
-    assert app.asked[-1] == f"/media/{key}"
+    assert asking(f"/media/{key}")[2] == picture()  # From the app, which checks access.
+    assert app.requests[-1] == f"/media/{key}"
     (tmp_path / "media" / folder / "_m").mkdir()
     (tmp_path / "media" / folder / "_m" / "2048.jpg").write_bytes(b"mezzanine")
     forged = resize.key.replace("400x300", "401x300")
@@ -134,7 +134,7 @@ def test_nginx_before_local_disk_asks_app_once(
 
 @pytest.fixture(params=["public", "private"])
 def s3(request: pytest.FixtureRequest, seaweedfs: Any, tmp_path: Path) -> Iterator[S3Site]:
-    """Give a site on S3 as the guide says, with a proxy that counts what nginx asks for."""
+    """Return a site on S3 as in the guide, with a proxy that counts the requests of nginx."""
     bucket = new_bucket(seaweedfs)
     proxy = FaultProxy(seaweedfs.port)
     site = S3Site(seaweedfs, proxy, bucket, tmp_path / "locks", client_of(seaweedfs))
@@ -167,13 +167,13 @@ def test_nginx_before_s3_asks_app_once_and_bucket_once(
     key = s3.add(picture())
     resize = s3.resize(key)
     assert resize.url == f"https://{HOST}/media/{resize.key}"
-    assert_resize(asking(f"/media/{resize.key}"))  # from the app,
-    assert app.asked == [f"/media/{resize.key}"]
-    assert_resize(asking(f"/media/{resize.key}"))  # from the bucket,
+    assert_resize(asking(f"/media/{resize.key}"))  # from the app
+    assert app.requests == [f"/media/{resize.key}"]
+    assert_resize(asking(f"/media/{resize.key}"))  # from the bucket
     assert s3.proxy.methods() == ["GET", "GET"]
-    assert_resize(asking(f"/media/{resize.key}?x=1"))  # and from nginx.
+    assert_resize(asking(f"/media/{resize.key}?x=1"))  # from nginx's cache
     assert s3.proxy.methods() == ["GET", "GET"]
-    assert len(app.asked) == 1
+    assert len(app.requests) == 1
     assert "x-amz-meta-sha256" not in asking(f"/media/{resize.key}")[1]
 
     status, headers, body = asking(f"/media/{key}")
@@ -186,5 +186,5 @@ def test_nginx_before_s3_asks_app_once_and_bucket_once(
         forged = f"/media/{resize.key.replace('400x300', '401x300')}"
         status, headers, _body = asking(forged)
         assert (status, headers["cache-control"]) == (404, "no-store")
-        assert app.asked[-1] == forged
+        assert app.requests[-1] == forged
     assert asking(f"/media/{new_original_key('gone', 'jpg')}")[0] == 404

@@ -1,4 +1,4 @@
-"""Resizes as URLs: built without I/O, with presets, promised sizes and the stored focal point."""
+"""Resizes built without I/O: URLs, sizes, presets and the stored focal point."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PHOTO = Metadata(content_type="image/jpeg", size=1, width=4000, height=3000)
 
 @pytest.fixture
 def storage(tmp_path: Any) -> LocalMediaStorage:
-    """A storage in a folder that no URL may create."""
+    """Return a storage in a folder that building a URL must not create."""
     return LocalMediaStorage(location=tmp_path / "never", base_url="/media/")
 
 
@@ -81,7 +81,7 @@ def _facts(metadata: Metadata) -> dict[str, Any]:
         ({"focal": [10, 90]}, Focal(10, 90)),
         ({"focal": [50, 50]}, None),
         ({"focal": None}, None),
-        ({"focal": [10, 90], "key": KEY.replace("3c", "4c")}, None),  # another upload's
+        ({"focal": [10, 90], "key": KEY.replace("3c", "4c")}, None),  # of another upload
         ({"focal": [10, 90, 7]}, None),
     ],
 )

@@ -1,4 +1,4 @@
-"""The signed view, through HTTP: what a stranger may ask, and what it costs."""
+"""The resize view over HTTP: its answers, and the storage calls that requests cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 def get(path: str, **kwargs: Any) -> Any:
-    """Ask for a path, and read the answer to its end into ``body``."""
+    """Return the response to a GET, with its content in ``body``."""
     return read(Client().get(path, **kwargs))
 
 
@@ -42,7 +42,7 @@ def read(response: Any) -> Any:
 
 
 def sign(key: str, spec: Spec) -> str:
-    """Sign whatever spec there is, over the limits or not, as only the site could."""
+    """Return the signed key of any spec, even of one over the limits."""
     resize = ResizeKey(parse_original_key(key), spec, "0" * 32)
     return str(dataclasses.replace(resize, signature=settings.resize_signer.sign(resize.payload)))
 

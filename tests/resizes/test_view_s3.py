@@ -1,4 +1,4 @@
-"""The signed view on real S3 servers: what it costs there, and what faults of S3 become."""
+"""The resize view on real S3 servers: the requests it costs, and its answers to faults."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ from tests.servers.sites import PUBLIC_URL, S3Site
 from tests.waiting import wait_until
 
 IMMUTABLE = "public, max-age=31536000, immutable"
-MANY = 50  # on disk it is a thousand; each costs a request here
-IMPATIENT = Config(read_timeout=3)  # where no answer comes; any other one is there by then
+MANY = 50  # a thousand on disk; fewer here, because each costs a request
+
+# For requests that are never answered; others are answered within this time.
+IMPATIENT = Config(read_timeout=3)
 
 
 def get(key: str, **kwargs: Any) -> Any:
-    """Ask the view for a key, and read the answer to its end into ``body``."""
+    """Return the response for a key, with its content in ``body``."""
     response: Any = Client().get(f"/media/{key}", **kwargs)
     streamed = response.streaming
     response.body = b"".join(response.streaming_content) if streamed else response.content
@@ -43,7 +45,7 @@ def size_of(content: bytes) -> tuple[int, int]:
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hold that no temporary file is left."""
+    """Check that no temporary file is left."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -53,7 +55,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def opened() -> Iterator[str]:
-    """Name what this process has open; other threads close theirs meanwhile."""
+    """Yield the paths of open files; those that other threads close meanwhile are left out."""
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
             yield os.readlink(f"/proc/self/fd/{number}")
@@ -210,7 +212,7 @@ def test_front_of_progressive_original_is_enough_but_no_less(s3_site: S3Site) ->
 
 
 def photograph() -> bytes:
-    """Draw noise of several sizes, so that every scan has something to say."""
+    """Return a progressive JPEG of noise in several sizes, to which every scan adds something."""
     file = io.BytesIO()
     images.photograph(2400, 1600).save(file, "JPEG", quality=90, progressive=True)
     return file.getvalue()
@@ -291,7 +293,7 @@ def test_resize_written_meanwhile_by_another_is_kept(s3_site: S3Site) -> None:
     assert get(resize.key).body == b"the first"
 
 
-# Storms, corrupt originals, odd requests
+# Storms, corrupt originals, unusual requests
 
 
 @pytest.mark.acceptance(16)

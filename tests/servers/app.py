@@ -15,17 +15,17 @@ WSGIApp = Callable[[Environ, Any], Iterable[bytes]]
 
 class _Handler(WSGIRequestHandler):
     def log_message(self, *args: Any) -> None:
-        """Say nothing; `App.asked` has it."""
+        """Log nothing, because `App.requests` keeps them."""
 
 
 class App:
-    """Serves an app, and notes the paths that it was asked for."""
+    """A server of a WSGI app that keeps the paths of its requests."""
 
     def __init__(self, app: WSGIApp) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
         def noting(environ: Environ, start: Any) -> Iterable[bytes]:
-            self.asked.append(environ["PATH_INFO"])
+            self.requests.append(environ["PATH_INFO"])
             return app(environ, start)
 
         self._server = ThreadedWSGIServer(("127.0.0.1", 0), _Handler, connections_override={})

@@ -30,7 +30,7 @@ Headers = dict[str, str]
 
 @dataclass(frozen=True)
 class Answer:
-    """What an origin said, or what a cache keeps of it."""
+    """The response of an origin, as a cache keeps it."""
 
     status: int
     headers: Headers
@@ -39,7 +39,7 @@ class Answer:
 
 
 Ask = Callable[[str, str, Headers], Answer]
-"""Asks a server on loopback: method, path, headers."""
+"""Sends a request to a server on loopback: method, path, headers."""
 
 
 @dataclass
@@ -47,13 +47,13 @@ class Distribution:
     """The documents, and where the names of the origins are: a server by domain name.
 
     Attributes:
-        asked: the origins that were asked, in order: id and path.
+        requests: the requests to origins, in order: id and path.
         now: seconds on the cache's clock.
     """
 
     documents: Mapping[str, Any]
     servers: Mapping[str, Ask]
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
     now: float = 0
     _kept: dict[str, Answer] = field(default_factory=dict)
 
@@ -82,19 +82,19 @@ class Distribution:
         self._thread.join()
 
     def forget(self) -> None:
-        """Be another edge, which has seen nothing yet."""
+        """Empty the cache, as that of another edge."""
         self._kept.clear()
-        self.asked.clear()
+        self.requests.clear()
 
     def invalidate(self, patterns: list[str]) -> None:
-        """Forget what paths with a wildcard at their end match."""
+        """Remove cached responses that match paths with a wildcard at their end."""
         for pattern in patterns:
             assert pattern.endswith("*")
             for path in [path for path in self._kept if path.startswith(pattern[:-1])]:
                 del self._kept[path]
 
     def answer(self, method: str, target: str) -> Answer:
-        """Answer a viewer; the query string is no part of anything."""
+        """Answer a viewer; the query string is ignored."""
         path = target.partition("?")[0]
         behavior = self.config["DefaultCacheBehavior"]
         if method not in behavior["AllowedMethods"]["Items"]:
@@ -120,7 +120,7 @@ class Distribution:
     def _ask(self, method: str, path: str, id: str) -> Answer:
         origin = self._origins[id]
         path = f"{origin['OriginPath']}{path}"
-        self.asked.append((id, path))
+        self.requests.append((id, path))
         headers = {"Host": origin["DomainName"], "User-Agent": "Amazon CloudFront"}
         if "S3OriginConfig" in origin and origin.get("OriginAccessControlId"):
             control = self.documents["origin-access-control"]["OriginAccessControlConfig"]
@@ -185,13 +185,13 @@ class Distribution:
             do_HEAD = do_POST = do_PUT = do_DELETE = do_GET
 
             def log_message(self, *args: Any) -> None:
-                """Say nothing; `Distribution.asked` has it."""
+                """Log nothing, because `Distribution.requests` keeps them."""
 
         return Handler
 
 
 def at(port: int, host: str = "") -> Ask:
-    """Ask a server on loopback, perhaps under another name than the origin's."""
+    """Send a request to a server on loopback, perhaps under another name than the origin's."""
 
     def ask(method: str, path: str, headers: Headers) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -209,7 +209,7 @@ def at(port: int, host: str = "") -> Ask:
 
 
 def private_bucket(client: Any, bucket: str, missing: int) -> Ask:
-    """Ask a bucket as CloudFront does: signed where an access control says so.
+    """Send a request to a bucket as CloudFront does, signed if there is an access control.
 
     ``missing`` is what S3 says of a missing key: 404 to who may list, as these credentials may,
     and 403 to who may not, as AWS's policy for CloudFront has it.
@@ -217,7 +217,7 @@ def private_bucket(client: Any, bucket: str, missing: int) -> Ask:
     from botocore.exceptions import ClientError
 
     def ask(method: str, path: str, headers: Headers) -> Answer:
-        if "X-Signed-By" not in headers or path == "/":  # The latter would be a listing.
+        if "X-Signed-By" not in headers or path == "/":  # A request for / would be a listing.
             return Answer(403, {}, b"AccessDenied")
         call = client.get_object if method == "GET" else client.head_object
         try:

@@ -1,4 +1,4 @@
-"""A proxy in front of a real S3 server that counts requests and can make some of them go wrong."""
+"""A proxy in front of a real S3 server that counts requests and injects faults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ERROR = (
 
 @dataclass
 class Fault:
-    """What goes wrong with the next requests that match; by default with all of them.
+    """A fault in the next requests that match; by default in all of them.
 
     Args:
         method, key, query: which requests; the key is the end of the path, the query a part.
@@ -66,7 +66,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Request:
-    """A request that came by; ``key`` is without the bucket."""
+    """A request that was counted; ``key`` is without the bucket."""
 
     method: str
     key: str
@@ -75,7 +75,7 @@ class Request:
 
 
 class FaultProxy:
-    """Listens on loopback and passes on to one server, in threads."""
+    """A proxy on loopback that passes requests on to one server, in threads."""
 
     def __init__(self, port: int) -> None:
         self.upstream = port
@@ -93,33 +93,33 @@ class FaultProxy:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def inject(self, **options: Any) -> None:
-        """Let matching requests go wrong from now on."""
+        """Inject a fault into matching requests from now on."""
         self._faults.append(Fault(**options))
 
     def clear(self) -> None:
-        """Forget the faults and the requests, and end those that hang."""
+        """Forget the faults and the requests, and end hanging requests."""
         self.closing.set()
         self.closing = threading.Event()
         self._faults.clear()
         self.requests.clear()
 
     def methods(self) -> list[str]:
-        """List the methods of all requests, in their order."""
+        """Return the methods of all requests, in their order."""
         return [request.method for request in self.requests]
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """Count the requests by method and key."""
+        """Return the number of requests by method and key."""
         return Counter((request.method, request.key) for request in self.requests)
 
     def stop(self) -> None:
-        """Stop, and release requests that hang."""
+        """Stop the proxy, and end hanging requests."""
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
     def take(self, request: Request) -> Fault:
-        """Note a request and find what goes wrong with it."""
+        """Count a request, and return its fault."""
         with self._lock:
             self.requests.append(request)
             for fault in self._faults:
@@ -136,7 +136,7 @@ class _Server(ThreadingHTTPServer):
     proxy: FaultProxy
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that leave: many tests make them."""
+        """Log nothing about clients that disconnect, as they do in many tests."""
 
 
 @dataclass
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing; the tests look at `FaultProxy.requests`."""
+        """Log nothing, because `FaultProxy.requests` keeps them."""
 
     def _ask(self, connection: http.client.HTTPConnection, body: bytes) -> _Answer:
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -193,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
         response = connection.getresponse()
         answer = _Answer(response.status, response.getheaders(), response)
         if answer.length is None:
-            # Chunked, as listings are: told as a length, which is simpler to pass on.
+            # Listings are chunked. They are passed on with a length, which is simpler.
             answer.content, answer.body = response.read(), None
         return answer
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class S3Server(Protocol):
-    """What the tests know of an S3 server."""
+    """The attributes that all S3 servers of the tests have."""
 
     access_key: str
     secret_key: str
@@ -52,7 +52,7 @@ def rgw(needs: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) 
 
 
 def client_of(server: S3Server) -> S3Client:
-    """Make a plain client, to look at what a storage did."""
+    """Return a plain boto3 client, which does not use the code under test."""
     import boto3
     from botocore.config import Config
 
@@ -68,14 +68,14 @@ def client_of(server: S3Server) -> S3Client:
 
 
 def new_bucket(server: S3Server) -> str:
-    """Make an empty bucket."""
+    """Create an empty bucket, and return its name."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     client_of(server).create_bucket(Bucket=name)
     return name
 
 
 def storage_options(server: S3Server, bucket: str, endpoint: str = "") -> dict[str, Any]:
-    """Give the options of a storage on a server's bucket, perhaps through a proxy."""
+    """Return the options of a storage on a server's bucket, perhaps through a proxy."""
     return {
         "bucket_name": bucket,
         "access_key": server.access_key,
@@ -99,7 +99,7 @@ def fault_proxy(seaweedfs: SeaweedFS) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def faults(fault_proxy: FaultProxy) -> Iterator[FaultProxy]:
-    """Give the proxy without faults and requests to one test."""
+    """Return the proxy without faults and counted requests."""
     fault_proxy.clear()
     yield fault_proxy
     fault_proxy.clear()
@@ -107,5 +107,5 @@ def faults(fault_proxy: FaultProxy) -> Iterator[FaultProxy]:
 
 @pytest.fixture(scope="session")
 def bucket(seaweedfs: SeaweedFS) -> str:
-    """Make a bucket in SeaweedFS that tests share."""
+    """Create a bucket in SeaweedFS that the tests of a module share."""
     return new_bucket(seaweedfs)

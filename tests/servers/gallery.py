@@ -1,4 +1,4 @@
-"""The gallery on S3 under gunicorn, with the log of what it was asked for."""
+"""The gallery on S3 under gunicorn, with a log of its requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PREFIX = "SHIFT_MEDIA_DEMO_S3_"
 
 
 @dataclass(frozen=True)
-class Seen:
+class LoggedRequest:
     """A request in the log of gunicorn."""
 
     method: str
@@ -27,7 +27,7 @@ class Seen:
 
 
 class S3Gallery:
-    """Processes of one host that serve the gallery, all settings told by the environment."""
+    """The processes of one host that serve the gallery, configured by environment variables."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class S3Gallery:
         return done.stdout
 
     def set_bucket_up(self, *options: str) -> None:
-        """Create the bucket, and give it its rules and its policy, as a site does."""
+        """Create the bucket with its rules and its policy, as a site does."""
         self.manage("media_bucket", "create")
         app = ["--app-url", f"{self.url}/media/"]
         self.manage("media_bucket", "apply", "--yes", "--widen", *app, *options)
@@ -116,18 +116,18 @@ class S3Gallery:
         self.forget()
         return self
 
-    def asked(self, key: str = "") -> list[Seen]:
-        """Read in its own log what it was asked for below ``/media/``."""
+    def requests(self, key: str = "") -> list[LoggedRequest]:
+        """Return the requests below ``/media/`` in its access log."""
         lines = [line.split() for line in self._log.read_text().splitlines()]
-        seen = [Seen(method, path, int(status)) for method, path, status in lines]
-        return [one for one in seen if one.path.startswith(f"/media/{key}")]
+        logged = [LoggedRequest(method, path, int(status)) for method, path, status in lines]
+        return [one for one in logged if one.path.startswith(f"/media/{key}")]
 
     def forget(self) -> None:
-        """Begin a new log."""
+        """Empty the access log."""
         os.truncate(self._log, 0)
 
-    def said(self) -> str:
-        """Read what it wrote about itself."""
+    def output(self) -> str:
+        """Return the output of its processes."""
         return self._processes.log.read_text(errors="replace")
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""A CDN of the worst kind: nginx before an origin, which keeps redirects and heeds no header."""
+"""The worst kind of CDN: an nginx that keeps redirects and ignores all cache headers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ http {{
     {config}
 }}
 """
-"""What stands around the configuration of a site, so that nginx keeps to one folder."""
+"""The rest of the configuration, with which nginx writes to one folder only."""
 
 _CDN = """
     proxy_cache_path {folder}/cache keys_zone=cdn:1m;
@@ -43,7 +43,7 @@ _CDN = """
 
 
 class KeepingCDN:
-    """Keeps what its origin says for an hour, redirects too."""
+    """A CDN that keeps the responses of its origin for an hour, redirects too."""
 
     def __init__(self, program: Path, folder: Path, origin: int, host: str) -> None:
         self._program = program
@@ -55,7 +55,7 @@ class KeepingCDN:
 
     @property
     def url(self) -> str:
-        """What is the public URL of a storage behind it."""
+        """Return the public URL of a storage behind it."""
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> KeepingCDN:

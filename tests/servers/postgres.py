@@ -33,7 +33,7 @@ class Postgres:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What Django's DATABASES takes."""
+        """Return an entry of Django's DATABASES."""
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": self._name,

@@ -22,7 +22,7 @@ class Redis:
 
     @property
     def url(self) -> str:
-        """What Django's cache takes as its LOCATION."""
+        """Return the LOCATION of a Django cache."""
         return f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> Redis:

@@ -1,4 +1,4 @@
-"""A site whose media lie on a real S3 server, behind a proxy that counts and makes faults."""
+"""A site with its media on a real S3 server, behind a proxy that counts and injects faults."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class S3Site:
         return cast("S3MediaStorage", default_media_storage)
 
     def add(self, content: bytes, name: str = "photo.jpg") -> str:
-        """Store an original; it is not counted."""
+        """Store an original without counting the requests."""
         stem, _, extension = name.rpartition(".")
         key = str(new_original_key(stem, extension))
         assert self.storage.put(key, io.BytesIO(content), content_type="image/jpeg")
@@ -78,12 +78,12 @@ class S3Site:
         return builder.build(key, size, storage=self.storage, **options)
 
     def stored(self) -> set[str]:
-        """List the bucket, past the proxy."""
+        """Return the keys in the bucket, not counted by the proxy."""
         listed = self.client.list_objects_v2(Bucket=self.bucket)
         return {item["Key"] for item in listed.get("Contents", ())}
 
     def counts(self) -> dict[tuple[str, str], int]:
-        """Count the requests by method and key."""
+        """Return the number of requests by method and key."""
         return dict(self.proxy.counts())
 
 
@@ -101,7 +101,7 @@ def s3_server(request: pytest.FixtureRequest) -> S3Server:
 
 @pytest.fixture(scope="session")
 def s3_proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
-    """Put a proxy before the server."""
+    """Return a proxy in front of the server."""
     proxy = FaultProxy(s3_server.port)
     try:
         yield proxy
@@ -114,7 +114,7 @@ _clients: dict[str, Any] = {}
 
 @pytest.fixture
 def s3_site(s3_server: S3Server, s3_proxy: FaultProxy, tmp_path: Path) -> Iterator[S3Site]:
-    """Give a site with an empty bucket and no faults."""
+    """Return a site with an empty bucket and no faults."""
     if s3_server.endpoint not in _clients:
         _clients[s3_server.endpoint] = client_of(s3_server)
     client = _clients[s3_server.endpoint]

@@ -1,4 +1,4 @@
-"""Storages that each break one promise, and the tests of the contract that must notice."""
+"""Storages that each break one promise, and the tests of the contract that must fail on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shift_media.storages.validation import check_prefix
 
 
 class Overwriting(LocalMediaStorage):
-    """Puts a complete file in the place of another."""
+    """A storage that replaces a stored file by another one."""
 
     caught_by: tuple[str, ...] = (
         "test_put_to_taken_key_returns_false_and_keeps_stored_bytes",
@@ -35,7 +35,7 @@ class Overwriting(LocalMediaStorage):
 
 
 class LookingFirst(Overwriting):
-    """Asks whether the key is free and then writes, as many storages do."""
+    """A storage that looks for the key and then writes, as many storages do."""
 
     caught_by = ("test_concurrent_puts_of_one_key_store_one_whole_content",)
 
@@ -44,7 +44,7 @@ class LookingFirst(Overwriting):
 
 
 class AlwaysWritten(LocalMediaStorage):
-    """Keeps the first bytes, but says it wrote the second."""
+    """A storage that keeps the first bytes, but returns True for the second put."""
 
     caught_by = ("test_put_to_taken_key_returns_false_and_keeps_stored_bytes",)
 
@@ -54,7 +54,7 @@ class AlwaysWritten(LocalMediaStorage):
 
 
 class InPlace(LocalMediaStorage):
-    """Writes under the final name from the first byte on."""
+    """A storage that writes under the final name from the first byte on."""
 
     caught_by = (
         "test_put_of_failing_content_leaves_nothing",
@@ -73,7 +73,7 @@ class InPlace(LocalMediaStorage):
 
 
 class Littering(LocalMediaStorage):
-    """Leaves what it could not finish beside the key."""
+    """A storage that leaves an unfinished file beside the key."""
 
     caught_by = ("test_put_of_failing_content_leaves_nothing",)
 
@@ -87,7 +87,7 @@ class Littering(LocalMediaStorage):
 
 
 class Trusting(LocalMediaStorage):
-    """Does not compare the size with what was promised."""
+    """A storage that does not check the size of a content."""
 
     caught_by = ("test_put_of_wrong_size_raises_and_leaves_nothing",)
 
@@ -96,7 +96,7 @@ class Trusting(LocalMediaStorage):
 
 
 class Rewinding(LocalMediaStorage):
-    """Writes a content from its beginning, wherever it stands."""
+    """A storage that writes a content from its beginning instead of its position."""
 
     caught_by = ("test_put_reads_from_position_of_content",)
 
@@ -107,7 +107,7 @@ class Rewinding(LocalMediaStorage):
 
 
 class Hoarding(LocalMediaStorage):
-    """Takes the whole content into memory."""
+    """A storage that reads the whole content into memory."""
 
     caught_by = ("test_large_file_is_put_and_fetched_in_little_memory",)
 
@@ -117,7 +117,7 @@ class Hoarding(LocalMediaStorage):
 
 
 class StringPrefix(LocalMediaStorage):
-    """Deletes what begins with the prefix's letters."""
+    """A storage that deletes keys that begin with the prefix without its slash."""
 
     caught_by = ("test_delete_prefix_deletes_only_the_prefix",)
 
@@ -129,7 +129,7 @@ class StringPrefix(LocalMediaStorage):
 
 
 class OnePage(LocalMediaStorage):
-    """Deletes and lists the first thousand keys."""
+    """A storage that deletes and lists only the first thousand keys."""
 
     caught_by = ("test_delete_prefix_and_entries_handle_many_keys",)
 
@@ -138,7 +138,7 @@ class OnePage(LocalMediaStorage):
 
 
 class Careless(LocalMediaStorage):
-    """Deletes whatever it is told, the whole location too."""
+    """A storage that deletes any prefix, even the whole location."""
 
     caught_by = ("test_delete_prefix_refuses_anything_but_a_folder",)
 
@@ -150,7 +150,7 @@ class Careless(LocalMediaStorage):
 
 
 class Renaming(LocalMediaStorage):
-    """Gives another name where one is taken, as Django's storages do."""
+    """A storage that chooses another name if one is taken, like Django's storages."""
 
     caught_by = (
         "test_available_name_is_the_name_itself",
@@ -162,7 +162,7 @@ class Renaming(LocalMediaStorage):
 
 
 class Guessing(LocalMediaStorage):
-    """Answers for a missing key with an empty file."""
+    """A storage that treats a missing key as an empty file."""
 
     caught_by = ("test_missing_key_raises_not_stored",)
 
@@ -171,7 +171,7 @@ class Guessing(LocalMediaStorage):
 
 
 class ShortReading(LocalMediaStorage):
-    """Gives fewer bytes than asked for, as sockets do."""
+    """A storage whose reads return fewer bytes than asked for, like those of sockets."""
 
     caught_by = ("test_fetch_reads_in_parts_and_knows_size",)
 
@@ -183,7 +183,7 @@ class ShortReading(LocalMediaStorage):
 
 
 class Writable(LocalMediaStorage):
-    """Opens stored files for writing."""
+    """A storage that opens stored files for writing."""
 
     caught_by = ("test_open_for_writing_is_refused",)
 
@@ -192,7 +192,7 @@ class Writable(LocalMediaStorage):
 
 
 class Wandering(LocalMediaStorage):
-    """Tidies keys instead of refusing them."""
+    """A storage that normalises keys instead of refusing them."""
 
     caught_by = ("test_keys_outside_the_storage_are_refused",)
 
@@ -201,7 +201,7 @@ class Wandering(LocalMediaStorage):
 
 
 class Unslashed(LocalMediaStorage):
-    """Lets a key continue the host name."""
+    """A storage whose public URL lets a key continue the host name."""
 
     caught_by = ("test_urls_begin_with_the_public_url",)
 
@@ -211,7 +211,7 @@ class Unslashed(LocalMediaStorage):
 
 
 class Naive(LocalMediaStorage):
-    """Tells times without a zone."""
+    """A storage that returns times without a zone."""
 
     caught_by = ("test_stat_returns_size_time_and_checksum",)
 
@@ -221,7 +221,7 @@ class Naive(LocalMediaStorage):
 
 
 class Cutting(LocalMediaStorage):
-    """Writes the first chunk only, and calls it done."""
+    """A storage that writes the first chunk only."""
 
     caught_by = ("test_put_stores_all_bytes_and_returns_true",)
 
@@ -230,14 +230,14 @@ class Cutting(LocalMediaStorage):
 
 
 class Untyped(LocalMediaStorage):
-    """Keeps another content type than it was given."""
+    """A storage that stores another content type than it was given."""
 
     caught_by = ("test_put_stores_content_type",)
     types = {"svg": "image/svg+xml", "webp": "image/webp"}
 
 
 class Sweeping(LocalMediaStorage):
-    """Deletes the whole folder with one key."""
+    """A storage that deletes the whole folder with one key."""
 
     caught_by = ("test_delete_deletes_one_key",)
 
@@ -246,7 +246,7 @@ class Sweeping(LocalMediaStorage):
 
 
 class Measureless(LocalMediaStorage):
-    """Lists keys without their sizes."""
+    """A storage that lists keys without their sizes."""
 
     caught_by = ("test_entries_lists_keys_and_sizes_of_any_prefix",)
 
@@ -255,7 +255,7 @@ class Measureless(LocalMediaStorage):
 
 
 class Fragile(LocalMediaStorage):
-    """Gives up when a deletion takes the folder away before the file is in it."""
+    """A storage whose put fails if a deletion removes the folder meanwhile."""
 
     caught_by = ("test_put_during_deletion_succeeds_and_next_deletion_removes_it",)
 
@@ -264,8 +264,8 @@ class Fragile(LocalMediaStorage):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except (FileNotFoundError, FileExistsError):
-            return False  # A deletion was quicker than its making, or than the look at it.
-        for _ in range(20):  # long enough for a deletion to come, however busy the machine is
+            return False  # A deletion came during or after the creation of the folder.
+        for _ in range(20):  # long enough for a deletion to come, even on a busy machine
             time.sleep(0.01)
             if not folder.exists():
                 return False
@@ -273,7 +273,7 @@ class Fragile(LocalMediaStorage):
 
 
 class Moving(LocalMediaStorage):
-    """Moves where it should copy."""
+    """A storage that moves instead of copying."""
 
     caught_by = ("test_copy_writes_free_key_and_keeps_taken_key",)
 
@@ -283,7 +283,7 @@ class Moving(LocalMediaStorage):
 
 
 class Odd(LocalMediaStorage):
-    """Has an option of its own making."""
+    """A storage with an unknown value of an option."""
 
     caught_by = ("test_options_have_known_values",)
 

@@ -1,4 +1,4 @@
-"""A bucket, and a proxy that makes faults."""
+"""Fixtures: a bucket, and a proxy that injects faults."""
 
 from __future__ import annotations
 

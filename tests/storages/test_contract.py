@@ -1,4 +1,4 @@
-"""The contract notices storages that break it, and names the promise that is broken."""
+"""The contract of storages fails on storages that break one of its promises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which storage is the default, and how a storage is found by its alias and named by it."""
+"""The default storage, storages by alias and the alias of a storage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the local disk does beside the contract: faults of the disk, links, modes, private URLs."""
+"""The local storage beyond the contract: links, modes, errors of the disk, private URLs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mode_of(path: Path) -> int:
     return modes.S_IMODE(path.stat().st_mode)
 
 
-# Links and other things that are no files
+# Links, folders and pipes
 
 
 def test_key_through_link_out_of_location_is_refused(
@@ -163,7 +163,7 @@ def test_listdir_of_missing_folder_raises_file_not_found(storage: LocalMediaStor
         storage.listdir("nowhere")
 
 
-# What Django's storage of files does too
+# As Django's FileSystemStorage
 
 
 def test_files_and_folders_have_modes_of_settings(

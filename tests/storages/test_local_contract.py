@@ -1,4 +1,4 @@
-"""The contract on a local disk."""
+"""The contract on the local storage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestPrivateLocalStorage(TestLocalStorage):
 
 @pytest.mark.usefixtures("_local_folder")
 class UnittestLocalStorage(MediaStorageContract, unittest.TestCase):
-    """The contract works without pytest, too."""
+    """The contract under unittest."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""The local disk under several processes, under kill, and when it is full or read-only."""
+"""The local storage with several processes, killed ones, and a full or read-only disk."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ assert fetch_bytes(storage, "a/small") == b"x"
 
 @pytest.fixture
 def own_mounts(tmp_path: Path) -> tuple[str, ...]:
-    """Give the start of a command that runs with a disk of 2 MB in the test's folder."""
+    """Return the start of a command that runs with a disk of 2 MB mounted in the test's folder."""
     namespace = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "-r", "--mount")
     mount = f'mount -t tmpfs -o size=2m tmpfs "{tmp_path}" && exec "$@"'
     prefix = (*namespace, "sh", "-c", mount, "sh")

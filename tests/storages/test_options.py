@@ -1,4 +1,4 @@
-"""The options of media storages, and where their URLs lead."""
+"""Options of media storages, and the hosts of their URLs."""
 
 from __future__ import annotations
 

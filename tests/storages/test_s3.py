@@ -1,4 +1,4 @@
-"""What the S3 storage sends and stores, on both servers; what it costs; its client."""
+"""Requests, stored objects and client of the S3 storage, on two servers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def get(url: str) -> tuple[int, bytes]:
             return error.code, b""
 
 
-# What is stored
+# Stored objects
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_url_of_private_original_opens_it_until_it_expires(
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
     assert get(url) == (200, key.encode())
     assert get(url.replace(key, other))[0] == 403
-    assert get(url.partition("?")[0])[0] == 403, "the bucket is readable by everybody"
+    assert get(url.partition("?")[0])[0] == 403, "the bucket is public"
     wait_until(lambda: get(url)[0] == 403)
     assert private.may_read(key, {}) is False
 
@@ -182,7 +182,7 @@ def test_listdir_returns_folders_and_files(storage: S3MediaStorage) -> None:
     assert key.id[:8] in storage.listdir("")[0]
 
 
-# What it costs
+# Requests
 
 
 @pytest.mark.s3
@@ -237,7 +237,7 @@ from shift_media.testing.steps import new_key, put_bytes
 endpoint, access, secret, bucket, size = sys.argv[1:]
 storage = S3MediaStorage(endpoint_url=endpoint, access_key=access, secret_key=secret,
     bucket_name=bucket, region_name="us-east-1", addressing_style="path", public_url="/m/")
-def peak():  # ru_maxrss would be that of the tests' own process, where that is larger
+def peak():  # ru_maxrss may be that of the parent process, if it is larger
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) // 1024
 put_bytes(storage, str(new_key()), b"x" * 5_000_000)

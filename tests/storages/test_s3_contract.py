@@ -1,4 +1,4 @@
-"""The contract on S3 servers: SeaweedFS, and Ceph's gateway."""
+"""The contract on two S3 servers, SeaweedFS and Ceph's gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the S3 storage makes of a server that fails: a real one, with faults put in between."""
+"""The S3 storage on a failing server: a real one behind a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ CONTENT = pattern(0, 300_000)
 
 @pytest.fixture(scope="module")
 def storage(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3MediaStorage:
-    """Give a storage behind the proxy that sends each request once."""
+    """Return a storage behind the proxy that sends each request once."""
     options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
     return S3MediaStorage(**options, client_config=ONCE)
 
 
 @pytest.fixture(scope="module")
 def patient(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3MediaStorage:
-    """Give one that sends a request a second time."""
+    """Return a storage that sends a failed request a second time."""
     options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
     return S3MediaStorage(**options, client_config=TWICE)
 
 
 @pytest.fixture(scope="module")
 def impatient(seaweedfs: SeaweedFS, bucket: str, fault_proxy: FaultProxy) -> S3MediaStorage:
-    """Give one for what is never answered; a busy machine may delay what is."""
+    """Return a storage with a short timeout, for requests that are never answered."""
     options = storage_options(seaweedfs, bucket, fault_proxy.endpoint)
     return S3MediaStorage(**options, client_config=IMPATIENT)
 
@@ -214,7 +214,7 @@ def test_failed_request_is_retried_by_default(
 def test_put_to_taken_key_costs_one_request(
     storage: S3MediaStorage, faults: FaultProxy, key: str
 ) -> None:
-    assert put_bytes(storage, key, CONTENT) is False, "these bytes lay there before this call"
+    assert put_bytes(storage, key, CONTENT) is False, "these bytes were stored before this call"
     assert faults.methods() == ["PUT"]
 
 
@@ -307,7 +307,7 @@ def test_lost_put_returns_true_and_stores_nothing(
 
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """Let three parts be enough for an upload in parts; give its content."""
+    """Return a content that is sent in three parts."""
     monkeypatch.setattr(upload, "MAX_SINGLE_PUT", 6_000_000)
     monkeypatch.setattr(upload, "PART_BYTES", 5 << 20)
     return pattern(3, 12_000_000)
@@ -349,7 +349,8 @@ def test_late_completion_overwrites_nothing(
     key: str,
     parts: bytes,
 ) -> None:
-    faults.inject(method="HEAD", status=404)  # the other one comes between the look and the end
+    # The other writer comes between the HEAD and the completion.
+    faults.inject(method="HEAD", status=404)
     assert put_bytes(storage, key, parts) is False
     assert faults.methods()[-2:] == ["POST", "DELETE"]
     assert fetch_bytes(storage, key) == CONTENT
