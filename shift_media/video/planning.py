@@ -157,7 +157,7 @@ def _check(profile: Profile, facts: VideoFacts) -> None:
 
 
 def _plan_videos(renditions: Iterable[Mp4], facts: VideoFacts) -> list[PlannedVideo]:
-    """Plan the MP4s and WebMs: of several that would be equal, only the smallest is made."""
+    """Plan the MP4s and WebMs: of equal ones only the lowest that was requested is made."""
     chosen: dict[object, PlannedVideo] = {}
     for spec in sorted(renditions, key=lambda rendition: -rendition.height):
         if spec.encoding is not None:  # A project names each of these, so all are made.

@@ -27,10 +27,9 @@ SMALL = {"web": {"480p.mp4": {"kind": "mp4", "height": 480}, "_poster.jpg": {"ki
 
 
 @dataclass
-class MediaConvertSite:
-    """A bucket and a MediaConvert server."""
+class MediaBucket:
+    """A bucket with the originals and renditions of a site."""
 
-    server: MediaConvertServer
     s3: S3Client
     bucket: str
 
@@ -41,6 +40,13 @@ class MediaConvertSite:
 
     def read(self, key: str) -> bytes:
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+
+@dataclass
+class MediaConvertSite(MediaBucket):
+    """A bucket and a MediaConvert server."""
+
+    server: MediaConvertServer
 
     def finish(self) -> None:
         """Complete all jobs of MediaConvert."""
@@ -68,7 +74,7 @@ def aws(
             override_settings(STORAGES={**settings.STORAGES, "media": media}),
             override_settings(SHIFT_MEDIA=site_settings(server, PROFILES=SMALL)),
         ):
-            yield MediaConvertSite(server, s3, bucket)
+            yield MediaConvertSite(s3, bucket, server)
     finally:
         server.stop()
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import botocore
@@ -39,11 +39,8 @@ from tests.servers.sns import TOPIC, Aws, envelope
 from tests.testapp.models import Film
 from tests.transcoding.conftest import work
 from tests.transcoding.elastic.material import CUSTOM, GENERIC_720P, HLS_1M, PROJECT, WEB
-from tests.transcoding.mediaconvert_site import new_film, the_job
+from tests.transcoding.mediaconvert_site import MediaBucket, new_film, the_job
 from tests.transcoding.webhook.conftest import Post, _aws, aws, post
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.client import S3Client
 
 __all__ = ["_aws", "aws", "post"]
 
@@ -54,19 +51,10 @@ SMALL = {"outputs": [{"Key": "a.mp4", "PresetId": GENERIC_720P}]}
 
 
 @dataclass
-class Service:
+class Service(MediaBucket):
     """A bucket, and an Elastic Transcoder that works on it."""
 
     server: ElasticTranscoderServer
-    s3: S3Client
-    bucket: str
-
-    def stored(self) -> list[str]:
-        listed = self.s3.list_objects_v2(Bucket=self.bucket)
-        return sorted(item["Key"] for item in listed.get("Contents", ()))
-
-    def read(self, key: str) -> bytes:
-        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def look(self, key: str) -> Any:
         with av.open(BytesIO(self.read(key))) as media:
@@ -96,7 +84,7 @@ def service(
             override_settings(STORAGES={**django_settings.STORAGES, "media": media}),
             override_settings(SHIFT_MEDIA=site(server, LOCK_DIR=tmp_path / "locks")),
         ):
-            yield Service(server, s3, bucket)
+            yield Service(s3, bucket, server)
     finally:
         server.stop()
 
