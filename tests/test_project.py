@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from email import message_from_string
 from email.message import Message
@@ -20,6 +21,7 @@ import shift_media
 from tests.parts import ROOT
 
 PACKAGES = ("shift_media", "testproject")
+PACKAGE = ROOT / "shift_media"
 MOST_LINES_OF_A_FILE = 400
 MOST_LINES_OF_A_FUNCTION = 45
 NOT_OURS = {"build", "dist", "var", "__pycache__"}
@@ -169,6 +171,90 @@ def test_files_and_functions_stay_below_limits() -> None:
             if lines > MOST_LINES_OF_A_FUNCTION:
                 long.append(f"{path.relative_to(ROOT)} {function.name}: {lines} lines")
     assert long == []
+
+
+# Language
+
+ODD_OPENING = re.compile(r"(Tells?|Gives?|Have|Has|What|Whether)\b")
+ODD_WORD = re.compile(r"\b(nobody|somebody|whoever|mend(?:s|ed|ing)?)\b", re.IGNORECASE)
+SHARED_NAMES = {"Meta", "Media", "Command"}
+"""Names of classes that Django looks for, and that may occur many times."""
+
+
+def package_modules(package: Path) -> list[Path]:
+    paths = sorted(package.rglob("*.py"))
+    return [path for path in paths if "migrations" not in path.parts]
+
+
+def odd_docstrings(path: Path) -> Iterator[str]:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(ast.parse(path.read_text())):
+        text = ast.get_docstring(node) if isinstance(node, documented) else None
+        if text and ODD_OPENING.match(text):
+            yield f"{path}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}"
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of every string and comment of a module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+    with tokenize.open(path) as source:
+        for token in tokenize.generate_tokens(source.readline):
+            if token.type == tokenize.COMMENT:
+                yield token.start[0], token.string
+
+
+def odd_words(path: Path) -> Iterator[str]:
+    for line, text in texts(path):
+        for match in ODD_WORD.finditer(text):
+            yield f"{path}:{line}: {match[0]}"
+
+
+def names_used_twice(package: Path) -> Iterator[str]:
+    places: dict[str, list[str]] = {}
+    for path in package_modules(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
+    for name, found in places.items():
+        if len(found) > 1 and name not in SHARED_NAMES:
+            yield f"{name}: {', '.join(found)}"
+
+
+def test_docstrings_open_with_what_happens() -> None:
+    found = [odd for path in package_modules(PACKAGE) for odd in odd_docstrings(path)]
+    assert found == [], "Begin with Return, Raise, Yield, Store …, or a noun for a class."
+
+
+def test_texts_use_plain_words() -> None:
+    found = [odd for path in package_modules(PACKAGE) for odd in odd_words(path)]
+    assert found == [], "Name the user, client or caller; write fix instead of mend."
+
+
+def test_public_class_names_are_unique() -> None:
+    found = list(names_used_twice(PACKAGE))
+    assert found == [], "Give the classes names that say how they differ."
+
+
+ODD_MODULE = """
+'''Tell the time.'''
+
+class Clock:
+    '''Whether it runs.'''
+
+# Nobody
+f"mended {1}"
+"""
+
+
+def test_odd_language_is_found(tmp_path: Path) -> None:
+    for name in ("one.py", "other.py"):
+        (tmp_path / name).write_text(ODD_MODULE)
+    assert len(list(odd_docstrings(tmp_path / "one.py"))) == 2
+    words = [odd.rpartition(" ")[2] for odd in odd_words(tmp_path / "one.py")]
+    assert words == ["mended", "Nobody"]
+    assert len(list(names_used_twice(tmp_path))) == 1
 
 
 # No path of a machine
