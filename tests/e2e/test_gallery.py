@@ -45,6 +45,7 @@ DROP = """([files, target]) => {
 
 def assert_all_drawn(page: Page, least: int) -> list[str]:
     """Scroll to every picture of the page, and assert that it is drawn."""
+    page.wait_for_load_state("load")  # A click on a link returns before the page has its pictures.
     images = page.evaluate(DRAWN)
     assert len(images) >= least
     assert [src for src, complete, width in images if not complete or not width] == []

@@ -66,4 +66,4 @@ def stop(base: Path, name: str, kind: type[Server]) -> None:
     if record.exists():
         server = _started.pop(name, None) or kind.of(json.loads(record.read_text()))
         server.stop()
-        record.unlink()
+        record.unlink(missing_ok=True)
