@@ -130,10 +130,10 @@ class TranscodeJob(models.Model):
         """Send a signal; an error in a receiver is logged, because it must not fail the job."""
         signal.send_robust(sender=self.model, job=self)
 
-    def _row(self) -> TranscodeJobQuerySet:
+    def _row(self) -> TranscodeJobQuerySet[TranscodeJob]:
         return TranscodeJob.objects.using(self._state.db).filter(pk=self.pk)
 
-    def _attempt(self) -> TranscodeJobQuerySet:
+    def _attempt(self) -> TranscodeJobQuerySet[TranscodeJob]:
         return TranscodeJob.objects.using(self._state.db).attempt(self)
 
     def _is_referenced(self) -> bool:
@@ -244,10 +244,10 @@ class TranscodeJob(models.Model):
             return False
         return bool(restarted)
 
-    def _unrenewed(self) -> TranscodeJobQuerySet:
+    def _unrenewed(self) -> TranscodeJobQuerySet[TranscodeJob]:
         return self._attempt().running().filter(lease_until=self.lease_until)
 
-    def _requeue(self, rows: TranscodeJobQuerySet, **values: object) -> bool:
+    def _requeue(self, rows: TranscodeJobQuerySet[TranscodeJob], **values: object) -> bool:
         values = {"not_before": timezone.now(), **values}
         with transaction.atomic(using=self._state.db):
             requeued = rows.update(
@@ -302,13 +302,15 @@ class TranscodeJob(models.Model):
         failure = _failure("original_gone", "The original was replaced or deleted.")
         return self._end(self._attempt().running(), State.CANCELED, **failure)
 
-    def _fail(self, rows: TranscodeJobQuerySet, code: str, error: str) -> bool:
+    def _fail(self, rows: TranscodeJobQuerySet[TranscodeJob], code: str, error: str) -> bool:
         failed = self._end(rows, State.ERROR, **_failure(code, error))
         if failed:
             self.renditions.update(state=State.ERROR)
         return failed
 
-    def _end(self, rows: TranscodeJobQuerySet, state: State, **values: object) -> bool:
+    def _end(
+        self, rows: TranscodeJobQuerySet[TranscodeJob], state: State, **values: object
+    ) -> bool:
         ended = rows.update(
             state=state, lease_owner="", lease_until=None, finished=timezone.now(), **values
         )

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from django.db import models
 
 from shift_media.transcoding.base import LIVE, RUNNING, State
 
-if TYPE_CHECKING:
-    from shift_media.transcoding.models.job import TranscodeJob
+Row = TypeVar("Row", bound=models.Model)
 
 
-class TranscodeJobQuerySet(models.QuerySet["TranscodeJob"]):
+class JobRow(Protocol):
+    """A `TranscodeJob`, as the selections of jobs and renditions use it."""
+
+    pk: Any
+
+    @property
+    def original(self) -> str:
+        """The key of the original."""
+
+    @property
+    def profile(self) -> str:
+        """The name of the profile."""
+
+    @property
+    def token(self) -> str:
+        """The token of the attempt."""
+
+    @property
+    def lease_owner(self) -> str:
+        """The worker that has the lease, or an empty string."""
+
+
+class TranscodeJobQuerySet(models.QuerySet[Row]):
     """A selection of jobs."""
 
     def live(self) -> Self:
@@ -33,7 +54,7 @@ class TranscodeJobQuerySet(models.QuerySet["TranscodeJob"]):
         """Select the jobs that make a profile of an original, the newest first."""
         return self.filter(original=original, profile=profile).order_by("-pk")
 
-    def attempt(self, job: TranscodeJob) -> Self:
+    def attempt(self, job: JobRow) -> Self:
         """Select a job's row for as long as it is in the attempt that ``job`` was read in.
 
         A job that was retried has another token, one that was recovered has another lease owner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Self, cast
+from typing import ClassVar, Self, cast
 
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -12,9 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.storages import MediaStorage, get_storage
 from shift_media.transcoding.base import RenditionReport, State
-
-if TYPE_CHECKING:
-    from shift_media.transcoding.models.job import TranscodeJob
+from shift_media.transcoding.models.queryset import JobRow
 
 RENDITION_KEY_LENGTH = 450
 """Enough for any rendition's key: a directory, a profile and three segments of 100."""
@@ -42,23 +40,23 @@ class RenditionQuerySet(models.QuerySet["Rendition"]):
         """Select what can be played of some originals, in the order of their profiles."""
         return self.filter(original__in=originals, state=State.COMPLETE).order_by("pk")
 
-    def store(self, job: TranscodeJob, report: RenditionReport) -> None:
+    def store(self, job: JobRow, report: RenditionReport) -> None:
         """Create or update the row that a transcoder reports for a job."""
         values = {name: getattr(report, name) for name in _REPORTED}
         progress = 100 if report.state == State.COMPLETE else 0
         self.update_or_create(
-            job=job,
+            job_id=job.pk,
             key=report.key,
             defaults={**values, "original": job.original, "progress": progress},
         )
 
-    def replace(self, job: TranscodeJob, reports: Sequence[RenditionReport]) -> None:
+    def replace(self, job: JobRow, reports: Sequence[RenditionReport]) -> None:
         """Store the renditions of a completed job as the only ones of this profile."""
-        job.renditions.exclude(key__in=[report.key for report in reports]).delete()
+        self.filter(job=job.pk).exclude(key__in=[report.key for report in reports]).delete()
         for report in reports:
             self.store(job, report)
         same_profile = self.filter(original=job.original, job__profile=job.profile)
-        same_profile.exclude(job=job).delete()
+        same_profile.exclude(job=job.pk).delete()
 
 
 class Rendition(models.Model):
