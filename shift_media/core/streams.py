@@ -48,4 +48,4 @@ class SeekableReader(io.BufferedIOBase):
 
     @abstractmethod
     def _read_at(self, position: int, length: int) -> bytes:
-        """Return ``length`` bytes from a position on, all of which lie before the end."""
+        """Return at most ``length`` bytes from a position on; none only if the data ends early."""

@@ -99,7 +99,10 @@ class MediaStorage(Storage, ABC):
 
     default_delivery: ClassVar[DeliveryMode] = "content"
     serves_files: ClassVar[bool] = False
-    """Whether originals and renditions are served by the app, because no server does it."""
+    """Whether the app serves originals and renditions, because no server does.
+
+    Then `fetch` must return a `SeekableSource`.
+    """
 
     def __init__(
         self,

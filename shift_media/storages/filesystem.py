@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import stat as modes
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import BinaryIO
 
 from shift_media.core.errors import MediaError, StorageError
 from shift_media.storages.base import Entry
-from shift_media.storages.streams import CHUNK, Readable, Source
+from shift_media.storages.streams import CHUNK, Readable, SeekableSource
 
 MISSING_ERRORS = (FileNotFoundError, NotADirectoryError)
 
@@ -21,19 +20,10 @@ _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
-class DiskSource(Source):
-    """A stored file, which unlike other sources can be read from any position."""
+class DiskSource(SeekableSource):
+    """A stored file on the disk."""
 
     _stream: BinaryIO
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Move to a position, and return it."""
-        self._position = self._stream.seek(offset, whence)
-        return self._position
 
     def fileno(self) -> int:
         """Return the file descriptor, for ``sendfile``."""

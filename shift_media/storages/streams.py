@@ -95,6 +95,22 @@ class Source(io.BufferedIOBase):
         return part
 
 
+class SeekableSource(Source):
+    """A source whose stream is seekable, so that it can be read from any position.
+
+    A storage that serves its own files needs these sources, to answer requests for ranges.
+    """
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move to a position, and return it."""
+        self._position = self._stream.seek(offset, whence)
+        return self._position
+
+
 class HashedSource(Source):
     """A source whose bytes must have the SHA-256 that was stored with them.
 

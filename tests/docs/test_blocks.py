@@ -27,10 +27,15 @@ SETTINGS = ("STORAGES", "SHIFT_MEDIA", "CACHES")
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-RUN_TOGETHER = ("quickstart", "how-to/add-image-format", "how-to/write-a-transcoder")
+RUN_TOGETHER = (
+    "quickstart",
+    "how-to/add-image-format",
+    "how-to/write-a-storage",
+    "how-to/write-a-transcoder",
+)
 """Pages whose modules depend on each other.
 
-test_docs.py, test_new_format.py and transcoding/test_guide.py run them.
+test_docs.py, test_new_format.py, storages/test_guide.py and transcoding/test_guide.py run them.
 """
 
 
