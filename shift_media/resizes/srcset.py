@@ -37,8 +37,8 @@ def build_by_width(
     """
     original_size = known_size(facts())
     resizes: dict[int, Resize] = {}
-    for asked in sorted(set(widths)):
-        width = min(asked, original_size[0]) if original_size else asked
+    for given in sorted(set(widths)):
+        width = min(given, original_size[0]) if original_size else given
         resize = build(file_key, _scale(size, width), storage=storage, facts=facts, **options)
         resizes.setdefault(resize.width or width, resize)
     return resizes

@@ -91,7 +91,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
     def path(self, name: str) -> str:
         """Return the path of a key; refuse one that leads out of the location, also by a link."""
         if check_key(str(name)).split("/", 1)[0] == TEMPORARY:
-            raise SuspiciousFileOperation(f"{name!r} lies in the folder of temporary files.")
+            raise SuspiciousFileOperation(f"{name!r} is in the folder of temporary files.")
         path = super().path(name)
         real, root = os.path.realpath(path), os.path.realpath(self.location)
         if os.path.commonpath((real, root)) != root:

@@ -221,14 +221,14 @@ def _wanted(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 returncode=USAGE_ERROR,
             )
     of_size = {"mode": options["mode"], "quality": options["quality"]}
-    asked = [{"size": name} for name in presets] + [{"size": s, **of_size} for s in sizes]
+    specs = [{"size": name} for name in presets] + [{"size": s, **of_size} for s in sizes]
     formats: list[str | None] = [*_split(options["formats"])] or [None]
-    for each, format in product(asked, formats):
+    for spec, format in product(specs, formats):
         try:
-            Spec.make(**{**settings.PRESETS.get(each["size"], each), "format": format or "webp"})
+            Spec.make(**{**settings.PRESETS.get(spec["size"], spec), "format": format or "webp"})
         except MediaError as error:
             raise CommandError(str(error), returncode=USAGE_ERROR) from error
-        yield {**each, "format": format}
+        yield {**spec, "format": format}
 
 
 def _split(words: Iterable[str]) -> list[str]:
@@ -236,12 +236,12 @@ def _split(words: Iterable[str]) -> list[str]:
     return [part for word in words for part in word.split(",") if part]
 
 
-def _workers(asked: int | None) -> int:
+def _workers(given: int | None) -> int:
     most = settings.CONCURRENCY
-    if asked is not None and not 1 <= asked <= most:
+    if given is not None and not 1 <= given <= most:
         raise CommandError(
-            f'--workers {asked}: write 1 to {most}, which is SHIFT_MEDIA["CONCURRENCY"], the most '
+            f'--workers {given}: write 1 to {most}, which is SHIFT_MEDIA["CONCURRENCY"], the most '
             "resizes that one process makes at once.",
             returncode=USAGE_ERROR,
         )
-    return asked or most
+    return given or most

@@ -1,6 +1,6 @@
-"""The storage on S3, and the CDN before it.
+"""The storage on S3, and its CloudFront distribution.
 
-Importing this package does not import boto3: `S3MediaStorage` is loaded when it is asked for.
+Importing this package does not import boto3: `S3MediaStorage` is loaded on first use.
 """
 
 from __future__ import annotations
