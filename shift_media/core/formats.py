@@ -164,7 +164,8 @@ RENDITION_TYPES: Final = {
     "mpd": "application/dash+xml",
     "vtt": "text/vtt; charset=utf-8",
 }
-"""Content types of what only transcoders write: it is never an upload, so `detect` ignores it."""
+"""Content types of files that only transcoders write; they are never uploads, so `detect` does
+not know them."""
 
 UNKNOWN: Final = BY_EXTENSION["bin"]
 

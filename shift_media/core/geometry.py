@@ -1,6 +1,6 @@
 """Sizes and boxes of a resize, from the upright original's size and the spec alone.
 
-What `output_size` promises is what the engine makes: both use `plan`.
+The engine makes exactly the size that `output_size` promises, because both use `plan`.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def is_worthwhile(width: int, height: int, frames: int) -> bool:
 def substitute_spec(
     original: OriginalKey, spec: Spec, size: Size, mezzanine_size: Size
 ) -> Spec | None:
-    """Return the spec that makes of the mezzanine what another spec makes of the original.
+    """Return the spec that makes the same resize from the mezzanine as a spec from the original.
 
     ``size`` is the upright original's. The resize has the size that was promised for the original.
     None if the mezzanine is too small for it.

@@ -1,9 +1,9 @@
 """Originals without their metadata, but with the compressed pixels unchanged.
 
-What stays is listed, format by format, and all else goes: GPS, camera and serial number, author,
-dates, captions, embedded thumbnails, comments, and bytes after the image's end. Two things stay
-because they change how the pixels look: the colour profile, and the orientation as an EXIF block
-of one entry.
+Each format lists what stays, and all other bytes are removed: GPS, camera and serial number,
+author, dates, captions, embedded thumbnails, comments, and bytes after the image's end. Two things
+stay because they change how the pixels look: the colour profile, and the orientation as an EXIF
+block of one entry.
 """
 
 from __future__ import annotations

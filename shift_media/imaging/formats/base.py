@@ -58,6 +58,14 @@ class Span(NamedTuple):
     length: int
 
 
+class Chunk(NamedTuple):
+    """One chunk of PNG or RIFF: its type, where its content lies, and where all of it lies."""
+
+    type: bytes
+    content: Span
+    whole: Span
+
+
 Part = bytes | Span
 """Bytes as they are, or bytes of the original."""
 

@@ -177,7 +177,7 @@ def _collect_profile(reader: ByteReader, content: Span, profile: dict[int, Span]
 
 
 def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
-    """Yield tables, frames and scans, and of the application segments what decoding needs."""
+    """Yield tables, frames and scans, and the application segments that decoding needs."""
     yield b"\xff\xd8"
     block = _orientation_segment(header.orientation)
     for segment in _all_segments(reader):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import exif
 from shift_media.imaging.formats.base import (
     ByteReader,
+    Chunk,
     Header,
     ImageFormat,
     Part,
@@ -48,14 +49,6 @@ _WINDOW: Final = 1_000_000
 """Bytes that are inflated at once, so that a bomb costs no memory."""
 _MAX_SIDE: Final = 2**31 - 1
 _MAX_CHUNKS: Final = 100_000
-
-
-class PngChunk(NamedTuple):
-    """One chunk: its type, where its content lies, and where the whole of it lies."""
-
-    type: bytes
-    content: Span
-    whole: Span
 
 
 @dataclass(slots=True)
@@ -99,7 +92,7 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     )
 
 
-def _chunks(reader: ByteReader) -> Iterator[PngChunk]:
+def _chunks(reader: ByteReader) -> Iterator[Chunk]:
     """Yield the chunks to the end of the image, or of the file if image data came before."""
     at = len(_SIGNATURE)
     data = False
@@ -117,14 +110,14 @@ def _chunks(reader: ByteReader) -> Iterator[PngChunk]:
         if at + 8 + length > reader.size and not data:
             raise truncated(at)
         data = data or type == b"IDAT"
-        yield PngChunk(type, Span(at + 8, length), Span(at, length + 12))
+        yield Chunk(type, Span(at + 8, length), Span(at, length + 12))
         if type == b"IEND":
             return
         at += length + 12
     raise Undecodable(f"The PNG has more than {_MAX_CHUNKS} chunks.")
 
 
-def _read_ihdr(reader: ByteReader, chunk: PngChunk) -> tuple[int, int, bool]:
+def _read_ihdr(reader: ByteReader, chunk: Chunk) -> tuple[int, int, bool]:
     """Return width, height and whether the colour type has alpha (11.2.1)."""
     content = reader.exact(chunk.content.offset - 4, min(chunk.content.length, 13) + 8)
     if chunk.type != b"IHDR" or chunk.content.length != 13:
@@ -140,7 +133,7 @@ def _read_ihdr(reader: ByteReader, chunk: PngChunk) -> tuple[int, int, bool]:
     return width, height, color in _WITH_ALPHA
 
 
-def _add_chunk(reader: ByteReader, chunk: PngChunk, facts: _Facts) -> None:
+def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
     """Add what a chunk says: data for the decoder, frames, orientation or profile.
 
     The frames of an animation are counted but not passed on: the default image is what is resized.

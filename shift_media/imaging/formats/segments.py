@@ -1,4 +1,4 @@
-"""A file that is made of parts of another one: what a decoder reads."""
+"""A file that is made of parts of another one, as decoders read it."""
 
 from __future__ import annotations
 
@@ -35,22 +35,23 @@ class SegmentedFile(SeekableReader):
         content = self._read_part(position, length)
         if len(content) == length:
             return content
-        pieces = [content]
-        while content and (length := length - len(content)):
-            position += len(content)
-            content = self._read_part(position, length)
+        pieces: list[bytes] = []
+        while content:
             pieces.append(content)
+            position += len(content)
+            length -= len(content)
+            content = self._read_part(position, length) if length else b""
         return b"".join(pieces)
 
-    def _read_part(self, position: int, most: int) -> bytes:
-        """Return bytes of the one part that a position lies in."""
+    def _read_part(self, position: int, length: int) -> bytes:
+        """Read from the one part that a position lies in."""
         index = bisect_right(self._starts, position) - 1
         part = self._parts[index]
         skipped = position - self._starts[index]
-        most = min(most, self._starts[index + 1] - position)
+        length = min(length, self._starts[index + 1] - position)
         if isinstance(part, Span) and part.length <= _SMALL:
             # Decoders read headers in pieces of a byte or two.
             part = self._parts[index] = read_at(self._file, *part)
         if isinstance(part, bytes):
-            return part[skipped : skipped + most]
-        return read_at(self._file, part.offset + skipped, most)
+            return part[skipped : skipped + length]
+        return read_at(self._file, part.offset + skipped, length)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import exif
 from shift_media.imaging.formats.base import (
     ByteReader,
+    Chunk,
     Header,
     ImageFormat,
     Part,
@@ -32,14 +33,6 @@ _FIRST_CHUNK = 12
 _FRAME_HEAD = 16
 _DISPOSE = 0x01
 _MAX_CHUNKS: Final = 100_000
-
-
-class RiffChunk(NamedTuple):
-    """One RIFF chunk: its type, where its content lies, and where the whole of it lies."""
-
-    type: bytes
-    content: Span
-    whole: Span
 
 
 @dataclass(slots=True)
@@ -87,7 +80,7 @@ def _riff_end(reader: ByteReader) -> int:
     return min(8 + reader.number(4, 4, "little"), reader.size)
 
 
-def _chunks(reader: ByteReader, at: int, end: int) -> Iterator[RiffChunk]:
+def _chunks(reader: ByteReader, at: int, end: int) -> Iterator[Chunk]:
     """Yield the chunks between two bytes; raise `Undecodable` if one reaches past the end."""
     for _ in range(_MAX_CHUNKS):
         if at + 8 > end:
@@ -97,12 +90,12 @@ def _chunks(reader: ByteReader, at: int, end: int) -> Iterator[RiffChunk]:
         if at + 8 + length > reader.size:
             raise truncated(at)
         padded = min(8 + length + length % 2, reader.size - at)
-        yield RiffChunk(head[:4], Span(at + 8, length), Span(at, padded))
+        yield Chunk(head[:4], Span(at + 8, length), Span(at, padded))
         at += padded
     raise Undecodable(f"The WebP has more than {_MAX_CHUNKS} chunks.")
 
 
-def _add_chunk(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: SourceLimits) -> None:
+def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLimits) -> None:
     type, content, whole = chunk
     if type == b"VP8X" and facts.size is None:
         head = reader.exact(content.offset, 10)
@@ -126,7 +119,7 @@ def _add_chunk(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: Sour
         facts.orientation = exif.read_orientation(reader, content)
 
 
-def _add_still(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: SourceLimits) -> None:
+def _add_still(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLimits) -> None:
     width, height, alpha = _read_bitstream(reader, chunk)
     if facts.size is not None and facts.size != (width, height):
         raise Undecodable(f"The WebP canvas is not of its image's size, {width}x{height}.")
@@ -136,7 +129,7 @@ def _add_still(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: Sour
     facts.images.append(chunk.whole)
 
 
-def _add_frame(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: SourceLimits) -> None:
+def _add_frame(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLimits) -> None:
     assert facts.size is not None  # noqa: S101 (the animation flag stands in VP8X, like the size)
     head = reader.exact(chunk.content.offset, _FRAME_HEAD)
     left, top = 2 * _u24(head, 0), 2 * _u24(head, 3)
@@ -154,13 +147,13 @@ def _add_frame(reader: ByteReader, chunk: RiffChunk, facts: _Facts, limits: Sour
     facts.images.append(chunk.whole)
 
 
-def _frame_chunks(reader: ByteReader, chunk: RiffChunk) -> Iterator[RiffChunk]:
+def _frame_chunks(reader: ByteReader, chunk: Chunk) -> Iterator[Chunk]:
     """Yield the chunks inside a frame of an animation."""
     start, length = chunk.content
     return _chunks(reader, start + _FRAME_HEAD, start + length)
 
 
-def _read_bitstream(reader: ByteReader, chunk: RiffChunk) -> tuple[int, int, bool]:
+def _read_bitstream(reader: ByteReader, chunk: Chunk) -> tuple[int, int, bool]:
     """Read width, height and alpha in the first bytes of a VP8 (RFC 6386, 9.1) or VP8L image."""
     head = reader.exact(chunk.content.offset, min(chunk.content.length, 10))
     if chunk.type == b"VP8 " and head[3:6] == _VP8_MARK and len(head) == 10:
@@ -225,14 +218,14 @@ def _stripped_chunks(reader: ByteReader, header: Header) -> Iterator[Part]:
         yield b"EXIF" + len(content).to_bytes(4, "little") + content
 
 
-def _stripped_vp8x(reader: ByteReader, chunk: RiffChunk, orientation: int) -> bytes:
+def _stripped_vp8x(reader: ByteReader, chunk: Chunk, orientation: int) -> bytes:
     """Write the header of the extended format, with the flags of what stays."""
     head = reader.exact(chunk.content.offset, 10)
     flags = head[0] & (_PROFILE | _ALPHA | _ANIMATION) | (_EXIF if orientation > 1 else 0)
     return b"VP8X\x0a\0\0\0" + bytes((flags, 0, 0, 0)) + head[4:]
 
 
-def _stripped_frame(reader: ByteReader, chunk: RiffChunk) -> Iterator[Part]:
+def _stripped_frame(reader: ByteReader, chunk: Chunk) -> Iterator[Part]:
     """Write a frame of an animation with its image alone."""
     inner: list[Part] = [reader.exact(chunk.content.offset, _FRAME_HEAD)]
     for part in _frame_chunks(reader, chunk):
@@ -242,7 +235,7 @@ def _stripped_frame(reader: ByteReader, chunk: RiffChunk) -> Iterator[Part]:
     yield from inner
 
 
-def _padded(chunk: RiffChunk) -> Iterator[Part]:
+def _padded(chunk: Chunk) -> Iterator[Part]:
     """Yield a chunk, and the byte that makes its length even."""
     yield Span(chunk.whole.offset, 8 + chunk.content.length)
     if chunk.content.length % 2:
