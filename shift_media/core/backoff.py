@@ -11,7 +11,9 @@ Pause = TypeVar("Pause", float, timedelta)
 """Seconds, or a timedelta."""
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, because a frozen generic class with slots cannot be made as Backoff[float](…) on
+# Python 3.11.
+@dataclass(frozen=True)
 class Backoff(Generic[Pause]):
     """Pauses that grow by a factor after each failed attempt.
 

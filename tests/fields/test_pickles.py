@@ -13,6 +13,10 @@ import pytest
 from shift_media.fields import MediaFile
 from shift_media.resizes import Resize
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Pickled model instance's Django version:RuntimeWarning"
+)
+
 PICKLES: dict[str, str] = json.loads(
     (Path(__file__).parent / "golden" / "pickles_before_the_rooms.json").read_text()
 )
