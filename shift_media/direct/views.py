@@ -9,14 +9,13 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 
 from shift_media.core.errors import Busy, SourceTruncated, StorageError
 from shift_media.direct import tickets
 from shift_media.direct.tickets import Ticket
-from shift_media.http import HEADERS, NO_STORE
+from shift_media.http import HEADERS, NO_STORE, without_transactions
 from shift_media.storages.validation import get_served_type
 from shift_media.validators import InvalidMedia
 
@@ -28,7 +27,7 @@ _RETRY_SECONDS = 5
 
 
 @login_not_required
-@non_atomic_requests
+@without_transactions
 def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
     """Answer with a ticket (201), or store the bytes of one (204); refuse with 400, 403, 405, 503.
 

@@ -11,7 +11,6 @@ import logging
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.contrib.auth.decorators import login_not_required
-from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
 from shift_media import http
@@ -54,7 +53,7 @@ _METHODS = ("GET", "HEAD")
 
 
 @login_not_required
-@non_atomic_requests
+@http.without_transactions
 def resize(request: HttpRequest, key: str, storage: str | None = None) -> HttpResponseBase:
     """Answer a request for a key below the include: 200, 206, 302, 304, 404, 405, 416, 422 or 503.
 

@@ -13,7 +13,6 @@ import logging
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
@@ -70,7 +69,7 @@ STATUS: dict[type[MediaError], int] = {Malformed: 400, Unverified: 403, TooLong:
 
 @csrf_exempt
 @login_not_required
-@non_atomic_requests
+@http.without_transactions
 def sns(request: HttpRequest, storage: str | None = None) -> HttpResponse:
     """Apply a message of SNS. Answers with 200, 400, 403, 405, 413 or 503.
 
