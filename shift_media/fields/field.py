@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, overload
 
 from django.core.checks import CheckMessage
 from django.core.exceptions import SuspiciousOperation
@@ -35,6 +35,10 @@ from shift_media.validators import (
 from shift_media.widgets import MediaInput
 
 logger = logging.getLogger("shift_media")
+
+
+_NOT_STORED: Final = "<not stored>"
+"""Stands for the key of a file that has none; no key contains these characters."""
 
 
 class MediaField(FileField):
@@ -213,17 +217,23 @@ class MediaField(FileField):
         return getattr(model_instance, self.attname)
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return the key; raise ``ValueError`` for a file that has none yet.
+        """Return the key to look rows up by; a file that has none yet matches no row.
+
+        Forms look a new upload up to validate constraints over the field.
+        """
+        return super().get_prep_value(_NOT_STORED if _has_no_key(value) else value)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        """Return the key to write; raise ``ValueError`` for a file that has none yet.
 
         Django would write the client's name of such a file.
         """
-        stored = not isinstance(value, File) or (isinstance(value, MediaFile) and value._committed)
-        if not stored and value:
+        if _has_no_key(value):
             raise ValueError(
                 f"The file of {self} is not stored yet, so it has no key. Save its row, or call "
                 "its method save(name, content, save=False) first."
             )
-        return super().get_prep_value(value)
+        return super().get_db_prep_save(value, connection)
 
     def sync_metadata_columns(self, instance: models.Model) -> None:
         """Write the metadata of the row's key into the fields that describe the file.
@@ -288,3 +298,9 @@ class MediaField(FileField):
         if hasattr(self, "model"):
             options["upload_field"] = f"{self.model._meta.label_lower}.{self.name}"
         return super().formfield(**{"form_class": MediaFormField, **options, **kwargs})
+
+
+def _has_no_key(value: Any) -> bool:
+    """Return True for a file that is not stored yet."""
+    is_stored = isinstance(value, MediaFile) and value._committed
+    return isinstance(value, File) and not is_stored and bool(value)
