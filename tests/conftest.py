@@ -71,9 +71,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take Ctrl-C as ever where this was started in the background, which has it ignored."""
+    """Handle Ctrl-C even if a shell has started the run in the background with it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not hasattr(config, "workerinput"):  # A test of another run may have started this one.
+    if not hasattr(config, "workerinput"):  # A test of another run may have started this.
         os.environ.pop("PYTEST_XDIST_WORKER", None)
 
 
@@ -88,9 +88,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the long ones and with those in a browser, which one worker does.
+    """Start with the long tests and with those in a browser, which one worker runs.
 
-    The others take away from the end of its list, so that it starts the one browser.
+    Other workers steal from the end of its list, so that only this one starts a browser.
     """
     items.sort(
         key=lambda item: (
@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Print which tests cover which rows: ``pytest --rows --collect-only -qq``."""
+    """Print which tests check which rows: ``pytest --rows --collect-only -qq``."""
     # The collected tests stay until the end: the garbage collector need not look at them again.
     gc.freeze()
     if not session.config.getoption("--rows"):
@@ -116,7 +116,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, or fail in a full run, where a part is missing that the test names."""
+    """Skip a test without a part that it names; fail it in a full run."""
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             _need(name)
@@ -124,13 +124,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture
 def lock_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each key a lock file of its own: what a test counts is no matter of random keys."""
+    """Use a lock file for each key, so that counts do not depend on random keys."""
     monkeypatch.setattr(locks, "_LOCK_FILES", 2**32)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Count every other skip of a full run as a failure."""
+    """Report every other skip in a full run as a failure."""
     report = yield
     excused = any(parts.missing(name) in str(report.longrepr) for name in parts.excused())
     if parts.full() and report.skipped and not hasattr(report, "wasxfail") and not excused:
@@ -141,25 +141,25 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def needs() -> Needs:
-    """Find a part by name; skip, or fail in a full run, where it is missing."""
+    """Return a function that finds a part by name, or skips the test, or fails a full run."""
     return _need
 
 
 @pytest.fixture(scope="session")
 def corpus(needs: Needs) -> Path:
-    """Give the folder of real files: ``hostile`` and its ``INDEX.tsv``, ``photos``, ``video``."""
+    """Return the folder of real files: ``hostile`` with its ``INDEX.tsv``, ``photos``, ``video``."""
     return needs("corpus")
 
 
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    """Give a port on loopback that nobody listens on, another one at each call."""
+    """Return a function that returns a free port on loopback, another one at each call."""
     return lambda: free_ports(1)[0]
 
 
 @pytest.fixture(scope="session")
 def unpacked_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel once in a run, and unpack it: what a user gets."""
+    """Return the unpacked wheel, which is built once in a run."""
     unpacked = shared.base_folder(tmp_path_factory) / "unpacked-wheel"
     with FileLock(f"{unpacked}.lock"):
         if not unpacked.exists():
@@ -186,7 +186,7 @@ def _build_and_unpack(folder: Path, unpacked: Path) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Give each worker a temporary folder: the app keeps locks there that a host shares."""
+    """Create a temporary folder for each worker, because the app keeps a host's locks there."""
     folder = str(tmp_path_factory.mktemp("tmp"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", folder)
@@ -196,7 +196,7 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session", autouse=True)
 def _service_models_read_once() -> Iterator[None]:
-    """Let all sessions of botocore share one loader: each reads megabytes of JSON otherwise."""
+    """Share one loader between all sessions of botocore, because each reads megabytes of JSON."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("botocore.session.create_loader", functools.cache(create_loader))
         yield
@@ -204,7 +204,7 @@ def _service_models_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _files_outside_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what tests upload out of the gallery's own folder."""
+    """Store the uploads of tests outside the folder of the gallery."""
     with override_settings(STORAGES=_storages_below(tmp_path_factory.mktemp("files"))):
         yield
 
@@ -243,7 +243,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
 @pytest.fixture
 def media_root(tmp_path: Path) -> Iterator[Path]:
-    """Give this one test an empty media folder, which ``STORAGES["media"]`` uses."""
+    """Return an empty media folder for one test, which ``STORAGES["media"]`` uses."""
     with override_settings(STORAGES=_storages_below(tmp_path)):
         yield tmp_path / "media"
 

@@ -25,19 +25,19 @@ _SEARCH = os.pathsep.join(
 
 @dataclass(frozen=True)
 class Part:
-    """Something that is installed beside Python, or not."""
+    """A program or a folder that may be installed in addition to Python."""
 
     find: Callable[[], Path | None]
     how: str
 
 
 def full() -> bool:
-    """Tell whether this run must skip nothing."""
+    """Return True if no test may be skipped in this run."""
     return os.environ.get("SHIFT_MEDIA_FULL") == "1"
 
 
 def package(name: str, extra: str) -> ModuleType:
-    """Import what an extra brings; without it the tests are skipped, but not in a full run."""
+    """Import a package of an extra; without it skip the tests, or fail in a full run."""
     if full():
         return importlib.import_module(name)
     import pytest  # the benchmarks look for parts too, without it
@@ -48,22 +48,22 @@ def package(name: str, extra: str) -> ModuleType:
 
 
 def excused() -> frozenset[str]:
-    """Name the parts that a full run may do without: ``SHIFT_MEDIA_WITHOUT="corpus rgw"``."""
+    """Return the parts that a full run may do without: ``SHIFT_MEDIA_WITHOUT="corpus rgw"``."""
     return frozenset(os.environ.get("SHIFT_MEDIA_WITHOUT", "").split())
 
 
 def locate(name: str) -> Path | None:
-    """Find a part, or None."""
+    """Return the path of a part, or None."""
     return PARTS[name].find()
 
 
 def missing(name: str) -> str:
-    """Say that a part is missing, and how to get it."""
+    """Return the message that a part is missing, with the command that installs it."""
     return f"{name} is not installed: {PARTS[name].how}"
 
 
 def _programs(*alternatives: str) -> Callable[[], Path | None]:
-    """Find the first of several programs that are one part under different names."""
+    """Return a search for the first of several programs, which are one part by several names."""
 
     def find() -> Path | None:
         found = (shutil.which(program, path=_SEARCH) for program in alternatives)
@@ -73,7 +73,7 @@ def _programs(*alternatives: str) -> Callable[[], Path | None]:
 
 
 def _all_programs(*needed: str) -> Callable[[], Path | None]:
-    """Find the last of several programs that are all needed."""
+    """Return a search for several programs that are all needed; it finds the last one."""
 
     def find() -> Path | None:
         found = [shutil.which(program, path=_SEARCH) for program in needed]
@@ -88,7 +88,7 @@ def _rgw() -> Path | None:
 
 
 def _postgres() -> Path | None:
-    """Find the folder of PostgreSQL's server programs, which Debian keeps off the path."""
+    """Return the folder of PostgreSQL's server programs, which Debian keeps off the path."""
     on_path = _programs("initdb")()
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = on_path or (debian[-1] if debian else None)
@@ -96,7 +96,7 @@ def _postgres() -> Path | None:
 
 
 def _ffmpeg() -> Path | None:
-    """Find the ffmpeg that the app itself would take, where PyAV is there to probe with."""
+    """Return the ffmpeg that the app would run, if it can also probe videos."""
     from shift_media.core.errors import MissingExtra
     from shift_media.transcoding.backends.ffmpeg import find_program
     from shift_media.transcoding.probing import is_available
@@ -114,7 +114,7 @@ def _corpus() -> Path | None:
 
 
 def _old_botocore() -> Path | None:
-    """Find, or make, an environment with the last botocore that knew Elastic Transcoder."""
+    """Return an environment with the last botocore that knew Elastic Transcoder; make it once."""
     from tests.servers import old_botocore
 
     return old_botocore.find()

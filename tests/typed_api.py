@@ -20,7 +20,7 @@ from testproject.gallery.models import Clip, Photo
 
 
 class Album(models.Model):
-    """A model as a user writes it, without a hint of types."""
+    """A model as a user writes it, without annotations."""
 
     cover = MediaField(accept=["image/*"], max_bytes=1_000_000, metadata_field="cover_meta")
     cover_meta = models.JSONField(default=dict, editable=False)
@@ -34,7 +34,7 @@ class Album(models.Model):
 
 
 def files(album: Album, photo: Photo) -> None:
-    """What ``photo.image`` is and knows."""
+    """Use ``photo.image``."""
     assert_type(album.cover, MediaFile)
     assert_type(photo.image, MediaFile)
     assert_type(photo.image.url, str)
@@ -44,7 +44,7 @@ def files(album: Album, photo: Photo) -> None:
 
 
 async def made(photo: Photo) -> None:
-    """What a resize is and does."""
+    """Use a resize."""
     resize = photo.image.resize("400x300", mode="fill", focal=(30, 40), format="webp")
     assert_type(resize, Resize)
     assert_type(resize.url, str)
@@ -55,7 +55,7 @@ async def made(photo: Photo) -> None:
 
 
 def videos(clip: Clip) -> None:
-    """What a video has."""
+    """Use the video of a row."""
     assert_type(clip.video.transcode(force=True), TranscodeJob)
     assert_type(clip.video.renditions, list[Rendition])
     assert_type(clip.video.poster, Poster | None)
@@ -64,7 +64,7 @@ def videos(clip: Clip) -> None:
 
 
 def stores(local: LocalMediaStorage, bucket: S3MediaStorage, any: MediaStorage) -> None:
-    """What storages give."""
+    """Use the storages."""
     assert_type(local.stat("key"), Stat | None)
     assert_type(bucket.delete_prefix("directory/"), int)
     assert_type(any.derived_url("key"), str)

@@ -23,7 +23,7 @@ _started: dict[str, Server] = {}
 
 
 class Server(Protocol):
-    """A server that processes can use and stop which did not start it."""
+    """A server that a process can use and stop although another process started it."""
 
     def state(self) -> dict[str, Any]:
         """Return what `of` takes, as JSON."""
