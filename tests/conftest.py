@@ -147,7 +147,7 @@ def needs() -> Needs:
 
 @pytest.fixture(scope="session")
 def corpus(needs: Needs) -> Path:
-    """Return the folder of real files: ``hostile`` with its ``INDEX.tsv``, ``photos``, ``video``."""
+    """Return the folder of real files, with ``hostile``, ``photos`` and ``video`` in it."""
     return needs("corpus")
 
 
