@@ -115,6 +115,20 @@ def test_task_is_enqueued_in_the_configured_backend_and_runs_its_job_once(
     assert the_job().attempts == 1
 
 
+@pytest.mark.acceptance(64)
+@override_settings(SHIFT_MEDIA={**SMALL, "TASKS": "nowhere"})
+def test_upload_whose_task_cannot_be_enqueued_stays_saved_and_its_hooks_run(
+    new_film: NewFilm, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = []
+    with transaction.atomic():
+        film = new_film()
+        transaction.on_commit(lambda: seen.append(film.pk))
+    assert seen == [film.pk]
+    assert the_job().state == State.PENDING
+    assert "A hook that runs after the commit failed" in caplog.text
+
+
 def test_signals_are_sent_by_the_model_with_growing_progress(film: Film, sent: list[Any]) -> None:
     work()
     assert {sender for _, sender, _ in sent} == {Film}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from django.db import IntegrityError, router, transaction
 
 from shift_media import signals
@@ -77,8 +75,7 @@ def _database_for(file: VideoFile, using: str | None) -> str:
 
 def _announce(job: TranscodeJob, using: str | None = None) -> None:
     """Send ``transcode_submitted`` after the commit, and enqueue the task if one is configured."""
-    after_commit = partial(_after_commit, job)
-    transaction.on_commit(after_commit, using=using or job._state.db, robust=True)
+    signals.after_commit(_after_commit, job, using=using or str(job._state.db))
 
 
 def _after_commit(job: TranscodeJob) -> None:

@@ -12,7 +12,6 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterable
-from functools import partial
 
 from django.db import connections, router, transaction
 from django.utils import timezone
@@ -80,8 +79,7 @@ def _recover_expired(job: TranscodeJob) -> bool:
     if failed:
         _delete_files(job)
         job.refresh_from_db()
-        send = partial(job.send, signals.transcode_failed)
-        transaction.on_commit(send, using=job._state.db, robust=True)
+        signals.after_commit(job.send, signals.transcode_failed, using=str(job._state.db))
     return failed
 
 

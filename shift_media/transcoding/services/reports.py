@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
-
-from django.db import transaction
 
 from shift_media import signals
 from shift_media.core.errors import MediaError, TranscodeError
@@ -38,8 +35,7 @@ def apply(job: TranscodeJob, report: JobReport) -> bool:
 def _complete(job: TranscodeJob, report: JobReport) -> bool:
     if not job.complete(report):
         return False
-    done = partial(_after_completion, job)
-    transaction.on_commit(done, using=job._state.db, robust=True)
+    signals.after_commit(_after_completion, job, using=str(job._state.db))
     job.refresh_from_db()
     return True
 
