@@ -24,7 +24,7 @@ from django.utils.functional import cached_property
 from django.utils.timezone import make_naive
 
 from shift_media.core.errors import AlreadyStored, NotStored
-from shift_media.storages.streams import CHUNK, Readable, Source
+from shift_media.storages.streams import CHUNK, Readable, Source, StoredFile
 from shift_media.storages.validation import (
     check_base_url,
     check_choice,
@@ -259,7 +259,7 @@ class MediaStorage(Storage, ABC):
             spool.close()
             raise
         spool.seek(0)
-        return File(cast("Any", spool), name)
+        return StoredFile(spool, name, lambda: self._open(name, mode).file)
 
     def _save(self, name: str, content: File[Any]) -> str:
         stream = as_binary(content)

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import File
@@ -35,7 +35,7 @@ from shift_media.storages.base import (
     require_read_mode,
 )
 from shift_media.storages.filesystem import disk_errors
-from shift_media.storages.streams import Readable, Source
+from shift_media.storages.streams import Readable, Source, StoredFile
 from shift_media.storages.validation import check_base_url, check_key, check_prefix
 
 TEMPORARY = ".tmp"
@@ -218,7 +218,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
 
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         require_read_mode(name, mode)
-        return File(cast("Any", self.fetch(name)), name)
+        return StoredFile(self.fetch(name), name, lambda: self.fetch(name))
 
     @contextlib.contextmanager
     def _temporary(self, key: str) -> Iterator[str]:

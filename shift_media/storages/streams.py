@@ -8,7 +8,9 @@ import io
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, Self
+
+from django.core.files.base import File
 
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.core.streams import SeekableReader
@@ -185,3 +187,25 @@ class SeekableStream(SeekableReader):
         self._spool.write(chunk)
         self.received += len(chunk)
         return len(chunk)
+
+
+class StoredFile(File):  # type: ignore[type-arg]  # Django has no generics at run time
+    """A stored file that can be opened again after it was closed, as a local file can.
+
+    Args:
+        file: the open file.
+        name: its key.
+        reopen: called without arguments to open the file again.
+    """
+
+    def __init__(self, file: Any, name: str, reopen: Callable[[], Any]) -> None:
+        super().__init__(file, name)
+        self._reopen = reopen
+
+    def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
+        """Go to the beginning; open the file again if it is closed."""
+        if self.closed:
+            self.file = self._reopen()
+        else:
+            self.seek(0)
+        return self

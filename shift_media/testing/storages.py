@@ -275,6 +275,8 @@ class MediaStorageContract:
             assert file.read() == b"first"
             file.seek(2)
             assert file.read() == b"rst"
+        with file.open() as again:
+            assert again.read() == b"first", "a closed file was not opened again"
         assert storage.size(key) == 5
         assert storage.exists(key) is True
         assert self.stored_type(storage, key) in (JPEG, None)

@@ -175,3 +175,18 @@ def test_resize_keeps_the_size_of_its_original_after_a_replacement(photo: Photo)
     second = photo.image.resize("100x")
     photo.image.delete()
     assert (second.width, second.height) == (30, 20)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("media")
+def test_file_can_be_opened_again_after_it_was_closed() -> None:
+    Photo.objects.create(image=upload())
+    photo = Photo.objects.get()
+    for _ in range(2):
+        with photo.image.open() as file:
+            assert file.read() == picture()
+    photo.image.open()
+    photo.image.read(3)
+    photo.image.open()  # An open file goes to its beginning.
+    assert photo.image.read() == picture()
+    photo.image.close()
