@@ -14,11 +14,15 @@ class ShiftMediaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and delete the jobs of each deleted original."""
-        from shift_media import checks  # noqa: F401
+        """Register the system checks, and delete the jobs of each deleted original.
+
+        Also let the form inputs know the files of tickets, which a layer above them makes.
+        """
+        from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.signals import media_deleted
         from shift_media.transcoding import services
 
+        widgets.register_tickets(direct.file_of_ticket)
         media_deleted.connect(
             lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
         )

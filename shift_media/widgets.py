@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,16 +16,44 @@ from shift_media.resizes.resize import Resize
 PREVIEW: Final = "240x160"
 """The size in pixels of the picture in the input."""
 
+SUFFIX: Final = "-upload"
+"""The name of a file input with this suffix is the name of the input with its ticket."""
+
+_file_of_ticket: Callable[[str], Any] | None = None
+
+
+def register_tickets(file_of_ticket: Callable[[str], Any]) -> None:
+    """Let the inputs return the file of a ticket, which `shift_media.direct` knows how to make."""
+    global _file_of_ticket  # noqa: PLW0603 (set once, when the app is ready)
+    _file_of_ticket = file_of_ticket
+
 
 class MediaInput(ClearableFileInput):
-    """Django's ``ClearableFileInput``, which also shows the current picture as a small resize."""
+    """Django's ``ClearableFileInput``, which also shows the current picture as a small resize.
+
+    It takes the ticket of a direct upload instead of a file, so that each form does.
+    """
 
     template_name = "shift_media/widgets/media_input.html"
+    _ticket: Any = None  # of one form, because each form has its own copy of the widget
 
     class Media:
         """The style sheet."""
 
         css = {"all": ["shift_media/media-input.css"]}
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        """Return the file: the one that was sent, or that of the ticket that was sent."""
+        token = data.get(f"{name}{SUFFIX}")
+        if token and files.get(name) is None and _file_of_ticket is not None:
+            files = {name: _file_of_ticket(str(token))}
+        self._ticket = getattr(files.get(name), "ticket", None)
+        return super().value_from_datadict(data, files, name)
+
+    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
+        """Return True if the form sent neither a file nor a ticket, and did not clear it."""
+        omitted = super().value_omitted_from_data(data, files, name)
+        return omitted and not data.get(f"{name}{SUFFIX}")
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Add the resize and the name of the current file."""
@@ -84,11 +112,11 @@ class FocalInput(MediaInput):
 class DirectInput(MediaInput):
     """A `MediaInput` that uploads a file to its storage as soon as it is chosen.
 
-    Use it for a `MediaField` that ``SHIFT_MEDIA["UPLOADS"]`` names, in a form that is given
-    `shift_media.direct.files`: ``widgets = {"image": DirectInput}``, and ``{{ form.media }}`` on
-    the page. The input shows the progress. The form is sent after the upload, with a ticket
-    instead of the file. Without the script, or if the upload fails, the form sends the file.
-    ``class PhotoInput(DirectInput, FocalInput)`` has a focal point too.
+    Use it for a `MediaField` that ``SHIFT_MEDIA["UPLOADS"]`` names, on a site with
+    `shift_media.direct.middleware.DirectUploadMiddleware`: ``widgets = {"image": DirectInput}``,
+    and ``{{ form.media }}`` on the page. The input shows the progress. The form is sent after the
+    upload, with a ticket instead of the file. Without the script, or if the upload fails, the form
+    sends the file. ``class PhotoInput(DirectInput, FocalInput)`` has a focal point too.
 
     Args:
         url: URL of the view ``shift_media:upload``; by default the one that is included.
@@ -105,12 +133,6 @@ class DirectInput(MediaInput):
     def __init__(self, attrs: dict[str, Any] | None = None, url: str | None = None) -> None:
         super().__init__(attrs)
         self.url = url
-        self._ticket: Any = None  # of one form, because each form has its own copy of the widget
-
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Return the file, and keep its ticket for a form that is shown again."""
-        self._ticket = getattr(files.get(name), "ticket", None)
-        return super().value_from_datadict(data, files, name)
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Add the URL for uploads, and the ticket of a file that is uploaded already."""

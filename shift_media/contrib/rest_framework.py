@@ -10,8 +10,9 @@
             fields = ["id", "title", "image"]
 
 An upload is accepted in the ways of the framework's ``FileField``, with the rules of the model's
-field. A file is represented by an object of URLs and facts, without a query and without a request
-to the storage.
+field. The ticket of a direct upload is accepted too, as ``image-upload``, if the serializer has
+the request in its context, as in the framework's views. A file is represented by an object of URLs
+and facts, without a query and without a request to the storage.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from django.db import models
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError, MissingExtra
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
+from shift_media.direct import StagedFile
 from shift_media.fields import MediaField
 from shift_media.fields.file import MediaFile
 from shift_media.validators import IMAGES, inspect, seekable
+from shift_media.widgets import SUFFIX
 
 try:
     from rest_framework import serializers
@@ -79,6 +82,14 @@ class MediaSerializerField(serializers.FileField):
         except FieldDoesNotExist:
             return None
         return field if isinstance(field, MediaField) else None
+
+    def get_value(self, dictionary: Any) -> Any:
+        """Return the file: the one that was sent, or that of the ticket that was sent."""
+        value = super().get_value(dictionary)
+        token = dictionary.get(f"{self.field_name}{SUFFIX}")
+        if token and value in (serializers.empty, None, ""):
+            return StagedFile(str(token), self.context.get("request"))
+        return value
 
     def to_internal_value(self, data: Any) -> File[Any]:
         """Return the file; raise `InvalidMedia` if it is not accepted."""

@@ -16,11 +16,13 @@ An upload has three steps. None of them relies on what the client says::
    request that differs. If the storage cannot presign, the app takes the bytes: at the same URL,
    by PUT, with the ticket in the header ``X-Upload-Ticket``. It stores only the bytes that the
    ticket describes.
-#. **Completion.** `files` passes the uploaded file to a form as if the request had contained it.
-   When the form reads it, the server reads the bytes and compares size, SHA-256 and type with the
-   ticket, whose user and time are checked too. Then the rules of the field apply, as to any
-   upload. Saving the row stores the bytes that were read under another key. What was inspected is
-   therefore what is stored, even if the staged object changes meanwhile.
+#. **Completion.** The input of the form, or a serializer field, passes the uploaded file on as if
+   the request had contained it. `DirectUploadMiddleware` keeps the request for the input, which
+   could not compare its user with the ticket's otherwise. When the file is read, the server reads
+   the bytes and compares size, SHA-256 and type with the ticket, whose user and time are checked
+   too. Then the rules of the field apply, as to any upload. Saving the row stores the bytes that
+   were read under another key. What was inspected is therefore what is stored, even if the staged
+   object changes meanwhile.
 
 A staged object has the key of an original that no row refers to. It is as public as an original,
 under a URL that only its uploader knows. Until the transaction that stores the file commits, a
@@ -35,7 +37,16 @@ completes the upload. A user who may upload can stage any number of files until 
 
 from __future__ import annotations
 
-from shift_media.direct.staged_file import StagedFile, files
+from shift_media.direct.middleware import DirectUploadMiddleware
+from shift_media.direct.staged_file import StagedFile, file_of_ticket, files
 from shift_media.direct.tickets import SECONDS, Ticket, may_add
 
-__all__ = ["SECONDS", "StagedFile", "Ticket", "files", "may_add"]
+__all__ = [
+    "SECONDS",
+    "DirectUploadMiddleware",
+    "StagedFile",
+    "Ticket",
+    "file_of_ticket",
+    "files",
+    "may_add",
+]

@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from django.core.files.base import File
 from django.http import HttpRequest
@@ -15,13 +15,12 @@ from django.utils.datastructures import MultiValueDict
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
 from shift_media.direct import tickets
+from shift_media.direct.middleware import current_request
 from shift_media.direct.tickets import Ticket
 from shift_media.validators import InvalidMedia
+from shift_media.widgets import SUFFIX
 
 logger = logging.getLogger("shift_media")
-
-SUFFIX: Final = "-upload"
-"""The name of a file input with this suffix is the name of the input with its ticket."""
 
 _CHUNK = 1 << 20
 
@@ -29,6 +28,7 @@ _CHUNK = 1 << 20
 def files(request: HttpRequest) -> MultiValueDict[str, Any]:
     """Return the files of a request, with those that were uploaded directly before it.
 
+    Inputs of `shift_media.widgets` do without, on a site with `DirectUploadMiddleware`.
     ``PhotoForm(request.POST, files(request))``: for each ``image-upload`` with a ticket there is a
     file ``image``, unless the request has one. An invalid ticket becomes an error of the form's
     field.
@@ -41,6 +41,11 @@ def files(request: HttpRequest) -> MultiValueDict[str, Any]:
     return all_files
 
 
+def file_of_ticket(token: str) -> StagedFile:
+    """Return the file of a ticket, whose user must be that of the current request."""
+    return StagedFile(token, current_request())
+
+
 class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at run time
     """A file that was uploaded directly, and is fetched when it is first read.
 
@@ -49,14 +54,15 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
 
     Args:
         token: the ticket, as the client sent it.
-        request: a request of the user for whom the ticket was issued.
+        request: a request of the user for whom the ticket was issued. Without one the ticket is
+            refused, because it may be another user's.
     """
 
-    def __init__(self, token: str, request: HttpRequest) -> None:
+    def __init__(self, token: str, request: HttpRequest | None) -> None:
         self.ticket: Ticket | None = None
         self._error: InvalidMedia | None = None
         try:
-            self.ticket = tickets.verify(token, request)
+            self.ticket = _verify(token, request)
         except InvalidMedia as error:
             self._error = error
         self.name = self.ticket.name if self.ticket else "file"
@@ -70,7 +76,10 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
     def file(self) -> File[Any]:  # type: ignore[override]
         """The bytes, once they have been compared with the ticket."""
         if self.ticket is None:
-            raise self._error or InvalidMedia("upload_refused")
+            error = self._error or InvalidMedia("upload_refused")
+            if error.code == "upload_unsupported":
+                logger.error("%s", error)  # A mistake of the site: its user can do nothing.
+            raise error
         return _fetch(self.ticket)
 
     def __del__(self) -> None:
@@ -92,6 +101,17 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
             storage.put(key, io.BytesIO(), content_type=SAFE_TYPE, size=0)
         except (MediaError, OSError) as error:
             logger.warning("%s stays until media_cleanup removes it: %s", key, error)
+
+
+def _verify(token: str, request: HttpRequest | None) -> Ticket:
+    if request is not None:
+        return tickets.verify(token, request)
+    raise InvalidMedia(
+        "upload_unsupported",
+        "The ticket of a direct upload was refused, because the request that sent it is not "
+        'known. Add "shift_media.direct.middleware.DirectUploadMiddleware" to MIDDLEWARE, or pass '
+        "shift_media.direct.files(request) to the form, or the request to the serializer.",
+    )
 
 
 def _fetch(ticket: Ticket) -> File[Any]:

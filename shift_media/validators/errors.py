@@ -30,6 +30,9 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
     ),
     "too_many_frames": _("The animation has too many frames: at most %(limit)s are allowed."),
     "upload_refused": _("This upload is not valid any more. Choose the file again."),
+    "upload_unsupported": _(
+        "The file was uploaded, but this page cannot receive it. Tell the site's administrators."
+    ),
     "upload_missing": _("The uploaded file is missing, or was used already. Choose it again."),
     "upload_differs": _("The uploaded file is not the one that was chosen. Choose it again."),
 }

@@ -1,0 +1,51 @@
+"""The request of the moment, by which the user of a direct upload is known."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+
+_current: ContextVar[HttpRequest | None] = ContextVar("shift_media_request", default=None)
+
+
+def current_request() -> HttpRequest | None:
+    """Return the request that is being answered; None without `DirectUploadMiddleware`."""
+    return _current.get()
+
+
+class DirectUploadMiddleware:
+    """Let each form with an input of `shift_media.widgets` take direct uploads, the admin's too.
+
+    A form does not know its request, and a ticket is valid only for the user to whom it was given.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Return the response to a request, which is kept meanwhile."""
+        if iscoroutinefunction(self._get_response):
+            return self._respond(request)
+        token = _current.set(request)
+        try:
+            response: HttpResponseBase = self._get_response(request)
+        finally:
+            _current.reset(token)
+        return response
+
+    async def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        token = _current.set(request)
+        try:
+            response: HttpResponseBase = await self._get_response(request)
+        finally:
+            _current.reset(token)
+        return response

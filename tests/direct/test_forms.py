@@ -1,0 +1,235 @@
+"""Tickets in whatever handles a form: the admin, inlines, formsets, APIs, async views."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
+from django.urls import include, path
+
+from shift_media.direct import DirectUploadMiddleware
+from shift_media.direct.middleware import current_request
+from shift_media.fields import MediaField
+from shift_media.widgets import DirectInput, FocalInput
+from tests.direct import steps
+from tests.fields.material import picture, upload
+from tests.testapp.models import Album, Photo
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "uploads"),
+    pytest.mark.acceptance(78),
+]
+
+JPEG = picture()
+MIDDLEWARE = "shift_media.direct.middleware.DirectUploadMiddleware"
+REFUSED = "The file was uploaded, but this page cannot receive it."
+
+
+class PointedDirectInput(DirectInput, FocalInput):
+    """An input for direct uploads with a focal point."""
+
+
+class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has no generics at run time
+    fields = ("title", "image")
+    formfield_overrides: ClassVar[Any] = {MediaField: {"widget": DirectInput}}
+
+
+class PhotoInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = Photo
+    fields = ("image",)
+    formfield_overrides: ClassVar[Any] = {MediaField: {"widget": PointedDirectInput}}
+
+
+class AlbumAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    inlines = (PhotoInline,)
+
+
+site = admin.AdminSite()
+site.register(Photo, PhotoAdmin)
+site.register(Album, AlbumAdmin)
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """Answer with the errors of a form that was given ``request.FILES``."""
+    form = steps.PhotoForm(request.POST, request.FILES)
+    if form.is_valid():
+        form.save()
+    return HttpResponse(form.errors.as_text())
+
+
+urlpatterns = [
+    path("admin/", site.urls),
+    path("page/", page),
+    path("", include("tests.urls")),
+]
+
+
+@contextlib.contextmanager
+def site_with(middleware: str) -> Iterator[None]:
+    installed = [*settings.MIDDLEWARE, *([middleware] if middleware else [])]
+    with override_settings(MIDDLEWARE=installed, ROOT_URLCONF=__name__):
+        yield
+
+
+@pytest.fixture
+def receiving() -> Iterator[None]:
+    """Install the middleware."""
+    with site_with(MIDDLEWARE):
+        yield
+
+
+@pytest.fixture
+def refusing() -> Iterator[None]:
+    """Run the site without the middleware."""
+    with site_with(""):
+        yield
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    """Return a client of a user of the admin."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def staged(client: Client, content: bytes = JPEG) -> str:
+    """Upload a picture, and return its ticket."""
+    given = steps.ticket(client, content)
+    assert steps.put(client, given, content).status_code == 204
+    token: str = given["ticket"]
+    return token
+
+
+def inline(**photo: str) -> dict[str, str]:
+    management = {"photo_set-TOTAL_FORMS": "1", "photo_set-INITIAL_FORMS": "0"}
+    return {"title": "a", **management, **{f"photo_set-0-{k}": v for k, v in photo.items()}}
+
+
+def in_inline(token: str) -> dict[str, str]:
+    return inline(**{"image-upload": token, "image-across": "", "image-down": ""})
+
+
+PAGES: dict[str, tuple[str, Callable[[str], dict[str, str]]]] = {
+    "admin": ("/admin/testapp/photo/add/", lambda token: {"title": "a", "image-upload": token}),
+    "inline": ("/admin/testapp/album/add/", in_inline),
+    "view": ("/page/", lambda token: {"title": "a", "image-upload": token}),
+}
+
+
+@pytest.mark.usefixtures("receiving")
+@pytest.mark.parametrize("name", PAGES)
+def test_file_of_a_ticket_is_saved_by_each_form(client: Client, name: str) -> None:
+    url, data = PAGES[name]
+    response = client.post(url, data(staged(client)))
+    assert response.status_code == (200 if name == "view" else 302), response.content
+    photo = Photo.objects.get()
+    assert photo.image_meta["original_name"] == "Ä lake.JPG"
+    with photo.image.open() as file:
+        assert file.read() == JPEG
+
+
+@pytest.mark.usefixtures("refusing")
+@pytest.mark.parametrize("name", PAGES)
+def test_ticket_is_refused_with_an_error_without_the_middleware(
+    client: Client, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    url, data = PAGES[name]
+    response = client.post(url, data(staged(client)))
+    assert response.status_code == 200
+    assert REFUSED in response.content.decode()
+    assert not Photo.objects.exists()
+    assert "MIDDLEWARE" in caplog.text
+
+
+@pytest.mark.usefixtures("receiving")
+def test_ticket_replaces_the_file_of_a_row_in_the_admin(client: Client) -> None:
+    photo = Photo.objects.create(title="old")
+    url = f"/admin/testapp/photo/{photo.pk}/change/"
+    assert client.post(url, {"image-upload": staged(client)}).status_code == 302
+    photo.refresh_from_db()
+    assert photo.image.width == 64
+    assert client.post(url, {"title": "no ticket", "image-upload": ""}).status_code == 302
+    photo.refresh_from_db()
+    assert photo.image.width == 64
+    both = {"image-upload": staged(client), "image-clear": "on"}
+    response = client.post(url, both)
+    assert "either submit a file or check the clear checkbox" in response.content.decode()
+
+
+@pytest.mark.usefixtures("receiving")
+def test_form_shown_again_after_an_error_keeps_the_ticket(client: Client) -> None:
+    token = staged(client)
+    sent = {"title": "a" * 999, "image-upload": token}
+    response = client.post("/admin/testapp/photo/add/", sent)
+    assert f'name="image-upload" value="{token}"' in response.content.decode()
+    assert client.post("/admin/testapp/photo/add/", {"image-upload": token}).status_code == 302
+    assert Photo.objects.get().image.width == 64
+
+
+@pytest.mark.usefixtures("receiving")
+@pytest.mark.parametrize("token", ["nonsense", "a.b", "bob's"])
+def test_ticket_of_nobody_or_of_another_user_is_refused(
+    client: Client, other: Client, token: str
+) -> None:
+    token = staged(other) if token == "bob's" else token
+    response = client.post("/admin/testapp/photo/add/", {"image-upload": token})
+    assert response.status_code == 200
+    assert "This upload is not valid any more." in response.content.decode()
+    assert not Photo.objects.exists()
+
+
+@pytest.mark.usefixtures("receiving")
+def test_sent_file_is_preferred_to_a_ticket(client: Client) -> None:
+    sent = {"image": upload(picture(size=(9, 9))), "image-upload": staged(client)}
+    assert client.post("/admin/testapp/photo/add/", sent).status_code == 302
+    assert Photo.objects.get().image.width == 9
+
+
+@pytest.mark.usefixtures("client")
+def test_form_of_a_formset_that_has_only_a_ticket_is_not_left_out() -> None:
+    """An empty extra form of a formset is not saved."""
+    formset = forms.modelformset_factory(Photo, fields=["image"])
+    management = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "0"}
+    sent = formset({**management, "form-0-image-upload": "a.b"}, {}, queryset=Photo.objects.none())
+    assert not sent.is_valid()
+    assert sent.errors[0]["image"][0].startswith(REFUSED)
+    empty = {**management, "form-0-image-upload": ""}
+    assert formset(empty, {}, queryset=Photo.objects.none()).is_valid()
+
+
+def test_request_is_known_to_an_async_view_and_forgotten_afterwards() -> None:
+    seen: list[HttpRequest | None] = []
+
+    async def view(request: HttpRequest) -> HttpResponse:
+        await asyncio.sleep(0)
+        seen.append(current_request())
+        return HttpResponse()
+
+    async def run() -> None:
+        request = AsyncRequestFactory().get("/")
+        await DirectUploadMiddleware(view)(request)  # type: ignore[misc]  # awaitable for async
+        assert seen == [request]
+        assert current_request() is None
+
+    asyncio.run(run())
+
+
+def test_request_is_forgotten_after_a_view_that_fails() -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        assert current_request() is request
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 (raised three lines above)
+        DirectUploadMiddleware(view)(RequestFactory().get("/"))
+    assert current_request() is None
