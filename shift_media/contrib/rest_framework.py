@@ -32,7 +32,7 @@ from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.direct import StagedFile
 from shift_media.fields import MediaField
 from shift_media.fields.file import MediaFile
-from shift_media.validators import IMAGES, inspect, seekable
+from shift_media.validators import IMAGES, FieldValidator, inspect, seekable
 from shift_media.widgets import SUFFIX
 
 try:
@@ -67,6 +67,10 @@ class MediaSerializerField(serializers.FileField):
     ) -> None:
         # The model's max_length is that of a key. The framework would apply it to client names.
         kwargs.pop("max_length", None)
+        # The model's rules are those of to_internal_value(), which needs no second inspection.
+        given = kwargs.pop("validators", [])
+        if validators := [rule for rule in given if not isinstance(rule, FieldValidator)]:
+            kwargs["validators"] = validators
         super().__init__(**kwargs)
         self.presets = presets
         self.accept = accept

@@ -26,6 +26,7 @@ from shift_media.forms import MediaFormField
 from shift_media.storages import default_media_storage
 from shift_media.validators import (
     IMAGES,
+    FieldValidator,
     Inspection,
     InvalidMedia,
     inspect,
@@ -165,6 +166,11 @@ class MediaField(FileField):
             saving.register_model(cls)
 
     # Checking files.
+
+    @property
+    def validators(self) -> list[Any]:
+        """Validators for a file that is not assigned to a row, as in a serializer."""
+        return [*super().validators, FieldValidator(self)]
 
     def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
         """Return the type and the metadata of a file.

@@ -6,9 +6,10 @@ Forms, ``full_clean()`` and saving all use `inspect`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.files.base import File
+from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 
 from shift_media.validators.errors import MESSAGES, InvalidMedia, too_large
@@ -24,6 +25,7 @@ from shift_media.validators.seekable import seekable
 __all__ = [
     "IMAGES",
     "MESSAGES",
+    "FieldValidator",
     "Inspection",
     "InvalidMedia",
     "MediaValidator",
@@ -33,6 +35,31 @@ __all__ = [
     "strip_metadata",
     "too_large",
 ]
+
+
+class InspectingField(Protocol):
+    """A `MediaField` as its validator uses it."""
+
+    max_bytes: int | None
+
+    def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
+        """Return the type and the metadata of a file; raise `InvalidMedia`."""
+
+
+class FieldValidator:
+    """The rules of a `MediaField` for a file that is not assigned to a row yet.
+
+    It is one of the field's ``validators``, which other frameworks run before they save. The file
+    of a row is validated by the field itself.
+    """
+
+    def __init__(self, field: InspectingField) -> None:
+        self._field = field
+
+    def __call__(self, file: object) -> None:
+        """Raise `InvalidMedia` for a file that the field does not accept."""
+        if isinstance(file, File) and not isinstance(file, FieldFile):
+            self._field.inspect(seekable(file, self._field.max_bytes))
 
 
 @deconstructible

@@ -11,8 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory, override_settings
 
 from shift_media.core.errors import InvalidSpec
+from shift_media.validators import MediaValidator, inspection
 from tests.fields.conftest import media, use
-from tests.fields.material import MP4, PDF, picture
+from tests.fields.material import HTML, MP4, PDF, picture
 from tests.parts import package
 from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Attachment, Photo, Portrait
@@ -106,6 +107,70 @@ def test_refused_file_is_an_error_of_the_serializer_field(
     assert response.data["image"][0].startswith(sentence)
     assert not Photo.objects.exists()
     assert "put" not in str(media.calls)
+
+
+class PlainSerializer(serializers.ModelSerializer[Photo]):
+    """The framework's own, which knows nothing of media fields."""
+
+    class Meta:
+        model = Photo
+        fields = ("image",)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(HTML, "unsupported_type"), (b"\0" * 99, "unknown_type"), (picture()[:300], "undecodable")],
+)
+def test_plain_serializer_refuses_what_saving_would_refuse(content: bytes, code: str) -> None:
+    serializer = PlainSerializer(data={"image": file(content)})
+    assert not serializer.is_valid()
+    assert [error.code for error in serializer.errors["image"]] == [code]
+
+
+def test_plain_serializer_saves_an_accepted_file() -> None:
+    serializer = PlainSerializer(data={"image": file()})
+    assert serializer.is_valid(), serializer.errors
+    assert serializer.save().image.width == 64
+    assert serializer.data["image"].endswith("/photo.jpg/photo.jpg")
+    again = PlainSerializer(Photo.objects.get(), data={}, partial=True)
+    assert again.is_valid()
+    assert again.save().image.width == 64
+
+
+def test_plain_serializer_of_a_field_that_strips_refuses_what_cannot_be_stripped() -> None:
+    class Portraits(serializers.ModelSerializer[Portrait]):
+        class Meta:
+            model = Portrait
+            fields = ("image",)
+
+    assert Portraits(data={"image": file()}).is_valid()
+    assert not Portraits(data={"image": file(picture()[:-2])}).is_valid()
+
+
+@pytest.mark.parametrize("serializer", [PhotoSerializer, PlainSerializer])
+def test_upload_is_inspected_once_by_a_serializer_and_its_save(
+    serializer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspected: list[object] = []
+    hashed = inspection._sha256
+    monkeypatch.setattr(inspection, "_sha256", lambda f: inspected.append(f) or hashed(f))
+    sent = serializer(data={"image": file()})
+    assert sent.is_valid()
+    sent.save()
+    assert len(inspected) == 1
+
+
+def test_validators_of_the_model_field_run_in_a_serializer() -> None:
+    class Small(MediaModelSerializer):
+        image = MediaSerializerField(validators=[MediaValidator(max_bytes=10)])
+
+        class Meta:
+            model = Photo
+            fields = ("image",)
+
+    small = Small(data={"image": file()})
+    assert not small.is_valid()
+    assert small.errors["image"][0].code == "too_large"
 
 
 def test_long_file_name_is_accepted() -> None:

@@ -116,7 +116,7 @@ def test_animation_with_too_many_frames_is_refused() -> None:
 def test_messages_have_exactly_the_known_codes() -> None:
     codes = {"empty", "too_large", "unsupported_type", "unknown_type"}
     codes |= {"undecodable", "too_many_pixels", "too_many_frames", "not_strippable"}
-    codes |= {"upload_refused", "upload_missing", "upload_differs"}
+    codes |= {"upload_refused", "upload_missing", "upload_differs", "upload_unsupported"}
     assert set(MESSAGES) == codes
 
 
