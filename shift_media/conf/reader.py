@@ -62,7 +62,8 @@ class SettingsReader:
         """The dict as it is in the settings; its keys are known, its values are not checked."""
         raw = getattr(django_settings, "SHIFT_MEDIA", {})
         if not isinstance(raw, dict):
-            raise ConfigurationError(f"SHIFT_MEDIA is {raw!r}: write a dict.", key="SHIFT_MEDIA")
+            kind = f"a {type(raw).__name__}"  # not the value, which may hold signing keys
+            raise ConfigurationError(f"SHIFT_MEDIA is {kind}: write a dict.", key="SHIFT_MEDIA")
         keys = self.keys()
         for name in raw:
             if name not in keys:

@@ -7,6 +7,7 @@ what was expected, how to fix it.
 
 from __future__ import annotations
 
+import traceback
 from typing import ClassVar
 
 
@@ -197,6 +198,19 @@ class TranscodeError(MediaError):
     def __init__(self, detail: str = "", *, code: str | None = None, retryable: bool = False):
         super().__init__(detail, code=code)
         self.retryable = retryable
+
+
+def drop_locals(error: BaseException) -> None:
+    """Drop the local variables of the finished calls in an error's traceback, and in its causes'.
+
+    Debug pages and error mails show them: boto's hold session tokens and signed requests.
+    """
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        traceback.clear_frames(current.__traceback__)
+        current = current.__cause__ or current.__context__
 
 
 def _family(root: type[MediaError]) -> list[type[MediaError]]:

@@ -14,9 +14,7 @@ from shift_media.conf import ConfigurationError, settings
 
 REPLACEMENT = "[secret]"
 
-_SECRET_NAMES = re.compile(
-    r"SECRET|PASS(WORD)?$|TOKEN|PRIVATE_KEY|ACCESS_KEY|SIGNING_KEY", re.IGNORECASE
-)
+_SECRET_NAMES = re.compile(r"SECRET|PASS(WORD)?$|TOKEN|KEY(S|_FALLBACKS)?$", re.IGNORECASE)
 _MIN_LENGTH = 6
 """Shorter values are not replaced, because they are words that occur in many messages."""
 

@@ -12,7 +12,7 @@ E108      ``storage`` is not a media storage, or cannot be set up
 E109      ``transcode`` is not the name of a profile, or ``accept`` admits no video
 E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be stripped
 W101      ``metadata_field`` is missing
-W102      ``storage`` is an object of STORAGES, so its options would go into migrations
+W102      ``storage`` is an object instead of a function that returns one
 ========  ==========================================================================
 """
 
@@ -32,6 +32,7 @@ from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.strip import can_strip
 from shift_media.registry import own_media_fields
 from shift_media.storages import MediaStorage, default_media_storage, find_alias, unwrap
+from shift_media.storages.naming import holds_secrets
 
 
 def check(field: AnyMediaField) -> list[CheckMessage]:
@@ -158,11 +159,27 @@ def _check_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
             obj=field,
             id="shift_media.E108",
         )
-    elif alias and not hasattr(field, "_storage_callable"):
+    elif not hasattr(field, "_storage_callable"):
+        yield from _check_storage_object(field, storage, alias)
+
+
+def _check_storage_object(
+    field: AnyMediaField, storage: MediaStorage, alias: str
+) -> Iterator[CheckMessage]:
+    if alias:
         yield Warning(
-            f"'storage' is the object of STORAGES[{alias!r}], so its options, with any secrets in "
-            "them, would be written into migrations.",
+            f"'storage' is the object that STORAGES[{alias!r}] had when the models were imported, "
+            "so settings that change later, in tests for example, have no effect.",
             hint=f'Pass a function instead: def {alias}_storage(): return storages["{alias}"].',
+            obj=field,
+            id="shift_media.W102",
+        )
+    elif holds_secrets(storage):
+        yield Warning(
+            f"'storage' is a {type(storage).__name__} that is not in STORAGES. Its options may "
+            "hold secrets, so no migration can be written with it.",
+            hint='Add it to STORAGES, for example as "archive", and pass a function: '
+            'def archive_storage(): return storages["archive"].',
             obj=field,
             id="shift_media.W102",
         )

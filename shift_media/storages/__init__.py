@@ -6,7 +6,7 @@ Importing this package does not import boto3: `S3MediaStorage` is loaded on firs
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.storage import Storage, storages
 from django.core.signals import setting_changed
@@ -15,6 +15,7 @@ from django.utils.functional import LazyObject, empty
 from shift_media.registry import find_field
 from shift_media.storages.base import Entry, MediaStorage, MissingFile, Stat
 from shift_media.storages.local import LocalMediaStorage
+from shift_media.storages.naming import MEDIA_ALIAS, find_alias, get_by_alias, unwrap
 from shift_media.storages.streams import Source
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ __all__ = [
     "get_default_media_storage",
     "get_storage",
     "resolve",
+    "unwrap",
 ]
 
-MEDIA_ALIAS = "media"
 _STORAGE_SETTINGS = frozenset(("STORAGES", "MEDIA_ROOT", "MEDIA_URL"))
 
 
@@ -87,7 +88,7 @@ default_media_storage: Storage = DefaultMediaStorage()  # type: ignore[assignmen
 
 def get_storage(alias: str) -> Storage:
     """Return the storage of an alias in ``STORAGES``; ``""`` is the default media storage."""
-    return storages[alias] if alias else default_media_storage
+    return get_by_alias(alias) if alias else default_media_storage
 
 
 def resolve(alias: str, source: str) -> Storage | None:
@@ -97,29 +98,6 @@ def resolve(alias: str, source: str) -> Storage | None:
     own. None is returned if the field is gone; `InvalidStorageError` is raised if the alias is.
     """
     return get_storage(alias) if alias else getattr(find_field(source), "storage", None)
-
-
-def find_alias(storage: Storage) -> str:
-    """Return the alias of this very storage in ``STORAGES``; ``""`` if it has none."""
-    wanted = unwrap(storage)
-    first = [alias for alias in (MEDIA_ALIAS, "default") if alias in storages.backends]
-    for alias in dict.fromkeys([*first, *storages.backends]):
-        if storages[alias] is wanted:
-            return alias
-    return ""
-
-
-def unwrap(storage: Storage) -> Storage:
-    """Return the storage behind a lazy one."""
-    wrapped: Any = storage
-    while isinstance(wrapped, LazyObject):
-        lazy = wrapped
-        # Past the slow LazyObject.__getattribute__, because every URL comes this way.
-        wrapped = object.__getattribute__(lazy, "_wrapped")
-        if wrapped is empty:
-            lazy._setup()
-            wrapped = object.__getattribute__(lazy, "_wrapped")
-    return cast("Storage", wrapped)
 
 
 def _reset_default(*, setting: str, **kwargs: Any) -> None:

@@ -18,12 +18,13 @@ from typing import Any, ClassVar, Literal, cast, get_args
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File
-from django.core.files.storage import Storage
 from django.utils.encoding import filepath_to_uri
 from django.utils.functional import cached_property
 from django.utils.timezone import make_naive
+from django.views.decorators.debug import sensitive_variables
 
 from shift_media.core.errors import AlreadyStored, NotStored
+from shift_media.storages.naming import NamedStorage
 from shift_media.storages.streams import CHUNK, Readable, Source, StoredFile
 from shift_media.storages.validation import (
     check_base_url,
@@ -84,7 +85,7 @@ class MissingFile(NotStored, FileNotFoundError):
     """Nothing is stored under a key; also the error that Django's storages raise."""
 
 
-class MediaStorage(Storage, ABC):
+class MediaStorage(NamedStorage, ABC):
     """The base class of media storages; it stands before a Django storage among the bases.
 
     Args:
@@ -104,6 +105,7 @@ class MediaStorage(Storage, ABC):
     Then `fetch` must return a `SeekableSource`.
     """
 
+    @sensitive_variables()
     def __init__(
         self,
         *args: Any,

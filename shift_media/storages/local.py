@@ -12,14 +12,13 @@ import re
 import stat as modes
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
-from django.utils.deconstruct import deconstructible
 from django.utils.encoding import filepath_to_uri
 
 from shift_media.conf import settings
@@ -53,7 +52,6 @@ _PUBLISH_ATTEMPTS = 100
 _EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
 
 
-@deconstructible(path="shift_media.storages.LocalMediaStorage")
 class LocalMediaStorage(MediaStorage, FileSystemStorage):
     """A media storage in a folder, by default ``MEDIA_ROOT``, served under ``MEDIA_URL``.
 
@@ -66,6 +64,7 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
 
     default_delivery: ClassVar[DeliveryMode] = "content"
     serves_files: ClassVar[bool] = True
+    import_path: ClassVar[str] = "shift_media.storages.LocalMediaStorage"
 
     def __init__(self, *args: Any, fsync: bool = True, **kwargs: Any) -> None:
         if kwargs.pop("allow_overwrite", False):
@@ -74,6 +73,9 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
             )
         super().__init__(*args, **kwargs)
         self.fsync = fsync
+
+    def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        return True
 
     @property
     def _root(self) -> str:

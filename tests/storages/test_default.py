@@ -81,3 +81,12 @@ def test_alias_of_storage_is_found(two: None) -> None:
     assert get_storage("") is default_media_storage
     assert find_alias(LocalMediaStorage("/m", base_url="/m/")) == ""
     assert find_alias(FileSystemStorage()) == ""
+
+
+def test_alias_is_found_beside_storage_that_cannot_be_created() -> None:
+    broken = {"BACKEND": "nowhere.Storage"}
+    unknown = {"BACKEND": LOCAL, "OPTIONS": {"unknown": 1}}
+    found = {"broken": broken, "unknown": unknown, "default": options("/d"), "own": options("/o")}
+    with override_settings(STORAGES=found):
+        assert find_alias(storages["own"]) == "own"
+        assert find_alias(LocalMediaStorage("/o")) == ""

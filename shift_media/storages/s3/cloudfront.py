@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from shift_media.core.errors import StorageBusy, StorageError
+from shift_media.core.errors import StorageBusy, StorageError, drop_locals
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -62,8 +62,10 @@ def invalidate(
             },
         )
     except ClientError as error:
+        drop_locals(error)
         code = str(error.response["Error"].get("Code"))
         detail = f"CloudFront did not invalidate {len(paths)} paths of {distribution}: {error}"
         raise (StorageBusy if code in _BUSY else StorageError)(detail) from error
     except BotoCoreError as error:
+        drop_locals(error)
         raise StorageError(f"CloudFront cannot be reached: {error}") from error

@@ -19,7 +19,13 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from shift_media.core.errors import MediaError, SourceTruncated, StorageBusy, StorageError
+from shift_media.core.errors import (
+    MediaError,
+    SourceTruncated,
+    StorageBusy,
+    StorageError,
+    drop_locals,
+)
 from shift_media.storages.base import missing
 
 logger = logging.getLogger("shift_media.storages")
@@ -95,8 +101,11 @@ def translate_errors(
     except MediaError:
         raise
     except ClientError as error:
+        drop_locals(error)
         raise convert(error.response, key) from error
     except (IncompleteReadError, ResponseStreamingError) as error:
+        drop_locals(error)
         raise SourceTruncated(f"The response for {key!r} was cut short: {error}") from error
     except (BotoCoreError, HTTPError, OSError) as error:
+        drop_locals(error)
         raise StorageError(f"S3 failed for {key!r}: {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.views.decorators.debug import sensitive_variables
 
 _NO_ACL = "buckets made since 2023 refuse ACLs; a bucket policy says who reads what"
 _REFUSED = {
@@ -15,7 +16,19 @@ _REFUSED = {
     "querystring_auth": 'write originals="private" for signed URLs of originals',
 }
 
+_HARMLESS = frozenset(
+    "addressing_style bucket_name cloudfront_distribution custom_domain delivery endpoint_url"
+    " location max_pool_connections mezzanine originals public_url querystring_expire region_name"
+    " signature_version url_expire url_protocol use_ssl".split()
+)
 
+
+def are_harmless(options: Mapping[str, Any]) -> bool:
+    """Return True if no option is a secret, nor a URL with a password in it."""
+    return options.keys() <= _HARMLESS and not any("@" in str(v) for v in options.values())
+
+
+@sensitive_variables()
 def refuse_options(options: Mapping[str, Any]) -> None:
     """Raise `ImproperlyConfigured` for an option that a media storage cannot honour."""
     for option, reason in _REFUSED.items():

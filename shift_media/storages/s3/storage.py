@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from django.utils.deconstruct import deconstructible
+from django.views.decorators.debug import sensitive_variables
 from storages.backends.s3 import S3Storage
 
 from shift_media.core.formats import SAFE_TYPE
@@ -31,6 +31,7 @@ from shift_media.storages.s3.client import (
 )
 from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.options import (
+    are_harmless,
     check_bucket,
     public_url_error,
     refuse_options,
@@ -71,7 +72,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_replace_lock)
 
 
-@deconstructible(path="shift_media.storages.S3MediaStorage")
 class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
     """A media storage in an S3 bucket; each key is written once, by a conditional PUT.
 
@@ -86,7 +86,9 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
     """
 
     default_delivery: ClassVar[DeliveryMode] = "redirect"
+    import_path: ClassVar[str] = "shift_media.storages.S3MediaStorage"
 
+    @sensitive_variables()
     def __init__(
         self,
         *,
@@ -102,6 +104,9 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         super().__init__(**options)
         check_bucket(self.bucket_name, self.location)
         check_base_url(self.public_url)
+
+    def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        return not args and are_harmless(kwargs)
 
     def get_default_settings(self) -> dict[str, Any]:
         """Return django-storages' defaults, with the signature version that all regions accept."""
@@ -141,9 +146,6 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             verify=self.verify,
         )
         return client
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_held": None}
 
     # Reading
 

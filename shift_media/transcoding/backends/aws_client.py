@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from shift_media.core.backoff import Backoff
-from shift_media.core.errors import TranscodeError
+from shift_media.core.errors import TranscodeError, drop_locals
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 5.0, 20.0  # seconds
 
@@ -185,6 +185,7 @@ def _translate(error: Exception) -> ServiceError:
 
     if isinstance(error, ServiceError):
         return error
+    drop_locals(error)
     if isinstance(error, exceptions.ClientError):
         return _translate_answer(error)
     if isinstance(error, exceptions.ParamValidationError):
