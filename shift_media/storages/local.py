@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat as modes
 import time
 import uuid
@@ -19,21 +18,18 @@ from typing import Any, ClassVar
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
-from django.utils.encoding import filepath_to_uri
 
-from shift_media.conf import settings
 from shift_media.core.errors import SourceTruncated, StorageError
-from shift_media.core.signing import Signer
 from shift_media.storages import filesystem
 from shift_media.storages.base import (
     DeliveryMode,
     Entry,
-    MediaStorage,
     Stat,
     missing,
     require_read_mode,
 )
 from shift_media.storages.filesystem import disk_errors
+from shift_media.storages.signed_originals import SignedOriginals
 from shift_media.storages.streams import Readable, Source, StoredFile
 from shift_media.storages.validation import check_base_url, check_key, check_prefix
 
@@ -43,16 +39,11 @@ TEMPORARY = ".tmp"
 STALE = timedelta(days=1)
 """The age from which a temporary file is taken for the remains of a dead process."""
 
-ORIGINAL_PURPOSE = "original/1"
-"""The purpose in the signatures of private originals' URLs."""
-
 _PUBLISH_ATTEMPTS = 100
 """Attempts to link a file into a folder that concurrent deletions keep removing."""
 
-_EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
 
-
-class LocalMediaStorage(MediaStorage, FileSystemStorage):
+class LocalMediaStorage(SignedOriginals, FileSystemStorage):
     """A media storage in a folder, by default ``MEDIA_ROOT``, served under ``MEDIA_URL``.
 
     Takes the options of Django's `FileSystemStorage` and those of `MediaStorage`.
@@ -203,21 +194,6 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
                 filesystem.unlink(os.path.join(self._root, TEMPORARY, key)) for key in stale
             )
 
-    def may_read(self, key: str, query: Mapping[str, str]) -> bool:
-        """Return True if the original is public, or the query has a valid, unexpired signature."""
-        if self.originals == "public":
-            return True
-        expires = query.get("expires", "")
-        if not _EXPIRES.fullmatch(expires):
-            return False
-        genuine = _signer().verify(_signed_text(key, expires), query.get("signature", ""))
-        return genuine and time.time() <= int(expires)
-
-    def _private_url(self, key: str) -> str:
-        expires = str(int(time.time()) + self.url_expire)
-        signature = _signer().sign(_signed_text(key, expires))
-        return f"{self.derived_url(filepath_to_uri(key))}?expires={expires}&signature={signature}"
-
     def _open(self, name: str, mode: str = "rb") -> File[Any]:
         require_read_mode(name, mode)
         return StoredFile(self.fetch(name), name, lambda: self.fetch(name))
@@ -252,11 +228,3 @@ class LocalMediaStorage(MediaStorage, FileSystemStorage):
         raise StorageError(
             f"The folder of {path!r} was removed {_PUBLISH_ATTEMPTS} times while it was needed."
         )
-
-
-def _signed_text(key: str, expires: str) -> str:
-    return f"{key}?expires={expires}"
-
-
-def _signer() -> Signer:
-    return settings.signer(ORIGINAL_PURPOSE)

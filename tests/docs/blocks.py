@@ -33,12 +33,13 @@ PROGRAMS = {"apt-get", "aws", "cat", "cd", "curl", "export", "nginx", "sudo", "s
 
 @dataclass(frozen=True)
 class Block:
-    """A code block of a page."""
+    """A code block of a page; the caption is the file of a project that it belongs to."""
 
     file: Path
     line: int
     language: str
     name: str
+    caption: str
     text: str
 
     @property
@@ -58,9 +59,14 @@ def read_blocks(file: Path) -> Iterator[Block]:
         if found:
             inner = list(_inner(lines[number + 1 :], len(found[1])))
             options = [text.strip() for text in inner if re.match(r" +:[a-z-]+:", text)]
-            names = [text.removeprefix(":name: ") for text in options if text.startswith(":name:")]
+            name, caption = (_option(options, option) for option in ("name", "caption"))
             body = dedent("\n".join(inner[len(options) :])).strip("\n")
-            yield Block(file, number + 1, found[2], "".join(names), body + "\n")
+            yield Block(file, number + 1, found[2], name, caption, body + "\n")
+
+
+def _option(options: list[str], name: str) -> str:
+    prefix = f":{name}: "
+    return "".join(text.removeprefix(prefix) for text in options if text.startswith(prefix))
 
 
 def _inner(lines: list[str], margin: int) -> Iterator[str]:

@@ -30,12 +30,14 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 RUN_TOGETHER = (
     "quickstart",
     "how-to/add-image-format",
+    "how-to/test-your-site",
     "how-to/write-a-storage",
     "how-to/write-a-transcoder",
 )
 """Pages whose modules depend on each other.
 
-test_docs.py, test_new_format.py, storages/test_guide.py and transcoding/test_guide.py run them.
+test_docs.py, test_guides.py, test_new_format.py, storages/test_guide.py and
+transcoding/test_guide.py run them.
 """
 
 

@@ -20,7 +20,8 @@ from shift_media.conf import settings as media_settings
 from shift_media.core.errors import NotStored, SourceTruncated, StorageError
 from shift_media.core.signing import RESIZE
 from shift_media.storages import LocalMediaStorage
-from shift_media.storages.local import ORIGINAL_PURPOSE, TEMPORARY
+from shift_media.storages.local import TEMPORARY
+from shift_media.storages.signed_originals import ORIGINAL_PURPOSE
 from shift_media.testing.contents import Stream
 from shift_media.testing.steps import fetch_bytes, list_keys, put_bytes
 

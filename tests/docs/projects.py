@@ -1,0 +1,42 @@
+"""The project of the quickstart, into which the code blocks of a guide are pasted in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.management import call_command
+
+from tests.docs.blocks import BLOCKS, Block
+
+QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswith("quickstart-")}
+
+
+def create_project(folder: Path) -> None:
+    """Write the project of the quickstart into an empty folder."""
+    call_command("startproject", "site1", folder)
+    app = folder / "photos"
+    app.mkdir()
+    call_command("startapp", "photos", app)
+    with (folder / "site1/settings.py").open("a") as settings:
+        settings.write("\n" + QUICKSTART["quickstart-settings"])
+    for name in ("models", "views"):
+        (app / f"{name}.py").write_text(QUICKSTART[f"quickstart-{name}"])
+    (folder / "site1/urls.py").write_text(QUICKSTART["quickstart-urls"])
+    (app / "tests.py").unlink()
+    (app / "templates").mkdir()
+    (app / "templates/album.html").write_text(QUICKSTART["quickstart-template"])
+
+
+def blocks_of(page: str) -> list[Block]:
+    """Return the code blocks of a page, in order."""
+    return [block for block in BLOCKS if block.page == page]
+
+
+def paste(page: str, folder: Path) -> None:
+    """Append each block of a page with a caption to the file that the caption names."""
+    for block in blocks_of(page):
+        if block.caption:
+            file = folder / block.caption
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a") as target:
+                target.write("\n" + block.text)
