@@ -68,4 +68,13 @@ def _frozen(value: Any) -> Any:
 
 
 def _thawed(value: Any) -> Any:
-    return marshal.loads(value) if isinstance(value, _Packed) else value  # noqa: S302  # our own
+    """Return a frozen value; one that equals nothing if it cannot be read.
+
+    A row may have been pickled by another version of Python, whose marshal format differs.
+    """
+    if not isinstance(value, _Packed):
+        return value
+    try:
+        return marshal.loads(value)  # noqa: S302  # our own
+    except (ValueError, EOFError, TypeError):
+        return object()

@@ -63,6 +63,7 @@ class TableWrite:
         self.update_fields = None if update_fields is None else frozenset(update_fields)
         self.fields = written_fields(instance, own_media_fields(table), update_fields)
         self.changed: list[AnyMediaField] = []
+        self.unchanged_keys: set[AnyMediaField] = set()
         self.has_described = False
 
     @staticmethod
@@ -89,10 +90,13 @@ class TableWrite:
         videos = [field for field in self.changed if self._is_to_be_transcoded(field)]
         with self._transaction([*replaced, *videos]):
             old_keys = self._lock_and_read_keys(replaced)
+            # An instance that was made of the values of a row does not know that it has them.
+            now = {field: current_key(self.instance, field) for field in old_keys}
+            self.unchanged_keys = {field for field in old_keys if old_keys[field] == now[field]}
             self._keep_borrowed(replaced)
             updated = self._save(save)
             self._schedule_deletions(old_keys)
-            self._submit_jobs(videos)
+            self._submit_jobs([field for field in videos if field not in self.unchanged_keys])
         self._record()
         return updated
 
@@ -258,7 +262,7 @@ class TableWrite:
             row.setdefault(_SAVED, [])
         for field in self.changed:
             set_database_key(self.instance, field, current_key(self.instance, field))
-            if is_installed(self.table):
+            if is_installed(self.table) and field not in self.unchanged_keys:
                 row[_SAVED].append(field)
         written = {field.name for field in self.table._meta.local_concrete_fields}
         if self.update_fields is not None:
