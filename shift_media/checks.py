@@ -97,6 +97,10 @@ def _check_locations() -> Iterator[CheckMessage]:
             )
 
 
+INVALID_KEY = f"{'0' * 8}/{'0' * 4}/{'0' * 4}/{'0' * 4}/{'0' * 12}/invalid"
+"""A path with the shape of a key, which the view refuses before it calls the storage."""
+
+
 def include_for(storage: LocalMediaStorage, alias: str) -> str:
     """Return the line for the URLconf that a local storage needs."""
     prefix = (storage.base_url or "/").lstrip("/")
@@ -113,7 +117,7 @@ def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return True
     try:
-        match = resolve(f"{storage.base_url}any-key")
+        match = resolve(f"{storage.base_url}{INVALID_KEY}")
     except (Resolver404, NoReverseMatch):
         return False
     included = match.kwargs.get("storage", "")

@@ -2,6 +2,9 @@
 
 With several storages, one include for each:
 ``path("private/", include("shift_media.urls"), {"storage": "private"})``.
+
+Only paths with the shape of a key are matched: segments of 8, 4, 4, 4 and 12 characters, then a
+name. Patterns after the include can serve other files below the same prefix.
 """
 
 from __future__ import annotations
@@ -17,7 +20,11 @@ app_name = "shift_media"
 urlpatterns = [
     path("upload/", upload, name="upload"),
     path("sns/", webhook_views.sns, name="sns"),
-    # The view answers every path below the include, with line breaks too, so that all wrong
-    # paths get one and the same 404.
-    re_path(r"^(?P<key>[\s\S]*)\Z", views.resize, name="resize"),
+    # Every path with the shape of a key, with line breaks too, so that all wrong keys get one and
+    # the same 404. Other files below the include are left to the patterns that follow it.
+    re_path(
+        r"^(?P<key>[^/]{8}/[^/]{4}/[^/]{4}/[^/]{4}/[^/]{12}/[\s\S]+)\Z",
+        views.resize,
+        name="resize",
+    ),
 ]

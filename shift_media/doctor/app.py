@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shift_media.checks import INVALID_KEY
 from shift_media.conf import settings
 from shift_media.doctor.bucket import as_bucket
 from shift_media.doctor.client import Response, Unreachable, origin
 from shift_media.doctor.deployment import SITE_UNKNOWN, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.storages import S3MediaStorage
-
-_INVALID_KEY = "media-doctor"
-"""The view refuses it before any call of the storage, because it has not the form of a key."""
 
 _INVALID_MESSAGE = b"media_doctor"
 
@@ -43,7 +41,7 @@ def check_cors(deployment: Deployment) -> Iterator[Finding]:
 
 def _check_view(deployment: Deployment) -> Finding:
     try:
-        response = deployment.client.request(f"{deployment.app_url}{_INVALID_KEY}")
+        response = deployment.client.request(f"{deployment.app_url}{INVALID_KEY}")
     except Unreachable as problem:
         fix = "Check that the site is running, and that this machine can reach it at this address."
         return error("site", str(problem), fix)

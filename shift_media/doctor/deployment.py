@@ -76,9 +76,9 @@ class Deployment:
         """The path under which this project includes the view of the storage: ``/media/``."""
         if isinstance(self.storage, LocalMediaStorage):
             return urlsplit(self.storage.base_url or "/").path
-        for arguments in ({"key": "x", "storage": self.alias}, {"key": "x"}):
+        for arguments in ({"storage": self.alias}, {}):
             try:
-                return reverse("shift_media:resize", kwargs=arguments).removesuffix("x")
+                return reverse("shift_media:upload", kwargs=arguments).removesuffix("upload/")
             except NoReverseMatch:
                 continue
         return "/media/"

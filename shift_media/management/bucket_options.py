@@ -217,7 +217,7 @@ def _region(storage: S3MediaStorage | None) -> str:
 def _include_path() -> str:
     """Return the path under which this project includes the URLs; ``/media/`` if unknown."""
     try:
-        path: str = reverse("shift_media:resize", kwargs={"key": "-"})
+        path: str = reverse("shift_media:upload")
     except NoReverseMatch:
         return "/media/"
-    return path.removesuffix("-")
+    return path.removesuffix("upload/")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.test import Client, override_settings
 from PIL import Image
 
+from shift_media.checks import INVALID_KEY
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidSpec, LimitExceeded
 from shift_media.core.keys import ResizeKey, new_original_key, parse_original_key
@@ -28,6 +30,8 @@ ResizeOf = Callable[..., Resize]
 Site = Callable[..., CountingStorage]
 
 IMMUTABLE = "public, max-age=31536000, immutable"
+NOWHERE = f"/media/{INVALID_KEY}"
+SHAPE = re.compile("/media/[^/]{8}/([^/]{4}/){3}[^/]{12}/.")
 
 
 def get(path: str, **kwargs: Any) -> Any:
@@ -70,14 +74,16 @@ def test_one_wrong_character_gives_the_same_404(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
     url = resize_of(add(), mode="fill", format="webp", focal=(30, 70)).url
-    missing = answer(get("/media/nothing"))
+    missing = answer(get(NOWHERE))
     assert missing[0] == 404
     storage.calls.clear()
     for at in range(len("/media/"), len(url)):
-        for character in {"0", "1", "a", "f", "x", "A", "-", "/", "."} - {url[at]}:
+        for character in ("", "0", "1", "a", "f", "x", "A", "-", "/", "."):
             wrong = url[:at] + character + url[at + 1 :]
-            assert answer(get(wrong)) == missing, wrong
-        assert answer(get(url[:at] + url[at + 1 :])) == missing, at
+            if wrong != url and SHAPE.match(wrong):
+                assert answer(get(wrong)) == missing, wrong
+            elif wrong != url:  # It is left to the patterns that follow the include.
+                assert get(wrong).status_code == 404, wrong
     assert not storage.calls
 
 
@@ -294,9 +300,9 @@ def test_redirects_and_errors_are_no_store_without_cookie(
     assert (made.status_code, made["Cache-Control"]) == (302, "no-store")
     found = read(admin_client.get(f"/media/{resize.key}"))
     assert (found.status_code, found["Cache-Control"]) == (200, IMMUTABLE)
-    missing = admin_client.get("/media/nothing")
+    missing = admin_client.get(NOWHERE)
     assert (missing.status_code, missing["Cache-Control"]) == (404, "no-store")
-    for response in (made, found, missing, admin_client.post("/media/nothing")):
+    for response in (made, found, missing, admin_client.post(NOWHERE)):
         assert not response.cookies
         assert "Cookie" not in response.get("Vary", "")
         assert response["Access-Control-Allow-Origin"] == "*"
@@ -412,7 +418,7 @@ def test_head_has_the_headers_of_get(
 ) -> None:
     key = add()
     resize = resize_of(key)
-    for url in (resize.url, f"/media/{key}", "/media/nothing"):
+    for url in (resize.url, f"/media/{key}", NOWHERE):
         head = Client().head(url)
         full = get(url)
         assert head.content == b""

@@ -18,6 +18,7 @@ from botocore.config import Config
 from django.test import Client, override_settings
 from PIL import Image
 
+from shift_media.checks import INVALID_KEY
 from shift_media.imaging import engine
 from tests.imaging import images
 from tests.resizes.conftest import picture
@@ -82,7 +83,7 @@ def test_redirected_request_for_stored_resize_returns_bytes(s3_site: S3Site) -> 
     assert (found.status_code, found["Cache-Control"]) == (200, IMMUTABLE)
     assert size_of(found.body) == (400, 300)
     assert "Location" not in found.headers
-    for answer in (made, found, get("nothing")):
+    for answer in (made, found, get(INVALID_KEY)):
         assert not answer.cookies
         assert "Cookie" not in answer.get("Vary", "")
 
@@ -338,7 +339,7 @@ def test_resize_of_deleted_original_is_404(s3_site: S3Site) -> None:
     s3_site.storage.delete_prefix(f"{key.rpartition('/')[0]}/")
     answer = get(resize.key)
     assert answer.status_code == 404
-    assert answer.json() == get("nothing").json()
+    assert answer.json() == get(INVALID_KEY).json()
     assert get(s3_site.resize(other).key).status_code == 302
     assert s3_site.stored() == {other, s3_site.resize(other).key}
 
