@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, TypeVar
+from functools import wraps
+from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 
 from django.db import connections
 from django.db.transaction import non_atomic_requests
@@ -137,6 +138,56 @@ class _ByteRange:
 
     def close(self) -> None:
         self._file.close()
+
+
+def unaltered_by_middleware(view: View) -> View:
+    """Keep Django's middleware from changing the responses of a view for single visitors.
+
+    Such a response is the same for every visitor and may be kept by shared caches for a year, so
+    it must not have a cookie or a ``Vary: Cookie``, be encoded or be redirected. Middleware that
+    runs before the view may have prepared any of these on the request.
+    """
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # GZipMiddleware: an encoded range is not the range that was asked for.
+        request.META.pop("HTTP_ACCEPT_ENCODING", None)
+        # CsrfViewMiddleware replaces a malformed cookie.
+        request.META.pop("CSRF_COOKIE_NEEDS_UPDATE", None)
+        # UpdateCacheMiddleware would keep a copy of each picture for each query string.
+        request._cache_update_cache = False  # type: ignore[attr-defined]
+        _detach_session(request)
+        _detach_messages(request)
+        response = view(request, *args, **kwargs)
+        if response.status_code == 404:
+            # LocaleMiddleware would redirect to a pattern of i18n_patterns that matches any path.
+            request.urlconf = "shift_media.urls"  # It has no i18n_patterns.
+        return response
+
+    return cast(View, wrapped)
+
+
+def _detach_session(request: HttpRequest) -> None:
+    """Make SessionMiddleware treat a request as one without a session.
+
+    It then neither saves the session, which needs the database, nor sets its cookie. The session
+    stays readable, because other middleware may look up the user after the view.
+    """
+    session: Any = getattr(request, "session", None)
+    if session is not None:
+        session.is_empty = _raise_attribute_error
+
+
+def _raise_attribute_error() -> NoReturn:
+    # SessionMiddleware catches this error for requests that have no session.
+    raise AttributeError("This request has no session that is saved.")
+
+
+def _detach_messages(request: HttpRequest) -> None:
+    """Keep MessageMiddleware from storing the messages of this request, which needs a cookie."""
+    messages: Any = getattr(request, "_messages", None)
+    if messages is not None:
+        messages.used = messages.added_new = False
 
 
 def without_transactions(view: View) -> View:

@@ -15,7 +15,13 @@ from testproject.settings import *  # noqa: F403
 _PRIVATE = tempfile.mkdtemp(prefix="shift-media-tests-")
 atexit.register(shutil.rmtree, _PRIVATE, ignore_errors=True)
 
-INSTALLED_APPS = [*gallery.INSTALLED_APPS, "tests.testapp"]
+INSTALLED_APPS = [
+    *gallery.INSTALLED_APPS,
+    "django.contrib.flatpages",
+    "django.contrib.redirects",
+    "django.contrib.sites",
+    "tests.testapp",
+]
 ROOT_URLCONF = "tests.urls"
 SILENCED_SYSTEM_CHECKS = [
     "shift_media.W101",  # two models of the tests do without metadata

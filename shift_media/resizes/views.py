@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from shift_media import http
 from shift_media.core.errors import (
@@ -53,7 +54,9 @@ _METHODS = ("GET", "HEAD")
 
 
 @login_not_required
+@csrf_exempt  # It changes nothing that a client names, so that a POST is a 405 as any other.
 @http.without_transactions
+@http.unaltered_by_middleware
 def resize(request: HttpRequest, key: str, storage: str | None = None) -> HttpResponseBase:
     """Answer a request for a key below the include: 200, 206, 302, 304, 404, 405, 416, 422 or 503.
 
