@@ -14,8 +14,10 @@ E007      ``SNS_TOPICS`` is set, but cryptography is not installed
 E008      Elastic Transcoder is closed, and no service is named that replaces it
 E009      a profile has a rendition that the transcoder cannot make
 E010      ``ENGINE`` is ``"vips"``, but pyvips is not installed
+E011      a field in ``UPLOADS`` is not a media field, or its rule cannot be imported
 W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
+W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
 """
@@ -23,6 +25,7 @@ I001      a profile in preset ids uses defaults of shift_media for unknown detai
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig
@@ -35,7 +38,9 @@ from PIL import Image
 
 from shift_media.concurrency import shared
 from shift_media.conf import ConfigurationError, settings
+from shift_media.conf.reader import suggest
 from shift_media.core.errors import MissingExtra
+from shift_media.core.signing import MIN_LENGTH, is_placeholder, is_weak
 from shift_media.imaging.engine import vips
 from shift_media.registry import all_media_fields
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
@@ -142,10 +147,10 @@ def check_engine(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 def check_signing_keys(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Recommend separate signing keys."""
+    """Recommend separate and strong signing keys."""
     raw = getattr(django_settings, "SHIFT_MEDIA", {})
     if isinstance(raw, dict) and raw.get("SIGNING_KEYS") is not None:
-        return []
+        return list(_check_strength())
     return [
         Warning(
             "Resizes are signed with SECRET_KEY. When it is rotated, every resize gets a new URL "
@@ -154,6 +159,55 @@ def check_signing_keys(
             id="shift_media.W001",
         )
     ]
+
+
+def _check_strength() -> Iterator[CheckMessage]:
+    weak = [
+        n for n, key in enumerate(settings.SIGNING_KEYS, 1) if is_weak(key) or is_placeholder(key)
+    ]
+    if not are_settings_valid() or not weak:
+        return
+    yield Warning(
+        f'Key {weak[0]} in SHIFT_MEDIA["SIGNING_KEYS"] can be guessed: it is shorter than '
+        f"{MIN_LENGTH} characters, repetitive, or copied from an example.",
+        hint="Put the output of this command first in the list, and keep the other keys as long "
+        "as pages have URLs that were signed with them: "
+        "python -c 'import secrets; print(secrets.token_urlsafe(48))'",
+        id="shift_media.W007",
+    )
+
+
+@register()
+def check_uploads(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check the fields and the rules of direct uploads."""
+    if not are_settings_valid():
+        return []
+    labels = {str(field).lower(): str(field) for field in all_media_fields()}
+    found = []
+    for label, rule in settings.UPLOADS.items():
+        if label.lower() not in labels:
+            near = suggest(label, labels.values())
+            found.append(f'"{label}" is not a media field{near}')
+        if problem := _find_problem_of_rule(rule):
+            found.append(problem)
+    hint = 'Correct SHIFT_MEDIA["UPLOADS"]: {"app.Model.field": "path.of.the.function"}.'
+    return [
+        Error(f'SHIFT_MEDIA["UPLOADS"]: {text}', hint=hint, id="shift_media.E011")
+        for text in found
+    ]
+
+
+def _find_problem_of_rule(rule: str) -> str:
+    """Return what is wrong with the path of a function; ``""`` if it can be imported."""
+    path, _, name = rule.rpartition(".")
+    try:
+        module = import_module(path)
+    except ImportError as error:
+        return f'the rule "{rule}" cannot be imported: {error}.'
+    if callable(getattr(module, name, None)):
+        return ""
+    functions = [each for each in vars(module) if callable(getattr(module, each))]
+    return f'the rule "{rule}" is not a function of {path}{suggest(name, functions)}'
 
 
 @register(Tags.caches, deploy=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -10,9 +11,14 @@ from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, run_checks
 from django.test import override_settings
 
+from shift_media.core.signing import is_placeholder, is_weak
 from shift_media.transcoding import services
 from shift_media.video.profiles import Profile
+from tests.parts import ROOT
 from tests.testapp.models import Film
+
+STRONG = "Zk3vX9qLw0-TfR7yBnU2sHdJ5mPgC8eA"
+SIGNING_KEYS = re.compile(r'"SIGNING_KEYS": (\[.*?\])')
 
 pytestmark = pytest.mark.django_db  # the JSON field asks the database what it can do
 
@@ -85,6 +91,61 @@ def test_deployment_without_signing_keys_and_shared_cache_is_w001_and_w002() -> 
     own = {"SIGNING_KEYS": ["a-long-random-string"], "CACHE": None}
     with override_settings(SHIFT_MEDIA=own):
         assert messages(deploy=True).keys().isdisjoint({"shift_media.W001", "shift_media.W002"})
+
+
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "a long random string, kept secret like SECRET_KEY",  # of the README
+        "replace this with a long random string",  # of the quickstart
+        "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz",
+        STRONG[:31],
+        "ab" * 40,
+    ],
+)
+def test_guessable_signing_key_is_w007_that_does_not_show_it(weak: str) -> None:
+    for number, keys in enumerate(([weak, STRONG], [STRONG, weak]), 1):
+        with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": keys}):
+            message = messages(deploy=True)["shift_media.W007"]
+            assert "shift_media.W007" not in messages()
+        assert message.startswith(f"Key {number} in")
+        assert weak not in message
+
+
+def test_strong_signing_keys_have_no_message() -> None:
+    for keys in ([STRONG], [STRONG, STRONG[::-1]], [STRONG.encode()]):
+        with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": keys, "CACHE": None}):
+            assert messages(deploy=True) == {}
+
+
+def test_each_signing_key_of_the_documentation_is_weak() -> None:
+    pages = [ROOT / "README.rst", *(ROOT / "docs").rglob("*.rst")]
+    lists = [found for page in pages for found in SIGNING_KEYS.findall(page.read_text())]
+    keys = [key for found in lists for key in re.findall('"(.*?)"', found)]
+    assert len(keys) >= 4
+    assert [key for key in keys if not (is_weak(key) or is_placeholder(key))] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "rule", "expected"),
+    [
+        ("testapp.Foto.image", "shift_media.direct.may_add", 'mean "testapp.Photo.image"'),
+        ("testapp.Photo.imgae", "shift_media.direct.may_add", 'mean "testapp.Photo.image"'),
+        ("testapp.Photo.title", "shift_media.direct.may_add", "is not a media field"),
+        ("testapp.Photo.image", "shift_media.direct.may_ad", 'mean "may_add"'),
+        ("testapp.Photo.image", "shift_media.drect.may_add", "cannot be imported"),
+    ],
+)
+def test_misspelled_field_or_rule_of_uploads_is_e011(label: str, rule: str, expected: str) -> None:
+    with override_settings(SHIFT_MEDIA={"UPLOADS": {label: rule}}):
+        assert expected in messages()["shift_media.E011"]
+
+
+def test_label_of_uploads_in_lower_case_is_right() -> None:
+    with override_settings(
+        SHIFT_MEDIA={"UPLOADS": {"testapp.photo.image": "shift_media.direct.may_add"}}
+    ):
+        assert messages() == {}
 
 
 def test_more_pixels_than_the_limit_of_pillow_are_w003() -> None:

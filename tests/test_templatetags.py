@@ -13,7 +13,9 @@ from django.test import override_settings
 
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.metadata import Metadata
+from shift_media.resizes.builder import OPTIONS
 from shift_media.storages import LocalMediaStorage
+from shift_media.templatetags.options import ATTRIBUTES, split_options
 from testproject.gallery.models import Photo
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"
@@ -137,6 +139,44 @@ def test_resize_img_separates_attributes_from_options() -> None:
     assert (found["class"], found["data-id"], found["loading"]) == ("card", "7", "eager")
     assert "decoding" not in found
     assert "mode" not in found
+
+
+@pytest.mark.parametrize(
+    ("tag", "option"),
+    [
+        ('resize_img p.image "40x30" fromat="webp"', "format"),
+        ('resize_img p.image "40x30" qualty=80', "quality"),
+        ('resize_img p.image "40x30" back_ground="ffffff"', "background"),
+        ('resize_img p.image "40x30" Format="webp"', "format"),
+        ('resize_picture p.image widths="320" formts="webp"', "formats"),
+        ('resize_picture p.image widths="320" siz="4x3"', "size"),
+        ('resize_url p.image "40x30" fromat="webp"', "format"),
+        ('resize p.image "40x30" modes="fill" as img', "mode"),
+        ('media_video p.image caption="/a.vtt"', "captions"),
+    ],
+)
+def test_name_that_resembles_an_option_is_an_error(tag: str, option: str) -> None:
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match=f'mean "{option}"'):
+        render(f"{{% {tag} %}}", p=photo())
+
+
+def test_attributes_are_written_with_dashes() -> None:
+    html = render(
+        '{% resize_img p.image "40x30" data_format="a" aria_label="b" hx_get="/c" x_on="d" '
+        'fetchpriority="high" sizes="100vw" usemap="#m" style="e" is="f" %}',
+        p=photo(),
+    )
+    found = attributes(html)
+    assert found.items() >= {
+        "data-format": "a", "aria-label": "b", "hx-get": "/c", "x-on": "d",
+        "fetchpriority": "high", "sizes": "100vw", "usemap": "#m", "style": "e", "is": "f",
+    }.items()  # fmt: skip
+    assert found["src"].endswith(".jpg")
+
+
+def test_no_attribute_of_html_is_taken_for_an_option() -> None:
+    for name in ATTRIBUTES:
+        split_options({name: "x"}, (*OPTIONS, "size", "formats", "captions", "srclang", "label"))
 
 
 def test_resize_img_has_no_double_beyond_original_or_limits() -> None:

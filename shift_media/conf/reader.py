@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,6 +13,9 @@ from django.core.exceptions import ImproperlyConfigured
 from shift_media.core.errors import MediaError
 
 T = TypeVar("T")
+
+_CUTOFF = 0.6
+"""How similar two names are, from 0 to 1, of which one may stand for the other."""
 
 
 class ConfigurationError(MediaError, ImproperlyConfigured):
@@ -34,6 +37,14 @@ def wrong_value(name: str, value: object, expected: str) -> ConfigurationError:
 def closest(name: object, names: Collection[str]) -> str:
     """Return the one of some names that is most like a misspelled one."""
     return difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
+
+
+def suggest(name: object, names: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown name: the one that was meant, or all names."""
+    known = list(names)
+    if near := difflib.get_close_matches(str(name), known, n=1, cutoff=_CUTOFF):
+        return f': did you mean "{near[0]}"?'
+    return f": the known ones are {', '.join(known)}." if known else ": there are none."
 
 
 class SettingsReader:

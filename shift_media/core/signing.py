@@ -14,6 +14,12 @@ from shift_media.core.errors import InvalidSigningKey
 
 RESIZE = "resize/1"
 
+MIN_LENGTH, MIN_DIFFERENT = 32, 12
+"""Least characters of a strong key, and least different ones: 32 hex digits just pass."""
+
+_PLACEHOLDERS = ("random string", "replace this", "change me", "changeme")
+"""Texts that stand in examples in place of a key."""
+
 _BLOCK = 64
 _SIGNATURE_BYTES = 16
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -53,6 +59,22 @@ class Signer:
         for pair in self._pairs:
             verified |= hmac.compare_digest(_digest(pair, message).encode(), claimed)
         return verified
+
+
+def is_weak(key: str | bytes) -> bool:
+    """Return True if a key is short, repetitive or called insecure."""
+    text = _as_text(key)
+    is_short = len(text) < MIN_LENGTH or len(set(text)) < MIN_DIFFERENT
+    return is_short or "insecure" in text.lower()
+
+
+def is_placeholder(key: str | bytes) -> bool:
+    """Return True if a key is copied from an example, so that everybody can read it."""
+    return any(words in _as_text(key).lower() for words in _PLACEHOLDERS)
+
+
+def _as_text(key: str | bytes) -> str:
+    return key.decode("latin-1") if isinstance(key, bytes) else key
 
 
 _Pair = tuple["hashlib._Hash", "hashlib._Hash"]

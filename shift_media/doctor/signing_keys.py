@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from django.conf import settings as django_settings
 
 from shift_media.conf import settings
+from shift_media.core.signing import is_placeholder, is_weak
 from shift_media.doctor.findings import Finding, error, ok, warning
-
-MIN_LENGTH, MIN_DIFFERENT = 32, 12
-"""Least characters, and least different ones: 32 hex digits, which are 128 bits, just pass."""
 
 _FIX = (
     'Set SHIFT_MEDIA["SIGNING_KEYS"] to a list. Its first key is the output of this command; the '
@@ -35,6 +33,9 @@ def check_keys() -> Iterator[Finding]:
     weak = [number for number, key in enumerate(keys, 1) if is_weak(key)]
     if 1 in weak:
         yield error("signing-keys", f"{seen}, which can be guessed.", _FIX, _RUN)
+    elif any(map(is_placeholder, keys)):
+        # No error, so that a site that followed an earlier README can still be deployed.
+        yield warning("signing-keys", f"{seen}, and one is copied from an example.", _FIX, _RUN)
     elif weak:
         seen = f"{seen}; key {weak[0]} can be guessed."
         yield warning("signing-keys", seen, _FIX_OLD, _RUN_OLD)
@@ -42,10 +43,3 @@ def check_keys() -> Iterator[Finding]:
         yield warning("signing-keys", f"{seen}: when it is rotated, all URLs change.", _FIX, _RUN)
     else:
         yield ok("signing-keys", f"{seen}.")
-
-
-def is_weak(key: str | bytes) -> bool:
-    """Return True if a key is short, repetitive or called insecure."""
-    text = key.decode("latin-1") if isinstance(key, bytes) else key
-    short = len(text) < MIN_LENGTH or len(set(text)) < MIN_DIFFERENT
-    return short or "insecure" in text.lower()

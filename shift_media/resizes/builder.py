@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from django.core.signals import setting_changed
 
 from shift_media.conf import settings
+from shift_media.conf.reader import suggest
 from shift_media.core import geometry
 from shift_media.core.errors import EmptyCrop, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION
@@ -24,6 +26,9 @@ OPTIONS: Final = ("mode", "quality", "upscale", "format", "focal", "crop", "back
 
 Arguments = tuple[Any, ...]
 """A size, and a value or None for each of `OPTIONS`."""
+
+_SIZE: Final = re.compile(r"[0-9]|x[0-9]|x?$")
+"""The beginning of what is meant as a size, right or wrong."""
 
 _QUALITY_INDEX: Final = 1 + OPTIONS.index("quality")
 
@@ -114,6 +119,7 @@ def _resolve(extension: str, arguments: Arguments, quality_type: type) -> _Resol
     and the second of each is refused.
     """
     size, *values = arguments
+    _check_size(size)
     given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
     preset = settings.PRESETS.get(size, {})
     merged = {"size": size, "format": None, **preset, **given}
@@ -127,6 +133,16 @@ def _resolve(extension: str, arguments: Arguments, quality_type: type) -> _Resol
         is_complete=spec.crop is None and spec.width is not None and spec.height is not None,
         follows_focal=spec.mode == "fill" and merged.get("focal") is None,
     )
+
+
+def _check_size(size: object) -> None:
+    """Raise `InvalidSpec` for a word that is no preset; all else of a size is checked later."""
+    if isinstance(size, str) and size not in settings.PRESETS and not _SIZE.match(size):
+        near = suggest(size, settings.PRESETS)
+        raise InvalidSpec(
+            f'{size[:100]!r} is not a size, such as "400x300", and not in '
+            f'SHIFT_MEDIA["PRESETS"]{near}'
+        )
 
 
 def _resolve_unhashable(extension: str, arguments: Arguments) -> _ResolvedSpec:

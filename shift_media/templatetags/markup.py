@@ -15,6 +15,7 @@ from shift_media.core.metadata import Metadata
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import format_srcset
+from shift_media.templatetags.options import split_options
 
 Renderer = Callable[..., SafeString]
 
@@ -24,7 +25,7 @@ PLAYABLE = "hls", "mp4", "webm", "audio"
 
 def render_image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
     """Render an ``<img>`` of a resize, and of one of double the sides for dense screens."""
-    spec, attributes = _split_options(options, OPTIONS)
+    spec, attributes = split_options(options, OPTIONS)
     resize: Resize = file.resize(size, **spec)
     sources: dict[str, Any] = {"src": resize.url}
     double = _double(file, resize)
@@ -47,8 +48,8 @@ def _double(file: Any, resize: Resize) -> Resize | None:
 
 def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> SafeString:
     """Render a ``<picture>``: a ``<source>`` for each format, and an ``<img>`` as the fallback."""
-    spec, attributes = _split_options(options, (*OPTIONS, "size"))
-    sizes, formats = attributes.pop("sizes", None), _split_words(attributes.pop("formats", ""))
+    spec, attributes = split_options(options, (*OPTIONS, "size", "formats"))
+    sizes, formats = attributes.pop("sizes", None), _split_words(spec.pop("formats", ""))
     numbers = _parse_widths(widths)
     fallback: dict[int, Resize] = file.ladder(numbers, **spec)
     largest = fallback[max(fallback)]
@@ -99,8 +100,9 @@ def _split_words(given: Any) -> Sequence[Any]:
     return given.split() if isinstance(given, str) else list(given)
 
 
-def render_video(file: Any, captions: str, options: dict[str, Any]) -> SafeString:
+def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeString:
     """Render a ``<video>`` with its sources, poster and captions; nothing without sources."""
+    given, others = split_options(options, ("captions", "srclang", "label"))
     renditions = file.renditions
     playable = [r for kind in PLAYABLE for r in renditions if r.kind == kind]
     if not playable:
@@ -112,8 +114,8 @@ def render_video(file: Any, captions: str, options: dict[str, Any]) -> SafeStrin
     for name, kind in (("poster", "poster"), ("data-preview", "sprite")):
         extra = next((r for r in renditions if r.kind == kind), None)
         attributes |= {name: extra.url} if extra else {}
-    track = {"srclang": options.pop("srclang", "en"), "label": options.pop("label", None)}
-    attributes |= _html_names(options)
+    track = {"srclang": given.get("srclang", "en"), "label": given.get("label")}
+    attributes |= others
     sources = format_html_join(
         "", '<source src="{}" type="{}">', ((r.url, r.content_type) for r in playable)
     )
@@ -123,26 +125,12 @@ def render_video(file: Any, captions: str, options: dict[str, Any]) -> SafeStrin
     return format_html("<video{}>{}</video>", flatatt(_drop_unset(attributes)), sources)
 
 
-def _split_options(
-    options: Mapping[str, Any], names: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options of these names, and the others, which become attributes."""
-    spec = {name: value for name, value in options.items() if name in names}
-    return spec, {name: value for name, value in options.items() if name not in names}
-
-
 def _img(resize: Resize, sources: dict[str, Any], attributes: Mapping[str, Any]) -> SafeString:
     """Render an ``<img>`` with its size, so that the page does not move when it is loaded."""
     if resize.width and resize.height:
         sources |= {"width": resize.width, "height": resize.height}
     defaults = {"alt": "", "loading": "lazy", "decoding": "async"}
-    return format_html(
-        "<img{}>", flatatt(_drop_unset({**sources, **defaults, **_html_names(attributes)}))
-    )
-
-
-def _html_names(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.replace("_", "-"): value for name, value in attributes.items()}
+    return format_html("<img{}>", flatatt(_drop_unset({**sources, **defaults, **attributes})))
 
 
 def _drop_unset(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from django.conf import settings as django_settings
 from django.template.base import FilterExpression, Parser, Token, Variable, token_kwargs
 from django.utils.html import conditional_escape
 
-from shift_media.core.errors import InvalidSpec, MediaError
+from shift_media.core.errors import MediaError
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
+from shift_media.templatetags.options import unknown_option_error
 
 logger = logging.getLogger("shift_media")
 
@@ -110,11 +111,6 @@ def _is_literal(expression: FilterExpression) -> bool:
     if isinstance(value, Variable):
         return value.literal is not None and not expression.filters
     return not expression.filters
-
-
-def unknown_option_error(name: str) -> InvalidSpec:
-    """Return the error for an option that a resize does not have."""
-    return InvalidSpec(f"{name!r} is not an option of a resize: use one of {', '.join(OPTIONS)}.")
 
 
 def report_error(error: MediaError, kind: str) -> None:

@@ -40,6 +40,7 @@ def only(findings: Any) -> Finding:
         ([STRONG[:-1]], Severity.ERROR),
         (["ab" * 40], Severity.ERROR),
         (["django-insecure-0123456789abcdefghijklmnopqrstuvwxyz"], Severity.ERROR),
+        (["a long random string, kept secret like SECRET_KEY"], Severity.WARNING),
         ([KEY, "short"], Severity.WARNING),
     ],
 )

@@ -126,6 +126,25 @@ def test_preset_values_apply_unless_given(storage: LocalMediaStorage) -> None:
         build(storage, "avatar")
 
 
+@pytest.mark.parametrize(
+    ("presets", "name", "expected"),
+    [
+        (("avatar", "card"), "avatr", ': did you mean "avatar"?'),
+        (("avatar", "card"), "Card", ': did you mean "card"?'),
+        (("avatar", "card"), "hero", ": the known ones are avatar, card."),
+        ((), "avatar", ": there are none."),
+    ],
+)
+def test_unknown_preset_names_the_nearest_or_all(
+    storage: LocalMediaStorage, presets: tuple[str, ...], name: str, expected: str
+) -> None:
+    known = {preset: {"size": "96x96"} for preset in presets}
+    with override_settings(SHIFT_MEDIA={"PRESETS": known}):
+        with pytest.raises(InvalidSpec) as raised:
+            build(storage, name)
+        assert str(raised.value).endswith(expected)
+
+
 @pytest.mark.parametrize("wrong", [{"crop": {}}, {"quality": []}, {"focal": {1}}, {"mode": 1}])
 def test_value_of_wrong_type_raises_invalid_spec(
     storage: LocalMediaStorage, wrong: dict[str, Any]
