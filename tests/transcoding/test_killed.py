@@ -35,7 +35,7 @@ worker.PROGRESS_SECONDS = 0
 if stage == "claimed":
     worker.build_attempt = die
 if stage == "complete":  # The row is written, but files of earlier attempts are still there.
-    reports._after_completion = die
+    reports._delete_older_files = die
 Worker(on_progress=report).run_one()
 """
 STEPS = ("claimed", "10", "99", "complete")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from shift_media.aws.bucket import (
     SUBRESOURCES,
@@ -22,13 +22,14 @@ from shift_media.aws.changes import Document, RuleConflict, merge_website, norma
 from shift_media.aws.documents import DOCUMENTS, MULTIPLE, XML, BucketSetup
 from shift_media.aws.xml import to_xml
 from shift_media.management import bucket_options
+from shift_media.management.base import MediaCommand
 from shift_media.storages import S3MediaStorage
 
 YES, WIDEN = "yes", "widen"
 """The words that a user types to apply a change, and to apply one that widens access."""
 
 
-class Command(BaseCommand):
+class Command(MediaCommand):
     """Print documents for AWS, compare the bucket with them, and apply them."""
 
     help = (

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.files.storage import InvalidStorageError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections, router
 from django.template.defaultfilters import filesizeformat
 
@@ -16,6 +16,7 @@ from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
+from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
 from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
 
@@ -25,7 +26,7 @@ GRACE_HOURS = 24
 LEAST_GRACE_HOURS = 1
 
 
-class Command(BaseCommand):
+class Command(MediaCommand):
     """Run pending work, and remove orphaned originals and resizes of retired signatures."""
 
     help = (

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from shift_media.doctor.examination import Examination
@@ -22,6 +22,7 @@ from shift_media.doctor.integrity import (
 )
 from shift_media.doctor.redaction import redact
 from shift_media.doctor.report import TextReport, as_json, summary
+from shift_media.management.base import MediaCommand
 from shift_media.management.progress import INTERRUPTED, Progress, interrupt_on_sigterm
 from shift_media.storages import MediaStorage, get_storage, unwrap
 
@@ -38,7 +39,7 @@ _FIXES = {
 }
 
 
-class Command(BaseCommand):
+class Command(MediaCommand):
     """Examine a storage and the servers that lead to it, or verify the stored originals."""
 
     help = (

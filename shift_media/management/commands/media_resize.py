@@ -15,12 +15,13 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
+from shift_media.management.base import MediaCommand
 from shift_media.management.progress import INTERRUPTED, Progress, stop_on_interrupt
 from shift_media.registry import is_media_field
 from shift_media.resizes.batch import BatchRenderer, ResizeCounts, Row, Rows
@@ -32,7 +33,7 @@ USAGE_ERROR = 2
 """The exit code for wrong arguments."""
 
 
-class Command(BaseCommand):
+class Command(MediaCommand):
     """Make the resizes of many rows ahead of time."""
 
     help = (

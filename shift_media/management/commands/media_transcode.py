@@ -9,10 +9,11 @@ from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connections, models
 
 from shift_media.core.errors import MediaError
+from shift_media.management.base import MediaCommand
 from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
 from shift_media.management.transcode_output import TranscodeReport
 from shift_media.registry import all_media_fields, is_media_field
@@ -27,7 +28,7 @@ PAUSE_SECONDS = 1.0
 """The pause between two queries for due jobs. Services are polled at intervals of their own."""
 
 
-class Command(BaseCommand):
+class Command(MediaCommand):
     """Submits, runs, polls and cancels transcoding jobs."""
 
     help = (

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import ClassVar, cast
 
 from django.core.validators import MaxValueValidator
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -73,6 +73,9 @@ class TranscodeJob(models.Model):
 
     objects = TranscodeJobQuerySet.as_manager()
 
+    # True once this process has begun to complete the attempt, unless it was refused.
+    began_completion = False
+
     class Meta:
         """The constraint admits one live job for each original and profile."""
 
@@ -123,7 +126,8 @@ class TranscodeJob(models.Model):
         return self._attempt().live().exists() and self._is_referenced()
 
     def was_completed(self) -> bool:
-        """Return True if another process has completed this attempt meanwhile."""
+        """Return True if this attempt was completed; open a lost connection again to ask."""
+        connections[str(self._state.db)].close_if_unusable_or_obsolete()
         return self._row().filter(token=self.token, state=State.COMPLETE).exists()
 
     def send(self, signal: Signal) -> None:
@@ -207,10 +211,12 @@ class TranscodeJob(models.Model):
     def retry_later(self, code: str, error: str) -> bool:
         """Make the job pending again after a pause, and store why."""
         pause = BACKOFF.pause(self.attempts)
-        logger.warning("%s is tried again in %s: %s", self, pause, error)
         not_before = timezone.now() + pause
         current = self._attempt().running()
-        return self._requeue(current, not_before=not_before, **_failure(code, error))
+        requeued = self._requeue(current, not_before=not_before, **_failure(code, error))
+        if requeued:
+            logger.warning("%s is tried again in %s: %s", self, pause, error)
+        return requeued
 
     def recover(self, code: str, error: str, attempts: int) -> bool:
         """Make a job pending whose attempt is lost, unless its lease was renewed meanwhile.
@@ -251,7 +257,12 @@ class TranscodeJob(models.Model):
         values = {"not_before": timezone.now(), **values}
         with transaction.atomic(using=self._state.db):
             requeued = rows.update(
-                state=State.PENDING, lease_owner="", lease_until=None, external_id="", **values
+                state=State.PENDING,
+                token=new_token(),  # A late report of this attempt must not complete the next.
+                lease_owner="",
+                lease_until=None,
+                external_id="",
+                **values,
             )
             if requeued:
                 self.renditions.filter(state__in=RUNNING).delete()
@@ -264,6 +275,11 @@ class TranscodeJob(models.Model):
 
         Returns False if the attempt is not the current one, or no row refers to the original.
         """
+        self.began_completion = True  # It stays after an error: the COMMIT may have arrived.
+        self.began_completion = self._complete(report)
+        return self.began_completion
+
+    def _complete(self, report: JobReport) -> bool:
         with transaction.atomic(using=self._state.db):
             completed = self._end(
                 self._attempt().live(),

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.core.signals import setting_changed
+from django.db import DatabaseError
 from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError, settings
@@ -108,5 +109,5 @@ def delete_files(job: TranscodeJob, attempt: Job) -> None:
         posters = Rendition.objects.using(job._state.db).filter(key=poster)
         if not posters.filter(state=State.COMPLETE).exists():
             attempt.storage.delete(poster)
-    except (MediaError, OSError) as error:
+    except (MediaError, OSError, DatabaseError) as error:
         logger.warning("Files of %s could not be deleted: %s", job, error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from django.db import DatabaseError
+
 from shift_media import signals
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.base import Job, JobReport, State
@@ -33,19 +35,19 @@ def apply(job: TranscodeJob, report: JobReport) -> bool:
 
 
 def _complete(job: TranscodeJob, report: JobReport) -> bool:
-    if not job.complete(report):
-        return False
-    signals.after_commit(_after_completion, job, using=str(job._state.db))
-    job.refresh_from_db()
-    return True
-
-
-def _after_completion(job: TranscodeJob) -> None:
     try:
-        _delete_older_files(job)
-    except MediaError as error:
-        logger.warning("Files that %s replaces could not be deleted: %s", job, error)
-    job.send(signals.transcode_completed)
+        if not job.complete(report):
+            return False
+    except DatabaseError as error:
+        if not job.was_completed():
+            raise
+        # The connection was lost after the COMMIT had arrived.
+        logger.warning("%s is complete, but the database did not confirm it: %s", job, error)
+    job.refresh_from_db()
+    using = str(job._state.db)
+    signals.after_commit(job.send, signals.transcode_completed, using=using)
+    signals.after_commit(_delete_older_files, job, using=using)
+    return True
 
 
 def _delete_older_files(job: TranscodeJob) -> None:
@@ -76,10 +78,25 @@ def fail(job: TranscodeJob, error: TranscodeError) -> None:
 
 
 def stop_attempt(job: TranscodeJob, attempt: Job | None) -> None:
-    """Cancel an attempt in the transcoder and delete what it has stored."""
-    if attempt is not None:
+    """Cancel an attempt in the transcoder and delete what it has stored.
+
+    The files of an attempt that is complete are published, and stay, whatever failed afterwards.
+    """
+    if attempt is not None and not _may_be_published(job):
         transcoder().cancel(attempt)
         delete_files(job, attempt)
+
+
+def _may_be_published(job: TranscodeJob) -> bool:
+    """Return True unless it is certain that the files of an attempt are not published.
+
+    If the database cannot be asked, an attempt may be published that this process began to
+    complete, or that any process may complete because a service runs it.
+    """
+    try:
+        return job.was_completed()
+    except DatabaseError:
+        return job.began_completion or not transcoder().embedded
 
 
 def as_transcode_error(error: MediaError) -> TranscodeError:

@@ -62,8 +62,15 @@ class Worker:
         job = leases.claim(self.owner, self._only)
         if job is not None:
             self.run(job)
-            self._on_progress(job)
+            self._report(job)
         return job
+
+    def _report(self, job: TranscodeJob) -> None:
+        """Call ``on_progress``; an error in it is logged, because it must not fail the job."""
+        try:
+            self._on_progress(job)
+        except Exception:
+            logger.exception("The progress of %s could not be reported.", job)
 
     def run(self, job: TranscodeJob) -> None:
         """Run a claimed job until it ends, or until a service has accepted it."""
@@ -122,6 +129,6 @@ class Worker:
                 stop_attempt(job, attempt)
                 job.cancel_unwanted()
                 return
-            self._on_progress(job)
+            self._report(job)
             if report.state not in LIVE:
                 return
