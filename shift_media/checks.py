@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
@@ -97,7 +98,8 @@ def _check_locations() -> Iterator[CheckMessage]:
                 f"The base_url of STORAGES[{alias!r}] is {storage.base_url!r}, where "
                 "shift_media.urls is not included for this storage.",
                 hint=f"Include it there: {include_for(storage, alias)}, or set base_url to the "
-                "path at which it is included.",
+                "path at which it is included. If the server mounts the site below a path, set "
+                "FORCE_SCRIPT_NAME. For a CDN, set public_url.",
                 id="shift_media.E003",
             )
 
@@ -108,9 +110,19 @@ INVALID_KEY = f"{'0' * 8}/{'0' * 4}/{'0' * 4}/{'0' * 4}/{'0' * 12}/invalid"
 
 def include_for(storage: LocalMediaStorage, alias: str) -> str:
     """Return the line for the URLconf that a local storage needs."""
-    prefix = (storage.base_url or "/").lstrip("/")
+    prefix = (_path_info(storage) or urlsplit(storage.base_url or "/").path).lstrip("/")
     other = "" if storages[alias] is _default() else f', {{"storage": "{alias}"}}'
     return f'path("{prefix}", include("shift_media.urls"){other})'
+
+
+def _path_info(storage: LocalMediaStorage) -> str | None:
+    """Return the path of ``base_url`` as URLconfs match it; None if it is not below the site.
+
+    ``base_url`` is what browsers ask for, so it has the path of ``FORCE_SCRIPT_NAME`` in front.
+    """
+    path = urlsplit(storage.base_url or "/").path
+    mounted = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
+    return path[len(mounted) :] if path.startswith(f"{mounted}/") else None
 
 
 def _default() -> object:
@@ -121,8 +133,11 @@ def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
     """Return True if a local storage's ``base_url`` leads to the view of this storage."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return True
+    path = _path_info(storage)
+    if path is None:
+        return False
     try:
-        match = resolve(f"{storage.base_url}{INVALID_KEY}")
+        match = resolve(f"{path}{INVALID_KEY}")
     except (Resolver404, NoReverseMatch):
         return False
     included = match.kwargs.get("storage", "")

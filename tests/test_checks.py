@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, run_checks
-from django.test import override_settings
+from django.core.files.base import ContentFile
+from django.test import Client, override_settings
 
+from shift_media.core.keys import new_original_key
 from shift_media.core.signing import is_placeholder, is_weak
+from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
 from shift_media.video.profiles import Profile
 from tests.parts import ROOT
@@ -73,6 +77,52 @@ def test_base_url_outside_the_include_is_e003(base_url: str, tmp_path: Any) -> N
     with with_media(BACKEND="shift_media.storages.LocalMediaStorage", OPTIONS=options):
         message = messages()["shift_media.E003"]
     assert f'path("{base_url[1:]}", include("shift_media.urls"))' in message
+
+
+@pytest.mark.acceptance(65)
+@pytest.mark.parametrize("script_name", ["/app", "/app/"])
+@pytest.mark.parametrize(
+    ("base_url", "works"),
+    [
+        ("/app/media/", True),
+        ("https://www.example.com/app/media/", True),
+        ("/media/", False),
+        ("/application/media/", False),
+        ("https://www.example.com/media/", False),
+    ],
+)
+def test_base_url_below_forced_script_name_passes_if_its_pictures_are_found(
+    base_url: str, works: bool, script_name: str, tmp_path: Any
+) -> None:
+    options = {"location": tmp_path, "base_url": base_url}
+    media = {"BACKEND": "shift_media.storages.LocalMediaStorage", "OPTIONS": options}
+    others = {name: django_settings.STORAGES[name] for name in ("default", "staticfiles")}
+    storages = {**others, "media": media}
+    with override_settings(FORCE_SCRIPT_NAME=script_name, STORAGES=storages):
+        assert ("shift_media.E003" not in messages()) is works
+        if not works:
+            assert "FORCE_SCRIPT_NAME" in messages()["shift_media.E003"]
+        key = str(new_original_key("photo", "jpg"))
+        default_media_storage.save(key, ContentFile(b"picture"))
+        path = urlsplit(default_media_storage.url(key)).path
+        is_below = path.startswith("/app/")  # The server sends nothing else to the app.
+        response = Client().get("/", PATH_INFO=path.removeprefix("/app"))
+        assert (response.getvalue() == b"picture" and is_below) is works
+
+
+@pytest.mark.parametrize("base_url", ["https://www.example.com/media/", "http://localhost/media/"])
+def test_absolute_base_url_at_the_include_is_accepted(base_url: str, tmp_path: Any) -> None:
+    options = {"location": tmp_path, "base_url": base_url}
+    with with_media(BACKEND="shift_media.storages.LocalMediaStorage", OPTIONS=options):
+        assert messages() == {}
+
+
+def test_absolute_base_url_elsewhere_is_e003_and_names_public_url(tmp_path: Any) -> None:
+    options = {"location": tmp_path, "base_url": "https://cdn.example/files/"}
+    with with_media(BACKEND="shift_media.storages.LocalMediaStorage", OPTIONS=options):
+        message = messages()["shift_media.E003"]
+    assert 'path("files/", include("shift_media.urls"))' in message
+    assert "public_url" in message
 
 
 def test_second_local_storage_without_its_own_include_is_e003(tmp_path: Any) -> None:
