@@ -32,6 +32,7 @@ __all__ = [
     "make",
     "make_many",
     "needed_bytes",
+    "open_picture",
     "preview",
 ]
 
@@ -122,6 +123,13 @@ def needed_bytes(source: BinaryIO, *specs: Spec, limits: SourceLimits = DEFAULT_
     except (SourceError, InvalidSpec):
         scans = None
     return ByteReader(source).size if scans is None else scans.end
+
+
+def open_picture(source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS) -> Image.Image:
+    """Return all pixels of an image as stored; raise as `make` does."""
+    header = read_header(source, limits)
+    with translated_errors():
+        return decode.decode_all_data(source, header, (1.0, 1.0)).image
 
 
 def _plan(header: Header, spec: Spec, limits: SourceLimits, output: Limits) -> ResizePlan:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from io import BytesIO
 from typing import BinaryIO, Final
 
 from PIL import Image
 
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import Spec
-from shift_media.imaging.engine import decode, gif_encoder
+from shift_media.imaging.engine import codecs, decode, gif_encoder
 from shift_media.imaging.engine.encode import to_rgb
 from shift_media.imaging.engine.pipeline import Pipeline
 from shift_media.imaging.formats.base import Frame, Header
@@ -50,6 +49,16 @@ def frames(source: BinaryIO, header: Header) -> Iterator[TimedImage]:
     The caller must be done with a frame before it takes the next, which may be drawn over it.
     """
     return _gif_frames(source, header) if header.gif_frames else _played_frames(source, header)
+
+
+def check_frames(source: BinaryIO, header: Header) -> None:
+    """Decode each frame of an animation; raise what resizing all of them would raise."""
+    if header.gif_frames:
+        for frame in header.gif_frames[1:]:
+            decode.decode_gif_frame(source, frame)
+    elif header.frames > 1 and header.format.animation:
+        for _ in _played_frames(source, header):
+            pass
 
 
 def _played_frames(source: BinaryIO, header: Header) -> Iterator[TimedImage]:
@@ -101,21 +110,18 @@ def _encode_gif(
 def _encode_webp(
     images: Sequence[Image.Image], delays: Sequence[int], loop: int, spec: Spec
 ) -> bytes:
-    output = BytesIO()
     area = sum(image.width * image.height for image in images)
-    images[0].save(
-        output,
-        "WEBP",
-        save_all=True,
-        append_images=images[1:],
-        duration=delays,
-        loop=loop,
-        quality=spec.quality,
-        kmin=0,
-        kmax=0,  # no key frames after the first: half the time, and browsers never seek
-        method=4 if area <= _WEBP_FINE else 0,
-    )
-    content = bytearray(output.getvalue())
+    options = {
+        "save_all": True,
+        "append_images": images[1:],
+        "duration": delays,
+        "loop": loop,
+        "quality": spec.quality,
+        "kmin": 0,
+        "kmax": 0,  # no key frames after the first: half the time, and browsers never seek
+        "method": 4 if area <= _WEBP_FINE else 0,
+    }
+    content = bytearray(codecs.save(images[0], "WEBP", options))
     if content[12:16] == b"VP8X" and any(image.mode == "RGBA" for image in images):
         # The encoder leaves the flag out if each frame's own rectangle is opaque.
         content[_WEBP_FLAGS] |= _WEBP_ALPHA

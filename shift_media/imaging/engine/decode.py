@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pkgutil import resolve_name
@@ -13,14 +14,15 @@ from PIL.PngImagePlugin import PngImageFile
 
 from shift_media.core.errors import MissingExtra, Undecodable
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.imaging.engine import vips
-from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_scans, png
+from shift_media.imaging.engine import codecs, vips
+from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_ending, jpeg_scans, png
 from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
 from shift_media.imaging.formats.segments import open_parts
 
 SHARPNESS: Final = 1.5
 """How much larger than the resize a picture is decoded at least: 1 loses detail, 2 costs 1.3×."""
 
+_BAND_ROWS: Final = 256
 _GREY_SCALES: Final = {"L;2": 85, "L;4": 17}
 _GREY16_SCALE: Final = 255 / 65535
 
@@ -42,13 +44,54 @@ def decode_still(
 
     ``min_scale`` is at most 1 each way. Raises what the decoder raises.
     """
+    scans = select_scans(source, header, min_scale)
+    if scans is not None:
+        return _decode_parts(source, header, scans.parts, min_scale)
+    return decode_all_data(source, header, min_scale, decoder)
+
+
+def decode_all_data(
+    source: BinaryIO,
+    header: Header,
+    min_scale: tuple[float, float],
+    decoder: vips.Decoder = "pillow",
+) -> Decoded:
+    """Decode the first frame as `decode_still` does, from all scans of a progressive JPEG.
+
+    What this decodes can be decoded at any scale.
+    """
     if vips.should_decode(header, min_scale, decoder):
         return Decoded(*vips.decode_still(source, header, min_scale))
     if header.gif_frames:
         frame = header.gif_frames[0]
         return Decoded(_on_canvas(decode_gif_frame(source, frame), frame, header), (1.0, 1.0))
-    scans = select_scans(source, header, min_scale)
-    return _decode_parts(source, header, header.still if scans is None else scans.parts, min_scale)
+    try:
+        return _decode_parts(source, header, header.still, min_scale)
+    except codecs.EndMissing:
+        if not _lacks_only_its_end(source, header):
+            raise
+        ended, _ = jpeg_ending.ended_parts(header)
+        return _decode_parts(source, header, ended, min_scale)
+
+
+def _lacks_only_its_end(source: BinaryIO, header: Header) -> bool:
+    """Return True if a JPEG is complete but for its end marker."""
+    if not jpeg_ending.has_all_scans(ByteReader(source)):
+        return False
+    digests = {
+        _pixel_digest(_decode_parts(source, header, parts, (1.0, 1.0)).image)
+        for parts in jpeg_ending.ended_parts(header)
+    }
+    return len(digests) == 1
+
+
+def _pixel_digest(image: Image.Image) -> bytes:
+    """Return a digest of all pixels, read in bands."""
+    digest = hashlib.blake2b()
+    for top in range(0, image.height, _BAND_ROWS):
+        bottom = min(top + _BAND_ROWS, image.height)
+        digest.update(codecs.crop(image, (0, top, image.width, bottom)).tobytes())
+    return digest.digest()
 
 
 def select_scans(
@@ -85,7 +128,7 @@ def _decode_parts(
 
 def open_image(source: BinaryIO, header: Header, parts: Sequence[Part]) -> ImageFile.ImageFile:
     """Open parts of an original with the decoder of its format, and no other."""
-    image = _plugin(header.format.extension)(open_parts(source, parts))
+    image = codecs.independent(_plugin(header.format.extension))(open_parts(source, parts))
     if isinstance(image, PngImageFile):
         _scale_transparency(image)
     return image
@@ -123,7 +166,7 @@ def _is_complete(source: BinaryIO, image: PngImageFile) -> bool:
 
     The bytes are counted only if the last row is empty, or may be of another pass.
     """
-    last_row = image.crop((0, image.height - 1, image.width, image.height))
+    last_row = codecs.crop(image, (0, image.height - 1, image.width, image.height))
     if not image.info.get("interlace") and last_row.getbbox(alpha_only=False) is not None:
         return True
     return png.is_complete(ByteReader(source))
@@ -131,7 +174,7 @@ def _is_complete(source: BinaryIO, image: PngImageFile) -> bool:
 
 def decode_gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:
     """Decode one frame of a GIF, as large as its box, with a palette."""
-    image = GifImageFile(open_parts(source, frame.parts))
+    image = codecs.independent(GifImageFile)(open_parts(source, frame.parts))
     size = (frame.box[2] - frame.box[0], frame.box[3] - frame.box[1])
     if image.size != size:
         raise Undecodable(f"The decoder sees {image.size}, the header {size}.")

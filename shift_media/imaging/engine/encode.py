@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from typing import Any, Final
 
 from PIL import Image
 
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import Spec
-from shift_media.imaging.engine import gif_encoder
+from shift_media.imaging.engine import codecs, gif_encoder
 
 Steps = tuple[tuple[int, int], ...]
 """Areas in pixels and the effort up to each."""
@@ -91,9 +90,7 @@ _ENCODERS: Final[Mapping[str, Callable[[Image.Image, Spec], bytes]]] = {
 
 
 def _save(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
-    output = BytesIO()
-    image.save(output, RESIZE_FORMATS[format].pillow, **options)
-    return output.getvalue()
+    return codecs.save(image, RESIZE_FORMATS[format].pillow, options)
 
 
 def _effort(steps: Steps, area: int) -> int:
@@ -121,7 +118,7 @@ def _sample(image: Image.Image) -> Image.Image:
     sample = Image.new(image.mode, (image.width, len(_PNG_BANDS) * height))
     for index, share in enumerate(_PNG_BANDS):
         top = min(round(share * image.height), image.height - height)
-        sample.paste(image.crop((0, top, image.width, top + height)), (0, index * height))
+        sample.paste(codecs.crop(image, (0, top, image.width, top + height)), (0, index * height))
     return sample
 
 

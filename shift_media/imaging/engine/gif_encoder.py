@@ -13,6 +13,7 @@ from typing import Final
 
 from PIL import Image, ImageChops
 
+from shift_media.imaging.engine import codecs
 from shift_media.imaging.formats.base import ByteReader
 from shift_media.imaging.formats.gif import GIF
 from shift_media.imaging.formats.segments import SegmentedFile
@@ -73,11 +74,9 @@ def _quantize(image: Image.Image, method: Image.Quantize, exact: bool) -> Image.
 
 def encode_still(image: Image.Image) -> bytes:
     """Encode one image, in a mode of GIF, without any metadata."""
-    output = BytesIO()
     options = {"transparency": image.info["transparency"]} if "transparency" in image.info else {}
     image.info = {}
-    image.save(output, "GIF", interlace=0, optimize=False, **options)
-    return output.getvalue()
+    return codecs.save(image, "GIF", {"interlace": 0, "optimize": False, **options})
 
 
 def encode_animation(images: Sequence[Image.Image], delays: Sequence[int], loop: int) -> bytes:
@@ -124,8 +123,8 @@ def _encode_change(
     box = difference.getbbox()
     if box is None:
         return b""
-    same = difference.crop(box).point([255, *(0,) * 255])
-    return _encode_frame(palette(image.crop(box), hidden=same), box[:2])
+    same = codecs.crop(difference, box).point([255, *(0,) * 255])
+    return _encode_frame(palette(codecs.crop(image, box), hidden=same), box[:2])
 
 
 def _encode_frame(image: Image.Image, offset: tuple[int, int]) -> bytes:

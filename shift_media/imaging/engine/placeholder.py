@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from io import BytesIO
 from typing import BinaryIO, Final
 
 from PIL import Image
 
-from shift_media.imaging.engine import color, decode, transform
+from shift_media.imaging.engine import animation, codecs, color, decode, transform
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.vips import Decoder
 from shift_media.imaging.formats.base import Header
@@ -44,11 +43,13 @@ def preview(
 ) -> Preview:
     """Return placeholder and mean colour of an image; raise as `make` does.
 
-    No more of it is decoded than a thumbnail needs.
+    All data of the image is read, and each frame of an animation is decoded, so that a file with a
+    preview can also be resized at any size.
     """
     header = read_header(source, limits)
     with translated_errors():
         image = _thumbnail(source, header, decoder)
+        animation.check_frames(source, header)
     return Preview(_placeholder(image), _mean_color(image))
 
 
@@ -57,7 +58,7 @@ def _thumbnail(source: BinaryIO, header: Header, decoder: Decoder) -> Image.Imag
     longer = max(header.width, header.height)
     ratio = min(1.0, _SIDE / longer)
     size = (max(1, round(header.width * ratio)), max(1, round(header.height * ratio)))
-    decoded = decode.decode_still(source, header, (ratio, ratio), decoder)
+    decoded = decode.decode_all_data(source, header, (ratio, ratio), decoder)
     scale = decoded.scale
     box = (0.0, 0.0, header.width * scale[0], header.height * scale[1])
     image = transform.resample(decoded.image, box, size, box)
@@ -90,6 +91,4 @@ def _encode_tiny(image: Image.Image, side: int, quality: int) -> bytes:
     size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
     small = transform.resample(image, (0, 0, *image.size), size, (0, 0, *image.size))
     small = small.convert("RGBA" if small.mode in ("LA", "RGBA") else "RGB")
-    output = BytesIO()
-    small.save(output, "WEBP", quality=quality, alpha_quality=quality, method=6)
-    return output.getvalue()
+    return codecs.save(small, "WEBP", {"quality": quality, "alpha_quality": quality, "method": 6})

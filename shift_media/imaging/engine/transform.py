@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from PIL import Image, ImageColor
+from PIL import Image
 
 from shift_media.core.geometry import Box, ResizePlan, Size
 from shift_media.core.spec import WHITE, Spec
+from shift_media.imaging.engine import codecs
 from shift_media.imaging.engine.decode import to_working_mode
 
 _REDUCING_GAP: Final = 3.0
@@ -80,7 +81,7 @@ def resample(image: Image.Image, box: Box, size: Size, region: Box) -> Image.Ima
         start, end = box[1] + first * scale, box[1] + last * scale
         above = max(top, math.floor(start - margin))
         below = min(bottom, math.ceil(end + margin))
-        part = to_working_mode(image.crop((left, above, right, below)))
+        part = to_working_mode(codecs.crop(image, (left, above, right, below)))
         part_box = _move_box((box[0], start, box[2], min(end, bottom)), left, above)
         band = _resize(part, part_box, (size[0], last - first))
         if result is None:
@@ -95,14 +96,15 @@ def _move_box(box: Box, left: int, top: int) -> Box:
 
 
 def _crop(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
-    return image if box == (0, 0, image.width, image.height) else image.crop(box)
+    return image if box == (0, 0, image.width, image.height) else codecs.crop(image, box)
 
 
 def _resize(image: Image.Image, box: Box, size: Size) -> Image.Image:
     """Resize a box, or only crop it if it has the size already."""
     same_size = (box[2] - box[0], box[3] - box[1]) == (float(size[0]), float(size[1]))
     if same_size and box[0] % 1 == 0 and box[1] % 1 == 0:
-        return image.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3])))
+        corners = (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
+        return codecs.crop(image, corners)
     box = (max(box[0], 0), max(box[1], 0), min(box[2], image.width), min(box[3], image.height))
     return _apply_filter(image, box, size, _choose_filter(box, size))
 
@@ -164,7 +166,7 @@ def _background_color(spec: Spec, *, alpha: bool) -> tuple[int, int, int] | None
     """Return the colour behind an image; None for transparent."""
     if spec.background is None and alpha:
         return None
-    red, green, blue = ImageColor.getrgb(f"#{spec.background or WHITE}")[:3]
+    red, green, blue = bytes.fromhex(spec.background or WHITE)
     return red, green, blue
 
 

@@ -26,7 +26,8 @@ SOF2: Final = 0xC2
 EOI, SOS, DQT = 0xD9, 0xDA, 0xDB
 _SOI, _COM = 0xD8, 0xFE
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""The frame headers of all kinds of JPEG."""
 _LOSSLESS: Final = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
 _TABLES: Final = frozenset((0xC4, 0xCC, DQT, 0xDC, 0xDD))
 """DHT, DAC, DQT, DNL and DRI."""
@@ -73,7 +74,7 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         marker, span = segment
         if marker == SOS:
             break
-        if marker in _FRAMES:
+        if marker in FRAMES:
             if frame is not None:
                 raise Undecodable("The JPEG has two frame headers.")
             frame = _read_frame(reader, segment, limits)
@@ -185,19 +186,25 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
         if block and marker != _APP0:  # JFIF stands first
             yield block
             block = b""
-        if marker in _FRAMES or marker in _TABLES or marker == SOS:
+        if marker in FRAMES or marker in _TABLES or marker == SOS:
             yield span
         elif marker in (_APP0, _APP14):
             yield _color_segment(marker, reader.exact(*segment.content))
         elif marker == _APP2 and _is_profile(segment, header):
             yield span
-    yield b"\xff\xd9"
+    if span.offset + span.length < reader.size:
+        yield b"\xff\xd9"
 
 
 def _all_segments(reader: ByteReader) -> Iterator[Segment]:
-    """Yield all segments to the end of the image; the span of a scan includes its data."""
-    at = 2
+    """Yield all segments to the end of the image, or of the file if its end marker is missing.
+
+    The span of a scan includes its data.
+    """
+    at, marker = 2, 0
     for _ in range(2 * _MAX_SEGMENTS):
+        if marker == SOS and at == reader.size:
+            return  # the end marker is missing
         at, marker = next_marker(reader, at)
         if marker == EOI:
             return
@@ -210,17 +217,10 @@ def _all_segments(reader: ByteReader) -> Iterator[Segment]:
         if end < at + 4 or end > reader.size:
             raise truncated(at)
         if marker == SOS:
-            end = _data_end(reader, end)
+            end = scan_end(reader, end) or reader.size
         yield Segment(marker, Span(at, end - at))
         at = end
     raise Undecodable(f"The JPEG has more than {2 * _MAX_SEGMENTS} segments.")
-
-
-def _data_end(reader: ByteReader, start: int) -> int:
-    end = scan_end(reader, start)
-    if end is None:
-        raise truncated(start)
-    return end
 
 
 def _color_segment(marker: int, content: bytes) -> bytes:

@@ -101,36 +101,36 @@ def select_scans(
     None if all of the file is needed: for a JPEG that is not progressive, or that is broken, and
     if the last visible bits come with its last scan.
     """
-    frame, tables, start = _before_scans(reader)
+    frame, tables, start = before_scans(reader)
     if frame is None or max(scale) > MAX_SCALE:
         return None
     visible = {c.id: _visible_coefficients(c, frame, scale) for c in frame.components}
     tolerances = _tolerances(scale)
     missing: dict[int, dict[int, int]] = {c.id: {} for c in frame.components}
-    scans: list[Scan] = []
-    for scan in _scans(reader, start, tables):
-        if not _apply_scan(scan, missing):
+    usable: list[Scan] = []
+    for scan in scans(reader, start, tables):
+        if not apply_scan(scan, missing):
             return None
-        scans.append(scan)
+        usable.append(scan)
         if all(
             _is_exact_enough(tables.get(c.table, b""), visible[c.id], missing[c.id], tolerances)
             for c in frame.components
         ):
             if reader.upto(scan.end, 2) == _END:
                 return None
-            kept = [part for scan in _drop_invisible(scans, visible) for part in scan.parts]
+            kept = [part for scan in _drop_invisible(usable, visible) for part in scan.parts]
             return ScanSelection((*header.still[:-1], *kept, _ending(frame)), scan.end + 2)
     return None
 
 
-def _before_scans(reader: ByteReader) -> tuple[_Frame | None, dict[int, bytes], int]:
+def before_scans(reader: ByteReader) -> tuple[_Frame | None, dict[int, bytes], int]:
     """Read the frame header and the quantisation tables in front of the first scan."""
     frame = None
     tables: dict[int, bytes] = {}
     at = 0
     for marker, span in jpeg.segments(reader):
         at = span.offset
-        if marker == jpeg.SOF2:
+        if marker in jpeg.FRAMES:
             frame = _parse_frame(reader.exact(at + 4, span.length - 4))
         elif marker == jpeg.DQT:
             _add_tables(reader.exact(at + 4, span.length - 4), tables)
@@ -175,7 +175,7 @@ def _visible_coefficients(
     return {k for k, (u, v) in enumerate(_ZIGZAG) if u < across and v < down}
 
 
-def _scans(reader: ByteReader, at: int, tables: dict[int, bytes]) -> Iterator[Scan]:
+def scans(reader: ByteReader, at: int, tables: dict[int, bytes]) -> Iterator[Scan]:
     """Yield the scans whose ends are in the file; add quantisation tables between them."""
     parts: list[Span] = []
     for _ in range(_MAX_SCANS * _MAX_TABLES):
@@ -205,7 +205,7 @@ def _scans(reader: ByteReader, at: int, tables: dict[int, bytes]) -> Iterator[Sc
         parts, at = [], end
 
 
-def _apply_scan(scan: Scan, missing: dict[int, dict[int, int]]) -> bool:
+def apply_scan(scan: Scan, missing: dict[int, dict[int, int]]) -> bool:
     """Update the missing bits of each coefficient; return False for a scan out of order (G.1.1.1).
 
     ``missing`` maps components to coefficients to the number of low bits that are still missing.

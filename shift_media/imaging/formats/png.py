@@ -45,6 +45,12 @@ _KEPT: Final = frozenset(
     b"IHDR PLTE IDAT tRNS cHRM cICP gAMA iCCP mDCV cLLI sBIT sRGB bKGD pHYs acTL fcTL fdAT".split()
 )
 """The chunks that make the picture: those that stay when metadata is removed."""
+_COLOR_TYPE: Final = 25
+"""Offset of the colour type in the file."""
+_TRANSPARENT_BYTES: Final = {0: 2, 2: 6}
+"""Bytes of a transparent colour, by colour type (11.3.2.1)."""
+_MAX_TABLE: Final = 768
+"""Bytes of a palette of 256 colours."""
 _WINDOW: Final = 1_000_000
 """Bytes that are inflated at once, so that a bomb costs no memory."""
 _MAX_SIDE: Final = 2**31 - 1
@@ -149,12 +155,25 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
     elif facts.data:
         return
     elif type in (b"PLTE", b"tRNS"):
+        _check_table(reader, chunk)
         facts.parts.append(whole)
         facts.transparency |= type == b"tRNS"
     elif type == b"acTL":
         facts.declared = reader.number(content.offset, 4)
     elif type == b"iCCP":
         facts.profile = _find_profile(reader, content)
+
+
+def _check_table(reader: ByteReader, chunk: Chunk) -> None:
+    """Raise `Undecodable` if a palette or its transparency is damaged or too short."""
+    if chunk.content.length > _MAX_TABLE:
+        raise Undecodable(f"The PNG has a table of {chunk.content.length} bytes.")
+    content = reader.exact(chunk.content.offset - 4, chunk.content.length + 8)
+    if zlib.crc32(content[:-4]) != int.from_bytes(content[-4:], "big"):
+        raise Undecodable("The checksum of a PNG table is wrong.")
+    color = reader.number(_COLOR_TYPE, 1)
+    if chunk.type == b"tRNS" and chunk.content.length < _TRANSPARENT_BYTES.get(color, 0):
+        raise Undecodable("The transparent colour of the PNG is too short.")
 
 
 def _find_profile(reader: ByteReader, content: Span) -> tuple[Span, ...]:

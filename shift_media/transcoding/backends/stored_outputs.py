@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from PIL import Image
 
-from shift_media.core.errors import NotStored, TranscodeError
+from shift_media.core.errors import NotStored, SourceError, TranscodeError
+from shift_media.imaging import engine
 from shift_media.transcoding.backends import hls
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job
@@ -94,13 +95,11 @@ class StoredOutputs:
 
 
 def open_picture(file: str, content: bytes) -> Image.Image:
-    """Return a decoded JPEG or PNG. Raises `TranscodeError` for anything else."""
+    """Return a decoded image. Raises `TranscodeError` for anything else, and if it is cut short."""
     try:
-        picture = Image.open(io.BytesIO(content), formats=["JPEG", "PNG"])
-        picture.load()
-    except (OSError, ValueError) as error:
+        return engine.open_picture(io.BytesIO(content))
+    except SourceError as error:
         raise bad_output(file, f"it is not a picture: {error}") from error
-    return picture
 
 
 def resolve_name(playlist_key: str, name: str) -> str:
