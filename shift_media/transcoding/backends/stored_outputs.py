@@ -95,7 +95,7 @@ class StoredOutputs:
 
 
 def open_picture(file: str, content: bytes) -> Image.Image:
-    """Return a decoded image. Raises `TranscodeError` for anything else, and if it is cut short."""
+    """Return a decoded image. Raises `TranscodeError` for damaged and other files."""
     try:
         return engine.open_picture(io.BytesIO(content))
     except SourceError as error:
