@@ -53,8 +53,9 @@ class MediaField(FileField):
         width_field, height_field: names of fields for the sides of the upright image in pixels.
         duration_field: name of a field for the duration in seconds.
         strip: store images without their metadata: no GPS, camera, author, comment or thumbnail.
-            Pixels, orientation and colour profile stay as they are, bit for bit. An image in which
-            metadata cannot be told from pixels with certainty is refused.
+            Pixels, orientation and colour profile stay as they are, bit for bit; a WebP that is
+            not upright is turned. An image in which metadata cannot be told from pixels with
+            certainty is refused.
         transcode: name of a profile, by which a video is transcoded when its row is saved.
         storage: as on `FileField`. The default is ``STORAGES["media"]``, or else
             ``STORAGES["default"]``, with the settings at the time of use.

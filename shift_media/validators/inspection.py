@@ -94,11 +94,14 @@ def _inspect(
 def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], Inspection]:
     """Return an inspected image without its metadata, and the inspection of that.
 
+    A WebP is stored upright, because browsers ignore its orientation.
+
     Raises `InvalidMedia` if the metadata in it cannot be told from pixels with certainty.
     """
     limits = settings.source_limits
+    source = cast("BinaryIO", file)
     try:
-        content = strip(cast("BinaryIO", file), limits)
+        content = engine.bake_orientation(source, limits) or strip(source, limits)
     except (NotStrippable, UnsupportedType) as error:
         raise InvalidMedia("not_strippable", str(error)) from error
     except SourceError as error:

@@ -12,10 +12,12 @@ import pytest
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
+from PIL import ImageOps
 
 from shift_media.imaging.strip import strip
 from shift_media.validators import InvalidMedia
 from tests.fields.material import upload
+from tests.imaging import images
 from tests.imaging.test_strip import APPENDED, FORMATS, MARKS, annotated, same_pixels
 from tests.testapp.models import Photo, Portrait
 
@@ -60,10 +62,36 @@ def stored_bytes(row: Any) -> bytes:
 def test_stripped_file_has_its_pixels_and_no_metadata(
     way: Callable[[bytes], Portrait], format: str
 ) -> None:
-    content = annotated(format)
+    content = annotated(format, orientation=1 if format == "webp" else 6)
     stored = stored_bytes(way(content))
     assert [mark for mark in MARKS if mark in stored] == []
     assert same_pixels(stored, content)
+
+
+@pytest.mark.acceptance(36, 72)
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_turned_webp_is_stored_upright_with_its_pixels_and_profile(orientation: int) -> None:
+    content = annotated("webp", orientation)
+    stored = stored_bytes(by_api(content))
+    assert [mark for mark in MARKS if mark in stored] == []
+    seen = images.opened(stored)
+    assert "exif" not in seen.info
+    assert seen.info["icc_profile"] == images.opened(content).info["icc_profile"]
+    upright = ImageOps.exif_transpose(images.opened(content))
+    assert seen.convert("RGB").tobytes() == upright.convert("RGB").tobytes()
+
+
+@pytest.mark.acceptance(36, 72)
+def test_turned_animation_is_stored_upright_with_its_times() -> None:
+    frames = [images.quadrants().rotate(angle) for angle in (0, 180)]
+    plain = images.animated("webp", frames, [40, 60], loop=3)
+    file = io.BytesIO()
+    turned = {"save_all": True, "append_images": frames[1:], "duration": [40, 60], "loop": 3}
+    frames[0].save(file, "WEBP", lossless=True, exif=images.exif(3), **turned)
+    stored = stored_bytes(by_api(file.getvalue()))
+    back = [frame.rotate(180) for frame in frames]
+    assert same_pixels(stored, images.animated("webp", back, [40, 60], loop=3))
+    assert images.opened(stored).info["loop"] == images.opened(plain).info["loop"] == 3
 
 
 def test_size_and_checksum_are_those_of_the_stripped_file() -> None:

@@ -20,6 +20,7 @@ from shift_media.imaging.engine import animation, batch, decode, encode
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.pipeline import Pipeline
 from shift_media.imaging.engine.placeholder import Preview, preview
+from shift_media.imaging.engine.upright import bake_orientation
 from shift_media.imaging.engine.vips import DECODERS, Decoder
 from shift_media.imaging.formats.base import ByteReader, Header
 from shift_media.imaging.probe import DEFAULT_LIMITS, SourceLimits, read_header
@@ -29,6 +30,7 @@ __all__ = [
     "Decoder",
     "Preview",
     "Result",
+    "bake_orientation",
     "make",
     "make_many",
     "needed_bytes",

@@ -1,55 +1,60 @@
-"""EXIF: the orientation, read from any block however broken, and written into the smallest one."""
+"""EXIF: the orientation, read as browsers do, and written into the smallest block."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from shift_media.imaging.formats.base import ByteReader, Span
 
-_MAX_BYTES: Final = 65_536
-"""How much of an EXIF block is read; in practice the first directory stands right at its start."""
-
-_PREFIX = b"Exif\0\0"
-_ORIENTATION = 0x0112
-_SHORT, _LONG = 3, 4
-_MAX_ENTRIES = 1_000
-
-_Order = Literal["little", "big"]
+_PREFIX: Final = b"Exif\0\0"
+_ORIENTATION: Final = 0x0112
+_SHORT: Final = 3
+_ORDERS: Final = {b"II*\0": "little", b"MM\0*": "big"}
 
 
 def read_orientation(reader: ByteReader, span: Span) -> int:
-    """Return the orientation in an EXIF block of a file, as `parse_orientation` does."""
-    return parse_orientation(reader.upto(span.offset, min(span.length, _MAX_BYTES)))
-
-
-def parse_orientation(block: bytes) -> int:
     """Return the orientation in an EXIF block, 1 to 8; 1 without one or if the block is broken.
 
-    TIFF 6.0, section 2: byte order, 42, offset of the first directory of 12-byte entries.
+    TIFF 6.0, section 2: byte order, 42, offset of the first directory of 12-byte entries. Only one
+    value of 16 bits is an orientation, as EXIF and browsers have it.
     """
-    tiff = block.removeprefix(_PREFIX)
-    order: _Order
-    if tiff[:4] == b"II*\0":
-        order = "little"
-    elif tiff[:4] == b"MM\0*":
-        order = "big"
-    else:
+    block = _Block(reader, span)
+    order = _ORDERS.get(block.read(0, 4))
+    if order is None:
         return 1
-    at = int.from_bytes(tiff[4:8], order)
-    count = int.from_bytes(tiff[at : at + 2], order)
-    for index in range(min(count, _MAX_ENTRIES)):
-        entry = tiff[at + 2 + 12 * index :][:12]
-        if len(entry) < 12:
+    at = block.number(4, 4, order)
+    for index in range(block.number(at, 2, order)):
+        entry = at + 2 + 12 * index
+        if len(block.read(entry, 12)) < 12:
             break
-        if int.from_bytes(entry[:2], order) == _ORIENTATION:
-            return _value(entry, order)
+        if block.number(entry, 2, order) == _ORIENTATION:
+            is_short = block.number(entry + 2, 2, order) == _SHORT
+            is_single = block.number(entry + 4, 4, order) == 1
+            value = block.number(entry + 8, 2, order)
+            return value if is_short and is_single and 1 <= value <= 8 else 1
     return 1
 
 
-def _value(entry: bytes, order: _Order) -> int:
-    length = {_SHORT: 2, _LONG: 4}.get(int.from_bytes(entry[2:4], order), 0)
-    value = int.from_bytes(entry[8 : 8 + length], order)
-    return value if 1 <= value <= 8 else 1
+class _Block:
+    """The bytes of an EXIF block, of which none behind its end are read."""
+
+    def __init__(self, reader: ByteReader, span: Span) -> None:
+        self._reader = reader
+        self._span = span
+
+    def read(self, at: int, length: int) -> bytes:
+        length = min(length, self._span.length - at)
+        return self._reader.upto(self._span.offset + at, length) if length > 0 else b""
+
+    def number(self, at: int, length: int, order: str) -> int:
+        return int.from_bytes(self.read(at, length), "little" if order == "little" else "big")
+
+
+def skip_prefix(reader: ByteReader, span: Span) -> Span:
+    """Return a block without the prefix that JPEG has, which some encoders write in WebP too."""
+    if reader.upto(span.offset, min(len(_PREFIX), span.length)) != _PREFIX:
+        return span
+    return Span(span.offset + len(_PREFIX), span.length - len(_PREFIX))
 
 
 def orientation_block(orientation: int) -> bytes:

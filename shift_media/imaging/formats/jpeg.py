@@ -38,6 +38,9 @@ _RESERVED: Final = range(0x02, 0xC0)
 _ICC = b"ICC_PROFILE\0"
 _ICC_HEAD = len(_ICC) + 2
 """Bytes before the profile in its segment, after the length: name, number and count."""
+_EXIF: Final = b"Exif\0"
+_EXIF_HEAD: Final = len(_EXIF) + 1
+"""Bytes before the EXIF block in its segment, after the length: name and one byte."""
 _JFIF, _ADOBE = b"JFIF\0", b"Adobe"
 _JFIF_BYTES = _ADOBE_BYTES = 12
 _CMYK = 4
@@ -67,7 +70,7 @@ class Segment(NamedTuple):
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the segments before the first scan; see `ImageFormat`."""
     frame = None
-    orientation = 1
+    orientation = None
     profile: dict[int, Span] = {}
     parts: list[Part] = [b"\xff\xd8"]
     for segment in segments(reader):
@@ -78,8 +81,8 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
             if frame is not None:
                 raise Undecodable("The JPEG has two frame headers.")
             frame = _read_frame(reader, segment, limits)
-        elif marker == _APP1 and orientation == 1:
-            orientation = exif.parse_orientation(reader.exact(*segment.content))
+        elif marker == _APP1 and orientation is None:
+            orientation = _read_orientation(reader, segment.content)
         elif marker == _APP2:
             _collect_profile(reader, segment.content, profile)
         if is_needed(marker):
@@ -92,7 +95,7 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         format=_FORMAT,
         width=width,
         height=height,
-        orientation=orientation,
+        orientation=orientation or 1,
         parts=tuple(parts),
         still=tuple(parts),
         profile=tuple(profile[number] for number in sorted(profile)),
@@ -167,6 +170,18 @@ def _read_frame(
     area = width * height
     limits.check_totals(_FORMAT, area if components < _CMYK else area * 4 // 3, 1)
     return width, height, segment.marker
+
+
+def _read_orientation(reader: ByteReader, content: Span) -> int | None:
+    """Return the orientation in a segment; None if it holds no EXIF block.
+
+    Browsers read the first block alone, whatever it says, and take any byte as the last of the
+    prefix.
+    """
+    if not reader.upto(content.offset, min(content.length, len(_EXIF))).startswith(_EXIF):
+        return None
+    block = Span(content.offset + _EXIF_HEAD, content.length - _EXIF_HEAD)
+    return exif.read_orientation(reader, block) if block.length > 0 else None
 
 
 def _collect_profile(reader: ByteReader, content: Span, profile: dict[int, Span]) -> None:

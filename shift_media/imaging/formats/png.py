@@ -64,7 +64,7 @@ class _Facts:
     parts: list[Part]
     declared: int = 0
     counted: int = 0
-    orientation: int = 1
+    orientation: int | None = None
     transparency: bool = False
     data: bool = False
     profile: tuple[Span, ...] = ()
@@ -88,7 +88,7 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         format=_FORMAT,
         width=width,
         height=height,
-        orientation=facts.orientation,
+        orientation=facts.orientation or 1,
         frames=frames,
         has_alpha=has_alpha or facts.transparency,
         parts=parts,
@@ -148,8 +148,8 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
     if type == b"IDAT":
         facts.data = True
         append_part(facts.parts, whole)
-    elif type == b"eXIf" and facts.orientation == 1:
-        facts.orientation = exif.read_orientation(reader, content)
+    elif type == b"eXIf" and facts.orientation is None and not facts.data:
+        facts.orientation = _read_orientation(reader, content)
     elif type == b"fcTL":
         facts.counted += 1
     elif facts.data:
@@ -174,6 +174,20 @@ def _check_table(reader: ByteReader, chunk: Chunk) -> None:
     color = reader.number(_COLOR_TYPE, 1)
     if chunk.type == b"tRNS" and chunk.content.length < _TRANSPARENT_BYTES.get(color, 0):
         raise Undecodable("The transparent colour of the PNG is too short.")
+
+
+def _read_orientation(reader: ByteReader, content: Span) -> int | None:
+    """Return the orientation in a chunk; None if its checksum is wrong.
+
+    Browsers read the first chunk with a right checksum alone, if it stands before the image data.
+    """
+    checksum = zlib.crc32(b"eXIf")
+    end = content.offset + content.length
+    for at in range(content.offset, end, _WINDOW):
+        checksum = zlib.crc32(reader.upto(at, min(_WINDOW, end - at)), checksum)
+    if reader.upto(end, 4) != checksum.to_bytes(4, "big"):
+        return None
+    return exif.read_orientation(reader, content)
 
 
 def _find_profile(reader: ByteReader, content: Span) -> tuple[Span, ...]:

@@ -116,7 +116,7 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLi
     elif type == b"ICCP":
         facts.profile = (content,)
     elif type == b"EXIF" and facts.orientation == 1:
-        facts.orientation = exif.read_orientation(reader, content)
+        facts.orientation = exif.read_orientation(reader, exif.skip_prefix(reader, content))
 
 
 def _add_still(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLimits) -> None:
