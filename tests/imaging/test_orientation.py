@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +24,9 @@ ORIGINALS = {
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], Path]) -> dict[str, Shown]:
+def shown(
+    tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], Path]
+) -> dict[str, Shown]:
     """Return all originals as Chromium shows them."""
     chromium = str(needs("chromium"))
     seen = show(chromium, tmp_path_factory.mktemp("pictures"), ORIGINALS)

@@ -175,7 +175,7 @@ def _read_frame(
 def _read_orientation(reader: ByteReader, content: Span) -> int | None:
     """Return the orientation in a segment; None if it holds no EXIF block.
 
-    Browsers read the first block alone, whatever it says, and take any byte as the last of the
+    Browsers read the first block alone, even a broken one, and take any byte as the last of the
     prefix.
     """
     if not reader.upto(content.offset, min(content.length, len(_EXIF))).startswith(_EXIF):
