@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
+from django.db import router
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -19,6 +20,8 @@ from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.transcoding import services
 from shift_media.transcoding.models import Rendition, TranscodeJob
+
+Row = TypeVar("Row", bound=Model)
 
 if TYPE_CHECKING:
     PendingWorkBase = admin.ModelAdmin[Any]
@@ -151,16 +154,21 @@ class TranscodeJobAdmin(TranscodeJobBase):
     @admin.action(description=_("Try again"), permissions=["work"])
     def retry(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
         """Retry the selected jobs that have failed or were cancelled."""
-        done = sum(services.retry(job) for job in queryset)
+        done = sum(services.retry(job) for job in _on_primary(queryset))
         text = ngettext("%d job will be tried again.", "%d jobs will be tried again.", done)
         self.message_user(request, text % done, messages.SUCCESS if done else messages.WARNING)
 
     @admin.action(description=_("Cancel"), permissions=["work"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:
         """Cancel the selected jobs that have not ended."""
-        done = sum(services.cancel(job) for job in queryset)
+        done = sum(services.cancel(job) for job in _on_primary(queryset))
         text = ngettext("%d job cancelled.", "%d jobs cancelled.", done)
         self.message_user(request, text % done, messages.SUCCESS if done else messages.WARNING)
+
+
+def _on_primary(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Select rows where they are written: the list of the admin may come from a replica."""
+    return rows.using(router.db_for_write(rows.model))
 
 
 def resize_column(

@@ -241,5 +241,7 @@ def _original(media_field: RegisteredField, row: models.Model) -> OriginalRow:
 def _is_referred_to(original: OriginalRow) -> bool:
     for media_field in all_media_fields():
         if str(media_field) == original.field:
-            return _rows(media_field).filter(**{media_field.name: original.key}).exists()
+            # Not on a replica, which may still have rows that were deleted.
+            rows = _rows(media_field).using(router.db_for_write(media_field.model))
+            return rows.filter(**{media_field.name: original.key}).exists()
     return False

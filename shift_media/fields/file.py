@@ -163,8 +163,7 @@ class MediaFile(Video, FieldFile):
 
     @property
     def _database(self) -> str:
-        row = self.instance
-        return row._state.db or router.db_for_write(type(row), instance=row)
+        return router.db_for_write(type(self.instance), instance=self.instance)
 
     def copy_to(self, instance: models.Model, field: AnyMediaField) -> MediaFile:
         """Return this file for another row: the same key, or an upload if the storage differs."""

@@ -7,7 +7,7 @@ import marshal
 from collections.abc import Iterable
 from typing import Any, Final
 
-from django.db import models
+from django.db import models, router
 from django.db.models.signals import post_init
 
 from shift_media.registry import media_fields
@@ -41,10 +41,14 @@ def forget_columns(instance: models.Model) -> None:
 
 
 def is_loaded_row(instance: models.Model, using: str) -> bool:
-    """Return True if a save would write the very row that the instance was loaded from."""
-    state = instance._state
+    """Return True if a save would write the very row that the instance was loaded from.
+
+    A replica has the rows of the database that a router names for writing.
+    """
     loaded: object = instance.__dict__.get(_PRIMARY_KEY)
-    return not state.adding and state.db == using and loaded == instance.pk
+    if instance._state.adding or loaded != instance.pk:
+        return False
+    return using in (instance._state.db, router.db_for_write(type(instance), instance=instance))
 
 
 def has_changed(instance: models.Model, name: str) -> bool:

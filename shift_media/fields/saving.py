@@ -190,8 +190,9 @@ def _schedule_deletions(
     for field in cast("list[AnyMediaField]", own_media_fields(sender)):
         keys = {database_key(instance, field)}
         deferred = field.attname not in instance.__dict__
-        # A deferred key is loaded here, while the row still exists. A file that was assigned and
-        # not stored has no key.
+        if deferred:  # It is loaded here, while the row still exists, and not from a replica.
+            instance.refresh_from_db(using=using, fields=[field.attname])
+        # A file that was assigned and not stored has no key.
         if deferred or getattr(instance, field.attname)._committed:
             keys.add(current_key(instance, field))
         for key in keys - {None, ""}:

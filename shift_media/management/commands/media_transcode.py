@@ -10,7 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management.base import CommandError
-from django.db import connections, models
+from django.db import connections, models, router
 
 from shift_media.core.errors import MediaError
 from shift_media.management.base import MediaCommand
@@ -86,7 +86,7 @@ class Command(MediaCommand):
 
     def _check_put_off(self) -> None:
         """Raise `CommandError` if jobs are going to be retried, because they are not done yet."""
-        put_off = TranscodeJob.objects.live().filter(pk__in=self.put_off).count()
+        put_off = TranscodeJob.objects.on_primary().live().filter(pk__in=self.put_off).count()
         if put_off:
             raise CommandError(f"{put_off} put off: tried again later.", returncode=PUT_OFF)
 
@@ -95,7 +95,7 @@ class Command(MediaCommand):
     def _submit(self, options: dict[str, Any]) -> list[int] | None:
         """Submit jobs and return their primary keys; None, for all jobs, without a field."""
         if options["retry_failed"] and not options["dry_run"]:
-            failed = TranscodeJob.objects.filter(state=State.ERROR)
+            failed = TranscodeJob.objects.on_primary().filter(state=State.ERROR)
             self.stdout.write(f"Tried again: {sum(services.retry(job) for job in failed)}.")
         if not options["field"]:
             return None
@@ -104,7 +104,7 @@ class Command(MediaCommand):
             file = getattr(row, field.name)
             name = options["profile"] or getattr(field, "transcode", None)
             if options["dry_run"]:
-                job = TranscodeJob.objects.of(file.key, name or "").first()
+                job = TranscodeJob.objects.on_primary().of(file.key, name or "").first()
                 state = "no job" if job is None else job.state
                 self.stdout.write(f"{row._meta.label} {row.pk}: {file.key}, {name}: {state}")
                 continue
@@ -118,7 +118,8 @@ class Command(MediaCommand):
     def _rows(self, options: dict[str, Any]) -> Iterator[tuple[Any, models.Model]]:
         for label in options["field"]:
             for field in _fields(label):
-                rows = field.model._default_manager.exclude(**{field.name: ""}).order_by("pk")
+                manager = field.model._default_manager.using(router.db_for_write(field.model))
+                rows = manager.exclude(**{field.name: ""}).order_by("pk")
                 try:
                     rows = rows.filter(pk__in=options["pk"]) if options["pk"] else rows
                 except (ValueError, ValidationError) as error:
@@ -129,7 +130,7 @@ class Command(MediaCommand):
 
     def _dry_run(self, only: list[int] | None) -> None:
         if only is None:
-            for job in TranscodeJob.objects.live():
+            for job in TranscodeJob.objects.on_primary().live():
                 self.stdout.write(f"#{job.pk} {job}: {job.state}, attempt {job.attempts}")
 
     # Running.
@@ -179,7 +180,7 @@ class Command(MediaCommand):
         return True
 
     def _has_live(self, only: list[int] | None) -> bool:
-        jobs = TranscodeJob.objects.live()
+        jobs = TranscodeJob.objects.on_primary().live()
         return (jobs if only is None else jobs.filter(pk__in=only)).exists()
 
     def _poll(self) -> None:
@@ -188,7 +189,7 @@ class Command(MediaCommand):
             self.failed += job.state == State.ERROR
 
     def _cancel(self, pk: int) -> None:
-        job = TranscodeJob.objects.filter(pk=pk).first()
+        job = TranscodeJob.objects.on_primary().filter(pk=pk).first()
         if job is None:
             raise CommandError(f"There is no job {pk}.", returncode=1)
         if not services.cancel(job):

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import ClassVar, cast
 
 from django.core.validators import MaxValueValidator
-from django.db import IntegrityError, connections, models, transaction
+from django.db import IntegrityError, connections, models, router, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -27,7 +27,7 @@ from shift_media.registry import find_field
 from shift_media.storages import MediaStorage, resolve
 from shift_media.transcoding.base import LIVE, RUNNING, JobReport, State, states_before
 from shift_media.transcoding.models.queryset import TranscodeJobQuerySet
-from shift_media.transcoding.models.rendition import Rendition
+from shift_media.transcoding.models.rendition import Rendition, RenditionQuerySet
 
 logger = logging.getLogger("shift_media")
 
@@ -98,6 +98,18 @@ class TranscodeJob(models.Model):
         return f"{self.profile} of {self.original}"
 
     @property
+    def database(self) -> str:
+        """The alias of the database that the row is written to.
+
+        The row may have been read from a replica.
+        """
+        return router.db_for_write(TranscodeJob, instance=self)
+
+    def reload(self) -> None:
+        """Read the row again where it is written, because a replica may lag behind."""
+        self.refresh_from_db(using=self.database)
+
+    @property
     def is_live(self) -> bool:
         """Return True for a job that has not ended: it is pending or running."""
         return self.state in LIVE
@@ -127,7 +139,7 @@ class TranscodeJob(models.Model):
 
     def was_completed(self) -> bool:
         """Return True if this attempt was completed; open a lost connection again to ask."""
-        connections[str(self._state.db)].close_if_unusable_or_obsolete()
+        connections[self.database].close_if_unusable_or_obsolete()
         return self._row().filter(token=self.token, state=State.COMPLETE).exists()
 
     def send(self, signal: Signal) -> None:
@@ -135,13 +147,17 @@ class TranscodeJob(models.Model):
         signal.send_robust(sender=self.model, job=self)
 
     def _row(self) -> TranscodeJobQuerySet[TranscodeJob]:
-        return TranscodeJob.objects.using(self._state.db).filter(pk=self.pk)
+        return TranscodeJob.objects.using(self.database).filter(pk=self.pk)
+
+    @property
+    def _renditions(self) -> RenditionQuerySet:
+        return Rendition.objects.using(self.database).filter(job=self.pk)
 
     def _attempt(self) -> TranscodeJobQuerySet[TranscodeJob]:
-        return TranscodeJob.objects.using(self._state.db).attempt(self)
+        return TranscodeJob.objects.using(self.database).attempt(self)
 
     def _is_referenced(self) -> bool:
-        return is_referenced(self.original, str(self._state.db))
+        return is_referenced(self.original, self.database)
 
     # An attempt begins and goes on.
 
@@ -190,12 +206,12 @@ class TranscodeJob(models.Model):
         """
         progress = max(self.progress, min(report.progress, 99))
         current = self._attempt().filter(state__in=states_before(report.state))
-        with transaction.atomic(using=self._state.db):
+        with transaction.atomic(using=self.database):
             if not current.update(state=report.state, progress=progress):
                 return False
             for rendition in report.renditions:
-                Rendition.objects.using(self._state.db).store(self, rendition)
-            self.renditions.filter(state=State.PROGRESSING).update(progress=progress)
+                Rendition.objects.using(self.database).store(self, rendition)
+            self._renditions.filter(state=State.PROGRESSING).update(progress=progress)
         self.state, self.progress = report.state, progress
         return True
 
@@ -233,7 +249,7 @@ class TranscodeJob(models.Model):
         """
         ended = self._row().filter(state__in=(State.ERROR, State.CANCELED))
         try:
-            with transaction.atomic(using=self._state.db):
+            with transaction.atomic(using=self.database):
                 restarted = ended.update(
                     state=State.PENDING,
                     progress=0,
@@ -245,7 +261,7 @@ class TranscodeJob(models.Model):
                     **_failure("", ""),
                 )
                 if restarted:
-                    self.renditions.all().delete()
+                    self._renditions.delete()
         except IntegrityError:  # of the constraint shift_media_one_live_job
             return False
         return bool(restarted)
@@ -255,7 +271,7 @@ class TranscodeJob(models.Model):
 
     def _requeue(self, rows: TranscodeJobQuerySet[TranscodeJob], **values: object) -> bool:
         values = {"not_before": timezone.now(), **values}
-        with transaction.atomic(using=self._state.db):
+        with transaction.atomic(using=self.database):
             requeued = rows.update(
                 state=State.PENDING,
                 token=new_token(),  # A late report of this attempt must not complete the next.
@@ -265,7 +281,7 @@ class TranscodeJob(models.Model):
                 **values,
             )
             if requeued:
-                self.renditions.filter(state__in=RUNNING).delete()
+                self._renditions.filter(state__in=RUNNING).delete()
         return bool(requeued)
 
     # The job ends.
@@ -280,7 +296,7 @@ class TranscodeJob(models.Model):
         return self.began_completion
 
     def _complete(self, report: JobReport) -> bool:
-        with transaction.atomic(using=self._state.db):
+        with transaction.atomic(using=self.database):
             completed = self._end(
                 self._attempt().live(),
                 State.COMPLETE,
@@ -293,9 +309,9 @@ class TranscodeJob(models.Model):
             # Only after the UPDATE: it locks the database on SQLite, so that the original cannot
             # be deleted between this query and the commit.
             if not self._is_referenced():
-                transaction.set_rollback(True, using=self._state.db)
+                transaction.set_rollback(True, using=self.database)
                 return False
-            Rendition.objects.using(self._state.db).replace(self, report.renditions)
+            Rendition.objects.using(self.database).replace(self, report.renditions)
         return True
 
     def fail(self, code: str, error: str) -> bool:
@@ -310,7 +326,7 @@ class TranscodeJob(models.Model):
         """End a live job, whichever attempt it is in."""
         canceled = self._end(self._row().live(), State.CANCELED)
         if canceled:
-            self.renditions.update(state=State.CANCELED)
+            self._renditions.update(state=State.CANCELED)
         return canceled
 
     def cancel_unwanted(self) -> bool:
@@ -321,7 +337,7 @@ class TranscodeJob(models.Model):
     def _fail(self, rows: TranscodeJobQuerySet[TranscodeJob], code: str, error: str) -> bool:
         failed = self._end(rows, State.ERROR, **_failure(code, error))
         if failed:
-            self.renditions.update(state=State.ERROR)
+            self._renditions.update(state=State.ERROR)
         return failed
 
     def _end(

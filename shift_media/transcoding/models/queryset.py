@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Protocol, Self, TypeVar
 
-from django.db import models
+from django.db import models, router
 
 from shift_media.transcoding.base import LIVE, RUNNING, State
 
@@ -36,6 +36,10 @@ class JobRow(Protocol):
 
 class TranscodeJobQuerySet(models.QuerySet[Row]):
     """A selection of jobs."""
+
+    def on_primary(self) -> Self:
+        """Select jobs where they are written: a replica may not have the newest rows yet."""
+        return self.using(router.db_for_write(self.model))
 
     def live(self) -> Self:
         """Select the jobs that have not ended: pending ones and running ones."""

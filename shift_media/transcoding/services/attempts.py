@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from django.core.signals import setting_changed
-from django.db import DatabaseError
+from django.db import DatabaseError, router
 from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError, settings
@@ -80,7 +80,8 @@ def read_facts(job: TranscodeJob) -> VideoFacts | None:
     field: Any = find_field(job.source)
     if field is None or not getattr(field, "metadata_field", None):
         return None
-    rows = field.model._default_manager.filter(**{field.name: job.original})
+    database = router.db_for_write(field.model)
+    rows = field.model._default_manager.using(database).filter(**{field.name: job.original})
     data = rows.values_list(field.metadata_field, flat=True).first()
     known = Metadata.from_json(data, job.original)
     if known is None or not (known.width and known.height and known.duration and known.codecs):
@@ -106,7 +107,7 @@ def delete_files(job: TranscodeJob, attempt: Job) -> None:
     try:
         attempt.storage.delete_prefix(attempt.prefix)
         poster = f"{attempt.original.directory}/_poster.jpg"
-        posters = Rendition.objects.using(job._state.db).filter(key=poster)
+        posters = Rendition.objects.using(job.database).filter(key=poster)
         if not posters.filter(state=State.COMPLETE).exists():
             attempt.storage.delete(poster)
     except (MediaError, OSError, DatabaseError) as error:

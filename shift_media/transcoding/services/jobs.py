@@ -68,14 +68,14 @@ def _is_video(original: OriginalKey) -> bool:
 
 def _database_for(file: VideoFile, using: str | None) -> str:
     """Return the database of the video's row if jobs are kept there, else that of all jobs."""
-    own = using or file.instance._state.db or router.db_for_write(type(file.instance))
+    own = using or router.db_for_write(type(file.instance), instance=file.instance)
     here = router.allow_migrate_model(own, TranscodeJob)
     return own if here else router.db_for_write(TranscodeJob)
 
 
 def _announce(job: TranscodeJob, using: str | None = None) -> None:
     """Send ``transcode_submitted`` after the commit, and enqueue the task if one is configured."""
-    signals.after_commit(_after_commit, job, using=using or str(job._state.db))
+    signals.after_commit(_after_commit, job, using=using or job.database)
 
 
 def _after_commit(job: TranscodeJob) -> None:
@@ -90,7 +90,7 @@ def retry(job: TranscodeJob) -> bool:
     """Make a job that failed or was cancelled pending again; return True if it is."""
     restarted = job.restart()
     if restarted:
-        job.refresh_from_db()
+        job.reload()
         _announce(job)
     return restarted
 
@@ -100,7 +100,7 @@ def cancel(job: TranscodeJob) -> bool:
     canceled = job.cancel()
     if canceled and job.external_id and not transcoder().embedded:
         transcoder().cancel(build_attempt(job))
-    job.refresh_from_db()
+    job.reload()
     return canceled
 
 
@@ -111,7 +111,7 @@ def delete_jobs(original: str) -> None:
     """
     if not _is_video(parse_original_key(original)):
         return
-    jobs = TranscodeJob.objects.filter(original=original)
+    jobs = TranscodeJob.objects.on_primary().filter(original=original)
     submitted = [] if transcoder().embedded else list(jobs.running().exclude(external_id=""))
     attempts = [build_attempt(job) for job in submitted]
     jobs.delete()

@@ -13,7 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterable
 
-from django.db import connections, router, transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from shift_media import signals
@@ -41,13 +41,12 @@ def claim(owner: str, only: Iterable[int] | None = None) -> TranscodeJob | None:
 
     ``only`` are the primary keys to choose from; None means all.
     """
-    using = router.db_for_write(TranscodeJob)
-    due = TranscodeJob.objects.using(using).due(timezone.now())
+    due = TranscodeJob.objects.on_primary().due(timezone.now())
     if only is not None:
         due = due.filter(pk__in=list(only))
-    if not connections[using].features.has_select_for_update_skip_locked:
+    if not connections[due.db].features.has_select_for_update_skip_locked:
         return _claim_first(due[:_CANDIDATES], owner)
-    with transaction.atomic(using=using):
+    with transaction.atomic(using=due.db):
         return _claim_first(due.select_for_update(skip_locked=True)[:1], owner)
 
 
@@ -61,7 +60,7 @@ def recover() -> int:
     An attempt is lost if its worker did not renew the lease, or if it was submitted to a service
     that is no longer the site's transcoder.
     """
-    running = TranscodeJob.objects.running()
+    running = TranscodeJob.objects.on_primary().running()
     expired = running.filter(lease_until__lt=timezone.now())
     elsewhere = running.filter(lease_until=None).exclude(transcoder=transcoder().name)
     return sum(map(_recover_expired, expired)) + sum(map(_recover_from_service, elsewhere))
@@ -78,8 +77,8 @@ def _recover_expired(job: TranscodeJob) -> bool:
     failed = job.fail_lost("abandoned", text)
     if failed:
         _delete_files(job)
-        job.refresh_from_db()
-        signals.after_commit(job.send, signals.transcode_failed, using=str(job._state.db))
+        job.reload()
+        signals.after_commit(job.send, signals.transcode_failed, using=job.database)
     return failed
 
 

@@ -29,7 +29,7 @@ def poll(job: TranscodeJob) -> bool:
     Without an answer the job goes on, and its row has the error. A job of an embedded transcoder
     belongs to its worker, so only the row is read again.
     """
-    job.refresh_from_db()
+    job.reload()
     if job.state not in RUNNING or not job.external_id or transcoder().embedded:
         return True
     try:
@@ -42,7 +42,7 @@ def poll(job: TranscodeJob) -> bool:
         _settle(job, attempt, report)
         answered = True
     with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
-        job.refresh_from_db()
+        job.reload()
     return answered
 
 
@@ -91,7 +91,9 @@ class Poller:
         """Poll the jobs that are due, and those that are new to this poller; yield each."""
         if transcoder().embedded:
             return
-        submitted = TranscodeJob.objects.running().exclude(external_id="").order_by("pk")
+        submitted = (
+            TranscodeJob.objects.on_primary().running().exclude(external_id="").order_by("pk")
+        )
         jobs = {job.pk: job for job in submitted}
         self._unchanged = {pk: polls for pk, polls in self._unchanged.items() if pk in jobs}
         self._next = {pk: due for pk, due in self._next.items() if pk in jobs}

@@ -43,8 +43,8 @@ def _complete(job: TranscodeJob, report: JobReport) -> bool:
             raise
         # The connection was lost after the COMMIT had arrived.
         logger.warning("%s is complete, but the database did not confirm it: %s", job, error)
-    job.refresh_from_db()
-    using = str(job._state.db)
+    job.reload()
+    using = job.database
     signals.after_commit(job.send, signals.transcode_completed, using=using)
     signals.after_commit(_delete_older_files, job, using=using)
     return True
@@ -57,7 +57,7 @@ def _delete_older_files(job: TranscodeJob) -> None:
     """
     attempt = build_attempt(job)
     folder = f"{attempt.original.directory}/_{job.profile}/"
-    jobs = TranscodeJob.objects.using(job._state.db).of(job.original, job.profile)
+    jobs = TranscodeJob.objects.using(job.database).of(job.original, job.profile)
     tokens = jobs.filter(pk__gte=job.pk).values_list("token", flat=True)
     current = tuple(f"{folder}{token}/" for token in tokens)
     for key in [entry.key for entry in attempt.storage.entries(folder)]:
@@ -73,7 +73,7 @@ def fail(job: TranscodeJob, error: TranscodeError) -> None:
     elif error.retryable and job.may_be_retried:
         job.retry_later(code, text)
     elif job.fail(code, text):
-        job.refresh_from_db()
+        job.reload()
         job.send(signals.transcode_failed)
 
 

@@ -23,7 +23,8 @@ else:
 def transcode(pk: int) -> str:
     """Run a job unless another worker has claimed it or it has ended; return its state."""
     Worker(only=[pk], stop=threading.Event()).run_one()
-    return str(TranscodeJob.objects.values_list("state", flat=True).get(pk=pk))
+    jobs = TranscodeJob.objects.on_primary()
+    return str(jobs.values_list("state", flat=True).get(pk=pk))
 
 
 def enqueue(pk: int, backend: str) -> None:

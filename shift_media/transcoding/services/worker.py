@@ -97,7 +97,7 @@ class Worker:
             raise
         finally:
             with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
-                job.refresh_from_db()
+                job.reload()
 
     def _run_submitted(self, job: TranscodeJob, attempt: Job) -> None:
         if not job.set_external_id(attempt.external_id, transcoder().name):

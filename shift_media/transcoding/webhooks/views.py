@@ -126,7 +126,7 @@ def _refresh(event: JobEvent) -> None:
 
     Raises `RetryLater` if SNS must deliver the message again.
     """
-    jobs = TranscodeJob.objects
+    jobs = TranscodeJob.objects.on_primary()
     job = jobs.filter(external_id=event.external_id).order_by("-pk").first()
     if job is None and event.job_id is not None:
         # The service may be faster than the worker, which stores the external id after submitting.
