@@ -11,7 +11,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from shift_media.core.errors import MediaError, SourceError, TooManyFrames, TooManyPixels
+from shift_media.core.errors import (
+    MediaError,
+    SourceError,
+    TooManyFrames,
+    TooManyPixels,
+    UnsupportedType,
+)
 from shift_media.core.formats import Format
 from shift_media.imaging.probe import SourceLimits
 
@@ -78,6 +84,11 @@ def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> 
         )
     if isinstance(error, TooManyFrames):
         return InvalidMedia("too_many_frames", str(error), limit=_grouped(limits.frames))
+    if isinstance(error, UnsupportedType):
+        seen = gettext("a kind of %s that cannot be resized") % format.name
+        return InvalidMedia(
+            "unsupported_type", str(error), seen=seen, expected=gettext("another file")
+        )
     return InvalidMedia("undecodable", str(error))
 
 

@@ -14,6 +14,7 @@ from django.core.files.base import ContentFile
 
 from shift_media.validators import InvalidMedia
 from tests.fields.material import HTML, PDF, SVG, gif_header, picture, png_header, turned, upload
+from tests.imaging import images
 from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Attachment, MetaFirst, Photo
 
@@ -250,3 +251,11 @@ def test_photograph_of_the_corpus_is_stored_with_its_upright_sides(
     assert isinstance(photo, Photo)
     assert (photo.image.width, photo.image.height) == (5312, 2988)
     assert media.calls == {"put": 1}
+
+
+def test_picture_of_high_dynamic_range_is_refused_as_a_kind_that_is_not_supported() -> None:
+    content = images.with_chunks(picture("PNG"), (b"cICP", b"\x09\x10\0\1"))
+    error = save(content, "x.png")
+    assert isinstance(error, InvalidMedia)
+    assert error.code == "unsupported_type"
+    assert "a kind of PNG that cannot be resized" in error.sentence

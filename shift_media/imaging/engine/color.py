@@ -10,8 +10,10 @@ from typing import BinaryIO, Final
 
 from PIL import Image, ImageChops, ImageCms
 
+from shift_media.imaging.engine import icc
 from shift_media.imaging.engine.codec_errors import DECODER_ERRORS
 from shift_media.imaging.formats.base import Header
+from shift_media.imaging.formats.colors import ColorSpace
 from shift_media.imaging.formats.segments import SegmentedFile
 
 _MAX_PROFILE: Final = 4_000_000
@@ -38,12 +40,17 @@ def read_profile(source: BinaryIO, header: Header) -> bytes | None:
     return content if inflater.eof else None
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert L, LA, RGB, RGBA or CMYK to sRGB.
+def to_srgb(
+    image: Image.Image, profile: bytes | None, space: ColorSpace | None = None
+) -> Image.Image:
+    """Convert L, LA, RGB, RGBA or CMYK to sRGB, from a profile, or else from a colour space.
 
-    A profile that is broken, or of another colour space, is ignored.
+    A profile that is broken, or of another colour model than the image, is ignored.
     """
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    if space is not None and (profile is None or not _is_valid(profile)):
+        grey = image.mode in ("L", "LA")
+        profile = icc.grey_profile(space.curve) if grey else icc.rgb_profile(space)
     if profile is not None:
         base = image.convert(image.mode[:-1]) if alpha else image
         converted = _apply_profile(base, profile)
@@ -63,6 +70,15 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
         return ImageCms.applyTransform(image, _transform(profile, image.mode))
     except (ImageCms.PyCMSError, *DECODER_ERRORS):
         return None
+
+
+@lru_cache(maxsize=64)
+def _is_valid(profile: bytes) -> bool:
+    try:
+        ImageCms.ImageCmsProfile(BytesIO(profile))
+    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        return False
+    return True
 
 
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform:

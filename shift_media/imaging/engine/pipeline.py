@@ -89,7 +89,8 @@ class Pipeline:
     def finish(self, resampled: Image.Image) -> Image.Image:
         """Convert resampled pixels to sRGB and turn them upright."""
         return transform.apply_orientation(
-            color.to_srgb(resampled, self.profile), self.header.orientation
+            color.to_srgb(resampled, self.profile, self.header.color_space),
+            self.header.orientation,
         )
 
     def place(self, finished: Image.Image) -> Image.Image:

@@ -62,7 +62,7 @@ def _thumbnail(source: BinaryIO, header: Header, decoder: Decoder) -> Image.Imag
     scale = decoded.scale
     box = (0.0, 0.0, header.width * scale[0], header.height * scale[1])
     image = transform.resample(decoded.image, box, size, box)
-    image = color.to_srgb(image, color.read_profile(source, header))
+    image = color.to_srgb(image, color.read_profile(source, header), header.color_space)
     return transform.apply_orientation(image, header.orientation)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from shift_media.core.errors import TooManyPixels, Undecodable
+from shift_media.core.errors import TooManyPixels, Undecodable, UnsupportedType
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.imaging.formats import av1, avif_strip
+from shift_media.imaging.formats import av1, avif_strip, colors
 from shift_media.imaging.formats.avif_meta import Meta, read_meta
 from shift_media.imaging.formats.base import (
     ByteReader,
@@ -18,6 +18,7 @@ from shift_media.imaging.formats.base import (
     check_byte_count,
 )
 from shift_media.imaging.formats.bmff import Box, boxes, inner_boxes
+from shift_media.imaging.formats.colors import ColorSpace
 from shift_media.imaging.formats.segments import open_parts
 
 _FORMAT: Final = BY_EXTENSION["avif"]
@@ -27,6 +28,12 @@ _LAYERS: Final = 3
 _ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _MAX_DEPTH = 4
 """From a track down to the box with its sample count."""
+
+_NCLX_BYTES = 11
+_NOT_SHOWN: Final = (9, 10, 11, 12)
+_LIKE_SRGB: Final = (1, 6, 14, 15)
+"""Transfer characteristics (H.273, table 3) of an AVIF that browsers do not show, and those of
+video, which they show as sRGB."""
 
 _TURNED = (1, 8, 3, 6)
 _MIRRORED = ((4, 2), (5, 7), (2, 4), (7, 5))
@@ -58,6 +65,7 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         parts=parts,
         still=parts,
         profile=_find_profile(reader, meta),
+        color_space=_read_color_space(reader, meta),
     )
 
 
@@ -121,6 +129,26 @@ def _find_profile(reader: ByteReader, meta: Meta) -> tuple[Span, ...]:
             if reader.upto(offset, 4) in (b"prof", b"rICC"):
                 return (Span(offset + 4, length - 4),)
     return ()
+
+
+def _read_color_space(reader: ByteReader, meta: Meta) -> ColorSpace | None:
+    """Return the colour space that the picture's own numbers give (14496-12, 12.1.5).
+
+    Raises `UnsupportedType` for one that browsers do not show.
+    """
+    for box in meta.all_primary_properties():
+        offset, length = box.content
+        if box.type == b"colr" and length >= _NCLX_BYTES and reader.upto(offset, 4) == b"nclx":
+            primaries, transfer = reader.number(offset + 4, 2), reader.number(offset + 6, 2)
+            break
+    else:
+        return None
+    colors.refuse_hdr(_FORMAT.name, transfer)
+    if transfer in _NOT_SHOWN:
+        raise UnsupportedType(f"The AVIF has colours of transfer {transfer}, which is for video.")
+    gamut = colors.GAMUTS.get(primaries, colors.SRGB_GAMUT)
+    curve = colors.SRGB_CURVE if transfer in _LIKE_SRGB else colors.CURVES.get(transfer)
+    return colors.color_space(gamut, curve or colors.SRGB_CURVE)
 
 
 def _check_items(reader: ByteReader, meta: Meta, limits: SourceLimits, pixels: int) -> None:

@@ -38,9 +38,12 @@ class Meta:
 
     def primary_properties(self) -> dict[bytes, Box]:
         """Return the properties of the primary item by their type."""
+        return {box.type: box for box in self.all_primary_properties()}
+
+    def all_primary_properties(self) -> list[Box]:
+        """Return the properties of the primary item, of which some types may occur twice."""
         indexes = self.associations.get(self.primary, [])
-        chosen = [self.properties[i - 1] for i in indexes if 0 < i <= len(self.properties)]
-        return {box.type: box for box in chosen}
+        return [self.properties[i - 1] for i in indexes if 0 < i <= len(self.properties)]
 
 
 def read_meta(reader: ByteReader, box: Box) -> Meta:

@@ -8,6 +8,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from shift_media.core.errors import StorageError, TooManyFrames, TooManyPixels, Undecodable
 from shift_media.core.formats import Format
+from shift_media.imaging.formats.colors import ColorSpace
 
 _WINDOW: Final = 4096
 """Bytes read at once for the many small reads of a header."""
@@ -123,6 +124,7 @@ class Header:
         still: the same for the first frame alone.
         profile: where the ICC profile lies; empty without one.
         deflated: whether the profile is compressed.
+        color_space: the colours of an original without a usable profile; None for sRGB.
         shrinks: whether its decoder can shrink while decoding.
         progressive: whether a JPEG comes in scans, coarse ones first.
         gif_frames: the frames of a GIF; ``parts`` and ``still`` are then those of its first.
@@ -139,6 +141,7 @@ class Header:
     still: tuple[Part, ...]
     profile: tuple[Span, ...] = ()
     deflated: bool = False
+    color_space: ColorSpace | None = None
     shrinks: bool = False
     progressive: bool = False
     gif_frames: tuple[Frame, ...] = ()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.imaging.formats import exif
+from shift_media.imaging.formats import exif, png_color
 from shift_media.imaging.formats.base import (
     ByteReader,
     Chunk,
@@ -68,6 +68,7 @@ class _Facts:
     transparency: bool = False
     data: bool = False
     profile: tuple[Span, ...] = ()
+    color: dict[bytes, bytes] = field(default_factory=dict)
 
 
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
@@ -93,8 +94,9 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         has_alpha=has_alpha or facts.transparency,
         parts=parts,
         still=parts,
-        profile=facts.profile,
+        profile=() if png_color.has_cicp(facts.color) else facts.profile,
         deflated=True,
+        color_space=png_color.read_color_space(facts.color),
     )
 
 
@@ -162,6 +164,10 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
         facts.declared = reader.number(content.offset, 4)
     elif type == b"iCCP":
         facts.profile = _find_profile(reader, content)
+    elif type in png_color.LENGTHS and type not in facts.color:
+        known = png_color.read_content(reader, chunk)
+        if known is not None:
+            facts.color[type] = known
 
 
 def _check_table(reader: ByteReader, chunk: Chunk) -> None:
