@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
+from shift_media.deletion.budget import request_budget
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.transcoding import services
 from shift_media.transcoding.models import Rendition, TranscodeJob
@@ -67,11 +68,11 @@ class PendingDeletionAdmin(PendingWorkAdmin):
     @admin.action(description=_("Delete the files now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingDeletion]) -> None:
         """Run the selected deletions, due or not."""
-        outcomes = [deletion.run(pending) for pending in queryset]
-        if succeeded := sum(outcomes):
+        rows = list(queryset)
+        if succeeded := deletion.run_all(rows, request_budget()):
             text = ngettext("%d deletion succeeded.", "%d deletions succeeded.", succeeded)
             self.message_user(request, text % succeeded, messages.SUCCESS)
-        if failed := len(outcomes) - succeeded:
+        if failed := len(rows) - succeeded:
             text = ngettext(
                 "%d deletion failed and will be tried again.",
                 "%d deletions failed and will be tried again.",
@@ -91,7 +92,7 @@ class PendingInvalidationAdmin(PendingWorkAdmin):
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingInvalidation]) -> None:
         """Send the selected invalidations, due or not."""
         rows = list(queryset)
-        if sent := invalidation.run(rows):
+        if sent := invalidation.run(rows, request_budget()):
             text = ngettext("%d invalidation was sent.", "%d invalidations were sent.", sent)
             self.message_user(request, text % sent, messages.SUCCESS)
         if failed := len(rows) - sent:

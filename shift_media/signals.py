@@ -37,12 +37,14 @@ transcode_failed = Signal()
 """A job failed and is not tried again: ``job``, with ``error_code`` and ``error``."""
 
 
-def after_commit(work: Callable[..., object], *arguments: Any, using: str) -> None:
+def after_commit(work: Callable[..., object], *arguments: Any, using: str) -> Callable[[], None]:
     """Call a function after the commit, at once outside of a transaction; a failure is logged.
 
     What was committed stays, whatever fails here, and hooks that follow still run. Django's own
     ``robust=True`` fails on Django 5.2 for a ``functools.partial`` that raises, because it looks
     for the name of the function.
+
+    Returns the hook that Django keeps until the commit.
     """
 
     def hook() -> None:
@@ -55,3 +57,4 @@ def after_commit(work: Callable[..., object], *arguments: Any, using: str) -> No
             )
 
     transaction.on_commit(hook, using=using, robust=True)
+    return hook

@@ -37,6 +37,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"CONCURRENCY": 0}, "a whole number from 1"),
     ({"QUEUE": -1}, "a whole number from 0"),
     ({"QUEUE_SECONDS": None}, "a whole number from 1"),
+    ({"DELETE_SECONDS": -1}, "a number of seconds from 0"),
+    ({"DELETE_SECONDS": "2"}, "a number of seconds from 0"),
     ({"CACHE": "redis"}, "an alias of CACHES: 'default'"),
     ({"LOCK_DIR": 1}, "a path"),
     ({"UPLOADS": ["gallery.Photo.image"]}, "a dict such as"),

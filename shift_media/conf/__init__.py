@@ -215,6 +215,19 @@ class Settings(SettingsReader):
         return path
 
     @cached_property
+    def DELETE_SECONDS(self) -> float:
+        """The seconds that a request waits for the deletion of files. Default: 2.
+
+        What is not deleted by then, because there is much of it or the storage does not answer, is
+        left to later deletions and to ``media_cleanup``. 0 leaves everything to
+        ``media_cleanup``.
+        """
+        seconds = self._raw.get("DELETE_SECONDS", 2)
+        if type(seconds) not in (int, float) or not seconds >= 0:
+            raise wrong_value("DELETE_SECONDS", seconds, "a number of seconds from 0, such as 2")
+        return float(seconds)
+
+    @cached_property
     def TRANSCODE_ATTEMPTS(self) -> int:
         """The number of attempts before a job fails. Default: 3."""
         return self._positive("TRANSCODE_ATTEMPTS", 3)

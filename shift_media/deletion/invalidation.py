@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS
 from django.utils import timezone
 
+from shift_media.deletion.budget import UNLIMITED, TimeBudget
 from shift_media.storages import MediaStorage
 
 # Functions import the models themselves, because fields import this module before the models can
@@ -25,14 +27,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger("shift_media")
 
 
-def schedule(deletion: PendingDeletion, storage: MediaStorage) -> None:
-    """Store a pending invalidation of a deleted directory, if its storage is behind a CDN."""
+def schedule(deletions: Sequence[PendingDeletion], storage: MediaStorage) -> None:
+    """Store pending invalidations of deleted directories, if their storage is behind a CDN."""
     from shift_media.deletion.models import PendingInvalidation
 
-    if not batch_size(storage):
+    if not deletions or not batch_size(storage):
         return
-    PendingInvalidation.objects.using(deletion.database).create(
-        storage=deletion.storage, source=deletion.source, prefix=deletion.prefix
+    PendingInvalidation.objects.using(deletions[0].database).bulk_create(
+        PendingInvalidation(storage=one.storage, source=one.source, prefix=one.prefix)
+        for one in deletions
     )
 
 
@@ -41,17 +44,17 @@ def batch_size(storage: MediaStorage) -> int:
     return int(getattr(storage, "invalidation_batch", 0))  # third parties may lack it
 
 
-def run_after(deletion: PendingDeletion) -> None:
+def run_after(deletion: PendingDeletion, budget: TimeBudget = UNLIMITED) -> None:
     """Run due invalidations after a deletion, unless the same commit deletes more.
 
-    A thousand rows deleted at once make as few requests as possible, because only the last of
-    their deletions, or a full batch, sends one. After a refusal nothing is sent until the refused
-    rows are due again.
+    Rows deleted one by one in a transaction make as few requests as possible, because only the
+    last of their deletions, or a full batch, sends one. After a refusal nothing is sent until the
+    refused rows are due again.
     """
     from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 
     batch = batch_size(deletion.media_storage)
-    if not batch:
+    if not batch or budget.is_spent:
         return
     using = deletion.database
     rows = PendingInvalidation.objects.using(using)
@@ -64,23 +67,25 @@ def run_after(deletion: PendingDeletion) -> None:
     )
     if untried.exists() and rows.due().count() < batch:
         return
-    run_due(limit=batch, using=using)
+    run_due(using=using, budget=budget)
 
 
-def run_due(limit: int = 1000, using: str = DEFAULT_DB_ALIAS) -> int:
+def run_due(
+    limit: int = 1000, using: str = DEFAULT_DB_ALIAS, budget: TimeBudget = UNLIMITED
+) -> int:
     """Send the invalidations that are due, oldest first; return how many directories were taken.
 
     A CDN that refuses a request is not called again in this run.
     """
     from shift_media.deletion.models import PendingInvalidation
 
-    return run(PendingInvalidation.objects.using(using).due()[:limit])
+    return run(PendingInvalidation.objects.using(using).due()[:limit], budget)
 
 
-def run(rows: Iterable[PendingInvalidation]) -> int:
+def run(rows: Iterable[PendingInvalidation], budget: TimeBudget = UNLIMITED) -> int:
     """Send these invalidations, due or not; return how many directories were taken."""
     ordered = sorted(rows, key=_storage_label)
-    return sum(_run_all(list(group)) for _, group in groupby(ordered, key=_storage_label))
+    return sum(_run_all(list(group), budget) for _, group in groupby(ordered, key=_storage_label))
 
 
 def _storage_label(row: PendingInvalidation) -> tuple[str, str]:
@@ -88,38 +93,40 @@ def _storage_label(row: PendingInvalidation) -> tuple[str, str]:
     return row.storage, "" if row.storage else row.source
 
 
-def _run_all(rows: Sequence[PendingInvalidation]) -> int:
-    """Send rows of one storage in batches, until one batch fails."""
+def _run_all(rows: Sequence[PendingInvalidation], budget: TimeBudget) -> int:
+    """Send rows of one storage in batches, until one batch fails or no time is left."""
     sent = 0
     try:
         batch = batch_size(rows[0].media_storage) or len(rows)
     except rows[0].RETRIED_ERRORS:
         batch = len(rows)  # _send fails in the same way, and keeps the error in the rows.
     for start in range(0, len(rows), batch):
-        claimed = [row for row in rows[start : start + batch] if row.claim()]
-        if claimed and not _send(claimed):
+        if budget.is_spent:
+            break
+        claimed = type(rows[0]).claim_all(rows[start : start + batch])
+        if claimed and not _send(claimed, budget):
             break
         sent += len(claimed)
     return sent
 
 
-def _send(rows: Sequence[PendingInvalidation]) -> bool:
+def _send(rows: Sequence[PendingInvalidation], budget: TimeBudget) -> bool:
     first = rows[0]
     try:
         storage = first.media_storage
         if batch_size(storage):
-            storage.invalidate([row.prefix for row in rows], reference=_reference(rows))
+            prefixes = [row.prefix for row in rows]
+            budget.call(partial(storage.invalidate, prefixes, reference=_reference(rows)))
     except first.RETRIED_ERRORS as error:
-        pauses = [row.retry_later(error) for row in rows]
+        pause = type(first).retry_all_later(rows, error)
         logger.warning(
             "Invalidating %d deleted directories failed (the next attempt in %s): %s",
             len(rows),
-            min(pauses),
+            pause,
             error,
         )
         return False
-    sent = type(first).objects.using(first.database).filter(pk__in=[row.pk for row in rows])
-    sent.delete()
+    type(first).delete_all(rows)
     return True
 
 

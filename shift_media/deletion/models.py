@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Self, TypeVar, cast
 
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +30,9 @@ SECOND_AFTER: Final = timedelta(minutes=5)
 
 BACKOFF: Final = Backoff(first=timedelta(minutes=1), longest=timedelta(days=1))
 ERROR_LENGTH: Final = 2000  # characters of an error that are kept
+
+Original = tuple[str, str, str]
+"""The storage, source and prefix of an original."""
 
 Work = TypeVar("Work", bound="PendingWork")
 
@@ -103,21 +110,55 @@ class PendingWork(models.Model):
             )
         return cast("MediaStorage", storage)
 
-    def claim(self) -> bool:
-        """Claim the row for `LEASE`; return False if another process has claimed it meanwhile."""
-        unchanged = {name: getattr(self, name) for name in self.CLAIMED_COLUMNS}
-        claimed = {"attempts": self.attempts + 1, "not_before": timezone.now() + LEASE}
-        if not self._rows.filter(pk=self.pk, **unchanged).update(**claimed):
-            return False
-        self._set(claimed)
-        return True
+    @classmethod
+    def claim_all(cls, rows: Sequence[Self]) -> list[Self]:
+        """Claim rows of one database for `LEASE`; return those that no other process has claimed.
 
-    def retry_later(self, error: Exception) -> timedelta:
-        """Keep the error and make the row due later; return the pause until then."""
-        pause = BACKOFF.pause(self.attempts)
+        Rows that are alike in `CLAIMED_COLUMNS`, as those of one transaction, take one statement.
+        """
+        claimed: list[Self] = []
+        ordered = sorted(rows, key=cls._claimed_columns)
+        for values, group in groupby(ordered, key=cls._claimed_columns):
+            unchanged = dict(zip(cls.CLAIMED_COLUMNS, values, strict=True))
+            claimed += cls._claim_alike(list(group), unchanged)
+        return claimed
+
+    @classmethod
+    def _claim_alike(cls, rows: list[Self], unchanged: dict[str, Any]) -> list[Self]:
+        same = rows[0]._rows.filter(pk__in=[row.pk for row in rows])
+        # The random part tells the rows that this call has claimed from those of another process.
+        until = timezone.now() + LEASE + timedelta(microseconds=secrets.randbelow(10**6))
+        claimed = {"attempts": unchanged["attempts"] + 1, "not_before": until}
+        if same.filter(**unchanged).update(**claimed) < len(rows):
+            ours = set(same.filter(**claimed).values_list("pk", flat=True))
+            rows = [row for row in rows if row.pk in ours]
+        for row in rows:
+            row._set(claimed)
+        return rows
+
+    @classmethod
+    def retry_all_later(cls, rows: Sequence[Self], error: Exception) -> timedelta:
+        """Keep an error in rows of one database and make them due later; return the first pause.
+
+        The pause grows with the attempts of a row.
+        """
         text = f"{type(error).__name__}: {error}"[:ERROR_LENGTH]
-        self._write(not_before=timezone.now() + pause, last_error=text)
-        return pause
+        pauses = []
+        ordered = sorted(rows, key=attrgetter("attempts"))
+        for attempts, group in groupby(ordered, key=attrgetter("attempts")):
+            pauses.append(BACKOFF.pause(attempts))
+            cls._write_all(list(group), not_before=timezone.now() + pauses[-1], last_error=text)
+        return pauses[0]
+
+    @classmethod
+    def delete_all(cls, rows: Sequence[Self]) -> None:
+        """Delete rows of one database, whose work is done."""
+        if rows:
+            rows[0]._rows.filter(pk__in=[row.pk for row in rows]).delete()
+
+    @classmethod
+    def _claimed_columns(cls, row: Self) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in cls.CLAIMED_COLUMNS)
 
     @property
     def _rows(self) -> models.QuerySet[Self]:
@@ -125,13 +166,17 @@ class PendingWork(models.Model):
         rows = type(self)._default_manager.using(self.database)
         return cast("models.QuerySet[Self]", rows)
 
-    def _write(self, **values: Any) -> None:
-        """Write columns to the database and to this object.
+    @classmethod
+    def _write_all(cls, rows: Sequence[Self], **values: Any) -> None:
+        """Write the same columns of some rows, to their database and to the objects.
 
         Not by ``save()``, which would insert a row that another process has deleted.
         """
-        self._set(values)
-        self._rows.filter(pk=self.pk).update(**values)
+        if not rows:
+            return
+        for row in rows:
+            row._set(values)
+        rows[0]._rows.filter(pk__in=[row.pk for row in rows]).update(**values)
 
     def _set(self, values: dict[str, Any]) -> None:
         for name, value in values.items():
@@ -182,22 +227,33 @@ class PendingDeletion(PendingWork):
         """True until the original has been deleted once."""
         return self.stage == self.Stage.FIRST
 
-    def move_to_second_stage(self) -> None:
-        """Make the row due once more, after `SECOND_AFTER`, with its attempts counted anew."""
-        self._write(
-            stage=self.Stage.SECOND,
+    @property
+    def original(self) -> Original:
+        """The storage, source and prefix, by which rows about one original are recognised."""
+        return self.storage, self.source, self.prefix
+
+    @classmethod
+    def move_to_second_stage(cls, rows: Sequence[Self]) -> None:
+        """Make rows due once more, after `SECOND_AFTER`, with their attempts counted anew."""
+        cls._write_all(
+            rows,
+            stage=cls.Stage.SECOND,
             attempts=0,
             not_before=timezone.now() + SECOND_AFTER,
             last_error="",
         )
 
-    def has_twin_in_second_stage(self) -> bool:
-        """Return True if another row has deleted the same original already.
+    @classmethod
+    def deleted_once(cls, rows: Sequence[Self]) -> set[Original]:
+        """Return the originals of rows that other rows have deleted already.
 
         There are two rows if two references were removed at once: those of a copied row, say.
         """
-        same = {"prefix": self.prefix, "storage": self.storage, "source": self.source}
-        return self._rows.filter(stage=self.Stage.SECOND, **same).exists()
+        first = [row.prefix for row in rows if row.is_first]
+        if not first:
+            return set()
+        second = rows[0]._rows.filter(stage=cls.Stage.SECOND, prefix__in=first)
+        return set(second.values_list("storage", "source", "prefix"))
 
 
 class PendingInvalidation(PendingWork):

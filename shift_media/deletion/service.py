@@ -10,29 +10,42 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from django.db import DEFAULT_DB_ALIAS, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from shift_media.core.errors import InvalidKey, NotStored
 from shift_media.core.keys import parse_original_key
-from shift_media.deletion import invalidation
-from shift_media.deletion.references import is_referenced, lock_references
+from shift_media.deletion import batch, invalidation
+from shift_media.deletion.batch import write_collected
+from shift_media.deletion.budget import UNLIMITED, TimeBudget, request_budget
+from shift_media.deletion.references import lock_references
+from shift_media.deletion.run import run_all
 from shift_media.registry import RegisteredField
-from shift_media.signals import after_commit, media_deleted
+from shift_media.signals import after_commit
 from shift_media.storages import find_alias
 
 if TYPE_CHECKING:
     from shift_media.deletion.models import PendingDeletion
+
+__all__ = ["deleted_meanwhile", "keep", "run", "run_all", "run_due", "schedule", "write_collected"]
 
 logger = logging.getLogger("shift_media")
 
 _OTHERS_PER_COMMIT = 2  # due deletions of others that a request runs: few, since its client waits
 
 
-def schedule(field: RegisteredField, key: str, using: str) -> PendingDeletion | None:
+def schedule(
+    field: RegisteredField, key: str, using: str, *, collect: bool = False
+) -> PendingDeletion | None:
     """Store a pending deletion of an original and of everything derived from it.
 
     It runs after the commit. Call this in the transaction that removes the reference, on the
     database ``using``. For a value that is not the key of an original, None is returned.
+
+    Args:
+        field: the field that referred to the original.
+        key: its key.
+        using: the alias of the database.
+        collect: wait for `write_collected`, so that deletions of many rows are stored together.
     """
     # Imported here, because fields import this module before the models can be loaded.
     from shift_media.deletion.models import PendingDeletion
@@ -45,8 +58,11 @@ def schedule(field: RegisteredField, key: str, using: str) -> PendingDeletion | 
     # The same database, so that a rollback undoes both; another one only if a router says so.
     here = router.allow_migrate_model(using, PendingDeletion)
     pending = PendingDeletion(storage=find_alias(field.storage), source=str(field), prefix=prefix)
+    if collect and here and connections[using].in_atomic_block:
+        batch.collect(pending, using, _run_after_commit)
+        return pending
     pending.save(using=using if here else router.db_for_write(PendingDeletion))
-    after_commit(_run_after_commit, pending, using=using)
+    after_commit(_run_after_commit, [pending], using=using)
     return pending
 
 
@@ -86,69 +102,29 @@ def deleted_meanwhile(field: RegisteredField, key: str) -> NotStored:
     )
 
 
-def _run_after_commit(pending: PendingDeletion) -> None:
-    run(pending)
-    run_due(limit=_OTHERS_PER_COMMIT, using=pending.database)
-    try:
-        invalidation.run_after(pending)
-    except pending.RETRIED_ERRORS as error:
-        logger.warning("The CDN keeps deleted files until the next invalidation: %s", error)
+def _run_after_commit(rows: list[PendingDeletion]) -> None:
+    """Run deletions that were committed, and few others that are due, in the request's time."""
+    budget = request_budget()
+    run_all(rows, budget)
+    using = rows[0].database
+    if not budget.is_spent:
+        run_due(limit=_OTHERS_PER_COMMIT, using=using, budget=budget)
+    for row in {row.storage or row.source: row for row in rows}.values():
+        try:
+            invalidation.run_after(row, budget)
+        except row.RETRIED_ERRORS as error:
+            logger.warning("The CDN keeps deleted files until the next invalidation: %s", error)
 
 
-def run_due(limit: int = 1000, using: str = DEFAULT_DB_ALIAS) -> int:
+def run_due(
+    limit: int = 1000, using: str = DEFAULT_DB_ALIAS, budget: TimeBudget = UNLIMITED
+) -> int:
     """Run the deletions that are due, oldest first; return how many succeeded."""
     from shift_media.deletion.models import PendingDeletion
 
-    return sum(run(pending) for pending in PendingDeletion.objects.using(using).due()[:limit])
+    return run_all(PendingDeletion.objects.using(using).due()[:limit], budget)
 
 
 def run(pending: PendingDeletion) -> bool:
-    """Run one deletion now, due or not; return True if it succeeded.
-
-    Nothing is deleted while a row of any MediaField refers to the original. A failure is logged,
-    kept in the row and tried again later. If another process has claimed the row, False is
-    returned, and nothing is logged.
-    """
-    if not pending.claim():
-        return False
-    try:
-        _run(pending)
-    except pending.RETRIED_ERRORS as error:
-        pause = pending.retry_later(error)
-        logger.warning(
-            "Deleting %s failed (attempt %d, the next one in %s): %s",
-            pending.prefix,
-            pending.attempts,
-            pause,
-            error,
-        )
-        return False
-    return True
-
-
-def _run(pending: PendingDeletion) -> None:
-    first = pending.is_first
-    if is_referenced(pending.key, pending.database):
-        pending.delete()
-        return
-    if first and pending.has_twin_in_second_stage():
-        pending.delete()
-        return
-    storage = pending.media_storage
-    if first and getattr(storage, "mezzanine", False):
-        # The original first. Otherwise a mezzanine could be made from it after the directory has
-        # been listed, and outlive it.
-        storage.delete(pending.key)
-    removed = storage.delete_prefix(pending.prefix)
-    # The second deletion changes nothing for the CDN, unless a resize was made meanwhile. After a
-    # failed attempt that is unknown, because the attempt may have removed it.
-    if first or removed or pending.attempts > 1:
-        invalidation.schedule(pending, storage)
-    if not first:
-        pending.delete()
-        return
-    pending.move_to_second_stage()
-    field = pending.field
-    media_deleted.send_robust(
-        sender=None if field is None else field.model, key=pending.key, storage=storage
-    )
+    """Run one deletion now, due or not; return True if it succeeded. See `run_all`."""
+    return bool(run_all([pending]))

@@ -12,12 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db import DEFAULT_DB_ALIAS
-
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, parse_key
-from shift_media.deletion.references import is_referenced, referenced_keys
+from shift_media.deletion.references import referenced_keys
 from shift_media.storages import Entry, MediaStorage
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
@@ -137,6 +135,7 @@ class Sweep:
         self.dry_run = dry_run
         self.on_progress = on_progress
         self.report = SweepReport()
+        self._unused: list[str] = []
 
     def run(self) -> SweepReport:
         """Sweep shard by shard, and return the report."""
@@ -161,12 +160,17 @@ class Sweep:
         directories = self._directories(entries)
         referenced = referenced_keys([str(directory.original) for directory in directories])
         self.report.originals += len(directories)
+        orphans = []
         for directory in directories:
             if str(directory.original) in referenced:
                 self.report.referenced += 1
                 self._sweep_derived(directory)
+            elif directory.last_modified >= self.older_than:
+                self.report.young.add(directory.entries)
             else:
-                self._remove_orphan(directory)
+                orphans.append(directory)
+        self._remove_orphans(orphans)
+        self._delete_unused()
 
     def _directories(self, entries: Iterable[Entry]) -> list[Directory]:
         directories: dict[str, Directory] = {}
@@ -181,17 +185,24 @@ class Sweep:
             directory.entries.append(entry)
         return list(directories.values())
 
-    def _remove_orphan(self, directory: Directory) -> None:
-        if directory.last_modified >= self.older_than:
-            self.report.young.add(directory.entries)
-            return
-        # The row may have been committed since the shard was looked up.
-        if is_referenced(str(directory.original), DEFAULT_DB_ALIAS):
-            return
-        self.report.orphans += 1
-        self.report.orphaned.add(directory.entries)
-        if not self.dry_run:
-            self.storage.delete_prefix(directory.original.prefix)
+    def _remove_orphans(self, directories: Sequence[Directory]) -> None:
+        # Their rows may have been committed since the shard was looked up.
+        referenced = referenced_keys([str(directory.original) for directory in directories])
+        orphans = [one for one in directories if str(one.original) not in referenced]
+        for directory in orphans:
+            self.report.orphans += 1
+            self.report.orphaned.add(directory.entries)
+        if orphans and not self.dry_run:
+            prefixes = [directory.original.prefix for directory in orphans]
+            for outcome in self.storage.delete_prefixes(prefixes).values():
+                if isinstance(outcome, Exception):
+                    raise outcome
+
+    def _delete_unused(self) -> None:
+        """Delete the resizes and mezzanines of a shard that are not used any more."""
+        if self._unused and not self.dry_run:
+            self.storage.delete_many(self._unused)
+        self._unused = []
 
     def _sweep_derived(self, directory: Directory) -> None:
         for entry in directory.entries:
@@ -210,13 +221,11 @@ class Sweep:
         if self.storage.mezzanine or entry.modified >= self.older_than:
             return
         self.report.mezzanines.add([entry])
-        if not self.dry_run:
-            self.storage.delete(entry.key)
+        self._unused.append(entry.key)
 
     def _remove_retired(self, entry: Entry) -> None:
         self.report.retired.add([entry])
-        if not self.dry_run:
-            self.storage.delete(entry.key)
+        self._unused.append(entry.key)
 
     def _resign(self, entry: Entry, key: ResizeKey) -> None:
         signature = settings.resize_signer.sign(key.payload)

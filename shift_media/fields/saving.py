@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Final, cast
 
 from django.db import models, router
-from django.db.models.signals import class_prepared, pre_delete
+from django.db.models.signals import class_prepared, post_delete, pre_delete
 
 from shift_media.deletion import service as deletion
 from shift_media.fields import loaded
@@ -57,6 +57,7 @@ def register_model(sender: type[models.Model], **kwargs: Any) -> None:
         loaded.track(sender)
         if own_media_fields(sender):
             pre_delete.connect(_schedule_deletions, sender=sender, dispatch_uid=__name__)
+            post_delete.connect(_write_deletions, sender=sender, dispatch_uid=__name__)
 
 
 class_prepared.connect(register_model, dispatch_uid=__name__)
@@ -196,4 +197,9 @@ def _schedule_deletions(
         if deferred or getattr(instance, field.attname)._committed:
             keys.add(current_key(instance, field))
         for key in keys - {None, ""}:
-            deletion.schedule(field, str(key), using)
+            deletion.schedule(field, str(key), using, collect=True)
+
+
+def _write_deletions(sender: type[models.Model], using: str, **kwargs: Any) -> None:
+    """Write the deletions of all rows that are deleted together, in the same transaction."""
+    deletion.write_collected(using)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, connections
 
 from shift_media.core.errors import MediaError
 from shift_media.core.keys import OriginalKey
+from shift_media.deletion.budget import request_budget
 from shift_media.deletion.references import is_referenced
 from shift_media.fields.database_key import attribute_name
 from shift_media.fields.types import AnyMediaFile
@@ -46,7 +48,8 @@ class StoredUpload:
         if not self._is_unused(using):
             return
         try:
-            self.file.storage.delete_prefix(self.key.prefix)
+            delete = partial(self.file.storage.delete_prefix, self.key.prefix)
+            request_budget().call(delete)
         except (MediaError, OSError) as error:
             logger.warning("%s was not removed and stays as an orphan: %s", self.key, error)
         self.file.__dict__.clear()

@@ -23,7 +23,7 @@ from django.utils.functional import cached_property
 from django.utils.timezone import make_naive
 from django.views.decorators.debug import sensitive_variables
 
-from shift_media.core.errors import AlreadyStored, NotStored
+from shift_media.core.errors import AlreadyStored, MediaError, NotStored
 from shift_media.storages.naming import NamedStorage
 from shift_media.storages.streams import CHUNK, Readable, Source, StoredFile
 from shift_media.storages.validation import (
@@ -37,6 +37,9 @@ from shift_media.storages.validation import (
 
 DeliveryMode = Literal["redirect", "content"]
 Originals = Literal["public", "private"]
+
+DeletedPrefixes = dict[str, int | Exception]
+"""The number of keys that were deleted by prefix, or the error of a prefix that failed."""
 
 URL_EXPIRE = 3600
 """The default of ``url_expire``: seconds that the URL of a private original is valid."""
@@ -163,6 +166,18 @@ class MediaStorage(NamedStorage, ABC):
     def delete_prefix(self, prefix: str) -> int:
         """Delete all keys that begin with a prefix, which ends in a slash, and return how many."""
 
+    def delete_prefixes(self, prefixes: Sequence[str]) -> DeletedPrefixes:
+        """Delete several prefixes; return for each how many keys were deleted, or the error.
+
+        A storage that can do it with fewer requests than `delete_prefix` overrides it.
+        """
+        return delete_each(self, prefixes)
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete several keys; missing ones are no error. Override it to save requests."""
+        for key in keys:
+            self.delete(key)
+
     @abstractmethod
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Yield all keys that begin with a prefix, in no particular order."""
@@ -275,6 +290,17 @@ class MediaStorage(NamedStorage, ABC):
         if not written:
             raise AlreadyStored(f"Something is stored under {name!r} already, and stays as it is.")
         return name
+
+
+def delete_each(storage: Any, prefixes: Sequence[str]) -> DeletedPrefixes:
+    """Delete prefixes one after another; see `MediaStorage.delete_prefixes`."""
+    deleted: DeletedPrefixes = {}
+    for prefix in prefixes:
+        try:
+            deleted[prefix] = storage.delete_prefix(prefix)
+        except (MediaError, OSError) as error:
+            deleted[prefix] = error
+    return deleted
 
 
 def missing(key: str) -> MissingFile:

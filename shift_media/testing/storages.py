@@ -210,6 +210,23 @@ class MediaStorageContract:
         assert storage.delete_prefix(key.prefix) == self.many
         assert_nothing_stored(storage, key)
 
+    def test_delete_prefixes_counts_the_keys_of_each_prefix(self) -> None:
+        storage, (first, second, other) = self.make_storage(), (new_key() for _ in range(3))
+        for key in (str(first), f"{first.prefix}resize", str(second), str(other)):
+            put_bytes(storage, key, b"x")
+        free = new_key().prefix
+        deleted = storage.delete_prefixes([first.prefix, free, second.prefix])
+        assert deleted == {first.prefix: 2, free: 0, second.prefix: 1}
+        assert_nothing_stored(storage, first)
+        assert list_keys(storage, other.prefix) == [str(other)]
+
+    def test_delete_many_deletes_the_keys_and_no_other(self) -> None:
+        storage, key = self.make_storage(), new_key()
+        for name in ("a", "b", "c"):
+            put_bytes(storage, f"{key.prefix}{name}", b"x")
+        storage.delete_many([f"{key.prefix}a", f"{key.prefix}missing", f"{key.prefix}c"])
+        assert list_keys(storage, key.prefix) == [f"{key.prefix}b"]
+
     def test_put_during_deletion_succeeds_and_next_deletion_removes_it(self) -> None:
         storage, key = self.make_storage(), new_key()
 

@@ -215,7 +215,7 @@ def test_deletion_is_kept_and_tried_again_while_the_storage_is_down(
 
 def test_pause_after_many_attempts_is_at_most_a_day() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/", attempts=60)
-    pending.retry_later(OSError("no"))
+    PendingDeletion.retry_all_later([pending], OSError("no"))
     assert pending.not_before - timezone.now() <= timedelta(days=1)
 
 
@@ -223,7 +223,7 @@ def test_deletion_claimed_by_a_dead_process_is_tried_again(photo: Photo, stored:
     with transaction.atomic():
         photo.delete()
         pending = PendingDeletion.objects.get()
-        assert pending.claim()  # The process that claims it dies.
+        assert PendingDeletion.claim_all([pending])  # The process that claims it dies.
     assert stored()
     assert deletion.run_due() == 0
     make_due()
@@ -234,8 +234,8 @@ def test_deletion_claimed_by_a_dead_process_is_tried_again(photo: Photo, stored:
 def test_deletion_is_claimed_by_one_of_two_processes() -> None:
     pending = PendingDeletion.objects.create(storage="media", source="x", prefix="x/")
     other = PendingDeletion.objects.get()
-    assert pending.claim()
-    assert not other.claim()
+    assert PendingDeletion.claim_all([pending])
+    assert not PendingDeletion.claim_all([other])
     assert not deletion.run(other)
 
 

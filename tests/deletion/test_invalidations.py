@@ -51,7 +51,9 @@ def options(seaweedfs: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def site(options: dict[str, Any], api: CloudFrontApi) -> Iterator[None]:
     media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options}
-    with override_settings(STORAGES={**settings.STORAGES, "media": media}):
+    # Refused requests are repeated after pauses, which a busy machine draws out.
+    patient = {"DELETE_SECONDS": 60}
+    with override_settings(STORAGES={**settings.STORAGES, "media": media}, SHIFT_MEDIA=patient):
         yield
 
 

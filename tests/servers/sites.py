@@ -52,7 +52,8 @@ class S3Site:
         media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options}
         override = override_settings(
             STORAGES={**settings.STORAGES, "media": media},
-            SHIFT_MEDIA={"LOCK_DIR": self.locks, **(shift_media or {})},
+            # A busy machine may need more than the default of DELETE_SECONDS.
+            SHIFT_MEDIA={"LOCK_DIR": self.locks, "DELETE_SECONDS": 60, **(shift_media or {})},
         )
         override.enable()
         self._overrides.append(override)

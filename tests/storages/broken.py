@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
 
 from shift_media.storages import Entry, LocalMediaStorage, Source, Stat
+from shift_media.storages.base import DeletedPrefixes
 from shift_media.storages.streams import CHUNK, Readable
 from shift_media.storages.validation import check_prefix
 
@@ -126,6 +127,21 @@ class StringPrefix(LocalMediaStorage):
         for key in keys:
             self.delete(key)
         return len(keys)
+
+
+class OneOfMany(LocalMediaStorage):
+    """A storage that deletes only the first of several prefixes or keys."""
+
+    caught_by = (
+        "test_delete_prefixes_counts_the_keys_of_each_prefix",
+        "test_delete_many_deletes_the_keys_and_no_other",
+    )
+
+    def delete_prefixes(self, prefixes: Sequence[str]) -> DeletedPrefixes:
+        return {**dict.fromkeys(prefixes, 0), **super().delete_prefixes(prefixes[:1])}
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        super().delete_many(keys[:1])
 
 
 class OnePage(LocalMediaStorage):

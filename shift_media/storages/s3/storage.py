@@ -16,13 +16,15 @@ from storages.backends.s3 import S3Storage
 from shift_media.core.formats import SAFE_TYPE
 from shift_media.storages.base import (
     URL_EXPIRE,
+    DeletedPrefixes,
     DeliveryMode,
     Entry,
     MediaStorage,
     PresignedUpload,
     Stat,
+    delete_each,
 )
-from shift_media.storages.s3 import cloudfront, errors
+from shift_media.storages.s3 import cloudfront, deleting, errors
 from shift_media.storages.s3.client import (
     CONNECT_TIMEOUT,
     READ_TIMEOUT,
@@ -216,19 +218,28 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         removed = 0
         for page in self._pages(check_prefix(prefix)):
             keys = [item["Key"] for item in page.get("Contents", ())]
-            removed += self._delete_keys(keys, prefix) if keys else 0
+            self._delete_keys(keys, prefix)
+            removed += len(keys)
         return removed
 
-    def _delete_keys(self, keys: list[str], prefix: str) -> int:
-        with translate_errors(prefix):
-            answer = self.client.delete_objects(
-                Bucket=self.bucket_name,
-                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
-            )
-        refused = [e for e in answer.get("Errors", ()) if not errors.is_missing({"Error": e})]
-        if refused:
-            raise errors.as_media_error({"Error": refused[0]}, f"{len(refused)} keys of {prefix}")
-        return len(keys)
+    def delete_prefixes(self, prefixes: Sequence[str]) -> DeletedPrefixes:
+        """Delete several prefixes: one request for a thousand keys, one to list each prefix."""
+        if len(prefixes) == 1:
+            return delete_each(self, prefixes)
+        return deleting.delete_prefixes(
+            self.client,
+            self.bucket_name,
+            [check_prefix(prefix) for prefix in prefixes],
+            lambda prefix: (entry.key for entry in self.entries(prefix)),
+        )
+
+    def delete_many(self, keys: Sequence[str]) -> None:
+        """Delete several keys, a thousand with each request."""
+        self._delete_keys([check_key(key) for key in keys], f"{len(keys)} keys")
+
+    def _delete_keys(self, keys: Sequence[str], about: str) -> None:
+        refused = deleting.delete_keys(self.client, self.bucket_name, keys, about)
+        deleting.raise_refused(refused, about)
 
     @property
     def invalidation_batch(self) -> int:
