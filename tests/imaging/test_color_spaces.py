@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shift_media.core.errors import UnsupportedType
+from shift_media.core.errors import MediaError, UnsupportedType
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
-from shift_media.imaging.probe import probe
+from shift_media.imaging.probe import probe, read_header
 from tests.imaging import images
 from tests.imaging.browser import Shown, show
 
@@ -24,6 +24,9 @@ SRGB, P3 = ((0.64, 0.33), (0.3, 0.6), (0.15, 0.06)), ((0.68, 0.32), (0.265, 0.69
 ADOBE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))
 PRIMARIES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22)
 TRANSFERS = (1, 2, 3, 4, 5, 6, 7, 8, 13, 14, 15, 17)
+
+Q = (0.25, 0.75)
+"""Where `show` looks, as shares of the sides."""
 
 Chunk = tuple[bytes, bytes]
 
@@ -125,10 +128,8 @@ ORIGINALS = dict(originals())
 
 
 @pytest.fixture(scope="module")
-def shown(
-    tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], Path]
-) -> dict[str, Shown | None]:
-    return show(str(needs("chromium")), tmp_path_factory.mktemp("colors"), ORIGINALS)
+def shown(needs: Callable[[str], Path]) -> dict[str, Shown | None]:
+    return show(str(needs("chromium")), ORIGINALS)
 
 
 @pytest.mark.needs("chromium")
@@ -152,6 +153,33 @@ def test_resize_has_the_colors_of_the_original_in_a_browser(
 @pytest.mark.needs("chromium")
 def test_all_originals_are_shown(shown: dict[str, Shown | None]) -> None:
     assert [name for name, seen in shown.items() if seen is None] == []
+
+
+@pytest.mark.needs("chromium", "corpus")
+def test_files_of_the_corpus_have_the_colors_of_the_original_in_a_browser(
+    corpus: Path, needs: Callable[[str], Path]
+) -> None:
+    files = {path.name: ("png", path.read_bytes()) for path in (corpus / "hostile").rglob("*.png")}
+    colored = {name: file for name, file in files.items() if has_color_space(file[1])}
+    assert len(colored) > 15
+    wrong = {}
+    for name, seen in show(str(needs("chromium")), colored).items():
+        assert seen is not None, name
+        spec = Spec.make(f"{seen.width}x{seen.height}", format="png")
+        made = images.opened(engine.make(BytesIO(colored[name][1]), spec).content)
+        points = [(int(x * made.width), int(y * made.height)) for y in Q for x in Q]
+        colors = [made.convert("RGBA").getpixel(point) for point in points]
+        pairs = zip(colors, seen.colors, strict=True)
+        if not all(a[3] == b[3] and (not b[3] or images.near(a, b, 3)) for a, b in pairs):
+            wrong[name] = (colors, seen.colors)
+    assert wrong == {}
+
+
+def has_color_space(content: bytes) -> bool:
+    try:
+        return read_header(BytesIO(content)).color_space is not None
+    except MediaError:
+        return False
 
 
 @pytest.mark.parametrize("transfer", [16, 18])

@@ -16,7 +16,7 @@ from shift_media.core.errors import MediaError, TooManyFrames, TooManyPixels, Un
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.engine import decode
-from shift_media.imaging.probe import probe
+from shift_media.imaging.probe import probe, read_header
 from tests.imaging import images
 from tests.imaging.processes import run
 
@@ -77,6 +77,9 @@ def _colours(source: BytesIO, case: Case) -> Iterator[tuple[object, ...]]:
         "png": images.mean(images.opened(engine.make(source, PNG).content)),
         "jpg": images.mean(images.opened(engine.make(source, JPEG).content)),
     }
+    # The index has the coded colours; test_color_spaces.py compares converted ones with Chromium.
+    if read_header(source).color_space is not None:
+        return
     for name, color in seen.items():
         if case.mean is not None and not images.near(color, case.mean):
             yield name, color, case.mean

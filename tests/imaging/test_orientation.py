@@ -24,12 +24,9 @@ ORIGINALS = {
 
 
 @pytest.fixture(scope="module")
-def shown(
-    tmp_path_factory: pytest.TempPathFactory, needs: Callable[[str], Path]
-) -> dict[str, Shown]:
+def shown(needs: Callable[[str], Path]) -> dict[str, Shown]:
     """Return all originals as Chromium shows them."""
-    chromium = str(needs("chromium"))
-    seen = show(chromium, tmp_path_factory.mktemp("pictures"), ORIGINALS)
+    seen = show(str(needs("chromium")), ORIGINALS)
     pictures = {name: picture for name, picture in seen.items() if picture is not None}
     assert pictures.keys() == ORIGINALS.keys()
     return pictures
