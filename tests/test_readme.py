@@ -62,6 +62,7 @@ RUN = {
     "settings",
     "urls",
     "set-up",
+    "resize-ahead",
     "s3-settings",
     "s3-set-up",
     "doctor",
@@ -270,7 +271,7 @@ def test_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_whee
     with (tmp_path / "fresh" / "settings.py").open("a") as module:
         module.write('INSTALLED_APPS += ["photos"]\n')
     (tmp_path / "photos" / "models.py").write_text(BLOCKS["models"][1])
-    for _python, _script, *arguments in split_lines("set-up"):
+    for _python, _script, *arguments in [*split_lines("set-up"), *split_lines("resize-ahead")]:
         manage(tmp_path, unpacked_wheel, *arguments)
     assert "No changes detected" in manage(tmp_path, unpacked_wheel, "makemigrations")
     assert "no issues" in manage(tmp_path, unpacked_wheel, "check")

@@ -7,6 +7,8 @@
 ``json``     parsed, and so are ``xml`` and ``ini``
 ``nginx``    run by a test of its own, which names the page
 ``text``     not tested
+
+A block with a caption is pasted into that file of a project, by test_guides.py.
 """
 
 from __future__ import annotations

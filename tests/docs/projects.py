@@ -35,8 +35,13 @@ def blocks_of(page: str) -> list[Block]:
 def paste(page: str, folder: Path) -> None:
     """Append each block of a page with a caption to the file that the caption names."""
     for block in blocks_of(page):
-        if block.caption:
-            file = folder / block.caption
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("a") as target:
-                target.write("\n" + block.text)
+        paste_block(block, folder)
+
+
+def paste_block(block: Block, folder: Path) -> None:
+    """Append a block with a caption to the file that the caption names."""
+    if block.caption:
+        file = folder / block.caption
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a") as target:
+            target.write("\n" + block.text)

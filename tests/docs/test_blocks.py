@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 from collections.abc import Iterator
 from io import BytesIO
@@ -30,14 +31,13 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 RUN_TOGETHER = (
     "quickstart",
     "how-to/add-image-format",
-    "how-to/test-your-site",
     "how-to/write-a-storage",
     "how-to/write-a-transcoder",
 )
 """Pages whose modules depend on each other.
 
-test_docs.py, test_guides.py, test_new_format.py, storages/test_guide.py and
-transcoding/test_guide.py run them.
+test_docs.py, test_new_format.py, storages/test_guide.py and transcoding/test_guide.py run them.
+Blocks with captions are run by test_guides.py.
 """
 
 
@@ -51,6 +51,7 @@ def parametrize_blocks(*languages: str) -> Any:
         for block in BLOCKS
         if block.language in languages
         and not is_session(block)
+        and not block.caption
         and not (block.language == "python" and block.page in RUN_TOGETHER)
     ]
     return pytest.mark.parametrize("block", chosen, ids=str)
@@ -100,14 +101,18 @@ def namespace_for(rows: dict[str, Any], folder: Path) -> dict[str, Any]:
         "MIDDLEWARE": [],
         "STORAGES": dict(settings.STORAGES),
         "CACHES": dict(settings.CACHES),
-        "SHIFT_MEDIA": dict(settings.SHIFT_MEDIA),
+        "SHIFT_MEDIA": copy.deepcopy(settings.SHIFT_MEDIA),
         "urlpatterns": [],
         "MyStorage": LocalMediaStorage,
         **rows,
     }
 
 
-@pytest.mark.parametrize("page", sorted({block.page for block in BLOCKS if is_session(block)}))
+PASTED = {block.page for block in BLOCKS if block.caption}
+SESSIONS = {block.page for block in BLOCKS if is_session(block)} - PASTED
+
+
+@pytest.mark.parametrize("page", [*sorted(SESSIONS), "how-to/test-your-site"])
 @pytest.mark.usefixtures("quiet_signals")
 def test_python_sessions_print_the_output_that_they_show(
     page: str, rows: dict[str, Any], tmp_path: Path

@@ -1,15 +1,49 @@
-"""Each guide is executed as a whole, in a project that its own text makes."""
+"""Each guide is executed as a whole, in a project that its own text makes.
+
+The blocks of a guide are pasted in order into the project of the quickstart, each into the file
+that its caption names. Commands and sessions run where they stand in the text.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from tests.docs.projects import create_project, paste
+import pytest
+
+from tests.docs.blocks import BLOCKS, Block
+from tests.docs.projects import blocks_of, create_project, paste, paste_block
 from tests.parts import ROOT
+
+BEFORE = {
+    "how-to/mediaconvert": ("how-to/s3-from-zero", "how-to/ffmpeg-workers"),
+    "how-to/leave-elastic-transcoder": ("how-to/ffmpeg-workers",),
+}
+"""Guides that continue another one: its blocks are pasted first."""
+
+ELSEWHERE = {"how-to/test-your-site"}
+"""Pages with captions whose project a test below runs by itself."""
+
+GUIDES = sorted({block.page for block in BLOCKS if block.caption} - ELSEWHERE)
+
+NOT_RUN = re.compile(
+    r"check --deploy|media_doctor|media_bucket (create|plan|apply)|--distribution|--origin website"
+    r"|--watch|--poll|--pk|--force|--cancel"
+)
+"""Commands that need a bucket, a served site or a certain job; other tests run them. A deployment
+check fails for settings of a new project that are not of shift_media."""
+
+POSTGRES = 'SHIFT_MEDIA["TENANTS"]'
+"""A setting of which the example needs PostgreSQL. Commands behind it are not run."""
 
 FACTORY_TESTS = """
 import pytest
@@ -28,27 +62,163 @@ def test_factories(db, media_storage):
     assert {file.metadata.content_type for file in files} == {"video/mp4"}
 """
 
+UPLOAD = """
+from photos.models import Photo
+from shift_media.testing import make_image
 
-def run(folder: Path, *arguments: str) -> str:
+Photo.objects.create(image=make_image(1600, 1200, name="Lake.JPG"))
+"""
+
+VISIT = """
+from django.core.checks import ERROR, run_checks
+from django.test import Client
+from photos.models import Photo
+
+assert [one for one in run_checks() if one.level >= ERROR] == []
+page = Client(raise_request_exception=True).get("/", headers={"host": "localhost"})
+assert Photo.objects.first().image.resize("card").url in page.content.decode()
+"""
+
+VISITS = {
+    "how-to/direct-upload": """
+from django.contrib.auth.models import User
+from django.test import Client
+from photos.models import Photo
+from shift_media.testing import make_image, upload_directly
+
+client = Client(headers={"host": "localhost"})
+client.force_login(User.objects.create_superuser("ada"))
+for page in ("/add/", "/admin/photos/photo/add/"):
+    before = Photo.objects.count()
+    assert "data-" in client.get(page).content.decode()
+    ticket = upload_directly(client, "photos.Photo.image", make_image())
+    assert client.post(page, {"image-upload": ticket}).status_code == 302
+    assert Photo.objects.count() == before + 1
+""",
+    "how-to/focal-point": """
+from django.contrib.auth.models import User
+from django.test import Client
+from photos.forms import PhotoForm
+from photos.models import Photo
+
+photo = Photo.objects.first()
+assert "focal" in str(PhotoForm(instance=photo)) + str(PhotoForm(instance=photo).media)
+client = Client(headers={"host": "localhost"})
+client.force_login(User.objects.create_superuser("ada"))
+assert "focal" in client.get(f"/admin/photos/photo/{photo.pk}/change/").content.decode()
+""",
+    "how-to/rest-framework": """
+from django.test import Client
+from shift_media.testing import assert_resized, make_image
+
+client = Client(headers={"host": "localhost"})
+made = client.post("/api/photos/", {"image": make_image()}).json()
+assert set(made["image"]["resizes"]) == {"avatar", "800x"}, made
+assert_resized(made["image"]["resizes"]["avatar"]["url"], client=client)
+assert len(client.get("/api/photos/").json()) == 2
+""",
+    "how-to/strip-metadata": """
+from photos.models import Portrait
+from shift_media.testing import make_image
+
+assert Portrait.objects.create(image=make_image()).image.width == 64
+""",
+}
+"""What a user of a guide's project does, in Python."""
+
+Call = tuple[str, Any]
+Run = Callable[[Path, list[Call]], str]
+
+
+@pytest.fixture(scope="session")
+def run() -> Iterator[Run]:
+    """Return a function that runs calls in a project; see `runner`."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, *arguments]
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    command = [sys.executable, "-m", "tests.docs.runner"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
+
+        def call(folder: Path, calls: list[Call]) -> str:
+            print(
+                json.dumps({"folder": str(folder), "calls": calls}), file=process.stdin, flush=True
+            )
+            answer = json.loads(process.stdout.readline())
+            assert answer["ok"], answer["output"]
+            output: str = answer["output"]
+            return output
+
+        yield call
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def quickstart(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
+    """Return the folder of the quickstart's project, with one photo."""
+    folder = tmp_path_factory.mktemp("guides")
+    create_project(folder)
+    commands = (["makemigrations", "photos", "-v0"], ["migrate", "-v0"])
+    run(folder, [*(("manage", command) for command in commands)])
+    run(folder, [("python", UPLOAD)])
+    return folder
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_guide_works_in_the_project_that_its_text_makes(
+    page: str, run: Run, quickstart: Path, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(quickstart, project)
+    for earlier in BEFORE.get(page, ()):
+        paste(earlier, project)
+    calls: list[Call] = []
+    for block in blocks_of(page):
+        if block.caption and calls:
+            run(project, calls)  # with the files as they are at this place of the text
+            calls.clear()
+        paste_block(block, project)
+        if POSTGRES not in (project / "site1/settings.py").read_text():
+            calls += calls_of(block)
+    models = "class " in "".join(
+        b.text for b in blocks_of(page) if b.caption.endswith("models.py")
+    )
+    migrate = [("manage", ["makemigrations", "photos", "-v0"]), ("manage", ["migrate", "-v0"])]
+    run(project, [*(migrate if models else ()), *calls, ("python", VISITS.get(page, VISIT))])
+
+
+def calls_of(block: Block) -> Iterator[Call]:
+    """Yield what a reader runs: a session of Python, or commands of ``manage.py``."""
+    if block.language == "python" and block.text.startswith(">>>"):
+        yield "session", block.text
+    if block.language == "shell":
+        for line in block.text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:2] == ["python", "manage.py"] and not NOT_RUN.search(line):
+                yield "manage", words[2:]
+
+
+def test_each_block_of_a_guide_belongs_to_a_file_or_is_a_session() -> None:
+    own = {"how-to/add-image-format", "how-to/write-a-storage", "how-to/write-a-transcoder"}
+    loose = [
+        str(block)
+        for block in BLOCKS
+        if block.language in ("python", "django")
+        and block.page.startswith("how-to/")
+        and block.page not in own
+        and not (block.caption or block.text.startswith(">>>"))
+    ]
+    assert loose == [], "Add a :caption: with the file of the project that the block belongs to."
 
 
 def test_tests_of_the_guide_pass(tmp_path: Path) -> None:
     create_project(tmp_path)
     paste("how-to/test-your-site", tmp_path)
     (tmp_path / "photos/test_factories.py").write_text(FACTORY_TESTS)
-    options = ("-q", "-p", "no:cacheprovider", "--nomigrations")
-    summary = run(tmp_path, "-m", "pytest", *options).splitlines()[-1]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nomigrations"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    summary = ran.stdout.splitlines()[-1]
     assert summary.startswith("10 passed" if find_spec("factory") else "9 passed, 1 skipped")
     assert not (tmp_path / "media").exists()
-
-
-def test_settings_of_the_guide_have_a_storage_in_memory(tmp_path: Path) -> None:
-    create_project(tmp_path)
-    paste("how-to/test-your-site", tmp_path)
-    run(tmp_path, "manage.py", "check", "--settings", "site1.test_settings")
