@@ -15,6 +15,7 @@ E008      Elastic Transcoder is closed, and no service is named that replaces it
 E009      a profile has a rendition that the transcoder cannot make
 E010      ``ENGINE`` is ``"vips"``, but pyvips is not installed
 E011      a field in ``UPLOADS`` is not a media field, or its rule cannot be imported
+E012      ``TASKS`` is not an alias of Django's ``TASKS``, or django-tasks is not installed
 W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
@@ -261,6 +262,24 @@ def check_transcoder(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
     except ConfigurationError as error:
         hint = 'Correct SHIFT_MEDIA["TRANSCODER"].'
         return [Error(str(error), hint=hint, id=getattr(error, "check_id", "shift_media.E006"))]
+
+
+@register()
+def check_tasks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that jobs can be enqueued, if ``TASKS`` is set."""
+    if not are_settings_valid() or settings.TASKS is None:
+        return []
+    hint = 'Until then media_transcode alone runs jobs. With SHIFT_MEDIA["TASKS"] = None it does.'
+    # Without the setting, Django and the backport have one alias.
+    known = list(getattr(django_settings, "TASKS", None) or ["default"])
+    if settings.TASKS in known:
+        try:
+            import_module("shift_media.transcoding.services.tasks")
+        except MissingExtra as error:
+            return [Error(str(error), hint=hint, id="shift_media.E012")]
+        return []
+    text = f'SHIFT_MEDIA["TASKS"] is {settings.TASKS!r}, not an alias of Django\'s TASKS'
+    return [Error(f"{text}{suggest(settings.TASKS, known)}", hint=hint, id="shift_media.E012")]
 
 
 @register()

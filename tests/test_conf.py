@@ -22,6 +22,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"SIGNING_KEYS": [7]}, "SIGNING_KEYS"),
     ({"PRESETS": []}, "write a dict"),
     ({"PRESETS": {"400x300": {"size": "1x1"}}}, "name a preset with letters"),
+    ({"PRESETS": {"x300": {"size": "1x1"}}}, "has the name of a size"),
     ({"PRESETS": {"avatar": {"mode": "fill"}}}, 'with a "size"'),
     ({"PRESETS": {"avatar": {"size": "9x9", "modus": "fill"}}}, 'did you mean "mode"'),
     ({"PRESETS": {"avatar": {"size": "9x9", "mode": "full"}}}, "'full' is not a mode"),

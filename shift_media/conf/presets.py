@@ -13,6 +13,8 @@ OPTIONS: Final = frozenset(
     {"size", "mode", "quality", "upscale", "format", "focal", "crop", "background"}
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SIZE = re.compile(r"x[0-9]*")
+"""The only sizes that begin with a letter."""
 
 
 def check_preset(name: object, options: object) -> None:
@@ -21,6 +23,12 @@ def check_preset(name: object, options: object) -> None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigurationError(
             f"{where}: name a preset with letters, digits, - and _, a letter first.", key="PRESETS"
+        )
+    if _SIZE.fullmatch(name):
+        raise ConfigurationError(
+            f"{where} has the name of a size: nothing could be resized to {name} any more. Name "
+            'the preset after its use, such as "avatar".',
+            key="PRESETS",
         )
     if not isinstance(options, dict) or "size" not in options:
         raise ConfigurationError(

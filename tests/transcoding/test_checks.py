@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import django
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import CheckMessage, run_checks
 from django.db import models
 from django.test import override_settings
 from django.test.utils import isolate_apps
@@ -57,3 +59,40 @@ def test_invalid_setting_is_an_error_with_the_expected_value(value: Any, expecte
 @override_settings(SHIFT_MEDIA={"TRANSCODER": {"OPTIONS": {"program": "/no/such/ffmpeg"}}})
 def test_missing_program_is_e006() -> None:
     assert "shift_media.E006" in {message.id for message in run_checks()}
+
+
+def message_of(id: str) -> CheckMessage | None:
+    return next((message for message in run_checks() if message.id == f"shift_media.{id}"), None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("alias", "expected"),
+    [("videso", 'did you mean "videos"?'), ("nowhere", "the known ones are default, videos.")],
+)
+def test_unknown_alias_of_tasks_is_e012_with_the_one_that_was_meant(
+    alias: str, expected: str
+) -> None:
+    aliases: dict[str, Any] = {"default": {}, "videos": {}}
+    with override_settings(TASKS=aliases, SHIFT_MEDIA={"TASKS": alias}):
+        message = message_of("E012")
+    assert message is not None
+    assert expected in str(message.msg)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("alias", [None, "default"])
+def test_known_alias_of_tasks_has_no_message(alias: str | None) -> None:
+    with override_settings(SHIFT_MEDIA={"TASKS": alias}):
+        assert message_of("E012") is None
+
+
+@pytest.mark.django_db
+@override_settings(SHIFT_MEDIA={"TASKS": "default"})
+def test_missing_package_of_tasks_is_e012(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "shift_media.transcoding.services.tasks", raising=False)
+    monkeypatch.setattr(django, "VERSION", (5, 2))  # Only there the package may be missing.
+    monkeypatch.setitem(sys.modules, "django_tasks", None)
+    message = message_of("E012")
+    assert message is not None
+    assert "tasks" in str(message.msg)

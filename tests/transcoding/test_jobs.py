@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -113,6 +114,18 @@ def test_task_is_enqueued_in_the_configured_backend_and_runs_its_job_once(
     assert task.call(*result.args) == State.COMPLETE
     assert task.call(*result.args) == State.COMPLETE  # Its second run does nothing.
     assert the_job().attempts == 1
+
+
+@override_settings(
+    SHIFT_MEDIA={**SMALL, "TASKS": "videos"},
+    TASKS={"videos": {"BACKEND": f"{TASKS}.backends.dummy.DummyBackend"}},
+)
+def test_task_is_enqueued_if_no_backend_is_the_default(
+    new_film: NewFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "shift_media.transcoding.services.tasks", raising=False)
+    new_film()
+    assert len(import_module(TASKS).task_backends["videos"].results) == 1
 
 
 @pytest.mark.acceptance(64)

@@ -6,6 +6,7 @@ import threading
 
 import django
 
+from shift_media.conf import settings
 from shift_media.core.errors import MissingExtra
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.worker import Worker
@@ -19,7 +20,7 @@ else:
         raise MissingExtra("django-tasks", "tasks") from error
 
 
-@task
+@task(backend=settings.TASKS or "default")  # There may be no "default".
 def transcode(pk: int) -> str:
     """Run a job unless another worker has claimed it or it has ended; return its state."""
     Worker(only=[pk], stop=threading.Event()).run_one()
