@@ -11,14 +11,18 @@ whose directory it lies::
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shift_media.core.errors import InvalidKey
 from shift_media.core.formats import BY_EXTENSION, ORIGINAL_FORMATS, RESIZE_FORMATS
 from shift_media.core.spec import Spec
+
+Transliteration = Callable[[str], str]
 
 KEY_LENGTH = 200
 """Enough characters for any original's key (36 + 1 + 70 + 1 + 70), as a column's max_length."""
@@ -201,23 +205,47 @@ def new_original_key(filename: str, extension: str) -> OriginalKey:
     """Return the key of a new upload: a random UUID4, the slug of its name and an extension."""
     digits = uuid.uuid4().hex
     id = "/".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-    return OriginalKey(id, f"{slug(filename)}.{extension}")
+    return OriginalKey(id, f"{slug(filename, find_transliteration())}.{extension}")
 
 
-def slug(filename: str) -> str:
+@functools.cache
+def find_transliteration() -> Transliteration | None:
+    """Return the function of anyascii; None if the extra ``names`` is not installed."""
+    try:
+        from anyascii import anyascii
+    except ImportError:
+        return None
+    function: Transliteration = anyascii
+    return function
+
+
+def slug(filename: str, transliteration: Transliteration | None = None) -> str:
     """Return the stem of a key for a client's file name.
 
     The last extension is dropped, and so are accents, after case folding and NFKD; every other
     character outside ``[a-z0-9_-]`` becomes a hyphen. An empty result becomes ``file``.
+
+    Args:
+        filename: may be any text.
+        transliteration: writes a character of another script in ASCII; by default such characters
+            become hyphens.
     """
     base = re.split(r"[/\\]", filename[-4 * ORIGINAL_NAME_LENGTH :])[-1]
     stem = base.rpartition(".")[0] or base
-    plain = unicodedata.normalize("NFKD", stem.casefold().translate(_LETTERS))
-    plain = plain.encode("ascii", "ignore").decode().lower()
+    folded = stem.casefold().translate(_LETTERS)
+    if transliteration is not None:
+        # Composed, so that a syllable or a letter with its mark is one character.
+        composed = unicodedata.normalize("NFC", folded)
+        folded = "".join(_without_accents(c) or transliteration(c) for c in composed)
+    plain = _without_accents(folded).lower()
     plain = re.sub(r"[^a-z0-9_-]+", "-", plain)
     plain = re.sub(r"-{2,}", "-", plain).replace(_RESERVED_WORD, "up-scale")
     plain = plain.lstrip("-_")[:_STEM_LENGTH].rstrip("-_")
     return f"{plain}-file" if plain in _DEVICES else plain or "file"
+
+
+def _without_accents(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 def display_name(filename: str) -> str:

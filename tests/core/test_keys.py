@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import unicodedata
 
 import pytest
@@ -18,7 +19,9 @@ from shift_media.core.keys import (
     OriginalKey,
     RenditionKey,
     ResizeKey,
+    Transliteration,
     display_name,
+    find_transliteration,
     new_original_key,
     parse_key,
     parse_original_key,
@@ -369,6 +372,60 @@ def test_slug_is_the_same_in_every_normal_form(filename: str) -> None:
 @given(strategies.file_names)
 def test_slug_of_a_slug_is_the_slug(filename: str) -> None:
     assert slug(slug(filename)) == slug(filename)
+
+
+@pytest.fixture
+def transliteration() -> Transliteration:
+    pytest.importorskip("anyascii")
+    found = find_transliteration()
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("filename", "stem"),
+    [
+        ("Фото на море.jpg", "foto-na-more"),
+        ("Αθήνα.jpg", "athina"),
+        ("東京タワー.jpg", "dongjingtawa"),
+        ("서울.jpg", "seoul"),
+        ("Foto 東京.jpg", "foto-dongjing"),
+        ("Größe Łódź Ærø İstanbul ﬁn.jpg", "grosse-lodz-aero-istanbul-fin"),
+        ("ＣＯＭ１.jpg", "com1-file"),
+        ("уpscale.jpg", "up-scale"),  # the first letter is Cyrillic
+        ("\U000f0000.jpg", "file"),
+    ],
+)
+def test_transliterated_stem_is_readable(
+    filename: str, stem: str, transliteration: Transliteration
+) -> None:
+    assert slug(filename, transliteration) == stem
+    assert slug(unicodedata.normalize("NFD", filename), transliteration) == stem
+    key = new_original_key(filename, "jpg")
+    assert key.name == f"{stem}.jpg"
+    assert parse_key(str(key)) == key
+
+
+@given(strategies.file_names)
+def test_transliterated_stem_is_valid_and_in_ascii_unchanged(filename: str) -> None:
+    pytest.importorskip("anyascii")
+    stem = slug(filename, find_transliteration())
+    assert re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", stem)
+    assert slug(stem, find_transliteration()) == stem
+    assert slug(unicodedata.normalize("NFC", filename), find_transliteration()) == slug(
+        unicodedata.normalize("NFD", filename), find_transliteration()
+    )
+    if filename.isascii():
+        assert stem == slug(filename)
+
+
+def test_names_become_file_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "anyascii", None)
+    find_transliteration.cache_clear()
+    try:
+        assert new_original_key("東京.jpg", "jpg").name == "file.jpg"
+    finally:
+        find_transliteration.cache_clear()
 
 
 @pytest.mark.acceptance(7, 37)
