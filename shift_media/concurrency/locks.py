@@ -55,10 +55,8 @@ def file_lock(key: str, timeout: float | None = None) -> Iterator[None]:
             f"Another process was still making the same resize after {timeout:g} s. "
             "Try again later."
         ) from error
-    except OSError as error:
-        shared.logger.warning(
-            "The lock file of a resize cannot be used: %s. The resize may be made twice.", error
-        )
+    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        shared.warn_unusable(folder, error)
     try:
         yield
     finally:

@@ -44,7 +44,7 @@ def host_folder() -> Path | None:
     try:
         status = ensure_folder(folder)
     except OSError as error:
-        _warn_once(f"The lock folder cannot be created: {error}. Resizes may be made twice.")
+        warn_unusable(folder, error)
         return None
     private = os.name == "nt" or (status.st_uid == uid and not status.st_mode & 0o077)
     if not stat.S_ISDIR(status.st_mode) or not private:
@@ -54,6 +54,15 @@ def host_folder() -> Path | None:
         )
         return None
     return folder
+
+
+def warn_unusable(folder: Path, error: Exception) -> None:
+    """Log that the lock folder cannot be used, once in this process for each kind of error."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    _warn_once(
+        f"The lock folder {folder} cannot be used: {reason}. Resizes may be made twice. Set "
+        'SHIFT_MEDIA["LOCK_DIR"] to a folder on a local disk that this user can write to.'
+    )
 
 
 def ensure_folder(folder: Path) -> os.stat_result:

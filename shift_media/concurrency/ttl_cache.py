@@ -16,9 +16,9 @@ from shift_media.concurrency.shared import (
     digest,
     ensure_folder,
     host_folder,
-    logger,
     shared_cache,
     suppress_cache_errors,
+    warn_unusable,
 )
 
 _MAX_IN_PROCESS = 10_000
@@ -86,9 +86,12 @@ class TTLCache:
         folder = host_folder()
         if folder is None:
             return None
-        folder = folder / self.kind
-        ensure_folder(folder)
-        return folder
+        try:
+            ensure_folder(folder / self.kind)
+        except OSError as error:
+            warn_unusable(folder, error)
+            return None
+        return folder / self.kind
 
     def _write_file(self, path: Path, text: str) -> bool:
         # Written beside and renamed, so that no reader sees a part. Each thread has its own draft.
@@ -98,8 +101,9 @@ class TTLCache:
             draft.write_text(text)
             draft.replace(path)
         except OSError as error:
-            logger.warning("A cache entry could not be written to the lock folder: %s", error)
-            draft.unlink(missing_ok=True)
+            warn_unusable(path.parent.parent, error)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
             return False
         return True
 
