@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat as modes
 from collections.abc import Iterator
@@ -80,6 +81,32 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+class LinksUnsupported(Exception):
+    """The file system has no hard links, or no more of them for this file."""
+
+
+# Linux raises EPERM for FAT and for a file of another user, FUSE raises ENOSYS. EMLINK says that a
+# file has as many links as it can have.
+_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+
+
+def link(path: str, new_path: str) -> None:
+    """Add a name for a file. Raises `FileExistsError` or `LinksUnsupported`."""
+    try:
+        os.link(path, new_path)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            raise LinksUnsupported from error
+        raise
+
+
+def rename_new(path: str, new_path: str) -> None:
+    """Rename a file. Raises `FileExistsError` if the caller's lock keeps other writers away."""
+    if os.path.lexists(new_path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_path)
+    os.rename(path, new_path)
 
 
 def make_folder(folder: str, mode: int | None) -> None:

@@ -1,7 +1,9 @@
 """Media files on a local disk: written to a temporary file, then linked into place.
 
 ``os.link`` is the only call that puts a whole file under a name atomically and refuses a name that
-is taken: ``rename`` overwrites, and with ``O_EXCL`` readers see a half-written file.
+is taken: ``rename`` overwrites, and with ``O_EXCL`` readers see a half-written file. On a file
+system without hard links (FAT, exFAT, many network and FUSE file systems) the file is renamed
+under a lock that all writers of the storage hold one after the other.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import os
 import stat as modes
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
+from filelock import FileLock
 
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.storages import filesystem
@@ -41,6 +44,12 @@ STALE = timedelta(days=1)
 
 _PUBLISH_ATTEMPTS = 100
 """Attempts to link a file into a folder that concurrent deletions keep removing."""
+
+
+_RENAME_LOCK = "rename.lock"
+"""The lock file among the temporary files, for file systems without hard links."""
+
+_RENAME_POLL_SECONDS = 0.005
 
 
 class LocalMediaStorage(SignedOriginals, FileSystemStorage):
@@ -135,7 +144,12 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
                 if mode is not None:
                     os.chmod(temporary, mode)
                 filesystem.share_group(temporary, self._root)
-                return self._publish(temporary, path)
+                try:
+                    return self._publish(temporary, path, filesystem.link)
+                except filesystem.LinksUnsupported:
+                    lock = os.path.join(os.path.dirname(temporary), _RENAME_LOCK)
+                    with FileLock(lock, poll_interval=_RENAME_POLL_SECONDS):
+                        return self._publish(temporary, path, filesystem.rename_new)
 
     def copy(self, key: str, new_key: str) -> bool:
         """Add a second name for the file, which is safe because stored files never change."""
@@ -143,7 +157,11 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
         if self.stat(key) is None:
             raise missing(key)
         with disk_errors(key):
-            return self._publish(path, new_path)
+            try:
+                return self._publish(path, new_path, filesystem.link)
+            except filesystem.LinksUnsupported:
+                pass
+        return super().copy(key, new_key)
 
     def delete(self, name: str) -> None:
         """Delete one file and the folders that become empty; a missing file is no error."""
@@ -211,15 +229,15 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
-    def _publish(self, temporary: str, path: str) -> bool:
-        """Link a file into place, and return whether the name was free.
+    def _publish(self, temporary: str, path: str, place: Callable[[str, str], None]) -> bool:
+        """Put a file into its place, and return whether the name was free.
 
         A concurrent deletion may remove the folder between the two calls, hence the attempts.
         """
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
                 filesystem.make_folder(os.path.dirname(path), self.directory_permissions_mode)
-                os.link(temporary, path)
+                place(temporary, path)
             except FileExistsError:
                 return False
             except FileNotFoundError:

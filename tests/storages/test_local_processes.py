@@ -44,17 +44,34 @@ def storage(tmp_path: Path) -> LocalMediaStorage:
     return LocalMediaStorage(tmp_path, base_url="/media/")
 
 
+WITHOUT_LINKS = """
+import errno, os
+def refuse(*args, **kwargs):
+    raise OSError(errno.EPERM, "Operation not permitted")
+os.link = refuse
+"""
+
+
 @pytest.mark.acceptance(45)
+@pytest.mark.parametrize(
+    ("file_system", "left"),
+    [("", []), (WITHOUT_LINKS, ["rename.lock"])],
+    ids=["hard links", "no hard links"],
+)
 def test_processes_writing_same_keys_store_each_once(
-    storage: LocalMediaStorage, tmp_path: Path
+    storage: LocalMediaStorage, tmp_path: Path, file_system: str, left: list[str]
 ) -> None:
-    code = """
+    code = (
+        f"""
+{file_system}"""
+        """
 me = sys.argv[2]
 sys.stdin.readline()
 for number in range(100):
     if put_bytes(storage, f"a/{number}", me.encode() * 50_000):
         print(number)
 """
+    )
     command = [sys.executable, "-c", PREPARE + code, str(tmp_path)]
     writers = {
         me: subprocess.Popen(
@@ -72,7 +89,7 @@ for number in range(100):
         assert all(
             fetch_bytes(storage, f"a/{number}") == me.encode() * 50_000 for number in numbers
         )
-    assert os.listdir(tmp_path / TEMPORARY) == []
+    assert os.listdir(tmp_path / TEMPORARY) == left
 
 
 @pytest.mark.acceptance(40)
