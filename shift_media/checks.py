@@ -19,6 +19,7 @@ E012      ``TASKS`` is not an alias of Django's ``TASKS``, or django-tasks is no
 W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
+W008      a plain ``FileField`` on S3 overwrites files with the same name
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
 """
@@ -44,8 +45,9 @@ from shift_media.conf.reader import suggest
 from shift_media.core.errors import MissingExtra
 from shift_media.core.signing import MIN_LENGTH, is_placeholder, is_weak
 from shift_media.imaging.engine import vips
-from shift_media.registry import all_media_fields
+from shift_media.registry import all_media_fields, plain_file_fields
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
+from shift_media.storages.interface import overwrites_unasked
 from shift_media.transcoding import services
 from shift_media.transcoding.webhooks import sns
 
@@ -107,6 +109,25 @@ def _check_locations() -> Iterator[CheckMessage]:
 
 INVALID_KEY = f"{'0' * 8}/{'0' * 4}/{'0' * 4}/{'0' * 4}/{'0' * 12}/invalid"
 """A path with the shape of a key, which the view refuses before it calls the storage."""
+
+
+@register()
+def check_overwriting(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Warn about plain fields whose storage overwrites, unless the site has said so."""
+    return [
+        Warning(
+            f"Files of {field} overwrite each other if they have the same name, as with "
+            "django-storages.",
+            hint='Write "file_overwrite": False in the OPTIONS of its storage, so that the second '
+            "file gets another name, or True if they should.",
+            obj=field,
+            id="shift_media.W008",
+        )
+        for field in plain_file_fields()
+        if overwrites_unasked(field.storage)
+    ]
 
 
 def include_for(storage: LocalMediaStorage, alias: str) -> str:

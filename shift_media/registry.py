@@ -41,6 +41,14 @@ def all_media_fields() -> Iterator[RegisteredField]:
             yield from own_media_fields(model)
 
 
+def plain_file_fields() -> Iterator[models.FileField]:
+    """Yield the file fields of all installed models that are no media fields."""
+    for model in apps.get_models(include_auto_created=True):
+        for field in model._meta.local_concrete_fields:
+            if isinstance(field, models.FileField) and not is_media_field(field):
+                yield field
+
+
 def media_fields(model: type[models.Model]) -> list[RegisteredField]:
     """Return the media fields of a model, those of its parents' tables included."""
     return list(filter(is_media_field, model._meta.concrete_fields))

@@ -43,11 +43,13 @@ _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
 )
 """Latin letters that have no accent to drop; case folding has turned ``ß`` into ``ss`` before."""
-_ID = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
+ID_PATTERN = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
+"""A regular expression of the id with which each key begins."""
+
 _NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(ORIGINAL_FORMATS)})"
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
-_KEY = re.compile(rf"({_ID})/({_NAME})/(.+)", re.DOTALL)
-_ORIGINAL = re.compile(rf"({_ID})/({_NAME})/\2")
+_KEY = re.compile(rf"({ID_PATTERN})/({_NAME})/(.+)", re.DOTALL)
+_ORIGINAL = re.compile(rf"({ID_PATTERN})/({_NAME})/\2")
 _RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE_FORMATS)})")
 _RENDITION = re.compile(rf"_([a-z][a-z0-9-]{{1,31}})/({_SEGMENT}(?:/{_SEGMENT}){{0,2}})")
 _MEZZANINE = re.compile(rf"_m/([1-9][0-9]{{0,3}})\.({'|'.join(RESIZE_FORMATS)})")

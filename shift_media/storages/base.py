@@ -6,26 +6,19 @@ docs/how-to/write-a-storage.rst shows how to write another storage.
 
 from __future__ import annotations
 
-import io
-import shutil
-import tempfile
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.base import File
 from django.utils.encoding import filepath_to_uri
 from django.utils.functional import cached_property
-from django.utils.timezone import make_naive
 from django.views.decorators.debug import sensitive_variables
 
-from shift_media.core.errors import AlreadyStored, MediaError, NotStored
-from shift_media.storages.naming import NamedStorage
-from shift_media.storages.streams import CHUNK, Readable, Source, StoredFile
+from shift_media.core.errors import MediaError
+from shift_media.storages.interface import DjangoInterface, MissingFile, Name, Stat, missing
 from shift_media.storages.validation import (
     check_base_url,
     check_choice,
@@ -33,7 +26,21 @@ from shift_media.storages.validation import (
     check_key,
     check_seconds,
     format_of_key,
+    has_key_shape,
 )
+
+__all__ = [
+    "DeletedPrefixes",
+    "DeliveryMode",
+    "Entry",
+    "MediaStorage",
+    "MissingFile",
+    "Originals",
+    "PresignedUpload",
+    "Stat",
+    "delete_each",
+    "missing",
+]
 
 DeliveryMode = Literal["redirect", "content"]
 Originals = Literal["public", "private"]
@@ -53,21 +60,6 @@ _NO_PRIVATE_MEZZANINE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stat:
-    """Facts of a stored file.
-
-    Attributes:
-        size: in bytes.
-        modified: when it was written, with a time zone.
-        sha256: in hex; ``""`` if the storage does not keep it.
-    """
-
-    size: int
-    modified: datetime
-    sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """One stored file in a listing."""
 
@@ -84,11 +76,7 @@ class PresignedUpload:
     headers: Mapping[str, str]
 
 
-class MissingFile(NotStored, FileNotFoundError):
-    """Nothing is stored under a key; also the error that Django's storages raise."""
-
-
-class MediaStorage(NamedStorage, ABC):
+class MediaStorage(DjangoInterface):
     """The base class of media storages; it stands before a Django storage among the bases.
 
     Args:
@@ -130,37 +118,6 @@ class MediaStorage(NamedStorage, ABC):
         self.url_expire = check_seconds("url_expire", url_expire)
 
     # Hooks of each storage
-
-    @abstractmethod
-    def stat(self, key: str) -> Stat | None:
-        """Return the facts of what is stored under a key; None if nothing is."""
-
-    @abstractmethod
-    def fetch(self, key: str) -> Source:
-        """Open what is stored under a key, to be read once. Raises `NotStored`."""
-
-    @abstractmethod
-    def put(
-        self,
-        key: str,
-        content: Readable,
-        *,
-        content_type: str,
-        sha256: str = "",
-        size: int | None = None,
-    ) -> bool:
-        """Write a content from its position on, all of it or nothing.
-
-        Returns True if this call wrote it, and False if something was stored under the key, which
-        stays as it is. Raises `SourceTruncated` if the content has another size than ``size``.
-
-        Args:
-            key: a relative path.
-            content: read in parts, and only once.
-            content_type: to store with it; see `validation.get_served_type`.
-            sha256: of the content, in hex, if the caller knows it.
-            size: of the content, in bytes, if the caller knows it.
-        """
 
     @abstractmethod
     def delete_prefix(self, prefix: str) -> int:
@@ -217,12 +174,20 @@ class MediaStorage(NamedStorage, ABC):
         """Return the URL that keys are appended to, with a slash at its end."""
         return self._public_url or self._default_public_url()
 
-    def url(self, name: str | None) -> str:
+    def url(self, name: Name | None) -> str:
         """Return the URL of an original: its public URL, or a signed one that expires."""
-        key = check_key(name or "")
+        key = "" if name is None else str(name)
+        if not has_key_shape(key):
+            return self._other_url(key)
         if self.originals == "private":
-            return self._private_url(key)
-        return self.derived_url(filepath_to_uri(key))
+            return self._private_url(check_key(key))
+        return self.derived_url(filepath_to_uri(check_key(key)))
+
+    def _other_url(self, name: str) -> str:
+        """Return the URL of a name that is no key."""
+        if self.originals == "private":
+            return self._private_url(check_key(name))
+        return self.derived_url(filepath_to_uri(check_key(name)))
 
     def derived_url(self, key: str) -> str:
         """Return the public URL of a canonical key, which needs no quoting; no I/O."""
@@ -241,56 +206,6 @@ class MediaStorage(NamedStorage, ABC):
         """Return True if the app may serve an original to a request with this query string."""
         return self.originals == "public"
 
-    # Django's interface
-
-    def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """Return the name unchanged: keys are unique, and a collision is an error."""
-        return str(name)
-
-    def exists(self, name: str) -> bool:
-        """Return True if something is stored under a name."""
-        return self.stat(name) is not None
-
-    def size(self, name: str) -> int:
-        """Return the size in bytes. Raises `MissingFile`."""
-        return self._require_stat(name).size
-
-    def get_modified_time(self, name: str) -> datetime:
-        """Return when it was written; aware if ``USE_TZ``. Raises `MissingFile`."""
-        modified = self._require_stat(name).modified
-        return modified if django_settings.USE_TZ else make_naive(modified)
-
-    def _require_stat(self, name: str) -> Stat:
-        stat = self.stat(name)
-        if stat is None:
-            raise missing(name)
-        return stat
-
-    def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        require_read_mode(name, mode)
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)
-        try:
-            with self.fetch(name) as source:
-                shutil.copyfileobj(source, spool, CHUNK)
-        except BaseException:
-            spool.close()
-            raise
-        spool.seek(0)
-        return StoredFile(spool, name, lambda: self._open(name, mode).file)
-
-    def _save(self, name: str, content: File[Any]) -> str:
-        stream = as_binary(content)
-        written = self.put(
-            name,
-            stream,
-            content_type=format_of_key(name).served_type,
-            sha256=getattr(content, "sha256", ""),
-            size=getattr(stream, "size", None),
-        )
-        if not written:
-            raise AlreadyStored(f"Something is stored under {name!r} already, and stays as it is.")
-        return name
-
 
 def delete_each(storage: Any, prefixes: Sequence[str]) -> DeletedPrefixes:
     """Delete prefixes one after another; see `MediaStorage.delete_prefixes`."""
@@ -301,23 +216,3 @@ def delete_each(storage: Any, prefixes: Sequence[str]) -> DeletedPrefixes:
         except (MediaError, OSError) as error:
             deleted[prefix] = error
     return deleted
-
-
-def missing(key: str) -> MissingFile:
-    """Return the error for a key with nothing stored under it."""
-    return MissingFile(f"Nothing is stored under {key!r}.")
-
-
-def as_binary(content: File[Any]) -> Readable:
-    """Return a file of Django's from its beginning, and a text file as its UTF-8."""
-    if hasattr(content, "seek") and content.seekable():
-        content.seek(0)
-    if isinstance(cast("object", content.file), io.TextIOBase):
-        return File(io.BytesIO(content.read().encode()))
-    return content
-
-
-def require_read_mode(name: str, mode: str) -> None:
-    """Raise `ValueError` for a mode that writes: keys are written by `put` or `save` alone."""
-    if mode not in ("r", "rb"):
-        raise ValueError(f"{name!r} can only be opened for reading, not with mode {mode!r}.")

@@ -159,6 +159,12 @@ def prune(folder: str, root: str) -> None:
         folder = os.path.dirname(folder)
 
 
+def remove_empty_folder(folder: str) -> None:
+    """Remove a folder, if it is one and nothing is in it."""
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+
+
 def unlink(path: str) -> bool:
     """Remove a file, and return whether there was one."""
     try:

@@ -15,11 +15,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
+from django.utils.encoding import filepath_to_uri
 from filelock import FileLock
 
 from shift_media.core.errors import SourceTruncated, StorageError
@@ -29,12 +30,18 @@ from shift_media.storages.base import (
     Entry,
     Stat,
     missing,
-    require_read_mode,
 )
 from shift_media.storages.filesystem import disk_errors
+from shift_media.storages.interface import READ_MODES, Name
 from shift_media.storages.signed_originals import SignedOriginals
-from shift_media.storages.streams import Readable, Source, StoredFile
-from shift_media.storages.validation import check_base_url, check_key, check_prefix
+from shift_media.storages.streams import Readable, Source, StoredFile, in_mode
+from shift_media.storages.validation import (
+    check_base_url,
+    check_key,
+    check_prefix,
+    has_key_shape,
+    require_name,
+)
 
 TEMPORARY = ".tmp"
 """The folder inside the location that holds files until they are complete."""
@@ -44,6 +51,9 @@ STALE = timedelta(days=1)
 
 _PUBLISH_ATTEMPTS = 100
 """Attempts to link a file into a folder that concurrent deletions keep removing."""
+
+_FileSystem: Any = FileSystemStorage
+"""Django's storage with its hooks, which its stubs lack."""
 
 
 _RENAME_LOCK = "rename.lock"
@@ -67,10 +77,6 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
     import_path: ClassVar[str] = "shift_media.storages.LocalMediaStorage"
 
     def __init__(self, *args: Any, fsync: bool = True, **kwargs: Any) -> None:
-        if kwargs.pop("allow_overwrite", False):
-            raise ImproperlyConfigured(
-                "A media storage never overwrites: remove the option allow_overwrite."
-            )
         super().__init__(*args, **kwargs)
         self.fsync = fsync
 
@@ -90,11 +96,12 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
         if setting == "MEDIA_URL":
             self.__dict__.pop("public_url", None)
 
-    def path(self, name: str) -> str:
+    def path(self, name: Name) -> str:
         """Return the path of a key; refuse one that leads out of the location, also by a link."""
-        if check_key(str(name)).split("/", 1)[0] == TEMPORARY:
-            raise SuspiciousFileOperation(f"{name!r} is in the folder of temporary files.")
-        path = super().path(name)
+        key = check_key(name)
+        if key.split("/", 1)[0] == TEMPORARY:
+            raise SuspiciousFileOperation(f"{key!r} is in the folder of temporary files.")
+        path = super().path(key)
         real, root = os.path.realpath(path), os.path.realpath(self.location)
         if os.path.commonpath((real, root)) != root:
             raise SuspiciousFileOperation(f"{name!r} leads out of the storage by a link.")
@@ -163,12 +170,18 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
                 pass
         return super().copy(key, new_key)
 
-    def delete(self, name: str) -> None:
-        """Delete one file and the folders that become empty; a missing file is no error."""
-        path = self.path(name)
-        with disk_errors(name):
-            filesystem.unlink(path)
-            filesystem.prune(os.path.dirname(path), self._root)
+    def delete(self, name: Name) -> None:
+        """Delete one file; a missing file is no error.
+
+        The folders of a key that become empty go too. Another name may be that of an empty folder.
+        """
+        path = self.path(require_name(name))
+        with disk_errors(str(name)):
+            if has_key_shape(str(name)):
+                filesystem.unlink(path)
+                filesystem.prune(os.path.dirname(path), self._root)
+            elif not filesystem.unlink(path):
+                filesystem.remove_empty_folder(path)
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete the folder of a prefix, and the folders above it that become empty."""
@@ -187,8 +200,15 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
             else:
                 yield from filesystem.walk(self._root, "", begin, skip=TEMPORARY)
 
-    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+    def exists(self, name: Name) -> bool:
+        """Return True if something is stored under a name; a folder too, unless it is a key's."""
+        if has_key_shape(str(name)):
+            return super().exists(name)
+        return FileSystemStorage.exists(self, str(name))
+
+    def listdir(self, path: Name) -> tuple[list[str], list[str]]:
         """Return the names of the folders and files in a folder; ``""`` is the location."""
+        path = str(path)
         name = path.strip("/")
         folders: list[str] = []
         files: list[str] = []
@@ -212,9 +232,23 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
                 filesystem.unlink(os.path.join(self._root, TEMPORARY, key)) for key in stale
             )
 
-    def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        require_read_mode(name, mode)
-        return StoredFile(self.fetch(name), name, lambda: self.fetch(name))
+    def _open(self, name: Name, mode: str = "rb") -> File[Any]:
+        name = check_key(name)
+        if not has_key_shape(name):
+            return cast("File[Any]", _FileSystem._open(self, name, mode))
+        if mode not in READ_MODES:
+            return self._open_for_writing(name, mode)
+        return StoredFile(
+            in_mode(self.fetch(name), mode), name, lambda: in_mode(self.fetch(name), mode)
+        )
+
+    def _save_other(self, name: str, content: File[Any]) -> str:
+        return str(_FileSystem._save(self, name, content))
+
+    def _other_url(self, name: str) -> str:
+        if self._public_url is None:
+            return FileSystemStorage.url(self, name)
+        return self.derived_url(filepath_to_uri(check_key(name)))
 
     @contextlib.contextmanager
     def _temporary(self, key: str) -> Iterator[str]:

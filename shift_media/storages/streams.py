@@ -209,3 +209,8 @@ class StoredFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         else:
             self.seek(0)
         return self
+
+
+def in_mode(file: Any, mode: str) -> Any:
+    """Return an open file as Django opens it: bytes for ``"rb"``, else UTF-8 text."""
+    return file if "b" in mode else io.TextIOWrapper(file, encoding="utf-8")

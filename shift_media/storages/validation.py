@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import lru_cache
 from typing import Any
@@ -10,8 +11,10 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
 from shift_media.core.formats import BY_EXTENSION, FORMATS, UNKNOWN, Format
+from shift_media.core.keys import ID_PATTERN
 
 _MAX_EXPIRE = 7 * 24 * 3600  # seconds, the limit of S3's signature version 4
+_KEY_SHAPE = re.compile(rf"{ID_PATTERN}/")
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
 _SERVED_TYPES = {format.content_type: format.served_type for format in FORMATS}
@@ -23,14 +26,33 @@ def format_of_key(key: str) -> Format:
     return BY_EXTENSION.get(key.rpartition(".")[2].lower(), UNKNOWN)
 
 
-def check_key(key: str) -> str:
-    """Return a key; refuse one that is not a normalised relative path, such as ``a/../b``."""
+class MissingName(SuspiciousFileOperation, ValueError):
+    """The name of a stored file is empty; a ``ValueError`` as Django raises it."""
+
+
+def has_key_shape(name: str) -> bool:
+    """Return True for a name that begins as all keys do; other names are no business of ours."""
+    return _KEY_SHAPE.match(name) is not None
+
+
+def check_key(name: str | os.PathLike[str] | None) -> str:
+    """Return a name; refuse one that is not a normalised relative path, such as ``a/../b``."""
+    if name in ("", None):
+        raise MissingName("The name must be given: write the relative path of a stored file.")
+    key = str(name)
     plain = key.isprintable() and "\\" not in key
     if not plain or not _BAD_SEGMENTS.isdisjoint(key.split("/")):
         raise SuspiciousFileOperation(
             f"{key[:300]!r} cannot be the name of a stored file: write a relative path."
         )
     return key
+
+
+def require_name(name: str | os.PathLike[str] | None) -> str:
+    """Return the name of a file to delete; raise what Django raises if it is empty."""
+    if not name:
+        raise MissingName("The name must be given to delete().")
+    return str(name)
 
 
 def check_prefix(prefix: str) -> str:

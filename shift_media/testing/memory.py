@@ -17,16 +17,11 @@ from django.utils.timezone import make_naive
 
 from shift_media.core.errors import SourceTruncated
 from shift_media.core.streams import SeekableReader
-from shift_media.storages.base import (
-    DeliveryMode,
-    Entry,
-    Stat,
-    missing,
-    require_read_mode,
-)
+from shift_media.storages.base import DeliveryMode, Entry, Stat, missing
+from shift_media.storages.interface import READ_MODES, Name
 from shift_media.storages.signed_originals import SignedOriginals
-from shift_media.storages.streams import CHUNK, Readable, SeekableSource, StoredFile
-from shift_media.storages.validation import check_base_url, check_key, check_prefix
+from shift_media.storages.streams import CHUNK, Readable, SeekableSource, StoredFile, in_mode
+from shift_media.storages.validation import check_base_url, check_key, check_prefix, require_name
 
 _MEMORY_BYTES = 4_000_000
 """The largest file that is in memory. A larger one is in a temporary file without a name."""
@@ -74,7 +69,7 @@ class InMemoryMediaStorage(SignedOriginals, InMemoryStorage):
 
     def stat(self, key: str) -> Stat | None:
         """Return the size, time and SHA-256 of a stored file; None if there is none."""
-        file = self._files.get(check_key(str(key)))
+        file = self._files.get(check_key(key))
         return None if file is None else Stat(file.size, file.modified, file.sha256)
 
     def fetch(self, key: str) -> SeekableSource:
@@ -104,7 +99,7 @@ class InMemoryMediaStorage(SignedOriginals, InMemoryStorage):
 
     def delete(self, name: str) -> None:
         """Delete one file; a missing file is no error."""
-        key = check_key(str(name))
+        key = check_key(require_name(name))
         with self._lock:
             self._files.pop(key, None)
 
@@ -144,12 +139,16 @@ class InMemoryMediaStorage(SignedOriginals, InMemoryStorage):
         """Return when the file was stored; aware if ``USE_TZ``. Raises `MissingFile`."""
         return _as_configured(self._find(name).modified)
 
-    def _open(self, name: str, mode: str = "rb") -> File[Any]:
-        require_read_mode(name, mode)
-        return StoredFile(self.fetch(name), name, lambda: self.fetch(name))
+    def _open(self, name: Name, mode: str = "rb") -> File[Any]:
+        key = check_key(name)
+        if mode not in READ_MODES:
+            return self._open_for_writing(key, mode)
+        return StoredFile(
+            in_mode(self.fetch(key), mode), key, lambda: in_mode(self.fetch(key), mode)
+        )
 
     def _find(self, name: str) -> _MemoryFile:
-        file = self._files.get(check_key(str(name)))
+        file = self._files.get(check_key(name))
         if file is None:
             raise missing(name)
         return file

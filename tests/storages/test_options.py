@@ -69,7 +69,6 @@ def test_ambiguous_public_url_is_refused(base: str) -> None:
         ({"url_expire": 0}, "whole seconds"),
         ({"url_expire": True}, "whole seconds"),
         ({"url_expire": 10**9}, "at most 604800"),
-        ({"allow_overwrite": True}, "never overwrites"),
     ],
 )
 def test_wrong_option_raises_error_that_says_what_to_write(
@@ -133,7 +132,6 @@ def test_local_storage_does_not_import_boto3(tmp_path: Path) -> None:
         ({"public_url": "cdn.example"}, "https"),
         ({"default_acl": "public-read"}, "default_acl.*policy"),
         ({"object_parameters": {"ACL": "public-read"}}, "no ACL.*policy"),
-        ({"file_overwrite": True}, "never overwrites"),
         ({"gzip": True}, "compressed already"),
         ({"querystring_auth": True}, "originals"),
         ({"delivery": "both"}, "'redirect' or 'content'"),

@@ -322,7 +322,7 @@ def test_admin_shows_no_secret_of_failed_deletion(site: None, admin_client: Clie
     storage = storages["media"]
     error = next(failures(storage))  # type: ignore[arg-type]
     row = PendingDeletion.objects.create(storage="media", prefix=KEY.rpartition("/")[0] + "/")
-    row.retry_later(error)  # type: ignore[arg-type]
+    PendingDeletion.retry_all_later([row], error)  # type: ignore[arg-type]
     pages = [
         reverse("admin:shift_media_pendingdeletion_changelist"),
         reverse("admin:shift_media_pendingdeletion_change", args=[row.pk]),

@@ -11,7 +11,6 @@ from django.views.decorators.debug import sensitive_variables
 _NO_ACL = "buckets made since 2023 refuse ACLs; a bucket policy says who reads what"
 _REFUSED = {
     "default_acl": _NO_ACL,
-    "file_overwrite": "a media storage never overwrites",
     "gzip": "images and videos are compressed already",
     "querystring_auth": 'write originals="private" for signed URLs of originals',
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from django.core.files.base import File
 from django.views.decorators.debug import sensitive_variables
 from storages.backends.s3 import S3Storage
 
@@ -24,6 +25,7 @@ from shift_media.storages.base import (
     Stat,
     delete_each,
 )
+from shift_media.storages.interface import Name
 from shift_media.storages.s3 import cloudfront, deleting, errors
 from shift_media.storages.s3.client import (
     CONNECT_TIMEOUT,
@@ -40,7 +42,7 @@ from shift_media.storages.s3.options import (
     without_acl,
 )
 from shift_media.storages.s3.presign import presign_put
-from shift_media.storages.s3.upload import SHA256_METADATA, ConditionalWrite, prepare
+from shift_media.storages.s3.upload import FREE, SHA256_METADATA, ConditionalWrite, prepare
 from shift_media.storages.streams import HashedSource, Readable, Source
 from shift_media.storages.validation import (
     check_base_url,
@@ -48,6 +50,8 @@ from shift_media.storages.validation import (
     check_prefix,
     get_disposition,
     get_served_type,
+    has_key_shape,
+    require_name,
 )
 
 if TYPE_CHECKING:
@@ -177,8 +181,9 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             for item in page.get("Contents", ()):
                 yield Entry(item["Key"], item["Size"], item["LastModified"])
 
-    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+    def listdir(self, path: Name) -> tuple[list[str], list[str]]:
         """Return the names of the folders and files in a folder; ``""`` is the bucket."""
+        path = str(path)
         prefix = f"{path.strip('/')}/" if path.strip("/.") else ""
         folders: list[str] = []
         files: list[str] = []
@@ -205,10 +210,11 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
 
     # Deleting
 
-    def delete(self, name: str) -> None:
-        """Delete one key; a missing one is no error."""
-        with translate_errors(name):
-            self.client.delete_object(Bucket=self.bucket_name, Key=check_key(name))
+    def delete(self, name: Name) -> None:
+        """Delete one file; a missing one is no error."""
+        key = check_key(require_name(name))
+        with translate_errors(key):
+            self.client.delete_object(Bucket=self.bucket_name, Key=key)
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all keys with a prefix, a thousand at a time, and return how many.
@@ -256,6 +262,23 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             reference,
         )
 
+    # Names that are no keys
+
+    def _open_for_writing(self, name: str, mode: str) -> File[Any]:
+        if has_key_shape(name):
+            return super()._open_for_writing(name, mode)
+        return cast("File[Any]", S3Storage._open(self, check_key(name), mode))
+
+    def _put_other(self, name: str, stream: IO[bytes], content: File[Any]) -> bool:
+        condition = {} if self.file_overwrite else FREE
+        parameters = {
+            **self._get_write_parameters(name, content),
+            "Bucket": self.bucket_name,
+            "Key": check_key(name),
+        }
+        with prepare(stream, None, "") as upload, translate_errors(name):
+            return ConditionalWrite(self.client, upload, parameters, condition).send()
+
     # Writing
 
     def put(
@@ -275,7 +298,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             translate_errors(key),
         ):
             parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
-            return ConditionalWrite(self.client, upload, parameters).send()
+            return ConditionalWrite(self.client, upload, parameters, FREE).send()
 
     def presigned_upload(
         self, key: str, *, content_type: str, size: int, sha256: str, seconds: int

@@ -10,7 +10,7 @@ import logging
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -39,6 +39,9 @@ SHA256_METADATA = "sha256"
 
 PART_BYTES = 32 << 20
 """Bytes of one part of a multipart upload; S3 wants at least 5 MiB and at most 10,000 parts."""
+
+FREE: Mapping[str, str] = {"IfNoneMatch": "*"}
+"""The condition of a write to a key under which nothing may be stored."""
 
 _MAX_PARTS = 10_000
 _CONFLICT_ATTEMPTS = 5
@@ -161,11 +164,12 @@ def _check_size(upload: PreparedUpload, size: int | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ConditionalWrite:
-    """The conditional write of one upload to one key, which must be free."""
+    """The write of one upload to one key, perhaps under the condition that it is free."""
 
     client: S3Client
     upload: PreparedUpload
     parameters: dict[str, Any]
+    condition: Mapping[str, Any]
 
     def send(self) -> bool:
         """Send until S3 reports no conflict; return whether the stored object is this upload.
@@ -203,7 +207,7 @@ class ConditionalWrite:
                 **self.parameters,
                 Body=cast("IO[bytes]", self.upload.body()),
                 ChecksumSHA256=checksum,
-                IfNoneMatch="*",
+                **self.condition,
             )
 
     def _send_parts(self) -> None:
@@ -215,9 +219,10 @@ class ConditionalWrite:
                 stream = cast("IO[bytes]", body)
                 sent = self.client.upload_part(**target, PartNumber=number, Body=stream)
                 parts.append({"PartNumber": number, "ETag": sent["ETag"]})
-            self._require_free()
+            if self.condition:
+                self._require_free()
             self.client.complete_multipart_upload(
-                **target, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+                **target, MultipartUpload={"Parts": parts}, **self.condition
             )
         except BaseException:
             self._abort(target)
