@@ -29,7 +29,7 @@ class Overwriting(LocalMediaStorage):
         "test_save_and_open_keep_name_and_bytes",
     )
 
-    def _publish(self, temporary: str, path: str) -> bool:
+    def _publish(self, temporary: str, path: str, place: object) -> bool:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.replace(temporary, path)
         return True
