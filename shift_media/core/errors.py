@@ -160,6 +160,13 @@ class Busy(MediaError):
     public = "Too many images are being made at the moment. Try again in a few seconds."
 
 
+class OutOfResources(MediaError):
+    """The machine has too little memory, disk space or open files: a later call may succeed."""
+
+    code = "out_of_resources"
+    public = "The server is overloaded at the moment. Try again in a few seconds."
+
+
 # The installation
 
 

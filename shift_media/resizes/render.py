@@ -16,6 +16,7 @@ from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
 from shift_media.core import errors
 from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, SourceError
+from shift_media.core.faults import translated_faults
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import MezzanineKey, ResizeKey
 from shift_media.core.spec import Spec
@@ -52,9 +53,11 @@ def render(
     """Make and store resizes of one original, and yield the bytes or the error of each."""
     remaining = dict.fromkeys(keys)
     try:
-        for key, result in _render(keys, storage):
-            del remaining[key]
-            yield key, _store(key, result, storage)
+        with translated_faults():
+            for key, result in _render(keys, storage):
+                outcome = _store(key, result, storage)
+                del remaining[key]
+                yield key, outcome
     except MediaError as error:
         for key in remaining:
             yield key, _remember_failure(key, error)
@@ -164,7 +167,7 @@ def _remember_failure(key: ResizeKey, error: MediaError) -> MediaError:
     """Return the error, remembered if it would come again.
 
     An error of the original is remembered for all its resizes, one of the spec for this key alone.
-    An error of the storage is not remembered, because the next request may succeed.
+    An error of the storage or the machine is not remembered, because the next request may succeed.
     """
     if isinstance(error, SourceError | InvalidSpec):
         logger.info("No resize of %s: %s: %s", key.source, error.code, error)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from shift_media.conf import settings
 from shift_media.core.errors import BadSignature, MediaError
+from shift_media.core.faults import translated_faults
 from shift_media.core.keys import OriginalKey, ResizeKey, parse_resize_key
 from shift_media.resizes.making import make_batch, make_once, recently_made
 from shift_media.resizes.stored import StoredResize, find, find_keys
@@ -39,8 +40,8 @@ def ensure(key: str, storage: MediaStorage | None = None) -> bool:
         storage: where its original is; by default the site's media storage.
 
     Raises a `MediaError`: `InvalidKey`, `BadSignature`, `LimitExceeded`, `NotStored` (there is no
-    original), `SourceError` (the original cannot be resized), or `Busy` and `StorageError`, after
-    which a caller may try again later.
+    original), `SourceError` (the original cannot be resized), or `Busy`, `StorageError` and
+    `OutOfResources`, after which a caller may try again later.
     """
     return deliver(key, storage, with_content=False).made
 
@@ -97,7 +98,8 @@ def deliver(
     """
     parsed = verify(key)
     storage = _default_to_site(storage)
-    return find(parsed, storage, with_content=with_content) or make_once(parsed, storage)
+    with translated_faults():
+        return find(parsed, storage, with_content=with_content) or make_once(parsed, storage)
 
 
 def deliver_many(

@@ -22,6 +22,7 @@ from shift_media.core.errors import (
     InvalidSpec,
     MediaError,
     NotStored,
+    OutOfResources,
     SourceError,
     StorageError,
 )
@@ -44,6 +45,7 @@ STATUS: dict[type[MediaError], int] = {
     SourceError: 422,
     Busy: 503,
     StorageError: 503,
+    OutOfResources: 503,
 }
 """The HTTP status of each error; a subclass has its parent's."""
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 
 from shift_media.conf import settings
 from shift_media.core.errors import NotStrippable, SourceError, UnsupportedType
+from shift_media.core.faults import translated_faults
 from shift_media.core.formats import HEAD_BYTES, UNKNOWN, Format, accepted_formats, accepts, detect
 from shift_media.core.keys import display_name
 from shift_media.core.metadata import Metadata
@@ -82,10 +83,11 @@ def _inspect(
         raise too_large(size, max_bytes)
     format = _accepted_format(file, accept)
     try:
-        metadata = _read_header(file, format, size, limits)
-        if format.kind == "image":
-            preview = engine.preview(file, limits=limits, decoder=settings.ENGINE)
-            metadata = replace(metadata, placeholder=preview.placeholder, color=preview.color)
+        with translated_faults():
+            metadata = _read_header(file, format, size, limits)
+            if format.kind == "image":
+                preview = engine.preview(file, limits=limits, decoder=settings.ENGINE)
+                metadata = replace(metadata, placeholder=preview.placeholder, color=preview.color)
     except SourceError as error:
         raise refused_source(error, format, limits) from error
     return Inspection(format, replace(metadata, sha256=_sha256(file)))

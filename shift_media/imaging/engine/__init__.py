@@ -72,7 +72,7 @@ def make(
     """
     header = read_header(source, limits)
     plan = _plan(header, spec, limits, output)
-    with translated_errors():
+    with translated_errors(header):
         pipeline = Pipeline.build(source, header, spec, plan)
         if animation.is_animated(header, spec):
             content = animation.make_animation(source, header, spec, pipeline)
@@ -98,7 +98,7 @@ def make_many(
     """
     header = read_header(source, limits)
     plans = [_plan(header, spec, limits, output) for spec in specs]
-    with translated_errors():
+    with translated_errors(header):
         pipelines = [
             Pipeline.build(source, header, spec, plan)
             for spec, plan in zip(specs, plans, strict=True)
@@ -130,7 +130,7 @@ def needed_bytes(source: BinaryIO, *specs: Spec, limits: SourceLimits = DEFAULT_
 def open_picture(source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS) -> Image.Image:
     """Return all pixels of an image as stored; raise as `make` does."""
     header = read_header(source, limits)
-    with translated_errors():
+    with translated_errors(header):
         return decode.decode_all_data(source, header, (1.0, 1.0)).image
 
 

@@ -45,7 +45,7 @@ def make_files(
     ):
         if animated:
             for pipeline in group:
-                with translated_errors():
+                with translated_errors(header):
                     content = animation.make_animation(source, header, pipeline.spec, pipeline)
                 yield content
         else:
@@ -62,10 +62,10 @@ def min_scale(pipelines: Sequence[Pipeline]) -> tuple[float, float]:
 def _make_stills(
     source: BinaryIO, header: Header, batch: Sequence[Pipeline], decoder: Decoder
 ) -> Iterator[bytes]:
-    with translated_errors():
+    with translated_errors(header):
         pixels = _resize_all(source, header, batch, decoder)
     for pipeline in batch:
-        with translated_errors():
+        with translated_errors(header):
             content = encode.encode(pipeline.place(pixels[_pixel_key(pipeline)]), pipeline.spec)
         yield content
 

@@ -10,6 +10,7 @@ from typing import BinaryIO, Final
 
 from PIL import Image, ImageChops, ImageCms
 
+from shift_media.core.faults import translated_faults
 from shift_media.imaging.engine import icc
 from shift_media.imaging.engine.codec_errors import DECODER_ERRORS
 from shift_media.imaging.formats.base import Header
@@ -20,6 +21,7 @@ _MAX_PROFILE: Final = 4_000_000
 """Bytes; large press profiles have about 3 MB."""
 _MAX_CACHED_PROFILE: Final = 16_384
 """Bytes; a profile of sRGB has about 3 kB."""
+_PROFILE_ERRORS: Final = (ImageCms.PyCMSError, *DECODER_ERRORS)
 _SPACES: Final = {"L": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
 """The colour space in the header of a profile (ICC.1, 7.2.6), by Pillow's mode."""
 
@@ -65,18 +67,21 @@ def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     if profile[16:20] != _SPACES[image.mode].encode():
         return None
     try:
-        if image.mode == "RGB" and len(profile) <= _MAX_CACHED_PROFILE and _is_srgb(profile):
-            return image
-        return ImageCms.applyTransform(image, _transform(profile, image.mode))
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        # A profile that only seems broken must not be ignored: the resize is stored for ever.
+        with translated_faults():
+            if image.mode == "RGB" and len(profile) <= _MAX_CACHED_PROFILE and _is_srgb(profile):
+                return image
+            return ImageCms.applyTransform(image, _transform(profile, image.mode))
+    except _PROFILE_ERRORS:
         return None
 
 
 @lru_cache(maxsize=64)
 def _is_valid(profile: bytes) -> bool:
     try:
-        ImageCms.ImageCmsProfile(BytesIO(profile))
-    except (ImageCms.PyCMSError, *DECODER_ERRORS):
+        with translated_faults():
+            ImageCms.ImageCmsProfile(BytesIO(profile))
+    except _PROFILE_ERRORS:
         return False
     return True
 

@@ -47,7 +47,7 @@ def preview(
     preview can also be resized at any size.
     """
     header = read_header(source, limits)
-    with translated_errors():
+    with translated_errors(header):
         image = _thumbnail(source, header, decoder)
         animation.check_frames(source, header)
     return Preview(_placeholder(image), _mean_color(image))

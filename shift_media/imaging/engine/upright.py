@@ -23,7 +23,7 @@ def bake_orientation(source: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) ->
     header = read_header(source, limits)
     if header.format.extension != "webp" or header.orientation == 1:
         return None
-    with translated_errors():
+    with translated_errors(header):
         return BytesIO(_encode_upright(source, header))
 
 

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Final, Literal, get_args
 from PIL import Image
 
 from shift_media.core.errors import MediaError, MissingExtra, Undecodable
+from shift_media.core.faults import as_fault
 from shift_media.imaging.formats.base import Header
 from shift_media.imaging.formats.segments import open_parts
 
@@ -96,6 +97,9 @@ def decode_still(
         return decoded
     except pyvips.Error as error:
         file.reraise()
+        fault = as_fault(error)
+        if fault is not None:
+            raise fault from error
         raise Undecodable(f"The decoder says: {' '.join(str(error).split())}") from error
 
 
