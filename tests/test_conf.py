@@ -38,6 +38,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"CONCURRENCY": 0}, "a whole number from 1"),
     ({"QUEUE": -1}, "a whole number from 0"),
     ({"QUEUE_SECONDS": None}, "a whole number from 1"),
+    ({"SITE": "my site"}, "a short name"),
+    ({"SITE": None}, "a short name"),
     ({"DELETE_SECONDS": -1}, "a number of seconds from 0"),
     ({"DELETE_SECONDS": "2"}, "a number of seconds from 0"),
     ({"CACHE": "redis"}, "an alias of CACHES: 'default'"),

@@ -32,6 +32,8 @@ __all__ = ["KEYS", "ConfigurationError", "Settings", "settings"]
 
 _TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 
+_SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
+
 
 class Settings(SettingsReader):
     """``SHIFT_MEDIA``, with a property for each key."""
@@ -226,6 +228,19 @@ class Settings(SettingsReader):
         if type(seconds) not in (int, float) or not seconds >= 0:
             raise wrong_value("DELETE_SECONDS", seconds, "a number of seconds from 0, such as 2")
         return float(seconds)
+
+    @cached_property
+    def SITE(self) -> str:
+        """The name of this site, which no other site has, or ``""``. Default: ``""``.
+
+        ``media_bucket claim`` writes it into the bucket, and ``media_cleanup`` refuses to run on
+        the bucket of another name. Set it by hand, differently for production and staging: 1 to
+        100 letters, digits, dots and dashes.
+        """
+        name: object = self._raw.get("SITE", "")
+        if not isinstance(name, str) or not _SITE.fullmatch(name):
+            raise wrong_value("SITE", name, 'a short name, such as "example.com-production"')
+        return name
 
     @cached_property
     def TRANSCODE_ATTEMPTS(self) -> int:

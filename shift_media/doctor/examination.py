@@ -9,6 +9,7 @@ from shift_media.doctor import (
     app,
     cache,
     local_storage,
+    ownership,
     pillow,
     public_access,
     redirects,
@@ -87,6 +88,7 @@ class Examination:
             return
         (deployment,) = deployments
         yield from _run_check(partial(storage.check_storage, deployment))
+        yield from _run_check(partial(ownership.check_owner, deployment))
         yield from _run_check(partial(app.check_app, deployment))
         if self._failed("storage-write"):
             for code in ("public-read", "round-trip"):

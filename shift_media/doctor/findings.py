@@ -67,6 +67,11 @@ CODES: dict[str, Code] = {
         "Without s3:ListBucket S3 answers 403 instead of 404 for a missing key. Each first view "
         "then costs a GET that fails, and a wrong policy looks like a missing file.",
     ),
+    "site-marker": Code(
+        "The site that a storage belongs to",
+        "To a second site on the same storage, such as staging beside production, every original "
+        "is one without a row, and its media_cleanup would remove them.",
+    ),
     "left-behind": Code(
         "What the doctor leaves behind",
         "It stores an original and two resizes of its own, and removes them again.",

@@ -7,7 +7,7 @@ import copy
 from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import InvalidStorageError
+from django.core.files.storage import InvalidStorageError, storages
 from django.core.management.base import CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
@@ -16,7 +16,7 @@ from shift_media.aws.documents import BUCKET, HOST, BucketSetup
 from shift_media.aws.policies import Readable
 from shift_media.aws.website import REDIRECT_CODES
 from shift_media.conf import settings
-from shift_media.storages import S3MediaStorage, get_storage, unwrap
+from shift_media.storages import MediaStorage, S3MediaStorage, get_storage, unwrap
 
 if TYPE_CHECKING:
     from shift_media.aws.bucket import Client
@@ -127,6 +127,19 @@ def require_storage(options: Options) -> S3MediaStorage:
             '"OPTIONS": {"bucket_name": "…", "public_url": "…"}}.'
         )
     return storage
+
+
+def find_media_storage(options: Options) -> MediaStorage:
+    """Return the storage that the options choose, which may be a folder."""
+    if not options["bucket"]:
+        storage = get_storage(options["storage"]) if _is_known(options["storage"]) else None
+        if isinstance(storage, MediaStorage) and not hasattr(storage, "bucket_name"):
+            return storage
+    return require_storage(options)
+
+
+def _is_known(alias: str) -> bool:
+    return not alias or alias in storages.backends
 
 
 def find_storage(options: Options) -> S3MediaStorage | None:

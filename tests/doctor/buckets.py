@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from shift_media.aws.cors import cors_configuration
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
+from shift_media.deletion.site_marker import MARKER_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -50,6 +51,7 @@ class WebsiteBucket:
         self.policy()
         rules = cors_configuration([self.app_url.removesuffix("/media/")])
         self.client.put_bucket_cors(Bucket=self.name, CORSConfiguration=rules)
+        self.client.put_object(Bucket=self.name, Key=MARKER_KEY, Body=b"doctor")
 
     def keys(self) -> list[str]:
         """Return the keys of its objects."""

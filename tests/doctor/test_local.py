@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from shift_media.deletion.site_marker import claim
+from shift_media.storages import default_media_storage
 from tests.doctor.conftest import KEY, Doctor, media_storage
 from tests.doctor.servers import HangingServer, LoopingServer
 
@@ -193,3 +195,12 @@ def test_terminal_output_has_colours(folder: Path, tmp_path: Path) -> None:
     with on_disk(folder), out.open("w") as file:
         call_command("media_doctor", stdout=file, force_color=True)
     assert "\x1b[" in out.read_text()
+
+
+def test_storage_of_another_site_is_an_error(tmp_path: Path, live: str, doctor: Doctor) -> None:
+    options = {"location": tmp_path / "media", "base_url": "/media/"}
+    for name, severity in (("staging", "error"), ("", "error"), ("production", "ok")):
+        with media_storage("LocalMediaStorage", options, SHIFT_MEDIA={"SITE": name}):
+            claim(default_media_storage, "production")  # type: ignore[arg-type]
+            found = {one["code"]: one for one in doctor.findings("--site", live)}
+        assert found["site-marker"]["severity"] == severity

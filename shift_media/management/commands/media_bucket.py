@@ -1,4 +1,4 @@
-"""Configure the media's bucket: ``manage.py media_bucket print|create|plan|apply``."""
+"""Configure the media's bucket: ``manage.py media_bucket print|create|claim|plan|apply``."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from shift_media.aws.bucket import (
 from shift_media.aws.changes import Document, RuleConflict, merge_website, normalize
 from shift_media.aws.documents import DOCUMENTS, MULTIPLE, XML, BucketSetup
 from shift_media.aws.xml import to_xml
+from shift_media.conf import settings
+from shift_media.core.errors import MediaError
+from shift_media.deletion import site_marker
 from shift_media.management import bucket_options
 from shift_media.management.base import MediaCommand
-from shift_media.storages import S3MediaStorage
+from shift_media.storages import MediaStorage, S3MediaStorage
 
 YES, WIDEN = "yes", "widen"
 """The words that a user types to apply a change, and to apply one that widens access."""
@@ -33,9 +36,9 @@ class Command(MediaCommand):
     """Print documents for AWS, compare the bucket with them, and apply them."""
 
     help = (
-        "print WHAT shows a document; create makes the bucket; plan shows how the bucket differs "
-        "from the documents; apply shows it, asks, and changes the bucket. All can be run again. "
-        "Rules that other tools made are kept."
+        "print WHAT shows a document; create makes the bucket; claim marks it as that of this "
+        "site; plan shows how it differs from the documents; apply shows that, asks, and changes "
+        "the bucket. All can be run again. Rules that other tools made are kept."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -51,6 +54,9 @@ class Command(MediaCommand):
         )
         create = actions.add_parser("create", help="create the bucket unless it exists")
         create.add_argument("--dry-run", action="store_true", help="only show what would be done")
+        claim = actions.add_parser(
+            "claim", help='write the name in SHIFT_MEDIA["SITE"] into the bucket or folder'
+        )
         plan = actions.add_parser("plan", help="show how the bucket differs")
         plan.add_argument(
             "--check", action="store_true", help="fail if the bucket differs, for scripts"
@@ -62,7 +68,7 @@ class Command(MediaCommand):
         )
         for action in (plan, apply):
             _add_choice(action)
-        for action in (print_, create, plan, apply):
+        for action in (print_, create, claim, plan, apply):
             bucket_options.add_common(action)
             bucket_options.add_bucket(action)
         for action in (print_, plan, apply):
@@ -107,7 +113,8 @@ class Command(MediaCommand):
     # Creating
 
     def _create(self, options: dict[str, Any]) -> None:
-        bucket = _bucket(bucket_options.require_storage(options))
+        storage = bucket_options.require_storage(options)
+        bucket = _bucket(storage)
         try:
             if bucket.exists():
                 self.stdout.write(f"Bucket {bucket.name} exists already.")
@@ -116,8 +123,26 @@ class Command(MediaCommand):
             else:
                 bucket.create()
                 self.stdout.write(self.style.SUCCESS(f"Bucket {bucket.name}: created."))
+                if settings.SITE:  # A bucket that existed may be another site's.
+                    self._write_marker(storage)
         except (Refused, Unsupported) as error:
             raise CommandError(str(error)) from error
+
+    def _claim(self, options: dict[str, Any]) -> None:
+        if not settings.SITE:
+            raise CommandError(
+                'This site has no name. Set SHIFT_MEDIA["SITE"] to one that no other site has, '
+                'such as "example.com-production". Staging needs another name and bucket.'
+            )
+        self._write_marker(bucket_options.find_media_storage(options))
+
+    def _write_marker(self, storage: MediaStorage) -> None:
+        try:
+            written = site_marker.claim(storage, settings.SITE)
+        except MediaError as error:
+            raise CommandError(str(error)) from error
+        claimed = "is claimed for" if written else "belongs already to"
+        self.stdout.write(self.style.SUCCESS(f"The storage {claimed} the site {settings.SITE}."))
 
     # Comparing and changing
 

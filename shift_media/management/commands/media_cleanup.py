@@ -15,6 +15,7 @@ from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
+from shift_media.deletion.site_marker import ForeignStorage, check_site
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
@@ -73,6 +74,7 @@ class Command(MediaCommand):
         storage = self._storage(options["storage"])
         dry_run: bool = options["dry_run"]
         try:
+            self._check_owner(storage, dry_run)
             self._deletions(dry_run)
             self._invalidations(dry_run)
             self._temporary(storage, dry_run)
@@ -98,6 +100,19 @@ class Command(MediaCommand):
                 "STORAGES of a LocalMediaStorage or S3MediaStorage."
             )
         return storage
+
+    def _check_owner(self, storage: MediaStorage, dry_run: bool) -> None:
+        """Refuse a storage of another site, even with ``--force``; warn of one without a site."""
+        try:
+            warning = check_site(storage)
+        except ForeignStorage as error:
+            if not dry_run:
+                raise CommandError(f"{error} Nothing was removed.") from error
+            self.stderr.write(f"Without --dry-run this would be refused: {error}")
+        else:
+            # A folder is seldom shared, so it need not be claimed.
+            if warning and hasattr(storage, "bucket_name"):
+                self.stderr.write(self.style.WARNING(warning))
 
     def _deletions(self, dry_run: bool) -> None:
         due = done = left = 0
