@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import wraps
-from typing import Any, BinaryIO, NoReturn, TypeVar, cast
+from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar, cast
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.db.transaction import non_atomic_requests
-from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    FileResponse,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 from django.utils.cache import get_conditional_response
 from django.utils.http import http_date
 
@@ -22,11 +30,16 @@ NO_STORE = "no-store"
 HEADERS: Mapping[str, str] = {
     # A canvas and a `crossorigin` image on another origin may use the pictures.
     "Access-Control-Allow-Origin": "*",
+    # What a script of another origin needs to know of a range, a version and a failure.
+    "Access-Control-Expose-Headers": "Content-Range, ETag, Retry-After",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
 """Headers of every response."""
+
+BLOCK = 1 << 18
+"""Bytes of a file that are read and sent at a time."""
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -60,20 +73,25 @@ def respond(request: HttpRequest, body: ResponseBody) -> HttpResponseBase:
     The status is 200, 206, 304, 412 or 416.
     """
     modified = int(body.modified.timestamp()) if body.modified else None
+    if modified is None:
+        # RFC 9110, 13.1.4: to be ignored without a modification date. Django's functions, and
+        # with them ConditionalGetMiddleware, would answer with 412.
+        request.META.pop("HTTP_IF_UNMODIFIED_SINCE", None)
     conditional = get_conditional_response(request, etag=body.etag, last_modified=modified)
     if conditional is not None:
         body.file.close()
         return _add_headers(conditional, body)
-    byte_range = _requested_range(request, body)
-    if byte_range is None:
+    try:
+        byte_range = _requested_range(request, body)
+    except _OutOfRange:
         body.file.close()
         refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{body.size}"})
         return _add_headers(refused, body)
-    start, end = byte_range
+    start, end = byte_range or (0, body.size)
     response = _body_response(request, body, start, end)
     response["Content-Type"] = body.content_type
     response["Content-Length"] = str(end - start)
-    if end - start < body.size:
+    if byte_range is not None:
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{end - 1}/{body.size}"
     return _add_headers(response, body)
@@ -90,8 +108,13 @@ def _body_response(
         return HttpResponse(body.file.getbuffer()[start:end])
     if start:
         body.file.seek(start)
-    reaches_end = end == body.size
-    return FileResponse(body.file if reaches_end else _ByteRange(body.file, end - start))
+    is_whole = (start, end) == (0, body.size)
+    # A server may send a file that has a descriptor by itself, and uWSGI does so from the
+    # beginning of the file, wherever it stands. So a range never has one.
+    file = body.file if is_whole else _ByteRange(body.file, end - start)
+    if isinstance(request, ASGIRequest):
+        return StreamingHttpResponse(_AsyncBlocks(file))
+    return _FileResponse(file)
 
 
 def _add_headers(response: HttpResponseBase, body: ResponseBody) -> HttpResponseBase:
@@ -101,26 +124,75 @@ def _add_headers(response: HttpResponseBase, body: ResponseBody) -> HttpResponse
         response["Last-Modified"] = http_date(body.modified.timestamp())
     for name, value in (*HEADERS.items(), *body.headers.items()):
         response[name] = value
+    if response.status_code >= 400:
+        response["Cache-Control"] = NO_STORE  # 412 and 416 say nothing about other requests.
     return response
 
 
-def _requested_range(request: HttpRequest, body: ResponseBody) -> tuple[int, int] | None:
-    """Return the first and one past the last byte that are asked for; None beyond the end.
+class _OutOfRange(Exception):
+    """No byte of the requested range exists."""
 
-    A Range header (RFC 9110, 14.2) with several ranges, or that is malformed, is ignored, as that
-    section allows: several ranges of one file can ask for more bytes than the file has.
+
+def _requested_range(request: HttpRequest, body: ResponseBody) -> tuple[int, int] | None:
+    """Return the first and one past the last byte that are asked for; None for the whole file.
+
+    Raises `_OutOfRange` if there are no such bytes. A Range header (RFC 9110, 14.2) with several
+    ranges, or that is malformed, is ignored, as that section allows: several ranges of one file
+    can ask for more bytes than the file has. A HEAD with a range is answered as a GET without the
+    content, as nginx and S3 do.
     """
-    whole = (0, body.size)
     match = _RANGE.fullmatch(request.headers.get("Range", ""))
-    if match is None or request.headers.get("If-Range", body.etag) != body.etag:
-        return whole
+    if match is None or not _range_is_current(request, body):
+        return None
     first, last, suffix = match.groups()
     if suffix is not None:
-        return (max(0, body.size - int(suffix)), body.size) if int(suffix) else None
+        if int(suffix) == 0:
+            raise _OutOfRange
+        return (max(0, body.size - int(suffix)), body.size) if body.size else None
     start, end = int(first), min(int(last) + 1 if last else body.size, body.size)
-    if start >= body.size:
+    if last and int(last) < start:
         return None
-    return (start, end) if start < end else whole
+    if start >= body.size:
+        raise _OutOfRange
+    return start, end
+
+
+def _range_is_current(request: HttpRequest, body: ResponseBody) -> bool:
+    """Return False if ``If-Range`` names another version of the file than the current one."""
+    validators = [body.etag]
+    if body.modified is not None:
+        validators.append(http_date(body.modified.timestamp()))
+    return request.headers.get("If-Range", body.etag) in validators
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class _FileResponse(FileResponse):
+    block_size = BLOCK
+
+
+class _AsyncBlocks:
+    """The blocks of a file, which threads read, because the event loop must not wait for a disk.
+
+    Django would read a plain file to its end before it sends the first byte under ASGI.
+    """
+
+    def __init__(self, file: _Readable) -> None:
+        self._file = file
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while block := await asyncio.to_thread(self._file.read, BLOCK):
+                yield block
+        finally:
+            self._file.close()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _ByteRange:

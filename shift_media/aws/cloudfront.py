@@ -46,6 +46,7 @@ _CERTIFICATE = (
 
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Range, ETag, Retry-After",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
@@ -153,6 +154,9 @@ def response_headers_policy(bucket: str) -> dict[str, Any]:
                 "AccessControlAllowHeaders": _listed(["range"]),
                 "AccessControlAllowMethods": _listed(["GET", "HEAD"]),
                 "AccessControlAllowCredentials": False,
+                "AccessControlExposeHeaders": _listed(
+                    HEADERS["Access-Control-Expose-Headers"].split(", ")
+                ),
                 "OriginOverride": True,
             },
             "SecurityHeadersConfig": {

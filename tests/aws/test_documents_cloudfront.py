@@ -161,6 +161,8 @@ def test_response_headers_policy_adds_headers_of_app() -> None:
     csp = http.HEADERS["Content-Security-Policy"]
     assert security["ContentSecurityPolicy"] == {"Override": True, "ContentSecurityPolicy": csp}
     assert policy["CorsConfig"]["AccessControlAllowOrigins"]["Items"] == ["*"]
+    exposed = policy["CorsConfig"]["AccessControlExposeHeaders"]["Items"]
+    assert ", ".join(exposed) == http.HEADERS["Access-Control-Expose-Headers"]
     (custom,) = policy["CustomHeadersConfig"]["Items"]
     assert (custom["Header"], custom["Value"]) == ("Cross-Origin-Resource-Policy", "cross-origin")
 

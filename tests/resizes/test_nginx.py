@@ -87,6 +87,16 @@ def assert_resize(answer: Answer) -> None:
         assert headers[name.lower()] == value
 
 
+def assert_ranges(asking: Ask, path: str, content: bytes) -> None:
+    """Assert that a range can be kept for long, and a range beyond the end cannot."""
+    status, headers, body = asking(path, Range="bytes=0-")
+    assert (status, headers["cache-control"], body) == (206, IMMUTABLE, content)
+    status, headers, _ = asking(path, Range=f"bytes={len(content)}-")
+    assert (status, headers["cache-control"]) == (416, "no-cache")
+    status, headers, _ = asking(path, **{"If-Match": '"other"'})
+    assert (status, headers.get("cache-control")) == (412, None)
+
+
 def test_guide_has_two_configurations() -> None:
     assert set(CONFIGS) == {"nginx-disk", "nginx-s3"}
 
@@ -115,6 +125,7 @@ def test_nginx_before_local_disk_asks_app_once(
     assert app.requests == [f"/media/{resize.key}"]
     assert asking(f"/media/{resize.key}", **{"If-None-Match": second[1]["etag"]})[0] == 304
     assert asking(f"/media/{resize.key}", Range="bytes=0-9")[2] == first[2][:10]
+    assert_ranges(asking, f"/media/{resize.key}", first[2])
     assert len(app.requests) == 1
 
     folder = key.rpartition("/")[0]
@@ -174,6 +185,7 @@ def test_nginx_before_s3_asks_app_once_and_bucket_once(
     assert_resize(asking(f"/media/{resize.key}?x=1"))  # from nginx's cache
     assert s3.proxy.methods() == ["GET", "GET"]
     assert len(app.requests) == 1
+    assert_ranges(asking, f"/media/{resize.key}", asking(f"/media/{resize.key}")[2])
     assert "x-amz-meta-sha256" not in asking(f"/media/{resize.key}")[1]
 
     status, headers, body = asking(f"/media/{key}")

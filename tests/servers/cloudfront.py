@@ -157,6 +157,9 @@ class Distribution:
             "x-content-type-options": "nosniff",
             "content-security-policy": security["ContentSecurityPolicy"]["ContentSecurityPolicy"],
             "access-control-allow-origin": cors["AccessControlAllowOrigins"]["Items"][0],
+            "access-control-expose-headers": ", ".join(
+                cors["AccessControlExposeHeaders"]["Items"]
+            ),
             **{
                 one["Header"].lower(): one["Value"]
                 for one in policy["CustomHeadersConfig"]["Items"]
