@@ -68,7 +68,7 @@ class PendingDeletionAdmin(PendingWorkAdmin):
     @admin.action(description=_("Delete the files now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingDeletion]) -> None:
         """Run the selected deletions, due or not."""
-        rows = list(queryset)
+        rows = list(_on_primary(queryset))
         if succeeded := deletion.run_all(rows, request_budget()):
             text = ngettext("%d deletion succeeded.", "%d deletions succeeded.", succeeded)
             self.message_user(request, text % succeeded, messages.SUCCESS)
@@ -91,7 +91,7 @@ class PendingInvalidationAdmin(PendingWorkAdmin):
     @admin.action(description=_("Invalidate in the CDN now"), permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[PendingInvalidation]) -> None:
         """Send the selected invalidations, due or not."""
-        rows = list(queryset)
+        rows = list(_on_primary(queryset))
         if sent := invalidation.run(rows, request_budget()):
             text = ngettext("%d invalidation was sent.", "%d invalidations were sent.", sent)
             self.message_user(request, text % sent, messages.SUCCESS)

@@ -232,6 +232,21 @@ class PendingDeletion(PendingWork):
         """The storage, source and prefix, by which rows about one original are recognised."""
         return self.storage, self.source, self.prefix
 
+    @property
+    def is_recent(self) -> bool:
+        """True for `SECOND_AFTER`, in which replicas learn that the reference is gone."""
+        return timezone.now() < self.created + SECOND_AFTER
+
+    @classmethod
+    def put_off(cls, rows: Sequence[Self]) -> None:
+        """Make rows due that were claimed once they are not recent, as if they were not claimed.
+
+        They are those whose original has a row in another database, which may be a replica.
+        """
+        if rows:
+            not_before = max(row.created for row in rows) + SECOND_AFTER
+            cls._write_all(rows, attempts=0, not_before=not_before)
+
     @classmethod
     def move_to_second_stage(cls, rows: Sequence[Self]) -> None:
         """Make rows due once more, after `SECOND_AFTER`, with their attempts counted anew."""

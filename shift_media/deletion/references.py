@@ -30,13 +30,18 @@ def is_referenced(key: str, using: str) -> bool:
     return False
 
 
-def referenced_keys(keys: Sequence[str]) -> set[str]:
-    """Return those of the keys that a row of any MediaField refers to, in any database."""
+def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
+    """Return those of the keys that a row of any MediaField refers to.
+
+    Every database is searched, or ``using`` alone.
+    """
     referenced: set[str] = set()
     for tenant in _tenants():
         with tenant:
             for field in all_media_fields():
                 for alias in _databases(field.model):
+                    if using not in (None, alias):
+                        continue
                     for part in _parts(sorted(set(keys) - referenced)):
                         rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
                         referenced.update(rows.values_list(field.name, flat=True))
@@ -44,10 +49,7 @@ def referenced_keys(keys: Sequence[str]) -> set[str]:
 
 
 def lock_references(key: str, using: str) -> bool:
-    """Lock the rows in a database that refer to an original; return True if there are any.
-
-    Rows of other databases count too, but cannot be locked from here.
-    """
+    """Lock the rows in a database that refer to an original; return True if there are any."""
     locked = False
     for field in all_media_fields():
         if router.allow_migrate_model(using, field.model):
@@ -57,7 +59,7 @@ def lock_references(key: str, using: str) -> bool:
             else:
                 # A write takes SQLite's lock at once, so that no other row can go meanwhile.
                 locked |= bool(rows.update(**{field.name: models.F(field.attname)}))
-    return locked or is_referenced(key, using)
+    return locked
 
 
 def _tenants() -> Iterable[contextlib.AbstractContextManager[Any]]:

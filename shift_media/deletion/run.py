@@ -63,7 +63,10 @@ def _run_claimed(rows: Sequence[PendingDeletion], budget: TimeBudget) -> int:
     kind = type(rows[0])
     try:
         needless = _needless(rows)
-        wanted = [row for row in rows if row not in needless]
+        early = _seen_elsewhere(needless)
+        needless = [row for row in needless if row not in early]
+        wanted = [row for row in rows if row not in [*needless, *early]]
+        kind.put_off(early)
         kind.delete_all(needless)
     except kind.RETRIED_ERRORS as error:
         _retry_later(rows, error)
@@ -89,6 +92,19 @@ def _needless(rows: Sequence[PendingDeletion]) -> list[PendingDeletion]:
             needless.append(row)
         done.add(row.original)
     return needless
+
+
+def _seen_elsewhere(needless: Sequence[PendingDeletion]) -> list[PendingDeletion]:
+    """Return the recent rows to whose original only rows in other databases refer.
+
+    Such a database may be a replica, which still has a row that is deleted already.
+    """
+    recent = [row for row in needless if row.is_first and row.is_recent]
+    if not recent:
+        return []
+    keys = [row.key for row in recent]
+    elsewhere = referenced_keys(keys) - referenced_keys(keys, recent[0].database)
+    return [row for row in recent if row.key in elsewhere]
 
 
 def _delete_files(storage: MediaStorage, rows: Sequence[PendingDeletion]) -> DeletedPrefixes:

@@ -17,7 +17,7 @@ from shift_media.core.keys import parse_original_key
 from shift_media.deletion import batch, invalidation
 from shift_media.deletion.batch import write_collected
 from shift_media.deletion.budget import UNLIMITED, TimeBudget, request_budget
-from shift_media.deletion.references import lock_references
+from shift_media.deletion.references import is_referenced, lock_references
 from shift_media.deletion.run import run_all
 from shift_media.registry import RegisteredField
 from shift_media.signals import after_commit
@@ -91,7 +91,8 @@ def keep(field: RegisteredField, key: str, using: str) -> bool:
     pending.filter(stage=PendingDeletion.Stage.FIRST, attempts=0).delete()
     if pending.exists():
         raise deleted_meanwhile(field, key)
-    return False
+    # Last, because a replica may still have rows whose original is being deleted.
+    return is_referenced(key, using)
 
 
 def deleted_meanwhile(field: RegisteredField, key: str) -> NotStored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.template.defaultfilters import filesizeformat
 from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
-from shift_media.deletion.models import PendingDeletion, PendingInvalidation
+from shift_media.deletion.models import PendingDeletion, PendingInvalidation, PendingWork
 from shift_media.deletion.site_marker import ForeignStorage, check_site
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
 from shift_media.management.base import MediaCommand
@@ -115,28 +116,43 @@ class Command(MediaCommand):
                 self.stderr.write(self.style.WARNING(warning))
 
     def _deletions(self, dry_run: bool) -> None:
-        due = done = left = 0
-        for alias in connections:
-            if not router.allow_migrate_model(alias, PendingDeletion):
-                continue
-            rows = PendingDeletion.objects.using(alias)
-            due += rows.due().count()
-            while not dry_run and (batch := deletion.run_due(limit=1000, using=alias)):
-                done += batch
-            left += rows.count()
+        due, done, left = self._run_due(PendingDeletion, deletion.run_due, dry_run)
         if dry_run:
             self.stdout.write(f"Pending deletions: {due} would run.")
         else:
             self.stdout.write(f"Pending deletions: {done} of {due} ran, {left} are not due yet.")
 
     def _invalidations(self, dry_run: bool) -> None:
-        done = left = 0
-        for alias in connections:
-            if router.allow_migrate_model(alias, PendingInvalidation):
-                done += 0 if dry_run else invalidation.run_due(using=alias)
-                left += PendingInvalidation.objects.using(alias).count()
+        _, done, left = self._run_due(PendingInvalidation, invalidation.run_due, dry_run)
         if done or left:
             self.stdout.write(f"Invalidations in the CDN: {done} were sent, {left} are pending.")
+
+    def _run_due(
+        self, model: type[PendingWork], run_due: Callable[..., int], dry_run: bool
+    ) -> tuple[int, int, int]:
+        """Run what is due in each database; return how many rows were due, have run and are left.
+
+        A database that refuses to be written to is left out: a replica has only copies of rows.
+        """
+        due = done = left = 0
+        primary = router.db_for_write(model)
+        for alias in dict.fromkeys([primary, *connections]):
+            if not router.allow_migrate_model(alias, model):
+                continue
+            rows: Any = model._default_manager.using(alias)
+            waiting = rows.due().count()
+            try:
+                while waiting and not dry_run and (batch := run_due(limit=1000, using=alias)):
+                    done += batch
+            except DatabaseError as error:
+                if alias == primary:
+                    raise
+                name = model._meta.verbose_name_plural
+                self.stdout.write(f'Database "{alias}", {name}: skipped, because {error}.')
+                continue
+            due += waiting
+            left += rows.count()
+        return due, done, left
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:

@@ -147,7 +147,9 @@ class TranscodeJob(models.Model):
         signal.send_robust(sender=self.model, job=self)
 
     def _row(self) -> TranscodeJobQuerySet[TranscodeJob]:
-        return TranscodeJob.objects.using(self.database).filter(pk=self.pk)
+        # The primary key alone might be that of another job, if the row was read elsewhere.
+        same = {"pk": self.pk, "original": self.original, "profile": self.profile}
+        return TranscodeJob.objects.using(self.database).filter(**same)
 
     @property
     def _renditions(self) -> RenditionQuerySet:
