@@ -226,6 +226,23 @@ def test_job_past_deadline_is_cancelled_and_fails(aws: MediaConvertSite, clip: P
 
 
 @pytest.mark.acceptance(46)
+def test_unknown_status_is_an_error_of_the_reading_until_the_deadline(
+    aws: MediaConvertSite, clip: Path
+) -> None:
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL, timeout=3600)):
+        new_film(clip)
+        work()
+        (job,) = aws.server.jobs.values()
+        job.answer["status"] = "PAUSED"
+        read = services.refresh(the_job())
+        assert (read.state, read.error_code) == (State.SUBMITTED, "unknown_status")
+        assert "'PAUSED'" in read.error
+        assert "PROGRESSING" in read.error
+        job.answer["createdAt"] -= 3700
+        assert services.refresh(the_job()).error_code == "deadline"
+
+
+@pytest.mark.acceptance(46)
 def test_complete_job_without_its_files_is_retried(aws: MediaConvertSite, film: Film) -> None:
     work()
     aws.finish()

@@ -79,14 +79,16 @@ class AwsTranscoder(Transcoder):
             return failure(text, "lost", retryable=True)
         if service_job.get("UserMetadata", {}).get(TOKEN_KEY) != job.token:
             return failure(f"{job.external_id} is the job of another attempt.", "foreign_job")
-        state = self.states[service_job["Status"]]
+        state = self.states.get(service_job.get("Status", ""))
         if state == State.ERROR:
             return self._failure(service_job)
         if state == State.COMPLETE:
             return self._complete(job, service_job)
-        if state in RUNNING and self._age(service_job) > self._timeout:
+        if (state is None or state in RUNNING) and self._age(service_job) > self._timeout:
             self._api.cancel(job.external_id)
             return failure(f"The job took longer than {self._timeout}.", "deadline")
+        if state is None:
+            raise self._unknown_status(service_job)
         return self._running(job, service_job, state)
 
     def cancel(self, job: Job) -> None:
@@ -173,6 +175,17 @@ class AwsTranscoder(Transcoder):
             progress=100,
             renditions=renditions,
             payload={**self._payload(service_job), **job.profile.payload},
+        )
+
+    def _unknown_status(self, service_job: ServiceJob) -> TranscodeError:
+        """Return the error of a status that this version does not know; the job goes on."""
+        known = ", ".join(self.states)
+        return TranscodeError(
+            f"{self.service_name} reports the status {service_job.get('Status')!r} for job "
+            f"{service_job.get('Id')}, expected one of {known}. It is read again until the "
+            "timeout. Update shift_media if there is a newer version.",
+            code="unknown_status",
+            retryable=True,
         )
 
     def _age(self, service_job: ServiceJob) -> timedelta:

@@ -385,6 +385,14 @@ def test_job_that_service_does_not_know_is_retried(service: Service, clip: Path)
     assert (job.state, job.error_code) == (State.PENDING, "lost")
 
 
+def test_unknown_status_is_an_error_of_the_reading(service: Service, clip: Path) -> None:
+    new_film(clip)
+    work()
+    service.server.jobs[service.id]["Status"] = "Paused"
+    job = services.refresh(the_job())
+    assert (job.state, job.error_code) == (State.SUBMITTED, "unknown_status")
+
+
 def test_job_of_another_attempt_is_refused(service: Service, clip: Path) -> None:
     new_film(clip)
     work()
