@@ -13,9 +13,9 @@ from django.test import override_settings
 
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.metadata import Metadata
+from shift_media.markup.options import ATTRIBUTES, split_options
 from shift_media.resizes.builder import OPTIONS
 from shift_media.storages import LocalMediaStorage
-from shift_media.templatetags.options import ATTRIBUTES, split_options
 from testproject.gallery.models import Photo
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg"

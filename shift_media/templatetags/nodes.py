@@ -6,20 +6,17 @@ docs/decisions/compiled-tags.rst says why they are not simple tags.
 from __future__ import annotations
 
 import html
-import logging
 from typing import Any, ClassVar
 
 from django import template
-from django.conf import settings as django_settings
 from django.template.base import FilterExpression, Parser, Token, Variable, token_kwargs
 from django.utils.html import conditional_escape
 
 from shift_media.core.errors import MediaError
+from shift_media.markup.options import unknown_option_error
+from shift_media.markup.rendering import report_error
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
-from shift_media.templatetags.options import unknown_option_error
-
-logger = logging.getLogger("shift_media")
 
 _POSITIONAL = ("file", "size")
 _ARGUMENTS = frozenset(("size", *OPTIONS))
@@ -111,10 +108,3 @@ def _is_literal(expression: FilterExpression) -> bool:
     if isinstance(value, Variable):
         return value.literal is not None and not expression.filters
     return not expression.filters
-
-
-def report_error(error: MediaError, kind: str) -> None:
-    """Raise an error when ``DEBUG``, and log it in production."""
-    if django_settings.DEBUG:
-        raise error
-    logger.warning("A %s in a template failed: %s: %s", kind, error.code, error)

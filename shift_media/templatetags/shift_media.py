@@ -12,9 +12,9 @@ from django import template
 from django.template.base import Parser, Token
 from django.utils.safestring import SafeString
 
-from shift_media.core.errors import MediaError
-from shift_media.templatetags import markup
-from shift_media.templatetags.nodes import ResizeNode, ResizeUrlNode, report_error
+from shift_media.markup import elements
+from shift_media.markup.rendering import render_element
+from shift_media.templatetags.nodes import ResizeNode, ResizeUrlNode
 
 register = template.Library()
 
@@ -38,7 +38,7 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
     It has its width and height, loads lazily, and offers a second resize for screens of double
     density. Other options than those of a resize become attributes, with ``-`` for ``_``.
     """
-    return _render("resize", file, markup.render_image, size, options)
+    return render_element("resize", file, elements.render_image, size, options)
 
 
 @register.simple_tag
@@ -51,7 +51,7 @@ def resize_picture(file: Any, widths: Any, **options: Any) -> SafeString:
     need both sides. Other options than those of a resize become attributes of the ``<img>``, as
     for ``resize_img``.
     """
-    return _render("resize", file, markup.render_picture, widths, options)
+    return render_element("resize", file, elements.render_picture, widths, options)
 
 
 @register.simple_tag
@@ -62,15 +62,4 @@ def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
     nothing to play it renders nothing. ``captions`` is a URL of WebVTT, with ``srclang`` and
     ``label``. Other options become attributes, with ``-`` for ``_``.
     """
-    return _render("video", file, markup.render_video, str(captions), options)
-
-
-def _render(kind: str, file: Any, renderer: markup.Renderer, *arguments: Any) -> SafeString:
-    """Return the markup of a file; nothing for an empty field, or where it fails."""
-    if not file:
-        return SafeString("")
-    try:
-        return renderer(file, *arguments)
-    except MediaError as error:
-        report_error(error, kind)
-        return SafeString("")
+    return render_element("video", file, elements.render_video, str(captions), options)

@@ -2,7 +2,7 @@
 
 ``python``   executed with ``photo``, ``clip`` and the names of settings and URL modules; settings
              that it assigns must pass the system checks, and ``>>>`` must print the output shown
-``django``   rendered
+``django``   rendered, and so is ``jinja``
 ``shell``    each command must exist and accept the arguments (``console``: the lines after ``$``)
 ``json``     parsed, and so are ``xml`` and ``ini``
 ``nginx``    run by a test of its own, which names the page

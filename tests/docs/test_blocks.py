@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.files.base import ContentFile
 from django.template import engines
+from django.template.backends.jinja2 import Jinja2
 from django.test import override_settings
 from django.test.utils import isolate_apps
 from PIL import Image
@@ -147,6 +148,14 @@ def test_template_block_renders_its_resizes(block: Block, rows: dict[str, Any]) 
     assert images >= block.text.count("{% resize")
 
 
+@parametrize_blocks("jinja")
+def test_jinja_block_renders_its_resizes(block: Block, rows: dict[str, Any]) -> None:
+    extensions = {"extensions": ["shift_media.jinja2.MediaExtension"]}
+    engine = Jinja2({"NAME": "jinja2", "DIRS": [], "APP_DIRS": False, "OPTIONS": extensions})
+    shown = engine.from_string(block.text).render(rows)
+    assert shown.count("upscale-") >= block.text.count("resize_")
+
+
 @parametrize_blocks("shell", "console")
 def test_commands_of_shell_block_exist_and_accept_their_arguments(block: Block) -> None:
     check_shell(block)
@@ -154,5 +163,5 @@ def test_commands_of_shell_block_exist_and_accept_their_arguments(block: Block) 
 
 def test_data_blocks_are_well_formed() -> None:
     for block in BLOCKS:
-        if block.language not in ("python", "django", "shell", "console"):
+        if block.language not in ("python", "django", "jinja", "shell", "console"):
             check_text(block)

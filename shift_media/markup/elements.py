@@ -12,10 +12,10 @@ from django.utils.safestring import SafeString
 from shift_media.core.errors import InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.metadata import Metadata
+from shift_media.markup.options import split_options
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import format_srcset
-from shift_media.templatetags.options import split_options
 
 Renderer = Callable[..., SafeString]
 

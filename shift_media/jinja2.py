@@ -1,0 +1,61 @@
+"""The template tags as functions for Jinja2.
+
+Add the extension to the environment, in Django's ``TEMPLATES`` or elsewhere:
+``"extensions": ["shift_media.jinja2.MediaExtension"]``. Its functions have the names and the
+arguments of the tags: ``{{ resize_img(photo.image, "400x300", alt="A lake") }}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from shift_media.core.errors import MissingExtra
+from shift_media.markup import elements
+from shift_media.markup.rendering import build_resize, render_element
+from shift_media.resizes.resize import Resize
+
+try:
+    from jinja2 import Environment
+    from jinja2.ext import Extension
+except ImportError as error:
+    raise MissingExtra("Jinja2", "jinja2") from error
+
+
+def resize_url(file: Any, size: str, **options: Any) -> str:
+    """Return the URL of a resize, as the tag ``resize_url`` does; ``""`` for an empty field."""
+    resize = build_resize(file, size, options)
+    return "" if resize is None else resize.url
+
+
+def resize(file: Any, size: str, **options: Any) -> Resize | str:
+    """Return a resize, as the tag ``resize`` does; ``""`` for an empty field."""
+    return build_resize(file, size, options) or ""
+
+
+def resize_img(file: Any, size: str, **options: Any) -> SafeString:
+    """Return an ``<img>``, as the tag ``resize_img`` does."""
+    return render_element("resize", file, elements.render_image, size, options)
+
+
+def resize_picture(file: Any, widths: Any, **options: Any) -> SafeString:
+    """Return a ``<picture>``, as the tag ``resize_picture`` does."""
+    return render_element("resize", file, elements.render_picture, widths, options)
+
+
+def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
+    """Return a ``<video>``, as the tag ``media_video`` does."""
+    return render_element("video", file, elements.render_video, str(captions), options)
+
+
+FUNCTIONS = (resize_url, resize, resize_img, resize_picture, media_video)
+"""The functions that templates call, one for each tag."""
+
+
+class MediaExtension(Extension):
+    """Adds `FUNCTIONS` to the globals of an environment."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals.update({function.__name__: function for function in FUNCTIONS})

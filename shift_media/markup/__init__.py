@@ -1,0 +1,1 @@
+"""HTML of resizes and videos, for every template engine."""

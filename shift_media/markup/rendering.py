@@ -1,0 +1,52 @@
+"""Rendering of empty fields and of errors, the same for all template engines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.utils.safestring import SafeString
+
+from shift_media.core.errors import MediaError
+from shift_media.markup.elements import Renderer
+from shift_media.markup.options import unknown_option_error
+from shift_media.resizes.builder import OPTIONS
+from shift_media.resizes.resize import Resize
+
+logger = logging.getLogger("shift_media")
+
+
+def render_element(kind: str, file: Any, renderer: Renderer, *arguments: Any) -> SafeString:
+    """Return the markup of a file; nothing for an empty field, or if it fails."""
+    if not file:
+        return SafeString("")
+    try:
+        return renderer(file, *arguments)
+    except MediaError as error:
+        report_error(error, kind)
+        return SafeString("")
+
+
+def build_resize(file: Any, size: str, options: Mapping[str, Any]) -> Resize | None:
+    """Return the resize of a file; None for an empty field, or if it fails."""
+    if not file:
+        return None
+    try:
+        for name in options:
+            if name not in OPTIONS:
+                raise unknown_option_error(name)
+        resize: Resize = file.resize(size, **options)
+        resize.url  # noqa: B018  # raises here what it would raise in the page
+    except MediaError as error:
+        report_error(error, "resize")
+        return None
+    return resize
+
+
+def report_error(error: MediaError, kind: str) -> None:
+    """Raise an error when ``DEBUG``, and log it in production."""
+    if django_settings.DEBUG:
+        raise error
+    logger.warning("A %s in a template failed: %s: %s", kind, error.code, error)
