@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -50,18 +50,28 @@ def photograph(width: int, height: int, seed: int = 7) -> Image.Image:
 @functools.lru_cache(maxsize=16)
 def _photograph(width: int, height: int, seed: int) -> Image.Image:
     random = np.random.default_rng(seed)
-    total = np.zeros((height, width, 3))
+    layers = []
     for cells, weight in ((4, 90), (16, 50), (64, 30), (256, 16)):
         shape = (max(2, cells * height // width), cells, 3)
         noise = Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8))
         large = noise.resize((width, height), Image.Resampling.BICUBIC)
-        total += weight / 255 * np.asarray(large, dtype=float)
-    image = Image.fromarray(np.clip(total + 30, 0, 255).astype(np.uint8))
+        layers.append((weight / 255, np.asarray(large)))
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in _bands(width, height):
+        total = sum(weight * layer[rows] for weight, layer in layers)
+        pixels[rows] = np.clip(total + 30, 0, 255)
+    image = Image.fromarray(pixels)
     for index in range(12):
         x, y = (int(v) for v in random.integers(0, (width * 9 // 10, height * 9 // 10)))
         box = (x, y, x + width // 12, y + height // (8 + index))
         image.paste(tuple(int(v) for v in random.integers(0, 256, 3)), box)
     return image
+
+
+def _bands(width: int, height: int) -> Iterator[slice]:
+    """Yield the rows of a picture in bands that stay in the cache of a processor."""
+    rows = max(1, 2**15 // width)
+    return (slice(top, top + rows) for top in range(0, height, rows))
 
 
 def stored(upright: Image.Image, orientation: int) -> Image.Image:
@@ -140,26 +150,42 @@ def corners(image: Image.Image) -> tuple[tuple[int, ...], ...]:
 
 def ssim(first: Image.Image, second: Image.Image) -> float:
     """Return the mean SSIM of the luma of two pictures, in 8 × 8 windows (Wang et al., 2004)."""
-    x, y = (np.asarray(image.convert("L"), dtype=float) for image in (first, second))
+    x, y = (np.asarray(image.convert("L"), dtype=np.uint32) for image in (first, second))
+    similar = [
+        _similarity(x[rows.start : rows.stop + _SIDE - 1], y[rows.start : rows.stop + _SIDE - 1])
+        for rows in _bands(x.shape[1], x.shape[0] - _SIDE + 1)
+    ]
+    return float(np.concatenate(similar).mean())
+
+
+_SIDE = 8
+"""Pixels of a window of `ssim`."""
+
+
+def _similarity(x: Any, y: Any) -> Any:
+    """Return the SSIM of each window of two arrays."""
     mean_x, mean_y = _windows(x), _windows(y)
     product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
     variances = _windows(x * x + y * y) - squares
     both = _windows(x * y) - product
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     top = (2 * product + c1) * (2 * both + c2)
-    return float((top / ((squares + c1) * (variances + c2))).mean())
+    return top / ((squares + c1) * (variances + c2))
 
 
-def _windows(values: Any, side: int = 8) -> Any:
+def _windows(values: Any) -> Any:
+    """Return the mean of each window.
+
+    Sums of integers are exact, also where they pass 32 bits: the differences wrap around too.
+    """
     height, width = values.shape
-    sums = np.zeros((height + 1, width + 1))
+    sums = np.zeros((height + 1, width + 1), np.uint32)
     np.cumsum(values, axis=0, out=sums[1:, 1:])
     np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
-    inner = sums[side:, side:] - sums[:-side, side:]
-    inner -= sums[side:, :-side]
-    inner += sums[:-side, :-side]
-    inner /= side**2
-    return inner
+    inner = sums[_SIDE:, _SIDE:] - sums[:-_SIDE, _SIDE:]
+    inner -= sums[_SIDE:, :-_SIDE]
+    inner += sums[:-_SIDE, :-_SIDE]
+    return inner / _SIDE**2
 
 
 def png(
