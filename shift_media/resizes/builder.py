@@ -123,8 +123,9 @@ def _resolve(extension: str, arguments: Arguments, quality_type: type) -> _Resol
     given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
     preset = settings.PRESETS.get(size, {})
     merged = {"size": size, "format": None, **preset, **given}
+    default_format = _default_format(extension)  # raises for an original without resizes
     if merged["format"] is None:
-        merged["format"] = _default_format(extension)
+        merged["format"] = default_format
     spec = Spec.make(qualities=settings.QUALITY, **merged)
     settings.limits.check(spec.width, spec.height)
     return _ResolvedSpec(

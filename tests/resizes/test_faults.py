@@ -79,7 +79,6 @@ ORIGINALS: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.acceptance(17)
 @pytest.mark.parametrize("format", ORIGINALS)
 def test_original_without_memory_for_it_is_503_and_made_later(
     format: str, storage: CountingStorage, add: Add, resize_of: ResizeOf
@@ -92,7 +91,6 @@ def test_original_without_memory_for_it_is_503_and_made_later(
     assert get(url).status_code == 200
 
 
-@pytest.mark.acceptance(17)
 def test_upload_without_memory_for_it_is_not_called_damaged(
     storage: CountingStorage, db: None
 ) -> None:
@@ -104,7 +102,6 @@ def test_upload_without_memory_for_it_is_not_called_damaged(
     assert photo.image.width == SIDES[0]
 
 
-@pytest.mark.acceptance(17)
 def test_process_without_open_files_answers_503_and_makes_it_later(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
@@ -116,7 +113,6 @@ def test_process_without_open_files_answers_503_and_makes_it_later(
     assert get(url).status_code == 200
 
 
-@pytest.mark.acceptance(17)
 def test_full_disk_answers_503_and_makes_it_later(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.test import override_settings
 
 from shift_media.core.errors import InvalidSpec, LimitExceeded
+from shift_media.core.formats import ORIGINAL_FORMATS, RESIZE_FORMATS
 from shift_media.core.keys import parse_key, parse_resize_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
@@ -52,8 +53,30 @@ def test_format_is_that_of_original_by_default(storage: LocalMediaStorage) -> No
     assert build(storage, "9x").key.endswith(".jpg")
     assert build(storage, "9x", key=KEY.replace("jpg", "png")).key.endswith(".png")
     assert build(storage, "9x", key=KEY.replace("jpg", "mp4")).key.endswith(".jpg")
+
+
+@pytest.mark.parametrize("format", [None, *RESIZE_FORMATS])
+@pytest.mark.parametrize(
+    "extension", [name for name, format in ORIGINAL_FORMATS.items() if format.resized_as is None]
+)
+def test_original_without_resizes_is_refused_in_every_format(
+    extension: str, format: str | None, storage: LocalMediaStorage
+) -> None:
+    key = KEY.replace("jpg", extension)
     with pytest.raises(InvalidSpec, match="has no resizes"):
-        build(storage, "9x", key=KEY.replace("jpg", "pdf"))
+        build(storage, "9x", key=key, format=format)
+    with pytest.raises(InvalidSpec, match="has no resizes"):
+        build_by_width(key, [9], storage=storage, format=format)
+
+
+def test_preset_with_format_is_refused_for_original_without_resizes(
+    storage: LocalMediaStorage,
+) -> None:
+    presets = {"small": {"size": "9x", "format": "jpg"}}
+    with override_settings(SHIFT_MEDIA={"PRESETS": presets}):
+        assert build(storage, "small").key.endswith(".jpg")
+        with pytest.raises(InvalidSpec, match="has no resizes"):
+            build(storage, "small", key=KEY.replace("jpg", "svg"))
 
 
 def test_size_is_known_from_metadata_alone(storage: LocalMediaStorage) -> None:
