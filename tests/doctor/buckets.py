@@ -54,9 +54,10 @@ class WebsiteBucket:
         self.client.put_object(Bucket=self.name, Key=MARKER_KEY, Body=b"doctor")
 
     def keys(self) -> list[str]:
-        """Return the keys of its objects."""
+        """Return the keys of its objects, without the marker of the site."""
         found = self.client.list_objects_v2(Bucket=self.name)
-        return [item["Key"] for item in found.get("Contents", ())]
+        keys = [item["Key"] for item in found.get("Contents", ())]
+        return [key for key in keys if key != MARKER_KEY]
 
 
 def no_rule(bucket: WebsiteBucket) -> None:

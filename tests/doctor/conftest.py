@@ -122,7 +122,8 @@ def on_rgw(rgw: RGW, doctor_bucket: WebsiteBucket, tmp_path: Path) -> Callable[.
     ) -> Iterator[WebsiteBucket]:
         base = storage_options(rgw, doctor_bucket.name)
         options = {**base, "public_url": rgw.website(doctor_bucket.name), **options}
-        more = {"SITE": "doctor", "LOCK_DIR": tmp_path / "locks", "CACHE": None, **(shift_media or {})}
+        host = {"LOCK_DIR": tmp_path / "locks", "CACHE": None}
+        more = {"SITE": "doctor", **host, **(shift_media or {})}
         with media_storage("S3MediaStorage", options, SHIFT_MEDIA=more):
             doctor_bucket.repair()
             yield doctor_bucket
