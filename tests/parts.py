@@ -120,6 +120,11 @@ def _old_botocore() -> Path | None:
     return old_botocore.find()
 
 
+def _server(name: str) -> Part:
+    """Return the part that is an application server from PyPI."""
+    return Part(_programs(name), 'pip install "django-shift-media[dev]"')
+
+
 PARTS = {
     "chromium": Part(
         _programs("chromium", "chromium-browser", "google-chrome-stable", "google-chrome"),
@@ -132,6 +137,11 @@ PARTS = {
     "old-botocore": Part(
         _old_botocore, "boto3==1.42.17 is installed by pip into var/, which needs the network"
     ),
+    "daphne": _server("daphne"),
+    "gunicorn": _server("gunicorn"),
+    "hypercorn": _server("hypercorn"),
+    "uvicorn": _server("uvicorn"),
+    "uwsgi": _server("uwsgi"),
     "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
     "postgres": Part(_postgres, "apt-get install postgresql"),
     "redis": Part(_programs("redis-server"), "apt-get install redis-server"),
