@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MissingExtra
 from shift_media.markup import elements
-from shift_media.markup.rendering import build_resize, render_element
+from shift_media.markup.rendering import build_resize, render_element, render_url
 from shift_media.resizes.resize import Resize
 
 try:
@@ -25,8 +25,7 @@ except ImportError as error:
 
 def resize_url(file: Any, size: str, **options: Any) -> str:
     """Return the URL of a resize, as the tag ``resize_url`` does; ``""`` for an empty field."""
-    resize = build_resize(file, size, options)
-    return "" if resize is None else resize.url
+    return render_url(file, size, options)
 
 
 def resize(file: Any, size: str, **options: Any) -> Resize | str:

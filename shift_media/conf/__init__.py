@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
@@ -155,6 +156,22 @@ class Settings(SettingsReader):
         if folder is not None and not isinstance(folder, str | Path):
             raise wrong_value("LOCK_DIR", folder, "a path, such as /run/mysite/media-locks")
         return None if folder is None else Path(folder)
+
+    @cached_property
+    def SITE_URL(self) -> str | None:
+        """Address of the site, such as ``"https://www.example.com"``, or None. Default: None.
+
+        Absolute URLs begin with it, for e-mail and ``og:image``, unless the storage has an
+        absolute ``public_url``. The host of a request is never used, because clients choose it.
+        """
+        url = self._raw.get("SITE_URL")
+        parts = urlsplit(url) if isinstance(url, str) else None
+        if url is not None and not (
+            parts and parts.scheme in ("http", "https") and parts.hostname and not parts.path
+        ):
+            expected = 'None or a URL without a path, such as "https://www.example.com"'
+            raise wrong_value("SITE_URL", url, expected)
+        return None if url is None else str(url)
 
     @cached_property
     def PROFILES(self) -> dict[str, Profile]:

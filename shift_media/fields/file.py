@@ -22,6 +22,7 @@ from shift_media.fields.database_key import database_key
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
+from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.resize import Facts, Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset
 from shift_media.storages import MediaStorage
@@ -59,6 +60,11 @@ class MediaFile(Video, FieldFile):
         """The key of the original; raises ``ValueError`` if the field is empty."""
         self._require_file()
         return str(self.name)
+
+    @property
+    def absolute_url(self) -> str:
+        """The original's URL with scheme and host, for e-mail; see ``SHIFT_MEDIA["SITE_URL"]``."""
+        return make_absolute(self.url)
 
     # Saving and deleting.
 

@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from shift_media.core.errors import InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.metadata import Metadata
-from shift_media.markup.options import split_options
+from shift_media.markup.options import pop_flag, split_options
+from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import format_srcset
@@ -25,12 +26,13 @@ PLAYABLE = "hls", "mp4", "webm", "audio"
 
 def render_image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
     """Render an ``<img>`` of a resize, and of one of double the sides for dense screens."""
-    spec, attributes = split_options(options, OPTIONS)
+    spec, attributes = split_options(options, (*OPTIONS, "absolute"))
+    to_url = make_absolute if pop_flag(spec, "absolute") else str
     resize: Resize = file.resize(size, **spec)
-    sources: dict[str, Any] = {"src": resize.url}
+    sources: dict[str, Any] = {"src": to_url(resize.url)}
     double = _double(file, resize)
     if double is not None:
-        sources["srcset"] = f"{resize.url} 1x, {double.url} 2x"
+        sources["srcset"] = f"{to_url(resize.url)} 1x, {to_url(double.url)} 2x"
     return _img(resize, sources, attributes)
 
 

@@ -53,6 +53,14 @@ def _find_similar(name: str, names: Collection[str]) -> str:
     return similar[0] if similar else ""
 
 
+def pop_flag(options: dict[str, Any], name: str) -> bool:
+    """Remove an option that is True or False, by default False, and return its value."""
+    value = options.pop(name, False)
+    if not isinstance(value, bool):
+        raise InvalidSpec(f"{name} is {value!r}: write {name}=True or leave it out.")
+    return value
+
+
 def unknown_option_error(name: str) -> InvalidSpec:
     """Return the error for an option that a resize does not have."""
     near = _find_similar(name, OPTIONS)

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MediaError
 from shift_media.markup.elements import Renderer
-from shift_media.markup.options import unknown_option_error
+from shift_media.markup.options import pop_flag, unknown_option_error
+from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 
@@ -27,6 +28,18 @@ def render_element(kind: str, file: Any, renderer: Renderer, *arguments: Any) ->
     except MediaError as error:
         report_error(error, kind)
         return SafeString("")
+
+
+def render_url(file: Any, size: str, options: Mapping[str, Any]) -> str:
+    """Return the URL of a resize; ``""`` for an empty field, or if it fails."""
+    options = dict(options)
+    try:
+        to_url = make_absolute if pop_flag(options, "absolute") else str
+        resize = build_resize(file, size, options)
+        return "" if resize is None else to_url(resize.url)
+    except MediaError as error:
+        report_error(error, "resize")
+        return ""
 
 
 def build_resize(file: Any, size: str, options: Mapping[str, Any]) -> Resize | None:

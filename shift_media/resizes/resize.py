@@ -11,6 +11,7 @@ from shift_media.core import geometry
 from shift_media.core.keys import OriginalKey
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Spec
+from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.service import ensure
 from shift_media.storages import unwrap
 
@@ -93,6 +94,11 @@ class Resize:
         storage: Any = unwrap(self.storage)
         url: str = storage.derived_url(self.key)
         return url
+
+    @property
+    def absolute_url(self) -> str:
+        """The signed URL with scheme and host, for e-mail; see ``SHIFT_MEDIA["SITE_URL"]``."""
+        return make_absolute(self.url)
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -13,13 +13,13 @@ from django.template.base import FilterExpression, Parser, Token, Variable, toke
 from django.utils.html import conditional_escape
 
 from shift_media.core.errors import MediaError
-from shift_media.markup.options import unknown_option_error
+from shift_media.markup.options import pop_flag, unknown_option_error
 from shift_media.markup.rendering import report_error
+from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 
 _POSITIONAL = ("file", "size")
-_ARGUMENTS = frozenset(("size", *OPTIONS))
 
 
 class ResizeNode(template.Node):
@@ -34,14 +34,15 @@ class ResizeNode(template.Node):
     """
 
     child_nodelists = ()
-    renders_url: ClassVar[bool] = False
+    names: ClassVar = frozenset(("size", *OPTIONS))
+    """The names of arguments; the file has none here."""
 
     def __init__(
         self, file: FilterExpression, arguments: dict[str, FilterExpression], target: str | None
     ) -> None:
         self.file = file
         self.target = target
-        self.unknown = sorted(arguments.keys() - _ARGUMENTS)
+        self.unknown = sorted(arguments.keys() - self.names)
         empty = template.Context()
         self.variables = {name: e for name, e in arguments.items() if not _is_literal(e)}
         self.literals = {
@@ -88,18 +89,29 @@ class ResizeNode(template.Node):
         try:
             if self.unknown:
                 raise unknown_option_error(self.unknown[0])
-            resize: Resize = file.resize(**arguments)
-            url = resize.url  # Also for `resize`, so that an error is reported by this tag.
+            return self._value(file, arguments)
         except MediaError as error:
             report_error(error, "resize")
             return ""
-        return url if self.renders_url else resize
+
+    def _value(self, file: Any, arguments: dict[str, Any]) -> Resize | str:
+        resize: Resize = file.resize(**arguments)
+        resize.url  # noqa: B018  # so that an error is reported by this tag
+        return resize
 
 
 class ResizeUrlNode(ResizeNode):
     """A tag that renders the URL of a resize."""
 
-    renders_url = True
+    names: ClassVar = ResizeNode.names | {"absolute"}
+
+    def _value(self, file: Any, arguments: dict[str, Any]) -> str:
+        if "absolute" not in arguments:
+            url: str = file.resize(**arguments).url
+            return url
+        arguments = dict(arguments)
+        to_url = make_absolute if pop_flag(arguments, "absolute") else str
+        return to_url(file.resize(**arguments).url)
 
 
 def _is_literal(expression: FilterExpression) -> bool:

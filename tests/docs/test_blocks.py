@@ -64,7 +64,7 @@ def site(tmp_path: Path) -> Iterator[None]:
         "BACKEND": "shift_media.storages.LocalMediaStorage",
         "OPTIONS": {"location": tmp_path / "media", "base_url": "/media/"},
     }
-    keys = {"SIGNING_KEYS": ["docs"], "PRESETS": PRESETS}
+    keys = {"SIGNING_KEYS": ["docs"], "PRESETS": PRESETS, "SITE_URL": "https://www.example.com"}
     with override_settings(
         STORAGES={**settings.STORAGES, "media": media},
         SHIFT_MEDIA=keys,
