@@ -244,3 +244,47 @@ def test_large_original_takes_less_memory_than_with_pillow(
     path.write_bytes(kept(name, lambda: images.encoded(picture, format), __file__))
     ours, theirs = (float(run(MEMORY, str(path), engine)) for engine in ("auto", "pillow"))
     assert ours < 0.7 * theirs
+
+
+FORKED = """
+import os, signal, sys
+from io import BytesIO
+from shift_media.core.spec import Spec
+from shift_media.imaging import engine
+from shift_media.imaging.engine import vips
+before, source = sys.argv[1], BytesIO(open(sys.argv[2], "rb").read())
+spec = Spec.make("1300x", format="png")
+pillow = engine.make(source, spec).content
+if before == "used":
+    by_libvips = engine.make(source, spec, decoder="vips").content
+elif before == "loaded":
+    assert vips.is_installed()
+elif before == "used by the project":
+    import pyvips
+    pyvips.Image.webpload(sys.argv[2]).avg()
+for decoder in ("vips", "auto"):
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # what waits for a thread that is not there waits for ever
+        made = engine.make(source, spec, decoder=decoder).content
+        is_pillow = vips._process.is_usable is False
+        os._exit(10 + is_pillow + 2 * (made == pillow))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+if before == "used":
+    assert engine.make(source, spec, decoder="vips").content == by_libvips
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "by_pillow"),
+    [("loaded", False), ("used", True), ("used by the project", True)],
+)
+def test_process_forked_after_libvips_was_used_decodes_with_pillow(
+    before: str, by_pillow: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "photo.webp"
+    path.write_bytes(images.encoded_photograph(1500, 1000, "webp"))
+    codes = [int(code) for code in run(FORKED, before, str(path)).split()]
+    assert [bool(code - 10 & 1) for code in codes] == [by_pillow] * 2
+    if by_pillow:
+        assert codes == [13, 13]

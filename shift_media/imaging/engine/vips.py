@@ -5,11 +5,14 @@ a band, so memory stays low, and libvips' decoders are faster. All later steps, 
 on, are Pillow's, so that resizes look the same with and without libvips.
 
 libvips never detects the format: the header was read before, and the one loader of its format is
-called, in the thread of the caller.
+called. The loader of WebP has threads of libvips do its work, which a forked process has not, so
+that it would wait for them for ever. Pillow decodes in a process that was forked after libvips
+was used.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from types import ModuleType
@@ -38,6 +41,32 @@ _BAND_PIXELS: Final = 30_000
 _MODES: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
+class _Process:
+    """The state of libvips in this process.
+
+    Attributes:
+        is_ours: True if pyvips was first imported here, and so not used by the project before.
+        is_used: True once libvips has been used, because it may have threads from then on.
+        is_usable: False in a process that was forked after that.
+    """
+
+    def __init__(self) -> None:
+        self.is_ours = False
+        self.is_used = False
+        self.is_usable = True
+
+    def note_fork(self) -> None:
+        """Record, in a process that was just forked, that libvips cannot be used any more."""
+        is_loaded = "pyvips" in sys.modules
+        if self.is_used or (is_loaded and not self.is_ours):
+            self.is_usable = False
+
+
+_process = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.note_fork)
+
+
 @cache
 def is_installed() -> bool:
     """Return True if pyvips is installed, with the library that it needs."""
@@ -62,6 +91,7 @@ def load() -> ModuleType:
         raise MissingExtra("pyvips", "vips", instead) from error
     if not loaded_before:
         pyvips.cache_set_max(0)
+        _process.is_ours = True
     return pyvips  # type: ignore[no-any-return]
 
 
@@ -72,6 +102,8 @@ def should_decode(header: Header, min_scale: tuple[float, float], decoder: Decod
     """
     extension = header.format.extension
     if decoder == "pillow" or extension not in _FINER or header.frames > 1:
+        return False
+    if not _process.is_usable:
         return False
     if decoder == "vips":
         return True
@@ -90,6 +122,7 @@ def decode_still(
     Raises `Undecodable` for images that libvips refuses, and `MissingExtra` without it.
     """
     pyvips = load()
+    _process.is_used = True
     file = _File(open_parts(source, header.still))
     try:
         decoded = _decode(pyvips, file.source(pyvips), header, min_scale)
