@@ -173,3 +173,34 @@ def test_verify_reads_rows_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch)
     selects = [query["sql"] for query in queries if "testapp_photo" in query["sql"]]
     assert len(selects) == 4  # three with rows, and one that finds none
     assert json.dumps(selects).count("LIMIT 2") == 4
+
+
+@pytest.mark.acceptance(47)
+def test_verify_reports_missing_files_of_rows_without_metadata(root: Path, doctor: Doctor) -> None:
+    good, gone = (Bare(), Bare())
+    for bare in (good, gone):
+        bare.image.save("photo.jpg", ContentFile(picture()))
+    (moved,) = upload()
+    Photo.objects.update(image_meta={"key": "of another file"})
+    for row in (gone, moved):
+        (root / row.image.key).unlink()
+    found = doctor.findings("--verify")
+    missing = [one["seen"] for one in found if one["code"] == "object-missing"]
+    for row in (gone, moved):
+        assert any(f"row {row.pk}: {row.image.key}" in seen for seen in missing)
+    assert len(missing) == 2
+    assert "0 of 3 originals are what was uploaded" in seen_by_code(found)["verified"]
+    assert "of 1 no SHA-256 is known" in seen_by_code(found)["verified"]
+    assert doctor.code == 1
+
+
+@pytest.mark.s3
+def test_verify_reports_missing_objects_of_rows_without_metadata(
+    seaweedfs: S3Server, doctor: Doctor
+) -> None:
+    bucket = new_bucket(seaweedfs)
+    with media_storage("S3MediaStorage", storage_options(seaweedfs, bucket)):
+        bare = Bare()
+        bare.image.save("photo.jpg", ContentFile(picture()))
+        client_of(seaweedfs).delete_object(Bucket=bucket, Key=bare.image.key)
+        assert doctor.codes("--verify") == {"object-missing"}
