@@ -18,9 +18,12 @@ _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parame
 def is_referenced(key: str, using: str) -> bool:
     """Return True if a row of any MediaField of any installed model refers to an original.
 
-    Every database in which the model may live is searched, ``using`` first, because a row can be
-    saved to any alias without a router that says so.
+    The default of a field counts as a row that is always there. Every database in which the model
+    may live is searched, ``using`` first, because a row can be saved to any alias without a router
+    that says so.
     """
+    if key in default_keys():
+        return True
     for tenant in _tenants():
         with tenant:
             for field in all_media_fields():
@@ -31,11 +34,11 @@ def is_referenced(key: str, using: str) -> bool:
 
 
 def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
-    """Return those of the keys that a row of any MediaField refers to.
+    """Return those of the keys that a row of any MediaField refers to, or that are a default.
 
     Every database is searched, or ``using`` alone.
     """
-    referenced: set[str] = set()
+    referenced = default_keys() & set(keys)
     for tenant in _tenants():
         with tenant:
             for field in all_media_fields():
@@ -46,6 +49,21 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
                         rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
                         referenced.update(rows.values_list(field.name, flat=True))
     return referenced
+
+
+def default_keys() -> set[str]:
+    """Return the keys that fields name as their ``default`` or ``db_default``.
+
+    They belong to the project, so they are never deleted, whether a row refers to them or not.
+    """
+    keys: set[str] = set()
+    for field in all_media_fields():
+        column: Any = field
+        values = [column.get_default()] if column.has_default() else []
+        database_default = getattr(column, "db_default", None)
+        values.append(getattr(database_default, "value", database_default))
+        keys.update(value for value in values if isinstance(value, str))
+    return keys
 
 
 def lock_references(key: str, using: str) -> bool:

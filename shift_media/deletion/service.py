@@ -17,7 +17,7 @@ from shift_media.core.keys import parse_original_key
 from shift_media.deletion import batch, invalidation
 from shift_media.deletion.batch import write_collected
 from shift_media.deletion.budget import UNLIMITED, TimeBudget, request_budget
-from shift_media.deletion.references import is_referenced, lock_references
+from shift_media.deletion.references import default_keys, is_referenced, lock_references
 from shift_media.deletion.run import run_all
 from shift_media.registry import RegisteredField
 from shift_media.signals import after_commit
@@ -39,7 +39,8 @@ def schedule(
     """Store a pending deletion of an original and of everything derived from it.
 
     It runs after the commit. Call this in the transaction that removes the reference, on the
-    database ``using``. For a value that is not the key of an original, None is returned.
+    database ``using``. For a value that is not the key of an original, and for a default, None
+    is returned.
 
     Args:
         field: the field that referred to the original.
@@ -54,6 +55,8 @@ def schedule(
         prefix = parse_original_key(key).prefix
     except InvalidKey:
         logger.warning("%s is not a key of shift_media, so it is not deleted.", key[:300])
+        return None
+    if key in default_keys():
         return None
     # The same database, so that a rollback undoes both; another one only if a router says so.
     here = router.allow_migrate_model(using, PendingDeletion)

@@ -15,7 +15,7 @@ from datetime import datetime
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, parse_key
-from shift_media.deletion.references import referenced_keys
+from shift_media.deletion.references import default_keys, referenced_keys
 from shift_media.storages import Entry, MediaStorage
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
@@ -159,11 +159,12 @@ class Sweep:
         self.report.listed.add(entries)
         directories = self._directories(entries)
         referenced = referenced_keys([str(directory.original) for directory in directories])
+        defaults = default_keys()
         self.report.originals += len(directories)
         orphans = []
         for directory in directories:
             if str(directory.original) in referenced:
-                self.report.referenced += 1
+                self.report.referenced += str(directory.original) not in defaults
                 self._sweep_derived(directory)
             elif directory.last_modified >= self.older_than:
                 self.report.young.add(directory.entries)

@@ -164,6 +164,25 @@ class Secret(models.Model):
     meta = meta()
 
 
+DEFAULT_PICTURE = "00000000/0000/4000/8000/000000000000/default.jpg/default.jpg"
+OTHER_DEFAULT = "00000000/0000/4000/8000/000000000001/default.jpg/default.jpg"
+
+
+def other_default() -> str:
+    return OTHER_DEFAULT
+
+
+class Profile(models.Model):
+    """Fields with a default picture, which one of them has in a storage of its own."""
+
+    image = MediaField(default=DEFAULT_PICTURE, metadata_field="image_meta", blank=True)
+    image_meta = meta()
+    scan = MediaField(
+        default=other_default, storage=private_storage, metadata_field="scan_meta", blank=True
+    )
+    scan_meta = meta()
+
+
 class Gallery(models.Model):
     """A model without media fields, with relations to one."""
 
