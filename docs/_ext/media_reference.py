@@ -1,7 +1,8 @@
 """Directives that generate reference pages from the code, so that both always agree.
 
 ``media-settings`` lists the keys of ``SHIFT_MEDIA``, ``media-command`` the help of a management
-command, ``media-errors`` the subclasses of `MediaError` with their codes and HTTP statuses.
+command, ``media-errors`` the subclasses of `MediaError` with their codes and HTTP statuses,
+``media-s3-options`` the options of django-storages.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 from shift_media import conf
 from shift_media.core.errors import BY_CODE, MediaError
 from shift_media.resizes.views import STATUS
+from shift_media.storages.s3.options import OPTIONS
 
 
 class MediaSettings(SphinxDirective):
@@ -115,6 +117,24 @@ def _error(code: str, kind: type[MediaError]) -> tuple[str, str, str, str]:
     return f"``{code}``", f"``{kind.__name__}``", str(status), kind.public
 
 
+class MediaS3Options(SphinxDirective):
+    """List the options of django-storages' `S3Storage`."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a table with one row for each option."""
+        return self.parse_text_to_nodes(build_s3_options())
+
+
+def build_s3_options() -> str:
+    """Return the table of the options of `S3Storage` as reStructuredText."""
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: 25 75", ""]
+    lines += ["   * - Option", "     - Effect"]
+    for name, option in OPTIONS.items():
+        effect = option.effect or f"Refused: {option.refused}."
+        lines += [f"   * - ``{name}``", f"     - {effect.replace('`', '``')}"]
+    return "\n".join(lines)
+
+
 def _sections_alone(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
@@ -136,4 +156,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("media-settings", MediaSettings)
     app.add_directive("media-command", MediaCommand)
     app.add_directive("media-errors", MediaErrors)
+    app.add_directive("media-s3-options", MediaS3Options)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -121,7 +121,8 @@ class DjangoInterface(NamedStorage, ABC):
         name = str(name)
         if mode not in READ_MODES:
             return self._open_for_writing(name, mode)
-        spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)
+        memory = getattr(self, "max_memory_size", 0) or _SPOOL_BYTES
+        spool = tempfile.SpooledTemporaryFile(max_size=memory)
         try:
             with self.fetch(name) as source:
                 shutil.copyfileobj(source, spool, CHUNK)

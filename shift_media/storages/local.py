@@ -28,6 +28,7 @@ from shift_media.storages import filesystem
 from shift_media.storages.base import (
     DeliveryMode,
     Entry,
+    MediaStorage,
     Stat,
     missing,
 )
@@ -38,6 +39,7 @@ from shift_media.storages.streams import Readable, Source, StoredFile, in_mode
 from shift_media.storages.validation import (
     check_base_url,
     check_key,
+    check_names,
     check_prefix,
     has_key_shape,
     require_name,
@@ -77,6 +79,8 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
     import_path: ClassVar[str] = "shift_media.storages.LocalMediaStorage"
 
     def __init__(self, *args: Any, fsync: bool = True, **kwargs: Any) -> None:
+        kinds = (LocalMediaStorage, MediaStorage, FileSystemStorage)
+        check_names(kwargs, *(vars(kind)["__init__"] for kind in kinds))
         super().__init__(*args, **kwargs)
         self.fsync = fsync
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from inspect import Parameter, signature
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
 
+from shift_media.conf.reader import suggest
 from shift_media.core.formats import BY_EXTENSION, FORMATS, UNKNOWN, Format
 from shift_media.core.keys import ID_PATTERN
 
+_NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _MAX_EXPIRE = 7 * 24 * 3600  # seconds, the limit of S3's signature version 4
 _KEY_SHAPE = re.compile(rf"{ID_PATTERN}/")
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
@@ -81,6 +85,19 @@ def check_base_url(url: str) -> str:
             'that begins with one slash, such as "https://cdn.example/media/" or "/media/".'
         )
     return url if url.endswith("/") else f"{url}/"
+
+
+class UnknownOption(ImproperlyConfigured, TypeError):
+    """An option that a storage does not have; a ``TypeError`` as Python raises it."""
+
+
+def check_names(options: Mapping[str, Any], *takers: Callable[..., Any]) -> None:
+    """Raise `UnknownOption` for an option that none of some functions takes."""
+    parameters = [p for taker in takers for p in signature(taker).parameters.values()]
+    known = [p.name for p in parameters if p.kind in _NAMED and p.name != "self"]
+    for name in options:
+        if name not in known:
+            raise UnknownOption(f"The option {name} is not known{suggest(name, known)}")
 
 
 def check_choice(option: str, value: Any, choices: tuple[str, ...]) -> Any:

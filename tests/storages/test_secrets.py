@@ -137,7 +137,7 @@ def test_storage_without_secrets_is_pickled_by_its_options(tmp_path: Path) -> No
         {"proxies": {"http": f"http://me:{MARK}@proxy"}},
         {"endpoint_url": f"http://me:{MARK}@127.0.0.1:9"},
         {"object_parameters": {"SSECustomerKey": MARK}},
-        {"cloudfront_signer": object()},
+        {"cloudfront_signer": object(), "originals": "private"},
     ],
 )
 def test_every_option_that_may_be_secret_keeps_storage_out_of_pickles(

@@ -42,6 +42,16 @@ def default_config(max_pool_connections: int | None, signature_version: str) -> 
     )
 
 
+def merge_config(own: Config, site: Config, addressing_style: str | None, proxies: Any) -> Config:
+    """Return a configuration with a site's own merged over it, and options that it lacks."""
+    given: Any = site  # the stubs lack `s3` and `proxies`
+    style = {"addressing_style": addressing_style} if addressing_style else {}
+    named = {name: value for name, value in (given.s3 or {}).items() if value is not None}
+    options: Any = {**style, **named} or None
+    merged = own.merge(site).merge(Config(s3=options))
+    return merged.merge(Config(proxies=proxies)) if proxies and not given.proxies else merged
+
+
 def create_client(create: Callable[[Config], S3Client], config: Config) -> S3Client:
     """Return a client whose URLs name the region of the bucket, unless the site chose a style.
 
@@ -49,9 +59,10 @@ def create_client(create: Callable[[Config], S3Client], config: Config) -> S3Cli
     bucket in another region for hours. With virtual addressing the region is in the host name.
     """
     client = create(config)
-    style = (cast(Any, config).s3 or {}).get("addressing_style")  # not in the stubs
-    if not style and _is_aws(client.meta.endpoint_url):
-        client = create(config.merge(Config(s3={"addressing_style": "virtual"})))
+    options: Any = cast(Any, config).s3 or {}  # not in the stubs
+    if not options.get("addressing_style") and _is_aws(client.meta.endpoint_url):
+        options = {**options, "addressing_style": "virtual"}
+        client = create(config.merge(Config(s3=options)))
     return client
 
 

@@ -1,25 +1,98 @@
-"""Options of django-storages that a media storage refuses, and those that it needs."""
+"""The options of django-storages' `S3Storage`: what each does here, or why it is refused.
+
+The reference page and the errors are made from `OPTIONS`, and a test compares it with `S3Storage`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from botocore.config import Config
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
+from shift_media.conf.reader import suggest
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What one option does.
+
+    Attributes:
+        effect: a sentence for the reference page.
+        refused: why a value is not accepted; ``""`` if it is.
+        harmless: whether the value is no secret and may be written into migrations.
+    """
+
+    effect: str = ""
+    refused: str = ""
+    harmless: bool = False
+
+
 _NO_ACL = "buckets made since 2023 refuse ACLs; a bucket policy says who reads what"
-_REFUSED = {
-    "default_acl": _NO_ACL,
-    "gzip": "images and videos are compressed already",
-    "querystring_auth": 'write originals="private" for signed URLs of originals',
+_SINGLE = (
+    "uploads are conditional, which boto's transfer manager cannot do; parts of 32 MB are sent "
+    "one after another"
+)
+_CLOUDFRONT = "Signs URLs of private originals for the CloudFront distribution at `public_url`."
+
+OPTIONS: Mapping[str, Option] = {
+    "access_key": Option("As in django-storages."),
+    "secret_key": Option("As in django-storages."),
+    "security_token": Option("As in django-storages."),
+    "session_profile": Option("As in django-storages."),
+    "bucket_name": Option("The bucket; required.", harmless=True),
+    "region_name": Option("As in django-storages.", harmless=True),
+    "endpoint_url": Option("As in django-storages.", harmless=True),
+    "use_ssl": Option("As in django-storages.", harmless=True),
+    "verify": Option("As in django-storages."),
+    "proxies": Option("As in django-storages, also beside `client_config`."),
+    "addressing_style": Option(
+        "As in django-storages, also beside `client_config`. On AWS the default is `virtual`.",
+        harmless=True,
+    ),
+    "signature_version": Option("The default is `s3v4`.", harmless=True),
+    "client_config": Option(
+        "A `botocore.config.Config`, merged over the timeouts, attempts and connections of "
+        "shift_media: dual-stack, acceleration, payload signing."
+    ),
+    "custom_domain": Option("The default of `public_url`.", harmless=True),
+    "url_protocol": Option("The protocol of `custom_domain`.", harmless=True),
+    "querystring_expire": Option("The default of `url_expire`.", harmless=True),
+    "cloudfront_key_id": Option(f"{_CLOUDFRONT} Needs `cloudfront_key`."),
+    "cloudfront_key": Option(f"{_CLOUDFRONT} Needs `cloudfront_key_id`."),
+    "cloudfront_signer": Option(_CLOUDFRONT),
+    "object_parameters": Option(
+        "Sent with each upload; shift_media sets `ContentType` and the SHA-256 in `Metadata`. "
+        "`RequestPayer`, `ExpectedBucketOwner` and `SSECustomerKey` are sent with every request, "
+        "storage class and encryption with copies too. Browsers cannot send an `SSECustomerKey`: "
+        "a CDN must add it."
+    ),
+    "file_overwrite": Option("Holds for names that are no keys; keys are never overwritten."),
+    "max_memory_size": Option(
+        "Bytes of an opened file that are held in memory; more are in a temporary file. The "
+        "default is 2 MB."
+    ),
+    "file_name_charset": Option("Unused, as in django-storages."),
+    "location": Option(
+        refused="keys begin at the bucket's root, where the website rules look for them",
+        harmless=True,
+    ),
+    "default_acl": Option(refused=_NO_ACL),
+    "querystring_auth": Option(refused='write originals="private" for signed URLs of originals'),
+    "gzip": Option(refused="images and videos are compressed already"),
+    "gzip_content_types": Option(refused="images and videos are compressed already"),
+    "use_threads": Option(refused=_SINGLE),
+    "transfer_config": Option(refused=_SINGLE),
 }
 
-_HARMLESS = frozenset(
-    "addressing_style bucket_name cloudfront_distribution custom_domain delivery endpoint_url"
-    " location max_pool_connections mezzanine originals public_url querystring_expire region_name"
-    " signature_version url_expire url_protocol use_ssl".split()
+_OWN = (
+    "cloudfront_distribution delivery max_pool_connections mezzanine originals public_url"
+    " url_expire".split()
 )
+_HARMLESS = frozenset((*_OWN, *(name for name, option in OPTIONS.items() if option.harmless)))
 
 
 def are_harmless(options: Mapping[str, Any]) -> bool:
@@ -28,13 +101,38 @@ def are_harmless(options: Mapping[str, Any]) -> bool:
 
 
 @sensitive_variables()
-def refuse_options(options: Mapping[str, Any]) -> None:
-    """Raise `ImproperlyConfigured` for an option that a media storage cannot honour."""
-    for option, reason in _REFUSED.items():
-        if options.get(option):
-            raise ImproperlyConfigured(f"S3MediaStorage does not accept {option}: {reason}.")
-    if "ACL" in options.get("object_parameters", {}):
+def check_options(options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
+    """Raise `ImproperlyConfigured` for an unknown option, or one that cannot be honoured."""
+    known = [*OPTIONS, *_OWN, *own]
+    for name, value in options.items():
+        if name not in known:
+            raise ImproperlyConfigured(
+                f"Invalid setting {name!r} for S3MediaStorage{suggest(name, known)}"
+            )
+        if value and name in OPTIONS and OPTIONS[name].refused and name != "location":
+            raise ImproperlyConfigured(
+                f"S3MediaStorage does not accept {name}: {OPTIONS[name].refused}."
+            )
+    _check_values(options)
+
+
+def _check_values(options: Mapping[str, Any]) -> None:
+    if "ACL" in (options.get("object_parameters") or {}):
         raise ImproperlyConfigured(f"S3MediaStorage sends no ACL: {_NO_ACL}.")
+    config = options.get("client_config")
+    if config is not None and not isinstance(config, Config):
+        raise ImproperlyConfigured(
+            f"The option client_config is a {type(config).__name__}: write a "
+            "botocore.config.Config(…)."
+        )
+    signed = [name for name in options if name.startswith("cloudfront_key") and options[name]]
+    if options.get("cloudfront_signer"):
+        signed.append("cloudfront_signer")
+    if signed and options.get("originals", "public") == "public":
+        raise ImproperlyConfigured(
+            f"S3MediaStorage has the option {signed[0]}, but public originals, whose URLs need no "
+            'signature. Write "originals": "private", or leave it out.'
+        )
 
 
 def without_acl(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,8 +146,8 @@ def check_bucket(bucket_name: str | None, location: str) -> None:
         raise ImproperlyConfigured('S3MediaStorage needs the option bucket_name: "my-bucket".')
     if location:
         raise ImproperlyConfigured(
-            f"S3MediaStorage has the location {location!r}: keys begin at the bucket's root, "
-            'where the website rules look for them. Write "location": "" in OPTIONS.'
+            f"S3MediaStorage has the location {location!r}: {OPTIONS['location'].refused}. "
+            'Write "location": "" in OPTIONS.'
         )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from django.core.files.base import File
 from django.views.decorators.debug import sensitive_variables
-from storages.backends.s3 import S3Storage
 
 from shift_media.core.formats import SAFE_TYPE
 from shift_media.storages.base import (
@@ -20,7 +18,6 @@ from shift_media.storages.base import (
     DeletedPrefixes,
     DeliveryMode,
     Entry,
-    MediaStorage,
     PresignedUpload,
     Stat,
     delete_each,
@@ -32,15 +29,17 @@ from shift_media.storages.s3.client import (
     READ_TIMEOUT,
     create_client,
     default_config,
+    merge_config,
 )
+from shift_media.storages.s3.compatible import S3Compatible
 from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.options import (
     are_harmless,
     check_bucket,
-    public_url_error,
-    refuse_options,
+    check_options,
     without_acl,
 )
+from shift_media.storages.s3.parameters import send_with_each_request
 from shift_media.storages.s3.presign import presign_put
 from shift_media.storages.s3.upload import FREE, SHA256_METADATA, ConditionalWrite, prepare
 from shift_media.storages.streams import HashedSource, Readable, Source
@@ -50,7 +49,6 @@ from shift_media.storages.validation import (
     check_prefix,
     get_disposition,
     get_served_type,
-    has_key_shape,
     require_name,
 )
 
@@ -78,7 +76,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_replace_lock)
 
 
-class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
+class S3MediaStorage(S3Compatible):
     """A media storage in an S3 bucket; each key is written once, by a conditional PUT.
 
     Takes the options of django-storages' `S3Storage` and those of `MediaStorage`. ``public_url``
@@ -102,7 +100,7 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         cloudfront_distribution: str = "",
         **options: Any,
     ) -> None:
-        refuse_options(options)
+        check_options(options, self.get_default_settings())
         self.cloudfront_distribution = cloudfront.check_distribution(cloudfront_distribution)
         options.setdefault("url_expire", options.get("querystring_expire", URL_EXPIRE))
         self._max_pool_connections = max_pool_connections
@@ -113,16 +111,6 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
 
     def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         return not args and are_harmless(kwargs)
-
-    def get_default_settings(self) -> dict[str, Any]:
-        """Return django-storages' defaults, with the signature version that all regions accept."""
-        defaults = cast("dict[str, Any]", super().get_default_settings())
-        return {**defaults, "signature_version": defaults["signature_version"] or "s3v4"}
-
-    def _default_public_url(self) -> str:
-        if not self.custom_domain:
-            raise public_url_error(self.bucket_name)
-        return check_base_url(f"{self.url_protocol}//{self.custom_domain}")
 
     # The client
 
@@ -138,8 +126,15 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         return held[1]
 
     def _make_client(self) -> S3Client:
-        config = default_config(self._max_pool_connections, self.signature_version)
-        return create_client(self._create_client, config.merge(self.client_config))
+        config = merge_config(
+            default_config(self._max_pool_connections, self.signature_version),
+            self.client_config,
+            self.addressing_style,
+            self.proxies,
+        )
+        client = create_client(self._create_client, config)
+        send_with_each_request(client, self.object_parameters)
+        return client
 
     def _create_client(self, config: Config) -> S3Client:
         session: Session = self._create_session()
@@ -201,13 +196,6 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
         with translate_errors(prefix):
             yield from cast("Iterator[dict[str, Any]]", pages)
 
-    def _private_url(self, key: str) -> str:
-        return self.client.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": self.bucket_name, "Key": key},
-            ExpiresIn=self.url_expire,
-        )
-
     # Deleting
 
     def delete(self, name: Name) -> None:
@@ -262,23 +250,6 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             reference,
         )
 
-    # Names that are no keys
-
-    def _open_for_writing(self, name: str, mode: str) -> File[Any]:
-        if has_key_shape(name):
-            return super()._open_for_writing(name, mode)
-        return cast("File[Any]", S3Storage._open(self, check_key(name), mode))
-
-    def _put_other(self, name: str, stream: IO[bytes], content: File[Any]) -> bool:
-        condition = {} if self.file_overwrite else FREE
-        parameters = {
-            **self._get_write_parameters(name, content),
-            "Bucket": self.bucket_name,
-            "Key": check_key(name),
-        }
-        with prepare(stream, None, "") as upload, translate_errors(name):
-            return ConditionalWrite(self.client, upload, parameters, condition).send()
-
     # Writing
 
     def put(
@@ -297,7 +268,8 @@ class S3MediaStorage(MediaStorage, S3Storage):  # type: ignore[misc]  # has no a
             upload.raise_content_errors(),
             translate_errors(key),
         ):
-            parameters["Metadata"] = {SHA256_METADATA: upload.sha256}
+            metadata = parameters.get("Metadata") or {}
+            parameters["Metadata"] = {**metadata, SHA256_METADATA: upload.sha256}
             return ConditionalWrite(self.client, upload, parameters, FREE).send()
 
     def presigned_upload(

@@ -1,0 +1,100 @@
+"""The settings, URLs and plain file names of django-storages, beside the keys of media files."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import urlencode
+
+from django.core.files.base import File
+from django.utils.encoding import filepath_to_uri
+from storages.backends.s3 import S3Storage
+
+from shift_media.storages.base import MediaStorage
+from shift_media.storages.interface import Name
+from shift_media.storages.s3.errors import translate_errors
+from shift_media.storages.s3.options import public_url_error
+from shift_media.storages.s3.upload import FREE, ConditionalWrite, prepare
+from shift_media.storages.validation import check_base_url, check_key, has_key_shape
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
+    """A media storage with the settings, URLs and plain file names of `S3Storage`."""
+
+    @property
+    @abstractmethod
+    def client(self) -> S3Client:
+        """The client of this process."""
+
+    def get_default_settings(self) -> dict[str, Any]:
+        """Return django-storages' defaults, with the signature version that all regions accept."""
+        defaults = cast("dict[str, Any]", super().get_default_settings())
+        return {**defaults, "signature_version": defaults["signature_version"] or "s3v4"}
+
+    def _default_public_url(self) -> str:
+        if not self.custom_domain:
+            raise public_url_error(self.bucket_name)
+        return check_base_url(f"{self.url_protocol}//{self.custom_domain}")
+
+    # URLs
+
+    def url(
+        self,
+        name: Name | None,
+        parameters: Mapping[str, Any] | None = None,
+        expire: int | None = None,
+        http_method: str | None = None,
+    ) -> str:
+        """Return the URL of an original; with arguments, as django-storages, a presigned URL.
+
+        With a ``custom_domain`` and public originals, parameters become its query.
+        """
+        if not parameters and expire is None and http_method is None:
+            return super().url(name)
+        key = check_key(name)
+        if self.custom_domain and self.originals == "public":
+            query = f"?{urlencode(parameters)}" if parameters else ""
+            return f"{self.derived_url(filepath_to_uri(key))}{query}"
+        return self._sign_url(key, parameters or {}, expire or self.url_expire, http_method)
+
+    def _private_url(self, key: str) -> str:
+        return self._sign_url(key, {}, self.url_expire)
+
+    def _sign_url(
+        self, key: str, parameters: Mapping[str, Any], seconds: int, method: str | None = None
+    ) -> str:
+        if self.cloudfront_signer and self.originals == "private":
+            query = f"?{urlencode(parameters)}" if parameters else ""
+            url: str = self.cloudfront_signer.generate_presigned_url(
+                f"{self.derived_url(filepath_to_uri(key))}{query}",
+                date_less_than=datetime.now(UTC) + timedelta(seconds=seconds),
+            )
+            return url
+        return self.client.generate_presigned_url(
+            "get_object",
+            Params={**parameters, "Bucket": self.bucket_name, "Key": key},
+            ExpiresIn=seconds,
+            HttpMethod=method,  # type: ignore[arg-type]  # None is the method of the operation
+        )
+
+    # Names that are no keys
+
+    def _open_for_writing(self, name: str, mode: str) -> File[Any]:
+        if has_key_shape(name):
+            return super()._open_for_writing(name, mode)
+        return cast("File[Any]", S3Storage._open(self, check_key(name), mode))
+
+    def _put_other(self, name: str, stream: IO[bytes], content: File[Any]) -> bool:
+        condition = {} if self.file_overwrite else FREE
+        parameters = {
+            **self._get_write_parameters(name, content),
+            "Bucket": self.bucket_name,
+            "Key": check_key(name),
+        }
+        with prepare(stream, None, "") as upload, translate_errors(name):
+            return ConditionalWrite(self.client, upload, parameters, condition).send()
