@@ -10,8 +10,10 @@ import pytest
 from django.core.cache.backends.base import BaseCache
 from django.template import Context, Template, TemplateSyntaxError
 from django.test import override_settings
+from django.utils.safestring import SafeString
 
-from shift_media.core.errors import InvalidSpec
+from shift_media.conf import settings
+from shift_media.core.errors import InvalidSpec, MediaError
 from shift_media.core.metadata import Metadata
 from shift_media.markup.options import ATTRIBUTES, split_options
 from shift_media.resizes.builder import OPTIONS
@@ -315,3 +317,69 @@ def test_page_of_100_resizes_costs_one_query_and_no_other_call(
         html = render(source, photos=Photo.objects.all())
     assert html.count("<img") == 100
     assert not media_root.exists()  # no storage call was made
+
+
+@pytest.mark.parametrize("value", ['"False"', '"no"', '"True"', '""', "2"])
+@pytest.mark.parametrize("tag", ["resize_url", "resize", "resize_img"])
+def test_upscale_that_is_not_a_boolean_is_an_error(tag: str, value: str) -> None:
+    source = f'{{% {tag} p.image "400x300" upscale={value} %}}'
+    assert render(source, p=photo()) == ""
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match="use True or False"):
+        render(source, p=photo())
+
+
+def test_upscale_follows_a_boolean() -> None:
+    for value, word in (("True", "upscale"), ("False", "noupscale"), ("None", "noupscale")):
+        assert f"-{word}-" in render(f'{{% resize_url p.image "9x" upscale={value} %}}', p=photo())
+
+
+@pytest.mark.parametrize("value", ["False", "no", 2])
+def test_preset_whose_upscale_is_not_a_boolean_is_refused(value: object) -> None:
+    presets = {"card": {"size": "400x300", "upscale": value}}
+    with override_settings(SHIFT_MEDIA={"PRESETS": presets}):
+        (error,) = settings.errors()
+    assert "use True or False" in str(error)
+
+
+ELEMENTS = (
+    'resize_url f "400x300"', 'resize f "400x300"', 'resize_img f "400x300"',
+    'resize_picture f widths="320 640"',
+)  # fmt: skip
+
+
+def test_key_as_text_is_resized_as_the_file_of_a_field() -> None:
+    plain = Photo(image=KEY)
+    for tag in ELEMENTS:
+        shown = render(f"{{% {tag} %}}", f=KEY)
+        assert "upscale-" in shown
+        assert shown == render(f"{{% {tag} %}}", f=SafeString(KEY))
+    assert render('{% resize_url f "400x300" %}', f=KEY) == plain.image.resize("400x300").url
+    named = '{% resize f "9x9" mode="fill" as img %}{{ img.url }}'
+    assert render(named, f=KEY) == plain.image.resize("9x9", mode="fill").url
+
+
+@pytest.mark.parametrize("value", ["photos/old.jpg", "x", KEY.upper(), 7, Photo(), object()])
+@pytest.mark.parametrize("tag", [*ELEMENTS, "media_video f"])
+def test_value_that_is_neither_file_nor_key_renders_nothing_or_raises_when_debug(
+    tag: str, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert render(f"{{% {tag} %}}", f=value) == ""
+    assert "in a template failed" in caplog.text
+    with override_settings(DEBUG=True), pytest.raises(MediaError):
+        render(f"{{% {tag} %}}", f=value)
+
+
+def test_elements_have_plain_digits_with_a_thousand_separator() -> None:
+    names = [
+        'resize_img f "2400x" data_id=1234567',
+        'resize_picture f widths="1200 2400" data_id=1234567',
+    ]
+    plain = [render(f"{{% {name} %}}", f=photo().image) for name in names]
+    with override_settings(USE_THOUSAND_SEPARATOR=True, LANGUAGE_CODE="en"):
+        assert render("{{ n }}", n=2400) == "2,400"  # what a variable is written as
+        assert [render(f"{{% {name} %}}", f=photo().image) for name in names] == plain
+        size = "{% load l10n %}{% resize f '2400x' as img %}{{ img.width|unlocalize }}"
+        assert render(size, f=photo().image) == "2400"
+    for html in plain:
+        for attribute in ('width="2400"', 'height="1800"', 'data-id="1234567"'):
+            assert f" {attribute}" in html

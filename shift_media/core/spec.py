@@ -157,7 +157,7 @@ class Spec:
             height=height,
             mode=known_mode,
             quality=_make_quality(quality, format, qualities),
-            upscale=bool(upscale),
+            upscale=_make_upscale(upscale),
             format=format,
             background=_make_background(background, format),
             crop=_make_crop(crop),
@@ -276,6 +276,12 @@ def _make_quality(quality: int | None, format: str, qualities: Mapping[str, int]
     if format in LOSSLESS:
         return LOSSLESS_QUALITY
     return qualities.get(format, DEFAULT_QUALITY[format]) if quality is None else quality
+
+
+def _make_upscale(upscale: object) -> bool:
+    if upscale not in (None, False, True):  # The words "False" and "no" are true in Python.
+        raise InvalidSpec(f"{_quote(upscale)} is not a value of upscale: use True or False.")
+    return bool(upscale)
 
 
 def _make_background(background: object, format: str) -> str | None:

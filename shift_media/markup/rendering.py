@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MediaError
 from shift_media.markup.elements import Renderer
+from shift_media.markup.files import as_file
 from shift_media.markup.options import pop_flag, unknown_option_error
 from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS
@@ -24,7 +25,7 @@ def render_element(kind: str, file: Any, renderer: Renderer, *arguments: Any) ->
     if not file:
         return SafeString("")
     try:
-        return renderer(file, *arguments)
+        return renderer(as_file(file), *arguments)
     except MediaError as error:
         report_error(error, kind)
         return SafeString("")
@@ -50,7 +51,7 @@ def build_resize(file: Any, size: str, options: Mapping[str, Any]) -> Resize | N
         for name in options:
             if name not in OPTIONS:
                 raise unknown_option_error(name)
-        resize: Resize = file.resize(size, **options)
+        resize: Resize = as_file(file).resize(size, **options)
         resize.url  # noqa: B018  # raises here what it would raise in the page
     except MediaError as error:
         report_error(error, "resize")

@@ -13,6 +13,7 @@ from django.template.base import FilterExpression, Parser, Token, Variable, toke
 from django.utils.html import conditional_escape
 
 from shift_media.core.errors import MediaError
+from shift_media.markup.files import as_file
 from shift_media.markup.options import pop_flag, unknown_option_error
 from shift_media.markup.rendering import report_error
 from shift_media.resizes.absolute import make_absolute
@@ -89,7 +90,7 @@ class ResizeNode(template.Node):
         try:
             if self.unknown:
                 raise unknown_option_error(self.unknown[0])
-            return self._value(file, arguments)
+            return self._value(as_file(file), arguments)
         except MediaError as error:
             report_error(error, "resize")
             return ""
