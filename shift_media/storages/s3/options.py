@@ -18,7 +18,7 @@ from shift_media.conf.reader import suggest
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What one option does.
+    """The effect of one option, or the reason for which it is refused.
 
     Attributes:
         effect: a sentence for the reference page.
