@@ -1,6 +1,7 @@
 """System checks of the settings, the storages and the transcoder.
 
-They use neither the network nor the contents of a storage nor the database.
+They use neither the network nor the contents of a storage. Only W103 uses the database, so it runs
+only if it is told to.
 
 ========  ==========================================================================
 E001      a value of ``SHIFT_MEDIA``, or a name in it, is wrong
@@ -20,6 +21,7 @@ W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
 W008      a plain ``FileField`` on S3 overwrites files with the same name
+W103      rows of a media field have names that are not keys (``check --database``, ``migrate``)
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
 """
@@ -44,6 +46,7 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.conf.reader import suggest
 from shift_media.core.errors import MissingExtra
 from shift_media.core.signing import MIN_LENGTH, is_placeholder, is_weak
+from shift_media.fields.legacy import WHAT_TO_DO, find_legacy_names
 from shift_media.imaging.engine import vips
 from shift_media.registry import all_media_fields, plain_file_fields
 from shift_media.storages import LocalMediaStorage, MediaStorage, default_media_storage
@@ -165,6 +168,17 @@ def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
     included = match.kwargs.get("storage", "")
     served = storages[included] if included else _default()
     return match.view_name.endswith("shift_media:resize") and served is storage
+
+
+@register(Tags.database)
+def check_legacy_names(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Count the rows whose names were there before their column was a media field's."""
+    return [
+        Warning(str(found), hint=WHAT_TO_DO, id="shift_media.W103")
+        for found in find_legacy_names(databases or ())
+    ]
 
 
 @register()

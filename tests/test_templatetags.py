@@ -301,11 +301,6 @@ def test_unknown_option_raises_in_debug_and_is_logged_in_production(
     assert "'colour' is not an option" in caplog.text
 
 
-def test_foreign_key_renders_nothing_in_production() -> None:
-    with override_settings(DEBUG=False):
-        assert render('{% resize_url p.image "9x" %}', p=Photo(image="old/upload.jpg")) == ""
-
-
 @pytest.mark.django_db
 def test_page_of_100_resizes_costs_one_query_and_no_other_call(
     django_assert_num_queries: Any, media_root: Any

@@ -32,6 +32,7 @@ from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.direct import StagedFile
 from shift_media.fields import MediaField
 from shift_media.fields.file import MediaFile
+from shift_media.resizes.legacy import guess_extension
 from shift_media.validators import IMAGES, FieldValidator, inspect, seekable
 from shift_media.widgets import SUFFIX
 
@@ -121,7 +122,9 @@ class MediaSerializerField(serializers.FileField):
 
     def _resizes(self, file: MediaFile) -> dict[str, dict[str, Any]]:
         names = settings.PRESETS if self.presets is None else self.presets
-        if BY_EXTENSION.get(file.key.rpartition(".")[2], UNKNOWN).kind not in ("image", "video"):
+        extension = file.key.rpartition(".")[2]
+        extension = guess_extension(file.key) if file.is_legacy else extension
+        if BY_EXTENSION.get(extension, UNKNOWN).kind not in ("image", "video"):
             return {}
         resizes = {}
         for name in names:

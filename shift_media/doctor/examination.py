@@ -8,6 +8,7 @@ from functools import partial
 from shift_media.doctor import (
     app,
     cache,
+    legacy_names,
     local_storage,
     ownership,
     pillow,
@@ -27,6 +28,7 @@ Check = Callable[[], Iterable[Finding]]
 
 HOST_CHECKS: tuple[Check, ...] = (
     signing_keys.check_keys,
+    legacy_names.check_legacy_names,
     cache.check_cache,
     pillow.check_pillow,
     video.check_videos,

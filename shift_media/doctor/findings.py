@@ -30,6 +30,11 @@ CODES: dict[str, Code] = {
         "A person who knows or guesses the key can sign resizes of any size, and a key that "
         "changes gives every resize a new URL.",
     ),
+    "legacy-names": Code(
+        "Files from before the media field",
+        "Rows of a field that was an ImageField have names that are no keys. Their pictures are "
+        "shown as they are, in full size.",
+    ),
     "shared-cache": Code(
         "A cache that processes share",
         "Without it, hosts do not know of each other: each makes a missing resize on its own, and "

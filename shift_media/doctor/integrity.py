@@ -23,6 +23,7 @@ from django.db import models, router
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.metadata import Metadata
 from shift_media.registry import RegisteredField, all_media_fields
+from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages import MediaStorage, Source, unwrap
 
 WORKERS = 8
@@ -187,6 +188,8 @@ def verify_original(
 
     Returns early, with the state `SAME`, once ``stop`` is set.
     """
+    if is_legacy_name(original.key):
+        return IntegrityState.UNKNOWN, "", 0  # It is not in this storage: see `legacy-names`.
     try:
         expected = original.sha256 or _sha256_of_object(storage, original.key)
         if not expected:

@@ -11,6 +11,7 @@ E107      two media fields share a field that describes the file
 E108      ``storage`` is not a media storage, or cannot be set up
 E109      ``transcode`` is not the name of a profile, or ``accept`` admits no video
 E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be stripped
+E111      ``legacy_storage`` is not an alias in ``STORAGES``
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 ========  ==========================================================================
@@ -22,7 +23,7 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from django.core.files.storage import InvalidStorageError
+from django.core.files.storage import InvalidStorageError, storages
 from django.db import models
 
 from shift_media.conf import ConfigurationError, settings
@@ -45,6 +46,7 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
         *_check_columns(field),
         *_check_shared(field),
         *_check_storage(field),
+        *_check_legacy_storage(field),
         *_check_transcode(field),
         *_check_strip(field),
     ]
@@ -182,6 +184,17 @@ def _check_storage_object(
             'def archive_storage(): return storages["archive"].',
             obj=field,
             id="shift_media.W102",
+        )
+
+
+def _check_legacy_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
+    alias: object = field.legacy_storage
+    if alias is not None and alias not in storages.backends:
+        yield Error(
+            f"'legacy_storage' must be an alias in STORAGES, got {alias!r}.",
+            hint=f"Write one of {', '.join(storages.backends)}, or add the storage to STORAGES.",
+            obj=field,
+            id="shift_media.E111",
         )
 
 

@@ -57,6 +57,8 @@ class MediaField(FileField):
             not upright is turned. An image in which metadata cannot be told from pixels with
             certainty is refused.
         transcode: name of a profile, by which a video is transcoded when its row is saved.
+        legacy_storage: alias in ``STORAGES`` of the storage that has the files of rows which the
+            column held before it was a media field's. By default ``"default"``.
         storage: as on `FileField`. The default is ``STORAGES["media"]``, or else
             ``STORAGES["default"]``, with the settings at the time of use.
 
@@ -93,6 +95,7 @@ class MediaField(FileField):
         duration_field: str | None = None,
         strip: bool = False,
         transcode: str | None = None,
+        legacy_storage: str | None = None,
         storage: Storage | Callable[[], Storage] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -108,6 +111,7 @@ class MediaField(FileField):
         self.duration_field = duration_field
         self.strip = strip
         self.transcode = transcode
+        self.legacy_storage = legacy_storage
         kwargs.setdefault("max_length", KEY_LENGTH)
         kwargs.setdefault("db_index", True)
         super().__init__(verbose_name, name, storage=storage, **kwargs)
@@ -140,6 +144,7 @@ class MediaField(FileField):
             "duration_field": (self.duration_field, None),
             "strip": (self.strip, False),
             "transcode": (self.transcode, None),
+            "legacy_storage": (self.legacy_storage, None),
             "max_length": (self.max_length, KEY_LENGTH),
             "db_index": (self.db_index, True),  # type: ignore[attr-defined]  # not in the stubs
         }

@@ -12,20 +12,22 @@ from django.core.files.base import File
 from django.db import models, router
 from django.db.models.fields.files import FieldFile
 
-from shift_media.core.errors import AlreadyStored, InvalidSpec
+from shift_media.core.errors import AlreadyStored, InvalidKey, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.deletion import service as deletion
+from shift_media.fields import legacy
 from shift_media.fields.database_key import database_key
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
 from shift_media.resizes.absolute import make_absolute
+from shift_media.resizes.legacy import build_legacy, is_legacy_name
 from shift_media.resizes.resize import Facts, Resize
-from shift_media.resizes.srcset import build_by_width, format_srcset
-from shift_media.storages import MediaStorage
+from shift_media.resizes.srcset import build_by_width, format_srcset, scale
+from shift_media.storages import MediaStorage, find_alias
 from shift_media.transcoding.files import Video
 from shift_media.validators import Inspection, read_facts, seekable
 
@@ -37,11 +39,11 @@ class MediaFile(Video, FieldFile):
 
     if TYPE_CHECKING:  # Attributes of Django that its stubs lack.
         field: AnyMediaField  # type: ignore[assignment]  # a protocol, not a FileField
-        storage: MediaStorage
         _committed: bool
         _file: File[Any] | None
         _require_file: Callable[[], None]
 
+    _given_storage: MediaStorage | None = None
     _metadata_cache: Metadata | None = None
     _upload: object = None  # the uploaded file, until a committed row refers to its copy
     is_new: bool = False
@@ -52,8 +54,39 @@ class MediaFile(Video, FieldFile):
         # `file`. A page makes one of these for each row.
         self.name = name
         self.instance, self.field = instance, field
-        self.storage = field.storage  # check E108 ensures that it is a media storage
         self._file, self._committed = None, True
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)  # Django's sets the storage too, which is a property here.
+
+    @property  # type: ignore[override]
+    def storage(self) -> MediaStorage:
+        """The field's storage; for a file that has no key, that in which it was before."""
+        if self.is_legacy:
+            return cast("MediaStorage", legacy.storage_of(self.field))  # It may be any storage.
+        return self._own_storage  # Check E108 ensures that it is a media storage.
+
+    @storage.setter
+    def storage(self, storage: MediaStorage) -> None:
+        self._given_storage = storage
+
+    @property
+    def _own_storage(self) -> MediaStorage:
+        given = self._given_storage
+        return self.field.storage if given is None else given
+
+    @property
+    def is_legacy(self) -> bool:
+        """True if the stored name is not a key, because it was there before the media field.
+
+        The file is shown as it is, and is never changed or deleted by this app.
+        """
+        return self._has_no_key and not legacy.is_default(self.field, str(self.name))
+
+    @property
+    def _has_no_key(self) -> bool:
+        """True for legacy names, and for a ``default`` of the field that is not a key."""
+        return bool(self.name) and self._committed and is_legacy_name(str(self.name))
 
     @property
     def key(self) -> str:
@@ -101,6 +134,8 @@ class MediaFile(Video, FieldFile):
         if not self._committed:
             # After a rollback the upload is saved again from here: a stream can be read only once.
             self._file = file
+        if content is self and self._file is not None:
+            self._file.close()  # The file that was opened is not this one's any more.
         upload = StoredUpload(self, key)
         self.name, self._committed, self._file = str(key), True, None
         self._renditions = None
@@ -119,6 +154,8 @@ class MediaFile(Video, FieldFile):
 
     def _pending_focal(self, content: object) -> Focal | None:
         """Return the focal point that was set for an upload before it was stored."""
+        if content is self and self.known_metadata:
+            return self.known_metadata.focal  # The same picture is stored again.
         if self._committed or self._metadata_cache is None or content is not self._file:
             return None
         return self._metadata_cache.focal
@@ -129,7 +166,7 @@ class MediaFile(Video, FieldFile):
         for _ in range(_ATTEMPTS):
             key = new_original_key(metadata.original_name, inspection.format.extension)
             file.seek(0)
-            written = self.storage.put(
+            written = self._own_storage.put(
                 str(key),
                 file,
                 size=metadata.size,
@@ -177,7 +214,7 @@ class MediaFile(Video, FieldFile):
         copy._metadata_cache = self.known_metadata
         if not self._committed:
             copy._file, copy._committed = self._file, False
-        elif self and self.storage is not field.storage:
+        elif self and self.storage is not copy.storage:
             copy._file, copy._committed = self, False
             known = copy._metadata_cache
             copy.name = known.original_name if known else self.name
@@ -213,6 +250,8 @@ class MediaFile(Video, FieldFile):
         if not self._committed:
             self.file = seekable(self.file, self.field.max_bytes)
             return self.field.inspect(self.file, self.name).metadata
+        if self._has_no_key:
+            return legacy.read_metadata(self)
         format = BY_EXTENSION.get(self.key.rpartition(".")[2], UNKNOWN)
         if format.kind != "image":
             return Metadata(content_type=format.served_type, size=self.storage.size(self.key))
@@ -285,10 +324,21 @@ class MediaFile(Video, FieldFile):
         """
         key = str(self.name or self.key)  # The property raises if the field is empty.
         asked = (size, mode, quality, upscale, format, focal, crop, background)
-        return builder.build_from_arguments(key, asked, self.storage, self._facts())
+        try:
+            return builder.build_from_arguments(key, asked, self._own_storage, self._facts())
+        except InvalidKey:
+            if not self._has_no_key:
+                raise
+        if self.is_legacy:
+            legacy.warn(self.field, key)
+        alias, source = find_alias(self.storage), str(self.field)
+        return build_legacy(key, asked, alias, source, legacy.facts_of(self, self._facts()))
 
     def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
         """Build resizes of several widths, never wider than the original, without any I/O."""
+        if self._has_no_key:
+            width = max(widths)  # The file has only one, and no others can be made of it.
+            return {width: self.resize(scale(spec.pop("size", None), width), **spec)}
         return build_by_width(self.key, widths, storage=self.storage, facts=self._facts(), **spec)
 
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:

@@ -29,6 +29,7 @@ from shift_media.registry import (
     media_fields,
     own_media_fields,
 )
+from shift_media.resizes.legacy import is_legacy_name
 from shift_media.signals import after_commit, media_saved
 
 _CURRENT: Final = "_shift_media_write"
@@ -165,9 +166,10 @@ class TableWrite:
                 deletion.schedule(field, key, self.using)
 
     def _is_to_be_transcoded(self, field: AnyMediaField) -> bool:
-        extension = current_key(self.instance, field).rpartition(".")[2]
-        is_video = BY_EXTENSION.get(extension, UNKNOWN).kind == "video"
-        return bool(field.transcode) and is_video and is_installed(self.table)
+        key = current_key(self.instance, field)
+        is_video = BY_EXTENSION.get(key.rpartition(".")[2], UNKNOWN).kind == "video"
+        can_have_renditions = is_video and not is_legacy_name(key)
+        return bool(field.transcode) and can_have_renditions and is_installed(self.table)
 
     def _submit_jobs(self, videos: list[AnyMediaField]) -> None:
         """Create the jobs of new videos, in the transaction that writes the row."""

@@ -24,6 +24,9 @@ class AnyMediaField(RegisteredField, Protocol):
     accept: Any
     max_bytes: int | None
     strip: bool
+    width_field: str | None
+    height_field: str | None
+    legacy_storage: str | None
 
     def prepare_upload(
         self, file: File[Any], name: str | None = None
@@ -48,4 +51,8 @@ class AnyMediaFile(Protocol):
 
     field: Any
     instance: models.Model
-    storage: Any
+    name: str | None
+
+    @property
+    def storage(self) -> Any:
+        """The storage of the file."""

@@ -20,6 +20,9 @@ from shift_media.resizes.srcset import format_srcset
 
 Renderer = Callable[..., SafeString]
 
+_OBJECT_FIT = {"fill": "cover", "pad": "contain"}
+"""How browsers fit a picture into a box of another ratio, by the mode of the resize."""
+
 PLAYABLE = "hls", "mp4", "webm", "audio"
 """The kinds of renditions that a ``<video>`` offers, in this order: browsers take the first."""
 
@@ -38,6 +41,8 @@ def render_image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString
 
 def _double(file: Any, resize: Resize) -> Resize | None:
     """Build the resize of twice the sides; None where the original has no more pixels to give."""
+    if resize.is_legacy:
+        return None
     spec = resize.spec
     size = f"{2 * spec.width if spec.width else ''}x{2 * spec.height if spec.height else ''}"
     try:
@@ -56,6 +61,8 @@ def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> Saf
     fallback: dict[int, Resize] = file.ladder(numbers, **spec)
     largest = fallback[max(fallback)]
     sources = []
+    if largest.is_legacy:
+        formats = ()
     for format in _extra_formats(formats, largest.spec.format, file.known_metadata):
         srcset = format_srcset(file.ladder(numbers, **{**spec, "format": format}))
         content_type = RESIZE_FORMATS[format].content_type
@@ -66,7 +73,7 @@ def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> Saf
         format_html_join("", "<source{}>", sources),
         _img(
             largest,
-            {"src": largest.url, "srcset": format_srcset(fallback), "sizes": sizes},
+            {"src": largest.url, "srcset": format_srcset(fallback) or None, "sizes": sizes},
             attributes,
         ),
     )
@@ -107,7 +114,7 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
     given, others = split_options(options, ("captions", "srclang", "label"))
     renditions = file.renditions
     playable = [r for kind in PLAYABLE for r in renditions if r.kind == kind]
-    if not playable:
+    if not playable and not file.is_legacy:
         return SafeString("")
     attributes: dict[str, Any] = {"preload": "metadata", "playsinline": True}
     largest = next((r for r in playable if r.width), None)
@@ -121,6 +128,8 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
     sources = format_html_join(
         "", '<source src="{}" type="{}">', ((r.url, r.content_type) for r in playable)
     )
+    if file.is_legacy:
+        sources = format_html('<source src="{}">', file.url)
     if captions:
         track = {"kind": "captions", "src": captions, **track}
         sources += format_html("<track{}>", flatatt(_drop_unset(track)))
@@ -129,9 +138,15 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
 
 def _img(resize: Resize, sources: dict[str, Any], attributes: Mapping[str, Any]) -> SafeString:
     """Render an ``<img>`` with its size, so that the page does not move when it is loaded."""
+    defaults = {"alt": "", "loading": "lazy", "decoding": "async"}
     if resize.width and resize.height:
         sources |= {"width": resize.width, "height": resize.height}
-    defaults = {"alt": "", "loading": "lazy", "decoding": "async"}
+        if resize.is_legacy and resize.spec.mode in _OBJECT_FIT:
+            # The file has another ratio than the resize would have.
+            defaults["style"] = f"object-fit: {_OBJECT_FIT[resize.spec.mode]}"
+    elif resize.is_legacy:  # With one side given, browsers keep the ratio.
+        spec = resize.spec
+        sources |= {"width": spec.width} if spec.width else {"height": spec.height}
     return format_html("<img{}>", flatatt(_drop_unset({**sources, **defaults, **attributes})))
 
 

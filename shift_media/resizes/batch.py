@@ -29,6 +29,7 @@ _MAX_FAILURES = 100
 """Failures that are kept for the report; of more there is only the number."""
 
 NOT_AN_IMAGE, NO_POSTER = "no image or video", "videos without a poster yet"
+LEGACY = "names from before the media field, of which no resizes are made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,9 @@ class Rows:
         return row
 
     def _add_file(self, row: Row, name: str, file: Any) -> None:
+        if file.is_legacy:
+            row.counts.skipped[LEGACY] += 1
+            return
         format = BY_EXTENSION.get(str(file.name).rpartition(".")[2])
         if format is None or format.kind not in ("image", "video"):
             row.counts.skipped[NOT_AN_IMAGE] += 1

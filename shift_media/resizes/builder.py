@@ -95,6 +95,15 @@ def _parse_original(key: str) -> tuple[OriginalKey, str]:
     return original, original.extension
 
 
+def resolve_spec(extension: str, arguments: Arguments, facts: Facts) -> Spec:
+    """Return the spec of some arguments for an original with an extension."""
+    try:
+        resolved = _resolve(extension, arguments, arguments[_QUALITY_INDEX].__class__)
+    except TypeError:
+        resolved = _resolve_unhashable(extension, arguments)
+    return _adapt_to_original(resolved, facts())
+
+
 class _ResolvedSpec(NamedTuple):
     """The spec of some arguments, for all originals with one extension.
 

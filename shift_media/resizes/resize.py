@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from asgiref.sync import sync_to_async
 
@@ -61,6 +61,9 @@ class Resize:
     """
 
     __slots__ = ("_facts", "_key", "_leaf", "original", "spec", "storage")
+
+    is_legacy: ClassVar[bool] = False
+    """True for a file without a key, which is shown in place of a resize of it."""
 
     def __init__(
         self,

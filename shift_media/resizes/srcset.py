@@ -39,18 +39,23 @@ def build_by_width(
     resizes: dict[int, Resize] = {}
     for given in sorted(set(widths)):
         width = min(given, original_size[0]) if original_size else given
-        resize = build(file_key, _scale(size, width), storage=storage, facts=facts, **options)
+        resize = build(file_key, scale(size, width), storage=storage, facts=facts, **options)
         resizes.setdefault(resize.width or width, resize)
     return resizes
 
 
 def format_srcset(resizes: Mapping[int, Resize]) -> str:
-    """Return the ``srcset`` of resizes by width: ``"… 320w, … 640w"``."""
-    return ", ".join(f"{resize.url} {width}w" for width, resize in resizes.items())
+    """Return the ``srcset`` of resizes by width: ``"… 320w, … 640w"``.
+
+    It is empty for a file without a key, which has one width only.
+    """
+    return ", ".join(
+        f"{resize.url} {width}w" for width, resize in resizes.items() if not resize.is_legacy
+    )
 
 
-def _scale(size: str | None, width: int) -> str:
-    """Return a size of this width with the ratio of the given one."""
+def scale(size: str | None, width: int) -> str:
+    """Return a size of this width with the ratio of the given one, if there is one."""
     if size is None:
         return f"{width}x"
     spec = Spec.make(size, format="png")

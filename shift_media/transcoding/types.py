@@ -23,7 +23,10 @@ class VideoFile(Protocol):
 
     field: Any
     instance: models.Model
-    storage: MediaStorage
+
+    @property
+    def storage(self) -> MediaStorage:
+        """The storage of the original."""
 
     def __bool__(self) -> bool: ...
 

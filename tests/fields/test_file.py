@@ -110,11 +110,9 @@ def test_file_reads_the_stored_bytes(photo: Photo) -> None:
     assert photo.image.closed
 
 
-def test_name_that_is_no_key_has_a_url_and_no_resizes() -> None:
-    old = Photo(image="photos/old.jpg")
-    assert old.image.url == "/media/photos/old.jpg"
+def test_upload_that_is_not_stored_has_no_resizes() -> None:
     with pytest.raises(InvalidKey):
-        old.image.resize("40x")
+        Photo(image=upload()).image.resize("40x")
 
 
 def test_videos_and_documents_have_type_and_size_without_being_read(

@@ -9,6 +9,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import OriginalKey, parse_original_key
+from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages import find_alias
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
@@ -35,6 +36,11 @@ def submit(
     if not name:
         raise NotTranscodable(
             f'{file.field} has no profile: write .transcode("web"), or give it transcode="web".'
+        )
+    if is_legacy_name(file.key):
+        raise NotTranscodable(
+            f"{file.key[:300]!r} is a name from before {file.field} was a media field, so it has "
+            "no renditions. Store the file again: row.video.save(name, row.video.open())."
         )
     original = parse_original_key(file.key)
     if not _is_video(original):

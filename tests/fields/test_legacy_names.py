@@ -1,0 +1,485 @@
+"""A field that was an ImageField: rows with old names, whose files are in the old storage."""
+# ruff: noqa: DJ008
+
+from __future__ import annotations
+
+import copy
+import io
+import pickle
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core import checks
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.storage import storages
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+from django.forms import modelform_factory
+from django.template import engines
+from django.test import Client, override_settings
+from django.test.utils import isolate_apps
+
+from shift_media.core.errors import InvalidSpec, MediaError
+from shift_media.deletion.models import PendingDeletion
+from shift_media.doctor import legacy_names
+from shift_media.fields import MediaField, legacy
+from shift_media.resizes.legacy import LegacyResize
+from testproject.gallery.models import Photo as GalleryPhoto
+from tests.fields.material import picture, upload
+from tests.parts import package
+from tests.resizes.counting import CountingStorage
+from tests.testapp.models import Attachment, Film, Measured, Pair, Photo
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "old_files"),
+    pytest.mark.acceptance(68),
+]
+
+Stored = Callable[[], list[str]]
+NAME = "photos/2019/A lake.JPG"
+URL = "/old/photos/2019/A%20lake.JPG"
+CONTENT = picture(size=(400, 300))
+
+
+@pytest.fixture
+def old_files(tmp_path: Path, media: CountingStorage) -> Iterator[Path]:
+    """Make the storage of an ImageField, with a file, and return the file's path."""
+    backend = "django.core.files.storage.FileSystemStorage"
+    options = {"location": tmp_path / "old", "base_url": "/old/"}
+    path = tmp_path / "old" / NAME
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
+    legacy._warned.clear()
+    old = {"BACKEND": backend, "OPTIONS": options}
+    with override_settings(STORAGES={**settings.STORAGES, "default": old}):
+        media.calls.clear()
+        yield path
+
+
+def old_row(model: type[Any] = Photo, field: str = "image", **values: Any) -> Any:
+    """Return a row as an ImageField has left it."""
+    made = model.objects.create()
+    model.objects.filter(pk=made.pk).update(**{field: NAME, **values})
+    return model.objects.get(pk=made.pk)
+
+
+def database_checks(databases: Any = ("default",)) -> list[str]:
+    found = checks.run_checks(tags=[checks.Tags.database], databases=databases)
+    return [str(message.msg) for message in found if message.id == "shift_media.W103"]
+
+
+# The file.
+
+
+def test_old_file_keeps_its_url_and_is_read_from_the_old_storage(media: CountingStorage) -> None:
+    photo = old_row()
+    assert photo.image.is_legacy
+    assert photo.image.url == URL
+    assert photo.image.size == len(CONTENT)
+    with photo.image.open() as file:
+        assert file.read() == CONTENT
+    assert photo.image.path.endswith(NAME)
+    assert (photo.image.width, photo.image.height) == (400, 300)
+    assert photo.image.metadata.content_type == "image/jpeg"
+    assert not media.calls
+
+
+def test_file_with_a_key_is_not_legacy() -> None:
+    photo = Photo(image=upload())
+    assert not photo.image.is_legacy  # not stored yet
+    photo.save()
+    assert not photo.image.is_legacy
+    assert not Photo().image.is_legacy
+
+
+def test_missing_old_file_is_a_media_error_and_has_its_url(old_files: Path) -> None:
+    old_files.unlink()
+    photo = old_row()
+    assert photo.image.url == URL
+    with pytest.raises(FileNotFoundError) as raised:
+        assert photo.image.width
+    assert isinstance(raised.value, MediaError)
+
+
+def test_another_storage_of_old_files_is_named_by_the_field(tmp_path: Path) -> None:
+    archive = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": tmp_path / "archive", "base_url": "/archive/"},
+    }
+    with (
+        override_settings(STORAGES={**settings.STORAGES, "archive": archive}),
+        isolate_apps("tests.testapp"),
+    ):
+
+        class Archived(models.Model):
+            image = MediaField(legacy_storage="archive", metadata_field="meta")
+            meta = models.JSONField(default=dict)
+
+            class Meta:
+                app_label = "testapp"
+
+        assert Archived(image="a.jpg").image.url == "/archive/a.jpg"
+        field: Any = Archived._meta.get_field("image")
+        assert field.check() == []
+        assert field.deconstruct()[3]["legacy_storage"] == "archive"
+    assert [error.id for error in field.check()] == ["shift_media.E111"]
+    assert "legacy_storage" not in Photo._meta.get_field("image").deconstruct()[3]
+
+
+def test_odd_old_names_raise_only_what_their_storage_raises() -> None:
+    for name in ("../up.jpg", "/etc/hostname", "a\x00b.jpg", "no extension", "x" * 200):
+        image = Photo(image=name).image
+        assert image.is_legacy
+        try:
+            assert str(image.resize("40x"))
+            assert image.width
+        except (MediaError, SuspiciousOperation, ValueError, OSError):
+            pass
+
+
+def test_default_that_is_not_a_key_is_in_the_storage_of_the_field(
+    media: CountingStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    field: Any = Photo._meta.get_field("image")
+    monkeypatch.setattr(field, "default", "defaults/nobody.png")
+    monkeypatch.delitem(field.__dict__, "_get_default", raising=False)
+    path = Path(media.path("defaults/nobody.png"))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(picture("PNG", (30, 20)))
+    photo = Photo.objects.create()
+    assert photo.image.name == "defaults/nobody.png"
+    assert not photo.image.is_legacy
+    assert photo.image.url == str(photo.image.resize("9x")) == "/media/defaults/nobody.png"
+    assert photo.image.width == 30
+    assert pickle.loads(pickle.dumps(photo.image.resize("9x"))).url == photo.image.url
+    assert database_checks() == []
+
+
+# Its resizes.
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "shown"),
+    [
+        ("100x100", {}, (100, 75)),
+        ("100x", {}, (100, 75)),
+        ("x30", {}, (40, 30)),
+        ("4000x", {}, (400, 300)),
+        ("50x50", {"mode": "fill"}, (50, 50)),
+        ("50x50", {"mode": "pad", "format": "webp"}, (50, 50)),
+    ],
+)
+def test_resize_is_the_old_file_with_the_size_of_the_resize(
+    size: str, options: Any, shown: Any, media: CountingStorage
+) -> None:
+    """The columns of the sides are those that an ImageField has filled."""
+    photo = old_row(Measured, width=400, height=300)
+    resize = photo.image.resize(size, **options)
+    assert isinstance(resize, LegacyResize)
+    assert (resize.url, str(resize), resize.key) == (URL, URL, NAME)
+    assert (resize.width, resize.height) == shown
+    assert resize.ensure() is False
+    assert not media.calls
+
+
+def test_resize_of_unknown_ratio_has_only_the_size_of_a_box() -> None:
+    photo = old_row()
+    assert photo.image.resize("100x100").size is None
+    assert photo.image.resize("100x100", mode="fill").size == (100, 100)
+
+
+def test_wrong_options_are_refused_for_old_files_too() -> None:
+    photo = old_row()
+    with pytest.raises(InvalidSpec):
+        photo.image.resize("99999x1")
+    with pytest.raises(InvalidSpec):
+        photo.image.resize("40x", mode="sideways")
+    with pytest.raises(InvalidSpec):
+        Attachment(file="old/report.pdf").file.resize("40x")
+
+
+def test_srcset_and_ladder_offer_the_file_alone() -> None:
+    image = old_row().image
+    assert image.srcset([100, 200]) == ""
+    assert [str(resize) for resize in image.ladder([100, 200]).values()] == [URL]
+    assert image.ladder([80], size="4x3", mode="fill")[80].size == (80, 60)
+
+
+def test_pickle_of_a_row_and_of_its_resize_holds_no_storage() -> None:
+    photo = old_row()
+    resize = pickle.loads(pickle.dumps(photo.image.resize("40x30", mode="fill")))
+    assert (resize.url, resize.size) == (URL, (40, 30))
+    again = pickle.loads(pickle.dumps(photo))
+    assert (again.image.url, again.image.width) == (URL, 400)
+    assert b"FileSystemStorage" not in pickle.dumps(photo.image.resize("40x"))
+
+
+# Rows.
+
+
+def test_row_is_saved_copied_and_shared_without_storing_a_file(
+    media: CountingStorage, stored: Stored
+) -> None:
+    photo = old_row()
+    photo.title = "a"
+    photo.save()
+    for other in (copy.copy(photo), copy.deepcopy(photo), Photo(image=photo.image)):
+        other.pk, other._state.adding = None, True
+        other.save()
+    assert list(Photo.objects.values_list("image", flat=True)) == [NAME] * 4
+    assert Photo.objects.last().image_meta["width"] == 400  # type: ignore[union-attr]
+    assert stored() == []
+
+
+def test_old_file_is_stored_under_a_key_by_saving_it_again(
+    stored: Stored, old_files: Path
+) -> None:
+    photo = old_row()
+    photo.image.focal = (10, 20)
+    with photo.image.open() as file:
+        photo.image.save(file.name, file)
+    photo = Photo.objects.get()
+    assert photo.image.focal == (10, 20)
+    assert not photo.image.is_legacy
+    assert photo.image.metadata.original_name == "A lake.JPG"
+    assert stored() == [photo.image.name]
+    assert old_files.read_bytes() == CONTENT
+    assert not PendingDeletion.objects.exists()
+    assert database_checks() == []
+
+
+@pytest.mark.parametrize("remove", ["replace", "clear", "delete", "queryset"])
+def test_old_file_is_neither_deleted_nor_overwritten(remove: str, old_files: Path) -> None:
+    photo = old_row()
+    if remove == "replace":
+        photo.image = upload(picture(), name=NAME)
+        photo.save()
+    elif remove == "clear":
+        photo.image.delete()
+    elif remove == "delete":
+        photo.delete()
+    else:
+        Photo.objects.all().delete()
+    call_command("media_cleanup", "--force", stdout=io.StringIO())
+    assert old_files.read_bytes() == CONTENT
+
+
+def test_focal_point_of_an_old_file_is_kept_with_its_name() -> None:
+    photo = old_row()
+    photo.image.focal = (10, 20)
+    photo.save()
+    assert Photo.objects.get().image.focal == (10, 20)
+
+
+def test_old_film_is_saved_and_copied_without_a_job() -> None:
+    film = Film.objects.create()
+    Film.objects.update(video="films/old.mp4")
+    film = Film.objects.get()
+    film.pk, film._state.adding = None, True
+    film.save()
+    assert film.video.renditions == []
+    with pytest.raises(MediaError, match="was a media field"):
+        film.video.transcode("web")
+
+
+# Pages.
+
+PAGE = """{% load shift_media %}{% resize_url p.image "40x30" mode="fill" %}
+{% resize p.image "40x30" as img %}{{ img.url }} {{ img.width }}
+{% resize_img p.image "40x30" mode="fill" %}
+{% resize_img p.image "40x30" %}
+{% resize_picture p.image widths="320 640" formats="avif webp" sizes="100vw" %}
+{% media_video f.video controls=True %}"""
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_each_tag_shows_the_old_file(debug: bool) -> None:
+    with override_settings(DEBUG=debug):
+        film = Film(video="films/old.mp4")
+        shown = engines["django"].from_string(PAGE).render({"p": old_row(), "f": film})
+    lines = shown.strip().splitlines()
+    assert lines[0] == URL
+    assert lines[1] == f"{URL} None"
+    assert 'height="30"' in lines[2]
+    assert 'width="40"' in lines[2]
+    assert 'style="object-fit: cover"' in lines[2]
+    assert 'width="40"' in lines[3]
+    assert "height" not in lines[3]
+    assert lines[4].startswith("<picture><img ")
+    assert f'src="{URL}"' in lines[4]
+    assert 'width="640"' in lines[4]
+    assert "srcset" not in shown
+    assert '<source src="/old/films/old.mp4">' in lines[5]
+
+
+def test_pages_of_the_gallery_and_the_admin_are_whole() -> None:
+    old = GalleryPhoto(title="old")
+    old.image.name = NAME
+    GalleryPhoto.objects.bulk_create([old])
+    row, photo = GalleryPhoto.objects.get(), old_row()
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    for path in (
+        "/",
+        row.get_absolute_url(),
+        "/admin/gallery/photo/",
+        f"/admin/gallery/photo/{row.pk}/change/",
+        "/admin/testapp/photo/",
+        f"/admin/testapp/photo/{photo.pk}/change/",
+    ):
+        response = client.get(path)
+        assert response.status_code == 200, path
+        assert URL in response.content.decode(), path
+    changed = f"/admin/testapp/photo/{photo.pk}/change/"
+    assert client.post(changed, {"title": "new"}).status_code == 302
+    assert Photo.objects.get().image.name == NAME
+
+
+def test_form_without_a_new_file_keeps_the_old_one() -> None:
+    photo = old_row()
+    form = modelform_factory(Photo, fields=["title", "image"])({"title": "b"}, {}, instance=photo)
+    assert form.is_valid(), form.errors
+    form.save()
+    assert Photo.objects.get().image.name == NAME
+
+
+def test_serializers_show_the_old_file() -> None:
+    package("rest_framework", "drf")
+    from rest_framework import serializers
+
+    from shift_media.contrib.rest_framework import MediaModelSerializer, MediaSerializerField
+
+    class Photos(MediaModelSerializer):
+        image = MediaSerializerField(presets=["40x30"])
+
+        class Meta:
+            model = Photo
+            fields = ("image",)
+
+    class PlainPhotos(serializers.ModelSerializer[Photo]):
+        class Meta:
+            model = Photo
+            fields = ("image",)
+
+    photo = old_row()
+    shown = Photos(photo).data["image"]
+    assert shown["url"] == shown["resizes"]["40x30"]["url"] == URL
+    assert PlainPhotos(photo).data["image"] == URL
+    changed = Photos(photo, data={}, partial=True)
+    assert changed.is_valid()
+    assert changed.save().image.name == NAME
+
+
+def test_use_of_old_names_is_logged_once_a_minute_with_what_to_do(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = old_row()
+    caplog.clear()
+    for _ in range(3):
+        str(photo.image.resize("40x"))
+    (record,) = caplog.records
+    assert "testapp.Photo.image" in record.getMessage()
+    assert "check --database default" in record.getMessage()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
+    str(photo.image.resize("40x"))
+    assert len(caplog.records) == 2
+
+
+# Commands and checks.
+
+
+def test_database_check_counts_rows_with_old_names() -> None:
+    assert database_checks() == []
+    old_row()
+    (found,) = database_checks()
+    assert found.startswith(
+        "testapp.Photo.image: 1 row has a name that is not a key of shift_media,"
+    )
+    assert found.endswith(f"such as {NAME!r} (database 'default').")
+    old_row(Pair, "left")
+    Photo.objects.create(image=upload())
+    Photo.objects.bulk_create([Photo(image=f"photos/{n}.jpg") for n in range(2)])
+    photos, pairs = database_checks()
+    assert photos.startswith("testapp.Photo.image: 3 rows have names that are not keys")
+    assert pairs.startswith("testapp.Pair.left: 1 row")
+
+
+def test_database_check_stops_at_a_thousand() -> None:
+    Photo.objects.bulk_create([Photo(image=f"photos/{n}.jpg") for n in range(1005)])
+    (found,) = database_checks()
+    assert "at least 1000 rows" in found
+
+
+def test_database_check_passes_tables_and_columns_that_are_not_migrated_yet() -> None:
+    old_row()
+    with connection.schema_editor() as editor:
+        editor.delete_model(Pair)
+        editor.remove_field(Measured, Measured._meta.get_field("image"))
+    try:
+        assert len(database_checks()) == 1
+    finally:
+        with connection.schema_editor() as editor:
+            editor.create_model(Pair)
+            editor.add_field(Measured, Measured._meta.get_field("image"))
+
+
+def test_check_without_a_database_asks_none(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
+
+
+def test_migrate_says_how_many_rows_have_old_names() -> None:
+    old_row()
+    err = io.StringIO()
+    call_command("migrate", skip_checks=False, stdout=io.StringIO(), stderr=err)
+    assert "1 row has a name that is not a key" in err.getvalue()
+
+
+def test_doctor_counts_rows_with_old_names() -> None:
+    (found,) = legacy_names.check_legacy_names()
+    assert found.severity == "ok"
+    old_row()
+    (found,) = legacy_names.check_legacy_names()
+    assert (found.code, found.severity) == ("legacy-names", "warning")
+    assert "1 row has a name" in found.seen
+
+
+def test_doctor_skips_a_database_that_cannot_be_asked() -> None:
+    from django.db import DatabaseError
+
+    class Broken:
+        def __iter__(self) -> Any:
+            raise DatabaseError("the server is down")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(legacy_names, "connections", Broken())
+        (found,) = legacy_names.check_legacy_names()
+    assert (found.severity, "the server is down" in found.seen) == ("skipped", True)
+
+
+def test_verification_leaves_out_old_files(media: CountingStorage) -> None:
+    from shift_media.doctor.integrity import IntegrityCheck, IntegrityState
+
+    old_row()
+    (counts,) = IntegrityCheck(storages["media"]).run()  # type: ignore[arg-type]
+    assert counts.by_state[IntegrityState.UNKNOWN] == 1
+    assert not media.calls
+
+
+def test_commands_leave_old_files_out_and_say_so() -> None:
+    old_row()
+    out = io.StringIO()
+    call_command("media_resize", "testapp.Photo", "--sizes", "40x", stdout=out, stderr=out)
+    assert "names from before the media field" in out.getvalue()
+    Film.objects.create()
+    Film.objects.update(video="films/old.mp4")
+    with pytest.raises((CommandError, SystemExit)):
+        call_command("media_transcode", "testapp.Film.video", stdout=out, stderr=out)
+    assert "before testapp.Film.video was a media field" in out.getvalue()
