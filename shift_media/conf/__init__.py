@@ -158,6 +158,16 @@ class Settings(SettingsReader):
         return None if folder is None else Path(folder)
 
     @cached_property
+    def DEV_PLACEHOLDERS(self) -> bool:
+        """True if missing pictures are drawn in development. Default: False.
+
+        For a copy of production's database without its media: in place of a missing original,
+        poster or resize the app answers with a picture of the right size, which is not stored.
+        Without Django's ``DEBUG`` it has no effect.
+        """
+        return self._typed("DEV_PLACEHOLDERS", False, bool, "True or False")
+
+    @cached_property
     def SITE_URL(self) -> str | None:
         """Address of the site, such as ``"https://www.example.com"``, or None. Default: None.
 

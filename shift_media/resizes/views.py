@@ -29,6 +29,7 @@ from shift_media.core.errors import (
 from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES, SAFE_TYPE
 from shift_media.core.keys import Key, OriginalKey, RenditionKey, parse_key
 from shift_media.resizes import service
+from shift_media.resizes.placeholders import find_placeholder
 from shift_media.resizes.stored import StoredResize
 from shift_media.storages import default_media_storage, get_storage
 
@@ -67,8 +68,11 @@ def resize(request: HttpRequest, key: str, storage: str | None = None) -> HttpRe
     if request.method not in _METHODS:
         return _uncached(HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)}))
     found = default_media_storage if storage is None else get_storage(storage)
+    media_storage = cast("MediaStorage", found)
     try:
-        return _respond(request, key, cast("MediaStorage", found))
+        return _respond(request, key, media_storage)
+    except NotStored as error:
+        return _placeholder_response(request, key, media_storage) or _error_response(error)
     except MediaError as error:
         return _error_response(error)
 
@@ -136,6 +140,23 @@ def _content_response(request: HttpRequest, resize: StoredResize) -> HttpRespons
         content_type=resize.content_type,
         etag=f'"{hashlib.sha256(content).hexdigest()[:32]}"',
         headers={"Cache-Control": http.NO_STORE if resize.was_lost else http.IMMUTABLE},
+    )
+    return http.respond(request, body)
+
+
+def _placeholder_response(
+    request: HttpRequest, key: str, storage: MediaStorage
+) -> HttpResponseBase | None:
+    """Answer with a drawn picture in development, if the setting asks for it."""
+    drawn = find_placeholder(parse_key(key), storage, request.GET)
+    if drawn is None:
+        return None
+    body = http.ResponseBody(
+        file=io.BytesIO(drawn.content),
+        size=len(drawn.content),
+        content_type=drawn.content_type,
+        etag=f'"{hashlib.sha256(drawn.content).hexdigest()[:32]}"',
+        headers={"Cache-Control": http.NO_STORE},
     )
     return http.respond(request, body)
 
