@@ -33,11 +33,13 @@ class TextReport:
     Args:
         out: The output stream.
         style: Django's styles; plain if the output is not a terminal.
+        verbosity: with 2, why a check is made is written for all findings.
     """
 
-    def __init__(self, out: OutputWrapper, style: Style) -> None:
+    def __init__(self, out: OutputWrapper, style: Style, verbosity: int = 1) -> None:
         self._out = out
         self._style = style
+        self._verbosity = verbosity
 
     def show(self, finding: Finding) -> None:
         """Write one finding."""
@@ -45,8 +47,10 @@ class TextReport:
         head = colour(f"{finding.severity:<{_INDENT - 1}}") + f" {finding.code:<{_CODE_WIDTH}}"
         seen = _wrap(redact(finding.seen), _INDENT + _CODE_WIDTH)
         self._out.write(head + seen)
-        if finding.severity in (Severity.WARNING, Severity.ERROR):
+        is_problem = finding.severity in (Severity.WARNING, Severity.ERROR)
+        if is_problem or self._verbosity > 1:
             self._write_detail("Why:  ", finding.why)
+        if is_problem:
             self._write_detail("Fix:  ", redact(finding.fix))
             if finding.run:  # In one line, so that it can be copied.
                 self._out.write(f"{'':{_INDENT + _CODE_WIDTH}}Run:   {redact(finding.run)}")

@@ -69,20 +69,22 @@ class Progress:
 
 
 @contextlib.contextmanager
-def stop_on_interrupt(stop: threading.Event) -> Iterator[None]:
+def stop_on_interrupt(stop: threading.Event) -> Iterator[list[signal.Signals]]:
     """Set an event on the first Ctrl-C or SIGTERM, so that running work ends in order.
 
-    The second one raises `KeyboardInterrupt`. Signals are not handled in other threads than the
-    main one, because Python cannot set handlers there.
+    Yields the list of the signals that arrive. The second one raises `KeyboardInterrupt`. Signals
+    are not handled in other threads than the main one, because Python cannot set handlers there.
     """
+    received: list[signal.Signals] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
+        received.append(signal.Signals(number))
         stop.set()
 
     with _signal_handler(handle, signal.SIGINT, signal.SIGTERM):
-        yield
+        yield received
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ import time
 
 from django.core.management.base import OutputWrapper
 
-from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import Rendition, TranscodeJob
 
 BAR_WIDTH = 24
 LINE_SECONDS = 10.0
@@ -15,10 +16,18 @@ LINE_SECONDS = 10.0
 
 
 class TranscodeReport:
-    """Prints the progress of several jobs; thread-safe."""
+    """Prints the progress of several jobs; thread-safe.
 
-    def __init__(self, out: OutputWrapper) -> None:
+    Args:
+        out: the output stream; bars are drawn on a terminal.
+        err: the stream for jobs that have failed.
+        verbosity: with 2, the files of a complete job are printed.
+    """
+
+    def __init__(self, out: OutputWrapper, err: OutputWrapper, verbosity: int = 1) -> None:
         self._out = out
+        self._err = err
+        self._verbosity = verbosity
         self._terminal = bool(out.isatty())
         self._lock = threading.Lock()
         self._bars: dict[int, str] = {}
@@ -43,7 +52,10 @@ class TranscodeReport:
         if state == job.state and now - when < LINE_SECONDS:
             return
         self._written[job.pk] = (now, job.state)
-        self._out.write(_line(job))
+        (self._err if job.state == State.ERROR else self._out).write(_line(job))
+        if job.state == State.COMPLETE and self._verbosity > 1:
+            for rendition in Rendition.objects.using(job.database).filter(job=job.pk):
+                self._out.write(f"  {rendition.key}")
         self._out.flush()
 
     def _draw(self, job: TranscodeJob) -> None:

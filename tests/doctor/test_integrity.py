@@ -111,7 +111,7 @@ def test_verify_with_limit_names_where_next_sample_begins(root: Path, doctor: Do
     after: list[str] = []
     for expected in (2, 2, 1):
         text = doctor.run("--verify", "--limit", "2", *after)
-        assert f"{expected} of {expected} originals" in " ".join(text.split())
+        assert f"{expected} of {expected} original" in " ".join(text.split())
         lines = [line for line in text.splitlines() if line.startswith("The next ones: ")]
         after = lines[0].removeprefix("The next ones: --verify ").split() if lines else []
         seen |= {after[-1].partition(":")[2]} if after else set()

@@ -120,16 +120,16 @@ def test_model_selects_all_media_fields_and_field_only_itself(
     row.right.save("right.jpg", ContentFile(picture()))
     Pair.objects.create()
     run = Run("testapp.Pair.right", "--sizes", "30x")
-    assert "1 rows: 1 resizes made" in run.out
+    assert "1 row: 1 resize made" in run.out
     run = Run("testapp.Pair", "--sizes", "30x")
-    assert "1 rows: 1 resizes made, 1 were there" in run.out
+    assert "1 row: 1 resize made, 1 was there" in run.out
 
 
 def test_dry_run_counts_missing_resizes_and_makes_nothing(storage: CountingStorage) -> None:
     photo().image.resize("card").ensure()
     storage.calls.clear()
     run = Run("testapp.Photo", "--presets", "avatar", "card", "--dry-run")
-    assert "1 rows: 1 resizes to be made, 1 were there, 0 failed." in run.out
+    assert "1 row: 1 resize to be made, 1 was there, 0 failed." in run.out
     assert storage.calls["put"] == storage.calls["fetch"] == 0
 
 
@@ -186,7 +186,7 @@ def test_result_over_limits_is_reported_with_its_row() -> None:
         run = Run("testapp.Photo", "--sizes", "400x", "100x")
     assert run.code == 1
     assert f"testapp.Photo {row.pk} image: limit_exceeded: " in run.errors
-    assert "1 rows: 1 resizes made, 0 were there, 1 failed." in run.out
+    assert "1 row: 1 resize made, 0 were there, 1 failed." in run.out
 
 
 def test_documents_and_videos_without_poster_are_skipped() -> None:
@@ -205,7 +205,7 @@ def test_documents_and_videos_without_poster_are_skipped() -> None:
     poster = "3c72aedc/ba25/41e6/a569/406c8f413974/clip.mp4/_poster.jpg"
     storage.put(poster, io.BytesIO(picture()), content_type="image/jpeg")
     run = Run("testapp.Film", "--sizes", "100x", "200x")
-    assert "1 rows: 2 resizes made" in run.out
+    assert "1 row: 2 resizes made" in run.out
 
 
 def test_command_gives_up_after_20_rows_of_failing_storage(
@@ -270,7 +270,7 @@ def test_progress_is_a_bar_in_a_terminal_and_lines_in_a_file(
     assert f"\rResizes [{'#' * 12}{'.' * 12}] 50 %, 1 of 2 rows: 1 made" in shown
     assert all(len(line) < 80 for line in shown.split("\r"))
     plain = Run("testapp.Photo", "--presets", "avatar").out
-    half = r"Resizes: 50 %, 1 of 2 rows: 0 made, 1 were there, 0 failed, 0:0\d:\d\d left\n"
+    half = r"Resizes: 50 %, 1 of 2 rows: 0 made, 1 was there, 0 failed, 0:0\d:\d\d left\n"
     assert re.search(half, plain)
     assert "\x1b" not in plain
 

@@ -90,6 +90,20 @@ class Film(models.Model):
     video_meta = meta()
 
 
+class OldFilms(models.Manager[Any]):
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().filter(title="old")
+
+
+class OldFilm(Film):
+    """A proxy whose manager selects some of the rows."""
+
+    objects = OldFilms()
+
+    class Meta:
+        proxy = True
+
+
 class Attachment(models.Model):
     """A file of any type."""
 

@@ -10,18 +10,26 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
+from django.utils import timezone
 
+from shift_media.management.commands import media_transcode
+from shift_media.storages import default_media_storage
+from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from tests.parts import ROOT
 from tests.servers.postgres import Postgres, postgres
 from tests.testapp.models import Film
+from tests.transcoding import scripted
 from tests.transcoding.conftest import H264, Draw, NewFilm, children_in, pattern
+from tests.transcoding.scripted import Scripted
 from tests.waiting import wait_until
 
 __all__ = ["postgres"]
@@ -45,6 +53,7 @@ django.setup()
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from tests.testapp.models import Film
+from tests.transcoding import scripted
 call_command("migrate", run_syncdb=True, verbosity=0)
 for _ in range(int(sys.argv[2])):
     Film.objects.create(video=ContentFile(open(sys.argv[1], "rb").read(), "clip.mp4"))
@@ -230,7 +239,7 @@ def test_model_field_and_pk_select_the_videos(new_film: NewFilm) -> None:
     assert TranscodeJob.objects.get().original == first.video.key
     assert command("testapp.Film", limit=1).count(": complete") == 1
     assert TranscodeJob.objects.get(original=second.video.key).state == State.COMPLETE
-    assert command("testapp.Film") == ""
+    assert "--force makes them again" in command("testapp.Film")
     forced = command("testapp.Film", pk=[str(first.pk)], force=True)
     assert forced.count(": complete") == 1
 
@@ -242,7 +251,7 @@ def test_options_cancel_a_job_and_retry_failed_ones(film: Film) -> None:
     with pytest.raises(CommandError, match="canceled already"):
         command(cancel=job.pk)
     TranscodeJob.objects.update(state=State.ERROR, error="broken", error_code="x")
-    assert command() == ""
+    assert command() == "No job is due.\n"
     assert ": complete" in command(retry_failed=True, workers=2)
     with pytest.raises(CommandError, match="There is no job 99"):
         command(cancel=99)
@@ -278,3 +287,116 @@ def test_invalid_arguments_exit_with_2(arguments: list[str], options: dict[str, 
     with pytest.raises(CommandError) as caught:
         command(*arguments, **options)
     assert caught.value.returncode == 2
+
+
+@pytest.fixture
+def scripted_jobs() -> Iterator[None]:
+    """Complete jobs without work: the transcoder is a script."""
+    Scripted.begin(State.PROGRESSING)
+    with override_settings(SHIFT_MEDIA={"TRANSCODER": {"BACKEND": scripted.PATH}}):
+        yield
+
+
+@pytest.mark.usefixtures("scripted_jobs")
+@pytest.mark.django_db(transaction=True)
+def test_limit_counts_the_jobs_of_all_workers(new_film: NewFilm) -> None:
+    for _ in range(6):
+        new_film()
+    command(limit=4, workers=4)
+    assert TranscodeJob.objects.filter(state=State.SUBMITTED).count() == 4
+
+
+@pytest.mark.usefixtures("scripted_jobs")
+@pytest.mark.django_db(transaction=True)
+def test_limit_does_not_count_a_look_at_an_empty_queue(
+    new_film: NewFilm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media_transcode, "PAUSE_SECONDS", 0)
+    new_film()
+    Scripted.begin(State.PROGRESSING, State.COMPLETE)
+    command(limit=2, wait=True)
+    assert TranscodeJob.objects.get().state == State.COMPLETE
+
+
+@pytest.mark.usefixtures("scripted_jobs")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("label", ["testapp.OldFilm", "testapp.OldFilm.video"])
+def test_proxy_selects_the_rows_of_its_manager(new_film: NewFilm, label: str) -> None:
+    old = new_film(title="old")
+    new_film(title="new")
+    TranscodeJob.objects.all().delete()
+    command(label)
+    assert TranscodeJob.objects.get().original == old.video.key
+
+
+@pytest.mark.usefixtures("scripted_jobs")
+@pytest.mark.django_db(transaction=True)
+def test_primary_key_without_a_video_is_named_and_exits_with_1(new_film: NewFilm) -> None:
+    film, empty = new_film(), Film.objects.create()
+    errors = io.StringIO()
+    with pytest.raises(CommandError, match="2 failed") as caught:
+        call_command(
+            "media_transcode",
+            "testapp.Film",
+            pk=[str(film.pk), str(empty.pk), "999"],
+            stdout=io.StringIO(),
+            stderr=errors,
+        )
+    assert caught.value.returncode == 1
+    assert f"testapp.Film {empty.pk}: no such row with a video." in errors.getvalue()
+    assert "testapp.Film 999: no such row with a video." in errors.getvalue()
+
+
+@pytest.mark.usefixtures("scripted_jobs")
+@pytest.mark.django_db(transaction=True)
+def test_command_says_why_nothing_runs(new_film: NewFilm) -> None:
+    assert command() == "No job is due.\n"
+    new_film()
+    TranscodeJob.objects.update(not_before=timezone.now() + timedelta(hours=1))
+    assert command() == "No job is due: 1 job put off, or run elsewhere. --wait waits for them.\n"
+
+
+@pytest.mark.usefixtures("scripted_jobs")
+@pytest.mark.django_db(transaction=True)
+def test_more_jobs_than_a_query_takes_parameters_are_chosen_from(new_film: NewFilm) -> None:
+    new_film()
+    job = TranscodeJob.objects.get()
+    assert services.claim("one", range(job.pk + 1, job.pk + 400_000)) is None
+    assert services.claim("one", range(400_000)) == job
+
+
+@pytest.mark.django_db(transaction=True)
+def test_failed_job_is_reported_on_standard_error_alone(film: Film) -> None:
+    Path(default_media_storage.path(film.video.name)).write_bytes(b"broken")
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("media_transcode", stdout=out, stderr=err, verbosity=0)
+    assert ": error" in err.getvalue()
+    assert out.getvalue() == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_verbose_command_prints_the_files_of_a_job(film: Film) -> None:
+    assert "/480p.mp4\n" in command(verbosity=2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_signal_releases_the_job_and_decides_the_exit_code(
+    film: Film, number: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exit_code = 0
+    advance = TranscodeJob.advance
+
+    def interrupted(job: TranscodeJob, report: Any) -> bool:
+        signal.raise_signal(number)
+        monkeypatch.setattr(TranscodeJob, "advance", advance)
+        return advance(job, report)
+
+    monkeypatch.setattr(TranscodeJob, "advance", interrupted)
+    try:
+        command()
+    except SystemExit as end:
+        exit_code = int(str(end.code))
+    assert exit_code == code
+    assert TranscodeJob.objects.get().state == State.PENDING

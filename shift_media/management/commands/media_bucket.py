@@ -25,7 +25,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.deletion import site_marker
 from shift_media.management import bucket_options
-from shift_media.management.base import MediaCommand
+from shift_media.management.base import MediaCommand, counted
 from shift_media.storages import MediaStorage, S3MediaStorage
 
 YES, WIDEN = "yes", "widen"
@@ -74,6 +74,11 @@ class Command(MediaCommand):
         for action in (print_, plan, apply):
             bucket_options.add_site(action)
         bucket_options.add_print(print_)
+
+    def is_silent(self, options: dict[str, Any]) -> bool:
+        """Print a document, and ask before a change, whatever the verbosity is."""
+        asks = options["action"] == "apply" and not options["yes"]
+        return super().is_silent(options) and options["action"] != "print" and not asks
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the action."""
@@ -149,7 +154,8 @@ class Command(MediaCommand):
     def _plan(self, options: dict[str, Any]) -> None:
         _, changes = self._compare(options)
         if changes and options["check"]:
-            raise CommandError(f"{len(changes)} parts differ. Change them: media_bucket apply.")
+            differing = counted(len(changes), "part")
+            raise CommandError(f"Different: {differing}. Change them with: media_bucket apply.")
 
     def _apply(self, options: dict[str, Any]) -> None:
         bucket, changes = self._compare(options)
@@ -206,7 +212,7 @@ class Command(MediaCommand):
         state = "new" if change.before is None else "changed"
         heading = f"{change.subresource.title} of {bucket}, {state}:"
         self.stdout.write(self.style.MIGRATE_HEADING(heading))
-        for line in _diff(change.before, change.after) if verbosity else ():
+        for line in _diff(change.before, change.after, whole=verbosity > 1):
             style = {"+": self.style.SUCCESS, "-": self.style.ERROR}.get(line[0])
             self.stdout.write(f"  {style(line) if style else line}")
         for sentence in change.widens:
@@ -295,10 +301,10 @@ def _as_xml(document: Document, what: str, part: str, bucket: str) -> str:
     return to_xml(service, operation, parameters)
 
 
-def _diff(before: Document | None, after: Document) -> Iterator[str]:
-    """Yield the lines of a unified diff with three lines of context, without its headings."""
+def _diff(before: Document | None, after: Document, *, whole: bool) -> Iterator[str]:
+    """Yield a unified diff of the whole documents, or with three lines of context; no headings."""
     old, new = (_lines(document) for document in (before, after))
-    for line in difflib.unified_diff(old, new, lineterm="", n=3):
+    for line in difflib.unified_diff(old, new, lineterm="", n=len(old) if whole else 3):
         if not line.startswith(("---", "+++", "@@")):
             yield line
 

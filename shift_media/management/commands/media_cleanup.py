@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -39,7 +38,6 @@ class Command(MediaCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
-        parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
         parser.add_argument(
             "--storage", default="", help="alias in STORAGES; without it the site's media storage"
         )

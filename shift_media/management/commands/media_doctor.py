@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from contextlib import closing
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,7 +49,6 @@ class Command(MediaCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
-        parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
         parser.add_argument(
             "--storage", default="", help="alias in STORAGES; if empty, the site's media storage"
         )
@@ -87,6 +85,10 @@ class Command(MediaCommand):
             help="go on where an earlier run ended, which printed this value",
         )
 
+    def is_silent(self, options: dict[str, Any]) -> bool:
+        """Print the document of ``--json``, whatever the verbosity is."""
+        return super().is_silent(options) and not options["json"]
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the checks, and report the findings.
 
@@ -94,20 +96,24 @@ class Command(MediaCommand):
         """
         _check(options)
         storage = _storage(options["storage"])
-        self.report = None if options["json"] else TextReport(self.stdout, self.style)
+        self.failing = [Severity.ERROR, *([Severity.WARNING] if options["strict"] else [])]
+        self.is_quiet = self.is_silent(options)
+        out = self.stderr if self.is_quiet else self.stdout
+        self.report = (
+            None if options["json"] else TextReport(out, self.style, options["verbosity"])
+        )
         self.findings: list[Finding] = []
         with interrupt_on_sigterm():
             try:
                 self._run(storage, options)
             except KeyboardInterrupt:
                 raise CommandError("Interrupted.", returncode=INTERRUPTED) from None
-        if self.report is not None:
+        if self.report is not None and not self.is_quiet:
             self.report.end(self.findings)
-        else:
+        elif self.report is None:
             about = {"storage": options["storage"], "backend": type(unwrap(storage)).__name__}
             self.stdout.write(as_json(about, self.findings))
-        failing = [Severity.ERROR, *([Severity.WARNING] if options["strict"] else [])]
-        if any(finding.severity in failing for finding in self.findings):
+        if any(finding.severity in self.failing for finding in self.findings):
             raise CommandError(f"Not healthy: {summary(self.findings)}.", returncode=1)
 
     def _run(self, storage: MediaStorage, options: dict[str, Any]) -> None:
@@ -130,7 +136,7 @@ class Command(MediaCommand):
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
-        if self.report is not None:
+        if self.report is not None and (not self.is_quiet or finding.severity in self.failing):
             self.report.show(finding)
 
     def _write(self, text: str) -> None:
@@ -181,7 +187,8 @@ def _verified(counts: IntegrityCounts) -> str:
         counts.by_state[state] for state in (IntegrityState.SAME, IntegrityState.UNKNOWN)
     )
     size = filesizeformat(counts.bytes).replace("\xa0", " ")
-    seen = f"{same} of {counts.done} originals are what was uploaded ({size} read)"
+    noun = "original is" if counts.done == 1 else "originals are"
+    seen = f"{same} of {counts.done} {noun} what was uploaded ({size} read)"
     return f"{seen}; of {unknown} no SHA-256 is known." if unknown else f"{seen}."
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import shlex
 import sys
@@ -21,7 +20,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
-from shift_media.management.base import MediaCommand
+from shift_media.management.base import MediaCommand, counted
 from shift_media.management.progress import INTERRUPTED, Progress, stop_on_interrupt
 from shift_media.registry import is_media_field
 from shift_media.resizes.batch import BatchRenderer, ResizeCounts, Row, Rows
@@ -48,7 +47,6 @@ class Command(MediaCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the options."""
-        parser.formatter_class = argparse.ArgumentDefaultsHelpFormatter
         add = parser.add_argument
         add(
             "field",
@@ -93,6 +91,7 @@ class Command(MediaCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command."""
         rows, workers = _rows(options), _workers(options["workers"])
+        self.verbosity = options["verbosity"]
         self.total = ResizeCounts()
         self.stop = threading.Event()
         self.last: Any = options["after"]
@@ -113,6 +112,10 @@ class Command(MediaCommand):
         for row in done:
             counts = row.counts
             self.total.add(counts)
+            if self.verbosity > 1:
+                self.stdout.write(
+                    f"{row.pk}: {counts.made} made, {counts.stored} there, {counts.failed} failed"
+                )
             # A run that continues must not skip a row that was left unfinished.
             complete = complete and row.complete
             if complete:
@@ -133,7 +136,8 @@ class Command(MediaCommand):
             self.stderr.write(f"… and {more} more.")
         made = "to be made" if options["dry_run"] else "made"
         self.stdout.write(
-            f"{total.rows} rows: {total.made} resizes {made}, {total.stored} were there, "
+            f"{counted(total.rows, 'row')}: {counted(total.made, 'resize')} {made}, "
+            f"{total.stored} {'was' if total.stored == 1 else 'were'} there, "
             f"{total.failed} failed."
         )
         for reason, number in total.skipped.items():
@@ -150,14 +154,15 @@ class Command(MediaCommand):
             self.stderr.write("Interrupted: what is stored stays, and is not made again.")
             raise SystemExit(INTERRUPTED)
         if total.failed:
-            raise CommandError(f"{total.failed} resizes failed.", returncode=1)
+            raise CommandError(f"{counted(total.failed, 'resize')} failed.", returncode=1)
 
 
 def _detail(total: ResizeCounts, total_rows: int, seconds: float) -> str:
     """Return the numbers so far, and the time that the other rows will take at this pace."""
     left = timedelta(seconds=round(seconds / max(1, total.rows) * (total_rows - total.rows)))
     return (
-        f"{total.rows} of {total_rows} rows: {total.made} made, {total.stored} were there, "
+        f"{total.rows} of {counted(total_rows, 'row')}: {total.made} made, "
+        f"{total.stored} {'was' if total.stored == 1 else 'were'} there, "
         f"{total.failed} failed, {left} left"
     )
 

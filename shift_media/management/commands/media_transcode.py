@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management.base import CommandError
-from django.db import connections, models, router
+from django.db import connections, models
 
 from shift_media.core.errors import MediaError
-from shift_media.management.base import MediaCommand
+from shift_media.management.base import MediaCommand, counted
 from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
 from shift_media.management.transcode_output import TranscodeReport
-from shift_media.registry import all_media_fields, is_media_field
+from shift_media.management.video_rows import VideoRows
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
-from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.models import TranscodeJob, TranscodeJobQuerySet
 
 PUT_OFF = 3
 """The exit code if jobs were put off."""
 
 PAUSE_SECONDS = 1.0
 """The pause between two queries for due jobs. Services are polled at intervals of their own."""
+
+_PARAMETERS = 500
+"""Primary keys in one query. SQLite allows 999 parameters in old versions."""
 
 
 class Command(MediaCommand):
@@ -37,7 +39,7 @@ class Command(MediaCommand):
         "After Ctrl-C the jobs in hand are pending again, and another run continues with them. "
         "Exit codes: 0, no job failed; 1, a job failed or a file cannot be transcoded; "
         "2, wrong arguments; 3, jobs were put off, and --wait would have waited for them; "
-        "130, interrupted."
+        "130, interrupted by Ctrl-C. SIGTERM ends it with 0."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,35 +60,54 @@ class Command(MediaCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Submit, run, poll or cancel jobs, and exit with one of the codes of the help."""
-        self.output = TranscodeReport(self.stdout)
+        self.output = TranscodeReport(self.stdout, self.stderr, options["verbosity"])
         self.stop = threading.Event()
         self.failed = 0
         self.put_off: set[int] = set()
         self.poller = services.Poller()
         self.remaining = options["limit"]
+        self.lock = threading.Lock()
+        self.run = 0
         _check(options)
         if options["cancel"] is not None:
             return self._cancel(options["cancel"])
         only = self._submit(options)
         if options["dry_run"]:
             return self._dry_run(only)
-        with stop_on_interrupt(self.stop):
+        with stop_on_interrupt(self.stop) as received:
             if options["poll"]:
                 self._poll()
             self._run_all(only, options)
         self.output.close()
-        if self.stop.is_set() and not options["watch"]:
+        if received and not options["watch"]:
             self.stderr.write("Interrupted: what was running stays pending, for another run.")
-            raise SystemExit(INTERRUPTED)
+            if signal.SIGINT in received:
+                raise SystemExit(INTERRUPTED)
+            return None
         if self.failed:
             raise CommandError(f"{self.failed} failed.", returncode=1)
         if not options["watch"]:
             self._check_put_off()
+        if not self.run and not options["poll"]:
+            self._say_that_nothing_ran(only)
         return None
+
+    def _say_that_nothing_ran(self, only: list[int] | None) -> None:
+        jobs = TranscodeJob.objects.on_primary()
+        live = sum(part.live().count() for part in _parts(jobs, only))
+        if live:
+            jobs_left = counted(live, "job")
+            text = f"No job is due: {jobs_left} put off, or run elsewhere. --wait waits for them."
+        elif only is None:
+            text = "No job is due."
+        else:
+            text = "Nothing to do: the jobs of these videos have ended. --force makes them again."
+        self.stdout.write(text)
 
     def _check_put_off(self) -> None:
         """Raise `CommandError` if jobs are going to be retried, because they are not done yet."""
-        put_off = TranscodeJob.objects.on_primary().live().filter(pk__in=self.put_off).count()
+        jobs = TranscodeJob.objects.on_primary()
+        put_off = sum(part.live().count() for part in _parts(jobs, list(self.put_off)))
         if put_off:
             raise CommandError(f"{put_off} put off: tried again later.", returncode=PUT_OFF)
 
@@ -100,7 +121,7 @@ class Command(MediaCommand):
         if not options["field"]:
             return None
         ids = []
-        for field, row in self._rows(options):
+        for field, row in self._videos(options):
             file = getattr(row, field.name)
             name = options["profile"] or getattr(field, "transcode", None)
             if options["dry_run"]:
@@ -115,18 +136,14 @@ class Command(MediaCommand):
                 self.stderr.write(f"{row._meta.label} {row.pk}: {error}")
         return ids
 
-    def _rows(self, options: dict[str, Any]) -> Iterator[tuple[Any, models.Model]]:
+    def _videos(self, options: dict[str, Any]) -> Iterator[tuple[Any, models.Model]]:
+        """Yield the fields and rows to transcode, and report primary keys without a video."""
         for label in options["field"]:
-            for field in _fields(label):
-                manager = field.model._default_manager.using(router.db_for_write(field.model))
-                rows = manager.exclude(**{field.name: ""}).order_by("pk")
-                try:
-                    rows = rows.filter(pk__in=options["pk"]) if options["pk"] else rows
-                except (ValueError, ValidationError) as error:
-                    raise CommandError(f"--pk: {error}", returncode=2) from error
-                for row in rows.iterator(chunk_size=500):
-                    if getattr(row, field.name):
-                        yield field, row
+            rows = VideoRows(label, options["pk"])
+            for pk in rows.missing:
+                self.failed += 1
+                self.stderr.write(f"{rows.model._meta.label} {pk}: no such row with a video.")
+            yield from rows
 
     def _dry_run(self, only: list[int] | None) -> None:
         if only is None:
@@ -163,25 +180,38 @@ class Command(MediaCommand):
 
     def _run_due(self, only: list[int] | None) -> None:
         worker = services.Worker(only, self.output.update, self.stop)
-        while self._take_one() and (job := worker.run_one()) is not None:
-            self.failed += job.state == State.ERROR
-            if job.state == State.PENDING and not self.stop.is_set():
-                self.put_off.add(job.pk)
+        while self._take_one():
+            job = worker.run_one()
+            if job is None:
+                self._give_back()
+                return
+            with self.lock:
+                self.run += 1
+                self.failed += job.state == State.ERROR
+                if job.state == State.PENDING and not self.stop.is_set():
+                    self.put_off.add(job.pk)
 
     @property
     def _exhausted(self) -> bool:
         return self.remaining is not None and self.remaining <= 0
 
     def _take_one(self) -> bool:
-        if self.stop.is_set() or self._exhausted:
-            return False
-        if self.remaining is not None:
-            self.remaining -= 1
-        return True
+        """Count a job towards ``--limit`` before it is claimed, so that no other thread does."""
+        with self.lock:
+            if self.stop.is_set() or self._exhausted:
+                return False
+            if self.remaining is not None:
+                self.remaining -= 1
+            return True
+
+    def _give_back(self) -> None:
+        with self.lock:
+            if self.remaining is not None:
+                self.remaining += 1
 
     def _has_live(self, only: list[int] | None) -> bool:
-        jobs = TranscodeJob.objects.on_primary().live()
-        return (jobs if only is None else jobs.filter(pk__in=only)).exists()
+        jobs = TranscodeJob.objects.on_primary()
+        return any(part.live().exists() for part in _parts(jobs, only))
 
     def _poll(self) -> None:
         for job in self.poller.poll():
@@ -197,6 +227,17 @@ class Command(MediaCommand):
         self.stdout.write(f"#{pk} is cancelled.")
 
 
+def _parts(
+    jobs: TranscodeJobQuerySet[TranscodeJob], only: list[int] | None
+) -> Iterator[TranscodeJobQuerySet[TranscodeJob]]:
+    """Yield selections of some jobs, or of all; a query takes a limited number of parameters."""
+    if only is None:
+        yield jobs
+        return
+    for start in range(0, len(only), _PARAMETERS):
+        yield jobs.filter(pk__in=only[start : start + _PARAMETERS])
+
+
 def _check(options: dict[str, Any]) -> None:
     if options["pk"] and len(options["field"]) != 1:
         raise CommandError("--pk needs exactly one model or field.", returncode=2)
@@ -204,23 +245,3 @@ def _check(options: dict[str, Any]) -> None:
         raise CommandError("--workers and --limit must be at least 1.", returncode=2)
     if (options["force"] or options["profile"]) and not options["field"]:
         raise CommandError("--force and --profile need a model or field.", returncode=2)
-
-
-def _fields(label: str) -> list[Any]:
-    """Return the media fields that a label names; raise `CommandError` if there are none.
-
-    ``app.Model.field`` names one field, ``app.Model`` those with a profile, or else all.
-    """
-    parts = label.split(".")
-    try:
-        if len(parts) == 3:
-            fields = [apps.get_model(parts[0], parts[1])._meta.get_field(parts[2])]
-        else:
-            model = apps.get_model(label)
-            own = [field for field in all_media_fields() if field.model is model]
-            fields = [field for field in own if field.transcode] or own
-    except (LookupError, ValueError, FieldDoesNotExist) as error:
-        raise CommandError(f"{label}: {error}", returncode=2) from error
-    if not fields or not all(map(is_media_field, fields)):
-        raise CommandError(f"{label} has no media field.", returncode=2)
-    return fields

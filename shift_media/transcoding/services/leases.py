@@ -11,17 +11,21 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import islice
 
 from django.db import connections, transaction
 from django.utils import timezone
 
 from shift_media import signals
 from shift_media.core.errors import MediaError
-from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.models import TranscodeJob, TranscodeJobQuerySet
 from shift_media.transcoding.services.attempts import build_attempt, transcoder
 
 logger = logging.getLogger("shift_media")
+
+_PARAMETERS = 500
+"""Primary keys in one query. SQLite allows 999 parameters in old versions."""
 
 _CANDIDATES = 20
 """Pending jobs to try, on a database that cannot skip the rows that another worker has locked."""
@@ -43,11 +47,19 @@ def claim(owner: str, only: Iterable[int] | None = None) -> TranscodeJob | None:
     """
     due = TranscodeJob.objects.on_primary().due(timezone.now())
     if only is not None:
-        due = due.filter(pk__in=list(only))
+        due = due.filter(pk__in=_due_among(due, frozenset(only)))
     if not connections[due.db].features.has_select_for_update_skip_locked:
         return _claim_first(due[:_CANDIDATES], owner)
     with transaction.atomic(using=due.db):
         return _claim_first(due.select_for_update(skip_locked=True)[:1], owner)
+
+
+def _due_among(due: TranscodeJobQuerySet[TranscodeJob], only: frozenset[int]) -> Collection[int]:
+    """Return which of some jobs to try: a query takes a limited number of parameters."""
+    if len(only) <= _PARAMETERS:
+        return only
+    pks = due.values_list("pk", flat=True).iterator()
+    return list(islice((pk for pk in pks if pk in only), _CANDIDATES))
 
 
 def _claim_first(candidates: Iterable[TranscodeJob], owner: str) -> TranscodeJob | None:

@@ -51,7 +51,7 @@ class Worker:
     ) -> None:
         self.owner = leases.new_owner()
         self.stop = stop or threading.Event()
-        self._only = None if only is None else list(only)
+        self._only = None if only is None else frozenset(only)
         self._on_progress = on_progress
 
     def run_one(self) -> TranscodeJob | None:
