@@ -21,6 +21,7 @@ W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
 W008      a plain ``FileField`` on S3 overwrites files with the same name
+W009      the per-site cache keeps pages for longer than signed URLs in them are valid
 W103      rows of a media field have names that are not keys (``check --database``, ``migrate``)
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
@@ -178,6 +179,36 @@ def check_legacy_names(
     return [
         Warning(str(found), hint=WHAT_TO_DO, id="shift_media.W103")
         for found in find_legacy_names(databases or ())
+    ]
+
+
+_SITE_CACHES = frozenset(
+    f"django.middleware.cache.{name}" for name in ("CacheMiddleware", "FetchFromCacheMiddleware")
+)
+
+
+@register(Tags.caches)
+def check_site_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn about pages that the per-site cache keeps after the URLs in them have expired."""
+    kept = django_settings.CACHE_MIDDLEWARE_SECONDS
+    if _SITE_CACHES.isdisjoint(django_settings.MIDDLEWARE):
+        return []
+    try:
+        of_aliases = {alias: storages[alias] for alias in storages.backends}
+    except (ImproperlyConfigured, InvalidStorageError):
+        return []  # E002 says so.
+    return [
+        Warning(
+            f"Signed URLs of originals in STORAGES[{alias!r}] are valid for {storage.url_expire} "
+            f"seconds, and the per-site cache keeps pages with them for {kept} seconds.",
+            hint="Set CACHE_MIDDLEWARE_SECONDS to less, url_expire to more, or use never_cache "
+            "for the views of these pages.",
+            id="shift_media.W009",
+        )
+        for alias, storage in of_aliases.items()
+        if isinstance(storage, MediaStorage)
+        and storage.originals == "private"
+        and storage.url_expire <= kept
     ]
 
 

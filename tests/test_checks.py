@@ -224,3 +224,16 @@ def test_profile_of_the_first_transcoded_field_is_checked(monkeypatch: pytest.Mo
     monkeypatch.setattr("shift_media.checks.all_media_fields", lambda: iter(only))
     assert messages() == {}
     assert checked == ["web"]
+
+
+@pytest.mark.parametrize("name", ["CacheMiddleware", "FetchFromCacheMiddleware"])
+def test_page_cached_for_longer_than_signed_urls_are_valid_is_w009(name: str) -> None:
+    site_cache = [*django_settings.MIDDLEWARE, f"django.middleware.cache.{name}"]
+    with override_settings(CACHE_MIDDLEWARE_SECONDS=3600):
+        assert "shift_media.W009" not in messages()
+        with override_settings(MIDDLEWARE=site_cache):
+            message = messages()["shift_media.W009"]
+            assert "STORAGES['private'] are valid for 3600 seconds" in message
+            assert "never_cache" in message
+    with override_settings(MIDDLEWARE=site_cache, CACHE_MIDDLEWARE_SECONDS=600):
+        assert "shift_media.W009" not in messages()
