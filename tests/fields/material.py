@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import struct
 import zlib
@@ -16,8 +17,12 @@ PDF = b"%PDF-1.7\n1 0 obj <</OpenAction 2 0 R>> endobj\n%%EOF"
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00\x00\x00\x08free" * 4
 
 
+@functools.lru_cache(maxsize=64)
 def picture(format: str = "JPEG", size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
-    """Return a picture of a gradient: red grows to the right, green downwards."""
+    """Return a picture of a gradient: red grows to the right, green downwards.
+
+    Each is drawn once, because most tests need the same few.
+    """
     ramp = Image.linear_gradient("L")
     red, green = ramp.rotate(90).resize(size), ramp.resize(size)
     image = Image.merge("RGB", (red, green, Image.new("L", size, 90)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -138,12 +139,10 @@ def _nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 def children_in(folder: Path) -> list[str]:
     """Return the commands of processes whose working directory is below a folder."""
     commands = []
-    for process in Path("/proc").glob("[0-9]*"):
+    for process in (Path("/proc", name) for name in os.listdir("/proc") if name.isdigit()):
         try:
-            place = str((process / "cwd").readlink())
-            command = (process / "cmdline").read_text()
+            if os.readlink(process / "cwd").startswith(str(folder)):
+                commands.append((process / "cmdline").read_text())
         except OSError:  # The process has ended meanwhile.
             continue
-        if place.startswith(str(folder)):
-            commands.append(command)
     return commands
