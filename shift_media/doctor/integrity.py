@@ -24,7 +24,8 @@ from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.metadata import Metadata
 from shift_media.registry import RegisteredField, all_media_fields
 from shift_media.resizes.legacy import is_legacy_name
-from shift_media.storages import MediaStorage, Source, unwrap
+from shift_media.storages import MediaStorage, Source
+from shift_media.storages.naming import is_same_storage
 
 WORKERS = 8
 """Originals that are read at once, because most of the time is spent waiting for the storage."""
@@ -176,9 +177,8 @@ class IntegrityCheck:
 
 def fields_stored_in(storage: Storage) -> list[RegisteredField]:
     """Return the media fields whose originals are in a storage."""
-    wanted = unwrap(storage)
     fields = all_media_fields()
-    return [media_field for media_field in fields if unwrap(media_field.storage) is wanted]
+    return [field for field in fields if is_same_storage(field.storage, storage)]
 
 
 def verify_original(

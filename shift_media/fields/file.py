@@ -28,6 +28,7 @@ from shift_media.resizes.legacy import build_legacy, is_legacy_name
 from shift_media.resizes.resize import Facts, Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset, scale
 from shift_media.storages import MediaStorage, find_alias
+from shift_media.storages.naming import is_same_storage
 from shift_media.transcoding.files import Video
 from shift_media.validators import Inspection, read_facts, seekable
 
@@ -214,7 +215,7 @@ class MediaFile(Video, FieldFile):
         copy._metadata_cache = self.known_metadata
         if not self._committed:
             copy._file, copy._committed = self._file, False
-        elif self and self.storage is not copy.storage:
+        elif self and not is_same_storage(self.storage, copy.storage):
             copy._file, copy._committed = self, False
             known = copy._metadata_cache
             copy.name = known.original_name if known else self.name

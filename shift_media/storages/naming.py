@@ -111,6 +111,20 @@ def unwrap(storage: Storage) -> Storage:
     return cast("Storage", wrapped)
 
 
+def is_same_storage(storage: Storage, other: Storage) -> bool:
+    """Return True if two storages are one: the same object, or two made of the same options."""
+    first, second = unwrap(storage), unwrap(other)
+    if first is second:
+        return True
+    are_named = isinstance(first, NamedStorage) and isinstance(second, NamedStorage)
+    return (
+        are_named
+        and type(first) is type(second)
+        and cast("NamedStorage", first)._constructor_args
+        == cast("NamedStorage", second)._constructor_args
+    )
+
+
 class NamedStorage(Storage):
     """A storage that pickles and migrations name, so that no secret of its options is in them."""
 
