@@ -19,6 +19,7 @@ from shift_media.core.errors import MediaError
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.core.metadata import Metadata
 from shift_media.fields import checks, saving
+from shift_media.fields.database_key import database_key
 from shift_media.fields.descriptor import MediaFileDescriptor
 from shift_media.fields.file import MediaFile
 from shift_media.fields.stored_upload import StoredUpload
@@ -29,6 +30,7 @@ from shift_media.validators import (
     FieldValidator,
     Inspection,
     InvalidMedia,
+    NamedFile,
     inspect,
     seekable,
     strip_metadata,
@@ -208,6 +210,20 @@ class MediaField(FileField):
         if isinstance(value, MediaFile) and value and not value._committed:
             value.file = seekable(value.file, self.max_bytes)
             self.inspect(value.file, value.name)
+
+    def run_validators(self, value: Any) -> None:
+        """Run the project's validators, which see the client's name of a stored file.
+
+        The key has another name and may have another extension. If the client's name is not known,
+        a file that is stored already is not validated again.
+        """
+        if isinstance(value, MediaFile) and value and value._committed and not value.is_legacy:
+            known = value.known_metadata
+            if known and known.original_name:
+                value = NamedFile(value, known.original_name)
+            elif database_key(value.instance, self) == value.name:
+                return
+        super().run_validators(value)
 
     # Saving.
 

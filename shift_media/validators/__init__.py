@@ -20,6 +20,7 @@ from shift_media.validators.inspection import (
     read_facts,
     strip_metadata,
 )
+from shift_media.validators.named import NamedFile
 from shift_media.validators.seekable import seekable
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Inspection",
     "InvalidMedia",
     "MediaValidator",
+    "NamedFile",
     "inspect",
     "read_facts",
     "seekable",
@@ -58,7 +60,7 @@ class FieldValidator:
 
     def __call__(self, file: object) -> None:
         """Raise `InvalidMedia` for a file that the field does not accept."""
-        if isinstance(file, File) and not isinstance(file, FieldFile):
+        if isinstance(file, File) and not isinstance(file, FieldFile | NamedFile):
             self._field.inspect(seekable(file, self._field.max_bytes))
 
 

@@ -144,7 +144,7 @@ def test_plain_serializer_of_a_field_that_strips_refuses_what_cannot_be_stripped
             fields = ("image",)
 
     assert Portraits(data={"image": file()}).is_valid()
-    assert not Portraits(data={"image": file(picture()[:-2])}).is_valid()
+    assert not Portraits(data={"image": file(picture("AVIF") + b"\0\0\0\x08moov")}).is_valid()
 
 
 @pytest.mark.parametrize("serializer", [PhotoSerializer, PlainSerializer])
@@ -238,9 +238,9 @@ def test_file_that_cannot_be_stripped_is_an_error_of_the_serializer_field() -> N
             fields = ("image",)
 
     assert Portraits(data={"image": file()}).is_valid()
-    portrait = Portraits(data={"image": file(picture()[:-2])})
+    portrait = Portraits(data={"image": file(picture("AVIF") + b"\0\0\0\x08moov")})
     assert not portrait.is_valid()
-    assert portrait.errors["image"][0].code in ("undecodable", "not_strippable")
+    assert portrait.errors["image"][0].code == "not_strippable"
 
 
 def test_wrong_preset_is_raised_in_debug_and_logged_in_production(
