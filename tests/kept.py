@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import PIL
+from filelock import FileLock
 
 from tests.imaging import images
 from tests.parts import ROOT
@@ -27,12 +26,12 @@ def kept(name: str, make: Callable[[], bytes], module: str) -> bytes:
         module: the ``__file__`` of the recipe.
     """
     path = FOLDER / _fingerprint(module) / hashlib.sha256(name.encode()).hexdigest()[:16]
-    if not path.exists():
-        content = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}-{uuid.uuid4().hex}")
-        part.write_bytes(content)
-        os.replace(part, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):  # so that two workers do not draw the same
+        if not path.exists():
+            part = path.with_suffix(".part")
+            part.write_bytes(make())
+            part.replace(path)
     return path.read_bytes()
 
 
