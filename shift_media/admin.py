@@ -19,6 +19,7 @@ from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.budget import request_budget
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
+from shift_media.resizes.legacy import shown_size
 from shift_media.transcoding import services
 from shift_media.transcoding.models import Rendition, TranscodeJob
 
@@ -187,11 +188,12 @@ def resize_column(
             return ""
         try:
             resize = file.resize(size, **spec)
+            width, height = shown_size(resize)
             return format_html(
                 '<img src="{}" width="{}" height="{}" alt="" loading="lazy">',
                 resize.url,
-                resize.width or "",
-                resize.height or "",
+                width or "",
+                height or "",
             )
         except MediaError:
             return ""

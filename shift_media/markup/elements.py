@@ -15,6 +15,7 @@ from shift_media.core.metadata import Metadata
 from shift_media.markup.options import pop_flag, split_options
 from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS
+from shift_media.resizes.legacy import shown_size
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import format_srcset
 
@@ -139,14 +140,10 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
 def _img(resize: Resize, sources: dict[str, Any], attributes: Mapping[str, Any]) -> SafeString:
     """Render an ``<img>`` with its size, so that the page does not move when it is loaded."""
     defaults = {"alt": "", "loading": "lazy", "decoding": "async"}
-    if resize.width and resize.height:
-        sources |= {"width": resize.width, "height": resize.height}
-        if resize.is_legacy and resize.spec.mode in _OBJECT_FIT:
-            # The file has another ratio than the resize would have.
-            defaults["style"] = f"object-fit: {_OBJECT_FIT[resize.spec.mode]}"
-    elif resize.is_legacy:  # With one side given, browsers keep the ratio.
-        spec = resize.spec
-        sources |= {"width": spec.width} if spec.width else {"height": spec.height}
+    sources["width"], sources["height"] = shown_size(resize)
+    if resize.is_legacy and resize.spec.mode in _OBJECT_FIT:
+        # The file has another ratio than the resize would have.
+        defaults["style"] = f"object-fit: {_OBJECT_FIT[resize.spec.mode]}"
     return format_html("<img{}>", flatatt(_drop_unset({**sources, **defaults, **attributes})))
 
 

@@ -52,6 +52,17 @@ def build_legacy(
     return LegacyResize(name, spec, alias, source, facts)
 
 
+def shown_size(resize: Resize) -> tuple[int | None, int | None]:
+    """Return the width and height of an ``<img>``.
+
+    For a file whose ratio is not known one of them is None, and browsers keep the ratio.
+    """
+    if resize.is_legacy and resize.size is None:
+        spec = resize.spec
+        return (spec.width, None) if spec.width else (None, spec.height)
+    return resize.width, resize.height
+
+
 class LegacyResize(Resize):
     """The file itself, in place of a resize of it."""
 

@@ -16,6 +16,7 @@ from django.template import Context, Template
 from django.test import Client
 from django.utils import timezone
 
+from shift_media.admin import resize_column
 from shift_media.deletion.models import PendingDeletion
 from shift_media.fields import MediaField
 from shift_media.forms import MediaFormField
@@ -145,8 +146,8 @@ def test_input_shows_current_video_by_its_name() -> None:
 
 def test_input_of_a_name_that_is_no_key_has_its_link() -> None:
     html = str(PhotoForm(instance=Photo(image="photos/old.jpg"))["image"])
-    assert '<a href="/media/photos/old.jpg">old.jpg</a>' in html
-    assert "<img" not in html
+    assert '<a href="/photos/old.jpg">old.jpg</a>' in html
+    assert '<img class="shift-media-input-preview" src="/photos/old.jpg"' in html
 
 
 def test_form_media_has_the_style_sheet_of_the_input() -> None:
@@ -259,8 +260,15 @@ def test_admin_refuses_a_file_with_a_false_name_and_type(admin: Client) -> None:
 
 def test_resize_column_of_a_file_without_resize_is_empty(admin: Client) -> None:
     Photo.objects.create(title="none")
-    Photo.objects.create(title="old", image="photos/old.jpg")
     assert "<img" not in content(admin.get("/admin/testapp/photo/"))
+
+
+def test_resize_column_of_an_old_name_is_as_wide_as_the_resize(admin: Client) -> None:
+    Photo.objects.create(title="old", image="photos/old.jpg")
+    page = content(admin.get("/admin/testapp/photo/"))
+    assert '<img src="/photos/old.jpg" width="96" height="96"' in page
+    shown = resize_column("image", "80x60")(Photo(image="photos/old.jpg"))
+    assert shown == '<img src="/photos/old.jpg" width="80" height="" alt="" loading="lazy">'
 
 
 def test_admin_shows_and_runs_pending_deletions_but_does_not_edit_them(
