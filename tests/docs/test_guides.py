@@ -117,6 +117,15 @@ assert set(made["image"]["resizes"]) == {"avatar", "800x"}, made
 assert_resized(made["image"]["resizes"]["avatar"]["url"], client=client)
 assert len(client.get("/api/photos/").json()) == 2
 """,
+    "how-to/switch-from-imagefield": """
+from django.test import Client
+from photos.models import Picture
+from shift_media.testing import assert_resized
+
+assert not Picture.objects.get().image.is_legacy
+client = Client(headers={"host": "localhost"})
+assert_resized(Picture.objects.get().image.resize("20x"), client=client, width=20)
+""",
     "how-to/strip-metadata": """
 from photos.models import Portrait
 from shift_media.testing import make_image
@@ -125,6 +134,20 @@ assert Portrait.objects.create(image=make_image()).image.width == 64
 """,
 }
 """What a user of a guide's project does, in Python."""
+
+PREPARE = {
+    "how-to/switch-from-imagefield": """
+from django.core.files.storage import default_storage
+from photos.models import Picture
+from shift_media.testing import make_image
+
+name = default_storage.save("photos/2019/lake.jpg", make_image())
+row = Picture.objects.create()
+Picture.objects.filter(pk=row.pk).update(image=name)
+assert Picture.objects.get().image.is_legacy
+""",
+}
+"""What is there before the sessions of a guide."""
 
 Call = tuple[str, Any]
 Run = Callable[[Path, list[Call]], str]
@@ -183,7 +206,8 @@ def test_guide_works_in_the_project_that_its_text_makes(
         b.text for b in blocks_of(page) if b.caption.endswith("models.py")
     )
     migrate = [("manage", ["makemigrations", "photos", "-v0"]), ("manage", ["migrate", "-v0"])]
-    run(project, [*(migrate if models else ()), *calls, ("python", VISITS.get(page, VISIT))])
+    before = [*(migrate if models else ()), ("python", PREPARE.get(page, ""))]
+    run(project, [*before, *calls, ("python", VISITS.get(page, VISIT))])
 
 
 def calls_of(block: Block) -> Iterator[Call]:
