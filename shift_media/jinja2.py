@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MissingExtra
 from shift_media.markup import elements
-from shift_media.markup.rendering import build_resize, render_element, render_url
+from shift_media.markup.rendering import build_resize, render_element, render_picture, render_url
 from shift_media.resizes.resize import Resize
 
 try:
@@ -35,12 +35,12 @@ def resize(file: Any, size: str, **options: Any) -> Resize | str:
 
 def resize_img(file: Any, size: str, **options: Any) -> SafeString:
     """Return an ``<img>``, as the tag ``resize_img`` does."""
-    return render_element("resize", file, elements.render_image, size, options)
+    return render_picture(file, elements.render_image, size, size, options)
 
 
 def resize_picture(file: Any, widths: Any, **options: Any) -> SafeString:
     """Return a ``<picture>``, as the tag ``resize_picture`` does."""
-    return render_element("resize", file, elements.render_picture, widths, options)
+    return render_picture(file, elements.render_picture, options.get("size"), widths, options)
 
 
 def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:

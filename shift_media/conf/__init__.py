@@ -168,6 +168,18 @@ class Settings(SettingsReader):
         return self._typed("DEV_PLACEHOLDERS", False, bool, "True or False")
 
     @cached_property
+    def FALLBACK(self) -> str | None:
+        """Static file or URL of the picture that tags show for an empty field. Default: None.
+
+        ``"img/no-photo.svg"``: ``resize_url``, ``resize_img`` and ``resize_picture`` show it, in
+        production for a file that fails, too. Without it they render nothing.
+        """
+        picture = self._raw.get("FALLBACK")
+        if picture is not None and (not isinstance(picture, str) or not picture):
+            raise wrong_value("FALLBACK", picture, 'None or a path such as "img/no-photo.svg"')
+        return picture
+
+    @cached_property
     def SITE_URL(self) -> str | None:
         """Address of the site, such as ``"https://www.example.com"``, or None. Default: None.
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MediaError
 from shift_media.markup.elements import Renderer
+from shift_media.markup.fallback import fallback_url, render_fallback
 from shift_media.markup.files import as_file
 from shift_media.markup.options import pop_flag, unknown_option_error
 from shift_media.resizes.absolute import make_absolute
@@ -18,6 +19,27 @@ from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 
 logger = logging.getLogger("shift_media")
+
+
+def render_picture(
+    file: Any, renderer: Renderer, size: object, argument: Any, options: Mapping[str, Any]
+) -> SafeString:
+    """Return the markup of a picture; that of the fallback for an empty field, or if it fails.
+
+    Args:
+        file: the file of a field, or a key.
+        renderer: takes the file, ``argument`` and the options.
+        size: what the tag says of the size of the picture.
+        argument: the size or the widths, as the renderer takes them.
+        options: of the tag.
+    """
+    if shown := render_element("resize", file, renderer, argument, options):
+        return shown
+    try:
+        return render_fallback(size, options)
+    except MediaError as error:
+        report_error(error, "fallback picture")
+        return SafeString("")
 
 
 def render_element(kind: str, file: Any, renderer: Renderer, *arguments: Any) -> SafeString:
@@ -32,12 +54,14 @@ def render_element(kind: str, file: Any, renderer: Renderer, *arguments: Any) ->
 
 
 def render_url(file: Any, size: str, options: Mapping[str, Any]) -> str:
-    """Return the URL of a resize; ``""`` for an empty field, or if it fails."""
+    """Return the URL of a resize; that of the fallback for an empty field, or if it fails."""
     options = dict(options)
     try:
-        to_url = make_absolute if pop_flag(options, "absolute") else str
+        absolute = pop_flag(options, "absolute")
         resize = build_resize(file, size, options)
-        return "" if resize is None else to_url(resize.url)
+        if resize is None:
+            return fallback_url(absolute)
+        return make_absolute(resize.url) if absolute else resize.url
     except MediaError as error:
         report_error(error, "resize")
         return ""

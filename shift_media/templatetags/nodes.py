@@ -13,6 +13,7 @@ from django.template.base import FilterExpression, Parser, Token, Variable, toke
 from django.utils.html import conditional_escape
 
 from shift_media.core.errors import MediaError
+from shift_media.markup.fallback import fallback_url
 from shift_media.markup.files import as_file
 from shift_media.markup.options import pop_flag, unknown_option_error
 from shift_media.markup.rendering import report_error
@@ -71,9 +72,9 @@ class ResizeNode(template.Node):
         return cls(arguments.pop("file"), arguments, target)
 
     def render(self, context: template.Context) -> str:
-        """Return the text of the tag, or set the variable; an empty field renders nothing."""
+        """Return the text of the tag, or set the variable."""
         file = self.file.resolve(context)
-        value: Any = self._build(file, context) if file else ""
+        value: Any = self._build(file, context) if file else self._fallback(context)
         if self.target is not None:
             context[self.target] = value
             return ""
@@ -83,17 +84,23 @@ class ResizeNode(template.Node):
         return html.escape(value) if type(value) is str else conditional_escape(value)
 
     def _build(self, file: Any, context: template.Context) -> Resize | str:
-        arguments = self.literals
-        if self.variables:
-            variables = {name: e.resolve(context) for name, e in self.variables.items()}
-            arguments = {**arguments, **variables}
         try:
             if self.unknown:
                 raise unknown_option_error(self.unknown[0])
-            return self._value(as_file(file), arguments)
+            return self._value(as_file(file), self._arguments(context))
         except MediaError as error:
             report_error(error, "resize")
-            return ""
+            return self._fallback(context)
+
+    def _arguments(self, context: template.Context) -> dict[str, Any]:
+        if not self.variables:
+            return self.literals
+        variables = {name: e.resolve(context) for name, e in self.variables.items()}
+        return {**self.literals, **variables}
+
+    def _fallback(self, context: template.Context) -> str:
+        """Return what an empty field renders, or a resize that fails."""
+        return ""
 
     def _value(self, file: Any, arguments: dict[str, Any]) -> Resize | str:
         resize: Resize = file.resize(**arguments)
@@ -113,6 +120,13 @@ class ResizeUrlNode(ResizeNode):
         arguments = dict(arguments)
         to_url = make_absolute if pop_flag(arguments, "absolute") else str
         return to_url(file.resize(**arguments).url)
+
+    def _fallback(self, context: template.Context) -> str:
+        try:
+            return fallback_url(self._arguments(context).get("absolute"))
+        except MediaError as error:
+            report_error(error, "fallback picture")
+            return ""
 
 
 def _is_literal(expression: FilterExpression) -> bool:

@@ -13,7 +13,7 @@ from django.template.base import Parser, Token
 from django.utils.safestring import SafeString
 
 from shift_media.markup import elements
-from shift_media.markup.rendering import render_element
+from shift_media.markup.rendering import render_element, render_picture
 from shift_media.templatetags.nodes import ResizeNode, ResizeUrlNode
 
 register = template.Library()
@@ -38,7 +38,7 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
     It has its width and height, loads lazily, and offers a second resize for screens of double
     density. Other options than those of a resize become attributes, with ``-`` for ``_``.
     """
-    return render_element("resize", file, elements.render_image, size, options)
+    return render_picture(file, elements.render_image, size, size, options)
 
 
 @register.simple_tag
@@ -51,7 +51,7 @@ def resize_picture(file: Any, widths: Any, **options: Any) -> SafeString:
     need both sides. Other options than those of a resize become attributes of the ``<img>``, as
     for ``resize_img``.
     """
-    return render_element("resize", file, elements.render_picture, widths, options)
+    return render_picture(file, elements.render_picture, options.get("size"), widths, options)
 
 
 @register.simple_tag
