@@ -2,6 +2,9 @@
 
 ``sender`` is the model class. For `resize_created` it is the class of the storage, because a URL
 does not name a model.
+
+All signals are sent robustly: an error in a receiver is logged by ``django.dispatch``, and other
+receivers are called.
 """
 
 from __future__ import annotations

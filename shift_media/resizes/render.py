@@ -152,7 +152,7 @@ def _store(
     except MediaError as error:
         return error
     if created:
-        resize_created.send(
+        resize_created.send_robust(
             sender=storage.__class__,  # of a lazy storage: the class that it stands for
             key=str(key),
             storage=storage,
