@@ -238,7 +238,8 @@ def _check_strip(field: AnyMediaField) -> Iterator[CheckMessage]:
         yield Error(
             f"'strip' removes the metadata of images only, but 'accept' admits "
             f"{', '.join(not_strippable)}.",
-            hint='Write accept=["image/*"], and add another field for other files.',
+            hint='Write accept=["image/*"], and add another field for other files. Remove the '
+            "metadata of videos before the upload, or serve their renditions alone.",
             obj=field,
             id="shift_media.E110",
         )

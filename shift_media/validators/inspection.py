@@ -19,7 +19,7 @@ from shift_media.core.keys import display_name
 from shift_media.core.metadata import Metadata
 from shift_media.imaging import engine
 from shift_media.imaging.probe import SourceLimits, probe
-from shift_media.imaging.strip import strip
+from shift_media.imaging.strip import can_strip, strip
 from shift_media.transcoding import probing
 from shift_media.validators.errors import InvalidMedia, refused_source, too_large
 from shift_media.validators.seekable import CHUNK, byte_length
@@ -98,8 +98,16 @@ def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], 
 
     A WebP is stored upright, because browsers ignore its orientation.
 
-    Raises `InvalidMedia` if the metadata in it cannot be told from pixels with certainty.
+    Raises `InvalidMedia` if the metadata in it cannot be told from pixels with certainty, and for
+    a file that is not an image.
     """
+    if not can_strip(inspection.format):
+        text = (
+            f"strip=True removes the metadata of images only, and this file is "
+            f"{inspection.format.content_type}. Take that type out of 'accept': see the check "
+            "shift_media.E110."
+        )
+        raise InvalidMedia("not_strippable", text)
     limits = settings.source_limits
     source = cast("BinaryIO", file)
     try:

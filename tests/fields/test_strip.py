@@ -14,12 +14,16 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from PIL import ImageOps
 
+from shift_media.fields import MediaField
 from shift_media.imaging.strip import strip
 from shift_media.validators import InvalidMedia
 from tests.fields.material import upload
 from tests.imaging import images
 from tests.imaging.test_strip import APPENDED, FORMATS, MARKS, annotated, same_pixels
 from tests.testapp.models import Photo, Portrait
+from tests.transcoding.conftest import clip, draw
+
+__all__ = ["clip", "draw"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
@@ -181,3 +185,12 @@ def test_stripped_photograph_keeps_its_orientation(corpus: Path) -> None:
 def sequence() -> bytes:
     """Return an AVIF with a track, whose primary item is a picture."""
     return annotated("avif") + b"\0\0\0\x08moov"
+
+
+@pytest.mark.needs("ffmpeg")
+def test_video_in_a_field_that_strips_is_refused_with_the_reason(clip: Path) -> None:
+    field = MediaField(accept=["video/*"], strip=True)
+    with pytest.raises(InvalidMedia) as caught:
+        field.prepare_upload(ContentFile(clip.read_bytes(), "clip.mp4"))
+    assert caught.value.code == "not_strippable"
+    assert "images only, and this file is video/mp4" in str(caught.value)
