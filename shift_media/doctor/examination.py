@@ -32,6 +32,7 @@ HOST_CHECKS: tuple[Check, ...] = (
     cache.check_cache,
     pillow.check_pillow,
     video.check_videos,
+    video.check_workers,
 )
 """The checks of this host and its settings, which need no storage."""
 

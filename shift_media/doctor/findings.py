@@ -52,6 +52,10 @@ CODES: dict[str, Code] = {
         "The transcoder",
         "If the service refuses the requests of this check, it refuses every job too.",
     ),
+    "transcode-worker": Code(
+        "Workers of transcoding jobs",
+        "Jobs stay pending until a worker runs them, and pages show no video.",
+    ),
     # The storage, with the site's own credentials.
     "storage-write": Code(
         "Writing and reading",

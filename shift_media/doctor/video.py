@@ -6,6 +6,8 @@ import functools
 import subprocess
 from collections.abc import Iterator
 
+from django.utils import timezone
+
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
 from shift_media.doctor.findings import Finding, error, ok, skipped
@@ -13,6 +15,7 @@ from shift_media.registry import all_media_fields
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
 from shift_media.transcoding.base import Transcoder
+from shift_media.transcoding.models import TranscodeJob
 
 ENCODERS = ("libx264", "aac", "mjpeg")
 """The encoders of the profiles: H.264, AAC, and JPEG for posters and sprites."""
@@ -42,6 +45,32 @@ def check_videos() -> Iterator[Finding]:
         yield check_ffmpeg(settings.TRANSCODER["OPTIONS"].get("program", ""))
     else:
         yield _check_service(transcoder)
+
+
+def check_workers() -> Iterator[Finding]:
+    """Check that jobs do not wait for a worker that is not there."""
+    if any(field.transcode for field in all_media_fields()):
+        yield _check_workers()
+
+
+def _check_workers() -> Finding:
+    try:
+        waiting = services.waiting_job()
+    except Exception as problem:  # of any database; the doctor is about storages
+        seen = f"The database could not be asked: {type(problem).__name__}: {problem}"
+        return skipped("transcode-worker", seen)
+    now = timezone.now()
+    if waiting is None or waiting.not_before > now - services.WORKER_PAUSE:
+        return ok("transcode-worker", "No job waits for a worker for longer than an hour.")
+    count = TranscodeJob.objects.on_primary().due(now).count()
+    jobs = "1 job is" if count == 1 else f"{count} jobs are"
+    text = f"{jobs} due, the oldest since {waiting.not_before:%Y-%m-%d %H:%M}, and no worker ran "
+    if settings.TASKS is None:
+        fix = "Run media_transcode every minute by cron, or with --watch as a service."
+    else:
+        fix = 'Start a worker of the backend that SHIFT_MEDIA["TASKS"] names.'
+    run = "python manage.py media_transcode"
+    return error("transcode-worker", f"{text}for an hour.", fix, run)
 
 
 def check_ffmpeg(name: str) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -23,6 +24,11 @@ Renderer = Callable[..., SafeString]
 
 _OBJECT_FIT = {"fill": "cover", "pad": "contain"}
 """How browsers fit a picture into a box of another ratio, by the mode of the resize."""
+
+_WAITING = (
+    "<p>This video is not transcoded yet, and no worker ran for an hour. Run: "
+    "<code>python manage.py media_transcode</code></p>"
+)
 
 PLAYABLE = "hls", "mp4", "webm", "audio"
 """The kinds of renditions that a ``<video>`` offers, in this order: browsers take the first."""
@@ -111,12 +117,15 @@ def _split_words(given: Any) -> Sequence[Any]:
 
 
 def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeString:
-    """Render a ``<video>`` with its sources, poster and captions; nothing without sources."""
+    """Render a ``<video>`` with its sources, poster and captions; nothing without sources.
+
+    When ``DEBUG``, a paragraph says instead that no worker runs the job of the video.
+    """
     given, others = split_options(options, ("captions", "srclang", "label"))
     renditions = file.renditions
     playable = [r for kind in PLAYABLE for r in renditions if r.kind == kind]
     if not playable and not file.is_legacy:
-        return SafeString("")
+        return SafeString(_WAITING if django_settings.DEBUG and file.waits_for_worker else "")
     attributes: dict[str, Any] = {"preload": "metadata", "playsinline": True}
     largest = next((r for r in playable if r.width), None)
     if largest is not None:

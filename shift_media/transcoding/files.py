@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.db import models
+from django.utils import timezone
 
 from shift_media.registry import media_fields
 from shift_media.resizes.resize import Resize
@@ -94,6 +95,18 @@ class Video:
         for rendition in renditions:
             rendition._storage = file.storage
         return renditions
+
+    @property
+    def waits_for_worker(self) -> bool:
+        """True if a job of this video is due, and no worker ran for an hour."""
+        from shift_media.transcoding import services
+        from shift_media.transcoding.models import TranscodeJob
+
+        file = cast("VideoFile", self)
+        if not file or not file._committed or services.waiting_job() is None:
+            return False
+        jobs = TranscodeJob.objects.on_primary().due(timezone.now())
+        return jobs.filter(original=file.key).exists()
 
     @property
     def poster(self) -> Poster | None:

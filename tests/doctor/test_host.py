@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 
 from shift_media.doctor import cache, pillow, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from tests.doctor.conftest import KEY, Doctor, media_storage, serving
 from tests.servers.redis import Redis
 from tests.transcoding.mediaconvert_site import MediaConvertSite, aws
@@ -182,3 +186,22 @@ def test_webhook_that_refuses_post_is_an_error(
         serving() as site,
     ):
         assert "webhook" in doctor.codes("--site", site, severity=severity)
+
+
+# Workers
+
+
+@pytest.mark.django_db
+def test_jobs_that_wait_for_an_hour_without_a_worker_are_an_error() -> None:
+    assert only(video.check_workers()).severity == Severity.OK
+    hour_ago = timezone.now() - timedelta(minutes=61)
+    TranscodeJob.objects.create(original="a", profile="web", not_before=hour_ago)
+    found = only(video.check_workers())
+    assert found.severity == Severity.ERROR
+    assert "1 job is due" in found.seen
+    assert found.run == "python manage.py media_transcode"
+    with override_settings(SHIFT_MEDIA={"TASKS": "default"}):
+        assert "TASKS" in only(video.check_workers()).fix
+    lease = {"state": State.PROGRESSING, "lease_until": timezone.now() + timedelta(minutes=1)}
+    TranscodeJob.objects.create(original="b", profile="web", **lease)
+    assert only(video.check_workers()).severity == Severity.OK

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.template import Context, Template
 from django.test import Client, override_settings
+from django.utils import timezone
 from PIL import Image, ImageStat
 
 from shift_media.storages import default_media_storage
@@ -263,3 +264,14 @@ def test_template_tag_shows_video_once_it_is_complete(film: Film) -> None:
     captioned = "{% load shift_media %}{% media_video f.video captions='/a.vtt' srclang='de' %}"
     html = Template(captioned).render(Context({"f": Film.objects.get()}))
     assert '<track kind="captions" src="/a.vtt" srclang="de">' in html
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_says_in_debug_that_no_worker_runs_the_job(new_film: NewFilm) -> None:
+    page = Template("{% load shift_media %}{% media_video f.video %}")
+    film = new_film()
+    assert page.render(Context({"f": film})) == ""
+    with override_settings(DEBUG=True):
+        assert "no worker ran for an hour" in page.render(Context({"f": film}))
+        TranscodeJob.objects.update(started=timezone.now())
+        assert page.render(Context({"f": film})) == ""

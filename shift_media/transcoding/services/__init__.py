@@ -7,12 +7,14 @@ Workers run jobs with `Worker`, and `Poller` reads those that a service runs.
 from __future__ import annotations
 
 from shift_media.transcoding.services.attempts import transcoder
+from shift_media.transcoding.services.idle import WORKER_PAUSE, waiting_job
 from shift_media.transcoding.services.jobs import cancel, delete_jobs, retry, submit
 from shift_media.transcoding.services.leases import claim, recover
 from shift_media.transcoding.services.polling import Poller, poll, refresh
 from shift_media.transcoding.services.worker import Worker
 
 __all__ = [
+    "WORKER_PAUSE",
     "Poller",
     "Worker",
     "cancel",
@@ -24,4 +26,5 @@ __all__ = [
     "retry",
     "submit",
     "transcoder",
+    "waiting_job",
 ]
