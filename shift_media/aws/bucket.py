@@ -23,6 +23,7 @@ from shift_media.aws.changes import (
     widened_policy,
 )
 from shift_media.aws.documents import BucketSetup, Document
+from shift_media.aws.problems import describe, explain
 
 Merge = Callable[[Document | None, Document], Document]
 Client = Any
@@ -157,14 +158,26 @@ class Bucket:
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if status == 404:
                 return False
+            # The answer to a HEAD has no code, by which a wrong key is told from another's bucket.
+            self._raise_explained()
             raise Refused(
                 f"Bucket {self.name} answers {status}: it belongs to another account, or the "
                 "access key may not see it. Bucket names are shared by all of S3. Choose another "
                 "name, or give the key s3:ListBucket on this one."
             ) from error
-        except BotoCoreError as error:
-            raise Refused(f"The server could not be reached: {error}") from error
+        except (BotoCoreError, RecursionError) as error:
+            raise Refused(_failed(f"Bucket {self.name} could not be asked for", error)) from error
         return True
+
+    def _raise_explained(self) -> None:
+        """Raise `Refused` if a request with an answer in words fails for a known reason."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client.list_objects_v2(Bucket=self.name, MaxKeys=1)
+        except (ClientError, BotoCoreError, RecursionError) as error:
+            if explain(error):
+                raise Refused(_failed(f"Bucket {self.name} was refused", error)) from error
 
     def create(self) -> None:
         """Create the bucket in the client's region."""
@@ -242,10 +255,14 @@ class Bucket:
             code = str(error.response["Error"].get("Code"))
             if code in _UNSUPPORTED:
                 raise Unsupported(f"this server does not implement it ({code}).") from error
-            raise Refused(f"{action} was refused: {error}.{_hint(code)}") from error
-        except BotoCoreError as error:
-            raise Refused(f"{action} failed: {error}") from error
+            raise Refused(f"{_failed(f'{action} was refused', error)}{_hint(code)}") from error
+        except (BotoCoreError, RecursionError) as error:
+            raise Refused(_failed(f"{action} failed", error)) from error
         return answer
+
+
+def _failed(action: str, error: BaseException) -> str:
+    return f"{action}: {describe(error)}. {explain(error)}".rstrip()
 
 
 def _is_absent(response: Mapping[str, Any]) -> bool:
@@ -267,4 +284,4 @@ def _hint(code: str) -> str:
             "S3 also refuses a public policy as long as Block Public Access of the bucket or of "
             "the account forbids it."
         )
-    return " Create it first: media_bucket create." if code == "NoSuchBucket" else ""
+    return ""

@@ -64,14 +64,20 @@ def merge_website(
     conflicts = [rule for rule in others if _is_conflict(rule)]
     everything = current.get("RedirectAllRequestsTo")
     if (conflicts or everything) and not replace_conflicts:
-        first = conflicts[0] if conflicts else {"RedirectAllRequestsTo": everything}
+        redirect = everything or conflicts[0].get("Redirect", {})
         raise RuleConflict(
-            f"The bucket's website has a rule that takes effect before ours: {first}. It was not "
-            "made by media_bucket, and is kept. Add --replace-rules to remove it."
+            f"The bucket's website redirects already, to {_target(redirect)}. If this is an "
+            "--app-url that you have corrected, or a rule that you do not need, replace it with: "
+            "media_bucket apply --replace-rules"
         )
     kept = {n: v for n, v in current.items() if n not in ("RoutingRules", "RedirectAllRequestsTo")}
     others = [rule for rule in others if rule not in conflicts]
     return {**wanted, **kept, "RoutingRules": [*others, *wanted["RoutingRules"]]}
+
+
+def _target(redirect: Document) -> str:
+    protocol, host = redirect.get("Protocol", "http"), redirect.get("HostName", "the same host")
+    return f"{protocol}://{host}/{redirect.get('ReplaceKeyPrefixWith', '')}"
 
 
 def _redirects_missing_keys(rule: Document) -> bool:

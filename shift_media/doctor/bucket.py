@@ -105,7 +105,7 @@ def bucket_exists(storage: S3MediaStorage) -> bool:
     except ClientError as error:
         status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return status != 404
-    except BotoCoreError:
+    except (BotoCoreError, RecursionError):  # botocore may follow a redirect without end.
         return True
     return True
 
@@ -119,7 +119,7 @@ def read_website(storage: S3MediaStorage) -> BucketWebsite:
         response = client.get_bucket_website(Bucket=storage.bucket_name)
     except ClientError as error:
         return _website_of_error(error.response)
-    except BotoCoreError as error:
+    except (BotoCoreError, RecursionError) as error:
         return BucketWebsite("unreadable", detail=str(error))
     return BucketWebsite("present", tuple(map(_routing_rule, response.get("RoutingRules", ()))))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from shift_media.aws.problems import explain
 from shift_media.core.errors import MediaError
 from shift_media.doctor.bucket import as_bucket, bucket_exists
 from shift_media.doctor.deployment import Deployment
@@ -25,7 +26,9 @@ def check_storage(deployment: Deployment) -> Iterator[Finding]:
         with deployment.storage.fetch(str(probe.original)) as source:
             content = source.read()
     except (MediaError, OSError) as problem:
-        yield _write_failed(deployment, f"The probe was not stored: {problem}")
+        explained = explain(problem.__cause__)
+        seen = str(problem).removesuffix(explained).rstrip()
+        yield _write_failed(deployment, f"The probe was not stored: {seen}", explained)
         return
     if not stored or content != probe.content:
         seen = f"{len(probe.content)} bytes were written, but {len(content)} others were read."
@@ -38,9 +41,11 @@ def check_storage(deployment: Deployment) -> Iterator[Finding]:
         yield _check_missing_key(deployment, bucket)
 
 
-def _write_failed(deployment: Deployment, seen: str) -> Finding:
+def _write_failed(deployment: Deployment, seen: str, explained: str = "") -> Finding:
     if as_bucket(deployment.storage) is None:
         return error("storage-write", seen, "See local-folder.")
+    if explained:
+        return error("storage-write", seen, explained)
     fix = (
         "Check bucket_name, endpoint_url and the access key in STORAGES, and that its user has "
         "s3:GetObject, s3:PutObject and s3:DeleteObject in the bucket. This command creates a "

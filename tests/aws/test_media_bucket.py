@@ -170,6 +170,18 @@ def test_conflicting_website_rule_is_replaced_only_with_replace_rules(
 
 
 @pytest.mark.rgw
+def test_corrected_app_url_is_named_as_such_with_the_option(ceph_bucket: str) -> None:
+    run("apply", "--website", "--yes", "--app-url", "https://www.example.org/media/")
+    with pytest.raises(CommandError) as failed:
+        run("apply", "--website", "--yes", "--app-url", APP_URL)
+    said = str(failed.value)
+    assert "redirects already, to https://www.example.org/media/" in said
+    assert "an --app-url that you have corrected" in said
+    assert said.endswith("media_bucket apply --replace-rules")
+    assert "{" not in said
+
+
+@pytest.mark.rgw
 def test_earlier_website_rule_of_ours_with_301_is_replaced(ceph_bucket: str, rgw: Any) -> None:
     client = client_of(rgw)
     website = copy.deepcopy(website_configuration(APP_URL))
@@ -202,7 +214,10 @@ def test_widened_access_needs_widen_option_or_word(
         run("create")
         with pytest.raises(CommandError, match=r"Everybody may read \*upscale-\*.*add --widen"):
             run("apply", "--policy", "--yes")
-        for text in ("", "yes\n", "no\n"):
+        answer("")  # There is no terminal.
+        with pytest.raises(CommandError, match=r"^Nothing was changed.*Add --yes --widen\.$"):
+            run("apply", "--policy")
+        for text in ("yes\n", "no\n"):
             answer(text)
             with pytest.raises(CommandError, match=r"^Nothing was changed\.$"):
                 run("apply", "--policy")
@@ -314,7 +329,7 @@ def test_unreachable_server_fails_with_reason(s3_dead: None) -> None:
 @pytest.mark.s3
 def test_create_of_bucket_of_another_account_says_so(seaweedfs: Any) -> None:
     proxy = FaultProxy(seaweedfs.port)
-    proxy.inject(method="HEAD", status=403)
+    proxy.inject(status=403, code="AccessDenied")
     try:
         with (
             media_on(storage_options(seaweedfs, "theirs", proxy.endpoint)),

@@ -82,7 +82,10 @@ class Command(MediaCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the action."""
-        getattr(self, f"_{options['action']}")(options)
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except MediaError as error:  # The client of the storage cannot be made.
+            raise CommandError(str(error)) from error
 
     # Printing
 
@@ -233,7 +236,10 @@ class Command(MediaCommand):
         try:
             answer = input()
         except EOFError:
-            answer = ""
+            wanted = "--yes --widen" if widens else "--yes"
+            raise CommandError(
+                f"Nothing was changed, because there is no terminal to answer at. Add {wanted}."
+            ) from None
         if answer.strip().lower() != word:
             raise CommandError("Nothing was changed.")
 

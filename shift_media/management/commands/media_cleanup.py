@@ -79,7 +79,9 @@ class Command(MediaCommand):
             self._temporary(storage, dry_run)
             report = self._sweep(storage, options)
         except MediaError as error:
-            raise CommandError(f"The storage failed: {error} Run the command again.") from error
+            raise CommandError(
+                f"The storage failed: {error}\nThen run the command again."
+            ) from error
         except DatabaseError as error:
             raise CommandError(
                 f"A database could not be asked for rows that refer to files, so nothing more was "

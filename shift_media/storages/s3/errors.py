@@ -19,6 +19,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
+from shift_media.aws.problems import CODES, describe, explain
 from shift_media.core.errors import (
     MediaError,
     SourceTruncated,
@@ -68,7 +69,7 @@ def is_forbidden(response: Response) -> bool:
 def as_media_error(response: Response, key: str) -> MediaError:
     """Return the `MediaError` for an error response."""
     code, status = get_error_code(response), get_status(response)
-    detail = f"S3 answered {status} {code} for {key!r}."
+    detail = f"S3 answered {status} {code} for {key!r}. {CODES.get(code, '')}".rstrip()
     if code in _BUSY or status in _BUSY_STATUS:
         return StorageBusy(detail)
     return StorageError(detail)
@@ -106,6 +107,8 @@ def translate_errors(
     except (IncompleteReadError, ResponseStreamingError) as error:
         drop_locals(error)
         raise SourceTruncated(f"The response for {key!r} was cut short: {error}") from error
-    except (BotoCoreError, HTTPError, OSError) as error:
+    # botocore follows a redirect to another region without end if it does not name the region.
+    except (BotoCoreError, HTTPError, OSError, RecursionError) as error:
         drop_locals(error)
-        raise StorageError(f"S3 failed for {key!r}: {error}") from error
+        detail = f"S3 failed for {key!r}: {describe(error)}. {explain(error)}"
+        raise StorageError(detail.rstrip()) from error

@@ -132,7 +132,8 @@ class S3MediaStorage(S3Compatible):
             self.addressing_style,
             self.proxies,
         )
-        client = create_client(self._create_client, config)
+        with translate_errors(self.bucket_name):
+            client = create_client(self._create_client, config)
         send_with_each_request(client, self.object_parameters)
         return client
 
