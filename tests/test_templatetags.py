@@ -181,6 +181,14 @@ def test_no_attribute_of_html_is_taken_for_an_option() -> None:
         split_options({name: "x"}, (*OPTIONS, "size", "formats", "captions", "srclang", "label"))
 
 
+@pytest.mark.parametrize("tag", ['resize_img p.image "40x30"', 'resize_picture p.image "40"'])
+def test_picture_of_high_priority_is_not_lazy(tag: str) -> None:
+    assert 'loading="lazy"' not in render(f'{{% {tag} fetchpriority="high" %}}', p=photo())
+    assert 'loading="lazy"' in render(f'{{% {tag} fetchpriority="low" %}}', p=photo())
+    both = f'{{% {tag} fetchpriority="high" loading="lazy" %}}'
+    assert 'loading="lazy"' in render(both, p=photo())
+
+
 def test_resize_img_has_no_double_beyond_original_or_limits() -> None:
     assert "srcset" not in render('{% resize_img p.image "400x400" %}', p=photo(400, 300))
     with override_settings(SHIFT_MEDIA={"MAX_OUTPUT": (500, 250_000)}):

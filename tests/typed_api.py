@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import assert_type
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import models
+from django.test import Client
+from PIL import Image
 
 from shift_media.core.metadata import Metadata
 from shift_media.fields import MediaField
@@ -13,6 +16,15 @@ from shift_media.resizes.resize import Resize
 from shift_media.resizes.service import ensure
 from shift_media.storages import LocalMediaStorage, MediaStorage, S3MediaStorage
 from shift_media.storages.base import Stat
+from shift_media.testing import (
+    InMemoryMediaStorage,
+    assert_resized,
+    in_memory_media,
+    make_image,
+    make_video,
+    run_transcode_jobs,
+    upload_directly,
+)
 from shift_media.transcoding import services
 from shift_media.transcoding.files import Poster, prefetch_renditions
 from shift_media.transcoding.models import Rendition, TranscodeJob
@@ -38,6 +50,7 @@ def files(album: Album, photo: Photo) -> None:
     assert_type(album.cover, MediaFile)
     assert_type(photo.image, MediaFile)
     assert_type(photo.image.url, str)
+    assert_type(photo.image.absolute_url, str)
     assert_type(photo.image.width, int | None)
     assert_type(photo.image.metadata, Metadata)
     assert_type(photo.image.srcset([320, 640], format="webp"), str)
@@ -48,6 +61,7 @@ async def made(photo: Photo) -> None:
     resize = photo.image.resize("400x300", mode="fill", focal=(30, 40), format="webp")
     assert_type(resize, Resize)
     assert_type(resize.url, str)
+    assert_type(resize.absolute_url, str)
     assert_type(resize.width, int | None)
     assert_type(resize.ensure(), bool)
     assert_type(await resize.aensure(), bool)
@@ -68,3 +82,14 @@ def stores(local: LocalMediaStorage, bucket: S3MediaStorage, any: MediaStorage) 
     assert_type(local.stat("key"), Stat | None)
     assert_type(bucket.delete_prefix("directory/"), int)
     assert_type(any.derived_url("key"), str)
+
+
+def site_tests(photo: Photo, client: Client) -> None:
+    """Use what the tests of a site use."""
+    with in_memory_media() as storage:
+        assert_type(storage, InMemoryMediaStorage)
+    assert_type(make_image(640, 480, format="webp", color="red"), SimpleUploadedFile)
+    assert_type(make_video(format="webm"), SimpleUploadedFile)
+    assert_type(assert_resized(photo.image.resize("40x30"), width=40), Image.Image)
+    assert_type(upload_directly(client, "gallery.Photo.image", make_image()), str)
+    assert_type(run_transcode_jobs(), list[TranscodeJob])

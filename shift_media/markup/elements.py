@@ -150,6 +150,8 @@ def _img(resize: Resize, sources: dict[str, Any], attributes: Mapping[str, Any])
     """Render an ``<img>`` with its size, so that the page does not move when it is loaded."""
     defaults = {"alt": "", "loading": "lazy", "decoding": "async"}
     sources["width"], sources["height"] = shown_size(resize)
+    if attributes.get("fetchpriority") == "high":
+        del defaults["loading"]  # Browsers delay a lazy picture until they know where it is shown.
     if resize.is_legacy and resize.spec.mode in _OBJECT_FIT:
         # The file has another ratio than the resize would have.
         defaults["style"] = f"object-fit: {_OBJECT_FIT[resize.spec.mode]}"
