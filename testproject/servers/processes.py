@@ -83,6 +83,14 @@ class Processes:
             time.sleep(0.05)
         raise TimeoutError(f"{what} is not ready after {seconds} s; see {self.log}")
 
+    def leave(self) -> None:
+        """Leave running processes to another process, which stops them by their ids."""
+        self._adopted = self.pids
+        for process in self.running:
+            # Otherwise Python warns at exit that it is still running.
+            process.returncode = 0
+        self.running = []
+
     def stop(self, *, gently: bool = False) -> None:
         """Kill all processes; with ``gently``, let them stop their own child processes first."""
         for pid in reversed(self._adopted):

@@ -151,6 +151,10 @@ class RGW:
             raise
         return self
 
+    def leave(self) -> None:
+        """Leave it running: another process stops it."""
+        self._processes.leave()
+
     def stop(self) -> None:
         """Stop the gateway, the object store and the monitor."""
         self._processes.stop()

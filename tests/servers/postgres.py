@@ -71,6 +71,9 @@ class Postgres:
         self._run("pg_ctl", "-D", data, "-w", "-l", self.folder / "log", "-o", options, "start")
         return self
 
+    def leave(self) -> None:
+        """Leave it running: it is no child of this process."""
+
     def stop(self) -> None:
         """Stop it and remove its folder."""
         self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)

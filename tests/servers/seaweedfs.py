@@ -78,6 +78,10 @@ class SeaweedFS:
         self._processes.wait(lambda: is_responding(self.endpoint), "SeaweedFS")
         return self
 
+    def leave(self) -> None:
+        """Leave it running: another process stops it."""
+        self._processes.leave()
+
     def stop(self) -> None:
         """Stop it, and remove the sockets that it leaves in the system's temporary folder."""
         self._processes.stop()

@@ -32,6 +32,9 @@ class Server(Protocol):
     def of(cls, state: dict[str, Any]) -> Self:
         """Return the object of a running server."""
 
+    def leave(self) -> None:
+        """Leave its processes to the one that calls `stop`."""
+
     def stop(self) -> None: ...
 
 
@@ -55,7 +58,10 @@ def share(
         if record.exists():
             return kind.of(json.loads(record.read_text()))
         server = start(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=root)))
-        _started[name] = server
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            server.leave()  # This worker ends before the process that stops the server.
+        else:
+            _started[name] = server
         record.write_text(json.dumps(server.state()))
         return server
 
