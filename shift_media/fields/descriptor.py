@@ -39,6 +39,7 @@ class MediaFileDescriptor(FileDescriptor):
         return super().__get__(instance, cls)
 
     def __set__(self, instance: models.Model, value: Any) -> None:
+        is_assigned = self.field.attname in instance.__dict__ and not _is_of_row(value, instance)
         if self.field.attname not in instance.__dict__ and instance._state.adding:
             # This is Model.__init__, either of a new row or in from_db(), which marks the row as
             # loaded only afterwards. The key of a new row is ignored: see database_key().
@@ -50,3 +51,13 @@ class MediaFileDescriptor(FileDescriptor):
         elif isinstance(value, File) and not value.name:
             value.name = NAMELESS
         super().__set__(instance, value)
+        if is_assigned and self.field.has_sides:
+            self.field.fill_sides(instance)
+
+
+def _is_of_row(value: object, instance: models.Model) -> bool:
+    """Return True for a row's own file, which a save or a refresh has assigned."""
+    if not isinstance(value, MediaFile):
+        return False
+    row = value.instance
+    return row is instance or (row.pk is not None and row == instance)

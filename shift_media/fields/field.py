@@ -53,6 +53,8 @@ class MediaField(FileField):
         max_bytes: the largest size of a file.
         metadata_field: name of a JSONField of the same model for the file's metadata.
         width_field, height_field: names of fields for the sides of the upright image in pixels.
+            They are filled when a file is assigned, for which the file is read then, and not once
+            more when it is saved.
         duration_field: name of a field for the duration in seconds.
         strip: store images without their metadata: no GPS, camera, author, comment or thumbnail.
             Pixels, orientation and colour profile stay as they are, bit for bit; a WebP that is
@@ -286,12 +288,44 @@ class MediaField(FileField):
             file: MediaFile = getattr(instance, self.attname)
             known = metadata.to_json(file.key) if metadata else {}
             setattr(instance, self.metadata_field, known)
+        self._write_facts(instance, metadata)
+
+    def _write_facts(self, instance: models.Model, metadata: Metadata | None) -> None:
         for name, fact in self._fact_columns.items():
             value = getattr(metadata, fact, None)
             column = instance._meta.get_field(name)
             if value is not None and isinstance(column, models.DurationField):
                 value = timedelta(seconds=value)
             setattr(instance, name, value)
+
+    @property
+    def has_sides(self) -> bool:
+        """True if the model has fields for the width or the height."""
+        return bool(self.width_field or self.height_field)
+
+    def fill_sides(self, instance: models.Model) -> None:
+        """Write the sides of a file that was assigned to a row, as ``ImageField`` does.
+
+        They are None for a file that saving will refuse. The columns stay as they are if a stored
+        file cannot be read: saving reads it again, and logs the reason.
+        """
+        file: MediaFile = getattr(instance, self.attname)
+        try:
+            self._write_facts(instance, file.read_once() if file else None)
+        except (MediaError, OSError, SuspiciousOperation, ValueError):
+            if not file._committed:
+                self._write_facts(instance, None)
+
+    def fill_sides_of_new(self, instance: models.Model) -> None:
+        """Write the sides of a file with which a row was made, unless they were given too.
+
+        A name is not looked up here, because rows that were loaded have nothing but names.
+        """
+        given = (
+            instance.__dict__.get(name or "") for name in (self.width_field, self.height_field)
+        )
+        if isinstance(instance.__dict__.get(self.attname), File) and not any(given):
+            self.fill_sides(instance)
 
     @property
     def _fact_columns(self) -> dict[str, str]:

@@ -236,6 +236,15 @@ class MediaFile(Video, FieldFile):
             known = self._metadata_cache = self._read_metadata()
         return known
 
+    def read_once(self) -> Metadata:
+        """Return the metadata, and leave a file that was closed closed."""
+        opened, was_closed = self._file, self._file is None or self._file.closed
+        try:
+            return self.metadata
+        finally:
+            if was_closed and (opened is not None or self._committed):
+                self.close()
+
     @property
     def known_metadata(self) -> Metadata | None:
         """The metadata of the original as far as they are known without any I/O, or None."""

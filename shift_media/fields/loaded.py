@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import marshal
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import models, router
 from django.db.models.signals import post_init
 
+from shift_media.fields.types import AnyMediaField
 from shift_media.registry import media_fields
 
 _COLUMNS: Final = "_shift_media_loaded"
@@ -17,11 +18,18 @@ _PRIMARY_KEY: Final = "_shift_media_loaded_pk"
 
 
 def track(model: type[models.Model]) -> None:
-    """Remember the metadata columns of each instance of a model when it is made."""
-    names = tuple(name for field in media_fields(model) for name in field.metadata_columns)
+    """Remember the metadata columns of each instance of a model when it is made.
+
+    The sides of a file with which a new row is made are written, too.
+    """
+    fields = cast("list[AnyMediaField]", media_fields(model))
+    names = tuple(name for field in fields for name in field.metadata_columns)
+    with_sides = [field for field in fields if field.has_sides]
 
     def remember(instance: models.Model, **kwargs: Any) -> None:
         remember_columns(instance, names)
+        for field in with_sides:
+            field.fill_sides_of_new(instance)
 
     uid = f"{__name__}.{model._meta.label}"
     post_init.connect(remember, sender=model, weak=False, dispatch_uid=uid)

@@ -39,6 +39,16 @@ class AnyMediaField(RegisteredField, Protocol):
     def store_assigned(self, instance: models.Model) -> list[Any]:
         """Store the file that was assigned to a row; return the stored uploads."""
 
+    @property
+    def has_sides(self) -> bool:
+        """True if the model has fields for the width or the height."""
+
+    def fill_sides(self, instance: models.Model) -> None:
+        """Write the sides of a file that was assigned to a row."""
+
+    def fill_sides_of_new(self, instance: models.Model) -> None:
+        """Write the sides of a file with which a row was made."""
+
     def sync_metadata_columns(self, instance: models.Model) -> None:
         """Write metadata columns that describe the row's key."""
 
