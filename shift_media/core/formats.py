@@ -42,6 +42,10 @@ class Format:
         pixel_share: the share of ``SHIFT_MEDIA["MAX_PIXELS"]`` that an original may have; less
             than 1 if its decoder needs more memory for a pixel.
         active: whether a browser would execute it.
+        base: the extension of the format that has the same bytes; the name of a file chooses
+            between the two, see `documents.choose_by_name`.
+        member: a file that an archive of this format holds, or the ``mimetype`` that it begins
+            with.
         extra: the extra of this package without which it is not decoded; None: it needs none.
     """
 
@@ -61,6 +65,8 @@ class Format:
     animation: bool = False
     pixel_share: float = 1
     active: bool = False
+    base: str | None = None
+    member: str = ""
     extra: str | None = None
 
     @property
@@ -72,6 +78,20 @@ class Format:
     def inline(self) -> bool:
         """True if a browser may show it in place; other formats are attachments."""
         return self.kind != "document"
+
+
+_SLIDES = "ppt/presentation.xml"
+_EPUB = "application/epub+zip"
+
+
+def _office(name: str, extension: str, type: str, member: str) -> Format:
+    content_type = f"application/vnd.openxmlformats-officedocument.{type}"
+    return Format(name, extension, content_type, "document", base="zip", member=member)
+
+
+def _open_document(name: str, extension: str, type: str) -> Format:
+    content_type = f"application/vnd.oasis.opendocument.{type}"
+    return Format(name, extension, content_type, "document", base="zip", member=content_type)
 
 
 FORMATS: Final[tuple[Format, ...]] = (
@@ -150,6 +170,19 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("PostScript", "ps", "application/postscript", "document", active=True),
     Format("ZIP", "zip", "application/zip", "document", active=True),
     Format("data", "bin", SAFE_TYPE, "document"),
+    # Documents, whose bytes are those of an archive or of any text.
+    _office("Word document", "docx", "wordprocessingml.document", "word/document.xml"),
+    _office("Excel workbook", "xlsx", "spreadsheetml.sheet", "xl/workbook.xml"),
+    _office("PowerPoint presentation", "pptx", "presentationml.presentation", _SLIDES),
+    _open_document("OpenDocument text", "odt", "text"),
+    _open_document("OpenDocument spreadsheet", "ods", "spreadsheet"),
+    _open_document("OpenDocument presentation", "odp", "presentation"),
+    Format("EPUB", "epub", _EPUB, "document", base="zip", member=_EPUB),
+    Format("plain text", "txt", "text/plain", "document", base="bin"),
+    Format("CSV", "csv", "text/csv", "document", base="bin"),
+    Format("tab-separated values", "tsv", "text/tab-separated-values", "document", base="bin"),
+    Format("JSON", "json", "application/json", "document", base="bin"),
+    Format("Markdown", "md", "text/markdown", "document", base="bin"),
 )
 
 BY_EXTENSION: Final = {format.extension: format for format in FORMATS}

@@ -54,6 +54,7 @@ _RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE
 _RENDITION = re.compile(rf"_([a-z][a-z0-9-]{{1,31}})/({_SEGMENT}(?:/{_SEGMENT}){{0,2}})")
 _MEZZANINE = re.compile(rf"_m/([1-9][0-9]{{0,3}})\.({'|'.join(RESIZE_FORMATS)})")
 _POSTER = "_poster.jpg"
+_NAME_FILE = "_name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,18 @@ def _resize(original: OriginalKey, spec: str, signature: str, extension: str) ->
         return ResizeKey(original, Spec.parse(spec, extension), signature)
     except ValueError as error:
         raise InvalidKey(f"{spec[:300]!r} is not a canonical spec: {error}") from error
+
+
+def name_key(key: str) -> str:
+    """Return the name of the file that keeps the client's name of an original, beside it."""
+    return f"{key.rpartition('/')[0]}/{_NAME_FILE}"
+
+
+def owner_of_name(key: str) -> OriginalKey | None:
+    """Return the original beside which a file made by `name_key` is; None for other keys."""
+    directory, _, leaf = key.rpartition("/")
+    match = _ORIGINAL.fullmatch(f"{directory}/{directory.rpartition('/')[2]}")
+    return OriginalKey(match[1], match[2]) if match and leaf == _NAME_FILE else None
 
 
 def source_key(original: OriginalKey) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidKey, MediaError
-from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, parse_key
+from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, owner_of_name, parse_key
 from shift_media.deletion.references import default_keys, referenced_keys
 from shift_media.storages import Entry, MediaStorage
 
@@ -176,12 +176,10 @@ class Sweep:
     def _directories(self, entries: Iterable[Entry]) -> list[Directory]:
         directories: dict[str, Directory] = {}
         for entry in entries:
-            try:
-                key = parse_key(entry.key)
-            except InvalidKey:
+            original = owner_of(entry.key)
+            if original is None:
                 self.report.foreign.add([entry])
                 continue
-            original = key if isinstance(key, OriginalKey) else key.original
             directory = directories.setdefault(original.prefix, Directory(original))
             directory.entries.append(entry)
         return list(directories.values())
@@ -207,6 +205,8 @@ class Sweep:
 
     def _sweep_derived(self, directory: Directory) -> None:
         for entry in directory.entries:
+            if owner_of_name(entry.key):
+                continue
             key = parse_key(entry.key)
             if isinstance(key, MezzanineKey):
                 self._remove_mezzanine(entry)
@@ -236,3 +236,12 @@ class Sweep:
         self.report.resigned.add([entry])
         if not self.dry_run:
             self.storage.copy(entry.key, new)
+
+
+def owner_of(key: str) -> OriginalKey | None:
+    """Return the original to which a stored file belongs; None if it is none of this app."""
+    try:
+        parsed = parse_key(key)
+    except InvalidKey:
+        return owner_of_name(key)
+    return parsed if isinstance(parsed, OriginalKey) else parsed.original

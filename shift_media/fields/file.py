@@ -167,12 +167,13 @@ class MediaFile(Video, FieldFile):
         for _ in range(_ATTEMPTS):
             key = new_original_key(metadata.original_name, inspection.format.extension)
             file.seek(0)
-            written = self._own_storage.put(
+            written = self._own_storage.put_original(
                 str(key),
                 file,
                 size=metadata.size,
                 content_type=metadata.content_type,
                 sha256=metadata.sha256,
+                download_name=metadata.original_name,
             )
             if written:
                 file.seek(0)

@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.views.decorators.csrf import csrf_exempt
 
 from shift_media import http
+from shift_media.core.documents import build_disposition
 from shift_media.core.errors import (
     BadSignature,
     Busy,
@@ -118,8 +119,8 @@ def _file_response(
     headers = {"Cache-Control": "private, no-store" if private else http.IMMUTABLE}
     content_type, inline = _served_type(key)
     if not inline:
-        name = str(key).rpartition("/")[2]  # plain ASCII by the grammar
-        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        name = storage.read_download_name(str(key))
+        headers["Content-Disposition"] = build_disposition(name, str(key))
     body = http.ResponseBody(
         file=cast(BinaryIO, storage.fetch(str(key))),
         size=stat.size,

@@ -6,6 +6,7 @@ docs/how-to/write-a-storage.rst shows how to write another storage.
 
 from __future__ import annotations
 
+import io
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from django.utils.encoding import filepath_to_uri
 from django.utils.functional import cached_property
 from django.views.decorators.debug import sensitive_variables
 
-from shift_media.core.errors import MediaError
+from shift_media.core.errors import MediaError, NotStored
+from shift_media.core.keys import name_key
 from shift_media.storages.interface import DjangoInterface, MissingFile, Name, Stat, missing
+from shift_media.storages.streams import Readable
 from shift_media.storages.validation import (
     check_base_url,
     check_choice,
@@ -150,6 +153,35 @@ class MediaStorage(DjangoInterface):
         Raises `StorageError` if it should be tried again, which happens with the same
         ``reference``.
         """
+
+    def put_original(
+        self,
+        key: str,
+        content: Readable,
+        *,
+        content_type: str,
+        download_name: str,
+        sha256: str = "",
+        size: int | None = None,
+    ) -> bool:
+        """Write an original as `put` does; an attachment is saved under the client's name.
+
+        Where the app serves the files, the name is in a file beside the original.
+        """
+        written = self.put(key, content, content_type=content_type, sha256=sha256, size=size)
+        is_attachment = not format_of_key(key).inline
+        if written and self.serves_files and is_attachment and download_name:
+            name = io.BytesIO(download_name.encode(errors="replace"))
+            self.put(name_key(key), name, content_type="text/plain")
+        return written
+
+    def read_download_name(self, key: str) -> str:
+        """Return the client's name of an attachment that the app serves; ``""`` without one."""
+        try:
+            with self.fetch(name_key(key)) as source:
+                return source.read().decode(errors="replace")
+        except NotStored:
+            return ""
 
     def copy(self, key: str, new_key: str) -> bool:
         """Copy what is stored under a key to a new one; return whether this call wrote it."""

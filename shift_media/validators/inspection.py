@@ -12,6 +12,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from shift_media.conf import settings
+from shift_media.core.documents import choose_by_name, extension_of
 from shift_media.core.errors import NotStrippable, SourceError, UnsupportedType
 from shift_media.core.faults import translated_faults
 from shift_media.core.formats import HEAD_BYTES, UNKNOWN, Format, accepted_formats, accepts, detect
@@ -55,17 +56,20 @@ def inspect(
         accept: types, such as ``"image/*"`` or ``"video/mp4"``.
         max_bytes: the largest size.
         original_name: the client's name for the file, by default the file's. It is kept as
-            metadata and says nothing about the type.
+            metadata. It says nothing about the type, but for documents whose bytes fit several.
 
     Raises `InvalidMedia` for a file that is not accepted.
     """
     accept, limits = tuple(accept), settings.source_limits
     name = display_name(original_name or getattr(file, "name", None) or "")
     # The file inside a File may be exchanged or written to after an inspection.
-    cause = (accept, max_bytes, limits, getattr(file, "file", None), byte_length(file))
+    cause = (
+        *(accept, max_bytes, limits, getattr(file, "file", None), byte_length(file)),
+        extension_of(name),
+    )
     cached = getattr(file, _CACHE, None)
     if cached is None or cached[0] != cause:
-        cached = (cause, _inspect(cast("BinaryIO", file), accept, max_bytes, limits))
+        cached = (cause, _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits))
         if isinstance(file, File):
             setattr(file, _CACHE, cached)
     file.seek(0)
@@ -74,14 +78,14 @@ def inspect(
 
 
 def _inspect(
-    file: BinaryIO, accept: Sequence[str], max_bytes: int | None, limits: SourceLimits
+    file: BinaryIO, name: str, accept: Sequence[str], max_bytes: int | None, limits: SourceLimits
 ) -> Inspection:
     size = byte_length(file)
     if size == 0:
         raise InvalidMedia("empty")
     if max_bytes is not None and size > max_bytes:
         raise too_large(size, max_bytes)
-    format = _accepted_format(file, accept)
+    format = _accepted_format(file, name, accept)
     try:
         with translated_faults():
             metadata = _read_header(file, format, size, limits)
@@ -162,12 +166,18 @@ def _with_video_facts(plain: Metadata, file: BinaryIO, format: Format) -> Metada
     )
 
 
-def _accepted_format(file: BinaryIO, accept: Sequence[str]) -> Format:
-    """Return the format of a file; raise `InvalidMedia` if it is not an accepted one."""
+def _accepted_format(file: BinaryIO, name: str, accept: Sequence[str]) -> Format:
+    """Return the format of a file; raise `InvalidMedia` if it is not an accepted one.
+
+    The name chooses only among types of the same bytes: a document, or the archive that it is.
+    """
     file.seek(0)
     format = detect(file.read(HEAD_BYTES))
-    if accepts(accept, format):
-        return format
+    named = choose_by_name(format, name, file)
+    for candidate in (named, format):
+        if accepts(accept, candidate):
+            return candidate
+    format = named
     names = [accepted.name for accepted in accepted_formats(accept) if accepted is not UNKNOWN]
     expected = get_text_list(names, gettext("or"))
     if format is UNKNOWN:

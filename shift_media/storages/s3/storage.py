@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from django.views.decorators.debug import sensitive_variables
 
+from shift_media.core.documents import build_disposition
 from shift_media.core.formats import SAFE_TYPE
 from shift_media.storages.base import (
     URL_EXPIRE,
@@ -264,10 +265,29 @@ class S3MediaStorage(S3Compatible):
     ) -> bool:
         """Write by one conditional PUT; above 100 MB in parts, with the condition at the end."""
         parameters = self._parameters(check_key(key), content_type)
+        return self._write(parameters, content, sha256, size)
+
+    def put_original(
+        self,
+        key: str,
+        content: Readable,
+        *,
+        content_type: str,
+        download_name: str,
+        sha256: str = "",
+        size: int | None = None,
+    ) -> bool:
+        """Write an original; the client's name of an attachment is in its Content-Disposition."""
+        parameters = self._parameters(check_key(key), content_type, download_name)
+        return self._write(parameters, content, sha256, size)
+
+    def _write(
+        self, parameters: dict[str, Any], content: Readable, sha256: str, size: int | None
+    ) -> bool:
         with (
             prepare(content, size, sha256) as upload,
             upload.raise_content_errors(),
-            translate_errors(key),
+            translate_errors(parameters["Key"]),
         ):
             metadata = parameters.get("Metadata") or {}
             parameters["Metadata"] = {**metadata, SHA256_METADATA: upload.sha256}
@@ -303,11 +323,13 @@ class S3MediaStorage(S3Compatible):
                 raise
         return True
 
-    def _parameters(self, key: str, content_type: str) -> dict[str, Any]:
+    def _parameters(self, key: str, content_type: str, download_name: str = "") -> dict[str, Any]:
         name, _, leaf = key.rpartition("/")
         private = self.originals == "private" and name.rpartition("/")[2] == leaf
         served_type = get_served_type(content_type)
         disposition = get_disposition(served_type)
+        if disposition and download_name:
+            disposition = build_disposition(download_name, key)
         return {
             "CacheControl": f"{'private' if private else 'public'}, {_CACHE_CONTROL}",
             **({"ContentDisposition": disposition} if disposition else {}),
