@@ -18,6 +18,7 @@ from typing import Any
 import hypothesis
 import pytest
 from botocore.loaders import create_loader
+from django.db import connection
 from django.test import override_settings
 from filelock import FileLock
 
@@ -73,6 +74,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Handle Ctrl-C even if a shell has started the run in the background with it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.disable()  # Collection makes a million objects that all stay.
     if not hasattr(config, "workerinput"):  # A test of another run may have started this.
         os.environ.pop("PYTEST_XDIST_WORKER", None)
 
@@ -104,6 +106,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Print which tests check which rows: ``pytest --rows --collect-only -qq``."""
     # The collected tests stay until the end: the garbage collector need not look at them again.
     gc.freeze()
+    gc.enable()
     if not session.config.getoption("--rows"):
         return
     rows: dict[int, set[str]] = {}
@@ -225,12 +228,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 
     uid = "django.contrib.auth.management.create_permissions"
     with django_db_blocker.unblock():
-        types, permissions = list(ContentType.objects.all()), list(Permission.objects.all())
+        inserts = [_insert_of_all_rows(model) for model in (ContentType, Permission)]
 
     def restore(**sent: Any) -> None:
         if not ContentType.objects.exists():
-            ContentType.objects.bulk_create(types)
-            Permission.objects.bulk_create(permissions)
+            with connection.cursor() as cursor:
+                for statement, values in inserts:
+                    cursor.execute(statement, values)
 
     post_migrate.disconnect(create_contenttypes)
     post_migrate.disconnect(dispatch_uid=uid)
@@ -239,6 +243,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     post_migrate.disconnect(restore, sender=apps.get_app_config("auth"))
     post_migrate.connect(create_contenttypes)
     post_migrate.connect(create_permissions, dispatch_uid=uid)
+
+
+def _insert_of_all_rows(model: Any) -> tuple[str, list[Any]]:
+    """Return a statement that inserts the rows that a model has now, and its values."""
+    columns = ", ".join(connection.ops.quote_name(f.column) for f in model._meta.concrete_fields)
+    rows = list(model.objects.values_list())
+    row = f"({', '.join(['%s'] * len(model._meta.concrete_fields))})"
+    table = connection.ops.quote_name(model._meta.db_table)
+    statement = f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * len(rows))}"
+    return statement, [value for values in rows for value in values]
 
 
 @pytest.fixture
