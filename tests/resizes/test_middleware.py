@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from shift_media.core.keys import new_original_key
 from shift_media.resizes.resize import Resize
+from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
 
 Add = Callable[..., str]
@@ -245,3 +247,28 @@ def test_order_of_the_tests_names_middleware_of_the_installed_django() -> None:
     assert named <= found, "Django has renamed or removed these: correct ORDER."
     assert len(found) >= 18, sorted(found)
     assert django.VERSION >= (6, 0) or not any("csp" in name for name in found)
+
+
+@pytest.mark.acceptance(65)
+@pytest.mark.parametrize("odd", [{"USE_TZ": False}, {"FORCE_SCRIPT_NAME": "/app"}], ids=str)
+def test_answers_with_odd_settings_are_the_same(
+    site: Any, resize_of: ResizeOf, odd: dict[str, Any]
+) -> None:
+    mounted = odd.get("FORCE_SCRIPT_NAME", "")
+    key = add_to(site(base_url="/media/"))
+    asked = list(requests_for(key, resize_of(key)))
+    expected = [sent(getattr(Client(), method)(url, **more)) for method, url, more in asked]
+    site(base_url=f"{mounted}/media/")
+    with override_settings(**odd):
+        urls = [url for _, url, _ in requests_for(key, resize_of(key))]
+        assert all(url.startswith(f"{mounted}/media/") for url in urls[6:])
+        for (method, url, more), answer in zip(asked, expected, strict=True):
+            # A server that mounts the site passes the rest of the path, and the raw path.
+            raw = {"RAW_URI": f"{mounted}{url}"}
+            assert sent(getattr(Client(), method)(url, **more, **raw)) == answer, (method, url)
+
+
+def add_to(storage: CountingStorage) -> str:
+    key = str(new_original_key("photo", "jpg"))
+    storage.put(key, io.BytesIO(picture()), content_type="image/jpeg")
+    return key
