@@ -21,6 +21,7 @@ from django.core.cache import caches
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.test import Client, override_settings
 from django.urls import include, path, re_path
+from django.utils import translation
 from django.utils.deprecation import MiddlewareMixin
 
 from shift_media.core.keys import new_original_key
@@ -131,7 +132,8 @@ def behind(
         caches["default"].clear()
         return Client()
 
-    yield start
+    with translation.override(None):  # LocaleMiddleware leaves its language active.
+        yield start
     for override in reversed(overrides):
         override.disable()
 
