@@ -31,14 +31,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.storage import InvalidStorageError, storages
+from django.core.files.storage import InvalidStorageError, Storage, storages
 from django.urls import NoReverseMatch, Resolver404, resolve
 from PIL import Image
 
@@ -100,7 +100,7 @@ def _check_default() -> Iterator[CheckMessage]:
 def _check_locations() -> Iterator[CheckMessage]:
     for alias in storages.backends:
         storage = storages[alias]
-        if isinstance(storage, LocalMediaStorage) and not leads_to_view(storage, alias):
+        if _is_served_here(storage) and not leads_to_view(storage, alias):
             yield Error(
                 f"The base_url of STORAGES[{alias!r}] is {storage.base_url!r}, where "
                 "shift_media.urls is not included for this storage.",
@@ -109,6 +109,12 @@ def _check_locations() -> Iterator[CheckMessage]:
                 "FORCE_SCRIPT_NAME. For a CDN, set public_url.",
                 id="shift_media.E003",
             )
+
+
+def _is_served_here(storage: Storage) -> TypeGuard[LocalMediaStorage]:
+    """Return True for a storage with a ``base_url`` whose files the app serves."""
+    serves_files = isinstance(storage, MediaStorage) and storage.serves_files
+    return serves_files and hasattr(storage, "base_url")
 
 
 INVALID_KEY = f"{'0' * 8}/{'0' * 4}/{'0' * 4}/{'0' * 4}/{'0' * 12}/invalid"

@@ -125,6 +125,14 @@ def test_absolute_base_url_elsewhere_is_e003_and_names_public_url(tmp_path: Any)
     assert "public_url" in message
 
 
+def test_base_url_of_a_storage_in_memory_is_checked_too() -> None:
+    backend = "shift_media.testing.InMemoryMediaStorage"
+    with with_media(BACKEND=backend, OPTIONS={"base_url": "/files/"}):
+        assert "shift_media.urls is not included" in messages()["shift_media.E003"]
+    with with_media(BACKEND=backend, OPTIONS={"base_url": "/media/"}):
+        assert messages() == {}
+
+
 def test_second_local_storage_without_its_own_include_is_e003(tmp_path: Any) -> None:
     private = {
         "BACKEND": "shift_media.storages.LocalMediaStorage",

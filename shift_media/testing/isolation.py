@@ -13,7 +13,7 @@ from typing import Any, ClassVar, cast
 from django.conf import settings as django_settings
 from django.core.files.storage import Storage, storages
 from django.test import TestCase, override_settings
-from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 
 from shift_media.registry import RegisteredField, all_media_fields
@@ -83,7 +83,7 @@ def _included_at(alias: str) -> str | None:
     names = {"key": _KEY} if is_default else {"key": _KEY, "storage": alias}
     try:
         path = reverse("shift_media:resize", kwargs=names)
-        included = resolve(path).kwargs.get("storage", "")
+        included = resolve("/" + path.removeprefix(get_script_prefix())).kwargs.get("storage", "")
     except (NoReverseMatch, Resolver404):
         return None
     is_served_there = included == alias or (is_default and not included)

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.files.storage import storages
 from django.test import Client, SimpleTestCase, TestCase, TransactionTestCase, override_settings
+from django.urls import set_script_prefix
 
 from shift_media.storages import (
     LocalMediaStorage,
@@ -71,6 +72,17 @@ def test_site_with_a_bucket_is_tested_without_it() -> None:
             assert_resized(photo.image.resize("20x"))
             assert storage.mezzanine is True
         assert isinstance(unwrap(default_media_storage), S3MediaStorage)
+
+
+@pytest.mark.parametrize("prefix", ["/", "/below/"])
+def test_base_url_is_where_the_urls_are_included(prefix: str) -> None:
+    set_script_prefix(prefix)
+    bucket = override_settings(STORAGES={**settings.STORAGES, "media": BUCKET})
+    try:
+        with bucket, in_memory_media() as storage:
+            assert storage.base_url == f"{prefix}media/"
+    finally:
+        set_script_prefix("/")
 
 
 def test_storage_named_default_is_replaced_if_there_is_no_media() -> None:
