@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from PIL import Image
 
 from tests.imaging import images
-from tests.imaging.processes import run
+from tests.imaging.processes import Measuring
 from tests.kept import kept
 
 MEGABYTE = 1_000_000
 
-# Each bomb runs in a process of its own; the kernel counts its peak memory and CPU time.
+# Each bomb is made in a process of its own; the kernel counts its peak memory and CPU time.
 
 MEASURE = """
-import json, sys, time
+import time
 from io import BytesIO
 from PIL import Image
 from shift_media.imaging import engine
@@ -33,19 +33,19 @@ warm = BytesIO()
 Image.new("RGB", (64, 64)).save(warm, "JPEG")
 for format in ("jpg", "webp", "avif", "png", "gif"):
     engine.make(warm, Spec.make("32x32", format=format))
-with open("/proc/self/clear_refs", "w") as clear:
-    clear.write("5")
-idle, cpu, outcome = peak(), time.process_time(), []
-size, format = sys.argv[2:4]
-with open(sys.argv[1], "rb") as file:
-    spec = Spec.make(size, format=format)
-    for work in (lambda: engine.make(file, spec), lambda: engine.preview(file))[:int(sys.argv[4])]:
-        try:
-            work()
-            outcome.append("made")
-        except MediaError as error:
-            outcome.append(type(error).__name__)
-print(json.dumps([peak() - idle, time.process_time() - cpu, outcome]))
+def measure(path, size, format, works):
+    with open("/proc/self/clear_refs", "w") as clear:
+        clear.write("5")
+    idle, cpu, outcome = peak(), time.process_time(), []
+    with open(path, "rb") as file:
+        spec = Spec.make(size, format=format)
+        for work in (lambda: engine.make(file, spec), lambda: engine.preview(file))[:works]:
+            try:
+                work()
+                outcome.append("made")
+            except MediaError as error:
+                outcome.append(type(error).__name__)
+    return [peak() - idle, time.process_time() - cpu, outcome]
 """
 
 USUAL, LARGEST, HEADER = 256, 512, 64
@@ -53,27 +53,51 @@ USUAL, LARGEST, HEADER = 256, 512, 64
 CPU_SECONDS = 5.0
 
 
-def measured(
-    content: bytes,
-    folder: Path,
-    size: str = "400x400",
-    format: str = "jpg",
-    works: int = 2,
-    most: float = CPU_SECONDS,
-) -> tuple[float, float, list[str]]:
-    """Make a resize, and a preview unless ``works`` is 1; return MB, CPU seconds and outcomes.
+class Measured(Protocol):
+    """The fixture `measured`."""
 
-    What else the machine does makes it longer, and never shorter: where it took more than ``most``
-    it is measured again, up to three times, and the least counts.
+    def __call__(
+        self,
+        content: bytes,
+        size: str = "400x400",
+        format: str = "jpg",
+        works: int = 2,
+        most: float = CPU_SECONDS,
+    ) -> tuple[float, float, list[str]]: ...
+
+
+@pytest.fixture(scope="module")
+def measure() -> Iterator[Measuring]:
+    with Measuring(MEASURE) as measure:
+        yield measure
+
+
+@pytest.fixture
+def measured(measure: Measuring, tmp_path: Path) -> Measured:
+    """Return a function that makes a resize, and a preview unless ``works`` is 1.
+
+    It returns MB, CPU seconds and outcomes. What else the machine does makes it longer, and never
+    shorter: where it took more than ``most`` it is measured again, up to three times, and the
+    least counts.
     """
-    path = folder / "source"
-    path.write_bytes(content)
-    arguments = (str(path), size, format, str(works))
-    megabytes, seconds, outcome = json.loads(run(MEASURE, *arguments))
-    for _ in range(2):
-        if seconds > most:
-            seconds = min(seconds, json.loads(run(MEASURE, *arguments))[1])
-    return megabytes, seconds, outcome
+
+    def measured(
+        content: bytes,
+        size: str = "400x400",
+        format: str = "jpg",
+        works: int = 2,
+        most: float = CPU_SECONDS,
+    ) -> tuple[float, float, list[str]]:
+        path = tmp_path / "source"
+        path.write_bytes(content)
+        arguments = (str(path), size, format, works)
+        megabytes, seconds, outcome = measure(*arguments)
+        for _ in range(2):
+            if seconds > most:
+                seconds = min(seconds, measure(*arguments)[1])
+        return megabytes, seconds, outcome
+
+    return measured
 
 
 def png_of_zeros(width: int, height: int, color: int, channels: int) -> bytes:
@@ -133,30 +157,28 @@ def animation_of(frames: int) -> bytes:
     ],
 )
 def test_header_bomb_costs_little_memory_and_time(
-    bomb: Callable[[], bytes], tmp_path: Path
+    bomb: Callable[[], bytes], measured: Measured
 ) -> None:
-    megabytes, seconds, outcome = measured(bomb(), tmp_path, most=1)
+    megabytes, seconds, outcome = measured(bomb(), most=1)
     assert set(outcome) <= {"TooManyPixels", "UnsupportedType"}
     assert megabytes <= HEADER
     assert seconds < 1
 
 
 @pytest.mark.acceptance(26)
-def test_jpeg_of_99_megapixels_is_refused(tmp_path: Path) -> None:
+def test_jpeg_of_99_megapixels_is_refused(measured: Measured) -> None:
     content = kept("99 megapixels", lambda: flat("jpg", 11_000, 9_000, quality=20), __file__)
     assert len(content) < 3 * MEGABYTE
-    megabytes, seconds, outcome = measured(content, tmp_path, most=1)
+    megabytes, seconds, outcome = measured(content, most=1)
     assert outcome == ["TooManyPixels"] * 2
     assert megabytes <= HEADER
     assert seconds < 1
 
 
 @pytest.mark.acceptance(27)
-def test_animation_with_too_many_pixels_over_all_frames_is_refused(tmp_path: Path) -> None:
+def test_animation_with_too_many_pixels_over_all_frames_is_refused(measured: Measured) -> None:
     for frames, error in ((10_000, "TooManyFrames"), (501, "TooManyFrames")):
-        megabytes, seconds, outcome = measured(
-            animation_of(frames), tmp_path, format="gif", most=1
-        )
+        megabytes, seconds, outcome = measured(animation_of(frames), format="gif", most=1)
         assert outcome == [error] * 2
         assert megabytes <= HEADER
         assert seconds < 1
@@ -169,9 +191,9 @@ def animation_of_380() -> bytes:
 
 @pytest.mark.acceptance(27)
 @pytest.mark.parametrize("format", ["gif", "webp"])
-def test_animation_of_380_frames_stays_within_the_bounds(format: str, tmp_path: Path) -> None:
+def test_animation_of_380_frames_stays_within_the_bounds(format: str, measured: Measured) -> None:
     content = kept("380 frames", animation_of_380, __file__)
-    megabytes, seconds, outcome = measured(content, tmp_path, "120x120", format, works=1)
+    megabytes, seconds, outcome = measured(content, "120x120", format, works=1)
     assert outcome == ["made"]
     assert megabytes <= USUAL
     assert seconds <= CPU_SECONDS
@@ -180,9 +202,9 @@ def test_animation_of_380_frames_stays_within_the_bounds(format: str, tmp_path: 
 @pytest.mark.acceptance(28)
 @pytest.mark.parametrize("bomb", [exif_bomb, icc_bomb, png_text_bomb, webp_exif_bomb])
 def test_metadata_bomb_is_ignored_within_the_bounds(
-    bomb: Callable[[], bytes], tmp_path: Path
+    bomb: Callable[[], bytes], measured: Measured
 ) -> None:
-    megabytes, seconds, outcome = measured(bomb(), tmp_path, most=2)
+    megabytes, seconds, outcome = measured(bomb(), most=2)
     assert outcome == ["made"] * 2
     assert megabytes <= HEADER
     assert seconds < 2
@@ -203,10 +225,10 @@ LARGEST_ADMITTED: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("name", LARGEST_ADMITTED)
-def test_largest_original_stays_within_the_bound(name: str, tmp_path: Path) -> None:
+def test_largest_original_stays_within_the_bound(name: str, measured: Measured) -> None:
     content = kept(name, LARGEST_ADMITTED[name], __file__)
     works = 2 if "without" in name else 1  # only the preview reads all of such a file
-    megabytes, seconds, outcome = measured(content, tmp_path, works=works)
+    megabytes, seconds, outcome = measured(content, works=works)
     assert outcome == ["made"] * works
     assert megabytes <= LARGEST
     assert seconds <= CPU_SECONDS
@@ -215,10 +237,10 @@ def test_largest_original_stays_within_the_bound(name: str, tmp_path: Path) -> N
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_largest_resizes_of_the_largest_original_stay_within_the_bound(
-    format: str, tmp_path: Path
+    format: str, measured: Measured
 ) -> None:
     content = kept("RGBA PNG", LARGEST_ADMITTED["RGBA PNG"], __file__)
-    megabytes, seconds, outcome = measured(content, tmp_path, "4470x3464", format, works=1)
+    megabytes, seconds, outcome = measured(content, "4470x3464", format, works=1)
     assert outcome == ["made"]
     assert megabytes <= LARGEST
     assert seconds <= CPU_SECONDS
