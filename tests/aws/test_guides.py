@@ -71,7 +71,7 @@ def test_plan_in_guide_equals_plan_on_ceph(rgw: Any) -> None:
     site = ("--app-url", "https://www.example.com/media/")
     with media_on(storage_options(rgw, name)):
         run("create")
-        first = run("plan", *site, "--verbosity", "0")
+        first = run("plan", *site)
         run("apply", *site, "--yes", "--widen")
         shown = blocks_of("s3-compatible")["ceph-plan"]
         assert run("plan", *site).replace(name, BUCKET) == shown
