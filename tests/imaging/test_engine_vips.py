@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -288,3 +289,32 @@ def test_process_forked_after_libvips_was_used_decodes_with_pillow(
     assert [bool(code - 10 & 1) for code in codes] == [by_pillow] * 2
     if by_pillow:
         assert codes == [13, 13]
+
+
+@pytest.mark.parametrize(
+    ("mode", "size"), [("RGB", "1000x"), ("L", "1000x700"), ("P", "x700"), ("I;16", "1000x")]
+)
+def test_large_resize_of_opaque_png_looks_like_that_of_pillow(mode: str, size: str) -> None:
+    picture = images.photograph(1600, 1200)
+    if mode == "I;16":
+        deep = np.asarray(picture.convert("L"), dtype=np.uint16) * 257
+        content = images.encoded(Image.fromarray(deep), "png")
+    else:
+        stored = images.stored(picture.convert("RGB"), 6)
+        stored = stored.quantize(200) if mode == "P" else stored.convert(mode)
+        profile = images.srgb_profile() if mode == "RGB" else None
+        content = images.encoded(stored, "png", exif=images.exif(6), icc_profile=profile)
+    spec = Spec.make(size, format="png")
+    by_libvips = engine.make(BytesIO(content), spec, decoder="vips")
+    by_pillow = engine.make(BytesIO(content), spec, decoder="pillow")
+    assert by_libvips.content != by_pillow.content
+    made, expected = images.opened(by_libvips.content), images.opened(by_pillow.content)
+    assert made.size == expected.size
+    assert images.ssim(made, expected) > 0.98
+    assert images.near(images.mean(made), images.mean(expected), 1)
+
+
+def test_cut_png_is_refused_before_a_large_resize() -> None:
+    content = images.encoded_photograph(1500, 1000, "png")
+    with pytest.raises(Undecodable):
+        engine.make(BytesIO(content[: len(content) // 2]), Spec.make("900x", format="jpg"))

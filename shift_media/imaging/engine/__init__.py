@@ -148,4 +148,5 @@ def _resize_still(
     source: BinaryIO, header: Header, pipeline: Pipeline, decoder: Decoder
 ) -> Image.Image:
     """Decode and resize; on return the original's pixels are freed, before an encoder starts."""
-    return pipeline.run(*decode.decode_still(source, header, pipeline.min_scale, decoder))
+    decoded = decode.decode_still(source, header, pipeline.min_scale, decoder, pipeline.whole_size)
+    return pipeline.run(*decoded)

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from shift_media.core.errors import MissingExtra, Undecodable
 from shift_media.core.formats import BY_EXTENSION
+from shift_media.core.geometry import Size
 from shift_media.imaging.engine import codecs, vips
 from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_ending, jpeg_scans, png
 from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
@@ -39,15 +40,17 @@ def decode_still(
     header: Header,
     min_scale: tuple[float, float],
     decoder: vips.Decoder = "pillow",
+    size: Size | None = None,
 ) -> Decoded:
     """Decode the first frame at ``min_scale`` × the original's width and height, or more.
 
-    ``min_scale`` is at most 1 each way. Raises what the decoder raises.
+    ``min_scale`` is at most 1 each way. With ``size``, that of a resize of the whole original, the
+    result may have just this size. Raises what the decoder raises.
     """
     scans = select_scans(source, header, min_scale)
     if scans is not None:
         return _decode_parts(source, header, scans.parts, min_scale)
-    return decode_all_data(source, header, min_scale, decoder)
+    return decode_all_data(source, header, min_scale, decoder, size)
 
 
 def decode_all_data(
@@ -55,13 +58,14 @@ def decode_all_data(
     header: Header,
     min_scale: tuple[float, float],
     decoder: vips.Decoder = "pillow",
+    size: Size | None = None,
 ) -> Decoded:
     """Decode the first frame as `decode_still` does, from all scans of a progressive JPEG.
 
     What this decodes can be decoded at any scale.
     """
     if vips.should_decode(header, min_scale, decoder):
-        return Decoded(*vips.decode_still(source, header, min_scale))
+        return Decoded(*vips.decode_still(source, header, min_scale, size))
     if header.gif_frames:
         frame = header.gif_frames[0]
         return Decoded(_on_canvas(decode_gif_frame(source, frame), frame, header), (1.0, 1.0))

@@ -16,6 +16,8 @@ from shift_media.imaging.formats.base import Header
 _LARGE: Final = 8_000_000
 """Pixels of an original whose every second pixel shows all but a thousandth of its SSIM."""
 _HALF: Final = 0.5
+_DIGITS: Final = 6
+"""Of a coordinate in pixels, after the point."""
 _LEAST_SHARPNESS: Final = 1.25
 """`decode.SHARPNESS` if the next step is a large original at its full size: three times dearer.
 Small ones are sharper; decoded by half they would lose up to .009 of SSIM."""
@@ -73,6 +75,12 @@ class Pipeline:
         box, size = self.box, self.size
         return size[0] > box[2] - box[0] or size[1] > box[3] - box[1]
 
+    @property
+    def whole_size(self) -> Size | None:
+        """The size of a resize that shows all of the original, smaller; None for others."""
+        whole = (0.0, 0.0, float(self.header.width), float(self.header.height))
+        return self.size if self.box == whole and not self.enlarges else None
+
     def run(self, image: Image.Image, scale: tuple[float, float] = (1.0, 1.0)) -> Image.Image:
         """Return the pixels of the resize, upright, in sRGB and on their canvas."""
         return self.place(self.finish(self.resample(image, scale)))
@@ -100,4 +108,8 @@ class Pipeline:
 
 
 def _scale_box(box: Box, scale: tuple[float, float]) -> Box:
-    return (box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1])
+    """Scale a box; whole pixels stay whole, although the scale is a rounded fraction."""
+    left, top, right, bottom = box
+    sides = (left * scale[0], top * scale[1], right * scale[0], bottom * scale[1])
+    left, top, right, bottom = (round(side, _DIGITS) for side in sides)
+    return left, top, right, bottom
