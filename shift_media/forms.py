@@ -79,8 +79,9 @@ class MediaFormField(forms.FileField):
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
         """Add ``accept``, so that browsers offer only the accepted types."""
         attrs = super().widget_attrs(widget)
-        if isinstance(widget, forms.FileInput) and "accept" not in widget.attrs:
-            attrs["accept"] = ",".join(_accept_attribute(self.accept))
+        accepted = _accept_attribute(self.accept)
+        if isinstance(widget, forms.FileInput) and "accept" not in widget.attrs and accepted:
+            attrs["accept"] = ",".join(accepted)
         return attrs
 
 

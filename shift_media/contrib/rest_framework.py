@@ -17,8 +17,10 @@ and facts, without a query and without a request to the storage.
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from django.conf import settings as django_settings
@@ -38,6 +40,7 @@ from shift_media.widgets import SUFFIX
 
 try:
     from rest_framework import serializers
+    from rest_framework.settings import api_settings
 except ImportError as error:
     raise MissingExtra("Django REST framework", "drf") from error
 
@@ -50,7 +53,9 @@ FACTS = ("content_type", "size", "width", "height", "duration", "placeholder", "
 class MediaSerializerField(serializers.FileField):
     """A serializer field for a media file.
 
-    Its representation is ``{"url": …, "width": …, "resizes": {"avatar": {"url": …}}}``.
+    Its representation is ``{"url": …, "width": …, "resizes": {"avatar": {"url": …}}}``. With
+    ``use_url=False`` it is the key, as of the framework's ``FileField``, whose ``max_length``, for
+    the client's name, and ``allow_empty_file`` apply too. A `MediaField` refuses an empty file.
 
     Args:
         presets: the resizes to include: names of presets, or sizes such as ``"400x300"``. By
@@ -66,8 +71,6 @@ class MediaSerializerField(serializers.FileField):
         max_bytes: int | None = None,
         **kwargs: Any,
     ) -> None:
-        # The model's max_length is that of a key. The framework would apply it to client names.
-        kwargs.pop("max_length", None)
         # The model's rules are those of to_internal_value(), which needs no second inspection.
         given = kwargs.pop("validators", [])
         if validators := [rule for rule in given if not isinstance(rule, FieldValidator)]:
@@ -76,6 +79,18 @@ class MediaSerializerField(serializers.FileField):
         self.presets = presets
         self.accept = accept
         self.max_bytes = max_bytes
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        """Leave out the model's ``max_length``, which is that of a key and not of a name."""
+        super().bind(field_name, parent)
+        field: Any = self.model_field
+        if field is not None and self.max_length == field.max_length:
+            self.max_length = None
+
+    @property
+    def represents_object(self) -> bool:
+        """True if the representation is an object; False for ``use_url=False``."""
+        return bool(getattr(self, "use_url", api_settings.UPLOADED_FILES_USE_URL))
 
     @property
     def model_field(self) -> MediaField | None:
@@ -104,6 +119,8 @@ class MediaSerializerField(serializers.FileField):
         file = seekable(upload, max_bytes)
         if field is not None:
             field.inspect(file)
+        elif self.allow_empty_file and not file.size:
+            return file
         if field is None or self.accept or self.max_bytes:
             accept = self.accept or (field.accept if field else IMAGES)
             inspect(file, accept=accept, max_bytes=max_bytes)
@@ -113,6 +130,8 @@ class MediaSerializerField(serializers.FileField):
         """Return the URL, the facts and the resizes; None for an empty field."""
         if not value:
             return None
+        if not self.represents_object:
+            return value.name
         known = value.known_metadata
         return {
             "url": self._absolute(value.url),
@@ -151,3 +170,7 @@ class MediaModelSerializer(serializers.ModelSerializer[Any]):
         **serializers.ModelSerializer.serializer_field_mapping,
         MediaField: MediaSerializerField,
     }
+
+
+if find_spec("drf_spectacular"):
+    importlib.import_module("shift_media.contrib.spectacular")

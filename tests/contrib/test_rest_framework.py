@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -268,3 +268,48 @@ def test_import_without_the_framework_names_the_extra(monkeypatch: pytest.Monkey
     monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"django-shift-media\[drf\]"):
         importlib.import_module(name)
+
+
+def test_use_url_false_gives_the_key() -> None:
+    class Keys(MediaModelSerializer):
+        image = MediaSerializerField(use_url=False)
+
+        class Meta:
+            model = Photo
+            fields = ("image",)
+
+    post(image=file())
+    photo = Photo.objects.get()
+    assert Keys(photo).data["image"] == photo.image.key
+    assert Keys(Photo()).data["image"] is None
+
+
+def test_max_length_of_the_serializer_field_limits_the_name_of_the_client() -> None:
+    class Short(MediaModelSerializer):
+        class Meta:
+            model = Photo
+            fields = ("image",)
+            extra_kwargs: ClassVar[Any] = {"image": {"max_length": 10}}
+
+    long = Short(data={"image": file(name="holidays.jpg")})
+    assert not long.is_valid()
+    assert long.errors["image"][0].code == "max_length"
+    assert Short(data={"image": file(name="lake.jpg")}).is_valid()
+
+
+def test_empty_file_is_allowed_without_a_model_alone() -> None:
+    class Free(serializers.Serializer[Any]):
+        image = MediaSerializerField(allow_empty_file=True)
+
+    class Bound(MediaModelSerializer):
+        image = MediaSerializerField(allow_empty_file=True)
+
+        class Meta:
+            model = Photo
+            fields = ("image",)
+
+    assert Free(data={"image": file(b"")}).is_valid()
+    assert not Free(data={"image": file(HTML)}).is_valid()
+    bound = Bound(data={"image": file(b"")})
+    assert not bound.is_valid()
+    assert bound.errors["image"][0].code == "empty"

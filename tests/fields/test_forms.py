@@ -106,8 +106,8 @@ def test_cleared_file_is_removed_and_omitted_file_is_kept() -> None:
 def test_accept_attribute_lists_accepted_types_and_extensions() -> None:
     html = str(PlainForm()["image"])
     assert 'accept="image/png,.png"' in html
-    every = MediaFormField(accept=["*/*"]).widget.attrs["accept"]
-    assert every == ""
+    every: Any = MediaFormField(accept=["*/*"])
+    assert "accept" not in every.widget.render("file", None)
     images = MediaFormField().widget.attrs["accept"].split(",")
     assert "image/*" not in images
     assert {"image/jpeg", ".jpg", ".avif"} <= set(images)
