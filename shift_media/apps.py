@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,15 +15,17 @@ class ShiftMediaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and delete the jobs of each deleted original.
+        """Register the system checks, and what follows when originals and jobs are deleted.
 
         Also let the form inputs know the files of tickets, which a layer above them makes.
         """
         from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.signals import media_deleted
         from shift_media.transcoding import services
+        from shift_media.transcoding.models import TranscodeJob
 
         widgets.register_tickets(direct.file_of_ticket)
         media_deleted.connect(
             lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
         )
+        pre_delete.connect(services.cancel_deleted, sender=TranscodeJob, dispatch_uid=__name__)

@@ -128,6 +128,27 @@ def test_task_is_enqueued_if_no_backend_is_the_default(
     assert len(import_module(TASKS).task_backends["videos"].results) == 1
 
 
+@override_settings(
+    SHIFT_MEDIA={**SMALL, "TASKS": "videos"},
+    TASKS={"videos": {"BACKEND": f"{TASKS}.backends.dummy.DummyBackend"}},
+)
+def test_job_that_is_put_off_or_recovered_is_enqueued_again(film: Film) -> None:
+    results = import_module(TASKS).task_backends["videos"].results
+    task = import_module("shift_media.transcoding.services.tasks").transcode
+    away = Path(default_media_storage.path(film.video.name))
+    away.rename(away.with_name("away"))
+    TranscodeJob.objects.update(not_before=timezone.now())
+    task.using(backend="videos").call(the_job().pk)
+    put_off = results[-1].task
+    assert put_off.run_after == the_job().not_before > timezone.now()
+    TranscodeJob.objects.update(not_before=timezone.now())
+    assert services.claim("mortal") is not None
+    TranscodeJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    before = len(results)
+    assert services.recover() == 1
+    assert [result.task.run_after for result in results[before:]] == [None]
+
+
 @pytest.mark.acceptance(64)
 @override_settings(SHIFT_MEDIA={**SMALL, "TASKS": "nowhere"})
 def test_upload_whose_task_cannot_be_enqueued_stays_saved_and_its_hooks_run(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import override_settings
 
 from shift_media.conf import ConfigurationError, settings
@@ -122,3 +123,47 @@ def test_invalid_poll_pauses_are_refused(value: object) -> None:
         pytest.raises(ConfigurationError, match=r"such as \(5, 60\)"),
     ):
         _ = settings.TRANSCODE_POLL
+
+
+def test_deleted_job_is_cancelled_at_its_service(job: TranscodeJob) -> None:
+    TranscodeJob.objects.all().delete()
+    assert Scripted.cancelled == [job.external_id]
+
+
+def test_rolled_back_deletion_of_a_job_cancels_nothing(job: TranscodeJob) -> None:
+    with transaction.atomic():
+        job.delete()
+        transaction.set_rollback(True)
+    assert Scripted.cancelled == []
+
+
+def test_job_whose_profile_was_removed_ends_and_is_cancelled_at_its_service(
+    job: TranscodeJob,
+) -> None:
+    TranscodeJob.objects.update(profile="old")
+    job.refresh_from_db()
+    assert services.poll(job)
+    assert (job.state, job.error_code) == (State.ERROR, "no_profile")
+    assert Scripted.cancelled == [job.external_id]
+
+
+def test_cancellation_never_raises_after_it_was_stored(
+    job: TranscodeJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(transcoder: Scripted, attempt: Any) -> None:
+        raise TranscodeError("the service is down")
+
+    monkeypatch.setattr(Scripted, "cancel", refuse)
+    TranscodeJob.objects.update(profile="old")
+    job.refresh_from_db()
+    assert services.cancel(job)
+    assert job.state == State.CANCELED
+    assert "the service is down" in caplog.text
+
+
+def test_cancellation_by_a_job_read_before_its_submission_reaches_the_service(
+    job: TranscodeJob,
+) -> None:
+    job.external_id = ""
+    assert services.cancel(job)
+    assert Scripted.cancelled == [f"external-{job.pk}"]

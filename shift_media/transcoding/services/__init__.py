@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from shift_media.transcoding.services.attempts import transcoder
 from shift_media.transcoding.services.idle import WORKER_PAUSE, waiting_job
-from shift_media.transcoding.services.jobs import cancel, delete_jobs, retry, submit
+from shift_media.transcoding.services.jobs import (
+    cancel,
+    cancel_deleted,
+    delete_jobs,
+    retry,
+    submit,
+)
 from shift_media.transcoding.services.leases import claim, recover
 from shift_media.transcoding.services.polling import Poller, poll, refresh
 from shift_media.transcoding.services.worker import Worker
@@ -18,6 +24,7 @@ __all__ = [
     "Poller",
     "Worker",
     "cancel",
+    "cancel_deleted",
     "claim",
     "delete_jobs",
     "poll",

@@ -57,16 +57,17 @@ def get_profile(name: str) -> Profile:
         ) from None
 
 
-def build_attempt(job: TranscodeJob) -> Job:
+def build_attempt(job: TranscodeJob, profile: Profile | None = None) -> Job:
     """Build what a transcoder is given for the current attempt of a job.
 
-    Raises `ConfigurationError` if the profile is gone, `TranscodeError` if the storage is.
+    Raises `ConfigurationError` if the profile is gone and none is given, `TranscodeError` if the
+    storage is.
     """
     return Job(
         id=job.pk,
         token=job.token,
         original=parse_original_key(job.original),
-        profile=get_profile(job.profile),
+        profile=profile or get_profile(job.profile),
         storage=job.get_storage(),
         wanted=job.is_wanted,
         facts=partial(read_facts, job),
@@ -100,6 +101,15 @@ def read_facts(job: TranscodeJob) -> VideoFacts | None:
         hdr=known.hdr,
         frames=1,  # A frame was decoded when the size was read.
     )
+
+
+def cancel_at_service(job: TranscodeJob) -> None:
+    """Cancel the attempt that a service runs, whose profile may be gone; log a failure."""
+    try:
+        if job.external_id and not transcoder().embedded:
+            transcoder().cancel(build_attempt(job, Profile(job.profile, ())))
+    except MediaError as error:
+        logger.warning("%s may go on in its service: %s", job, error)
 
 
 def delete_files(job: TranscodeJob, attempt: Job) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.db import IntegrityError, router, transaction
 
 from shift_media import signals
-from shift_media.conf import settings
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import OriginalKey, parse_original_key
@@ -13,7 +12,8 @@ from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages import find_alias
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.services.attempts import build_attempt, get_profile, transcoder
+from shift_media.transcoding.services.attempts import cancel_at_service, get_profile
+from shift_media.transcoding.services.enqueuing import enqueue
 from shift_media.transcoding.types import VideoFile
 
 
@@ -86,10 +86,7 @@ def _announce(job: TranscodeJob, using: str | None = None) -> None:
 
 def _after_commit(job: TranscodeJob) -> None:
     job.send(signals.transcode_submitted)
-    if settings.TASKS is not None:
-        from shift_media.transcoding.services.tasks import enqueue
-
-        enqueue(job.pk, settings.TASKS)
+    enqueue(job)
 
 
 def retry(job: TranscodeJob) -> bool:
@@ -104,9 +101,12 @@ def retry(job: TranscodeJob) -> bool:
 def cancel(job: TranscodeJob) -> bool:
     """Cancel a job; return True if it was live. A worker that runs it notices within seconds."""
     canceled = job.cancel()
-    if canceled and job.external_id and not transcoder().embedded:
-        transcoder().cancel(build_attempt(job))
-    job.reload()
+    try:
+        job.reload()  # The worker may have stored the external id meanwhile.
+    except TranscodeJob.DoesNotExist:  # It was deleted, and cancelled then.
+        return canceled
+    if canceled:
+        cancel_at_service(job)
     return canceled
 
 
@@ -117,9 +117,12 @@ def delete_jobs(original: str) -> None:
     """
     if not _is_video(parse_original_key(original)):
         return
-    jobs = TranscodeJob.objects.on_primary().filter(original=original)
-    submitted = [] if transcoder().embedded else list(jobs.running().exclude(external_id=""))
-    attempts = [build_attempt(job) for job in submitted]
-    jobs.delete()
-    for attempt in attempts:
-        transcoder().cancel(attempt)
+    TranscodeJob.objects.on_primary().filter(original=original).delete()
+
+
+def cancel_deleted(instance: TranscodeJob, using: str, **kwargs: object) -> None:
+    """Cancel the attempt that a service runs of a job whose row is being deleted."""
+    rows = TranscodeJob.objects.using(using).filter(pk=instance.pk)
+    job = rows.running().exclude(external_id="").first()
+    if job is not None:
+        signals.after_commit(cancel_at_service, job, using=using)

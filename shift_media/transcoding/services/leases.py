@@ -21,6 +21,7 @@ from shift_media import signals
 from shift_media.core.errors import MediaError
 from shift_media.transcoding.models import TranscodeJob, TranscodeJobQuerySet
 from shift_media.transcoding.services.attempts import build_attempt, transcoder
+from shift_media.transcoding.services.enqueuing import enqueue_again
 
 logger = logging.getLogger("shift_media")
 
@@ -85,6 +86,7 @@ def _recover_expired(job: TranscodeJob) -> bool:
         recovered = job.recover("abandoned", text, attempts=job.attempts)
         if recovered:
             _delete_files(job)
+            enqueue_again(job)
         return recovered
     failed = job.fail_lost("abandoned", text)
     if failed:
@@ -101,6 +103,7 @@ def _recover_from_service(job: TranscodeJob) -> bool:
     recovered = job.recover("transcoder_changed", text, attempts=max(0, job.attempts - 1))
     if recovered:
         _delete_files(job)
+        enqueue_again(job)
     return recovered
 
 

@@ -11,7 +11,11 @@ from shift_media.core.backoff import Backoff
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.base import LIVE, RUNNING, Job, JobReport, State
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.services.attempts import build_attempt, transcoder
+from shift_media.transcoding.services.attempts import (
+    build_attempt,
+    cancel_at_service,
+    transcoder,
+)
 from shift_media.transcoding.services.reports import (
     apply,
     as_transcode_error,
@@ -32,6 +36,9 @@ def poll(job: TranscodeJob) -> bool:
     job.reload()
     if job.state not in RUNNING or not job.external_id or transcoder().embedded:
         return True
+    if job.profile not in settings.PROFILES:
+        _end_without_profile(job)
+        return True
     try:
         attempt = build_attempt(job)
         report = transcoder().read(attempt)
@@ -44,6 +51,13 @@ def poll(job: TranscodeJob) -> bool:
     with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
         job.reload()
     return answered
+
+
+def _end_without_profile(job: TranscodeJob) -> None:
+    """End a job whose result could not be read, so that it does not stay submitted for ever."""
+    text = f'The profile "{job.profile}" was removed from SHIFT_MEDIA["PROFILES"].'
+    fail(job, TranscodeError(text, code="no_profile"))
+    cancel_at_service(job)
 
 
 def refresh(job: TranscodeJob) -> TranscodeJob:

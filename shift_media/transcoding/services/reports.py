@@ -11,6 +11,7 @@ from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.transcoding.base import Job, JobReport, State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt, delete_files, transcoder
+from shift_media.transcoding.services.enqueuing import enqueue_again
 
 logger = logging.getLogger("shift_media")
 
@@ -71,7 +72,8 @@ def fail(job: TranscodeJob, error: TranscodeError) -> None:
     if code == "unwanted":
         job.cancel_unwanted()
     elif error.retryable and job.may_be_retried:
-        job.retry_later(code, text)
+        if job.retry_later(code, text):
+            enqueue_again(job)
     elif job.fail(code, text):
         job.reload()
         job.send(signals.transcode_failed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 
 import django
+from django.utils import timezone
 
 from shift_media.conf import settings
 from shift_media.core.errors import MissingExtra
@@ -28,6 +30,13 @@ def transcode(pk: int) -> str:
     return str(jobs.values_list("state", flat=True).get(pk=pk))
 
 
-def enqueue(pk: int, backend: str) -> None:
-    """Enqueue a job in a backend of Django's setting ``TASKS``."""
-    transcode.using(backend=backend).enqueue(pk)
+def enqueue(pk: int, backend: str, due: datetime) -> None:
+    """Enqueue a job in a backend of Django's setting ``TASKS``, to be run when it is due.
+
+    A backend that cannot wait is not given a job that is not due: ``media_transcode`` runs it.
+    """
+    task = transcode.using(backend=backend)
+    if due <= timezone.now():
+        task.enqueue(pk)
+    elif task.get_backend().supports_defer:
+        task.using(run_after=due).enqueue(pk)

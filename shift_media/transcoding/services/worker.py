@@ -15,6 +15,7 @@ from shift_media.transcoding.base import LIVE, Job, State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services import leases
 from shift_media.transcoding.services.attempts import build_attempt, transcoder
+from shift_media.transcoding.services.enqueuing import enqueue_again
 from shift_media.transcoding.services.reports import (
     apply,
     as_transcode_error,
@@ -93,7 +94,8 @@ class Worker:
             fail(job, TranscodeError(text, code="unexpected", retryable=True))
         except BaseException:
             stop_attempt(job, attempt)
-            job.release()
+            if job.release():
+                enqueue_again(job)
             raise
         finally:
             with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted with its original
