@@ -17,11 +17,13 @@ E009      a profile has a rendition that the transcoder cannot make
 E010      ``ENGINE`` is ``"vips"``, but pyvips is not installed
 E011      a field in ``UPLOADS`` is not a media field, or its rule cannot be imported
 E012      ``TASKS`` is not an alias of Django's ``TASKS``, or django-tasks is not installed
+E013      a column in ``HISTORY`` does not exist
 W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
 W008      a plain ``FileField`` on S3 overwrites files with the same name
 W009      the per-site cache keeps pages for longer than signed URLs in them are valid
+W010      django-cleanup deletes files of media fields, also those that other rows refer to
 W103      rows of a media field have names that are not keys (``check --database``, ``migrate``)
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
@@ -47,6 +49,7 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.conf.reader import suggest
 from shift_media.core.errors import MissingExtra
 from shift_media.core.signing import MIN_LENGTH, is_placeholder, is_weak
+from shift_media.deletion import checks as deletion_checks  # noqa: F401 (registers E013, W010)
 from shift_media.fields.legacy import WHAT_TO_DO, find_legacy_names
 from shift_media.imaging.engine import vips
 from shift_media.registry import all_media_fields, plain_file_fields

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.files.base import ContentFile
@@ -15,6 +17,7 @@ from django.test import Client, override_settings
 
 from shift_media.core.keys import new_original_key
 from shift_media.core.signing import is_placeholder, is_weak
+from shift_media.deletion.checks import check_cleanup
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
 from shift_media.video.profiles import Profile
@@ -245,3 +248,22 @@ def test_page_cached_for_longer_than_signed_urls_are_valid_is_w009(name: str) ->
             assert "never_cache" in message
     with override_settings(MIDDLEWARE=site_cache, CACHE_MIDDLEWARE_SECONDS=600):
         assert "shift_media.W009" not in messages()
+
+
+def test_django_cleanup_that_handles_media_fields_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The package is not among the tools of the tests; these are the names that the check uses.
+    handled = ModuleType("django_cleanup.cache")
+    vars(handled)["get_model_name"] = lambda model: model._meta.label
+    vars(handled)["model_has_filefields"] = lambda name: name == "testapp.Photo"
+    monkeypatch.setitem(sys.modules, "django_cleanup", ModuleType("django_cleanup"))
+    monkeypatch.setitem(sys.modules, "django_cleanup.cache", handled)
+    installed = AppConfig("django_cleanup", apps.get_app_config("testapp").module)
+    assert check_cleanup(None) == []
+    monkeypatch.setitem(apps.app_configs, "django_cleanup", installed)
+    (warning,) = check_cleanup(None)
+    assert warning.id == "shift_media.W010"
+    assert "testapp.Photo" in warning.msg
+    vars(handled)["model_has_filefields"] = lambda name: False
+    assert check_cleanup(None) == []

@@ -269,6 +269,22 @@ class Settings(SettingsReader):
         return float(seconds)
 
     @cached_property
+    def HISTORY(self) -> dict[str, str]:
+        """Columns of history packages whose keys count as references. Default: none.
+
+        ``{"gallery.HistoricalPhoto.image": "exact", "reversion.Version.serialized_data":
+        "contains"}``: a column holds the key alone, or a text with it. The file of such a key
+        stays until no row has it, neither of a model nor of its history.
+        """
+        wanted = 'a dict such as {"gallery.HistoricalPhoto.image": "exact"}, or "contains"'
+        given = self._typed("HISTORY", {}, dict, wanted)
+        for label, lookup in given.items():
+            right = isinstance(label, str) and label.count(".") == 2
+            if not right or lookup not in ("exact", "contains"):
+                raise wrong_value("HISTORY", given, wanted)
+        return given
+
+    @cached_property
     def SITE(self) -> str:
         """The name of this site, which no other site has, or ``""``. Default: ``""``.
 

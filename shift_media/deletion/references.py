@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
-from shift_media.conf import settings
-from shift_media.registry import all_media_fields
+from shift_media.conf import ConfigurationError, settings
+from shift_media.registry import all_media_fields, find_field
 
 _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
+_KEYS_PER_SEARCH = 50  # of texts, in which the database looks for one key after another
 
 
 def is_referenced(key: str, using: str) -> bool:
@@ -30,11 +33,15 @@ def is_referenced(key: str, using: str) -> bool:
                 for alias in _databases(field.model, using):
                     if _rows(field.model, alias).filter(**{field.name: key}).exists():
                         return True
+            if _keys_of_history([key]):
+                return True
     return False
 
 
 def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
     """Return those of the keys that a row of any MediaField refers to, or that are a default.
+
+    Rows of a history count if ``SHIFT_MEDIA["HISTORY"]`` names their column.
 
     Every database is searched, or ``using`` alone.
     """
@@ -48,7 +55,50 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
                     for part in _parts(sorted(set(keys) - referenced)):
                         rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
                         referenced.update(rows.values_list(field.name, flat=True))
+            referenced |= _keys_of_history(set(keys) - referenced, using)
     return referenced
+
+
+def history_columns() -> Iterator[tuple[models.Field[Any, Any], str]]:
+    """Yield the columns of ``SHIFT_MEDIA["HISTORY"]``, each with its lookup.
+
+    Raises `ConfigurationError` for a column that does not exist, so that nothing is deleted.
+    """
+    for label, lookup in settings.HISTORY.items():
+        column = find_field(label)
+        if column is None:
+            raise ConfigurationError(
+                f'SHIFT_MEDIA["HISTORY"] names {label!r}, which is not a field of an installed '
+                "model. Write app.Model.field.",
+                key="HISTORY",
+            )
+        yield column, lookup
+
+
+def _keys_of_history(keys: Collection[str], using: str | None = None) -> set[str]:
+    """Return those of the keys that are in a column of ``SHIFT_MEDIA["HISTORY"]``."""
+    found: set[str] = set()
+    for column, lookup in history_columns() if keys else ():
+        for alias in _databases(column.model):
+            for part in _parts(sorted(set(keys) - found)) if using in (None, alias) else ():
+                found |= _keys_in_column(column, lookup, alias, part)
+    return found
+
+
+def _keys_in_column(
+    column: models.Field[Any, Any], lookup: str, alias: str, keys: Sequence[str]
+) -> set[str]:
+    rows = _rows(column.model, alias)
+    if lookup == "exact":
+        matching = rows.filter(**{f"{column.name}__in": keys})
+        return set(matching.values_list(column.name, flat=True))
+    found: set[str] = set()
+    for start in range(0, len(keys), _KEYS_PER_SEARCH):
+        part = keys[start : start + _KEYS_PER_SEARCH]
+        any_of = reduce(or_, (models.Q(**{f"{column.name}__contains": key}) for key in part))
+        for text in rows.filter(any_of).values_list(column.name, flat=True).iterator():
+            found.update(key for key in part if key in str(text))
+    return found
 
 
 def default_keys() -> set[str]:

@@ -101,8 +101,9 @@ def keep(field: RegisteredField, key: str, using: str) -> bool:
 def deleted_meanwhile(field: RegisteredField, key: str) -> NotStored:
     """Return the error for a row that refers to an original which another process has deleted."""
     return NotStored(
-        f"{field} refers to {key!r}, which was deleted after this row was loaded. Load the row "
-        "again, or assign another file before saving."
+        f"{field} refers to {key!r}, which is deleted: since this row was loaded, or before an "
+        "earlier version of it was restored. Load the row again, or assign another file before "
+        "saving."
     )
 
 

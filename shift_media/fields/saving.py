@@ -15,13 +15,17 @@ what they do (docs/decisions/save-table.rst and save-what-changed.rst):
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final, cast
 
+from django.apps import apps
+from django.core.exceptions import SuspiciousOperation
 from django.db import models, router
 from django.db.models.signals import class_prepared, post_delete, pre_delete
 
+from shift_media.core.errors import MediaError
 from shift_media.deletion import service as deletion
 from shift_media.fields import loaded
 from shift_media.fields.database_key import database_key, set_database_key
@@ -34,7 +38,9 @@ from shift_media.fields.table_write import (
     written_fields,
 )
 from shift_media.fields.types import AnyMediaField
-from shift_media.registry import is_installed, media_fields, own_media_fields
+from shift_media.registry import RegisteredField, is_installed, media_fields, own_media_fields
+
+logger = logging.getLogger("shift_media")
 
 _WRAPPED = "_shift_media_wrapped"
 
@@ -93,6 +99,28 @@ def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def _warn_of_missing(instance: models.Model, fields: Iterable[RegisteredField]) -> None:
+    """Log the files of a restored row that are not stored any more.
+
+    It is not refused, because a fixture may be loaded before its files are stored.
+    """
+    for field in fields:
+        file = getattr(instance, field.attname)
+        try:
+            is_missing = bool(file) and not file.storage.exists(file.name)
+        except (MediaError, OSError, SuspiciousOperation) as error:
+            logger.warning("%s of row %s could not be looked up: %s", field, instance.pk, error)
+            continue
+        if is_missing:
+            logger.warning(
+                "Row %s was restored with %s = %s, which is not stored any more, so the row has "
+                "no file. Assign another one.",
+                instance.pk,
+                field,
+                file.name,
+            )
+
+
 def _wrap_save_table(save_table: Callable[..., bool]) -> Callable[..., bool]:
     @functools.wraps(save_table)
     def wrapped(
@@ -106,7 +134,11 @@ def _wrap_save_table(save_table: Callable[..., bool]) -> Callable[..., bool]:
     ) -> bool:
         save = partial(save_table, self, raw, cls, force_insert, force_update, using)
         if raw or cls is None or using is None:
-            return save(update_fields)
+            updated = save(update_fields)
+            # Fixtures come here past save_base, and django-reversion restores rows as fixtures.
+            if raw and cls is not None and apps.is_installed("reversion"):
+                _warn_of_missing(self, own_media_fields(cls))
+            return updated
         write = TableWrite(self, cls, using, update_fields)
         return write.run(save, may_exist=not force_insert)
 

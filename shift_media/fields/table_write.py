@@ -245,9 +245,11 @@ class TableWrite:
     def _keep(self, field: AnyMediaField, key: str) -> None:
         """Keep an original that was uploaded for another row, or for this one before.
 
-        A new row may name a file that is stored only later. A row that was loaded had its file.
+        A new row may name a file that is stored only later. A row that was loaded had its file,
+        and so had an earlier version of a row, which a history package makes of its values.
         """
-        if deletion.keep(field, key, self.using) or self.instance._state.adding:
+        is_new = self.instance._state.adding and not self._may_exist()
+        if deletion.keep(field, key, self.using) or is_new:
             return
         if field.storage.stat(key) is None:
             raise deletion.deleted_meanwhile(field, key)
