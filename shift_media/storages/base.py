@@ -216,7 +216,7 @@ class MediaStorage(DjangoInterface):
         return self.derived_url(filepath_to_uri(check_key(key)))
 
     def _other_url(self, name: str) -> str:
-        """Return the URL of a name that is no key."""
+        """Return the URL of a name that is not a key."""
         if self.originals == "private":
             return self._private_url(check_key(name))
         return self.derived_url(filepath_to_uri(check_key(name)))

@@ -151,7 +151,7 @@ class DjangoInterface(NamedStorage, ABC):
         return name
 
     def _save_other(self, name: str, content: File[Any]) -> str:
-        """Store a file under a name that is no key, or another one if it is taken meanwhile."""
+        """Store a file under a name that is not a key, or another one if it is taken meanwhile."""
         with spooled(as_binary(content)) as stream:
             while not self._put_other(name, stream, content):
                 stream.seek(0)
@@ -160,7 +160,7 @@ class DjangoInterface(NamedStorage, ABC):
         return name
 
     def _put_other(self, name: str, stream: IO[bytes], content: File[Any]) -> bool:
-        """Write a stream under a name that is no key; return whether it was written.
+        """Write a stream under a name that is not a key; return whether it was written.
 
         ``content`` is the file that was saved, which may know its type.
         """

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pathlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from django.core.exceptions import SuspiciousOperation
@@ -297,6 +298,41 @@ class MediaStorageContract:
         assert storage.size(key) == 5
         assert storage.exists(key) is True
         assert self.stored_type(storage, key) in (JPEG, None)
+
+    def test_paths_are_names_and_text_mode_gives_text(self) -> None:
+        storage: Any = self.make_storage()
+        key = str(new_key("txt"))
+        path = pathlib.PurePosixPath(key)
+        assert storage.save(key, ContentFile("gr\u00fcn\n")) == key
+        assert storage.url(path).partition("?")[0] == storage.url(key).partition("?")[0]
+        assert storage.exists(path)
+        assert storage.size(path) == 6
+        with storage.open(path, "r") as file:
+            assert list(file) == ["gr\u00fcn\n"]
+
+    def test_anything_with_read_is_saved(self) -> None:
+        storage, key = self.make_storage(), str(new_key())
+        content: Any = Stream(3_000_000)
+        assert storage.save(key, content) == key
+        assert storage.size(key) == 3_000_000
+
+    def test_second_file_of_other_name_replaces_it_or_gets_another_name(self) -> None:
+        storage, folder = self.make_storage(), new_key().id.replace("/", "")
+        first, second = (
+            storage.save(f"{folder}/a.txt", ContentFile(text)) for text in (b"1", b"second")
+        )
+        with storage.open(second) as file:
+            assert file.read() == b"second"
+        with storage.open(first) as file:
+            assert file.read() == (b"second" if first == second else b"1")
+        storage.delete(first)
+        storage.delete(second)
+        assert not storage.exists(first)
+
+    def test_empty_name_is_not_deleted(self) -> None:
+        storage: Any = self.make_storage()
+        for name in ("", None):
+            assert_raises((ValueError,), storage.delete, name)
 
     def test_open_for_writing_is_refused(self) -> None:
         storage, key = self.make_storage(), str(new_key())

@@ -308,6 +308,46 @@ class Odd(LocalMediaStorage):
         self.delivery = "sideways"  # type: ignore[assignment]
 
 
+class OnlyBytes(LocalMediaStorage):
+    """A storage that opens every file as bytes."""
+
+    caught_by = ("test_paths_are_names_and_text_mode_gives_text",)
+
+    def _open(self, name: Any, mode: str = "rb") -> File[Any]:
+        return super()._open(name, "rb")
+
+
+class NeedingSeek(LocalMediaStorage):
+    """A storage that saves nothing of what cannot seek."""
+
+    caught_by = ("test_anything_with_read_is_saved",)
+
+    def _save(self, name: str, content: File[Any]) -> str:
+        return super()._save(name, content if hasattr(content.file, "seek") else File(_Once(b"")))  # type: ignore[arg-type]
+
+
+class KeepingTheFirst(LocalMediaStorage):
+    """A storage that drops a second file and returns the name of the first."""
+
+    caught_by = ("test_second_file_of_other_name_replaces_it_or_gets_another_name",)
+
+    def get_available_name(self, name: Any, max_length: int | None = None) -> str:
+        return str(name)
+
+    def _save_other(self, name: str, content: File[Any]) -> str:
+        return name if self.exists(name) else super()._save_other(name, content)
+
+
+class DeletingNothing(LocalMediaStorage):
+    """A storage that takes the deletion of an empty name for done."""
+
+    caught_by = ("test_empty_name_is_not_deleted",)
+
+    def delete(self, name: Any) -> None:
+        if name:
+            super().delete(name)
+
+
 class _Once:
     def __init__(self, held: bytes) -> None:
         self.held = held
