@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import zlib
 from io import BytesIO
 
@@ -116,3 +117,14 @@ def test_jpeg_with_two_frame_headers_is_refused() -> None:
     content = images.with_segments(images.encoded(images.quadrants(), "jpg"), frame)
     with pytest.raises(Undecodable):
         engine.make(BytesIO(content), Spec.make("8x8", format="jpg"))
+
+
+@pytest.mark.parametrize("format", ["webp", "avif"])
+def test_pillow_without_a_codec_is_an_error_with_a_code(
+    format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = SAMPLES[format]
+    monkeypatch.setitem(sys.modules, f"PIL._{format}", None)
+    for source, output in ((content, "jpg"), (SAMPLES["jpg"], format)):
+        with pytest.raises(Undecodable, match=f"built without {format.upper()}"):
+            engine.make(BytesIO(source), Spec.make("9x9", format=output))

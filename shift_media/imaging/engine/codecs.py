@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from io import BytesIO
 from pkgutil import resolve_name
+from types import ModuleType
 from typing import IO, Any, Final, cast
 
 from PIL import Image, ImageFile, _imaging
@@ -114,9 +116,8 @@ class _Gif(GifImageFile, IndependentImageFile):
 
 class _WebP(WebPImageFile, IndependentImageFile):
     def _open(self) -> None:
-        from PIL import _webp
-
-        self._decoder = _webp.WebPAnimDecoder(cast(IO[bytes], self.fp).read())
+        codec = _import_codec("WEBP")
+        self._decoder = codec.WebPAnimDecoder(cast(IO[bytes], self.fp).read())
         self._size, _, _, self.n_frames, self.rawmode = self._decoder.get_info()
         self._mode = "RGB" if self.rawmode == "RGBX" else self.rawmode
         self.is_animated = self.n_frames > 1
@@ -125,13 +126,23 @@ class _WebP(WebPImageFile, IndependentImageFile):
 
 class _Avif(AvifImageFile, IndependentImageFile):
     def _open(self) -> None:
-        from PIL import _avif
-
         content = cast(IO[bytes], self.fp).read()
-        self._decoder = _avif.AvifDecoder(content, "auto", _count_processors())
+        self._decoder = _import_codec("AVIF").AvifDecoder(content, "auto", _count_processors())
         self._size, self.n_frames, self._mode, *_ = self._decoder.get_info()
         self.is_animated = self.n_frames > 1
         self.seek(0)
+
+
+_CODECS: Final = {"WEBP": "PIL._webp", "AVIF": "PIL._avif"}
+"""The modules that a Pillow built from source may lack, by its name of the format."""
+
+
+def _import_codec(format: str) -> ModuleType:
+    """Return the module of a codec; raise `OSError` if Pillow was built without it."""
+    try:
+        return import_module(_CODECS[format])
+    except ImportError as error:
+        raise OSError(f"Pillow was built without {format}") from error
 
 
 def _count_processors() -> int:
@@ -192,6 +203,8 @@ def save(image: Image.Image, format: str, options: dict[str, Any]) -> bytes:
         image.save(output, format, **options)
         return output.getvalue()
     saver = _SAVERS[format] + ("_all" if options.pop("save_all", False) else "")
+    if format in _CODECS:
+        _import_codec(format)
     settings = {"chunk": _ChunkWriter()} if format == "PNG" else {}
     image.load()
     image.encoderinfo, image.encoderconfig = options, ()
