@@ -26,6 +26,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"PRESETS": {"avatar": {"mode": "fill"}}}, 'with a "size"'),
     ({"PRESETS": {"avatar": {"size": "9x9", "modus": "fill"}}}, 'did you mean "mode"'),
     ({"PRESETS": {"avatar": {"size": "9x9", "mode": "full"}}}, "'full' is not a mode"),
+    ({"BREAKPOINTS": {"lg": "1024px"}}, "from names to pixels"),
+    ({"BREAKPOINTS": ["lg"]}, "from names to pixels"),
     ({"PRESETS": {"avatar": {"size": "big"}}}, "is not a size"),
     ({"QUALITY": {"png": 80}}, "from 1 to 99"),
     ({"QUALITY": {"jpg": 100}}, "from 1 to 99"),

@@ -181,6 +181,38 @@ def test_no_attribute_of_html_is_taken_for_an_option() -> None:
         split_options({name: "x"}, (*OPTIONS, "size", "formats", "captions", "srclang", "label"))
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("100vw", "100vw"),
+        ("100vw lg:33vw", "(min-width: 1024px) 33vw, 100vw"),
+        ("lg:33vw 50vw", "(min-width: 1024px) 33vw, 50vw"),
+        ("sm:50vw xl:400px", "(min-width: 1280px) 400px, (min-width: 640px) 50vw, 100vw"),
+        ("2xl:calc(50vw-10px) 90vw", "(min-width: 1536px) calc(50vw-10px), 90vw"),
+        ("(min-width: 9px) 50vw, 100vw", "(min-width: 9px) 50vw, 100vw"),
+    ],
+)
+def test_sizes_are_those_of_html_or_breakpoints(given: str, expected: str) -> None:
+    tag = '{% resize_picture p.image "320 640" sizes=s formats="webp" %}'
+    html = render(tag, p=photo(), s=given)
+    assert html.count(f'sizes="{expected}"') == 2
+
+
+def test_breakpoints_are_those_of_the_settings() -> None:
+    with override_settings(SHIFT_MEDIA={"BREAKPOINTS": {"wide": 900}}):
+        html = render('{% resize_picture p.image "320" sizes="wide:50vw" %}', p=photo())
+    assert 'sizes="(min-width: 900px) 50vw, 100vw"' in html
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [("100vw lgg:33vw", 'did you mean "lg"'), ("100vw lg:", "has no width")],
+)
+def test_wrong_breakpoint_is_an_error(sizes: str, expected: str) -> None:
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match=expected):
+        render('{% resize_picture p.image "320" sizes=s %}', p=photo(), s=sizes)
+
+
 @pytest.mark.parametrize("tag", ['resize_img p.image "40x30"', 'resize_picture p.image "40"'])
 def test_picture_of_high_priority_is_not_lazy(tag: str) -> None:
     assert 'loading="lazy"' not in render(f'{{% {tag} fetchpriority="high" %}}', p=photo())

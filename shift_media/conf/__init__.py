@@ -13,13 +13,13 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
+from shift_media.conf.markup import MarkupSettings
 from shift_media.conf.presets import check_preset
-from shift_media.conf.reader import ConfigurationError, SettingsReader, wrong_value
+from shift_media.conf.reader import ConfigurationError, wrong_value
 from shift_media.core.errors import InvalidProfile, InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.signing import RESIZE, Signer
@@ -36,7 +36,7 @@ _TOPIC = re.compile(r"arn:aws[a-z-]{0,20}:sns:[a-z0-9-]{1,40}:[0-9]{12}:[A-Za-z0
 _SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
-class Settings(SettingsReader):
+class Settings(MarkupSettings):
     """``SHIFT_MEDIA``, with a property for each key."""
 
     @cached_property
@@ -156,44 +156,6 @@ class Settings(SettingsReader):
         if folder is not None and not isinstance(folder, str | Path):
             raise wrong_value("LOCK_DIR", folder, "a path, such as /run/mysite/media-locks")
         return None if folder is None else Path(folder)
-
-    @cached_property
-    def DEV_PLACEHOLDERS(self) -> bool:
-        """True if missing pictures are drawn in development. Default: False.
-
-        For a copy of production's database without its media: in place of a missing original,
-        poster or resize the app answers with a picture of the right size, which is not stored.
-        Without Django's ``DEBUG`` it has no effect.
-        """
-        return self._typed("DEV_PLACEHOLDERS", False, bool, "True or False")
-
-    @cached_property
-    def FALLBACK(self) -> str | None:
-        """Static file or URL of the picture that tags show for an empty field. Default: None.
-
-        ``"img/no-photo.svg"``: ``resize_url``, ``resize_img`` and ``resize_picture`` show it, in
-        production for a file that fails, too. Without it they render nothing.
-        """
-        picture = self._raw.get("FALLBACK")
-        if picture is not None and (not isinstance(picture, str) or not picture):
-            raise wrong_value("FALLBACK", picture, 'None or a path such as "img/no-photo.svg"')
-        return picture
-
-    @cached_property
-    def SITE_URL(self) -> str | None:
-        """Address of the site, such as ``"https://www.example.com"``, or None. Default: None.
-
-        Absolute URLs begin with it, for e-mail and ``og:image``, unless the storage has an
-        absolute ``public_url``. The host of a request is never used, because clients choose it.
-        """
-        url = self._raw.get("SITE_URL")
-        parts = urlsplit(url) if isinstance(url, str) else None
-        if url is not None and not (
-            parts and parts.scheme in ("http", "https") and parts.hostname and not parts.path
-        ):
-            expected = 'None or a URL without a path, such as "https://www.example.com"'
-            raise wrong_value("SITE_URL", url, expected)
-        return None if url is None else str(url)
 
     @cached_property
     def PROFILES(self) -> dict[str, Profile]:

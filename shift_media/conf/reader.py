@@ -53,7 +53,8 @@ class SettingsReader:
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """Return every key of ``SHIFT_MEDIA``, in the order in which they are documented."""
-        return tuple(name for name in vars(cls) if name.isupper())
+        kinds = reversed(cls.__mro__)
+        return tuple(name for kind in kinds for name in vars(kind) if name.isupper())
 
     def errors(self) -> Iterator[ConfigurationError]:
         """Read every key and yield the error of each wrong value; for the system checks."""

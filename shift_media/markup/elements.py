@@ -14,6 +14,7 @@ from shift_media.core.errors import InvalidSpec, MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.metadata import Metadata
 from shift_media.markup.options import pop_flag, split_options
+from shift_media.markup.sizes import format_sizes
 from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.legacy import shown_size
@@ -63,7 +64,8 @@ def _double(file: Any, resize: Resize) -> Resize | None:
 def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> SafeString:
     """Render a ``<picture>``: a ``<source>`` for each format, and an ``<img>`` as the fallback."""
     spec, attributes = split_options(options, (*OPTIONS, "size", "formats"))
-    sizes, formats = attributes.pop("sizes", None), _split_words(spec.pop("formats", ""))
+    sizes = format_sizes(attributes.pop("sizes", None))
+    formats = _split_words(spec.pop("formats", ""))
     numbers = _parse_widths(widths)
     fallback: dict[int, Resize] = file.ladder(numbers, **spec)
     largest = fallback[max(fallback)]
