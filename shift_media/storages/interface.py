@@ -130,7 +130,7 @@ class DjangoInterface(NamedStorage, ABC):
             spool.close()
             raise
         spool.seek(0)
-        return StoredFile(in_mode(spool, mode), name, lambda: self._open(name, mode).file)
+        return StoredFile(in_mode(spool, mode), name, lambda: self._open(name, mode).file, mode)
 
     def _open_for_writing(self, name: str, mode: str) -> File[Any]:
         raise ValueError(f"{name!r} can only be opened for reading, not with mode {mode!r}.")

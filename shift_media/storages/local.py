@@ -208,7 +208,7 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
         """Return True if something is stored under a name; a folder too, unless it is a key's."""
         if has_key_shape(str(name)):
             return super().exists(name)
-        return FileSystemStorage.exists(self, str(name))
+        return FileSystemStorage.exists(self, os.path.normpath(name))
 
     def listdir(self, path: Name) -> tuple[list[str], list[str]]:
         """Return the names of the folders and files in a folder; ``""`` is the location."""
@@ -237,13 +237,13 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
             )
 
     def _open(self, name: Name, mode: str = "rb") -> File[Any]:
-        name = check_key(name)
-        if not has_key_shape(name):
-            return cast("File[Any]", _FileSystem._open(self, name, mode))
+        if not has_key_shape(str(name)):
+            return cast("File[Any]", _FileSystem._open(self, os.path.normpath(name), mode))
+        key = check_key(name)
         if mode not in READ_MODES:
-            return self._open_for_writing(name, mode)
+            return self._open_for_writing(key, mode)
         return StoredFile(
-            in_mode(self.fetch(name), mode), name, lambda: in_mode(self.fetch(name), mode)
+            in_mode(self.fetch(key), mode), key, lambda: in_mode(self.fetch(key), mode), mode
         )
 
     def _save_other(self, name: str, content: File[Any]) -> str:

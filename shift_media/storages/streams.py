@@ -196,11 +196,13 @@ class StoredFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         file: the open file.
         name: its key.
         reopen: called without arguments to open the file again.
+        mode: the mode in which it was opened.
     """
 
-    def __init__(self, file: Any, name: str, reopen: Callable[[], Any]) -> None:
+    def __init__(self, file: Any, name: str, reopen: Callable[[], Any], mode: str = "rb") -> None:
         super().__init__(file, name)
         self._reopen = reopen
+        self.mode = mode
 
     def open(self, mode: str | None = None, *args: Any, **kwargs: Any) -> Self:
         """Go to the beginning; open the file again if it is closed."""

@@ -19,6 +19,7 @@ from shift_media.core.keys import ID_PATTERN
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _MAX_EXPIRE = 7 * 24 * 3600  # seconds, the limit of S3's signature version 4
 _KEY_SHAPE = re.compile(rf"{ID_PATTERN}/")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
 _SERVED_TYPES = {format.content_type: format.served_type for format in FORMATS}
@@ -44,7 +45,8 @@ def check_key(name: str | os.PathLike[str] | None) -> str:
     if name in ("", None):
         raise MissingName("The name must be given: write the relative path of a stored file.")
     key = str(name)
-    plain = key.isprintable() and "\\" not in key
+    is_plain = key.isprintable() if has_key_shape(key) else not _CONTROL.search(key)
+    plain = is_plain and "\\" not in key
     if not plain or not _BAD_SEGMENTS.isdisjoint(key.split("/")):
         raise SuspiciousFileOperation(
             f"{key[:300]!r} cannot be the name of a stored file: write a relative path."

@@ -144,7 +144,7 @@ class InMemoryMediaStorage(SignedOriginals, InMemoryStorage):
         if mode not in READ_MODES:
             return self._open_for_writing(key, mode)
         return StoredFile(
-            in_mode(self.fetch(key), mode), key, lambda: in_mode(self.fetch(key), mode)
+            in_mode(self.fetch(key), mode), key, lambda: in_mode(self.fetch(key), mode), mode
         )
 
     def _find(self, name: str) -> _MemoryFile:

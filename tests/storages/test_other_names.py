@@ -115,6 +115,26 @@ def test_file_of_other_name_is_written_and_read_in_every_mode(pair: list[Storage
         assert storage.size("note.txt") == len("grün\nrot\n".encode())
 
 
+@pytest.mark.parametrize(
+    "name", ["a\xa0b.txt", "10\u202f30.txt", "👨\u200d👩.txt", "./a.txt", "b//a.txt"]
+)
+def test_odd_other_name_is_that_of_django(pair: list[Storage], name: str) -> None:
+    seen = []
+    for storage in pair:
+        saved = storage.save(name.replace("./", "").replace("//", "/"), ContentFile(b"x"))
+        seen.append((saved, storage.exists(name), read(storage, name), storage.exists(f"{name}/")))
+    assert seen[0] == seen[1]
+
+
+def test_open_files_have_mode_and_size_of_django(pair: list[Storage]) -> None:
+    for name in (KEY, "docs/a.txt"):
+        for storage in pair:
+            storage.save(name, ContentFile(b"abc"))
+            for mode in ("r", "rb"):
+                with storage.open(name, mode) as file:
+                    assert (file.mode, file.size) == (mode, 3)
+
+
 def test_deletion_of_other_names_on_disk(pair: list[Storage]) -> None:
     for storage in pair:
         storage.save("a/b/c.txt", ContentFile(b"x"))
