@@ -7,11 +7,14 @@ from typing import Any
 
 from django import forms
 from django.core.files.base import File
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
-from shift_media.validators import IMAGES, InvalidMedia, inspect, seekable
+from shift_media.validators import IMAGES, InvalidMedia, inspect, seekable, size_text
 from shift_media.widgets import DirectInput, FocalValue, MediaInput
+
+_lazy_size_text = lazy(size_text, str)
 
 
 class MediaFormField(forms.FileField):
@@ -38,7 +41,8 @@ class MediaFormField(forms.FileField):
         super().__init__(**kwargs)
         widget: Any = self.widget  # an instance, which Django has made of the class above
         if isinstance(widget, DirectInput):
-            widget.upload_field = upload_field
+            widget.upload_field, widget.max_bytes = upload_field, max_bytes
+            widget.limit_text = _lazy_size_text(max_bytes or 0)
 
     def to_python(self, data: Any) -> File[Any] | None:
         """Return the file; raise `InvalidMedia` if it is not accepted."""
@@ -55,6 +59,15 @@ class MediaFormField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         """Return the file, on which the focal point of a `FocalInput` is set as ``form_focal``."""
+        try:
+            return self._clean(data, initial)
+        except InvalidMedia:
+            widget: Any = self.widget
+            if isinstance(widget, DirectInput):
+                widget.is_refused = True  # The same ticket would be refused again.
+            raise
+
+    def _clean(self, data: Any, initial: Any) -> Any:
         if not isinstance(data, FocalValue):
             return super().clean(data, initial)
         file = super().clean(data.file, initial)

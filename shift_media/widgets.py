@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django.forms.widgets import ClearableFileInput
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
@@ -124,6 +125,12 @@ class DirectInput(MediaInput):
 
     upload_field: str | None = None
     """The label of the field, ``"gallery.photo.image"``, which its form field sets here."""
+    max_bytes: int | None = None
+    """The largest size of a file, which its form field sets here: larger ones are not sent."""
+    limit_text: Any = ""
+    """The same size as text: ``"25 MB"``."""
+    is_refused: bool = False
+    """True if the form has refused the file, so that its ticket is not shown again."""
 
     class Media:
         """The script."""
@@ -142,13 +149,17 @@ class DirectInput(MediaInput):
             return context
         widget, ticket = context["widget"], self._ticket
         widget["upload"] = {"ticket": "", "name": ""}
-        if ticket is not None:
+        if ticket is not None and not self.is_refused:
             widget["upload"] = {"ticket": ticket.token, "name": ticket.name}
             widget["attrs"].pop("required", None)
         widget["attrs"] |= {
             "data-upload-url": self.url or reverse("shift_media:upload"),
             "data-upload-field": self.upload_field,
         }
+        if self.max_bytes is not None:
+            text = _("The file is too large; at most %s are allowed.") % self.limit_text
+            limit = {"data-upload-limit": str(self.max_bytes), "data-upload-too-large": text}
+            widget["attrs"] |= limit
         return context
 
 

@@ -2,13 +2,14 @@
 
 An upload has three steps. None of them relies on what the client says::
 
-    browser → app      POST shift_media:upload      {"field", "name", "type", "size", "sha256"}
+    browser → app      POST shift_media:upload      {"field", "name", "head", "size", "sha256"}
     app → browser      a ticket, and a presigned PUT
     browser → bucket   PUT the bytes
     browser → app      the form: the ticket in "image-upload" instead of a file in "image"
 
 #. **Ticket.** ``SHIFT_MEDIA["UPLOADS"]`` names the fields that take direct uploads, and for each
-   the function that decides who may upload. The field must accept the announced type and size.
+   the function that decides who may upload. The field must accept the size, and the type of the
+   first bytes, which are announced as base64 (``head``), or else the announced ``type``.
    The ticket contains the field, a new key, name, type, size, SHA-256, the user and the time at
    which it expires. It is signed for this purpose alone.
 #. **Bytes.** The presigned URL writes that one key, once (``If-None-Match: *``), with exactly this

@@ -18,7 +18,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from shift_media.conf import ConfigurationError, settings
-from shift_media.core.formats import Format, accepted_formats
+from shift_media.core.formats import HEAD_BYTES, Format, accepted_formats, detect
 from shift_media.core.keys import new_original_key
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
@@ -79,6 +79,9 @@ class Ticket:
 def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
     """Return a ticket for the file that a client announces.
 
+    Its type is that of the first bytes, if the client has sent them as base64 in ``head``.
+    Browsers tell the type by the name of the file, which may be wrong.
+
     Raises `InvalidMedia` for a file that the field does not accept. Raises `PermissionDenied` if
     there is no such field, if it takes no direct uploads, or if this user may not upload. The
     client cannot tell these apart.
@@ -89,7 +92,7 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
         raise InvalidMedia("upload_refused", "name, size or sha256 is missing or invalid.")
     if not _SHA256.fullmatch(sha256) or len(name) > _NAME_LENGTH:
         raise InvalidMedia("upload_refused", "sha256 is not 64 hex digits, or name is too long.")
-    format = _accepted_format(field, announced.get("type"))
+    format = _accepted_format(field, announced.get("type"), announced.get("head"))
     limit = LARGEST if field.max_bytes is None else min(field.max_bytes, LARGEST)
     if size > limit:
         raise too_large(min(size, 10**15), limit)  # A number of any length would fill the answer.
@@ -166,11 +169,23 @@ def _permitted_field(request: HttpRequest, label: object) -> MediaField:
     return field
 
 
-def _accepted_format(field: MediaField, content_type: object) -> Format:
-    """Return the format with a content type; raise `InvalidMedia` if it is not accepted."""
+def _accepted_format(field: MediaField, content_type: object, head: object) -> Format:
+    """Return the format of a file; raise `InvalidMedia` if it is not accepted.
+
+    The first bytes decide. The type that a browser has guessed counts only without them.
+    """
     formats = accepted_formats(field.accept)
+    if head is not None:
+        content_type = detect(_decode_head(head)).content_type
     for format in formats:
         if format.content_type == content_type:
             return format
     expected = get_text_list([format.name for format in formats], gettext("or"))
     raise InvalidMedia("unknown_type", f"{content_type!r} is not accepted.", expected=expected)
+
+
+def _decode_head(head: object) -> bytes:
+    try:
+        return base64.b64decode(str(head), validate=True)[:HEAD_BYTES]
+    except ValueError as error:
+        raise InvalidMedia("upload_refused", "head must be base64.") from error

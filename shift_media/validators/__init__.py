@@ -12,7 +12,7 @@ from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 
-from shift_media.validators.errors import MESSAGES, InvalidMedia, too_large
+from shift_media.validators.errors import MESSAGES, InvalidMedia, size_text, too_large
 from shift_media.validators.inspection import (
     IMAGES,
     Inspection,
@@ -34,6 +34,7 @@ __all__ = [
     "inspect",
     "read_facts",
     "seekable",
+    "size_text",
     "strip_metadata",
     "too_large",
 ]

@@ -70,7 +70,7 @@ class InvalidMedia(MediaError, ValidationError):
 
 def too_large(size: int, limit: int) -> InvalidMedia:
     """Return the error for a file of ``size`` bytes where ``limit`` are allowed."""
-    sizes = _rounded(size), _rounded(limit)
+    sizes = size_text(size), size_text(limit)
     if sizes[0] == sizes[1]:  # "The file is 25 MB; at most 25 MB are allowed."
         sizes = _exact(size), _exact(limit)
     return InvalidMedia("too_large", size=sizes[0], limit=sizes[1])
@@ -92,7 +92,7 @@ def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> 
     return InvalidMedia("undecodable", str(error))
 
 
-def _rounded(size: int) -> str:
+def size_text(size: int) -> str:
     """Return a size in decimal units, with at most one decimal: ``"25 MB"``, ``"1.5 GB"``."""
     for unit, factor in ((_("GB"), 10**9), (_("MB"), 10**6), (_("kB"), 10**3)):
         if size >= factor:

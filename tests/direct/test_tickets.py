@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -107,6 +108,38 @@ def test_bytes_that_differ_from_the_ticket_are_not_stored(
 def test_bytes_of_another_type_than_announced_are_refused(content: bytes, client: Client) -> None:
     given = ticket(client, content)
     assert put(client, given, content).status_code == 204  # what was announced, but for its type
+    assert errors(client, given["ticket"]) == ["upload_differs"]
+
+
+def head(content: bytes) -> str:
+    return base64.b64encode(content[:4096]).decode()
+
+
+@pytest.mark.parametrize("content", [picture("PNG"), picture("WEBP"), picture("GIF")])
+@pytest.mark.parametrize("guess", ["image/jpeg", "", None])
+def test_first_bytes_decide_whatever_the_browser_guesses(
+    content: bytes, guess: Any, client: Client
+) -> None:
+    given = ticket(client, content, type=guess, head=head(content))
+    assert put(client, given, content).status_code == 204
+    assert errors(client, given["ticket"]) == []
+
+
+@pytest.mark.parametrize(
+    ("announced_head", "code"),
+    [(head(PDF), "unknown_type"), (head(HTML), "unknown_type"), ("", "unknown_type")]
+    + [(wrong, "upload_refused") for wrong in ("!", "é", 7, ["a"])],
+)
+def test_first_bytes_that_the_field_refuses_get_no_ticket(
+    announced_head: Any, code: str, client: Client
+) -> None:
+    response = ask(client, JPEG, head=announced_head)
+    assert (response.status_code, response.json()["code"]) == (400, code)
+
+
+def test_bytes_that_differ_from_the_first_ones_are_refused(client: Client) -> None:
+    given = ticket(client, HTML, head=head(JPEG))
+    assert put(client, given, HTML).status_code == 204
     assert errors(client, given["ticket"]) == ["upload_differs"]
 
 

@@ -60,6 +60,24 @@ def test_input_of_a_refused_form_keeps_the_ticket(client: Client, widget: Any) -
     assert "required" not in shown
 
 
+def test_ticket_of_a_refused_file_is_not_shown_again(client: Client) -> None:
+    given = steps.ticket(client, CONTENT[:300])
+    assert steps.put(client, given, CONTENT[:300]).status_code == 204
+    form = form_of(steps.request_of(client, given["ticket"]))
+    assert [error.code for error in form.errors.as_data()["image"]] == ["undecodable"]
+    shown = str(form["image"])
+    assert 'name="image-upload" value=""' in shown
+    assert "required" in shown
+
+
+def test_input_has_the_limit_of_the_field(client: Client) -> None:
+    shown = str(form_of()["image"])
+    assert 'data-upload-limit="25000000"' in shown
+    assert "The file is too large; at most 25 MB are allowed." in shown
+    free: Any = MediaFormField(widget=DirectInput, upload_field="testapp.photo.image")
+    assert "limit" not in free.widget.render("image", None)
+
+
 def test_invalid_ticket_is_not_shown_again(client: Client) -> None:
     form = form_of(steps.request_of(client, "nonsense.<b>"))
     assert not form.is_valid()

@@ -251,6 +251,27 @@ def test_refused_direct_upload_is_sent_with_form(visit: Open, local: str) -> Non
     assert form.saved == f"1 {sha256(CONTENT)}"
 
 
+def test_file_with_another_extension_is_uploaded_by_its_bytes(visit: Open, local: str) -> None:
+    content = picture("WEBP")  # It is chosen as Lake.JPG.
+    form = visit(local)
+    form.choose(content)
+    form.add()
+    assert form.saved == f"0 {sha256(content)}"
+
+
+def test_file_over_the_limit_is_refused_before_it_is_sent(visit: Open, local: str) -> None:
+    form = visit(local)
+    form.page.eval_on_selector("[name=image]", "input => { input.dataset.uploadLimit = 10; }")
+    form.choose()
+    expect(form.status).to_have_text("Lake.JPG: The file is too large; at most 25 MB are allowed.")
+    assert form.page.input_value("[name=image]") == ""
+    assert form.uploads == []
+    form.page.eval_on_selector("[name=image]", "input => { input.dataset.uploadLimit = 1e9; }")
+    form.choose()
+    form.add()
+    assert form.saved == f"0 {sha256(CONTENT)}"
+
+
 def test_script_computes_sha256_of_server(browser: Browser) -> None:
     """For all lengths around the blocks of SHA-256, in two chunks of any length."""
     lengths = [*range(260), 100_003]

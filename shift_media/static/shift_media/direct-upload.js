@@ -1,8 +1,10 @@
 // Uploads a file to its storage as soon as it is chosen. The form is then sent with a ticket.
-// If the upload fails, the form sends the file, as it does without this script.
+// If the upload fails, the form sends the file, as it does without this script. A file that is
+// larger than the field allows is not sent at all.
 "use strict";
 (() => {
   const SLICE = 4 << 20; // Bytes that are read and hashed at once.
+  const HEAD = 4096; // Bytes by which the server tells the type. The browser goes by the name.
   const HASHING = 0.1; // Share of the progress bar: reading a file is faster than uploading it.
 
   // SHA-256 (FIPS 180-4) in pieces, because a video may be larger than memory. crypto.subtle needs
@@ -90,6 +92,11 @@
     request.send(file);
   });
 
+  const base64 = async (blob) => {
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  };
+
   const upload = async (input, file, signal, progress) => {
     const digest = await sha256(file, signal, (share) => progress(share * HASHING));
     const csrf = { "X-CSRFToken": input.form.elements.csrfmiddlewaretoken?.value ?? "" };
@@ -98,7 +105,7 @@
       headers: { "Content-Type": "application/json", ...csrf },
       body: JSON.stringify({
         field: input.dataset.uploadField, name: file.name, type: file.type, size: file.size,
-        sha256: digest,
+        sha256: digest, head: await base64(file.slice(0, HEAD)),
       }),
       signal,
     });
@@ -155,8 +162,14 @@
     if (!input.matches?.(UPLOAD_INPUTS) || !input.form) return;
     stop(input);
     if (!input.files.length) return;
+    const [file] = input.files, { uploadLimit: limit, uploadTooLarge: message } = input.dataset;
+    if (limit && file.size > +limit) {
+      input.value = ""; // The form would send all of the file, only to be refused.
+      show(input, `${file.name}: ${message}`, 0, true);
+      return;
+    }
     const controller = new AbortController();
-    const done = start(input, input.files[0], controller.signal).finally(() => {
+    const done = start(input, file, controller.signal).finally(() => {
       if (running.get(input)?.done === done) running.delete(input);
     });
     running.set(input, { stop: () => controller.abort(), done });
