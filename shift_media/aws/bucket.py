@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from shift_media.aws import cors, documents, lifecycle
+from shift_media.aws import cors, documents
 from shift_media.aws.changes import (
+    merge_lifecycle,
     merge_policy,
     merge_rules,
     merge_website,
@@ -105,7 +106,7 @@ SUBRESOURCES = {
             "bucket_lifecycle_configuration",
             "LifecycleConfiguration",
             documents.lifecycle_rules,
-            partial(merge_rules, member="Rules", ids=lifecycle.RULE_IDS),
+            merge_lifecycle,
         ),
     )
 }

@@ -45,6 +45,14 @@ def merge_rules(
     return {**current, member: [*others, *wanted[member]]}
 
 
+def merge_lifecycle(current: Document | None, wanted: Document) -> Document:
+    """Replace the wanted rules, and keep the others: one of ours that is not wanted now, too.
+
+    Versions that a bucket does not remove any more could not be noticed from the command.
+    """
+    return merge_rules(current, wanted, "Rules", [rule["ID"] for rule in wanted["Rules"]])
+
+
 def merge_website(
     current: Document | None, wanted: Document, *, replace_conflicts: bool = False
 ) -> Document:

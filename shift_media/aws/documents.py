@@ -40,6 +40,7 @@ class BucketSetup:
         topics: ARNs of the SNS topics that send messages to the webhook.
         elastic_transcoder: ARN of a pipeline of Elastic Transcoder.
         upload_origins: Origins of the pages that upload into the bucket directly.
+        noncurrent_days: Days until a deleted object's version is removed; 0 for never.
         cloudfront_origin: ``"bucket"`` if CloudFront reads the private bucket and fails over to
             the app, ``"website"`` if it reads the bucket's website endpoint.
         cloudfront_ids: Ids of existing resources of CloudFront.
@@ -57,6 +58,7 @@ class BucketSetup:
     topics: Sequence[str] = ()
     elastic_transcoder: str = ""
     upload_origins: Sequence[str] = ()
+    noncurrent_days: int = 0
     cloudfront_origin: Literal["bucket", "website"] = "bucket"
     cloudfront_ids: CloudFrontIds = field(default_factory=CloudFrontIds)
     domains: CustomDomains = field(default_factory=CustomDomains)
@@ -121,7 +123,7 @@ def cors_rules(setup: BucketSetup) -> Document:
 
 def lifecycle_rules(setup: BucketSetup) -> Document:
     """Build the lifecycle rules."""
-    return lifecycle.lifecycle_configuration()
+    return lifecycle.lifecycle_configuration(setup.noncurrent_days)
 
 
 def access_block(setup: BucketSetup) -> Document:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from shift_media.aws.lifecycle import expires_noncurrent
+from shift_media.aws.problems import describe
 from shift_media.storages import MediaStorage
 
 if TYPE_CHECKING:
@@ -122,6 +124,39 @@ def read_website(storage: S3MediaStorage) -> BucketWebsite:
     except (BotoCoreError, RecursionError) as error:
         return BucketWebsite("unreadable", detail=str(error))
     return BucketWebsite("present", tuple(map(_routing_rule, response.get("RoutingRules", ()))))
+
+
+@dataclass(frozen=True, slots=True)
+class BucketVersions:
+    """The versioning of a bucket, or the reason why it is not known.
+
+    Attributes:
+        status: ``"Enabled"``, ``"Suspended"``, or empty if the bucket never had versions.
+        are_removed: True if a lifecycle rule removes versions that are not current.
+        detail: why it is not known.
+    """
+
+    status: str = ""
+    are_removed: bool = False
+    detail: str = ""
+
+
+def read_versions(storage: S3MediaStorage) -> BucketVersions:
+    """Read whether the bucket has versions, and whether a rule removes them."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client, name = storage.client, storage.bucket_name
+    status = ""
+    try:
+        status = str(client.get_bucket_versioning(Bucket=name).get("Status", ""))
+        rules = client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"] if status else []
+    except ClientError as error:
+        if error.response["Error"].get("Code") == "NoSuchLifecycleConfiguration":
+            return BucketVersions(status)
+        return BucketVersions(detail=describe(error))
+    except (BotoCoreError, RecursionError) as error:
+        return BucketVersions(detail=describe(error))
+    return BucketVersions(status, expires_noncurrent(rules))
 
 
 def _website_of_error(response: Mapping[str, Any]) -> BucketWebsite:

@@ -16,6 +16,7 @@ from shift_media.doctor import (
     redirects,
     signing_keys,
     storage,
+    versions,
     video,
 )
 from shift_media.doctor.client import HttpClient, UnknownServer
@@ -92,6 +93,7 @@ class Examination:
         (deployment,) = deployments
         yield from _run_check(partial(storage.check_storage, deployment))
         yield from _run_check(partial(ownership.check_owner, deployment))
+        yield from _run_check(partial(versions.check_versions, deployment))
         yield from _run_check(partial(app.check_app, deployment))
         if self._failed("storage-write"):
             for code in ("public-read", "round-trip"):

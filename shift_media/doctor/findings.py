@@ -81,6 +81,11 @@ CODES: dict[str, Code] = {
         "To a second site on the same storage, such as staging beside production, every original "
         "is one without a row, and its media_cleanup would remove them.",
     ),
+    "versioning": Code(
+        "Versions of deleted files",
+        "A versioned bucket keeps what the site deletes, as non-current versions: the privacy of "
+        "a user who deleted a picture, and its cost.",
+    ),
     "left-behind": Code(
         "What the doctor leaves behind",
         "It stores an original and two resizes of its own, and removes them again.",

@@ -80,6 +80,19 @@ def add_site(parser: CommandParser) -> None:
         metavar="ORIGIN",
         help="origin of pages that upload into the bucket, https://www.example.com; repeatable",
     )
+    group.add_argument(
+        "--noncurrent-days",
+        type=_days,
+        default=0,
+        metavar="DAYS",
+        help="in a versioned bucket, remove deleted files for good after so many days",
+    )
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 1, such as 30")
+    return int(text)
 
 
 def add_print(parser: CommandParser) -> None:
@@ -178,6 +191,7 @@ def bucket_setup(options: Options, storage: S3MediaStorage | None) -> BucketSetu
             reader=options["reader"],
             distribution_arn=options["distribution"] or _distribution(options, storage),
             upload_origins=options["upload_origin"],
+            noncurrent_days=options["noncurrent_days"],
             **_print_options(options),
         )
     except ValueError as error:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from shift_media.aws.cors import cors_configuration
-from shift_media.aws.lifecycle import lifecycle_configuration
+from shift_media.aws.lifecycle import expires_noncurrent, lifecycle_configuration
 from shift_media.aws.policies import (
     DERIVED,
     cloudfront_read_policy,
@@ -221,6 +221,31 @@ def test_lifecycle_aborts_unfinished_multipart_uploads() -> None:
     }
     sent = {"Bucket": "b", "LifecycleConfiguration": lifecycle}
     assert faults("s3", "PutBucketLifecycleConfiguration", sent) == ""
+
+
+def test_lifecycle_removes_noncurrent_versions_if_asked() -> None:
+    lifecycle = lifecycle_configuration(30)
+    assert lifecycle["Rules"][0] == lifecycle_configuration()["Rules"][0]
+    assert lifecycle["Rules"][1:] == [
+        {
+            "ID": "shift-media-expire-noncurrent",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        }
+    ]
+    sent = {"Bucket": "b", "LifecycleConfiguration": lifecycle}
+    assert faults("s3", "PutBucketLifecycleConfiguration", sent) == ""
+
+
+def test_only_an_enabled_rule_for_all_objects_removes_versions() -> None:
+    (rule,) = lifecycle_configuration(30)["Rules"][1:]
+    assert expires_noncurrent([rule])
+    assert expires_noncurrent([{**rule, "Filter": {}}])
+    assert not expires_noncurrent([{**rule, "Status": "Disabled"}])
+    assert not expires_noncurrent([{**rule, "Filter": {"Prefix": "logs/"}}])
+    assert not expires_noncurrent(lifecycle_configuration()["Rules"])
 
 
 def test_lifecycle_expires_no_objects() -> None:

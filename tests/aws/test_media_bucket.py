@@ -169,6 +169,24 @@ def test_conflicting_website_rule_is_replaced_only_with_replace_rules(
     assert client.get_bucket_website(Bucket=ceph_bucket)["RoutingRules"] == wanted
 
 
+def test_rule_for_noncurrent_versions_is_added_and_stays(bucket: str, s3_server: Any) -> None:
+    run("create")
+    run("apply", "--lifecycle", "--yes", "--noncurrent-days", "30")
+    assert "Nothing differs" in run("plan", "--lifecycle", "--noncurrent-days", "30")
+    assert "Nothing differs" in run("plan", "--lifecycle")
+    run("apply", "--lifecycle", "--yes", "--noncurrent-days", "7")
+    rules = client_of(s3_server).get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    days = [rule["NoncurrentVersionExpiration"] for rule in rules if "expire" in rule["ID"]]
+    assert [one["NoncurrentDays"] for one in days] == [7]
+    assert len(rules) == 2
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", ""])
+def test_noncurrent_days_that_are_no_days_are_refused(days: str) -> None:
+    with pytest.raises(CommandError, match="is not a number of days from 1"):
+        run("print", "lifecycle", f"--noncurrent-days={days}")
+
+
 @pytest.mark.rgw
 def test_corrected_app_url_is_named_as_such_with_the_option(ceph_bucket: str) -> None:
     run("apply", "--website", "--yes", "--app-url", "https://www.example.org/media/")

@@ -16,6 +16,7 @@ from tests.doctor.buckets import BROKEN, WebsiteBucket, writable
 from tests.doctor.conftest import Doctor, Finding
 from tests.doctor.servers import HangingServer
 from tests.servers.faults import FaultProxy
+from tests.servers.fixtures import client_of, new_bucket
 from tests.servers.nginx import KeepingCDN
 from tests.servers.rgw import RGW
 
@@ -257,3 +258,22 @@ def test_missing_cors_rule_is_a_warning(
         run(find(found, "cors", "warning")["run"])
         capsys.readouterr()
         assert find(doctor.findings(), "cors", "ok")
+
+
+def test_versioned_bucket_is_a_warning_until_a_rule_removes_versions(
+    on_rgw: Callable[..., Any],
+    rgw: RGW,
+    doctor: Doctor,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = new_bucket(rgw)
+    with on_rgw(bucket_name=name):
+        assert find(doctor.findings(), "versioning", "ok")
+        client_of(rgw).put_bucket_versioning(
+            Bucket=name, VersioningConfiguration={"Status": "Enabled"}
+        )
+        found = find(doctor.findings(), "versioning", "warning")
+        assert "Versioning is enabled" in found["seen"]
+        run(found["run"])
+        capsys.readouterr()
+        assert "removes the versions" in find(doctor.findings(), "versioning", "ok")["seen"]
