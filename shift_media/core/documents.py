@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 from urllib.parse import quote
 
-from shift_media.core.formats import BY_EXTENSION, HEAD_BYTES, Format
+from shift_media.core.formats import BY_EXTENSION, FORMATS, HEAD_BYTES, Format
 
 _MOST_MEMBERS: Final = 10_000
 _MOST_DIRECTORY: Final = 4_000_000
@@ -51,6 +51,15 @@ def choose_by_name(format: Format, name: str, file: BinaryIO) -> Format:
         return format
     fits = _is_text(file) if named.base == "bin" else _has_member(file, named.member)
     return named if fits else format
+
+
+def may_be(format: Format, content_type: str) -> bool:
+    """Return True if bytes of a format may be of a content type, as a browser guesses from a name.
+
+    A browser calls any text ``text/plain``, and an archive by the extension of its name.
+    """
+    announced = [other for other in FORMATS if other.content_type == content_type]
+    return any(format.extension in (other.extension, other.base) for other in announced)
 
 
 def build_disposition(name: str, key: str) -> str:

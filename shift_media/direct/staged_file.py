@@ -6,13 +6,13 @@ import hashlib
 import io
 import logging
 from functools import cached_property
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from django.core.files.base import File
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
-from shift_media.core.documents import choose_by_name
+from shift_media.core.documents import may_be
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
 from shift_media.direct import tickets
@@ -146,11 +146,9 @@ def _compare(file: File[Any], ticket: Ticket) -> None:
             "upload_differs", f"{ticket.key!r} does not have the announced SHA-256."
         )
     format = detect(head)
-    named = choose_by_name(format, ticket.name, cast("BinaryIO", file))
-    content_type = named.content_type
-    if ticket.content_type not in (format.content_type, content_type):
+    if not may_be(format, ticket.content_type):
         raise InvalidMedia(
             "upload_differs",
-            f"{ticket.key!r} is {content_type}, but {ticket.content_type} was announced.",
+            f"{ticket.key!r} is {format.content_type}, but {ticket.content_type} was announced.",
         )
     file.seek(0)

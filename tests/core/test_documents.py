@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shift_media.core.documents import build_disposition, choose_by_name
+from shift_media.core.documents import build_disposition, choose_by_name, may_be
 from shift_media.core.formats import BY_EXTENSION, HEAD_BYTES, detect
 
 pytestmark = pytest.mark.acceptance(75)
@@ -78,6 +78,28 @@ def test_name_never_chooses_a_type_that_runs(extension: str) -> None:
     assert format is None or format.base is None
     assert chosen(f"x.{extension}", b"text") == "bin"
     assert chosen(f"x.{extension}", archive(*WORD)) == "zip"
+
+
+@pytest.mark.parametrize(
+    ("content", "announced", "expected"),
+    [
+        (b"text", "text/plain", True),
+        (b"text", "text/csv", True),
+        (b"text", "application/octet-stream", True),
+        (archive("x"), BY_EXTENSION["docx"].content_type, True),
+        (archive("x"), "application/zip", True),
+        (archive("x"), "text/plain", False),
+        (b"text", "application/zip", False),
+        (b"<html>", "text/plain", False),
+        (b"text", "text/html", False),
+        (b"\xff\xd8\xff", "image/png", False),
+        (b"text", "x/unknown", False),
+    ],
+)
+def test_announced_type_must_be_possible_for_the_bytes(
+    content: bytes, announced: str, expected: bool
+) -> None:
+    assert may_be(detect(content), announced) is expected
 
 
 @given(st.binary(max_size=300), st.integers(0, 2**16))
