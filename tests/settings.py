@@ -28,6 +28,10 @@ SILENCED_SYSTEM_CHECKS = [
     "urls.W005",  # one include for each storage, and nothing reverses their names
 ]
 
+# The tables of Django's own apps are created at once, which takes a third of the time of their
+# migrations, in each worker and in the processes that tests start. The app's migrations run.
+MIGRATION_MODULES = dict.fromkeys(("admin", "auth", "contenttypes", "sessions"))
+
 STORAGES = {
     **gallery.STORAGES,
     "private": {
