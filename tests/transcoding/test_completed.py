@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from shift_media.storages import default_media_storage, unwrap
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.services import Worker, recover
+from shift_media.transcoding.services import Worker, recover, worker
 from shift_media.transcoding.services.reports import apply
 from tests.testapp.models import Film
 from tests.transcoding import scripted
@@ -137,11 +138,33 @@ def test_job_is_complete_if_the_connection_is_lost_after_its_commit(
 
 @pytest.mark.acceptance(64)
 @pytest.mark.parametrize("queries", [1, 2])
-def test_files_stay_if_the_database_is_away_after_the_commit(
-    film: Film, drop: Callable[[int], None], queries: int
+def test_worker_waits_for_a_database_that_is_away_after_the_commit(
+    film: Film,
+    drop: Callable[[int], None],
+    queries: int,
+    completed: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(worker, "PROGRESS_SECONDS", 0)
     drop(queries)
     Worker().run_one()
+    assert_published(film)
+    assert completed == [TranscodeJob.objects.get().pk]
+
+
+@pytest.mark.acceptance(64)
+def test_files_stay_if_the_worker_stops_waiting_for_the_database(
+    film: Film, drop: Callable[[int], None]
+) -> None:
+    class Stop(threading.Event):
+        """An event that is set while the worker waits for the database."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.set()
+            return True
+
+    drop(2)
+    Worker(stop=Stop()).run_one()
     assert_published(film)
 
 

@@ -22,14 +22,17 @@ from shift_media.core.errors import StorageError, TranscodeError
 from shift_media.deletion.models import PendingDeletion
 from shift_media.storages import default_media_storage, unwrap
 from shift_media.transcoding import services
+from shift_media.transcoding.backends.ffmpeg import FFmpeg
 from shift_media.transcoding.base import JobReport, RenditionReport, State
 from shift_media.transcoding.files import prefetch_renditions
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services import Worker
 from shift_media.transcoding.services.attempts import build_attempt, delete_files
+from shift_media.transcoding.services.heartbeat import Heartbeat
 from shift_media.transcoding.services.reports import apply
 from tests.testapp.models import Film
 from tests.transcoding.conftest import NewFilm, work
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]
 
@@ -285,6 +288,35 @@ def test_abandoned_job_is_retried_until_its_attempts_are_used_up(
     assert services.retry(the_job())
     work()
     assert the_job().state == State.COMPLETE
+
+
+@pytest.mark.acceptance(46)
+def test_lease_is_renewed_while_the_transcoder_is_busy(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = []
+
+    def busy(transcoder: FFmpeg, attempt: Any) -> str:
+        leases.append(the_job().lease_until)
+        wait_until(lambda: the_job().lease_until != leases[0])
+        leases.append(the_job().lease_until)
+        raise TranscodeError("It was busy for long enough.")
+
+    monkeypatch.setattr(FFmpeg, "submit", busy)
+    with override_settings(SHIFT_MEDIA={**SMALL, "TRANSCODE_LEASE": 1}):
+        Worker().run_one()
+    assert leases[0] < leases[1]
+    assert not any(thread.name.startswith("lease of") for thread in threading.enumerate())
+
+
+@pytest.mark.acceptance(46)
+def test_heartbeat_ends_if_the_job_was_taken_over(film: Film) -> None:
+    job = services.claim("slow")
+    assert job is not None
+    TranscodeJob.objects.update(lease_owner="another")
+    with override_settings(SHIFT_MEDIA={**SMALL, "TRANSCODE_LEASE": 1}), Heartbeat(job) as beat:
+        wait_until(lambda: not beat._thread.is_alive())
+    assert the_job().lease_until == job.lease_until
 
 
 @pytest.mark.acceptance(46)

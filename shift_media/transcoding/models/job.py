@@ -13,7 +13,15 @@ from datetime import timedelta
 from typing import ClassVar, cast
 
 from django.core.validators import MaxValueValidator
-from django.db import IntegrityError, connections, models, router, transaction
+from django.db import (
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connections,
+    models,
+    router,
+    transaction,
+)
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -134,15 +142,27 @@ class TranscodeJob(models.Model):
         return cast("MediaStorage", storage)
 
     def is_wanted(self) -> bool:
-        """Return True if this attempt is the current one and a row refers to the original."""
-        return self._attempt().live().exists() and self._is_referenced()
+        """Return True if this attempt is the current one and a row refers to the original.
+
+        It counts as wanted as long as the database is away, because `complete` asks again.
+        """
+        try:
+            return self._attempt().live().exists() and self._is_referenced()
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("%s goes on, although the database is away: %s", self, error)
+            self._close_if_lost()
+            return True
 
     def was_completed(self) -> bool:
         """Return True if this attempt was completed; open a lost connection again to ask."""
+        self._close_if_lost()
+        return self._row().filter(token=self.token, state=State.COMPLETE).exists()
+
+    def _close_if_lost(self) -> None:
+        """Close a connection that has failed, so that the next query opens another."""
         connection = connections[self.database]
         if not connection.in_atomic_block:  # Django 5.2 closes it in the transaction of a test.
             connection.close_if_unusable_or_obsolete()
-        return self._row().filter(token=self.token, state=State.COMPLETE).exists()
 
     def send(self, signal: Signal) -> None:
         """Send a signal; an error in a receiver is logged, because it must not fail the job."""

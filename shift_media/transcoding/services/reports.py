@@ -36,8 +36,9 @@ def apply(job: TranscodeJob, report: JobReport) -> bool:
 
 
 def _complete(job: TranscodeJob, report: JobReport) -> bool:
+    is_repeated = job.began_completion and job.state != State.COMPLETE
     try:
-        if not job.complete(report):
+        if not job.complete(report) and not (is_repeated and job.was_completed()):
             return False
     except DatabaseError as error:
         if not job.was_completed():

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from django.db import InterfaceError, OperationalError, connections
+
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError, TranscodeError
-from shift_media.transcoding.base import LIVE, Job, State
+from shift_media.transcoding.base import LIVE, Job, JobReport, State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services import leases
 from shift_media.transcoding.services.attempts import build_attempt, transcoder
 from shift_media.transcoding.services.enqueuing import enqueue_again
+from shift_media.transcoding.services.heartbeat import Heartbeat
 from shift_media.transcoding.services.reports import (
     apply,
     as_transcode_error,
@@ -27,9 +30,6 @@ logger = logging.getLogger("shift_media")
 
 PROGRESS_SECONDS = 1.0
 """The shortest time between two writes of a job's progress."""
-
-_RENEWALS = 3
-"""Renewals within the duration of a lease: two may fail before the job counts as abandoned."""
 
 OnProgress = Callable[[TranscodeJob], None]
 
@@ -62,7 +62,8 @@ class Worker:
             return None
         job = leases.claim(self.owner, self._only)
         if job is not None:
-            self.run(job)
+            with Heartbeat(job):
+                self.run(job)
             self._report(job)
         return job
 
@@ -110,9 +111,8 @@ class Worker:
             job.drop_lease()
 
     def _read_until_ended(self, job: TranscodeJob, attempt: Job) -> None:
-        """Call `Transcoder.read` until the job ends or is interrupted, and renew its lease."""
+        """Call `Transcoder.read` until the job ends or is interrupted."""
         written = 0.0
-        renewed, renew_after = time.monotonic(), settings.TRANSCODE_LEASE / _RENEWALS
         while True:
             report = transcoder().read(attempt)
             now = time.monotonic()
@@ -124,13 +124,25 @@ class Worker:
             if report.state in LIVE and not due and not report.renditions:
                 continue
             written = now
-            if now - renewed >= renew_after:
-                job.renew()
-                renewed = now
-            if not apply(job, report) or (report.state in LIVE and not attempt.wanted()):
+            if not self._apply(job, report) or (report.state in LIVE and not attempt.wanted()):
                 stop_attempt(job, attempt)
                 job.cancel_unwanted()
                 return
             self._report(job)
             if report.state not in LIVE:
                 return
+
+    def _apply(self, job: TranscodeJob, report: JobReport) -> bool:
+        """Apply a report; wait for a database that is away, for as long as the lease lasts."""
+        deadline = time.monotonic() + settings.TRANSCODE_LEASE
+        while True:
+            try:
+                return apply(job, report)
+            except (OperationalError, InterfaceError) as error:
+                connection = connections[job.database]
+                if connection.in_atomic_block or time.monotonic() > deadline:
+                    raise
+                logger.warning("%s waits for the database: %s", job, error)
+                connection.close_if_unusable_or_obsolete()
+                if self.stop.wait(PROGRESS_SECONDS):
+                    raise
