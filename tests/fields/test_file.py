@@ -126,7 +126,7 @@ def test_videos_and_documents_have_type_and_size_without_being_read(
     clip, file = Clip.objects.get(), Attachment.objects.get()
     assert (clip.video.metadata.content_type, clip.video.size) == ("video/mp4", len(MP4))
     assert (clip.video.width, clip.video.duration, clip.length) == (None, None, None)
-    assert file.file.metadata.content_type == "application/octet-stream"
+    assert file.file.metadata.content_type == "text/plain"
     assert media.calls["fetch"] == 0
 
 
