@@ -24,11 +24,11 @@ from shift_media.core.errors import MediaError
 from shift_media.transcoding import services
 from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.webhooks.certificates import CertificateCache
 from shift_media.transcoding.webhooks.sns import (
     MAX_AGE,
     MAX_BYTES,
     MAX_SKEW,
-    CertificateCache,
     Malformed,
     Message,
     Unverified,

@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from shift_media.core.errors import MissingExtra
-from shift_media.transcoding.webhooks import sns
+from shift_media.transcoding.webhooks import certificates, sns
 from tests.servers.sns import (
     CERTIFICATE_URL,
     HOST,
@@ -395,7 +395,7 @@ def test_untrusted_or_unreachable_server_is_503(
 
 
 def test_slow_certificate_is_503(aws: Aws, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sns, "_FETCH_SECONDS", 0.3)
+    monkeypatch.setattr(certificates, "_FETCH_SECONDS", 0.3)
     aws.answers[CERTIFICATE_URL] = Answer(body=aws.signing.pem, pause=0.05)
     assert post(aws.sign(envelope())).status_code == 503
 

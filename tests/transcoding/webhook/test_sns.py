@@ -6,7 +6,6 @@ import contextlib
 import json
 import subprocess
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shift_media.transcoding.webhooks import sns
-from shift_media.transcoding.webhooks.sns import CertificateCache, Malformed, Unverified
-from tests.servers.sns import CERTIFICATE_URL, TOPIC, certify, envelope, new_key, sign
+from shift_media.transcoding.webhooks.sns import Malformed, Unverified
+from tests.servers.sns import TOPIC, certify, envelope, new_key, sign
 
 KEY = new_key()
 SIGNING = certify("sns", key=KEY)
@@ -80,66 +79,6 @@ def test_brackets_in_strings_do_not_count_as_nesting() -> None:
         sns.load_object('{"a":' * 41 + "1" + "}" * 41)
 
 
-def test_concurrent_threads_fetch_a_certificate_once() -> None:
-    fetched = []
-    begun = threading.Event()
-
-    def fetch(url: str) -> bytes:
-        fetched.append(url)
-        begun.wait(60)
-        return SIGNING.pem
-
-    certificates = CertificateCache(fetch)
-    received: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: received.append(certificates("u"))) for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    begun.set()
-    for thread in threads:
-        thread.join()
-    assert (fetched, received) == (["u"], [SIGNING.pem] * 8)
-
-
-def test_thread_that_waits_too_long_for_a_certificate_gives_up(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sns, "_FETCH_SECONDS", 0.1)
-    begun, go_on = threading.Event(), threading.Event()
-
-    def fetch(url: str) -> bytes:
-        begun.set()
-        go_on.wait(60)
-        return b""
-
-    certificates = CertificateCache(fetch)
-    slow = threading.Thread(target=certificates, args=("slow",))
-    slow.start()
-    assert begun.wait(60)
-    with pytest.raises(sns.CertificateUnavailable):
-        certificates("other")
-    go_on.set()
-    slow.join()
-
-
-def test_failed_fetch_is_repeated() -> None:
-    answers: list[Any] = [sns.CertificateUnavailable(), Unverified(), SIGNING.pem]
-
-    def fetch(url: str) -> bytes:
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        assert isinstance(answer, bytes)
-        return answer
-
-    certificates = CertificateCache(fetch)
-    for kind in (sns.CertificateUnavailable, Unverified):
-        with pytest.raises(kind):
-            certificates("u")
-    assert certificates("u") == certificates("u") == SIGNING.pem
-
-
 def test_expired_certificate_is_refused_though_it_is_cached() -> None:
     message = sns.parse(sign(envelope(), KEY))
     later = datetime.now(UTC) + timedelta(days=2)
@@ -153,29 +92,3 @@ def test_modules_load_neither_django_nor_cryptography() -> None:
     code += "assert not {'django', 'cryptography', 'boto3'} & set(sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-
-
-@pytest.mark.parametrize(
-    ("environment", "proxy", "authorization"),
-    [
-        ({}, None, None),
-        ({"https_proxy": "http://proxy.example:3128"}, "proxy.example", None),
-        ({"https_proxy": "proxy.example:3128"}, "proxy.example", None),
-        ({"https_proxy": "http://a:b%40c@proxy.example"}, "proxy.example", "Basic YTpiQGM="),
-        ({"https_proxy": "http://proxy.example", "no_proxy": ".amazonaws.com"}, None, None),
-    ],
-)
-def test_proxy_of_the_environment_is_used_unless_it_is_bypassed(
-    monkeypatch: pytest.MonkeyPatch,
-    environment: dict[str, str],
-    proxy: str | None,
-    authorization: str | None,
-) -> None:
-    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    with sns._new_pool(CERTIFICATE_URL) as pool:
-        assert (pool.proxy.host if pool.proxy else None) == proxy
-        headers = getattr(pool, "proxy_headers", {})
-    assert headers.get("proxy-authorization") == authorization
