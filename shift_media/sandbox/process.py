@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -25,6 +26,9 @@ GRACE_SECONDS = 2.0
 
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _ERROR_BYTES = 2000
+
+_KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+"""Signals of the machine or its administrators. Others, such as SIGSEGV, are about the file."""
 
 # The environment of the program: what is needed to start it, and none of the site's secrets.
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
@@ -151,9 +155,19 @@ class Program:
             self.end()
             raise TranscodeError("The program exceeded its time limit.", code="deadline") from None
         if code:
-            raise TranscodeError(
-                f"The program ended with {code}: {self.error_output()}", code="failed"
-            )
+            raise self._failure(code)
+
+    def _failure(self, code: int) -> TranscodeError:
+        """Return the error for an exit status; a fault of the machine may pass."""
+        said = self.error_output()
+        if -code in _KILLS:
+            name = signal.Signals(-code).name
+            text = f"The program was ended by {name}: the machine was short of memory, or stopped."
+            return TranscodeError(text, code="killed", retryable=True)
+        if os.strerror(errno.ENOSPC) in said:
+            text = "The disk of the worker is full: free space in its temporary folder."
+            return TranscodeError(text, code="disk_full", retryable=True)
+        return TranscodeError(f"The program ended with {code}: {said}", code="failed")
 
     def error_output(self) -> str:
         """Return the end of the standard error, at most 2,000 bytes of it."""

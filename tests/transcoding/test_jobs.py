@@ -291,6 +291,24 @@ def test_abandoned_job_is_retried_until_its_attempts_are_used_up(
 
 
 @pytest.mark.acceptance(46)
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("kill -9 $$", "killed"), ("exec dd if=/dev/zero of=/dev/full count=1", "disk_full")],
+)
+def test_fault_of_the_machine_puts_the_job_off_with_a_reason(
+    film: Film, tmp_path: Path, fault: str, code: str
+) -> None:
+    program = tmp_path / "ffmpeg"
+    program.write_text(f'#!/bin/sh\ncase "$*" in *-filters*) exit 0;; esac\n{fault}\n')
+    program.chmod(0o755)
+    options = {"TRANSCODER": {"OPTIONS": {"program": str(program)}}}
+    with override_settings(SHIFT_MEDIA={**SMALL, **options}):
+        work()
+    assert (the_job().state, the_job().error_code) == (State.PENDING, code)
+    assert str(tmp_path) not in the_job().error
+
+
+@pytest.mark.acceptance(46)
 def test_lease_is_renewed_while_the_transcoder_is_busy(
     film: Film, monkeypatch: pytest.MonkeyPatch
 ) -> None:
