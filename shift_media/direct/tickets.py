@@ -18,7 +18,8 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from shift_media.conf import ConfigurationError, settings
-from shift_media.core.formats import HEAD_BYTES, Format, accepted_formats, detect
+from shift_media.core.documents import extension_of
+from shift_media.core.formats import BY_EXTENSION, HEAD_BYTES, Format, accepted_formats, detect
 from shift_media.core.keys import new_original_key
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
@@ -92,7 +93,9 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
         raise InvalidMedia("upload_refused", "name, size or sha256 is missing or invalid.")
     if not _SHA256.fullmatch(sha256) or len(name) > _NAME_LENGTH:
         raise InvalidMedia("upload_refused", "sha256 is not 64 hex digits, or name is too long.")
-    format = _accepted_format(field, announced.get("type"), announced.get("head"))
+    head = announced.get("head")
+    types = [announced.get("type")] if head is None else _types_of(_decode_head(head), name)
+    format = _accepted_format(field, types)
     limit = LARGEST if field.max_bytes is None else min(field.max_bytes, LARGEST)
     if size > limit:
         raise too_large(min(size, 10**15), limit)  # A number of any length would fill the answer.
@@ -169,19 +172,27 @@ def _permitted_field(request: HttpRequest, label: object) -> MediaField:
     return field
 
 
-def _accepted_format(field: MediaField, content_type: object, head: object) -> Format:
-    """Return the format of a file; raise `InvalidMedia` if it is not accepted.
+def _types_of(head: bytes, name: str) -> list[object]:
+    """Return the content types that a file may have by its first bytes, the likeliest first.
 
-    The first bytes decide. The type that a browser has guessed counts only without them.
+    The name chooses a document among those of the same bytes. All bytes are needed to say whether
+    it is one, so this is compared again when they are there.
     """
+    format, named = detect(head), BY_EXTENSION.get(extension_of(name))
+    fits = named is not None and named.base == format.extension
+    return [named.content_type, format.content_type] if named and fits else [format.content_type]
+
+
+def _accepted_format(field: MediaField, content_types: list[object]) -> Format:
+    """Return the first format that is accepted; raise `InvalidMedia` if there is none."""
     formats = accepted_formats(field.accept)
-    if head is not None:
-        content_type = detect(_decode_head(head)).content_type
-    for format in formats:
-        if format.content_type == content_type:
-            return format
+    for content_type in content_types:
+        for format in formats:
+            if format.content_type == content_type:
+                return format
     expected = get_text_list([format.name for format in formats], gettext("or"))
-    raise InvalidMedia("unknown_type", f"{content_type!r} is not accepted.", expected=expected)
+    seen = content_types[0]
+    raise InvalidMedia("unknown_type", f"{seen!r} is not accepted.", expected=expected)
 
 
 def _decode_head(head: object) -> bytes:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import transaction
 from django.test import Client, RequestFactory, override_settings
@@ -20,7 +20,7 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import StorageError
 from shift_media.core.signing import RESIZE
 from shift_media.deletion.sweep import Sweep
-from shift_media.direct import tickets, views
+from shift_media.direct import files, tickets, views
 from shift_media.direct.tickets import Ticket
 from tests.direct.steps import FIELD, URL, announced, ask, errors, form, put, request_of, ticket
 from tests.fields.conftest import Use
@@ -135,6 +135,21 @@ def test_first_bytes_that_the_field_refuses_get_no_ticket(
 ) -> None:
     response = ask(client, JPEG, head=announced_head)
     assert (response.status_code, response.json()["code"]) == (400, code)
+
+
+def test_name_chooses_the_type_of_a_text_whose_first_bytes_are_announced(client: Client) -> None:
+    user = User.objects.get()
+    user.user_permissions.add(Permission.objects.get(codename="add_attachment"))
+    rules = {"testapp.Attachment.file": "shift_media.direct.may_add"}
+    with override_settings(SHIFT_MEDIA={"UPLOADS": rules}):
+        facts = {"field": "testapp.Attachment.file", "head": head(b"a;b"), "type": ""}
+        given = ticket(client, b"a;b", name="list.csv", **facts)
+        assert given["headers"]["X-Upload-Ticket"]
+        assert put(client, given, b"a;b").status_code == 204
+        request = request_of(client, given["ticket"])
+        file = files(request)["image"]
+        assert file.ticket.content_type == "text/csv"
+        assert file.read() == b"a;b"
 
 
 def test_bytes_that_differ_from_the_first_ones_are_refused(client: Client) -> None:
