@@ -220,11 +220,21 @@ def test_resize_deleted_from_bucket_is_made_again_without_loop(
     print_log("deleted and loaded again", trip, key)
 
 
+SLOW_LOG = """
+const quick = window.fetch;
+const wait = (response) => new Promise((done) => setTimeout(done, 900, response));
+window.fetch = (url, options) =>
+  quick(url, options).then((response) => (String(url).includes("?after=") ? wait(response) : response));
+"""
+"""Lets the polls of the timer and of the buttons overlap, as on a busy server."""
+
+
 def test_photo_page_shows_requests_to_bucket_and_app(
     trip: Trip, open_browser: Callable[[], Watched], photograph: Path, console: Console, shot: Shot
 ) -> None:
     watched = open_browser()
     console.watch(watched.page)
+    watched.page.add_init_script(SLOW_LOG)
     upload(watched.page, photograph)
     open_picture(watched)
     panel = watched.page.locator("#traffic")

@@ -142,8 +142,10 @@ function states() {
 
 async function poll() {
   collect();
+  const after = place;
   try {
-    const answer = await (await fetch(`${source}?after=${place}`)).json();
+    const answer = await (await fetch(`${source}?after=${after}`)).json();
+    if (place !== after) return; // Another poll, of a button or the timer, recorded them already.
     place = answer.place;
     answer.entries.forEach(record);
     if (answer.entries.some((entry) => entry.key === current)) show();
