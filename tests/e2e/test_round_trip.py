@@ -224,7 +224,7 @@ SLOW_LOG = """
 const quick = window.fetch;
 const wait = (response) => new Promise((done) => setTimeout(done, 900, response));
 window.fetch = (url, options) =>
-  quick(url, options).then((response) => (String(url).includes("?after=") ? wait(response) : response));
+  quick(url, options).then((r) => (String(url).includes("?after=") ? wait(r) : r));
 """
 """Lets the polls of the timer and of the buttons overlap, as on a busy server."""
 
