@@ -17,6 +17,7 @@ from shift_media.aws.policies import Readable
 from shift_media.aws.website import REDIRECT_CODES
 from shift_media.conf import settings
 from shift_media.storages import MediaStorage, S3MediaStorage, get_storage, unwrap
+from shift_media.storages.s3.options import check_endpoint
 
 if TYPE_CHECKING:
     from shift_media.aws.bucket import Client
@@ -157,11 +158,15 @@ def _is_known(alias: str) -> bool:
 
 def find_storage(options: Options) -> S3MediaStorage | None:
     """Return the storage that the options choose, as they change it; None without a bucket."""
-    bucket, endpoint = options["bucket"], options["endpoint_url"]
+    bucket, endpoint = options["bucket"], options["endpoint_url"] or None
     try:
         storage = unwrap(get_storage(options["storage"]))
     except (InvalidStorageError, ImproperlyConfigured) as error:
         raise CommandError(f"--storage {options['storage']}: {error}") from error
+    try:
+        check_endpoint(endpoint)
+    except ImproperlyConfigured as error:
+        raise CommandError(f"--endpoint-url: {error}") from error
     if not hasattr(storage, "bucket_name"):
         if not bucket:
             return None

@@ -305,6 +305,11 @@ def test_bucket_and_endpoint_options_need_no_s3_storage(
     client_of(seaweedfs).head_bucket(Bucket=name)
 
 
+def test_endpoint_option_without_scheme_says_what_to_write() -> None:
+    with pytest.raises(CommandError, match="--endpoint-url: .*'s3.example.com': .*https://"):
+        run("create", "--bucket", "b", "--endpoint-url", "s3.example.com")
+
+
 @pytest.mark.s3
 def test_apply_to_missing_bucket_names_create_command(seaweedfs: Any) -> None:
     with (

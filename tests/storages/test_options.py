@@ -136,6 +136,8 @@ def test_local_storage_does_not_import_boto3(tmp_path: Path) -> None:
         ({"querystring_auth": True}, "originals"),
         ({"delivery": "both"}, "'redirect' or 'content'"),
         ({"bucket": "b"}, "Invalid setting 'bucket'"),
+        ({"endpoint_url": "s3.example.com"}, "endpoint_url is 's3.example.com': .*https://"),
+        ({"endpoint_url": ""}, "endpoint_url is '': .*leave it out for AWS"),
     ],
 )
 def test_wrong_option_of_s3_raises_error_that_says_what_to_write(

@@ -5,6 +5,7 @@ The reference page and the errors are made from `OPTIONS`, and a test compares i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -149,6 +150,17 @@ def check_bucket(bucket_name: str | None, location: str) -> None:
             f"S3MediaStorage has the location {location!r}: {OPTIONS['location'].refused}. "
             'Write "location": "" in OPTIONS.'
         )
+
+
+def check_endpoint(url: str | None) -> None:
+    """Raise `ImproperlyConfigured` for an endpoint that is not an absolute URL."""
+    if url is None or re.match(r"https?://[^/]", url):
+        return
+    shown = url.rpartition("@")[2]  # without a password
+    raise ImproperlyConfigured(
+        f"The option endpoint_url is {shown!r}: write a URL with its scheme, such as "
+        '"https://s3.example.com", or leave it out for AWS.'
+    )
 
 
 def public_url_error(bucket_name: str) -> ImproperlyConfigured:

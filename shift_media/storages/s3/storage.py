@@ -37,6 +37,7 @@ from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.options import (
     are_harmless,
     check_bucket,
+    check_endpoint,
     check_options,
     without_acl,
 )
@@ -108,6 +109,7 @@ class S3MediaStorage(S3Compatible):
         self._held: tuple[int, S3Client] | None = None
         super().__init__(**options)
         check_bucket(self.bucket_name, self.location)
+        check_endpoint(self.endpoint_url)
         check_base_url(self.public_url)
 
     def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
