@@ -306,7 +306,7 @@ def test_bucket_and_endpoint_options_need_no_s3_storage(
 
 
 def test_endpoint_option_without_scheme_says_what_to_write() -> None:
-    with pytest.raises(CommandError, match="--endpoint-url: .*'s3.example.com': .*https://"):
+    with pytest.raises(CommandError, match=r"--endpoint-url: .*'s3.example.com': .*https://"):
         run("create", "--bucket", "b", "--endpoint-url", "s3.example.com")
 
 
