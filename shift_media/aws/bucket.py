@@ -203,7 +203,7 @@ class Bucket:
         try:
             answer = self._call(
                 f"get_{subresource.operation}",
-                f"Reading {subresource.title}",
+                f"Reading {subresource.title[0].lower()}{subresource.title[1:]}",
                 {"Bucket": self.name},
             )
         except Refused as error:

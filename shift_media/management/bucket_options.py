@@ -162,7 +162,8 @@ def find_storage(options: Options) -> S3MediaStorage | None:
     try:
         storage = unwrap(get_storage(options["storage"]))
     except (InvalidStorageError, ImproperlyConfigured) as error:
-        raise CommandError(f"--storage {options['storage']}: {error}") from error
+        chosen = f"--storage {options['storage']}" if options["storage"] else "The media storage"
+        raise CommandError(f"{chosen}: {error}") from error
     try:
         check_endpoint(endpoint)
     except ImproperlyConfigured as error:
