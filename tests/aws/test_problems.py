@@ -107,7 +107,7 @@ def test_missing_credentials_are_explained(server: FaultProxy, command: str) -> 
 def test_client_that_cannot_be_made_is_explained(command: str) -> None:
     with media("", region_name="eu central", endpoint_url=None):
         assert "Correct region_name" in failure(*COMMANDS[command])
-    with media("", access_key=None, secret_key=None, session_profile="missing"):
+    with media("", access_key=None, secret_key=None, endpoint_url=None, session_profile="missing"):
         assert "aws configure list-profiles" in failure(*COMMANDS[command])
 
 
