@@ -15,12 +15,13 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
+# `make unit` is for the minutes between two edits, so it leaves out slow tests, too.
 # The unit tests run in one process for each core. Tests that wait for servers and a browser run in
 # two for each core, which keeps it busy. ARGS="-n 0" runs all tests in one process, for a debugger.
 PYTEST = -m pytest --dist worksteal
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 ALL = -n $(shell expr 2 \* $(CORES))
-UNIT = -m "not e2e and not s3 and not rgw and not postgres and not redis"
+WITHOUT_SERVERS = not e2e and not s3 and not rgw and not postgres and not redis
 
 SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
@@ -33,8 +34,8 @@ help:
 	echo "make demo-s3      the same on an S3 server that it starts, and show redirects (as root)"
 	echo "make test         all checks and tests; tests that need a missing program are skipped"
 	echo "make test-full    the same, but a skipped test fails (.ci/run installs what is needed)"
-	echo "make test-oldest  the unit tests on the oldest Python and Django"
-	echo "make unit         the unit tests only, without browser and servers"
+	echo "make test-oldest  all tests without browser and servers on the oldest Python and Django"
+	echo "make unit         the quick tests only, without browser, servers and what takes long"
 	echo "make docs         build the documentation in docs/_build, with warnings as errors"
 	echo "make lint | types | layers   one check each: ruff, mypy, import-linter"
 	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
@@ -61,10 +62,10 @@ test-full: lint types layers
 	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
-	$(VENV_OLDEST)/bin/python $(PYTEST) -n $(CORES) $(UNIT) $(ARGS)
+	$(VENV_OLDEST)/bin/python $(PYTEST) -n $(CORES) -m "$(WITHOUT_SERVERS)" $(ARGS)
 
 unit: $(VENV)/.dev
-	$(VENV)/bin/python $(PYTEST) -n $(CORES) $(UNIT) $(ARGS)
+	$(VENV)/bin/python $(PYTEST) -n $(CORES) -m "$(WITHOUT_SERVERS) and not slow" $(ARGS)
 
 docs: $(VENV)/.dev
 	$(VENV)/bin/python -m sphinx -W --keep-going -q docs docs/_build

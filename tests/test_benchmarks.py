@@ -34,6 +34,7 @@ def write_jpeg(path: Path, size: tuple[int, int], **options: object) -> None:
     path.write_bytes(images.encoded(images.photograph(*size), "jpg", **options))
 
 
+@pytest.mark.slow
 def test_images_without_corpus_are_named_drawn(without_corpus: None) -> None:
     collection = collect()
     names = [photograph.name for photograph in collection.photographs]
@@ -55,6 +56,7 @@ def test_report_says_what_was_measured(
     assert json.loads((tmp_path / "report.json").read_text())["measured"].startswith("drawn")
 
 
+@pytest.mark.slow
 def test_photographs_of_a_folder_are_named_by_their_files(tmp_path: Path) -> None:
     write_jpeg(tmp_path / "beach.JPG", (1600, 1200))
     write_jpeg(tmp_path / "cat.jpeg", (1200, 1600), progressive=True)

@@ -128,6 +128,7 @@ def metadata(unpacked: Path) -> Message:
     return message_from_string((info / "METADATA").read_text())
 
 
+@pytest.mark.slow
 def test_wheel_contains_whole_package_and_nothing_else(unpacked_wheel: Path) -> None:
     def files(folder: Path) -> set[str]:
         found = (path for path in folder.rglob("*") if path.is_file())
@@ -239,6 +240,7 @@ def test_docstrings_open_with_what_happens() -> None:
     assert found == [], "Begin with Return, Raise, Yield, Store …, or a noun for a class."
 
 
+@pytest.mark.slow
 def test_texts_use_plain_words() -> None:
     found = [odd for path in package_modules(PACKAGE) for odd in odd_words(path)]
     assert found == [], "Name the user, client or caller; write fix instead of mend."

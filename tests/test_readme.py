@@ -262,6 +262,7 @@ def manage(project: Path, wheel: Path, *arguments: str) -> str:
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wheel: Path) -> None:
     subprocess.run([sys.executable, "-m", "django", "startproject", "fresh", tmp_path], check=True)
     manage(tmp_path, unpacked_wheel, "startapp", "photos")

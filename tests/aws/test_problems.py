@@ -111,6 +111,7 @@ def test_client_that_cannot_be_made_is_explained(command: str) -> None:
         assert "aws configure list-profiles" in failure(*COMMANDS[command])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "PermanentRedirect", ""])
 def test_doctor_advises_what_fixes_the_problem(
     server: FaultProxy, code: str, request: pytest.FixtureRequest

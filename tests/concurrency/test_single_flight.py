@@ -91,6 +91,7 @@ def two_processes(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[str]
         process.wait(60)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(14)
 def test_32_requests_over_two_processes_make_one_resize(
     two_processes: str, site: Site, add: Add, resize_of: ResizeOf, tmp_path: Path
@@ -208,6 +209,7 @@ def test_two_hosts_with_shared_cache_make_one_resize(
     assert storage.calls["put"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(16)
 def test_storm_of_resizes_is_bounded_and_surplus_gets_retry_after(
     site: Site, add: Add, resize_of: ResizeOf

@@ -169,6 +169,7 @@ def test_fill_covers_the_box_of_a_large_enough_original(s: Spec, width: int, hei
         assert made.canvas == (s.width, s.height)
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
 def test_fill_of_a_smaller_original_is_the_largest_of_the_ratio(
     s: Spec, width: int, height: int
@@ -298,6 +299,7 @@ def test_missing_crop_shows_the_whole_image() -> None:
     assert clip_crop(None, 40, 30) == (0, 0, 40, 30)
 
 
+@pytest.mark.slow
 @given(st.builds(Focal, strategies.percents, strategies.percents), crops, image_sides, image_sides)
 def test_focal_point_of_the_image_is_clamped_to_the_crop(
     focal: Focal, crop: Crop, width: int, height: int

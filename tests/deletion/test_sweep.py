@@ -187,6 +187,7 @@ def test_original_of_a_row_committed_during_the_sweep_stays(
     assert storage().exists(key)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(40)
 @pytest.mark.django_db(transaction=True)
 def test_uploads_during_a_sweep_are_all_kept() -> None:

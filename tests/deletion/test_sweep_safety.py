@@ -37,6 +37,7 @@ def stored() -> set[str]:
     return {entry.key for entry in default_media_storage.entries()}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_sweep_of_more_than_a_small_share_is_refused_without_force(media_root: Path) -> None:
     keys = photos(40)
@@ -58,6 +59,7 @@ def test_sweep_of_ten_originals_needs_no_force(media_root: Path) -> None:
     assert stored() == set(keys[10:])
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_sweep_of_a_small_share_needs_no_force(media_root: Path) -> None:
     keys = photos(240)
@@ -143,6 +145,7 @@ assert stored() == keys, stored()
 ARCHIVE = "{**DATABASES['default'], 'NAME': str(DATABASES['default']['NAME']) + '.archive'}"
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_rows_in_a_second_database_keep_their_files(tmp_path: Path) -> None:
     in_a_process(ALIASES, tmp_path, f"{{}}\nDATABASES['archive'] = {ARCHIVE}")
@@ -162,6 +165,7 @@ else:
 )
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_sweep_with_a_database_that_cannot_be_asked_is_refused(tmp_path: Path) -> None:
     in_a_process(BROKEN, tmp_path, f"{{}}\nDATABASES['archive'] = {ARCHIVE}")

@@ -64,12 +64,13 @@ def test_workflow_runs_commands_of_the_project(workflow: Path) -> None:
     assert ran or scripts
 
 
-def test_workflow_without_make_selects_the_same_tests_as_make_unit() -> None:
-    unit = re.search(r"^UNIT = (-m \"[^\"]+\")$", MAKEFILE, re.MULTILINE)
-    assert unit
+def test_workflow_without_make_selects_the_same_tests_as_make_test_oldest() -> None:
+    serverless = re.search(r"^WITHOUT_SERVERS = (.+)$", MAKEFILE, re.MULTILINE)
+    assert serverless
     for workflow in WORKFLOWS:
         for options in re.findall(r"python -m pytest (.*)", workflow.read_text()):
-            assert options == unit[1], "Copy the options of UNIT from the Makefile."
+            expected = f'-m "{serverless[1]}"'
+            assert options == expected, "Copy WITHOUT_SERVERS from the Makefile."
 
 
 def test_matrix_has_every_python_and_django_that_setup_cfg_claims() -> None:

@@ -34,6 +34,7 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_documentation_builds_without_warnings(html: Path) -> None:
     assert (html / "index.html").stat().st_size > 1000
 
@@ -85,6 +86,7 @@ def run(folder: Path, environment: dict[str, str], *words: str) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.slow
 def test_quickstart_project_shows_an_uploaded_picture(
     quickstart: tuple[Path, dict[str, str]],
 ) -> None:

@@ -234,6 +234,7 @@ def test_each_block_of_a_guide_belongs_to_a_file_or_is_a_session() -> None:
     assert loose == [], "Add a :caption: with the file of the project that the block belongs to."
 
 
+@pytest.mark.slow
 def test_tests_of_the_guide_pass(tmp_path: Path) -> None:
     create_project(tmp_path)
     paste("how-to/test-your-site", tmp_path)

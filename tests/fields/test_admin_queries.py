@@ -18,6 +18,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_odd_name_in_query_gives_the_form(
     admin_client: Client, media_root: Path, name: str

@@ -86,6 +86,7 @@ def in_a_process(code: str, tmp_path: Path, database: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(44)
 @pytest.mark.parametrize("mode", ["IMMEDIATE", "DEFERRED"])
 def test_eight_replacements_at_once_leave_only_the_last_file(mode: str, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_cut_file_is_refused_or_can_be_made_at_every_size(name: str) -> None:
     assert len(accepted) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(71)
 @pytest.mark.parametrize("name", FILES)
 def test_file_without_its_last_bytes_is_refused_or_can_be_made(name: str) -> None:

@@ -145,6 +145,7 @@ def test_second_makemigrations_finds_nothing_and_writes_no_secret() -> None:
     assert changes(*state.models.values()) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("storage", ["local", "s3"])
 def test_makemigrations_in_a_project_finds_nothing_and_writes_no_secret(
     storage: str, tmp_path: Path

@@ -256,6 +256,7 @@ def test_photograph_of_the_corpus_is_stored_with_its_upright_sides(
     assert media.calls == {"put": 1}
 
 
+@pytest.mark.slow
 def test_picture_of_high_dynamic_range_is_refused_as_a_kind_that_is_not_supported() -> None:
     content = images.with_chunks(picture("PNG"), (b"cICP", b"\x09\x10\0\1"))
     error = save(content, "x.png")

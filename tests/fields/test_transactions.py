@@ -280,6 +280,7 @@ def test_copy_while_its_source_is_deleted_has_its_file_or_is_refused_on_postgres
     in_a_process(COPY, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(61)
 def test_copy_while_its_source_is_deleted_has_its_file_or_is_refused_on_sqlite(
     tmp_path: Path,

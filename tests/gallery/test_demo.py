@@ -57,6 +57,7 @@ def drawn(demo: Demo) -> dict[str, bytes]:
     return {f.name: f.read_bytes() for f in files if f.is_file() and f.parent.name == f.name}
 
 
+@pytest.mark.slow
 def test_demo_pictures_vary_in_size_format_and_alpha(drawn: dict[str, bytes]) -> None:
     images = {name: Image.open(io.BytesIO(content)) for name, content in drawn.items()}
     assert len(images) >= 8
@@ -84,6 +85,7 @@ def test_one_demo_picture_is_rotated_by_exif(drawn: dict[str, bytes]) -> None:
     assert turned == ["balloons.jpg"]
 
 
+@pytest.mark.slow
 def test_demo_pictures_are_deterministic(drawn: dict[str, bytes]) -> None:
     for picture in PICTURES[-3:]:
         assert picture.draw() == drawn[picture.file_name]
@@ -95,6 +97,7 @@ def test_demo_prints_password_and_progress(demo: Demo) -> None:
     assert f"12 of {len(PICTURES)}" in output
 
 
+@pytest.mark.slow
 def test_demo_serves_pictures_on_next_free_port(demo: Demo, free_port: Callable[[], int]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", free_port()))

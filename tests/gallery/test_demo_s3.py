@@ -33,6 +33,7 @@ __all__ = ["draw"]
 DEMO = [sys.executable, "-u", "manage.py", "demo_s3"]
 
 
+@pytest.mark.slow
 def test_missing_packages_are_named_with_install_command() -> None:
     done = subprocess.run(
         DEMO, cwd=ROOT, env={**os.environ, "PATH": "/nowhere"}, capture_output=True, text=True

@@ -165,6 +165,7 @@ def test_header_bomb_costs_little_memory_and_time(
     assert seconds < 1
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(26)
 def test_jpeg_of_99_megapixels_is_refused(measured: Measured) -> None:
     content = kept("99 megapixels", lambda: flat("jpg", 11_000, 9_000, quality=20), __file__)
@@ -189,6 +190,7 @@ def animation_of_380() -> bytes:
     return images.animated("gif", pictures, [40] * 380)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(27)
 @pytest.mark.parametrize("format", ["gif", "webp"])
 def test_animation_of_380_frames_stays_within_the_bounds(format: str, measured: Measured) -> None:
@@ -199,6 +201,7 @@ def test_animation_of_380_frames_stays_within_the_bounds(format: str, measured: 
     assert seconds <= CPU_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(28)
 @pytest.mark.parametrize("bomb", [exif_bomb, icc_bomb, png_text_bomb, webp_exif_bomb])
 def test_metadata_bomb_is_ignored_within_the_bounds(
@@ -223,6 +226,7 @@ LARGEST_ADMITTED: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("name", LARGEST_ADMITTED)
 def test_largest_original_stays_within_the_bound(name: str, measured: Measured) -> None:
@@ -234,6 +238,7 @@ def test_largest_original_stays_within_the_bound(name: str, measured: Measured) 
     assert seconds <= CPU_SECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(26)
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_largest_resizes_of_the_largest_original_stay_within_the_bound(

@@ -132,6 +132,7 @@ def shown(needs: Callable[[str], Path]) -> dict[str, Shown | None]:
     return show(str(needs("chromium")), ORIGINALS)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize("kind", ["PNG", "AVIF"])
 def test_resize_has_the_colors_of_the_original_in_a_browser(
@@ -155,6 +156,7 @@ def test_all_originals_are_shown(shown: dict[str, Shown | None]) -> None:
     assert [name for name, seen in shown.items() if seen is None] == []
 
 
+@pytest.mark.slow
 @pytest.mark.needs("chromium", "corpus")
 def test_files_of_the_corpus_have_the_colors_of_the_original_in_a_browser(
     corpus: Path, needs: Callable[[str], Path]

@@ -65,6 +65,7 @@ def test_alpha_of_a_large_webp_does_not_multiply_its_size() -> None:
     assert len(encoded(picture, "webp")) < 2 * len(encoded(smaller, "webp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 def test_encoding_a_megapixel_stays_within_the_bound(format: str) -> None:
     picture = images.photograph(1000, 500)

@@ -239,6 +239,7 @@ def test_many_threads_make_the_same_resizes_as_one() -> None:
     assert results == [alone] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "limit"), [("400x400", 0.002), ("900x900", 0.002)])
 @pytest.mark.parametrize("shape", [(2003, 1501), (2048, 1536)])
 def test_shrinking_while_decoding_looks_like_full_decoding(
@@ -253,6 +254,7 @@ def test_shrinking_while_decoding_looks_like_full_decoding(
     assert images.ssim(ours, truth) >= images.ssim(full, truth) - limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_bands_of_a_large_picture_leave_no_seam(orientation: int) -> None:
     """A gradient has no edge, so a misplaced band would be visible as a step."""

@@ -29,6 +29,7 @@ def made(content: bytes, specs: list[Spec], **options: Limits) -> list[engine.Re
     return list(engine.make_many(BytesIO(content), specs, **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stored", ["jpg", "png", "webp"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_each_resize_looks_as_if_made_alone(stored: str, orientation: int) -> None:
@@ -50,6 +51,7 @@ def test_each_resize_looks_as_if_made_alone(stored: str, orientation: int) -> No
             assert images.ssim(*pictures) > 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_resize_with_a_crop_is_made_from_larger_ones_of_the_same_crop_only(
     orientation: int,
@@ -71,6 +73,7 @@ def test_resize_with_a_crop_is_made_from_larger_ones_of_the_same_crop_only(
         assert images.ssim(images.opened(seen.content), alone) > 0.985
 
 
+@pytest.mark.slow
 def test_enlarged_resize_is_not_used_as_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     specs = ladder("png", widths=(1200, 900, 700), upscale=True)
     asked: list[tuple[int, int]] = []

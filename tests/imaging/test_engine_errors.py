@@ -66,6 +66,7 @@ def test_png_with_too_few_rows_is_undecodable() -> None:
         engine.make(BytesIO(half), Spec.make("20x20", format="png"))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(30)
 @settings(max_examples=200)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())

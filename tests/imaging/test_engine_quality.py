@@ -58,6 +58,7 @@ def test_resize_of_a_drawn_photograph_looks_like_a_full_decode(side: int) -> Non
     assert loss(content, side) < MOST
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize("side", [400, 800, 1200, 1600, 1700, 2000, 2120])
 @pytest.mark.parametrize("name", ["seeding_16mp_base.jpg", "sunset_12mp_prog.jpg"])

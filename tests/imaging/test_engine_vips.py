@@ -75,6 +75,7 @@ def loss(content: bytes, side: int) -> float:
     return images.ssim(full, best) - images.ssim(seen, best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "webp"])
 @pytest.mark.parametrize("side", [150, 320, 500, 900])
 def test_photograph_looks_like_a_full_decode(format: str, side: int) -> None:
@@ -232,10 +233,12 @@ print((now() - before) * 1e6 / len(content))
 """
 
 
+@pytest.mark.slow
 def test_decoded_original_is_not_kept_in_memory() -> None:
     assert float(run(KEPT)) < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("format", "mode"), [("png", "RGBA"), ("png", "RGB"), ("webp", "RGB")])
 def test_large_original_takes_less_memory_than_with_pillow(
     format: str, mode: str, tmp_path: Path
@@ -277,6 +280,7 @@ if before == "used":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "by_pillow"),
     [("loaded", False), ("used", True), ("used by the project", True)],
@@ -292,6 +296,7 @@ def test_process_forked_after_libvips_was_used_decodes_with_pillow(
         assert codes == [13, 13]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "size"), [("RGB", "1000x"), ("L", "1000x700"), ("P", "x700"), ("I;16", "1000x")]
 )

@@ -55,6 +55,7 @@ def _case(folder: Path, row: dict[str, str]) -> Case:
     return Case(path, row["kind_by_magic"], row["expected"], pair, mean or None)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(31, 32, 33)
 def test_good_image_is_resized_upright_in_its_colours(cases: list[Case]) -> None:
     wrong: list[tuple[object, ...]] = []
@@ -98,6 +99,7 @@ def test_file_to_be_refused_raises_a_media_error(cases: list[Case]) -> None:
             engine.preview(BytesIO(case.content))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(27, 28, 30)
 def test_odd_file_is_made_or_raises_a_media_error(cases: list[Case]) -> None:
     for case in cases:
@@ -163,6 +165,7 @@ for path in sys.stdin.read().splitlines():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(25, 26, 27, 28)
 def test_every_file_stays_within_the_bounds_of_memory_and_time(
     cases: list[Case],

@@ -234,6 +234,7 @@ def test_invalid_scan_header_needs_the_whole_file(header: str) -> None:
         made(content[: starts(DEFAULT)[2]])
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(30)
 @settings(max_examples=60)
 @given(

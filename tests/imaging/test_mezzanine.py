@@ -126,6 +126,7 @@ def test_mezzanine_of_a_long_strip_is_too_small_for_a_fill() -> None:
     assert mezzanine.substitute_spec(key, spec("400x"), size, smaller) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", OPTIONS)
 def test_resize_of_a_mezzanine_loses_at_most_the_measured_bound(extension: str) -> None:
     key, best = original(extension), images.photograph(3601, 2399)

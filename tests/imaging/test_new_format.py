@@ -120,6 +120,7 @@ def changed_files(copy: Path) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_format_of_the_guide_works_after_changes_to_three_files(extended: Path) -> None:
     assert changed_files(extended) == {
         "core/formats.py",

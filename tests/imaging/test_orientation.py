@@ -51,6 +51,7 @@ def check_sides_and_resize(content: bytes, orientation: int) -> None:
     assert all(images.near(a, b, 40) for a, b in colors)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(72)
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize("format", [format for format in WAYS if format != "webp"])

@@ -25,6 +25,7 @@ assert statuses == [404, 403, 400], statuses
 DOWN = "{**DATABASES['default'], 'ATOMIC_REQUESTS': True, 'NAME': '/nonexistent/db.sqlite3'}"
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(65)
 def test_media_request_opens_no_transaction_in_a_database_that_is_down(tmp_path: Path) -> None:
     in_a_process(ATOMIC, tmp_path, f"{{}}\nDATABASES['second'] = {DOWN}")

@@ -102,6 +102,7 @@ def warm(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
     assert get(resize_of(add(), format="webp").url).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ORIGINALS)
 def test_original_without_memory_for_it_is_503_and_made_later(
     format: str, storage: CountingStorage, add: Add, resize_of: ResizeOf
@@ -114,6 +115,7 @@ def test_original_without_memory_for_it_is_503_and_made_later(
     assert get(url).status_code == 200
 
 
+@pytest.mark.slow
 def test_upload_without_memory_for_it_is_not_called_damaged(
     storage: CountingStorage, db: None
 ) -> None:

@@ -331,6 +331,7 @@ def own_site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.slow
 def test_interrupted_run_prints_the_command_that_continues(own_site: Site, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(picture(size=(800, 600)))
     rows = 24  # so many that it is still running when a busy machine sends the signal

@@ -130,6 +130,7 @@ def test_resize_from_mezzanine_resembles_resize_from_original(
     assert images.ssim(seen, images.opened(alone.content)) > 0.97
 
 
+@pytest.mark.slow
 def test_mezzanine_of_rotated_original_is_upright(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, drawn: Image.Image
 ) -> None:
@@ -143,6 +144,7 @@ def test_mezzanine_of_rotated_original_is_upright(
     assert images.ssim(seen, upright.resize(seen.size)) > 0.9
 
 
+@pytest.mark.slow
 def test_mezzanine_keeps_transparency(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
@@ -176,6 +178,7 @@ def test_mezzanine_holds_no_metadata_of_original(
 # When it is not used
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "options"),
     [("200x200", {"crop": (0, 0, 900, 900)}), ("1366x", {}), ("1600x1600", {})],
@@ -213,6 +216,7 @@ def tiles() -> bytes:
     return images.encoded(image, "png", compress_level=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "draw"),
     [

@@ -69,6 +69,7 @@ def test_missing_resize_is_made_once_and_returned(
     assert Image.open(io.BytesIO(get(resize.url).body)).size == (400, 300)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(1)
 def test_one_wrong_character_gives_the_same_404(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
@@ -242,6 +243,7 @@ def test_quality_zero_and_unknown_formats_are_refused(
     assert not storage.calls
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(9)
 def test_unsigned_keys_cost_no_storage_call_and_queries_no_copy(
     storage: CountingStorage, add: Add, resize_of: ResizeOf

@@ -55,6 +55,7 @@ def ask(server: SimpleNamespace, path: str, method: str = "GET", **headers: str)
         connection.close()
 
 
+@pytest.mark.slow
 def test_server_answers_ranges_with_their_bytes(server: SimpleNamespace) -> None:
     content, size = server.content, len(server.content)
     assert ask(server, server.path)[2] == content
@@ -82,6 +83,7 @@ def test_server_answers_conditions_and_encoded_paths(server: SimpleNamespace) ->
     assert ask(server, server.path, "POST")[0] == 405
 
 
+@pytest.mark.slow
 def test_server_holds_no_large_file_in_memory(server: SimpleNamespace) -> None:
     ask(server, server.path)
     before = peak_bytes(server)

@@ -52,6 +52,7 @@ os.link = refuse
 """
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(45)
 @pytest.mark.parametrize(
     ("file_system", "left"),
@@ -128,6 +129,7 @@ def cannot_write(key):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(19)
 def test_put_over_file_size_limit_raises_and_leaves_nothing(tmp_path: Path) -> None:
     code = """
@@ -153,6 +155,7 @@ def own_mounts(tmp_path: Path) -> tuple[str, ...]:
     return prefix
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(19)
 def test_full_or_read_only_disk_raises_and_keeps_stored_files(
     tmp_path: Path, own_mounts: tuple[str, ...]

@@ -271,6 +271,7 @@ def pages_of(error: BaseException) -> Iterator[str]:
     yield logging.Formatter().format(record) + repr(error)
 
 
+@pytest.mark.slow
 def test_debug_page_and_mail_about_failed_storage_show_no_secret(site: None) -> None:
     found = list(failures(storages["media"]))  # type: ignore[arg-type]
     assert len(found) == 6

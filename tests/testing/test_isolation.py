@@ -253,6 +253,7 @@ class InAtomic(MediaTestMixin, TestCase):
         assert self.media_storage.exists(photo.image.key)
 
 
+@pytest.mark.slow
 def test_package_imports_without_pytest_and_without_settings() -> None:
     code = (
         "import sys\n"

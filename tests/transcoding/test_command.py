@@ -159,6 +159,7 @@ def run_two_at_once(site: Site, clip: Path) -> None:
     assert len(site.keys()) == 8
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_two_commands_at_once_never_run_the_same_job(new_site: NewSite, clip: Path) -> None:
     run_two_at_once(new_site(), clip)
@@ -189,6 +190,7 @@ def wait_for_encoder(site: Site) -> None:
     wait_until(lambda: any("libx264" in command for command in children_in(site.scratch)))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_killed_worker_ends_its_ffmpeg_and_the_next_run_completes_the_job(
     new_site: NewSite, slow_clip: Path
@@ -209,6 +211,7 @@ def test_killed_worker_ends_its_ffmpeg_and_the_next_run_completes_the_job(
     assert len(site.keys()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_interrupted_job_is_pending_and_completed_by_the_next_run(
     new_site: NewSite, small_clip: Path
@@ -235,6 +238,7 @@ def command(*arguments: str, **options: Any) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_model_field_and_pk_select_the_videos(new_film: NewFilm) -> None:
     first, second = new_film(), new_film()
@@ -313,6 +317,7 @@ def test_limit_counts_the_jobs_of_all_workers(new_film: NewFilm) -> None:
     assert TranscodeJob.objects.filter(state=State.SUBMITTED).count() == 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("scripted_jobs")
 @pytest.mark.django_db(transaction=True)
 def test_limit_does_not_count_a_look_at_an_empty_queue(

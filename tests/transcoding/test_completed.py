@@ -68,6 +68,7 @@ def test_job_is_complete_if_the_reader_of_standard_output_is_gone(film: Film) ->
     assert_published(film)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_command_exits_with_0_after_its_reader_is_gone(new_site: NewSite, clip: Path) -> None:
     site = new_site()

@@ -81,6 +81,7 @@ def test_video_becomes_renditions_of_web_profile(
     assert (resized.status_code, resized["Content-Type"]) == (200, "image/jpeg")
 
 
+@pytest.mark.slow
 def test_hls_has_master_playlist_and_independent_segments(
     draw: Draw, new_film: NewFilm, media_root: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_hls_has_master_playlist_and_independent_segments(
         assert sheet.size == (4 * 160, 90)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(52)
 @pytest.mark.needs("corpus")
 def test_rotated_hdr_video_is_upright_and_has_no_location(
@@ -145,6 +147,7 @@ def test_quarter_turn_is_applied_to_pixels(
     assert blue > red
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(52)
 @pytest.mark.parametrize(
     ("name", "arguments", "size"),
@@ -226,6 +229,7 @@ def test_truncated_source_is_error_although_ffmpeg_exits_with_0(
     assert stored() == [film.video.key]
 
 
+@pytest.mark.slow
 def test_own_renditions_and_audio_alone_are_made(film: Film, media_root: Path) -> None:
     own = {
         "small.mp4": {"kind": "mp4", "height": 60, "crf": 30, "preset": "ultrafast"},

@@ -251,6 +251,7 @@ def test_video_without_duration_or_picture_fails(draw: Draw, media_root: Path) -
     assert ended(store(cut.read_bytes())).state == State.ERROR
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(51)
 @pytest.mark.parametrize(
     ("options", "code"),
@@ -278,6 +279,7 @@ def test_each_limit_fails_job_and_leaves_nothing(
     assert stored() == [film.video.key]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(50)
 @pytest.mark.needs("ffprobe")
 @pytest.mark.parametrize("kind", ["hls-http", "hls-file", "dash"])

@@ -204,6 +204,7 @@ def test_second_submission_returns_the_job_and_force_makes_another(
     assert Rendition.objects.count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(44)
 def test_job_of_a_replaced_video_stores_nothing(film: Film, clip: Path, stored: Stored) -> None:
     first = the_job()
@@ -392,6 +393,7 @@ def test_deleting_the_video_removes_renditions_and_jobs(film: Film, stored: Stor
     assert not Rendition.objects.exists()
 
 
+@pytest.mark.slow
 def test_prefetched_renditions_cost_two_queries(
     new_film: NewFilm, django_assert_num_queries: Any
 ) -> None:

@@ -42,6 +42,7 @@ STEPS = ("claimed", "10", "99", "complete")
 """The job is claimed; it is being encoded; all files are stored; the row says complete."""
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 @pytest.mark.needs("ffmpeg")
 def test_job_completes_after_its_worker_was_killed_at_each_step(

@@ -100,6 +100,7 @@ def test_both_readers_refuse_broken_videos(
     assert set(probe_with_both(Path(path), monkeypatch)) == codes
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 def test_both_readers_return_the_same_facts_of_real_videos(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -153,6 +154,7 @@ def test_each_reader_keeps_the_limits(draw: Draw) -> None:
     assert caught.value.code == "deadline"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_reader")
 def test_probe_yields_facts_in_order_and_can_be_started_again(draw: Draw, tmp_path: Path) -> None:
     folder = tmp_path / "both"
@@ -195,6 +197,7 @@ def test_without_a_reader_error_and_check_say_what_to_install(
         assert "apt-get install ffmpeg" in text
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(52)
 @pytest.mark.django_db(transaction=True)
 def test_debian_ffmpeg_and_ffprobe_make_all_renditions(

@@ -139,6 +139,7 @@ def test_commands_submit_and_cancel_what_the_replica_does_not_have(new_film: New
     assert TranscodeJob.objects.using("default").count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_no_read_that_leads_to_a_write_goes_to_a_replica(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]

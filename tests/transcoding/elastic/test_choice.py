@@ -56,6 +56,7 @@ def test_closed_service_without_replacement_is_check_error_with_fix() -> None:
         assert said in str(message.msg)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.needs("ffmpeg")
 def test_job_stays_pending_until_replacement_is_configured(new_film: NewFilm) -> None:

@@ -51,6 +51,7 @@ def look(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_profile_of_project_gives_files_that_play(
     new_film: NewFilm, draw: Draw, media_root: Path
 ) -> None:
@@ -204,6 +205,7 @@ def test_two_equal_outputs_are_both_made(new_film: NewFilm, media_root: Path) ->
     assert look(media_root / found["a.mp4"].key)["profile"] == "Main"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("preset", "codec"), [("1351620000001-100240", "vp8"), ("1351620000001-100260", "vp9")]
 )
