@@ -155,12 +155,13 @@ def open_picture(watched: Watched) -> str:
 
 def draw_all(page: Page) -> None:
     """Assert that all pictures of the page are drawn, each as wide as its resize."""
+    fill = page.locator(FILL)
+    expect(fill).to_have_count(1)  # The page of the link is here, and not the one before it.
     for image in page.locator("main img[src^=http]").all():
         image.scroll_into_view_if_needed()
         expect(image).to_have_js_property("complete", True)
         seen = image.evaluate("async (i) => { await i.decode(); return i.naturalWidth; }")
         assert seen > 0
-    fill = page.locator(FILL)
     assert fill.evaluate("(i) => [i.naturalWidth, i.naturalHeight]") == [320, 320]
 
 

@@ -73,7 +73,9 @@ def message_of(id: str) -> CheckMessage | None:
 def test_unknown_alias_of_tasks_is_e012_with_the_one_that_was_meant(
     alias: str, expected: str
 ) -> None:
-    aliases: dict[str, Any] = {"default": {}, "videos": {}}
+    package = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
+    backend = {"BACKEND": f"{package}.backends.dummy.DummyBackend"}
+    aliases: dict[str, Any] = {"default": backend, "videos": backend}
     with override_settings(TASKS=aliases, SHIFT_MEDIA={"TASKS": alias}):
         message = message_of("E012")
     assert message is not None
