@@ -29,7 +29,7 @@ class Batch:
         self._run = run
         self._rows: list[PendingDeletion] = []
         self._is_written = False
-        self._savepoints = set(connections[using].savepoint_ids)
+        self._savepoints = _savepoints(using)
         self._hook = after_commit(self._after_commit, using=using)
         _collecting(connections[using]).append(self)
 
@@ -60,7 +60,12 @@ class Batch:
     @property
     def is_current(self) -> bool:
         """True if a row that is written now is committed and rolled back with these rows."""
-        return self._savepoints == set(connections[self._using].savepoint_ids) and self.is_alive
+        return self._savepoints == _savepoints(self._using) and self.is_alive
+
+    @property
+    def is_safe(self) -> bool:
+        """True if no savepoint began after these rows: it could be rolled back without them."""
+        return self._savepoints >= _savepoints(self._using)
 
     def _after_commit(self) -> None:
         # Written here if another package sent pre_delete and did not delete the row by Django.
@@ -77,12 +82,19 @@ def collect(row: PendingDeletion, using: str, run: Run) -> None:
 
 
 def write_collected(using: str) -> None:
-    """Write the batches that the current transaction has collected."""
+    """Write the batches that the current transaction, or savepoint, has collected.
+
+    Those of an outer savepoint wait for their own rows to be deleted.
+    """
     collecting = _collecting(connections[using])
-    while collecting:
-        batch = collecting.pop()
-        if batch.is_alive:
-            batch.write()
+    collecting[:] = [batch for batch in collecting if batch.is_alive]
+    while collecting and collecting[-1].is_safe:
+        collecting.pop().write()
+
+
+def _savepoints(using: str) -> frozenset[Any]:
+    """Return the savepoints of a connection; blocks without a savepoint are None in its list."""
+    return frozenset(connections[using].savepoint_ids) - {None}
 
 
 def _collecting(connection: BaseDatabaseWrapper) -> list[Batch]:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -333,6 +334,33 @@ def test_row_deleted_in_a_receiver_and_a_savepoint_takes_its_own_fate(stored: St
         pre_delete.disconnect(delete_child, sender=Photo)
     assert child.image.name
     assert not stored()
+
+
+@pytest.mark.acceptance(62)
+@pytest.mark.usefixtures("media")
+@pytest.mark.parametrize("outer", [nullcontext, transaction.atomic])
+def test_file_is_deleted_although_a_receiver_rolled_back_a_deletion_of_its_own(
+    outer: Callable[[], AbstractContextManager[None]], stored: Stored
+) -> None:
+    photo = Photo.objects.create(image=upload())
+    child = Child.objects.create(image=upload(), extra=upload())
+    kept = {str(child.image.name), str(child.extra.name)}
+    key = str(photo.image.name)
+
+    def delete_child(**kwargs: Any) -> None:
+        with pytest.raises(RollBack):
+            roll_back(lambda: Child.objects.all().delete())
+
+    # The receiver of this app is called first: the deletion of the photo is collected already.
+    pre_delete.connect(delete_child, sender=Photo)
+    try:
+        with outer(), override_settings(SHIFT_MEDIA={"DELETE_SECONDS": 0}):
+            photo.delete()
+    finally:
+        pre_delete.disconnect(delete_child, sender=Photo)
+    assert [row.key for row in PendingDeletion.objects.all()] == [key]
+    deletion.run_due()
+    assert set(stored()) == kept
 
 
 @pytest.mark.usefixtures("media")
