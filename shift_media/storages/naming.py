@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, NoReturn, Self, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError, Storage, storages
@@ -40,6 +40,12 @@ class UnwrittenOptions:
 
     def __repr__(self) -> str:
         return explain_refusal(self._kind)
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError(f"A pickle would hold {self!r}")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
 
 def explain_refusal(kind: str) -> str:

@@ -121,6 +121,14 @@ def test_storage_without_name_is_not_pickled_and_error_says_what_to_write(site: 
     assert MARK not in str(caught.value)
 
 
+def test_options_in_the_state_of_a_migration_are_copied_and_not_pickled() -> None:
+    _, (unwritten,), _ = S3MediaStorage(**OPTIONS).deconstruct()
+    assert copy.deepcopy(unwritten) == unwritten
+    with pytest.raises(pickle.PicklingError, match="STORAGES") as caught:
+        pickle.dumps(unwritten)
+    assert MARK not in str(caught.value)
+
+
 def test_storage_without_secrets_is_pickled_by_its_options(tmp_path: Path) -> None:
     local = pickle.loads(pickle.dumps(LocalMediaStorage(tmp_path, base_url="/own/")))
     assert (local.location, local.base_url) == (str(tmp_path), "/own/")
