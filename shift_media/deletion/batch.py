@@ -44,12 +44,14 @@ class Batch:
         self._is_written = True
         for row in self._rows:  # Rows that are alike are claimed with one statement.
             row.not_before = self._rows[0].not_before
-        manager = type(self._rows[0])._default_manager.using(self._using)
+        self._write_rows(self._rows)
+
+    def _write_rows(self, rows: list[PendingDeletion]) -> None:
         if connections[self._using].features.can_return_rows_from_bulk_insert:
-            manager.bulk_create(self._rows)
+            type(rows[0])._default_manager.using(self._using).bulk_create(rows)
         else:  # MySQL does not return the primary keys, by which rows are claimed.
-            for row in self._rows:
-                row.save(using=self._using)
+            for row in rows:
+                row.save(using=self._using, force_insert=True)
 
     @property
     def is_alive(self) -> bool:
@@ -68,14 +70,36 @@ class Batch:
         return self._savepoints >= _savepoints(self._using)
 
     def _after_commit(self) -> None:
-        # Written here if another package sent pre_delete and did not delete the row by Django.
+        collecting = _collecting(connections[self._using])
+        if self in collecting:
+            # Another package sent pre_delete and did not delete the row by Django.
+            collecting.remove(self)
         self.write()
+        self._write_lost()
         self._run(self._rows)
+
+    def _write_lost(self) -> None:
+        """Write the rows again that a receiver has rolled back with a savepoint of its own.
+
+        Django does not know a savepoint that was made by hand, so they may have been written in
+        it. A row that another process has finished meanwhile is deleted again as needless.
+        """
+        kind = type(self._rows[0])
+        manager = kind._default_manager.using(self._using)
+        there = set(
+            manager.filter(pk__in=[row.pk for row in self._rows]).values_list("pk", flat=True)
+        )
+        lost = [row for row in self._rows if row.pk not in there]
+        for row in lost:
+            row.pk = None
+        if lost:
+            self._write_rows(lost)
 
 
 def collect(row: PendingDeletion, using: str, run: Run) -> None:
     """Add a row to the batch of the current transaction, which `write_collected` writes."""
     collecting = _collecting(connections[using])
+    collecting[:] = [batch for batch in collecting if batch.is_alive]
     if not collecting or not collecting[-1].is_current:
         Batch(using, run)
     collecting[-1].add(row)

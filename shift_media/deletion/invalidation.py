@@ -11,9 +11,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Q
 from django.utils import timezone
 
 from shift_media.deletion.budget import UNLIMITED, TimeBudget
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 
 logger = logging.getLogger("shift_media")
+
+NO_ROWS: Final = Q(pk__in=())
 
 
 def schedule(deletions: Sequence[PendingDeletion], storage: MediaStorage) -> None:
@@ -71,15 +74,20 @@ def run_after(deletion: PendingDeletion, budget: TimeBudget = UNLIMITED) -> None
 
 
 def run_due(
-    limit: int = 1000, using: str = DEFAULT_DB_ALIAS, budget: TimeBudget = UNLIMITED
+    limit: int = 1000,
+    using: str = DEFAULT_DB_ALIAS,
+    budget: TimeBudget = UNLIMITED,
+    without: Q = NO_ROWS,
 ) -> int:
     """Send the invalidations that are due, oldest first; return how many directories were taken.
 
-    A CDN that refuses a request is not called again in this run.
+    Rows that ``without`` selects stay as they are. A CDN that refuses a request is not called
+    again in this run.
     """
     from shift_media.deletion.models import PendingInvalidation
 
-    return run(PendingInvalidation.objects.using(using).due()[:limit], budget)
+    rows = PendingInvalidation.objects.using(using).exclude(without)
+    return run(rows.due()[:limit], budget)
 
 
 def run(rows: Iterable[PendingInvalidation], budget: TimeBudget = UNLIMITED) -> int:

@@ -11,12 +11,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from django.db import DEFAULT_DB_ALIAS, connections, router
+from django.db.models import Q
 
 from shift_media.core.errors import InvalidKey, NotStored
 from shift_media.core.keys import parse_original_key
 from shift_media.deletion import batch, invalidation
 from shift_media.deletion.batch import write_collected
 from shift_media.deletion.budget import UNLIMITED, TimeBudget, request_budget
+from shift_media.deletion.invalidation import NO_ROWS
 from shift_media.deletion.references import default_keys, is_referenced, lock_references
 from shift_media.deletion.run import run_all
 from shift_media.registry import RegisteredField
@@ -122,12 +124,18 @@ def _run_after_commit(rows: list[PendingDeletion]) -> None:
 
 
 def run_due(
-    limit: int = 1000, using: str = DEFAULT_DB_ALIAS, budget: TimeBudget = UNLIMITED
+    limit: int = 1000,
+    using: str = DEFAULT_DB_ALIAS,
+    budget: TimeBudget = UNLIMITED,
+    without: Q = NO_ROWS,
 ) -> int:
-    """Run the deletions that are due, oldest first; return how many succeeded."""
+    """Run the deletions that are due, oldest first; return how many succeeded.
+
+    Rows that ``without`` selects stay as they are.
+    """
     from shift_media.deletion.models import PendingDeletion
 
-    return run_all(PendingDeletion.objects.using(using).due()[:limit], budget)
+    return run_all(PendingDeletion.objects.using(using).exclude(without).due()[:limit], budget)
 
 
 def run(pending: PendingDeletion) -> bool:

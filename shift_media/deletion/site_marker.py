@@ -9,7 +9,12 @@ written by ``media_bucket create`` and ``media_bucket claim``, and never by an u
 from __future__ import annotations
 
 import io
-from typing import Final
+import logging
+from contextlib import suppress
+from typing import Any, Final
+
+from django.core.files.storage import InvalidStorageError
+from django.db.models import Q
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError, NotStored, StorageError
@@ -17,6 +22,8 @@ from shift_media.storages import MediaStorage
 
 MARKER_KEY: Final = "shift-media-site"
 """Not a key of the grammar, so neither an upload nor a sweep touches it."""
+
+logger = logging.getLogger("shift_media")
 
 _MOST_BYTES: Final = 1000  # of a marker
 
@@ -88,3 +95,27 @@ def check_site(storage: MediaStorage) -> str:
             "Give this site a storage of its own."
         )
     return ""
+
+
+def foreign_rows(due: Any) -> Q:
+    """Return the condition for rows of pending work in storages of another site; log each storage.
+
+    A staging site that was made from a dump has the pending deletions of production.
+
+    Args:
+        due: the query set of the rows that would be run.
+    """
+    foreign = Q(pk__in=())
+    for alias, source in due.order_by().values_list("storage", "source").distinct():
+        same = Q(storage=alias) if alias else Q(storage="", source=source)
+        row = due.filter(same & ~foreign).first()
+        if row is None:
+            continue
+        # A storage that is not in the settings any more is reported by the work itself.
+        with suppress(StorageError, InvalidStorageError):
+            try:
+                check_site(row.media_storage)
+            except ForeignStorage as error:
+                logger.warning("Pending work in the storage %r stays: %s", alias or source, error)
+                foreign |= same
+    return foreign

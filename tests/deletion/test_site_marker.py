@@ -73,6 +73,24 @@ def test_pending_deletions_of_another_site_are_not_run(
 
 
 @pytest.mark.acceptance(60)
+@pytest.mark.acceptance(60)
+def test_pending_deletions_of_another_sites_storage_stay_while_the_own_is_swept(
+    media_root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with override_settings(SHIFT_MEDIA={"DELETE_SECONDS": 0}):
+        photo = Photo.objects.create(image=upload())
+        key = photo.image.name
+        photo.delete()
+    claim(storage, "production")
+    with site("staging"):
+        assert "Pending deletions: 0 of 0 ran" in run("media_cleanup", "--storage", "private")
+    assert storage.exists(key)
+    assert "belongs to the site 'production'" in caplog.text
+    with site("production"):
+        assert "Pending deletions: 1 of 1 ran" in run("media_cleanup", "--storage", "private")
+    assert not storage.exists(key)
+
+
 def test_sweep_of_the_own_storage_removes_orphans_and_keeps_the_marker(orphan: str) -> None:
     with site("production"):
         claim(storage, "production")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.core.files.storage import InvalidStorageError
@@ -15,7 +16,7 @@ from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation, PendingWork
-from shift_media.deletion.site_marker import ForeignStorage, check_site
+from shift_media.deletion.site_marker import ForeignStorage, check_site, foreign_rows
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
@@ -140,9 +141,11 @@ class Command(MediaCommand):
             if not router.allow_migrate_model(alias, model):
                 continue
             rows: Any = model._default_manager.using(alias)
-            waiting = rows.due().count()
+            foreign = foreign_rows(rows.due())
+            waiting = rows.exclude(foreign).due().count()
+            run = partial(run_due, limit=1000, using=alias, without=foreign)
             try:
-                while waiting and not dry_run and (batch := run_due(limit=1000, using=alias)):
+                while waiting and not dry_run and (batch := run()):
                     done += batch
             except DatabaseError as error:
                 if alias == primary:
