@@ -20,7 +20,7 @@ from django.utils.translation import gettext
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.documents import extension_of
 from shift_media.core.formats import BY_EXTENSION, HEAD_BYTES, Format, accepted_formats, detect
-from shift_media.core.keys import new_original_key
+from shift_media.core.keys import display_name, new_original_key
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
 from shift_media.validators import InvalidMedia, too_large
@@ -101,6 +101,7 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
         raise too_large(min(size, 10**15), limit)  # A number of any length would fill the answer.
     if size < 1:
         raise InvalidMedia("empty")
+    name = display_name(name) or "file"
     key = str(new_original_key(name, format.extension))
     expires = int(time.time()) + SECONDS
     facts = (name, format.content_type, size, sha256)
@@ -122,6 +123,11 @@ def verify(token: str, request: HttpRequest) -> Ticket:
     except (binascii.Error, ValueError, TypeError) as error:
         # The signature is right, so another version of the app has issued it.
         raise InvalidMedia("upload_refused", "The ticket cannot be read.") from error
+    try:
+        find_media_field(ticket.field)
+    except LookupError as error:
+        # A deployment has renamed or removed it since the ticket was issued.
+        raise InvalidMedia("upload_refused", f"The ticket is for {error}") from error
     if ticket.owner != owner_of(request):
         raise InvalidMedia("upload_refused", "The ticket was issued for another user.")
     if time.time() > ticket.expires:

@@ -58,6 +58,7 @@ def profile(content: bytes) -> Chunk:
 
 PNG_CHUNKS: dict[str, tuple[Chunk, ...]] = {
     **{f"gamma {value}": (gamma(value),) for value in (0.1, 0.43, 0.45455, 0.48, 0.5, 1, 3)},
+    **{f"gamma {value}": (gamma(value),) for value in (0.00001, 0.00015, 6251, 42949.67295)},
     "gamma 0": (gamma(0),),
     "gamma twice": (gamma(1), gamma(0.5)),
     "gamma short": ((b"gAMA", b"\0\1"),),
