@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -192,6 +193,22 @@ def test_expired_ticket_is_refused(
     monkeypatch.setattr(tickets.time, "time", lambda: later)
     assert errors(client, staged["ticket"]) == ["upload_refused"]
     assert put(client, staged, JPEG).json()["code"] == "upload_refused"
+
+
+def test_ticket_of_a_field_that_is_gone_is_refused(client: Client, staged: dict[str, Any]) -> None:
+    ticket = tickets.verify(staged["ticket"], request_of(client, ""))
+    gone = replace(ticket, field="testapp.photo.gone").token
+    assert errors(client, gone) == ["upload_refused"]
+    to_app = {**staged, "headers": {"X-Upload-Ticket": gone}}
+    assert put(client, to_app, JPEG).json()["code"] == "upload_refused"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("\ud800x.jpg", "x.jpg"), ("", "file"), ("../", "file")]
+)
+def test_announced_name_is_cleaned(client: Client, name: str, kept: str) -> None:
+    given = ask(client, JPEG, name=name).json()
+    assert tickets.verify(given["ticket"], request_of(client, "")).name == kept
 
 
 def test_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) -> None:
