@@ -133,7 +133,7 @@ from shift_media.testing import make_image
 assert Portrait.objects.create(image=make_image()).image.width == 64
 """,
 }
-"""What a user of a guide's project does, in Python."""
+"""Python code that a user of a guide's project runs."""
 
 PREPARE = {
     "how-to/switch-from-imagefield": """
@@ -147,7 +147,7 @@ Picture.objects.filter(pk=row.pk).update(image=name)
 assert Picture.objects.get().image.is_legacy
 """,
 }
-"""What is there before the sessions of a guide."""
+"""State of a project before the sessions of a guide."""
 
 Call = tuple[str, Any]
 Run = Callable[[Path, list[Call]], str]

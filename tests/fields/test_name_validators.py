@@ -25,7 +25,7 @@ def remember(file: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def validated() -> Iterator[None]:
-    """Give the fields validators that accept the client's spelling alone."""
+    """Set validators of the fields that accept the client's spelling alone."""
     fields: list[Any] = [model._meta.get_field("image") for model in (Photo, Bare)]
     for field in fields:
         field._validators = [FileExtensionValidator(["jpeg", "png"]), remember]

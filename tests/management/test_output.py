@@ -1,4 +1,4 @@
-"""What all commands do with their output: verbosity, help, and a reader that is gone."""
+"""Output of all commands: verbosity, help, and a reader that is gone."""
 
 from __future__ import annotations
 

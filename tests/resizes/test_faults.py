@@ -34,7 +34,7 @@ BLOCK = 4 << 20
 
 @contextmanager
 def limited(kind: int, most: int) -> Iterator[None]:
-    """Give this process no more of a resource than so much, for a moment."""
+    """Limit a resource of this process for the duration of a block."""
     soft, hard = resource.getrlimit(kind)
     resource.setrlimit(kind, (most, hard))
     try:

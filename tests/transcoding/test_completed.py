@@ -1,4 +1,4 @@
-"""What fails after a job was committed as complete: its files and its row stay."""
+"""Failures after a job was committed as complete: its files and its row stay."""
 
 from __future__ import annotations
 
