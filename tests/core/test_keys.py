@@ -30,6 +30,7 @@ from shift_media.core.keys import (
     source_key,
 )
 from tests import strategies
+from tests.parts import package
 
 DIRECTORY = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg"
 ORIGINAL = f"{DIRECTORY}/photo.jpg"
@@ -376,7 +377,7 @@ def test_slug_of_a_slug_is_the_slug(filename: str) -> None:
 
 @pytest.fixture
 def transliteration() -> Transliteration:
-    pytest.importorskip("anyascii")
+    package("anyascii", "names")
     found = find_transliteration()
     assert found is not None
     return found
@@ -408,7 +409,7 @@ def test_transliterated_stem_is_readable(
 
 @given(strategies.file_names)
 def test_transliterated_stem_is_valid_and_in_ascii_unchanged(filename: str) -> None:
-    pytest.importorskip("anyascii")
+    package("anyascii", "names")
     stem = slug(filename, find_transliteration())
     assert re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", stem)
     assert slug(stem, find_transliteration()) == stem

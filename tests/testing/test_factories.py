@@ -10,10 +10,11 @@ import pytest
 from django.test import override_settings
 
 from shift_media.testing import InMemoryMediaStorage, assert_resized, make_image, make_video
+from tests.parts import package
 from tests.testapp.models import Clip, Photo
 
-factory: Any = pytest.importorskip("factory", reason="factory_boy: pip install factory_boy")
-baker: Any = pytest.importorskip("model_bakery.baker", reason="pip install model-bakery")
+factory: Any = package("factory", "dev")
+baker: Any = package("model_bakery.baker", "dev")
 
 pytestmark = pytest.mark.django_db
 
