@@ -356,6 +356,8 @@ def test_file_is_deleted_although_a_receiver_rolled_back_a_deletion_of_its_own(
     try:
         with outer(), override_settings(SHIFT_MEDIA={"DELETE_SECONDS": 0}):
             photo.delete()
+            # Before an outer commit too, so that no crash after it can lose the deletion.
+            assert [row.key for row in PendingDeletion.objects.all()] == [key]
     finally:
         pre_delete.disconnect(delete_child, sender=Photo)
     assert [row.key for row in PendingDeletion.objects.all()] == [key]
