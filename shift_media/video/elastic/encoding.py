@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from shift_media.video.elastic.presets import AUTO_BOX, Preset
+from shift_media.video.elastic.preset_parts import AUTO_BOX
+from shift_media.video.elastic.presets import Preset
 from shift_media.video.encoding import AudioEncoding, VideoEncoding
 from shift_media.video.sizing import Padding, Policy, Sides
 

@@ -10,78 +10,23 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, cast
+from typing import Any
 
 from shift_media.core.errors import InvalidProfile
 from shift_media.video.elastic import system_presets
-from shift_media.video.sizing import (
-    PADDINGS,
-    POLICIES,
-    Padding,
-    Policy,
-    Sides,
-    parse_frame_rate,
+from shift_media.video.elastic.preset_parts import (
+    PresetAudio,
+    PresetThumbnails,
+    PresetVideo,
+    Row,
+    parse_audio,
+    parse_bool,
+    parse_thumbnails,
+    parse_video,
 )
 
 PRESET_ID = re.compile(r"\d{13}-\w{6}")
-AUTO_BOX = 1920, 1080
-"""The meaning of ``auto`` for MaxWidth and MaxHeight, in pixels."""
-
 _UNKNOWN = "-"
-_AUTO = "auto"
-_CODECS = {"H.264": "h264", "AAC": "aac"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresetVideo:
-    """The video stream of a preset; None is unknown.
-
-    Attributes:
-        kbps: bit rate in kbit/s; 0 is auto.
-        frame_rate: frames per second; 0 is auto.
-        max_frame_rate: the highest frame rate if it is auto.
-        gop: the most frames from one keyframe to the next.
-        display_ratio: display aspect ratio; 0 is auto, which means square pixels.
-    """
-
-    codec: str | None = None
-    profile: str | None = None
-    level: str | None = None
-    box: Sides | None = None
-    policy: Policy | None = None
-    padding: Padding | None = None
-    kbps: int | None = None
-    max_kbps: int | None = None
-    buffer_kbit: int | None = None
-    frame_rate: Fraction | None = None
-    max_frame_rate: Fraction | None = None
-    gop: int | None = None
-    fixed_gop: bool | None = None
-    reference_frames: int | None = None
-    display_ratio: Fraction | None = None
-    interlaced: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresetAudio:
-    """The audio stream of a preset; None is unknown, 0 is auto."""
-
-    codec: str | None = None
-    kbps: int | None = None
-    sample_rate: int | None = None
-    channels: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresetThumbnails:
-    """The thumbnails of a preset, at an interval of ``seconds``; None is unknown."""
-
-    format: str | None = None
-    box: Sides | None = None
-    policy: Policy | None = None
-    padding: Padding | None = None
-    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +83,11 @@ def system() -> Mapping[str, Preset]:
             id=system_presets.PREFIX + digits,
             name=row["name"],
             container=row.get("container"),
-            has_video=_parse_bool(row.get("video")),
-            has_audio=_parse_bool(row.get("audio")),
-            video=_parse_video({**videos.get(digits, {}), **frames.get(digits, {})}),
-            audio=_parse_audio(audio.get(digits, {})),
-            thumbnails=_parse_thumbnails(thumbnails.get(digits, {})),
+            has_video=parse_bool(row.get("video")),
+            has_audio=parse_bool(row.get("audio")),
+            video=parse_video({**videos.get(digits, {}), **frames.get(digits, {})}),
+            audio=parse_audio(audio.get(digits, {})),
+            thumbnails=parse_thumbnails(thumbnails.get(digits, {})),
         )
         for digits, row in _rows(system_presets.PRESETS).items()
     }
@@ -168,11 +113,11 @@ def from_definition(id: str, given: object) -> Preset:
             container=given["Container"],
             has_video=bool(video),
             has_audio=bool(audio) and audio.get("Channels") != "0",
-            video=_parse_video(
+            video=parse_video(
                 {"box": _box(video), **_row(video, _VIDEO), **_row(options, _CODEC_OPTIONS)}
             ),
-            audio=_parse_audio(_row(audio, _AUDIO)),
-            thumbnails=_parse_thumbnails(
+            audio=parse_audio(_row(audio, _AUDIO)),
+            thumbnails=parse_thumbnails(
                 {"box": _box(thumbnails), **_row(thumbnails, _THUMBNAILS)} if thumbnails else {}
             ),
         )
@@ -208,8 +153,6 @@ _THUMBNAILS = {
     "PaddingPolicy": "padding",
 }
 
-Row = Mapping[str, str]
-
 
 def _row(part: Row, columns: Mapping[str, str]) -> dict[str, str]:
     return {column: part[name] for name, column in columns.items() if name in part}
@@ -228,49 +171,9 @@ def _as_texts(given: object) -> dict[str, Any]:
 
 def _box(part: Row) -> str:
     """Return MaxWidth and MaxHeight as the table writes them; old presets have a Resolution."""
-    resolution = part.get("Resolution", "autoxauto").replace(_AUTO, "autoxauto")
+    resolution = part.get("Resolution", "autoxauto").replace("auto", "autoxauto")
     width, height = resolution.replace("autoxautoxautoxauto", "autoxauto").split("x", 1)
     return f"{part.get('MaxWidth', width)}x{part.get('MaxHeight', height)}"
-
-
-def _parse_video(row: Row) -> PresetVideo:
-    return PresetVideo(
-        codec=_parse_codec(row.get("codec")),
-        profile=row.get("profile"),
-        level=row.get("level"),
-        box=_parse_box(row.get("box")),
-        policy=cast("Policy | None", _check_choice(POLICIES, row.get("sizing"))),
-        padding=cast("Padding | None", _check_choice(PADDINGS, row.get("padding"))),
-        kbps=_parse_int(row.get("kbps")),
-        max_kbps=_parse_int(row.get("max")),
-        buffer_kbit=_parse_int(row.get("buffer")),
-        frame_rate=_parse_rate(row.get("rate")),
-        max_frame_rate=_parse_rate(row.get("max_rate")),
-        gop=_parse_int(row.get("gop")),
-        fixed_gop=_parse_bool(row.get("fixed")),
-        reference_frames=_parse_int(row.get("refs")),
-        display_ratio=_parse_ratio(row.get("aspect")),
-        interlaced=row.get("interlaced"),
-    )
-
-
-def _parse_audio(row: Row) -> PresetAudio:
-    return PresetAudio(
-        codec=_parse_codec(row.get("codec")),
-        kbps=_parse_int(row.get("kbps")),
-        sample_rate=_parse_int(row.get("hz")),
-        channels=_parse_int(row.get("channels")),
-    )
-
-
-def _parse_thumbnails(row: Row) -> PresetThumbnails:
-    return PresetThumbnails(
-        format=row.get("format"),
-        box=_parse_box(row.get("box")),
-        policy=cast("Policy | None", _check_choice(POLICIES, row.get("sizing"))),
-        padding=cast("Padding | None", _check_choice(PADDINGS, row.get("padding"))),
-        seconds=_parse_int(row.get("interval")),
-    )
 
 
 def _rows(text: str) -> dict[str, dict[str, str]]:
@@ -286,41 +189,3 @@ def _rows(text: str) -> dict[str, dict[str, str]]:
 @functools.cache
 def _retired() -> Mapping[str, str]:
     return {id: row["instead"] for id, row in _rows(system_presets.RETIRED).items()}
-
-
-def _parse_codec(text: str | None) -> str | None:
-    return None if text is None else _CODECS.get(text, text.lower())
-
-
-def _parse_bool(text: str | None) -> bool | None:
-    return None if text is None else text.lower() in ("yes", "true")
-
-
-def _parse_int(text: str | None) -> int | None:
-    return 0 if text == _AUTO else None if text is None else int(text)
-
-
-def _parse_rate(text: str | None) -> Fraction | None:
-    return Fraction(0) if text == _AUTO else None if text is None else parse_frame_rate(text)
-
-
-def _parse_ratio(text: str | None) -> Fraction | None:
-    if text is None or text == _AUTO:
-        return None if text is None else Fraction(0)
-    return Fraction(text.replace(":", "/"))
-
-
-def _parse_box(text: str | None) -> Sides | None:
-    if text is None:
-        return None
-    width, height = text.split("x")
-    return (
-        AUTO_BOX[0] if width == _AUTO else int(width),
-        AUTO_BOX[1] if height == _AUTO else int(height),
-    )
-
-
-def _check_choice(allowed: tuple[str, ...], text: str | None) -> str | None:
-    if text is not None and text not in allowed:
-        raise ValueError(f"{text!r} is not one of {', '.join(allowed)}")
-    return text
