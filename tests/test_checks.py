@@ -232,7 +232,7 @@ def test_profile_of_the_first_transcoded_field_is_checked(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(transcoder, "check_profile", check_profile)
     only = [Film._meta.get_field("video")]
-    monkeypatch.setattr("shift_media.checks.all_media_fields", lambda: iter(only))
+    monkeypatch.setattr("shift_media.checks.transcoding.all_media_fields", lambda: iter(only))
     assert messages() == {}
     assert checked == ["web"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shift_media.checks import INVALID_KEY
+from shift_media.checks.storages import INVALID_KEY
 from shift_media.conf import settings
 from shift_media.doctor.bucket import as_bucket
 from shift_media.doctor.client import Response, Unreachable, origin

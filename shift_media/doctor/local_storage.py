@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.template.defaultfilters import filesizeformat
 
-from shift_media import checks
+from shift_media.checks import storages as storage_checks
 from shift_media.doctor.findings import Finding, error, ok, warning
 from shift_media.storages import LocalMediaStorage, MediaStorage, find_alias, unwrap
 
@@ -65,9 +65,9 @@ def _check_space(folder: Path) -> Finding:
 
 
 def _check_url(storage: LocalMediaStorage, alias: str) -> Finding:
-    if checks.leads_to_view(storage, alias):
+    if storage_checks.leads_to_view(storage, alias):
         return ok("local-url", f"{storage.base_url} leads to shift_media.urls.")
-    fix = f"Include them there: {checks.include_for(storage, alias)}"
+    fix = f"Include them there: {storage_checks.include_for(storage, alias)}"
     return error("local-url", f"{storage.base_url!r} leads to no view of this storage.", fix)
 
 

@@ -146,7 +146,7 @@ def _check_shared(field: AnyMediaField) -> Iterator[CheckMessage]:
 
 def _check_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
     if field.storage is default_media_storage:
-        return  # shift_media.checks checks the default storage once.
+        return  # shift_media.checks.storages checks the default storage once.
     try:
         storage = unwrap(field.storage)
         alias = find_alias(field.storage)
@@ -205,7 +205,7 @@ def _check_transcode(field: AnyMediaField) -> Iterator[CheckMessage]:
     try:
         profiles = settings.PROFILES
     except ConfigurationError:
-        return  # shift_media.checks reports it.
+        return  # shift_media.checks.storages reports it.
     if name not in profiles:
         yield Error(
             f"'transcode' must be the name of a profile, got {name!r}.",

@@ -15,7 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.test import Client, override_settings
 from PIL import Image
 
-from shift_media.checks import INVALID_KEY
+from shift_media.checks.storages import INVALID_KEY
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidSpec, LimitExceeded
 from shift_media.core.keys import ResizeKey, new_original_key, parse_original_key

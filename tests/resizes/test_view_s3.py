@@ -18,7 +18,7 @@ from botocore.config import Config
 from django.test import Client, override_settings
 from PIL import Image
 
-from shift_media.checks import INVALID_KEY
+from shift_media.checks.storages import INVALID_KEY
 from shift_media.imaging import engine
 from tests.imaging import images
 from tests.resizes.conftest import picture

@@ -21,7 +21,8 @@ from django.urls import include, path, re_path
 from django.views.static import serve
 from storages.backends.s3 import S3Storage
 
-from shift_media import checks, registry
+from shift_media import registry
+from shift_media.checks import storages as storage_checks
 from shift_media.core.keys import new_original_key
 from shift_media.fields import MediaField
 from shift_media.storages import LocalMediaStorage, S3MediaStorage
@@ -384,5 +385,5 @@ def test_plain_field_that_overwrites_unasked_is_reported(
                 app_label = "testapp"
 
         monkeypatch.setattr(registry, "apps", Report._meta.apps)
-        found = [message.obj for message in checks.check_overwriting(None)]
+        found = [message.obj for message in storage_checks.check_overwriting(None)]
     assert found == ([Report._meta.get_field("file")] if warned else [])

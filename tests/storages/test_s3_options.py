@@ -21,7 +21,7 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 from storages.backends.s3 import S3Storage
 
-from shift_media.checks import check_storages
+from shift_media.checks.storages import check_storages
 from shift_media.core.keys import new_original_key
 from shift_media.storages import LocalMediaStorage, S3MediaStorage
 from shift_media.storages.s3 import upload
