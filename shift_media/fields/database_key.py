@@ -6,6 +6,8 @@ save replaces the file.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from shift_media.registry import RegisteredField
@@ -27,3 +29,9 @@ def set_database_key(instance: models.Model, field: RegisteredField, key: str | 
 def attribute_name(field: RegisteredField) -> str:
     """Return the name in ``__dict__``; rows that were pickled by earlier versions have it too."""
     return f"_{field.attname}_stored_key"
+
+
+def current_key(instance: models.Model, field: RegisteredField) -> str:
+    """Return the key that the row has in memory; ``""`` if the field is empty."""
+    file: Any = getattr(instance, field.attname)
+    return file.name or ""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, overload
 
 from django.core.checks import CheckMessage
-from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.db import models
 from django.db.models.fields.files import FileField
 from django.utils.translation import gettext_lazy as _
 
-from shift_media.core.errors import MediaError
 from shift_media.core.keys import KEY_LENGTH
-from shift_media.core.metadata import Metadata
 from shift_media.fields import checks, saving
+from shift_media.fields.columns import MetadataColumns
 from shift_media.fields.database_key import database_key
 from shift_media.fields.descriptor import MediaFileDescriptor
 from shift_media.fields.file import MediaFile
@@ -44,7 +41,7 @@ _NOT_STORED: Final = "<not stored>"
 """Stands for the key of a file that has none; no key contains these characters."""
 
 
-class MediaField(FileField):
+class MediaField(MetadataColumns, FileField):
     """A `FileField` whose files are checked, keyed, described and deleted by shift_media.
 
     Args:
@@ -122,11 +119,6 @@ class MediaField(FileField):
         if storage is None:
             # Not passed to FileField: Django 5.2 takes its truth value, which would set it up.
             self.storage = default_media_storage
-
-    @property
-    def metadata_columns(self) -> tuple[str, ...]:
-        """The names of the fields that describe the file, and are saved whenever it is."""
-        return (*filter(None, [self.metadata_field]), *self._fact_columns)
 
     def deconstruct(self) -> Any:
         """Return the arguments that differ from the defaults.
@@ -264,78 +256,6 @@ class MediaField(FileField):
                 "its method save(name, content, save=False) first."
             )
         return super().get_db_prep_save(value, connection)
-
-    def sync_metadata_columns(self, instance: models.Model) -> None:
-        """Write the metadata of the row's key into the fields that describe the file.
-
-        Unknown metadata is read from the file. If that fails, the fields are emptied.
-        """
-        if not self.metadata_columns:
-            return
-        file: MediaFile = getattr(instance, self.attname)
-        try:
-            metadata = file.metadata if file else None
-        except (MediaError, OSError, SuspiciousOperation) as error:
-            logger.warning(
-                "The metadata of %s of %s could not be read: %s", file.name, self, error
-            )
-            metadata = None
-        self.write_metadata_columns(instance, metadata)
-
-    def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
-        """Write metadata into the fields that describe the file; None empties them."""
-        if self.metadata_field:
-            file: MediaFile = getattr(instance, self.attname)
-            known = metadata.to_json(file.key) if metadata else {}
-            setattr(instance, self.metadata_field, known)
-        self._write_facts(instance, metadata)
-
-    def _write_facts(self, instance: models.Model, metadata: Metadata | None) -> None:
-        for name, fact in self._fact_columns.items():
-            value = getattr(metadata, fact, None)
-            column = instance._meta.get_field(name)
-            if value is not None and isinstance(column, models.DurationField):
-                value = timedelta(seconds=value)
-            setattr(instance, name, value)
-
-    @property
-    def has_sides(self) -> bool:
-        """True if the model has fields for the width or the height."""
-        return bool(self.width_field or self.height_field)
-
-    def fill_sides(self, instance: models.Model) -> None:
-        """Write the sides of a file that was assigned to a row, as ``ImageField`` does.
-
-        They are None for a file that saving will refuse. The columns stay as they are if a stored
-        file cannot be read: saving reads it again, and logs the reason.
-        """
-        file: MediaFile = getattr(instance, self.attname)
-        try:
-            self._write_facts(instance, file.read_once() if file else None)
-        except (MediaError, OSError, SuspiciousOperation, ValueError):
-            if not file._committed:
-                self._write_facts(instance, None)
-
-    def fill_sides_of_new(self, instance: models.Model) -> None:
-        """Write the sides of a file with which a row was made, unless they were given too.
-
-        A name is not looked up here, because rows that were loaded have nothing but names.
-        """
-        given = (
-            instance.__dict__.get(name or "") for name in (self.width_field, self.height_field)
-        )
-        if isinstance(instance.__dict__.get(self.attname), File) and not any(given):
-            self.fill_sides(instance)
-
-    @property
-    def _fact_columns(self) -> dict[str, str]:
-        """The fields for single facts, each with the name of its attribute of `Metadata`."""
-        pairs = {
-            self.width_field: "width",
-            self.height_field: "height",
-            self.duration_field: "duration",
-        }
-        return {name: fact for name, fact in pairs.items() if name}
 
     # Forms.
 

@@ -2,103 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from math import floor
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import Any, Final
 
-from django.core.exceptions import FieldError
 from django.core.files.base import File
 from django.db import models, router
-from django.db.models.fields.files import FieldFile
 
-from shift_media.core.errors import AlreadyStored, InvalidKey, InvalidSpec
-from shift_media.core.formats import BY_EXTENSION, UNKNOWN
+from shift_media.core.errors import AlreadyStored, InvalidKey
 from shift_media.core.keys import OriginalKey, new_original_key
-from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.deletion import service as deletion
 from shift_media.fields import legacy
 from shift_media.fields.database_key import database_key
+from shift_media.fields.described_file import DescribedFile
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
-from shift_media.resizes.absolute import make_absolute
-from shift_media.resizes.legacy import build_legacy, is_legacy_name
-from shift_media.resizes.resize import Facts, Resize
+from shift_media.resizes.legacy import build_legacy
+from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset, scale
-from shift_media.storages import MediaStorage, find_alias
+from shift_media.storages import find_alias
 from shift_media.storages.naming import is_same_storage
 from shift_media.transcoding.files import Video
-from shift_media.validators import Inspection, read_facts, seekable
+from shift_media.validators import Inspection, seekable
 
 _ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs two
 
 
-class MediaFile(Video, FieldFile):
+class MediaFile(Video, DescribedFile):
     """A file of a `MediaField`: the original and everything derived from it."""
 
-    if TYPE_CHECKING:  # Attributes of Django that its stubs lack.
-        field: AnyMediaField  # type: ignore[assignment]  # a protocol, not a FileField
-        _committed: bool
-        _file: File[Any] | None
-        _require_file: Callable[[], None]
-
-    _given_storage: MediaStorage | None = None
-    _metadata_cache: Metadata | None = None
     _upload: object = None  # the uploaded file, until a committed row refers to its copy
     is_new: bool = False
     """True from the upload by this object until a row that refers to it is committed."""
-
-    def __init__(self, instance: models.Model, field: AnyMediaField, name: str | None) -> None:
-        # Django's two constructors do the same, but more slowly, because they set the property
-        # `file`. A page makes one of these for each row.
-        self.name = name
-        self.instance, self.field = instance, field
-        self._file, self._committed = None, True
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)  # Django's sets the storage too, which is a property here.
-
-    @property  # type: ignore[override]
-    def storage(self) -> MediaStorage:
-        """The field's storage; for a file that has no key, that in which it was before."""
-        if self.is_legacy:
-            return cast("MediaStorage", legacy.storage_of(self.field))  # It may be any storage.
-        return self._own_storage  # Check E108 ensures that it is a media storage.
-
-    @storage.setter
-    def storage(self, storage: MediaStorage) -> None:
-        self._given_storage = storage
-
-    @property
-    def _own_storage(self) -> MediaStorage:
-        given = self._given_storage
-        return self.field.storage if given is None else given
-
-    @property
-    def is_legacy(self) -> bool:
-        """True if the stored name is not a key, because it was there before the media field.
-
-        The file is shown as it is, and is never changed or deleted by this app.
-        """
-        return self._has_no_key and not legacy.is_default(self.field, str(self.name))
-
-    @property
-    def _has_no_key(self) -> bool:
-        """True for legacy names, and for a ``default`` of the field that is not a key."""
-        return bool(self.name) and self._committed and is_legacy_name(str(self.name))
-
-    @property
-    def key(self) -> str:
-        """The key of the original; raises ``ValueError`` if the field is empty."""
-        self._require_file()
-        return str(self.name)
-
-    @property
-    def absolute_url(self) -> str:
-        """The original's URL with scheme and host, for e-mail; see ``SHIFT_MEDIA["SITE_URL"]``."""
-        return make_absolute(self.url)
 
     # Saving and deleting.
 
@@ -222,100 +159,6 @@ class MediaFile(Video, FieldFile):
             copy.name = known.original_name if known else self.name
         return copy
 
-    # Metadata.
-
-    @property
-    def metadata(self) -> Metadata:
-        """The metadata of the original: from the metadata field, or else read from its header.
-
-        The header is read once. Raises a `MediaError` if that fails.
-        """
-        self._require_file()
-        if self.field.metadata_field:
-            getattr(self.instance, self.field.metadata_field)  # Loads a deferred column.
-        if (known := self.known_metadata) is None:
-            known = self._metadata_cache = self._read_metadata()
-        return known
-
-    def read_once(self) -> Metadata:
-        """Return the metadata, and leave a file that was closed closed."""
-        opened, was_closed = self._file, self._file is None or self._file.closed
-        try:
-            return self.metadata
-        finally:
-            if was_closed and (opened is not None or self._committed):
-                self.close()
-
-    @property
-    def known_metadata(self) -> Metadata | None:
-        """The metadata of the original as far as they are known without any I/O, or None."""
-        return self._facts()()
-
-    def _facts(self) -> Facts:
-        """Return what is known of this original, even if the row refers to another one later."""
-        name, key = self.field.metadata_field, self.name if self._committed else None
-        data = self.instance.__dict__.get(name) if name and key else None
-        return Facts(data, key or "", self._metadata_cache)
-
-    def _read_metadata(self) -> Metadata:
-        if not self._committed:
-            self.file = seekable(self.file, self.field.max_bytes)
-            return self.field.inspect(self.file, self.name).metadata
-        if self._has_no_key:
-            return legacy.read_metadata(self)
-        format = BY_EXTENSION.get(self.key.rpartition(".")[2], UNKNOWN)
-        if format.kind != "image":
-            return Metadata(content_type=format.served_type, size=self.storage.size(self.key))
-        with self.storage.open(self.key) as file:
-            return read_facts(cast("BinaryIO", file), format, file.size)
-
-    @property
-    def size(self) -> int:
-        """The size in bytes."""
-        known = self.known_metadata if self._committed else None
-        return super().size if known is None else known.size
-
-    @property
-    def width(self) -> int | None:
-        """The width in pixels of the upright image; None if the file has no width."""
-        return self.metadata.width
-
-    @property
-    def height(self) -> int | None:
-        """The height in pixels of the upright image; None if the file has no height."""
-        return self.metadata.height
-
-    @property
-    def duration(self) -> float | None:
-        """The duration in seconds; None if it is not known."""
-        return self.metadata.duration
-
-    @property
-    def placeholder(self) -> str:
-        """A data URI to show while the picture loads; empty if there is none."""
-        return self.metadata.placeholder
-
-    @property
-    def focal(self) -> Focal | None:
-        """The point that ``fill`` keeps in view, as ``(x, y)`` in percent; None is the centre.
-
-        Set it and save the row: ``photo.image.focal = (30, 70)``. It is stored in the metadata
-        field. Raises ``FieldError`` without one, and `InvalidSpec` for a wrong point.
-        """
-        return self.metadata.focal
-
-    @focal.setter
-    def focal(self, point: tuple[float, float] | None) -> None:
-        if not self.field.metadata_field:
-            raise FieldError(
-                f"{self.field} has no metadata field, in which a focal point is stored. Add "
-                f'metadata_field="{self.field.name}_meta" and a JSONField of that name.'
-            )
-        metadata = replace(self.metadata, focal=_focal(point))
-        self._metadata_cache = metadata
-        if self._committed:
-            self.field.write_metadata_columns(self.instance, metadata)
-
     # Resizes.
 
     def resize(
@@ -355,16 +198,3 @@ class MediaFile(Video, FieldFile):
     def srcset(self, widths: Sequence[int], **spec: Any) -> str:
         """Return a ``srcset`` of the resizes of several widths, without any I/O."""
         return format_srcset(self.ladder(widths, **spec))
-
-
-def _focal(point: tuple[float, float] | None) -> Focal | None:
-    if point is None:
-        return None
-    try:
-        x, y = point
-        focal = Focal(floor(x + 0.5), floor(y + 0.5))
-    except (TypeError, ValueError, OverflowError):
-        focal = Focal(-1, -1)
-    if not all(0 <= value <= 100 for value in focal):
-        raise InvalidSpec(f"{point!r} is not a focal point. Write (x, y) in percent, 0 to 100.")
-    return focal

@@ -28,15 +28,10 @@ from django.db.models.signals import class_prepared, post_delete, pre_delete
 from shift_media.core.errors import MediaError
 from shift_media.deletion import service as deletion
 from shift_media.fields import loaded
-from shift_media.fields.database_key import database_key, set_database_key
+from shift_media.fields.announcing import announce, forget_save
+from shift_media.fields.database_key import current_key, database_key, set_database_key
 from shift_media.fields.stored_upload import StoredUpload
-from shift_media.fields.table_write import (
-    TableWrite,
-    announce,
-    current_key,
-    forget_save,
-    written_fields,
-)
+from shift_media.fields.table_write import TableWrite, written_fields
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import RegisteredField, is_installed, media_fields, own_media_fields
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence, Sized
-from functools import partial
 from typing import Any, Final, cast
 
 from django.db import connections, models, transaction
@@ -19,7 +18,8 @@ from django.db import connections, models, transaction
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.deletion import service as deletion
 from shift_media.fields import loaded
-from shift_media.fields.database_key import database_key, set_database_key
+from shift_media.fields.announcing import PROVISIONAL, SAVED
+from shift_media.fields.database_key import current_key, database_key, set_database_key
 from shift_media.fields.file import MediaFile
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import (
@@ -30,15 +30,9 @@ from shift_media.registry import (
     own_media_fields,
 )
 from shift_media.resizes.legacy import is_legacy_name
-from shift_media.signals import after_commit, media_saved
 
 _CURRENT: Final = "_shift_media_write"
 """Name in a row's ``__dict__`` of the write that is under way."""
-_SAVED: Final = "_shift_media_saved"
-"""Name in a row's ``__dict__`` of the fields with new keys that are still to be announced."""
-_PROVISIONAL: Final = "_shift_media_provisional"
-"""Name in a row's ``__dict__`` of the mark that its last save may be rolled back."""
-
 Value = tuple[Any, Any, Any]
 """A field, a model or None, and the value, as ``Model._do_update`` takes them."""
 
@@ -81,7 +75,7 @@ class TableWrite:
         """
         for field in self.fields:
             field.store_assigned(self.instance)  # A receiver of pre_save may have assigned a file.
-        if self.instance.__dict__.get(_PROVISIONAL) and not self.instance._state.adding:
+        if self.instance.__dict__.get(PROVISIONAL) and not self.instance._state.adding:
             self._read_keys()
         self.changed = [field for field in self.fields if self._has_changed(field)]
         for field in self.changed:
@@ -256,64 +250,23 @@ class TableWrite:
 
     def _is_borrowed(self, field: AnyMediaField) -> bool:
         file: MediaFile = getattr(self.instance, field.attname)
-        is_own = file.is_new and not self.instance.__dict__.get(_PROVISIONAL)
+        is_own = file.is_new and not self.instance.__dict__.get(PROVISIONAL)
         return bool(file) and not is_own and is_installed(self.table)
 
     def _record(self) -> None:
         """Take what was written for what the row holds."""
         row = self.instance.__dict__
         if self.changed or self.has_described:
-            row.setdefault(_SAVED, [])
+            row.setdefault(SAVED, [])
         for field in self.changed:
             set_database_key(self.instance, field, current_key(self.instance, field))
             if is_installed(self.table) and field not in self.unchanged_keys:
-                row[_SAVED].append(field)
+                row[SAVED].append(field)
         written = {field.name for field in self.table._meta.local_concrete_fields}
         if self.update_fields is not None:
             written &= cast("frozenset[str]", self._columns_to_write())
         columns = {n for f in media_fields(type(self.instance)) for n in f.metadata_columns}
         loaded.remember_columns(self.instance, columns & written)
-
-
-def announce(instance: models.Model, using: str) -> None:
-    """Send `media_saved` for each new key of a saved row, after the commit.
-
-    Until then the row is provisional, because a rollback has no hook that would undo what the
-    instance remembers: the next save of a provisional instance asks the row.
-    """
-    saved = instance.__dict__.pop(_SAVED, None)
-    in_transaction = connections[using].in_atomic_block
-    if not in_transaction:
-        _confirm(instance)
-    if saved is None:
-        return
-    if in_transaction:
-        instance.__dict__[_PROVISIONAL] = True
-        loaded.forget_columns(instance)
-        after_commit(_confirm, instance, using=using)
-    for field in saved:
-        key = current_key(instance, field)
-        if key:
-            send = partial(
-                media_saved.send_robust,
-                sender=type(instance),
-                instance=instance,
-                field=field,
-                key=key,
-            )
-            after_commit(send, using=using)
-            after_commit(getattr(instance, field.attname).on_committed, using=using)
-
-
-def forget_save(instance: models.Model) -> None:
-    """Mark a row whose save has failed: what it holds in the database is not known."""
-    instance.__dict__.pop(_SAVED, None)
-    instance.__dict__[_PROVISIONAL] = True
-    loaded.forget_columns(instance)
-
-
-def _confirm(instance: models.Model) -> None:
-    instance.__dict__.pop(_PROVISIONAL, None)
 
 
 def written_fields(
@@ -327,8 +280,3 @@ def written_fields(
         if field.attname in instance.__dict__
         and (names is None or not names.isdisjoint((field.name, field.attname)))
     ]
-
-
-def current_key(instance: models.Model, field: AnyMediaField) -> str:
-    """Return the key that the row has in memory; ``""`` if the field is empty."""
-    return cast("MediaFile", getattr(instance, field.attname)).name or ""
