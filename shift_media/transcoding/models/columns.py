@@ -1,0 +1,102 @@
+"""The columns of a job, and what they say without a change of state."""
+
+from __future__ import annotations
+
+import uuid
+from typing import cast
+
+from django.core.validators import MaxValueValidator
+from django.db import models, router
+from django.dispatch import Signal
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from shift_media.conf import settings
+from shift_media.core.errors import TranscodeError
+from shift_media.core.keys import KEY_LENGTH
+from shift_media.registry import find_field
+from shift_media.storages import MediaStorage, resolve
+from shift_media.transcoding.base import LIVE, State
+
+
+def new_token() -> str:
+    """Return a random name for an attempt and for the folder of its renditions."""
+    return uuid.uuid4().hex[:8]
+
+
+class JobColumns(models.Model):
+    """The columns of a job, and what they refer to."""
+
+    original = models.CharField(_("original"), max_length=KEY_LENGTH)
+    source = models.CharField(
+        _("source"), max_length=200, help_text=_("The field that the file is in.")
+    )
+    storage = models.CharField(_("storage"), max_length=100, blank=True)
+    profile = models.CharField(_("profile"), max_length=32)
+    transcoder = models.CharField(_("transcoder"), max_length=50, blank=True)
+    state = models.CharField(
+        _("state"), max_length=12, choices=State.choices, default=State.PENDING
+    )
+    progress = models.PositiveSmallIntegerField(
+        _("progress"), default=0, validators=[MaxValueValidator(100)]
+    )
+    error_code = models.CharField(_("error code"), max_length=100, blank=True)
+    error = models.TextField(_("error"), blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    token = models.CharField(max_length=32, default=new_token, editable=False)
+    external_id = models.CharField(_("external id"), max_length=200, blank=True, db_index=True)
+    payload = models.JSONField(_("payload"), default=dict, blank=True)
+    lease_owner = models.CharField(_("lease owner"), max_length=100, blank=True)
+    lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    not_before = models.DateTimeField(_("not before"), default=timezone.now)
+    created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    started = models.DateTimeField(_("started"), null=True, blank=True)
+    finished = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        """`TranscodeJob` has the table."""
+
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.profile} of {self.original}"
+
+    @property
+    def database(self) -> str:
+        """The alias of the database that the row is written to.
+
+        The row may have been read from a replica.
+        """
+        return router.db_for_write(type(self), instance=self)
+
+    def reload(self) -> None:
+        """Read the row again where it is written, because a replica may lag behind."""
+        self.refresh_from_db(using=self.database)
+
+    @property
+    def is_live(self) -> bool:
+        """Return True for a job that has not ended: it is pending or running."""
+        return self.state in LIVE
+
+    @property
+    def may_be_retried(self) -> bool:
+        """Return True if there are attempts left."""
+        return self.attempts < settings.TRANSCODE_ATTEMPTS
+
+    @property
+    def model(self) -> type[models.Model] | None:
+        """The model that has the original in one of its fields; None if the field is gone."""
+        field = find_field(self.source)
+        return None if field is None else field.model
+
+    def get_storage(self) -> MediaStorage:
+        """Return the storage of the original; raise `TranscodeError` if the field is gone."""
+        storage = resolve(self.storage, self.source)
+        if storage is None:
+            text = f"The field {self.source}, whose storage has the original, is gone."
+            raise TranscodeError(text, code="no_storage")
+        return cast("MediaStorage", storage)
+
+    def send(self, signal: Signal) -> None:
+        """Send a signal; an error in a receiver is logged, because it must not fail the job."""
+        signal.send_robust(sender=self.model, job=self)
