@@ -12,7 +12,7 @@ from shift_media.storages.base import MediaStorage
 from shift_media.testing import MediaStorageContract
 from tests.storages.broken import BROKEN
 
-CHECKS = [name for name in vars(MediaStorageContract) if name.startswith("test_")]
+CHECKS = [name for name in dir(MediaStorageContract) if name.startswith("test_")]
 CASES = [(storage, check) for storage in BROKEN for check in storage.caught_by]  # type: ignore[attr-defined]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -11,20 +10,18 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from shift_media.aws.bucket import (
-    SUBRESOURCES,
     Bucket,
     Change,
     Refused,
     Subresource,
     Unsupported,
 )
-from shift_media.aws.changes import Document, RuleConflict, merge_website, normalize
-from shift_media.aws.documents import DOCUMENTS, MULTIPLE, XML, BucketSetup
-from shift_media.aws.xml import to_xml
+from shift_media.aws.changes import RuleConflict, merge_website
+from shift_media.aws.documents import DOCUMENTS, BucketSetup
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.deletion import site_marker
-from shift_media.management import bucket_options
+from shift_media.management import bucket_options, bucket_output, bucket_parts
 from shift_media.management.base import MediaCommand, counted
 from shift_media.storages import MediaStorage, S3MediaStorage
 
@@ -67,7 +64,7 @@ class Command(MediaCommand):
             "--widen", action="store_true", help="with --yes: agree to wider access, too"
         )
         for action in (plan, apply):
-            _add_choice(action)
+            bucket_parts.add_choice(action)
         for action in (print_, create, claim, plan, apply):
             bucket_options.add_common(action)
             bucket_options.add_bucket(action)
@@ -99,11 +96,11 @@ class Command(MediaCommand):
         except ValueError as error:
             raise CommandError(str(error)) from error
         if part:
-            document = _find_part(document, what, part)
+            document = bucket_output.find_part(document, what, part)
         if options["format"] == "json":
             self.stdout.write(json.dumps(document, indent=2))
             return
-        self.stdout.write(_as_xml(document, what, part, setup.bucket))
+        self.stdout.write(bucket_output.as_xml(document, what, part, setup.bucket))
 
     def _warn_of_delivery(
         self, what: str, setup: BucketSetup, storage: S3MediaStorage | None
@@ -179,7 +176,8 @@ class Command(MediaCommand):
         storage = bucket_options.require_storage(options)
         setup = bucket_options.bucket_setup(options, storage)
         bucket = _bucket(storage)
-        changes = list(self._changes(bucket, setup, _chosen(options, storage), options))
+        chosen = bucket_parts.chosen(options, storage)
+        changes = list(self._changes(bucket, setup, chosen, options))
         if not changes:
             self.stdout.write(f"Nothing differs in {bucket.name}.")
         return bucket, changes
@@ -215,7 +213,7 @@ class Command(MediaCommand):
         state = "new" if change.before is None else "changed"
         heading = f"{change.subresource.title} of {bucket}, {state}:"
         self.stdout.write(self.style.MIGRATE_HEADING(heading))
-        for line in _diff(change.before, change.after, whole=verbosity > 1):
+        for line in bucket_output.diff(change.before, change.after, whole=verbosity > 1):
             style = {"+": self.style.SUCCESS, "-": self.style.ERROR}.get(line[0])
             self.stdout.write(f"  {style(line) if style else line}")
         for sentence in change.widens:
@@ -244,76 +242,5 @@ class Command(MediaCommand):
             raise CommandError("Nothing was changed.")
 
 
-def _add_choice(parser: CommandParser) -> None:
-    group = parser.add_argument_group("which parts", "Default: all of them.")
-    for name, subresource in SUBRESOURCES.items():
-        group.add_argument(
-            f"--{name}", dest="only", action="append_const", const=name, help=subresource.title
-        )
-    parser.set_defaults(only=[])
-    group.add_argument(
-        "--skip", action="append", default=[], choices=SUBRESOURCES, help="leave out; repeatable"
-    )
-    group.add_argument(
-        "--replace-rules",
-        action="store_true",
-        help="remove website rules of other tools that take effect before ours",
-    )
-
-
-def _chosen(options: dict[str, Any], storage: S3MediaStorage) -> list[Subresource]:
-    """Return the subresources to compare.
-
-    Raises `CommandError` if the website rules are among them and the app's URL is not known.
-    """
-    only, skip = options["only"], options["skip"]
-    redirects = storage.delivery == "redirect" or options["app_url"]
-    redirects = redirects and options["reader"] == "everybody"
-    names = [name for name in SUBRESOURCES if name not in skip]
-    if only:
-        names = [name for name in names if name in only]
-    elif not redirects:
-        names = [name for name in names if name != "website"]
-    if "website" in names and not options["app_url"]:
-        raise CommandError(
-            "The website rules need the URL of the app. Say where shift_media.urls is included "
-            "with --app-url https://www.example.com/media/, or add --skip website."
-        )
-    return [SUBRESOURCES[name] for name in names]
-
-
 def _bucket(storage: S3MediaStorage) -> Bucket:
     return Bucket(storage.client, storage.bucket_name)
-
-
-def _find_part(document: Document, what: str, part: str) -> Document:
-    if what not in MULTIPLE or part not in document:
-        known = ", ".join(document) if what in MULTIPLE else "none, because it is one document"
-        raise CommandError(f"{what} has no part {part!r}. Its parts: {known}.")
-    found: Document = document[part]
-    return found
-
-
-def _as_xml(document: Document, what: str, part: str, bucket: str) -> str:
-    name = part or what
-    if name not in XML:
-        choices = ", ".join(XML)
-        raise CommandError(
-            f"AWS takes {name} only as JSON. Documents in XML: {choices}. Choose one of several "
-            "parts with --part."
-        )
-    service, operation, member = XML[name]
-    parameters = {"Bucket": bucket, member: document} if member else document
-    return to_xml(service, operation, parameters)
-
-
-def _diff(before: Document | None, after: Document, *, whole: bool) -> Iterator[str]:
-    """Yield a unified diff of the whole documents, or with three lines of context; no headings."""
-    old, new = (_lines(document) for document in (before, after))
-    for line in difflib.unified_diff(old, new, lineterm="", n=len(old) if whole else 3):
-        if not line.startswith(("---", "+++", "@@")):
-            yield line
-
-
-def _lines(document: Document | None) -> list[str]:
-    return [] if document is None else json.dumps(normalize(document), indent=2).splitlines()

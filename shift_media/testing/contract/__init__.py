@@ -1,0 +1,1 @@
+"""The tests of `shift_media.testing.MediaStorageContract`, one module for each subject."""
