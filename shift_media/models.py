@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
+from shift_media.importing.models import ImportedFile
 from shift_media.transcoding.models import RENDITION_KEY_LENGTH, Rendition, TranscodeJob, new_token
 
 __all__ = [
     "RENDITION_KEY_LENGTH",
+    "ImportedFile",
     "PendingDeletion",
     "PendingInvalidation",
     "Rendition",

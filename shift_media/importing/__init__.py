@@ -1,0 +1,1 @@
+"""Imports: files with names from before the media field, stored under keys."""
