@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
+from io import BytesIO
 
 import PIL
 from PIL import Image
 
+from shift_media.core.errors import SourceError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.doctor.findings import Finding, error, ok
+from shift_media.imaging import engine
 
 _FIX = (
     "Install the wheel, which contains all codecs. A Pillow that was built from source has only "
@@ -21,8 +23,8 @@ _RUN = "python -m pip install --force-reinstall --only-binary :all: Pillow"
 
 def check_pillow() -> Iterator[Finding]:
     """Write and read an image in every format of resizes."""
-    names = {format.name: format.pillow or "" for format in RESIZE_FORMATS.values()}
-    missing = [name for name, pillow in names.items() if not supports(pillow)]
+    names = {format.name: extension for extension, format in RESIZE_FORMATS.items()}
+    missing = [name for name, extension in names.items() if not supports(extension)]
     version = f"Pillow {PIL.__version__}"
     if missing:
         yield error("pillow-formats", f"{version} has no {', '.join(missing)}.", _FIX, _RUN)
@@ -30,13 +32,14 @@ def check_pillow() -> Iterator[Finding]:
         yield ok("pillow-formats", f"{version} writes and reads {', '.join(names)}.")
 
 
-def supports(format: str) -> bool:
-    """Return True if Pillow writes a format, by Pillow's name of it, and reads its own output."""
-    file = io.BytesIO()
+def supports(extension: str) -> bool:
+    """Return True if Pillow writes a format of resizes, and reads its own output.
+
+    The codecs are those of the engine, which other apps cannot replace.
+    """
     try:
-        Image.new("RGB", (16, 16), "#4080c0").save(file, format)
-        with Image.open(file, formats=[format]) as image:
-            image.load()
-    except (KeyError, OSError, ValueError):
+        content = engine.save_picture(Image.new("RGB", (16, 16), (64, 128, 192)), extension)
+        engine.open_picture(BytesIO(content))
+    except (KeyError, OSError, ValueError, SourceError):
         return False
     return True

@@ -49,9 +49,8 @@ class ProbeImage:
 
     def draw(self) -> bytes:
         """Draw the original and return its bytes; raises Pillow's errors if it lacks JPEG."""
-        file = io.BytesIO()
-        Image.linear_gradient("L").resize(SIZE).convert("RGB").save(file, "JPEG")
-        self.content = file.getvalue()
+        picture = Image.linear_gradient("L").resize(SIZE).convert("RGB")
+        self.content = engine.save_picture(picture, "jpg")
         return self.content
 
     def resize(self, size: str) -> Resize:

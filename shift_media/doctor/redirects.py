@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from PIL import Image, UnidentifiedImageError
-
+from shift_media.core.errors import SourceError
 from shift_media.doctor.client import MAX_REDIRECTS, RedirectChain, Response, origin
 from shift_media.doctor.deployment import SITE_UNKNOWN, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.probe import MISSING_SIZE
+from shift_media.imaging import engine
 from shift_media.resizes.resize import Resize
 
 PERMANENT_STATUSES = (301, 308)
@@ -243,8 +243,7 @@ def _is_image(response: Response) -> bool:
     if response.status != 200:
         return False
     try:
-        with Image.open(io.BytesIO(response.body)) as image:
-            image.load()
-    except (UnidentifiedImageError, OSError):
+        engine.open_picture(io.BytesIO(response.body))
+    except SourceError:
         return False
     return True

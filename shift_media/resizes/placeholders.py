@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +14,7 @@ from shift_media.core.errors import EmptyCrop
 from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
 from shift_media.core.keys import Key, OriginalKey, ResizeKey
 from shift_media.core.metadata import Metadata
+from shift_media.imaging import engine
 from shift_media.registry import all_media_fields
 from shift_media.resizes.resize import known_size
 
@@ -98,6 +98,4 @@ def _draw(size: tuple[int, int], color: str, extension: str) -> bytes:
     box = draw.textbbox((size[0] / 2, size[1] / 2), text, font=font, anchor="mm")
     draw.rectangle((box[0] - 4, box[1] - 4, box[2] + 4, box[3] + 4), fill=color)
     draw.text((size[0] / 2, size[1] / 2), text, fill=light, font=font, anchor="mm")
-    file = io.BytesIO()
-    picture.save(file, RESIZE_FORMATS[extension].pillow)
-    return file.getvalue()
+    return engine.save_picture(picture, extension)

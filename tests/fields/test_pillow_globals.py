@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from PIL import AvifImagePlugin, GifImagePlugin, Image, ImageColor, ImageFile, PngImagePlugin
 
+from shift_media.doctor import pillow
+from shift_media.doctor.findings import Severity
+from shift_media.doctor.probe import ProbeImage
+from shift_media.imaging import engine
 from shift_media.validators import InvalidMedia
 from tests.imaging import images
+from tests.parts import ROOT
 from tests.testapp.models import Photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
@@ -40,6 +47,30 @@ def replace_plugins(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(Image, registry, dict.fromkeys(names, refuse))
     patch.setattr(Image, "ID", [])
     patch.setattr(Image, "DECODERS", dict.fromkeys(("jpeg", "zip", "gif", "raw"), refuse))
+
+
+@pytest.mark.acceptance(66)
+def test_registered_plugins_are_not_called_for_pictures_that_are_not_resizes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replace_plugins(monkeypatch)
+    assert {each.severity for each in pillow.check_pillow()} == {Severity.OK}
+    assert ProbeImage(cast("Any", storages["media"])).draw().startswith(b"\xff\xd8")
+    for format in OUTPUTS:
+        assert engine.save_picture(PICTURE.quantize(9).convert("RGB"), format)
+
+
+def test_only_the_engine_saves_and_opens_pictures_by_the_registry_of_pillow() -> None:
+    """Files for a site's own tests are the exception: they are made in its test process alone."""
+    calls = re.compile(r"\bImage\.open\(|\.save\([^)]*(\"[A-Z]{3,}\"|\.pillow)")
+    found = {
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / "shift_media").rglob("*.py")
+        if path.parent.name not in ("testing", "engine")
+        for line in path.read_text().splitlines()
+        if calls.search(line)
+    }
+    assert found == set(), "Use engine.save_picture and engine.open_picture."
 
 
 def set_globals(*changes: tuple[object, str, object]) -> Callable[[pytest.MonkeyPatch], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shift_media.core.errors import MediaError, UnsupportedType
+from shift_media.core.errors import MediaError, Undecodable, UnsupportedType
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.probe import probe, read_header
@@ -208,3 +209,13 @@ def test_placeholder_has_the_colors_of_the_color_space() -> None:
     lighter = images.with_chunks(content, gamma(1))
     assert engine.preview(BytesIO(content)).color == "#808080"
     assert engine.preview(BytesIO(lighter)).color == "#bcbcbc"
+
+
+@pytest.mark.parametrize("white", [(0.40416, 0.16778), (0.80855, 0.20815)])
+def test_white_to_which_the_eye_has_no_response_is_refused_with_its_numbers(
+    white: tuple[float, float],
+) -> None:
+    plain = images.encoded(picture(), "png")
+    content = images.with_chunks(plain, primaries(white, *SRGB), gamma(0.45455))
+    with pytest.raises(Undecodable, match=re.escape(f"{white} of its white")):
+        probe(BytesIO(content))

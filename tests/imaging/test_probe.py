@@ -23,6 +23,7 @@ from shift_media.imaging.formats import exif
 from shift_media.imaging.formats.base import ByteReader, Span
 from shift_media.imaging.probe import ImageFacts, SourceLimits, probe
 from tests.imaging import images
+from tests.imaging.making import made
 
 FORMATS = ("jpg", "png", "gif", "webp", "avif")
 ORIENTED = ("jpg", "png", "webp", "avif")
@@ -258,3 +259,20 @@ def test_avif_with_data_larger_than_its_boxes_say_is_refused() -> None:
     assert facts(lying).width == 8
     with pytest.raises(TooManyPixels):
         facts(lying, SourceLimits(pixels=100_000))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "note", [b"PK\3\4<script>", b"\0\0\0\x20", bytes(5000), b"\0\0\0\1free\0\0\0\0"]
+)
+def test_bytes_behind_the_end_change_no_facts(format: str, note: bytes) -> None:
+    content = images.encoded(images.photograph(60, 40), format)
+    assert facts(content + note) == facts(content)
+    made(content + note, "30x30")
+
+
+def test_avif_without_all_of_its_data_is_refused_whatever_follows() -> None:
+    content = images.encoded(images.photograph(60, 40), "avif")
+    for cut in (1, 30, len(content) - content.index(b"mdat") - 4):
+        with pytest.raises(Undecodable):
+            facts(content[:-cut])

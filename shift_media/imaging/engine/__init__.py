@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
 from shift_media.core import geometry
 from shift_media.core.errors import InvalidSpec, LimitExceeded, SourceError
+from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.geometry import ResizePlan
 from shift_media.core.spec import Limits, Spec
-from shift_media.imaging.engine import animation, batch, decode, encode
+from shift_media.imaging.engine import animation, batch, codecs, decode, encode
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.pipeline import Pipeline
 from shift_media.imaging.engine.placeholder import Preview, preview
@@ -36,6 +37,7 @@ __all__ = [
     "needed_bytes",
     "open_picture",
     "preview",
+    "save_picture",
 ]
 
 _DEFAULT_OUTPUT = Limits()
@@ -132,6 +134,14 @@ def open_picture(source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS) -> 
     header = read_header(source, limits)
     with translated_errors(header):
         return decode.decode_all_data(source, header, (1.0, 1.0)).image
+
+
+def save_picture(image: Image.Image, extension: str, **options: Any) -> bytes:
+    """Return an image in a format of resizes, with options of Pillow's own encoder.
+
+    `Image.save` takes the encoder that was registered last, which may be another app's.
+    """
+    return codecs.save(image, RESIZE_FORMATS[extension].pillow or "", options)
 
 
 def _plan(header: Header, spec: Spec, limits: SourceLimits, output: Limits) -> ResizePlan:

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from shift_media.imaging.formats.colors import ColorSpace, Curve, Point
-
-Matrix = tuple[tuple[float, float, float], ...]
-Vector = tuple[float, float, float]
+from shift_media.imaging.formats.colors import (
+    BRADFORD,
+    ColorSpace,
+    Curve,
+    Matrix,
+    Vector,
+    apply_matrix,
+    to_xyz,
+    white_responses,
+)
 
 _D50: Final[Vector] = (0.9642, 1.0, 0.8249)
-_BRADFORD: Final[Matrix] = (
-    (0.8951, 0.2664, -0.1614),
-    (-0.7502, 1.7135, 0.0367),
-    (0.0389, -0.0685, 1.0296),
-)
-"""From XYZ to the responses of the eye by which a white is adapted (ICC.1, annex E)."""
 _VERSION: Final = 0x04400000
 _MAX: Final = 32767.0
 """The largest number of 16 bits before the binary point."""
@@ -44,32 +44,23 @@ def grey_profile(curve: Curve) -> bytes:
 
 def _adapted_primaries(space: ColorSpace) -> list[Vector]:
     """Return the primaries in XYZ, so bright that they add up to white, adapted to D50."""
-    primaries = [_to_xyz(point, 1.0) for point in (space.red, space.green, space.blue)]
-    white = _to_xyz(space.white, space.white[1])
-    shares = _apply(_inverse(_transposed(primaries)), white)
-    responses = _apply(_BRADFORD, white)
-    wanted = _apply(_BRADFORD, _D50)
+    primaries = [to_xyz(point, 1.0) for point in (space.red, space.green, space.blue)]
+    white = to_xyz(space.white, space.white[1])
+    shares = apply_matrix(_inverse(_transposed(primaries)), white)
+    responses = white_responses(space.white)
+    wanted = apply_matrix(BRADFORD, _D50)
     gains = [new / old for new, old in zip(wanted, responses, strict=True)]
-    back = _inverse(_BRADFORD)
+    back = _inverse(BRADFORD)
     adapted = []
     for primary, share in zip(primaries, shares, strict=True):
-        x, y, z = _apply(_BRADFORD, (primary[0] * share, primary[1] * share, primary[2] * share))
-        adapted.append(_apply(back, (x * gains[0], y * gains[1], z * gains[2])))
+        light = (primary[0] * share, primary[1] * share, primary[2] * share)
+        x, y, z = apply_matrix(BRADFORD, light)
+        adapted.append(apply_matrix(back, (x * gains[0], y * gains[1], z * gains[2])))
     return adapted
-
-
-def _to_xyz(point: Point, unit: float) -> Vector:
-    x, y = point
-    return x / unit, y / unit, (1 - x - y) / unit
 
 
 def _transposed(rows: list[Vector]) -> Matrix:
     return tuple((rows[0][i], rows[1][i], rows[2][i]) for i in range(3))
-
-
-def _apply(matrix: Matrix, vector: Vector) -> Vector:
-    x, y, z = (sum(m * v for m, v in zip(row, vector, strict=True)) for row in matrix)
-    return x, y, z
 
 
 def _inverse(matrix: Matrix) -> Matrix:

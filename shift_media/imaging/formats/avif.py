@@ -16,8 +16,9 @@ from shift_media.imaging.formats.base import (
     SourceLimits,
     Span,
     check_byte_count,
+    truncated,
 )
-from shift_media.imaging.formats.bmff import Box, boxes, inner_boxes
+from shift_media.imaging.formats.bmff import Box, complete_boxes, inner_boxes
 from shift_media.imaging.formats.colors import ColorSpace
 from shift_media.imaging.formats.segments import open_parts
 
@@ -45,16 +46,16 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
 
     The primary item is what is resized, also of an image sequence, whose frames are only counted.
     """
-    brands, meta, tracks, frames = _read_top(reader)
+    brands, meta, tracks, frames, end = _read_top(reader)
     properties = meta.primary_properties()
     if b"ispe" not in properties:
         raise Undecodable("The AVIF says nothing of its size.")
     width, height = _read_size(reader, properties[b"ispe"])
     limits.check(_FORMAT, width, height, frames)
     pixels = width * height
-    check_byte_count(_FORMAT, reader.size, pixels * frames)
+    check_byte_count(_FORMAT, end, pixels * frames)
     _check_items(reader, meta, limits, pixels)
-    parts = _still_parts(reader, brands, [*meta.hidden, *tracks])
+    parts = _still_parts(end, brands, [*meta.hidden, *tracks])
     return Header(
         format=_FORMAT,
         width=width,
@@ -69,10 +70,15 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     )
 
 
-def _read_top(reader: ByteReader) -> tuple[Span, Meta, list[int], int]:
-    """Return brands, meta box, where the types of tracks stand, and the number of frames."""
+def _read_top(reader: ByteReader) -> tuple[Span, Meta, list[int], int, int]:
+    """Return brands, meta box, where the types of tracks stand, the number of frames, and the end.
+
+    Bytes behind the last box are left out, as behind images of other formats. Raises `Undecodable`
+    if data of the picture is missing.
+    """
     brands, meta, tracks, frames = None, None, [], 1
-    for box in boxes(reader, 0, reader.size):
+    found = complete_boxes(reader)
+    for box in found:
         if box.type == b"ftyp" and brands is None:
             brands = box.content
         elif box.type == b"meta" and meta is None:
@@ -80,9 +86,12 @@ def _read_top(reader: ByteReader) -> tuple[Span, Meta, list[int], int]:
         elif box.type in (b"moov", b"moof"):
             tracks.append(box.name)
             frames = max(frames, _count_samples(reader, box, depth=0))
+    end = found[-1].end if found else 0
     if brands is None or meta is None:
-        raise Undecodable("The AVIF has no primary item.")
-    return brands, meta, tracks, frames
+        raise truncated(end) if end < reader.size else Undecodable("The AVIF has no primary item.")
+    if any(span.offset + span.length > end for span in meta.picture_extents()):
+        raise truncated(end)
+    return brands, meta, tracks, frames, end
 
 
 def _count_samples(reader: ByteReader, box: Box, depth: int) -> int:
@@ -168,7 +177,7 @@ def _check_items(reader: ByteReader, meta: Meta, limits: SourceLimits, pixels: i
         raise TooManyPixels(f"The items of the AVIF have {total} pixels, the image has {pixels}.")
 
 
-def _still_parts(reader: ByteReader, brands: Span, hidden: list[int]) -> tuple[Part, ...]:
+def _still_parts(end: int, brands: Span, hidden: list[int]) -> tuple[Part, ...]:
     """Return the file as a still image: its brands, and tracks and metadata under other names."""
     still = (b"avif\0\0\0\0" + b"avif" * (brands.length // 4))[: brands.length]
     changes = sorted([(brands.offset, still), *((name, b"free") for name in hidden)])
@@ -177,7 +186,7 @@ def _still_parts(reader: ByteReader, brands: Span, hidden: list[int]) -> tuple[P
     for offset, content in changes:
         parts += [Span(at, offset - at), content]
         at = offset + len(content)
-    return (*parts, Span(at, reader.size - at))
+    return (*parts, Span(at, end - at))
 
 
 AVIF: Final = ImageFormat(

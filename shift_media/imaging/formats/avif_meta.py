@@ -12,6 +12,8 @@ from shift_media.imaging.formats.bmff import Box, Fields, inner_boxes
 
 _MAX_BYTES: Final = 8_000_000
 _METADATA = (b"Exif", b"mime", b"uri ")
+PICTURE_ITEMS: Final = frozenset((b"av01", b"grid", b"iovl", b"iden", b"tmap"))
+"""The types of items that make a picture."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,11 @@ class Meta:
     associations: dict[int, list[int]] = field(default_factory=dict)
     locations: dict[int, list[Span]] = field(default_factory=dict)
     data_offset: int = 0
+
+    def picture_extents(self) -> list[Span]:
+        """Return where the data of images lies: that of the picture, its alpha and its cells."""
+        images = (item for item, type in self.types.items() if type in PICTURE_ITEMS)
+        return [span for item in images for span in self.locations.get(item, [])]
 
     def primary_properties(self) -> dict[bytes, Box]:
         """Return the properties of the primary item by their type."""

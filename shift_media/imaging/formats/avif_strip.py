@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shift_media.core.errors import NotStrippable
-from shift_media.imaging.formats.avif_meta import Meta, item_entries, read_meta
+from shift_media.imaging.formats.avif_meta import PICTURE_ITEMS, Meta, item_entries, read_meta
 from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
-from shift_media.imaging.formats.bmff import Box, boxes, inner_boxes
+from shift_media.imaging.formats.bmff import Box, complete_boxes, inner_boxes
 
-_ITEMS: Final = frozenset((b"av01", b"grid", b"iovl", b"iden", b"tmap"))
 _META: Final = frozenset(b"hdlr pitm iloc iinf iprp iref idat dinf grpl".split())
 _PROPERTIES: Final = frozenset(
     b"ispe pixi av1C colr auxC irot imir clap pasp "
@@ -29,16 +28,17 @@ Change = tuple[int, int, bytes]
 
 
 def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
-    """Yield the whole file, with zeros in place of metadata.
+    """Yield the file to the end of its last box, with zeros in place of metadata.
 
     Raise `NotStrippable` for image sequences, and if metadata and picture share bytes.
     """
+    top = complete_boxes(reader)
     at = 0
-    for offset, length, content in sorted(_changes(reader)):
+    for offset, length, content in sorted(_changes(reader, top)):
         yield Span(at, offset - at)
         yield from (content,) if content else _zeros(length)
         at = offset + length
-    yield Span(at, reader.size - at)
+    yield Span(at, top[-1].end - at)
 
 
 def _zeros(length: int) -> Iterator[bytes]:
@@ -47,8 +47,7 @@ def _zeros(length: int) -> Iterator[bytes]:
     yield _BLOCK[: length % len(_BLOCK)]
 
 
-def _changes(reader: ByteReader) -> Iterator[Change]:
-    top = list(boxes(reader, 0, reader.size))
+def _changes(reader: ByteReader, top: list[Box]) -> Iterator[Change]:
     if any(box.type in (b"moov", b"moof") for box in top):
         raise NotStrippable("It is an AVIF image sequence: store it as a still image instead.")
     # The header was read before, so both boxes exist.
@@ -74,7 +73,7 @@ def _changes(reader: ByteReader) -> Iterator[Change]:
 
 def _picture_items(reader: ByteReader, meta_box: Box, meta: Meta) -> set[int]:
     """Return the items that make the picture: without metadata and thumbnails."""
-    items = {item for item, type in meta.types.items() if type in _ITEMS}
+    items = {item for item, type in meta.types.items() if type in PICTURE_ITEMS}
     for box in inner_boxes(reader, meta_box, 4):
         if box.type != b"iref":
             continue

@@ -20,6 +20,34 @@ def power(exponent: float, scale: float = 1.0) -> Curve:
     return (exponent, scale ** (1 / exponent), 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
+Matrix = tuple[tuple[float, float, float], ...]
+Vector = tuple[float, float, float]
+
+BRADFORD: Final[Matrix] = (
+    (0.8951, 0.2664, -0.1614),
+    (-0.7502, 1.7135, 0.0367),
+    (0.0389, -0.0685, 1.0296),
+)
+"""From XYZ to the responses of the eye by which a white is adapted (ICC.1, annex E)."""
+
+
+def to_xyz(point: Point, unit: float) -> Vector:
+    """Return a colour in XYZ that is as bright as ``y / unit``."""
+    x, y = point
+    return x / unit, y / unit, (1 - x - y) / unit
+
+
+def apply_matrix(matrix: Matrix, vector: Vector) -> Vector:
+    """Return the product of a matrix and a vector."""
+    x, y, z = (sum(m * v for m, v in zip(row, vector, strict=True)) for row in matrix)
+    return x, y, z
+
+
+def white_responses(white: Point) -> Vector:
+    """Return the responses of the eye to a white, by which colours are divided."""
+    return apply_matrix(BRADFORD, to_xyz(white, white[1]))
+
+
 @dataclass(frozen=True, slots=True)
 class ColorSpace:
     """A colour space: its white, its primaries, and the curve that all of them have."""

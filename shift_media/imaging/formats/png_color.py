@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Final
 
-from shift_media.core.errors import UnsupportedType
+from shift_media.core.errors import Undecodable, UnsupportedType
 from shift_media.imaging.formats import colors
 from shift_media.imaging.formats.base import ByteReader, Chunk
 from shift_media.imaging.formats.colors import ColorSpace, Gamut, Point
@@ -20,6 +20,8 @@ LENGTHS: Final[Mapping[bytes, int]] = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHR
 _UNIT: Final = 100_000
 """The numbers of gAMA and cHRM are multiples of its inverse."""
 _INTENTS: Final = 4
+_DIGITS: Final = 9
+"""Decimal places of what is compared with zero: more than rounding errors of floats reach."""
 _DISPLAY_GAMMA: Final = 2.2
 _GAMMA_TOLERANCE: Final = 0.05
 """How far a gamma without primaries may be from that of sRGB without being one of its own."""
@@ -70,15 +72,21 @@ def read_color_space(chunks: Mapping[bytes, bytes]) -> ColorSpace | None:
 
 
 def _read_gamut(content: bytes) -> Gamut | None:
-    """Return white, red, green and blue; None if they span no gamut."""
+    """Return white, red, green and blue; None if they span no gamut.
+
+    Raises `Undecodable` for a white from which no colour can be adapted, because one of the eye's
+    responses to it is zero. Browsers show such a picture in arbitrary colours.
+    """
     values = [int.from_bytes(content[at : at + 4], "big") / _UNIT for at in range(0, 32, 4)]
     white, red, green, blue = zip(values[::2], values[1::2], strict=True)
     if max(values) > 1 or not white[1] or not _area(red, green, blue):
         return None
+    if not all(round(response, _DIGITS) for response in colors.white_responses(white)):
+        raise Undecodable(f"The PNG says {white} of its white (cHRM), which is none.")
     return white, red, green, blue
 
 
 def _area(red: Point, green: Point, blue: Point) -> float:
     """Return twice the area of the triangle, rounded."""
     right, up = (green[0] - red[0], green[1] - red[1]), (blue[0] - red[0], blue[1] - red[1])
-    return round(right[0] * up[1] - right[1] * up[0], 9)
+    return round(right[0] * up[1] - right[1] * up[0], _DIGITS)

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from shift_media.core.formats import detect
+from shift_media.imaging import engine
 from shift_media.transcoding.backends.mediaconvert.job_settings import OutputGroup, capture_file
 from shift_media.transcoding.backends.stored_outputs import (
     PICTURE_BYTES,
@@ -150,9 +151,7 @@ class MediaConvertOutputs(StoredOutputs):
                 row, column = divmod(number, layout.columns)
                 tile = picture.resize((layout.width, layout.height))
                 sheet.paste(tile, (column * layout.width, row * layout.height))
-        file = io.BytesIO()
-        sheet.save(file, "JPEG", quality=_SPRITE_QUALITY)
-        return file.getvalue()
+        return engine.save_picture(sheet, "jpg", quality=_SPRITE_QUALITY)
 
     def _stills(self, stills: StillsSpec) -> RenditionReport:
         """Store the captures under the names and in the format of the profile."""
@@ -184,9 +183,7 @@ class MediaConvertOutputs(StoredOutputs):
             self._check(picture.size == sides, stills.file, f"it is {picture.size}, not {sides}")
             if not stills.file.endswith(".png"):
                 return content
-            file = io.BytesIO()
-            picture.save(file, "PNG")
-        return file.getvalue()
+            return engine.save_picture(picture, "png")
 
     def _captures(self, rendition: PosterSpec | Sprite | StillsSpec) -> list[str]:
         """Return the keys of the captures that were listed, in the order of time."""
