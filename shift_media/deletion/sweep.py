@@ -140,7 +140,8 @@ class Sweep:
     def run(self) -> SweepReport:
         """Sweep shard by shard, and return the report."""
         for done, entries in enumerate(self._listings(), 1):
-            self._sweep_shard(entries)
+            if entries:
+                self._sweep_shard(entries)
             self.on_progress(done, self.report)
         return self.report
 
@@ -170,7 +171,8 @@ class Sweep:
                 self.report.young.add(directory.entries)
             else:
                 orphans.append(directory)
-        self._remove_orphans(orphans)
+        if orphans:
+            self._remove_orphans(orphans)
         self._delete_unused()
 
     def _directories(self, entries: Iterable[Entry]) -> list[Directory]:
@@ -191,7 +193,7 @@ class Sweep:
         for directory in orphans:
             self.report.orphans += 1
             self.report.orphaned.add(directory.entries)
-        if orphans and not self.dry_run:
+        if not self.dry_run:
             prefixes = [directory.original.prefix for directory in orphans]
             for outcome in self.storage.delete_prefixes(prefixes).values():
                 if isinstance(outcome, Exception):
