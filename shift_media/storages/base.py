@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal, get_args
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage
 from django.utils.encoding import filepath_to_uri
 from django.utils.functional import cached_property
 from django.views.decorators.debug import sensitive_variables
@@ -21,6 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 from shift_media.core.errors import MediaError, NotStored
 from shift_media.core.keys import name_key
 from shift_media.storages.interface import DjangoInterface, MissingFile, Name, Stat, missing
+from shift_media.storages.server_copy import ServerCopy
 from shift_media.storages.streams import Readable
 from shift_media.storages.validation import (
     check_base_url,
@@ -169,11 +171,15 @@ class MediaStorage(DjangoInterface):
         Where the app serves the files, the name is in a file beside the original.
         """
         written = self.put(key, content, content_type=content_type, sha256=sha256, size=size)
+        if written:
+            self._put_download_name(key, download_name)
+        return written
+
+    def _put_download_name(self, key: str, download_name: str) -> None:
         is_attachment = not format_of_key(key).inline
-        if written and self.serves_files and is_attachment and download_name:
+        if self.serves_files and is_attachment and download_name:
             name = io.BytesIO(download_name.encode(errors="replace"))
             self.put(name_key(key), name, content_type="text/plain")
-        return written
 
     def read_download_name(self, key: str) -> str:
         """Return the client's name of an attachment that the app serves; ``""`` without one."""
@@ -189,6 +195,17 @@ class MediaStorage(DjangoInterface):
             return self.put(
                 new_key, source, content_type=format_of_key(new_key).served_type, size=source.size
             )
+
+    def begin_copy(self, source: Storage, name: str, *, link: bool = False) -> ServerCopy | None:
+        """Return a copy of a file of any storage that is made on the server; None to read it.
+
+        Args:
+            source: the storage of the file.
+            name: its name there, which may be any.
+            link: whether original and file may share their bytes, so that a program which writes
+                into the file changes the original.
+        """
+        return None
 
     @abstractmethod
     def _private_url(self, key: str) -> str:

@@ -58,23 +58,28 @@ def open_source(path: str, key: str) -> DiskSource | None:
 def write_new_file(path: str, content: Readable, key: str, *, mode: int, fsync: bool) -> int:
     """Copy a content into a new file, and return its size.
 
-    An error of the content is raised as it is, one of the disk as a `StorageError`.
+    An error of the content is raised as it is, one of the disk as a `StorageError`. A content with
+    a method ``copy_to(descriptor)`` writes itself, unless that returns False.
     """
-    size = 0
     with disk_errors(key):
         descriptor = os.open(path, _CREATE, mode)
     try:
-        while chunk := content.read(CHUNK):
-            with disk_errors(key):
-                _write_all(descriptor, chunk)
-            size += len(chunk)
-        if fsync:
-            with disk_errors(key):
+        copy_to = getattr(content, "copy_to", None)
+        if copy_to is None or not copy_to(descriptor):
+            _write_chunks(descriptor, content, key)
+        with disk_errors(key):
+            if fsync:
                 os.fsync(descriptor)
+            return os.fstat(descriptor).st_size
     finally:
         with disk_errors(key):
             os.close(descriptor)
-    return size
+
+
+def _write_chunks(descriptor: int, content: Readable, key: str) -> None:
+    while chunk := content.read(CHUNK):
+        with disk_errors(key):
+            _write_all(descriptor, chunk)
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:
@@ -88,8 +93,10 @@ class LinksUnsupported(Exception):
 
 
 # Linux raises EPERM for FAT and for a file of another user, FUSE raises ENOSYS. EMLINK says that a
-# file has as many links as it can have.
-_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+# file has as many links as it can have, and EXDEV that the file is on another file system.
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EXDEV}
+)
 
 
 def link(path: str, new_path: str) -> None:

@@ -19,12 +19,12 @@ from typing import Any, ClassVar, cast
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
-from django.core.files.storage import FileSystemStorage
+from django.core.files.storage import FileSystemStorage, Storage
 from django.utils.encoding import filepath_to_uri
 from filelock import FileLock
 
 from shift_media.core.errors import SourceTruncated, StorageError
-from shift_media.storages import filesystem
+from shift_media.storages import disk_copy, filesystem
 from shift_media.storages.base import (
     DeliveryMode,
     Entry,
@@ -32,6 +32,7 @@ from shift_media.storages.base import (
     Stat,
     missing,
 )
+from shift_media.storages.disk_copy import DiskCopy
 from shift_media.storages.filesystem import disk_errors
 from shift_media.storages.interface import READ_MODES, Name
 from shift_media.storages.signed_originals import SignedOriginals
@@ -173,6 +174,20 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
             except filesystem.LinksUnsupported:
                 pass
         return super().copy(key, new_key)
+
+    def begin_copy(self, source: Storage, name: str, *, link: bool = False) -> DiskCopy | None:
+        """Return a copy of a file that is on this machine, too."""
+        return disk_copy.begin(self, source, name, link=link)
+
+    def link_original(self, path: str, key: str, download_name: str) -> bool:
+        """Add a key for a file that is not below the location; False if that is not possible."""
+        try:
+            linked = self._publish(path, self.path(key), filesystem.link)
+        except filesystem.LinksUnsupported:
+            return False
+        if linked:
+            self._put_download_name(key, download_name)
+        return linked
 
     def delete(self, name: Name) -> None:
         """Delete one file; a missing file is no error.

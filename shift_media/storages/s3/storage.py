@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from django.core.files.storage import Storage
 from django.views.decorators.debug import sensitive_variables
 
 from shift_media.core.documents import build_disposition
@@ -19,13 +20,14 @@ from shift_media.storages.base import (
     delete_each,
 )
 from shift_media.storages.interface import Name
-from shift_media.storages.s3 import cloudfront, deleting, errors
+from shift_media.storages.s3 import cloudfront, deleting, errors, object_copy
 from shift_media.storages.s3.bucket import S3Bucket
 from shift_media.storages.s3.client import (
     CONNECT_TIMEOUT,
     READ_TIMEOUT,
 )
 from shift_media.storages.s3.errors import translate_errors
+from shift_media.storages.s3.object_copy import ObjectCopy
 from shift_media.storages.s3.options import (
     are_harmless,
     check_bucket,
@@ -160,7 +162,7 @@ class S3MediaStorage(S3Bucket):
         size: int | None = None,
     ) -> bool:
         """Write by one conditional PUT; above 100 MB in parts, with the condition at the end."""
-        parameters = self._parameters(check_key(key), content_type)
+        parameters = self.build_parameters(check_key(key), content_type)
         return self._write(parameters, content, sha256, size)
 
     def put_original(
@@ -174,7 +176,7 @@ class S3MediaStorage(S3Bucket):
         size: int | None = None,
     ) -> bool:
         """Write an original; the client's name of an attachment is in its Content-Disposition."""
-        parameters = self._parameters(check_key(key), content_type, download_name)
+        parameters = self.build_parameters(check_key(key), content_type, download_name)
         return self._write(parameters, content, sha256, size)
 
     def _write(
@@ -193,7 +195,7 @@ class S3MediaStorage(S3Bucket):
         self, key: str, *, content_type: str, size: int, sha256: str, seconds: int
     ) -> PresignedUpload | None:
         """Return a signed conditional PUT; None if the site uses signatures of version 2."""
-        parameters = self._parameters(check_key(key), content_type)
+        parameters = self.build_parameters(check_key(key), content_type)
         return presign_put(self.client, parameters, size, sha256, seconds)
 
     def copy(self, key: str, new_key: str) -> bool:
@@ -219,7 +221,14 @@ class S3MediaStorage(S3Bucket):
                 raise
         return True
 
-    def _parameters(self, key: str, content_type: str, download_name: str = "") -> dict[str, Any]:
+    def begin_copy(self, source: Storage, name: str, *, link: bool = False) -> ObjectCopy | None:
+        """Return a copy of an object in any bucket of this server; an object has one name."""
+        return object_copy.begin(self, source, name)
+
+    def build_parameters(
+        self, key: str, content_type: str, download_name: str = ""
+    ) -> dict[str, Any]:
+        """Return the place and the headers of a key in the requests that write it."""
         name, _, leaf = key.rpartition("/")
         private = self.originals == "private" and name.rpartition("/")[2] == leaf
         served_type = get_served_type(content_type)

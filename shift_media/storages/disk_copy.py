@@ -1,0 +1,135 @@
+"""Copies from one folder of a machine to another: by the kernel, or as a second name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import FileSystemStorage, Storage
+
+from shift_media.storages.filesystem import disk_errors
+from shift_media.storages.naming import unwrap
+from shift_media.storages.server_copy import SourceChanged
+
+if TYPE_CHECKING:
+    from shift_media.storages.local import LocalMediaStorage
+
+Version = tuple[int, int, int, int]
+"""Device, inode, size and time of the last write in nanoseconds."""
+
+_KERNEL_BYTES = 1 << 30  # that one call of the kernel copies at most
+
+# Two file systems (EXDEV), one without such copies, or a kernel that does not know the call.
+_NO_KERNEL_COPY = frozenset(
+    {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskCopy:
+    """A file on this machine, to be copied into a local storage.
+
+    The kernel copies it, so that file systems with shared blocks (Btrfs, XFS) store it once. With
+    ``link`` the file gets a second name instead, which needs no space on any file system. Then the
+    original changes if a program writes into the old file, and so it is not the default.
+    """
+
+    storage: LocalMediaStorage
+    path: str
+    version: Version
+    link: bool
+
+    @property
+    def size(self) -> int:
+        """The size of the file in bytes."""
+        return self.version[2]
+
+    @property
+    def requests(self) -> int:
+        """No requests: there is no server."""
+        return 0
+
+    def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
+        """Store the file under a key; return False if something was stored there."""
+        with disk_errors(key), open(self.path, "rb") as file:
+            content = _Content(file, self)
+            content.require_unchanged()
+            if self.link and self.storage.link_original(self.path, key, download_name):
+                return True
+            return self.storage.put_original(
+                key,
+                content,
+                content_type=content_type,
+                download_name=download_name,
+                sha256=sha256,
+                size=self.size,
+            )
+
+
+class _Content:
+    """The content of a file, which the kernel can copy."""
+
+    def __init__(self, file: BinaryIO, copy: DiskCopy) -> None:
+        self._file = file
+        self._copy = copy
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most so many bytes."""
+        part = self._file.read(size)
+        if not part:
+            self.require_unchanged()
+        return part
+
+    def copy_to(self, descriptor: int) -> bool:
+        """Copy the content by the kernel; return False if it has to be read."""
+        source, copied = self._file.fileno(), 0
+        while hasattr(os, "copy_file_range"):
+            try:
+                part = os.copy_file_range(source, descriptor, _KERNEL_BYTES)
+            except OSError as error:
+                if error.errno in _NO_KERNEL_COPY and not copied:
+                    return False
+                raise
+            if not part:
+                self.require_unchanged()
+                return copied == self._copy.size
+            copied += part
+        return False
+
+    def require_unchanged(self) -> None:
+        """Raise `SourceChanged` if the file was written to."""
+        if _version(os.fstat(self._file.fileno())) != self._copy.version:
+            raise SourceChanged(f"{self._copy.path!r} was written to while it was copied.")
+
+
+def begin(
+    storage: LocalMediaStorage, source: Storage, name: str, *, link: bool
+) -> DiskCopy | None:
+    """Return a copy of a file of another local storage; None if it has to be read."""
+    found: Any = unwrap(source)
+    if not isinstance(found, FileSystemStorage) or not _reads_plainly(found, storage):
+        return None
+    try:
+        path = os.path.realpath(found.path(name))
+        version = os.stat(path)
+    except (OSError, ValueError, SuspiciousFileOperation):
+        return None  # Reading the file raises the same, with the right words.
+    if not modes.S_ISREG(version.st_mode):
+        return None
+    # FileSystemStorage(allow_overwrite=True) writes into the file that is there.
+    overwrites = getattr(found, "_allow_overwrite", False)
+    return DiskCopy(storage, path, _version(version), link and not overwrites)
+
+
+def _reads_plainly(source: Any, storage: Any) -> bool:
+    """Return False for a class that may return other bytes than those on the disk."""
+    plain: Any = FileSystemStorage
+    return type(source)._open in (plain._open, type(storage)._open)
+
+
+def _version(found: os.stat_result) -> Version:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
