@@ -6,7 +6,7 @@ import errno
 import os
 import stat as modes
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, Storage
@@ -14,9 +14,7 @@ from django.core.files.storage import FileSystemStorage, Storage
 from shift_media.storages.filesystem import disk_errors
 from shift_media.storages.naming import unwrap
 from shift_media.storages.server_copy import SourceChanged
-
-if TYPE_CHECKING:
-    from shift_media.storages.local import LocalMediaStorage
+from shift_media.storages.streams import Readable
 
 Version = tuple[int, int, int, int]
 """Device, inode, size and time of the last write in nanoseconds."""
@@ -29,6 +27,25 @@ _NO_KERNEL_COPY = frozenset(
 )
 
 
+class CopyTarget(Protocol):
+    """A storage on this machine, as a copy uses it."""
+
+    def put_original(
+        self,
+        key: str,
+        content: Readable,
+        *,
+        content_type: str,
+        download_name: str,
+        sha256: str,
+        size: int,
+    ) -> bool:
+        """Write an original; return whether its key was free."""
+
+    def link_original(self, path: str, key: str, download_name: str) -> bool:
+        """Add a key for a file; return False if that is not possible."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiskCopy:
     """A file on this machine, to be copied into a local storage.
@@ -38,7 +55,7 @@ class DiskCopy:
     original changes if a program writes into the old file, and so it is not the default.
     """
 
-    storage: LocalMediaStorage
+    storage: CopyTarget
     path: str
     version: Version
     link: bool
@@ -106,9 +123,7 @@ class _Content:
             raise SourceChanged(f"{self._copy.path!r} was written to while it was copied.")
 
 
-def begin(
-    storage: LocalMediaStorage, source: Storage, name: str, *, link: bool
-) -> DiskCopy | None:
+def begin(storage: CopyTarget, source: Storage, name: str, *, link: bool) -> DiskCopy | None:
     """Return a copy of a file of another local storage; None if it has to be read."""
     found: Any = unwrap(source)
     if not isinstance(found, FileSystemStorage) or not _reads_plainly(found, storage):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.exceptions import SuspiciousFileOperation, SuspiciousOperation
@@ -30,8 +30,6 @@ from shift_media.storages.server_copy import CopyUnsupported, SourceChanged
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-    from shift_media.storages.s3.storage import S3MediaStorage
-
 logger = logging.getLogger("shift_media.storages")
 
 MAX_SINGLE_COPY = 1 << 30
@@ -44,11 +42,29 @@ _MAX_PARTS = 10_000
 _REFUSED = frozenset(("AccessDenied", "InvalidRequest", "NotImplemented", "MethodNotAllowed"))
 
 
+class CopyBucket(Protocol):
+    """A storage in a bucket, as a copy uses it."""
+
+    endpoint_url: Any
+
+    @property
+    def client(self) -> S3Client:
+        """The client of this process."""
+
+    def build_parameters(
+        self, key: str, content_type: str, download_name: str = ""
+    ) -> dict[str, Any]:
+        """Return the place and the headers of a key in the requests that write it."""
+
+    def delete(self, name: str) -> None:
+        """Delete one file."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectCopy:
     """An object in the version that a HEAD has found, to be copied to a key."""
 
-    storage: S3MediaStorage
+    storage: CopyBucket
     source: dict[str, str]
     etag: str
     size: int
@@ -147,7 +163,7 @@ class ObjectCopy:
             raise SourceChanged(f"{self.source['Key']!r} was replaced while it was copied.")
 
 
-def begin(storage: S3MediaStorage, source: Storage, name: str) -> ObjectCopy | None:
+def begin(storage: CopyBucket, source: Storage, name: str) -> ObjectCopy | None:
     """Return a copy of an object of the same S3 server; None if it has to be read."""
     found: Any = unwrap(source)
     if not _is_same_server(storage, found) or not _reads_plainly(found, storage):
@@ -163,7 +179,7 @@ def begin(storage: S3MediaStorage, source: Storage, name: str) -> ObjectCopy | N
     return ObjectCopy(storage, place, head["ETag"], head["ContentLength"])
 
 
-def _is_same_server(storage: S3MediaStorage, source: Any) -> bool:
+def _is_same_server(storage: CopyBucket, source: Any) -> bool:
     return isinstance(source, S3Storage) and source.endpoint_url == storage.endpoint_url
 
 
