@@ -11,7 +11,16 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
-from shift_media.validators import IMAGES, InvalidMedia, inspect, seekable, size_text
+from shift_media.validators import (
+    IMAGES,
+    FileRules,
+    InvalidMedia,
+    Rule,
+    inspect,
+    run_rules,
+    seekable,
+    size_text,
+)
 from shift_media.widgets import DirectInput, FocalValue, MediaInput
 
 _lazy_size_text = lazy(size_text, str)
@@ -22,7 +31,8 @@ class MediaFormField(forms.FileField):
 
     Args:
         accept: accepted content types: ``["image/*"]``, ``["video/mp4"]``.
-        max_bytes: the largest size of a file.
+        rules: functions, as of a `MediaField`; they are called with None instead of a row.
+        kwargs: the other rules of a `MediaField`, such as ``min_size``, and Django's arguments.
         upload_field: the label of the `MediaField`, which a `DirectInput` needs.
     """
 
@@ -34,15 +44,21 @@ class MediaFormField(forms.FileField):
         accept: Iterable[str] = IMAGES,
         max_bytes: int | None = None,
         upload_field: str | None = None,
+        rules: Iterable[Rule] = (),
         **kwargs: Any,
     ) -> None:
         self.accept = list(accept)
         self.max_bytes = max_bytes
+        self.rules = list(rules)
+        self.file_rules = FileRules.take(kwargs)
+        self.file_rules.check_values()
         super().__init__(**kwargs)
         widget: Any = self.widget  # an instance, which Django has made of the class above
         if isinstance(widget, DirectInput):
             widget.upload_field, widget.max_bytes = upload_field, max_bytes
             widget.limit_text = _lazy_size_text(max_bytes or 0)
+            widget.min_bytes = self.file_rules.min_bytes
+            widget.least_text = _lazy_size_text(widget.min_bytes or 0)
 
     def to_python(self, data: Any) -> File[Any] | None:
         """Return the file; raise `InvalidMedia` if it is not accepted."""
@@ -51,7 +67,10 @@ class MediaFormField(forms.FileField):
             return None
         file = seekable(upload, self.max_bytes)
         try:
-            inspect(file, accept=self.accept, max_bytes=self.max_bytes)
+            inspection = inspect(
+                file, accept=self.accept, max_bytes=self.max_bytes, rules=self.file_rules
+            )
+            run_rules(self.rules, file, inspection, None)
         except InvalidMedia as error:
             error.message = self.error_messages.get(str(error.code), error.message)
             raise

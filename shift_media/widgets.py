@@ -129,6 +129,10 @@ class DirectInput(MediaInput):
     """The largest size of a file, which its form field sets here: larger ones are not sent."""
     limit_text: Any = ""
     """The same size as text: ``"25 MB"``."""
+    min_bytes: int | None = None
+    """The smallest size of a file, which its form field sets here: smaller ones are not sent."""
+    least_text: Any = ""
+    """The same size as text: ``"10 kB"``."""
     is_refused: bool = False
     """True if the form has refused the file, so that its ticket is not shown again."""
 
@@ -160,6 +164,11 @@ class DirectInput(MediaInput):
             text = _("The file is too large; at most %s are allowed.") % self.limit_text
             limit = {"data-upload-limit": str(self.max_bytes), "data-upload-too-large": text}
             widget["attrs"] |= limit
+        if self.min_bytes is not None:
+            text = _("The file is too small; at least %s are needed.") % self.least_text
+            least = {"data-upload-least": str(self.min_bytes), "data-upload-too-small": text}
+            widget["attrs"] |= least
+        widget["attrs"]["data-upload-wrong-type"] = _("This type of file is not accepted.")
         return context
 
 

@@ -2,7 +2,8 @@
 
 ``media-settings`` lists the keys of ``SHIFT_MEDIA``, ``media-command`` the help of a management
 command, ``media-errors`` the subclasses of `MediaError` with their codes and HTTP statuses,
-``media-s3-options`` the options of django-storages.
+``media-messages`` the sentences for uploads that are refused, ``media-s3-options`` the options of
+django-storages.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from shift_media import conf
 from shift_media.core.errors import BY_CODE, MediaError
 from shift_media.resizes.views import STATUS
 from shift_media.storages.s3.options import OPTIONS
+from shift_media.validators import MESSAGES
 
 
 class MediaSettings(SphinxDirective):
@@ -117,6 +119,18 @@ def _error(code: str, kind: type[MediaError]) -> tuple[str, str, str, str]:
     return f"``{code}``", f"``{kind.__name__}``", str(status), kind.public
 
 
+class MediaMessages(SphinxDirective):
+    """List the codes of `InvalidMedia` with the sentences that users read."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a table with one row for each code."""
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 25 75", ""]
+        lines += ["   * - Code", "     - Sentence"]
+        for code, sentence in MESSAGES.items():
+            lines += [f"   * - ``{code}``", f"     - {sentence}"]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
 class MediaS3Options(SphinxDirective):
     """List the options of django-storages' `S3Storage`."""
 
@@ -156,5 +170,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("media-settings", MediaSettings)
     app.add_directive("media-command", MediaCommand)
     app.add_directive("media-errors", MediaErrors)
+    app.add_directive("media-messages", MediaMessages)
     app.add_directive("media-s3-options", MediaS3Options)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

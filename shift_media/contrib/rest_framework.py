@@ -35,7 +35,15 @@ from shift_media.direct import StagedFile
 from shift_media.fields import MediaField
 from shift_media.fields.file import MediaFile
 from shift_media.resizes.legacy import guess_extension
-from shift_media.validators import IMAGES, FieldValidator, inspect, seekable
+from shift_media.validators import (
+    IMAGES,
+    FieldValidator,
+    FileRules,
+    Rule,
+    inspect,
+    run_rules,
+    seekable,
+)
 from shift_media.widgets import SUFFIX
 
 try:
@@ -61,6 +69,10 @@ class MediaSerializerField(serializers.FileField):
         presets: the resizes to include: names of presets, or sizes such as ``"400x300"``. By
             default all presets of the settings.
         accept, max_bytes: as of a `MediaField`; by default those of the model's field.
+        rules: functions, as of a `MediaField`, beside those of the model's field. They are called
+            with the row that is updated, or None for a new one.
+        kwargs: the other rules of a `MediaField`, such as ``min_size``, beside those of the
+            model's field, and the framework's arguments.
     """
 
     def __init__(
@@ -69,8 +81,12 @@ class MediaSerializerField(serializers.FileField):
         presets: Sequence[str] | None = None,
         accept: Sequence[str] | None = None,
         max_bytes: int | None = None,
+        rules: Sequence[Rule] = (),
         **kwargs: Any,
     ) -> None:
+        self.rules = list(rules)
+        self.file_rules = FileRules.take(kwargs)
+        self.file_rules.check_values()
         # The model's rules are those of to_internal_value(), which needs no second inspection.
         given = kwargs.pop("validators", [])
         if validators := [rule for rule in given if not isinstance(rule, FieldValidator)]:
@@ -117,13 +133,15 @@ class MediaSerializerField(serializers.FileField):
         field = self.model_field
         max_bytes = self.max_bytes or (field.max_bytes if field else None)
         file = seekable(upload, max_bytes)
+        row = getattr(self.parent, "instance", None)
+        row = row if isinstance(row, models.Model) else None  # It is a queryset with many=True.
         if field is not None:
-            field.inspect(file)
+            field.run_rules(*field.prepare_upload(file), row)
         elif self.allow_empty_file and not file.size:
             return file
-        if field is None or self.accept or self.max_bytes:
-            accept = self.accept or (field.accept if field else IMAGES)
-            inspect(file, accept=accept, max_bytes=max_bytes)
+        accept = self.accept or (field.accept if field else IMAGES)
+        inspection = inspect(file, accept=accept, max_bytes=max_bytes, rules=self.file_rules)
+        run_rules(self.rules, file, inspection, row)
         return file
 
     def to_representation(self, value: Any) -> Any:

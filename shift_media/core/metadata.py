@@ -29,6 +29,7 @@ class Metadata:
         codecs: of a video, picture first: ``"h264, aac"``; empty if they are not known.
         channels: of a video's sound; 0 without sound, None if that is not known.
         hdr: whether a video's light is PQ or HLG, which most screens cannot show.
+        pages: of a PDF; None for other files, and if they could not be counted.
     """
 
     content_type: str
@@ -47,6 +48,7 @@ class Metadata:
     codecs: str = ""
     channels: int | None = None
     hdr: bool = False
+    pages: int | None = None
 
     def to_json(self, key: str) -> dict[str, Any]:
         """Return the flat JSON object, with the key that it describes."""

@@ -101,6 +101,7 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
         raise too_large(min(size, 10**15), limit)  # A number of any length would fill the answer.
     if size < 1:
         raise InvalidMedia("empty")
+    field.file_rules.check_bytes(size)
     name = display_name(name) or "file"
     key = str(new_original_key(name, format.extension))
     expires = int(time.time()) + SECONDS

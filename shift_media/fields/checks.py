@@ -12,8 +12,10 @@ E108      ``storage`` is not a media storage, or cannot be set up
 E109      ``transcode`` is not the name of a profile, or ``accept`` admits no video
 E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be stripped
 E111      ``legacy_storage`` is not an alias in ``STORAGES``
+E112      a rule for files, such as ``min_size`` or ``rules``, has a wrong value
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
+W104      a rule needs a package that is not installed, so all files of a kind are refused
 ========  ==========================================================================
 """
 
@@ -29,6 +31,7 @@ from django.db import models
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.formats import FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
+from shift_media.fields.rule_checks import check_rules
 from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.strip import can_strip
 from shift_media.registry import own_media_fields
@@ -42,6 +45,7 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
         *_check_max_length(field),
         *_check_accept(field),
         *_check_max_bytes(field),
+        *check_rules(field),
         *_check_metadata_field(field),
         *_check_columns(field),
         *_check_shared(field),

@@ -10,28 +10,18 @@ from django.core.checks import CheckMessage
 from django.core.files.base import File
 from django.core.files.storage import Storage
 from django.db import models
-from django.db.models.fields.files import FileField
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields import checks, saving
+from shift_media.fields.checking import CheckedFiles
 from shift_media.fields.columns import MetadataColumns
-from shift_media.fields.database_key import database_key
 from shift_media.fields.descriptor import MediaFileDescriptor
 from shift_media.fields.file import MediaFile
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.forms import MediaFormField
 from shift_media.storages import default_media_storage
-from shift_media.validators import (
-    IMAGES,
-    FieldValidator,
-    Inspection,
-    InvalidMedia,
-    NamedFile,
-    inspect,
-    seekable,
-    strip_metadata,
-)
+from shift_media.validators import IMAGES, RULES, Rule
 from shift_media.widgets import MediaInput
 
 logger = logging.getLogger("shift_media")
@@ -41,13 +31,23 @@ _NOT_STORED: Final = "<not stored>"
 """Stands for the key of a file that has none; no key contains these characters."""
 
 
-class MediaField(MetadataColumns, FileField):
+class MediaField(MetadataColumns, CheckedFiles):
     """A `FileField` whose files are checked, keyed, described and deleted by shift_media.
 
     Args:
         accept: accepted content types: ``["image/*"]`` (default), ``["video/mp4"]``. The type of a
             file is read from its bytes.
-        max_bytes: the largest size of a file.
+        min_bytes, max_bytes: the smallest and the largest size of a file.
+        min_size, max_size: the smallest and the largest sides of an image or a video in pixels,
+            ``(800, 600)``; one of the two may be None.
+        ratio: of width to height: ``"16:9"``, or a number and the share by which it may differ:
+            ``(16 / 9, 0.01)``, which is the default tolerance.
+        min_duration, max_duration: seconds of a video or a sound.
+        with_audio: True if a video must have sound, False if it must have none.
+        pages: the most pages of a PDF, or the fewest and the most: ``(2, 20)``.
+        rules: functions that are called with the `Inspection` of a file and its row, or None where
+            there is no row yet, and raise ``ValidationError`` to refuse the file. Unlike
+            ``validators`` they run whenever a file is saved, and are not part of migrations.
         metadata_field: name of a JSONField of the same model for the file's metadata.
         width_field, height_field: names of fields for the sides of the upright image in pixels.
             They are filled when a file is assigned, for which the file is read then, and not once
@@ -90,6 +90,7 @@ class MediaField(MetadataColumns, FileField):
         *,
         accept: Sequence[str] = IMAGES,
         max_bytes: int | None = None,
+        rules: Sequence[Rule] = (),
         metadata_field: str | None = None,
         width_field: str | None = None,
         height_field: str | None = None,
@@ -105,17 +106,23 @@ class MediaField(MetadataColumns, FileField):
                 f"{type(self).__name__} takes no upload_to, because it makes keys that never "
                 "collide. Leave it out. The name of an uploaded file is kept as metadata."
             )
-        self.accept = list(accept) if isinstance(accept, tuple | list) else accept
-        self.max_bytes = max_bytes
         self.metadata_field = metadata_field
         self.width_field, self.height_field = width_field, height_field
         self.duration_field = duration_field
-        self.strip = strip
         self.transcode = transcode
         self.legacy_storage = legacy_storage
         kwargs.setdefault("max_length", KEY_LENGTH)
         kwargs.setdefault("db_index", True)
-        super().__init__(verbose_name, name, storage=storage, **kwargs)
+        super().__init__(
+            verbose_name,
+            name,
+            accept=accept,
+            max_bytes=max_bytes,
+            strip=strip,
+            rules=rules,
+            storage=storage,
+            **kwargs,
+        )
         if storage is None:
             # Not passed to FileField: Django 5.2 takes its truth value, which would set it up.
             self.storage = default_media_storage
@@ -134,6 +141,7 @@ class MediaField(MetadataColumns, FileField):
         optional = {
             "accept": (self.accept, list(IMAGES)),
             "max_bytes": (self.max_bytes, None),
+            **{name: (getattr(self.file_rules, name), None) for name in RULES},
             "metadata_field": (self.metadata_field, None),
             "width_field": (self.width_field, None),
             "height_field": (self.height_field, None),
@@ -166,58 +174,6 @@ class MediaField(MetadataColumns, FileField):
         meta = cls._meta
         if meta.apps.all_models[meta.app_label].get(str(meta.model_name)) is cls:
             saving.register_model(cls)
-
-    # Checking files.
-
-    @property
-    def validators(self) -> list[Any]:
-        """Validators for a file that is not assigned to a row, as in a serializer."""
-        return [*super().validators, FieldValidator(self)]
-
-    def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
-        """Return the type and the metadata of a file.
-
-        Raises `InvalidMedia` for a file that this field does not accept.
-        """
-        return self.prepare_upload(file, name)[1]
-
-    def prepare_upload(
-        self, file: File[Any], name: str | None = None
-    ) -> tuple[File[Any], Inspection]:
-        """Return the file that is to be stored for an upload, and its inspection.
-
-        It is the upload itself, or with ``strip=True`` one without metadata. Raises
-        `InvalidMedia` for a file that this field does not accept.
-        """
-        try:
-            inspection = inspect(
-                file, accept=self.accept, max_bytes=self.max_bytes, original_name=name
-            )
-            return strip_metadata(file, inspection) if self.strip else (file, inspection)
-        except InvalidMedia as error:
-            error.message = self.error_messages.get(str(error.code), error.message)
-            raise
-
-    def validate(self, value: Any, model_instance: models.Model | None) -> None:
-        """Raise `InvalidMedia` in ``full_clean()`` for a file that saving would refuse."""
-        super().validate(value, model_instance)
-        if isinstance(value, MediaFile) and value and not value._committed:
-            value.file = seekable(value.file, self.max_bytes)
-            self.inspect(value.file, value.name)
-
-    def run_validators(self, value: Any) -> None:
-        """Run the project's validators, which see the client's name of a stored file.
-
-        The key has another name and may have another extension. If the client's name is not known,
-        a file that is stored already is not validated again.
-        """
-        if isinstance(value, MediaFile) and value and value._committed and not value.is_legacy:
-            known = value.known_metadata
-            if known and known.original_name:
-                value = NamedFile(value, known.original_name)
-            elif database_key(value.instance, self) == value.name:
-                return
-        super().run_validators(value)
 
     # Saving.
 
@@ -277,6 +233,7 @@ class MediaField(MetadataColumns, FileField):
         if getattr(widget, "__module__", "") == "django.contrib.admin.widgets":
             kwargs["widget"] = MediaInput  # in place of the admin's widget of every FileField
         options = {"accept": self.accept, "max_bytes": self.max_bytes, "max_length": None}
+        options |= self.file_rules.given  # The field itself runs `rules`, which need the row.
         if hasattr(self, "model"):
             options["upload_field"] = f"{self.model._meta.label_lower}.{self.name}"
         return super().formfield(**{"form_class": MediaFormField, **options, **kwargs})

@@ -65,6 +65,7 @@ class MediaFile(Video, DescribedFile):
         file = seekable(content, self.field.max_bytes)
         try:
             prepared, inspection = self.field.prepare_upload(file, name)
+            self.field.run_rules(prepared, inspection, self.instance)
             key = self._put(prepared, inspection)
         finally:
             if was_closed:  # seekable() has opened it: it is the file of another row, say.

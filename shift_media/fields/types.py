@@ -13,7 +13,7 @@ from django.db import models
 
 from shift_media.core.metadata import Metadata
 from shift_media.registry import RegisteredField
-from shift_media.validators import Inspection
+from shift_media.validators import FileRules, Inspection
 
 
 class AnyMediaField(RegisteredField, Protocol):
@@ -24,6 +24,8 @@ class AnyMediaField(RegisteredField, Protocol):
     accept: Any
     max_bytes: int | None
     strip: bool
+    rules: Any
+    file_rules: FileRules
     width_field: str | None
     height_field: str | None
     legacy_storage: str | None
@@ -35,6 +37,11 @@ class AnyMediaField(RegisteredField, Protocol):
 
     def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
         """Return the type and the metadata of a file."""
+
+    def run_rules(
+        self, file: File[Any], inspection: Inspection, instance: models.Model | None
+    ) -> None:
+        """Call the functions of ``rules`` with the inspection of a file that is to be stored."""
 
     def store_assigned(self, instance: models.Model) -> list[Any]:
         """Store the file that was assigned to a row; return the stored uploads."""

@@ -12,31 +12,45 @@ from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 
-from shift_media.validators.errors import MESSAGES, InvalidMedia, size_text, too_large
+from shift_media.validators.errors import (
+    MESSAGES,
+    InvalidMedia,
+    size_text,
+    too_large,
+    too_small,
+)
 from shift_media.validators.inspection import (
     IMAGES,
     Inspection,
+    Rule,
     inspect,
     read_facts,
+    run_rules,
     strip_metadata,
 )
 from shift_media.validators.named import NamedFile
+from shift_media.validators.rules import RULES, FileRules
 from shift_media.validators.seekable import seekable
 
 __all__ = [
     "IMAGES",
     "MESSAGES",
+    "RULES",
     "FieldValidator",
+    "FileRules",
     "Inspection",
     "InvalidMedia",
     "MediaValidator",
     "NamedFile",
+    "Rule",
     "inspect",
     "read_facts",
+    "run_rules",
     "seekable",
     "size_text",
     "strip_metadata",
     "too_large",
+    "too_small",
 ]
 
 
@@ -45,8 +59,13 @@ class InspectingField(Protocol):
 
     max_bytes: int | None
 
-    def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
-        """Return the type and the metadata of a file; raise `InvalidMedia`."""
+    def prepare_upload(
+        self, file: File[Any], name: str | None = None
+    ) -> tuple[File[Any], Inspection]:
+        """Return what is to be stored, and its inspection; raise `InvalidMedia`."""
+
+    def run_rules(self, file: File[Any], inspection: Inspection, instance: Any) -> None:
+        """Call the functions of ``rules``; raise `InvalidMedia`."""
 
 
 class FieldValidator:
@@ -62,7 +81,20 @@ class FieldValidator:
     def __call__(self, file: object) -> None:
         """Raise `InvalidMedia` for a file that the field does not accept."""
         if isinstance(file, File) and not isinstance(file, FieldFile | NamedFile):
-            self._field.inspect(seekable(file, self._field.max_bytes))
+            upload = self._field.prepare_upload(seekable(file, self._field.max_bytes))
+            self._field.run_rules(*upload, None)
+
+
+def take_rules(options: dict[str, Any]) -> FileRules:
+    """Return rules that are the only keyword arguments of a call.
+
+    Raises ``TypeError`` for another argument and ``ValueError`` for a wrong value.
+    """
+    rules = FileRules.take(options)
+    if options:
+        raise TypeError(f"{next(iter(options))!r} is not one of the rules {', '.join(RULES)}.")
+    rules.check_values()
+    return rules
 
 
 @deconstructible
@@ -72,20 +104,31 @@ class MediaValidator:
     Args:
         accept: accepted content types, such as ``["image/*"]``.
         max_bytes: the largest size of a file.
+        rules: further rules of a `MediaField`, such as ``min_size``, but not ``rules``. A wrong
+            value raises ``ValueError``.
     """
 
-    def __init__(self, accept: Iterable[str] = IMAGES, max_bytes: int | None = None) -> None:
+    def __init__(
+        self, accept: Iterable[str] = IMAGES, max_bytes: int | None = None, **rules: Any
+    ) -> None:
         self.accept = list(accept)
         self.max_bytes = max_bytes
+        self.file_rules = take_rules(rules)
 
     def __call__(self, file: File[Any]) -> None:
         """Raise `InvalidMedia` for a file that is not accepted."""
-        inspect(seekable(file), accept=self.accept, max_bytes=self.max_bytes)
+        inspect(
+            seekable(file),
+            accept=self.accept,
+            max_bytes=self.max_bytes,
+            rules=self.file_rules,
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MediaValidator) and (
-            (self.accept, self.max_bytes) == (other.accept, other.max_bytes)
+            (self.accept, self.max_bytes, self.file_rules)
+            == (other.accept, other.max_bytes, other.file_rules)
         )
 
     def __hash__(self) -> int:
-        return hash((*self.accept, self.max_bytes))
+        return hash((*self.accept, self.max_bytes, self.file_rules))

@@ -24,6 +24,7 @@ from shift_media.imaging.probe import SourceLimits
 MESSAGES: Final[Mapping[str, str | Promise]] = {
     "empty": _("The file is empty. Choose another one."),
     "too_large": _("The file is %(size)s; at most %(limit)s are allowed."),
+    "too_small": _("The file is %(size)s; at least %(limit)s are needed."),
     "unsupported_type": _("The content of this file is %(seen)s. Choose %(expected)s."),
     "unknown_type": _("The type of this file is not known. Choose %(expected)s."),
     "undecodable": _("The file is damaged or incomplete. Choose another one."),
@@ -35,6 +36,16 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
         "The image has too many pixels: at most %(limit)s are allowed, over all its frames."
     ),
     "too_many_frames": _("The animation has too many frames: at most %(limit)s are allowed."),
+    "picture_too_small": _("The picture is %(seen)s. Choose one of at least %(limit)s."),
+    "picture_too_large": _("The picture is %(seen)s. Choose one of at most %(limit)s."),
+    "wrong_ratio": _("The picture is %(seen)s. Choose one with the ratio %(ratio)s."),
+    "too_short": _("The file lasts %(seen)s; at least %(limit)s are needed."),
+    "too_long": _("The file lasts %(seen)s; at most %(limit)s are allowed."),
+    "no_audio": _("The video has no sound. Choose one with sound."),
+    "has_audio": _("The video has sound. Choose one without."),
+    "too_few_pages": _("The document has %(seen)s pages; at least %(limit)s are needed."),
+    "too_many_pages": _("The document has %(seen)s pages; at most %(limit)s are allowed."),
+    "unknown_fact": _("The %(fact)s of this file cannot be read. Choose another file."),
     "upload_refused": _("This upload is not valid any more. Choose the file again."),
     "upload_unsupported": _(
         "The file was uploaded, but this page cannot receive it. Tell the site's administrators."
@@ -62,6 +73,21 @@ class InvalidMedia(MediaError, ValidationError):
         ValidationError.__init__(self, cast("str", MESSAGES[code]), code=code, params=params)
         MediaError.__init__(self, detail or self.sentence, code=code)
 
+    @classmethod
+    def of(cls, error: ValidationError) -> InvalidMedia:
+        """Return the error of a project's rule as one of this class, with its code and sentence.
+
+        Of several errors it is the first.
+        """
+        first = error.error_list[0]
+        if isinstance(first, cls):
+            return first
+        wrapped = cls.__new__(cls)
+        code = first.code or cls.code
+        ValidationError.__init__(wrapped, first.message, code=code, params=first.params)
+        MediaError.__init__(wrapped, wrapped.sentence, code=code)
+        return wrapped
+
     @property
     def sentence(self) -> str:
         """The sentence for people, in the active language."""
@@ -69,11 +95,20 @@ class InvalidMedia(MediaError, ValidationError):
 
 
 def too_large(size: int, limit: int) -> InvalidMedia:
-    """Return the error for a file of ``size`` bytes where ``limit`` are allowed."""
+    """Return the error for a file of ``size`` bytes where at most ``limit`` are allowed."""
+    return _wrong_size("too_large", size, limit)
+
+
+def too_small(size: int, limit: int) -> InvalidMedia:
+    """Return the error for a file of ``size`` bytes where at least ``limit`` are needed."""
+    return _wrong_size("too_small", size, limit)
+
+
+def _wrong_size(code: str, size: int, limit: int) -> InvalidMedia:
     sizes = size_text(size), size_text(limit)
     if sizes[0] == sizes[1]:  # "The file is 25 MB; at most 25 MB are allowed."
         sizes = _exact(size), _exact(limit)
-    return InvalidMedia("too_large", size=sizes[0], limit=sizes[1])
+    return InvalidMedia(code, size=sizes[0], limit=sizes[1])
 
 
 def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> InvalidMedia:
@@ -97,7 +132,7 @@ def size_text(size: int) -> str:
     for unit, factor in ((_("GB"), 10**9), (_("MB"), 10**6), (_("kB"), 10**3)):
         if size >= factor:
             value = size / factor
-            places = 0 if value >= 10 or size % factor == 0 else 1
+            places = 0 if value >= 10 or round(value, 1).is_integer() else 1
             return f"{number_format(value, places)} {unit}"
     return gettext("%s bytes") % size
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final, cast
 
+from django.core.exceptions import ValidationError
 from django.core.files.base import File
 from django.utils.text import get_text_list
 from django.utils.translation import gettext
@@ -23,6 +24,7 @@ from shift_media.imaging.probe import SourceLimits, probe
 from shift_media.imaging.strip import can_strip, strip
 from shift_media.transcoding import probing
 from shift_media.validators.errors import InvalidMedia, refused_source, too_large
+from shift_media.validators.rules import NO_RULES, FileRules
 from shift_media.validators.seekable import CHUNK, byte_length
 
 IMAGES: Final = ("image/*",)
@@ -33,10 +35,18 @@ _CACHE = "_shift_media_inspection"
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The type and the metadata of an accepted upload."""
+    """The type and the metadata of an accepted upload.
+
+    Attributes:
+        format: the row of the format table.
+        metadata: what is stored about it.
+        file: the bytes that are to be stored, at their beginning: for the functions of ``rules``
+            alone, else None.
+    """
 
     format: Format
     metadata: Metadata
+    file: File[Any] | None = field(default=None, compare=False, repr=False)
 
 
 def inspect(
@@ -45,6 +55,7 @@ def inspect(
     accept: Iterable[str] = IMAGES,
     max_bytes: int | None = None,
     original_name: str | None = None,
+    rules: FileRules = NO_RULES,
 ) -> Inspection:
     """Return the type and the metadata of an upload, and leave it at its beginning.
 
@@ -57,6 +68,7 @@ def inspect(
         max_bytes: the largest size.
         original_name: the client's name for the file, by default the file's. It is kept as
             metadata. It says nothing about the type, but for documents whose bytes fit several.
+        rules: what the facts of the file must be.
 
     Raises `InvalidMedia` for a file that is not accepted.
     """
@@ -67,6 +79,7 @@ def inspect(
         *(accept, max_bytes, limits, getattr(file, "file", None), byte_length(file)),
         extension_of(name),
     )
+    rules.check_bytes(byte_length(file))
     cached = getattr(file, _CACHE, None)
     if cached is None or cached[0] != cause:
         cached = (cause, _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits))
@@ -74,6 +87,7 @@ def inspect(
             setattr(file, _CACHE, cached)
     file.seek(0)
     inspection: Inspection = cached[1]
+    rules.check(inspection.format, inspection.metadata)
     return replace(inspection, metadata=replace(inspection.metadata, original_name=name))
 
 
@@ -123,6 +137,26 @@ def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], 
     metadata = replace(inspection.metadata, size=byte_length(content), sha256=_sha256(content))
     stripped = File(cast("Any", content), file.name)
     return stripped, replace(inspection, metadata=metadata)
+
+
+Rule = Callable[[Inspection, Any], None]
+"""A function of a project that is called with an inspection and a row, or None."""
+
+
+def run_rules(
+    rules: Iterable[Rule], file: File[Any], inspection: Inspection, instance: object
+) -> None:
+    """Call rules of a project with a file that is to be stored, and leave it at its beginning.
+
+    Raises `InvalidMedia` if one of them raises ``ValidationError``.
+    """
+    for rule in rules:
+        file.seek(0)
+        try:
+            rule(replace(inspection, file=file), instance)
+        except ValidationError as error:
+            raise InvalidMedia.of(error) from error
+    file.seek(0)
 
 
 def read_facts(file: BinaryIO, format: Format, size: int) -> Metadata:

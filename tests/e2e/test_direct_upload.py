@@ -272,6 +272,33 @@ def test_file_over_the_limit_is_refused_before_it_is_sent(visit: Open, local: st
     assert form.saved == f"0 {sha256(CONTENT)}"
 
 
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (
+            "input.dataset.uploadLeast = 1e9; input.dataset.uploadTooSmall = 'Too small.'",
+            "Too small.",
+        ),
+        ("input.accept = 'image/png,.png'", "This type of file is not accepted."),
+    ],
+)
+def test_file_that_is_too_small_or_of_another_type_is_refused_before_it_is_sent(
+    visit: Open, local: str, script: str, sentence: str
+) -> None:
+    form = visit(local)
+    form.page.eval_on_selector("[name=image]", f"input => {{ {script} }}")
+    form.choose()
+    expect(form.status).to_have_text(f"Lake.JPG: {sentence}")
+    assert form.uploads == []
+    form.page.eval_on_selector(
+        "[name=image]",
+        "input => { input.accept = 'text/csv, IMAGE/*'; input.dataset.uploadLeast = 1; }",
+    )
+    form.choose()
+    form.add()
+    assert form.saved == f"0 {sha256(CONTENT)}"
+
+
 def test_script_computes_sha256_of_server(browser: Browser) -> None:
     """For all lengths around the blocks of SHA-256, in two chunks of any length."""
     lengths = [*range(260), 100_003]

@@ -68,9 +68,9 @@ def test_new_file_with_a_refused_name_is_refused() -> None:
         photo.full_clean()
 
 
-def test_validator_of_a_stored_file_sees_its_name_and_all_else() -> None:
-    Photo.objects.create(image=upload(picture(size=(20, 10)), name="holiday.jpeg"))
-    photo = Photo.objects.get()
+def test_validator_of_a_file_without_a_row_sees_its_name_and_all_else() -> None:
+    photo = Photo()
+    photo.image.save("holiday.jpeg", upload(picture(size=(20, 10))), save=False)
     photo.full_clean()
     (file,) = seen
     assert (file.name, str(file)) == ("holiday.jpeg", "holiday.jpeg")
@@ -95,9 +95,15 @@ def test_validator_of_an_upload_gets_the_file_itself() -> None:
     assert isinstance(seen[0], FieldFile)
 
 
-def test_legacy_name_is_validated_as_it_is() -> None:
-    Photo.objects.bulk_create([Photo(image="photos/old.jpeg"), Photo(image="photos/old.jpg")])
-    old, other = Photo.objects.order_by("pk")
-    old.full_clean()
+def test_file_of_a_row_in_the_database_is_not_validated_again() -> None:
+    Photo.objects.create(image=upload(name="holiday.jpg"))
+    Photo.objects.bulk_create([Photo(image="photos/old.jpg")])
+    for photo in Photo.objects.all():
+        photo.full_clean()
+    assert seen == []
+
+
+def test_legacy_name_for_another_row_is_validated_as_it_is() -> None:
+    Photo(image="photos/old.jpeg").full_clean()
     with pytest.raises(ValidationError, match="extension"):
-        other.full_clean()
+        Photo(image="photos/old.jpg").full_clean()

@@ -116,6 +116,9 @@ def test_animation_with_too_many_frames_is_refused() -> None:
 def test_messages_have_exactly_the_known_codes() -> None:
     codes = {"empty", "too_large", "unsupported_type", "unknown_type"}
     codes |= {"undecodable", "too_many_pixels", "too_many_frames", "not_strippable"}
+    codes |= {"too_small", "picture_too_small", "picture_too_large", "wrong_ratio"}
+    codes |= {"too_short", "too_long", "no_audio", "has_audio", "unknown_fact"}
+    codes |= {"too_few_pages", "too_many_pages"}
     codes |= {"upload_refused", "upload_missing", "upload_differs", "upload_unsupported"}
     assert set(MESSAGES) == codes
 

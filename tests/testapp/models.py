@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.files.storage import Storage, storages
 from django.db import models
 
 from shift_media.fields import MediaField
+from shift_media.validators import Inspection
 
 
 def meta() -> models.JSONField[Any, Any]:
@@ -109,6 +111,31 @@ class Attachment(models.Model):
 
     file = MediaField(accept=["*/*"], metadata_field="file_meta")
     file_meta = meta()
+
+
+def refuse_title(inspection: Inspection, row: Any) -> None:
+    """Refuse the files of rows whose title is "refused", and files that begin with "EICAR"."""
+    assert inspection.file is not None
+    if inspection.file.read(5) == b"EICAR":
+        raise ValidationError("The file has a virus.", code="virus")
+    if row is not None and row.title == "refused":
+        raise ValidationError("%(title)s files are %(title)s.", "title", {"title": row.title})
+
+
+class Ruled(models.Model):
+    """A media field with rules."""
+
+    title = models.CharField(max_length=50, blank=True)
+    image = MediaField(
+        accept=["image/*", "application/octet-stream"],
+        min_bytes=20,
+        min_size=(32, 24),
+        max_size=(320, None),
+        ratio="4:3",
+        rules=[refuse_title],
+        metadata_field="image_meta",
+    )
+    image_meta = meta()
 
 
 class Pair(models.Model):

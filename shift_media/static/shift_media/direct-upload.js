@@ -1,6 +1,6 @@
 // Uploads a file to its storage as soon as it is chosen. The form is then sent with a ticket.
 // If the upload fails, the form sends the file, as it does without this script. A file that is
-// larger than the field allows is not sent at all.
+// larger or smaller than the field allows, or of another type, is not sent at all.
 "use strict";
 (() => {
   const SLICE = 4 << 20; // Bytes that are read and hashed at once.
@@ -156,14 +156,35 @@
     }
   };
 
+  // By the name and the type that the browser guesses from it: files that are dropped on an input
+  // are not filtered by "accept". The server goes by the bytes.
+  const isAccepted = (input, file) => {
+    const accepted = input.accept.toLowerCase().split(",").map((item) => item.trim());
+    const name = file.name.toLowerCase(), type = file.type.toLowerCase();
+    const isUnknown = !type || !name.includes(".") || !input.accept;
+    return isUnknown || accepted.some((item) => (
+      item.startsWith(".") ? name.endsWith(item)
+        : item.endsWith("/*") ? type.startsWith(item.slice(0, -1)) : type === item
+    ));
+  };
+
+  // Returns why a file is refused, or nothing.
+  const refusal = (input, file) => {
+    const { uploadLimit: most, uploadLeast: least, ...messages } = input.dataset;
+    if (!isAccepted(input, file)) return messages.uploadWrongType;
+    if (most && file.size > +most) return messages.uploadTooLarge;
+    if (least && file.size < +least) return messages.uploadTooSmall;
+    return "";
+  };
+
   const UPLOAD_INPUTS = "input[type=file][data-upload-url]";
   document.addEventListener("change", (event) => {
     const input = event.target;
     if (!input.matches?.(UPLOAD_INPUTS) || !input.form) return;
     stop(input);
     if (!input.files.length) return;
-    const [file] = input.files, { uploadLimit: limit, uploadTooLarge: message } = input.dataset;
-    if (limit && file.size > +limit) {
+    const [file] = input.files, message = refusal(input, file);
+    if (message) {
       input.value = ""; // The form would send all of the file, only to be refused.
       show(input, `${file.name}: ${message}`, 0, true);
       return;

@@ -1,0 +1,112 @@
+"""The part of `MediaField` that is about which files it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.files.base import File
+from django.db import models
+from django.db.models.fields.files import FileField
+
+from shift_media.fields.database_key import database_key
+from shift_media.fields.file import MediaFile
+from shift_media.validators import (
+    RULES,
+    FieldValidator,
+    FileRules,
+    Inspection,
+    InvalidMedia,
+    NamedFile,
+    Rule,
+    inspect,
+    run_rules,
+    seekable,
+    strip_metadata,
+)
+
+
+class CheckedFiles(FileField):
+    """A ``FileField`` that reads the type and the facts of its files, and refuses some of them."""
+
+    non_db_attrs = (*FileField.non_db_attrs, "accept", "max_bytes", "strip", *RULES)
+
+    def __init__(
+        self,
+        *args: Any,
+        accept: Sequence[str],
+        max_bytes: int | None,
+        strip: bool,
+        rules: Sequence[Rule],
+        **kwargs: Any,
+    ) -> None:
+        self.accept = list(accept) if isinstance(accept, tuple | list) else accept
+        self.max_bytes = max_bytes
+        self.strip = strip
+        self.rules = list(rules) if isinstance(rules, tuple | list) else rules
+        self.file_rules = FileRules.take(kwargs)
+        super().__init__(*args, **kwargs)
+
+    @property
+    def validators(self) -> list[Any]:
+        """Validators for a file that is not assigned to a row, as in a serializer."""
+        return [*super().validators, FieldValidator(self)]
+
+    def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
+        """Return the type and the metadata of a file.
+
+        Raises `InvalidMedia` for a file that this field does not accept. The functions of
+        ``rules`` are not called: see `run_rules`.
+        """
+        return self.prepare_upload(file, name)[1]
+
+    def prepare_upload(
+        self, file: File[Any], name: str | None = None
+    ) -> tuple[File[Any], Inspection]:
+        """Return the file that is to be stored for an upload, and its inspection.
+
+        It is the upload itself, or with ``strip=True`` one without metadata. Raises
+        `InvalidMedia` for a file that this field does not accept.
+        """
+        try:
+            inspection = inspect(
+                file,
+                accept=self.accept,
+                max_bytes=self.max_bytes,
+                original_name=name,
+                rules=self.file_rules,
+            )
+            return strip_metadata(file, inspection) if self.strip else (file, inspection)
+        except InvalidMedia as error:
+            error.message = self.error_messages.get(str(error.code), error.message)
+            raise
+
+    def run_rules(
+        self, file: File[Any], inspection: Inspection, instance: models.Model | None
+    ) -> None:
+        """Call the functions of ``rules`` with the inspection of a file that is to be stored.
+
+        Raises `InvalidMedia` if one of them raises ``ValidationError``.
+        """
+        run_rules(self.rules, file, inspection, instance)
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        """Raise `InvalidMedia` in ``full_clean()`` for a file that saving would refuse."""
+        super().validate(value, model_instance)
+        if isinstance(value, MediaFile) and value and not value._committed:
+            value.file = seekable(value.file, self.max_bytes)
+            self.run_rules(*self.prepare_upload(value.file, value.name), model_instance)
+
+    def run_validators(self, value: Any) -> None:
+        """Run the project's validators, unless the row in the database has the file already.
+
+        A file that is stored, but not in the database, is passed to them under the client's name,
+        because its key has another name and may have another extension.
+        """
+        if isinstance(value, MediaFile) and value and value._committed:
+            if database_key(value.instance, value.field) == value.name:
+                return
+            known = value.known_metadata
+            if known and known.original_name and not value.is_legacy:
+                value = NamedFile(value, known.original_name)
+        super().run_validators(value)

@@ -1,0 +1,48 @@
+"""System checks of the rules for files: E112 and W104 of `shift_media.fields.checks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.checks import CheckMessage, Error, Warning
+
+from shift_media.core.formats import accepted_formats
+from shift_media.fields.types import AnyMediaField
+from shift_media.transcoding import probing
+
+
+def check_rules(field: AnyMediaField) -> Iterator[CheckMessage]:
+    """Yield an error for each wrong rule, and a warning for what cannot be read here."""
+    yield from _check_values(field)
+    yield from _check_readers(field)
+
+
+def _check_values(field: AnyMediaField) -> Iterator[CheckMessage]:
+    for name, expected in field.file_rules.problems():
+        yield Error(
+            f"{name!r} must be {expected}, got {getattr(field.file_rules, name)!r}.",
+            hint="Files that break a rule are refused in forms and when they are saved.",
+            obj=field,
+            id="shift_media.E112",
+        )
+    rules: object = field.rules
+    if not isinstance(rules, list) or not all(callable(rule) for rule in rules):
+        yield Error(
+            f"'rules' must be a list of functions, got {rules!r}.",
+            hint="Write rules=[check_something], and def check_something(inspection, row): …",
+            obj=field,
+            id="shift_media.E112",
+        )
+
+
+def _check_readers(field: AnyMediaField) -> Iterator[CheckMessage]:
+    kinds = {format.kind for format in accepted_formats(field.accept)}
+    timed = {"min_duration", "max_duration", "with_audio"} & field.file_rules.given.keys()
+    if timed and kinds & {"video", "audio"} and not probing.is_available():
+        yield Warning(
+            f"{min(timed)!r} needs PyAV or ffprobe, neither of which is installed, so each video "
+            "and sound is refused.",
+            hint='Install PyAV with: python -m pip install "django-shift-media[ffmpeg]".',
+            obj=field,
+            id="shift_media.W104",
+        )
