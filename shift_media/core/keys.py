@@ -49,12 +49,19 @@ ID_PATTERN = r"[0-9a-f]{8}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{4}/[0-9a-f]{12}"
 _NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(ORIGINAL_FORMATS)})"
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
 _KEY = re.compile(rf"({ID_PATTERN})/({_NAME})/(.+)", re.DOTALL)
+ORIGINAL_PATTERN = rf"^({ID_PATTERN})/({_NAME})/\2$"
+"""What the keys of originals match, and few other texts, which have a reserved stem."""
+
+RESERVED_PATTERN = rf"upscale|/({'|'.join(sorted(_DEVICES))})\."
+"""What names match that look like keys of originals, but are none because of their stem."""
+
 _ORIGINAL = re.compile(rf"({ID_PATTERN})/({_NAME})/\2")
 _RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE_FORMATS)})")
 _RENDITION = re.compile(rf"_([a-z][a-z0-9-]{{1,31}})/({_SEGMENT}(?:/{_SEGMENT}){{0,2}})")
 _MEZZANINE = re.compile(rf"_m/([1-9][0-9]{{0,3}})\.({'|'.join(RESIZE_FORMATS)})")
 _POSTER = "_poster.jpg"
 _NAME_FILE = "_name"
+_DIRECTORY_SEGMENTS = 6  # five of the id, and the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +214,17 @@ def owner_of_name(key: str) -> OriginalKey | None:
     directory, _, leaf = key.rpartition("/")
     match = _ORIGINAL.fullmatch(f"{directory}/{directory.rpartition('/')[2]}")
     return OriginalKey(match[1], match[2]) if match and leaf == _NAME_FILE else None
+
+
+def directory_owner(name: str) -> OriginalKey | None:
+    """Return the original in whose directory a file is, whatever its own name is; else None."""
+    directory = "/".join(name.split("/")[:_DIRECTORY_SEGMENTS])
+    if directory == name:
+        return None
+    try:
+        return parse_original_key(f"{directory}/{directory.rpartition('/')[2]}")
+    except InvalidKey:
+        return None
 
 
 def source_key(original: OriginalKey) -> str:

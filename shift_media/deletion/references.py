@@ -1,4 +1,8 @@
-"""References: which rows of media fields refer to an original."""
+"""References: which rows of media fields refer to an original.
+
+A row refers to an original if its value is the original's key, or the name of another file in its
+directory. A column that was an ImageField's may have such names: the key of a poster, say.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,11 @@ from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError, settings
+from shift_media.core.keys import directory_owner
 from shift_media.registry import all_media_fields, find_field
 
 _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
+_PREFIXES_PER_QUERY = 100  # SQLite nests at most 1000 expressions
 _KEYS_PER_SEARCH = 50  # of texts, in which the database looks for one key after another
 
 
@@ -31,7 +37,11 @@ def is_referenced(key: str, using: str) -> bool:
         with tenant:
             for field in all_media_fields():
                 for alias in _databases(field.model, using):
-                    if _rows(field.model, alias).filter(**{field.name: key}).exists():
+                    if (
+                        _rows(field.model, alias)
+                        .filter(_refers(field.name, [key], alias))
+                        .exists()
+                    ):
                         return True
             if _keys_of_history([key]):
                 return True
@@ -50,13 +60,24 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
         with tenant:
             for field in all_media_fields():
                 for alias in _databases(field.model):
-                    if using not in (None, alias):
-                        continue
-                    for part in _parts(sorted(set(keys) - referenced)):
-                        rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
-                        referenced.update(rows.values_list(field.name, flat=True))
+                    if using in (None, alias):
+                        left = set(keys) - referenced
+                        referenced |= _keys_of_column(field, field.model, alias, left)
             referenced |= _keys_of_history(set(keys) - referenced, using)
     return referenced
+
+
+def referenced_names(names: Collection[str]) -> set[str]:
+    """Return those of some names of files that are the value of a MediaField, or a default."""
+    found = _default_values() & set(names)
+    for tenant in _tenants():
+        with tenant:
+            for field in all_media_fields():
+                for alias in _databases(field.model):
+                    for part in _parts(sorted(set(names) - found)):
+                        rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
+                        found.update(rows.values_list(field.name, flat=True))
+    return found
 
 
 def history_columns() -> Iterator[tuple[models.Field[Any, Any], str]]:
@@ -88,32 +109,79 @@ def _keys_of_history(keys: Collection[str], using: str | None = None) -> set[str
 def _keys_in_column(
     column: models.Field[Any, Any], lookup: str, alias: str, keys: Sequence[str]
 ) -> set[str]:
-    rows = _rows(column.model, alias)
     if lookup == "exact":
-        matching = rows.filter(**{f"{column.name}__in": keys})
-        return set(matching.values_list(column.name, flat=True))
+        return _keys_of_column(column, column.model, alias, keys)
+    rows = _rows(column.model, alias)
     found: set[str] = set()
     for start in range(0, len(keys), _KEYS_PER_SEARCH):
-        part = keys[start : start + _KEYS_PER_SEARCH]
-        any_of = reduce(or_, (models.Q(**{f"{column.name}__contains": key}) for key in part))
+        part = {_prefix(key) or key: key for key in keys[start : start + _KEYS_PER_SEARCH]}
+        any_of = reduce(or_, (models.Q(**{f"{column.name}__contains": text}) for text in part))
         for text in rows.filter(any_of).values_list(column.name, flat=True).iterator():
-            found.update(key for key in part if key in str(text))
+            found.update(key for prefix, key in part.items() if prefix in str(text))
     return found
 
 
+def _keys_of_column(
+    column: Any, model: type[models.Model], alias: str, keys: Collection[str]
+) -> set[str]:
+    """Return those of the keys to which a value of a column refers.
+
+    Many keys are looked up as they are first, because one query takes more of them.
+    """
+    rows, found = _rows(model, alias), set[str]()
+    for part in _parts(sorted(keys)) if len(keys) > _PREFIXES_PER_QUERY else ():
+        same = rows.filter(**{f"{column.name}__in": part})
+        found.update(same.values_list(column.name, flat=True))
+    for part in _parts(sorted(set(keys) - found), _PREFIXES_PER_QUERY):
+        by_prefix = {prefix: key for key in part if (prefix := _prefix(key))}
+        referring = rows.filter(_refers(column.name, part, alias))
+        for value in referring.values_list(column.name, flat=True).iterator():
+            found.add(by_prefix.get(_prefix(value) or "", value))
+    return found & set(keys)
+
+
+def _refers(name: str, keys: Collection[str], alias: str) -> models.Q:
+    """Return the condition for values that refer to one of the keys.
+
+    It is one that an index of the column serves. So it may also select values that differ in case
+    from such a value.
+    """
+    condition = models.Q(**{f"{name}__in": list(keys)})
+    vendor = connections[alias].vendor
+    for prefix in filter(None, map(_prefix, keys)):
+        if vendor == "sqlite":  # Its LIKE does not use the index.
+            end = f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
+            condition |= models.Q(**{f"{name}__gte": prefix, f"{name}__lt": end})
+        else:
+            lookup = "istartswith" if vendor == "mysql" else "startswith"
+            condition |= models.Q(**{f"{name}__{lookup}": prefix})
+    return condition
+
+
+def _prefix(value: str) -> str | None:
+    """Return the prefix of the directory that a value is in; None if it is in none."""
+    owner = directory_owner(value)
+    return None if owner is None else owner.prefix
+
+
 def default_keys() -> set[str]:
-    """Return the keys that fields name as their ``default`` or ``db_default``.
+    """Return the keys of originals to which a ``default`` or ``db_default`` of a field refers.
 
     They belong to the project, so they are never deleted, whether a row refers to them or not.
     """
-    keys: set[str] = set()
+    values = _default_values()
+    return values | {str(owner) for owner in map(directory_owner, values) if owner is not None}
+
+
+def _default_values() -> set[str]:
+    defaults: set[str] = set()
     for field in all_media_fields():
         column: Any = field
         values = [column.get_default()] if column.has_default() else []
         database_default = getattr(column, "db_default", None)
         values.append(getattr(database_default, "value", database_default))
-        keys.update(value for value in values if isinstance(value, str))
-    return keys
+        defaults.update(value for value in values if isinstance(value, str))
+    return defaults
 
 
 def lock_references(key: str, using: str) -> bool:
@@ -168,6 +236,6 @@ def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
     return models.QuerySet(model=model, using=using)
 
 
-def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), _KEYS_PER_QUERY):
-        yield keys[start : start + _KEYS_PER_QUERY]
+def _parts(keys: Sequence[str], most: int = _KEYS_PER_QUERY) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), most):
+        yield keys[start : start + most]

@@ -19,7 +19,7 @@ from shift_media.deletion import batch, invalidation
 from shift_media.deletion.batch import write_collected
 from shift_media.deletion.budget import UNLIMITED, TimeBudget, request_budget
 from shift_media.deletion.invalidation import NO_ROWS
-from shift_media.deletion.references import default_keys, is_referenced, lock_references
+from shift_media.deletion.references import default_keys, lock_references, referenced_names
 from shift_media.deletion.run import run_all
 from shift_media.registry import RegisteredField
 from shift_media.signals import after_commit
@@ -97,7 +97,7 @@ def keep(field: RegisteredField, key: str, using: str) -> bool:
     if pending.exists():
         raise deleted_meanwhile(field, key)
     # Last, because a replica may still have rows whose original is being deleted.
-    return is_referenced(key, using)
+    return key in referenced_names([key])
 
 
 def deleted_meanwhile(field: RegisteredField, key: str) -> NotStored:

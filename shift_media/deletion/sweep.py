@@ -15,7 +15,7 @@ from datetime import datetime
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, owner_of_name, parse_key
-from shift_media.deletion.references import default_keys, referenced_keys
+from shift_media.deletion.references import default_keys, referenced_keys, referenced_names
 from shift_media.storages import Entry, MediaStorage
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
@@ -135,7 +135,7 @@ class Sweep:
         self.dry_run = dry_run
         self.on_progress = on_progress
         self.report = SweepReport()
-        self._unused: list[str] = []
+        self._unused: list[tuple[ObjectCount, Entry]] = []
 
     def run(self) -> SweepReport:
         """Sweep shard by shard, and return the report."""
@@ -200,9 +200,16 @@ class Sweep:
                     raise outcome
 
     def _delete_unused(self) -> None:
-        """Delete the resizes and mezzanines of a shard that are not used any more."""
-        if self._unused and not self.dry_run:
-            self.storage.delete_many(self._unused)
+        """Delete the derived files of a shard that are not used any more.
+
+        A file that a row names stays: its column may have been an ImageField's.
+        """
+        named = referenced_names([entry.key for _, entry in self._unused])
+        unused = [(count, entry) for count, entry in self._unused if entry.key not in named]
+        for count, entry in unused:
+            count.add([entry])
+        if unused and not self.dry_run:
+            self.storage.delete_many([entry.key for _, entry in unused])
         self._unused = []
 
     def _sweep_derived(self, directory: Directory) -> None:
@@ -215,7 +222,7 @@ class Sweep:
             if not isinstance(key, ResizeKey):
                 continue
             if not settings.resize_signer.verify(key.payload, key.signature):
-                self._remove_retired(entry)
+                self._unused.append((self.report.retired, entry))
             elif self.resign:
                 self._resign(entry, key)
 
@@ -223,12 +230,7 @@ class Sweep:
         """Remove a mezzanine of a storage that uses none any more."""
         if self.storage.mezzanine or entry.modified >= self.older_than:
             return
-        self.report.mezzanines.add([entry])
-        self._unused.append(entry.key)
-
-    def _remove_retired(self, entry: Entry) -> None:
-        self.report.retired.add([entry])
-        self._unused.append(entry.key)
+        self._unused.append((self.report.mezzanines, entry))
 
     def _resign(self, entry: Entry, key: ResizeKey) -> None:
         signature = settings.resize_signer.sign(key.payload)

@@ -10,15 +10,18 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, BinaryIO, Final, cast
 
 from django.core.files.storage import Storage
 from django.db import DatabaseError, connections, models, router
 
 from shift_media.core.formats import HEAD_BYTES, detect
+from shift_media.core.keys import ORIGINAL_PATTERN, RESERVED_PATTERN
 from shift_media.core.metadata import Metadata
 from shift_media.fields.types import AnyMediaField, AnyMediaFile
 from shift_media.registry import RegisteredField, all_media_fields
+from shift_media.resizes.legacy import is_legacy_name
 from shift_media.resizes.resize import Facts, known_size
 from shift_media.storages import MissingFile, get_storage
 from shift_media.validators import read_facts
@@ -36,7 +39,6 @@ WHAT_TO_DO: Final = (
     '"Switch from an ImageField" stores them under keys.'
 )
 
-_SHAPE: Final = r"^[0-9a-f]{8}/([0-9a-f]{4}/){3}[0-9a-f]{12}/[^/]+/[^/]+$"
 _PAUSE: Final = 60.0  # seconds between two warnings about one field
 _warned: dict[str, float] = {}
 
@@ -99,11 +101,14 @@ def _legacy_names(field: RegisteredField, alias: str) -> list[str]:
     rows: models.QuerySet[Any] = models.QuerySet(model=field.model, using=alias).filter(
         **{f"{field.name}__gt": ""}
     )
-    names = rows.exclude(**{f"{field.name}__regex": _SHAPE}).values_list(field.name, flat=True)
+    # The database selects few rows in which a key may be, for example of the stem "compact".
+    is_key = models.Q(**{f"{field.name}__regex": ORIGINAL_PATTERN})
+    is_reserved = models.Q(**{f"{field.name}__regex": RESERVED_PATTERN})
+    names = rows.filter(~is_key | is_reserved).values_list(field.name, flat=True)
     column = cast("models.Field[Any, Any]", field)
     if column.has_default():
         names = names.exclude(**{field.name: column.get_default()})
-    return list(names[:MOST])
+    return list(islice(filter(is_legacy_name, names.iterator()), MOST))
 
 
 def is_default(field: RegisteredField, name: str) -> bool:

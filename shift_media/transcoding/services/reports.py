@@ -8,6 +8,7 @@ from django.db import DatabaseError
 
 from shift_media import signals
 from shift_media.core.errors import MediaError, TranscodeError
+from shift_media.deletion.references import referenced_names
 from shift_media.transcoding.base import Job, JobReport, State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt, delete_files, transcoder
@@ -62,8 +63,11 @@ def _delete_older_files(job: TranscodeJob) -> None:
     jobs = TranscodeJob.objects.using(job.database).of(job.original, job.profile)
     tokens = jobs.filter(pk__gte=job.pk).values_list("token", flat=True)
     current = tuple(f"{folder}{token}/" for token in tokens)
-    for key in [entry.key for entry in attempt.storage.entries(folder)]:
-        if not key.startswith(current):
+    keys = [entry.key for entry in attempt.storage.entries(folder)]
+    older = [key for key in keys if not key.startswith(current)]
+    named = referenced_names(older)  # by a column that was an ImageField's
+    for key in older:
+        if key not in named:
             attempt.storage.delete(key)
 
 
