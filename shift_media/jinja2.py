@@ -12,8 +12,9 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MissingExtra
-from shift_media.markup import elements
+from shift_media.markup import elements, image_set, picture
 from shift_media.markup.rendering import build_resize, render_element, render_picture, render_url
+from shift_media.markup.widths import AUTO
 from shift_media.resizes.resize import Resize
 
 try:
@@ -38,9 +39,19 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
     return render_picture(file, elements.render_image, size, size, options)
 
 
-def resize_picture(file: Any, widths: Any, **options: Any) -> SafeString:
+def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     """Return a ``<picture>``, as the tag ``resize_picture`` does."""
-    return render_picture(file, elements.render_picture, options.get("size"), widths, options)
+    return render_picture(file, picture.render_picture, options.get("size"), widths, options)
+
+
+def resize_preload(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
+    """Return a ``<link rel="preload">``, as the tag ``resize_preload`` does."""
+    return render_element("preload", file, picture.render_preload, widths, options)
+
+
+def resize_image_set(file: Any, size: str, **options: Any) -> SafeString:
+    """Return ``image-set(…)`` for CSS, as the tag ``resize_image_set`` does."""
+    return render_element("image-set", file, image_set.render_image_set, size, options)
 
 
 def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
@@ -48,7 +59,15 @@ def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
     return render_element("video", file, elements.render_video, str(captions), options)
 
 
-FUNCTIONS = (resize_url, resize, resize_img, resize_picture, media_video)
+FUNCTIONS = (
+    resize_url,
+    resize,
+    resize_img,
+    resize_picture,
+    resize_preload,
+    resize_image_set,
+    media_video,
+)
 """The functions that templates call, one for each tag."""
 
 

@@ -1,14 +1,14 @@
-"""The ``sizes`` attribute, also written by breakpoints: ``"100vw lg:33vw"``."""
+"""Values by breakpoints: ``"100vw lg:33vw"`` for ``sizes``, ``"4x3 lg:16x9"`` for ratios."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from shift_media.conf import settings
 from shift_media.conf.reader import suggest
 from shift_media.core.errors import InvalidSpec
 
-_DEFAULT = "100vw"
+_DEFAULT: Final = "100vw"
 
 
 def format_sizes(given: Any) -> Any:
@@ -19,15 +19,35 @@ def format_sizes(given: Any) -> Any:
     """
     if not isinstance(given, str) or ":" not in given or given.startswith("(") or "," in given:
         return given
-    widths: dict[int, str] = {}
+    widths = split_breakpoints("sizes", given, "33vw")
+    last = widths.pop(0, _DEFAULT)
+    return ", ".join([*(f"{media(side)} {width}" for side, width in widths.items()), last])
+
+
+def split_breakpoints(option: str, given: str, example: str) -> dict[int, str]:
+    """Return each value by the width of the page from which it holds, widest first.
+
+    ``"4x3 lg:16x9"`` becomes ``{1024: "16x9", 0: "4x3"}``.
+
+    Args:
+        option: what the values are given for.
+        given: the values, each after the name of its breakpoint and a colon.
+        example: a value, for the error.
+
+    Raises `InvalidSpec` for an unknown breakpoint, or one without a value.
+    """
+    values: dict[int, str] = {}
     for word in given.split():
-        name, _, width = word.rpartition(":")
+        name, _, value = word.rpartition(":")
         if name and name not in settings.BREAKPOINTS:
             near = suggest(name, settings.BREAKPOINTS)
-            raise InvalidSpec(f'"{name}" in sizes is not in SHIFT_MEDIA["BREAKPOINTS"]{near}')
-        if not width:
-            raise InvalidSpec(f'{word!r} in sizes has no width: write "lg:33vw".')
-        widths[settings.BREAKPOINTS[name] if name else 0] = width
-    last = widths.pop(0, _DEFAULT)
-    conditions = [f"(min-width: {side}px) {widths[side]}" for side in sorted(widths, reverse=True)]
-    return ", ".join([*conditions, last])
+            raise InvalidSpec(f'"{name}" in {option} is not in SHIFT_MEDIA["BREAKPOINTS"]{near}')
+        if not value:
+            raise InvalidSpec(f'{word!r} in {option} has no value: write "lg:{example}".')
+        values[settings.BREAKPOINTS[name] if name else 0] = value
+    return dict(sorted(values.items(), reverse=True))
+
+
+def media(side: int) -> str:
+    """Return the condition for pages of at least a width in pixels."""
+    return f"(min-width: {side}px)"

@@ -12,8 +12,9 @@ from django import template
 from django.template.base import Parser, Token
 from django.utils.safestring import SafeString
 
-from shift_media.markup import elements
+from shift_media.markup import elements, image_set, picture
 from shift_media.markup.rendering import render_element, render_picture
+from shift_media.markup.widths import AUTO
 from shift_media.templatetags.nodes import ResizeNode, ResizeUrlNode
 
 register = template.Library()
@@ -42,16 +43,35 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
 
 
 @register.simple_tag
-def resize_picture(file: Any, widths: Any, **options: Any) -> SafeString:
+def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     """Render a ``<picture>`` of several widths and formats, never wider than the original.
 
     ``{% resize_picture photo.image widths="320 640 1280" formats="avif webp" sizes="100vw" %}``:
     browsers take the first of the formats that they know, or else the ``<img>``, which is in the
-    original's format or in that of ``format=``. ``size="4x3"`` gives the ratio for the modes that
-    need both sides. Other options than those of a resize become attributes of the ``<img>``, as
-    for ``resize_img``.
+    original's format or in that of ``format=``. Without ``widths`` they follow from ``sizes``.
+    ``size="4x3 lg:16x9"`` gives the ratio for the modes that need both sides, and another one for
+    pages from a breakpoint on. Other options than those of a resize become attributes of the
+    ``<img>``, as for ``resize_img``.
     """
-    return render_picture(file, elements.render_picture, options.get("size"), widths, options)
+    return render_picture(file, picture.render_picture, options.get("size"), widths, options)
+
+
+@register.simple_tag
+def resize_preload(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
+    """Render a ``<link rel="preload">`` for the ``<head>``, of what a picture would load.
+
+    Its options are those of ``resize_picture``.
+    """
+    return render_element("preload", file, picture.render_preload, widths, options)
+
+
+@register.simple_tag
+def resize_image_set(file: Any, size: str, **options: Any) -> SafeString:
+    """Render ``image-set(…)`` for CSS: ``{% resize_image_set p.image "800x" formats="avif" %}``.
+
+    It offers the resize in each format and in the original's, for plain and dense screens.
+    """
+    return render_element("image-set", file, image_set.render_image_set, size, options)
 
 
 @register.simple_tag
