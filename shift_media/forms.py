@@ -90,8 +90,13 @@ class MediaFormField(forms.FileField):
         if not isinstance(data, FocalValue):
             return super().clean(data, initial)
         file = super().clean(data.file, initial)
+        focal = _parse_focal(data) if file else None
+        if focal is not None and getattr(file, "old_file", None) is not None:
+            raise forms.ValidationError(
+                _("This picture has no focal point yet. Upload it again to set one."), code="focal"
+            )
         if file:
-            file.form_focal = _parse_focal(data)
+            file.form_focal = focal
         return file
 
     def bound_data(self, data: Any, initial: Any) -> Any:

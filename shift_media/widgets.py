@@ -62,6 +62,8 @@ class MediaInput(ClearableFileInput):
         current = self.format_value(value)
         context["widget"]["preview"] = _preview(current)
         context["widget"]["current_name"] = _display_name(current)
+        if getattr(current, "old_file", None) is not None:
+            context["widget"]["required"] = True  # There is nothing to clear in this column.
         return context
 
 
@@ -186,4 +188,5 @@ def _preview(file: Any) -> Resize | None:
 def _display_name(file: Any) -> str:
     """Return the client's name of a file, if it is known without I/O, or else that in its key."""
     known = getattr(file, "known_metadata", None)
-    return (known.original_name if known else "") or str(file or "").rpartition("/")[2]
+    name = getattr(file, "stored_name", "") or str(file or "")
+    return (known.original_name if known else "") or name.rpartition("/")[2]

@@ -1,7 +1,7 @@
 """System checks of the settings, the storages and the transcoder.
 
-They use neither the network nor the contents of a storage. Only W103 uses the database, so it runs
-only if it is told to.
+They use neither the network nor the contents of a storage. Only W103 and W106 use the database, so
+they run only if they are told to.
 
 ========  ==========================================================================
 E001      a value of ``SHIFT_MEDIA``, or a name in it, is wrong
@@ -25,6 +25,7 @@ W008      a plain ``FileField`` on S3 overwrites files with the same name
 W009      the per-site cache keeps pages for longer than signed URLs in them are valid
 W010      django-cleanup deletes files of media fields, also those that other rows refer to
 W103      rows of a media field have names that are not keys (``check --database``, ``migrate``)
+W106      a migration will change the column of a media field (``check --database``, ``migrate``)
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset
 ========  ==========================================================================
 """

@@ -149,7 +149,7 @@ class MediaSerializerField(serializers.FileField):
         if not value:
             return None
         if not self.represents_object:
-            return value.name
+            return value.stored_name
         known = value.known_metadata
         return {
             "url": self._absolute(value.url),
@@ -159,8 +159,8 @@ class MediaSerializerField(serializers.FileField):
 
     def _resizes(self, file: MediaFile) -> dict[str, dict[str, Any]]:
         names = settings.PRESETS if self.presets is None else self.presets
-        extension = file.key.rpartition(".")[2]
-        extension = guess_extension(file.key) if file.is_legacy else extension
+        name = file.stored_name
+        extension = guess_extension(name) if file.is_legacy else name.rpartition(".")[2]
         if BY_EXTENSION.get(extension, UNKNOWN).kind not in ("image", "video"):
             return {}
         resizes = {}

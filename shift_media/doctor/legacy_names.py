@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db import connections
 
 from shift_media.doctor.findings import Finding, ok, skipped, warning
-from shift_media.fields.legacy import WHAT_TO_DO, find_legacy_names
+from shift_media.fields.legacy_rows import find_legacy_names
 
 
 def check_legacy_names() -> Iterator[Finding]:
@@ -19,6 +19,6 @@ def check_legacy_names() -> Iterator[Finding]:
         yield skipped("legacy-names", seen)
         return
     for names in found:
-        yield warning("legacy-names", str(names), WHAT_TO_DO)
+        yield warning("legacy-names", str(names), names.what_to_do)
     if not found:
         yield ok("legacy-names", "The names in all rows are keys.")

@@ -92,6 +92,8 @@ class CheckedFiles(FileField):
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         """Raise `InvalidMedia` in ``full_clean()`` for a file that saving would refuse."""
+        if getattr(value, "old_file", None) is not None:
+            return  # It is not empty to its users. There is no file of its own to inspect.
         super().validate(value, model_instance)
         if isinstance(value, MediaFile) and value and not value._committed:
             value.file = seekable(value.file, self.max_bytes)

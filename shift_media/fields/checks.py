@@ -13,9 +13,11 @@ E109      ``transcode`` is not the name of a profile, or ``accept`` admits no vi
 E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be stripped
 E111      ``legacy_storage`` is not an alias in ``STORAGES``
 E112      a rule for files, such as ``min_size`` or ``rules``, has a wrong value
+E113      ``imported_from`` is not the name of a file field of the same model
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused
+W105      ``upload_to`` is given, which is not used
 ========  ==========================================================================
 """
 
@@ -34,7 +36,7 @@ from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields.rule_checks import check_rules
 from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.strip import can_strip
-from shift_media.registry import own_media_fields
+from shift_media.registry import is_media_field, own_media_fields
 from shift_media.storages import MediaStorage, default_media_storage, find_alias, unwrap
 from shift_media.storages.naming import holds_secrets
 
@@ -51,6 +53,8 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
         *_check_shared(field),
         *_check_storage(field),
         *_check_legacy_storage(field),
+        *_check_imported_from(field),
+        *_check_upload_to(field),
         *_check_transcode(field),
         *_check_strip(field),
     ]
@@ -199,6 +203,34 @@ def _check_legacy_storage(field: AnyMediaField) -> Iterator[CheckMessage]:
             hint=f"Write one of {', '.join(storages.backends)}, or add the storage to STORAGES.",
             obj=field,
             id="shift_media.E111",
+        )
+
+
+def _check_imported_from(field: AnyMediaField) -> Iterator[CheckMessage]:
+    name: object = field.imported_from
+    if name is None:
+        return
+    source = _sibling(field, name) if isinstance(name, str) else None
+    if not isinstance(source, models.FileField) or is_media_field(source):
+        kind = f", which is a {type(source).__name__}" if source is not None else ""
+        yield Error(
+            f"'imported_from' must be the name of a FileField or ImageField of "
+            f"{field.model._meta.label}, got {name!r}{kind}.",
+            hint="Name the field that has the old files, or leave imported_from out once they "
+            "are imported.",
+            obj=field,
+            id="shift_media.E113",
+        )
+
+
+def _check_upload_to(field: AnyMediaField) -> Iterator[CheckMessage]:
+    if field.ignored_upload_to is not None:
+        yield Warning(
+            "'upload_to' is not used, because a media field makes keys that never collide.",
+            hint="Leave upload_to out. Keep a function that migrations name. The name of an "
+            "uploaded file is kept as metadata.",
+            obj=field,
+            id="shift_media.W105",
         )
 
 

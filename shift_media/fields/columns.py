@@ -39,7 +39,7 @@ class MetadataColumns:
             return
         file: MediaFile = getattr(instance, self.attname)
         try:
-            metadata = file.metadata if file else None
+            metadata = file.metadata if file.name else None
         except (MediaError, OSError, SuspiciousOperation) as error:
             logger.warning(
                 "The metadata of %s of %s could not be read: %s", file.name, self, error
@@ -76,7 +76,7 @@ class MetadataColumns:
         """
         file: MediaFile = getattr(instance, self.attname)
         try:
-            self._write_facts(instance, file.read_once() if file else None)
+            self._write_facts(instance, file.read_once() if file.name else None)
         except (MediaError, OSError, SuspiciousOperation, ValueError):
             if not file._committed:
                 self._write_facts(instance, None)

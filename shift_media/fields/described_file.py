@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from django.core.exceptions import FieldError
 from django.core.files.base import File
 from django.db import models
-from django.db.models.fields.files import FieldFile
 
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
 from shift_media.fields import legacy
+from shift_media.fields.old_file import OldFileShown
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.legacy import is_legacy_name
@@ -25,17 +25,19 @@ from shift_media.storages import MediaStorage
 from shift_media.validators import read_facts, seekable
 
 
-class DescribedFile(FieldFile):
+class DescribedFile(OldFileShown):
     """A file of a row, and what is known of it."""
 
     if TYPE_CHECKING:  # Attributes of Django that its stubs lack.
-        field: AnyMediaField  # type: ignore[assignment]  # a protocol, not a FileField
+        field: AnyMediaField
         _committed: bool
         _file: File[Any] | None
         _require_file: Callable[[], None]
 
     _given_storage: MediaStorage | None = None
     _metadata_cache: Metadata | None = None
+    _described: str = ""
+    """The name of the file of which the metadata was read."""
 
     def __init__(self, instance: models.Model, field: AnyMediaField, name: str | None) -> None:
         # Django's two constructors do the same, but more slowly, because they set the property
@@ -50,6 +52,8 @@ class DescribedFile(FieldFile):
     @property  # type: ignore[override]
     def storage(self) -> MediaStorage:
         """The field's storage; for a file that has no key, that in which it was before."""
+        if (old := self.old_file) is not None:
+            return cast("MediaStorage", old.storage)
         if self.is_legacy:
             return cast("MediaStorage", legacy.storage_of(self.field))  # It may be any storage.
         return self._own_storage  # Check E108 ensures that it is a media storage.
@@ -67,20 +71,30 @@ class DescribedFile(FieldFile):
     def is_legacy(self) -> bool:
         """True if the stored name is not a key, because it was there before the media field.
 
-        The file is shown as it is, and is never changed or deleted by this app.
+        The file is shown as it is, and is never changed or deleted by this app. True also while
+        the file of another field is shown in its place (``imported_from``).
         """
-        return self._has_no_key and not legacy.is_default(self.field, str(self.name))
+        if not self.name:
+            return self.old_file is not None
+        return self._has_no_key and not legacy.is_default(self.field, self.name)
 
     @property
     def _has_no_key(self) -> bool:
         """True for legacy names, and for a ``default`` of the field that is not a key."""
-        return bool(self.name) and self._committed and is_legacy_name(str(self.name))
+        if not self.name:
+            return self.old_file is not None
+        return self._committed and is_legacy_name(self.name)
 
     @property
     def key(self) -> str:
         """The key of the original; raises ``ValueError`` if the field is empty."""
-        self._require_file()
-        return str(self.name)
+        if not self.name:
+            shown = self.field.imported_from if self.old_file is not None else ""
+            hint = f" It shows the file of {shown!r}, which has no key." if shown else ""
+            raise ValueError(
+                f"The '{self.field.name}' attribute has no file associated with it.{hint}"
+            )
+        return self.name
 
     @property
     def absolute_url(self) -> str:
@@ -99,7 +113,8 @@ class DescribedFile(FieldFile):
         if self.field.metadata_field:
             getattr(self.instance, self.field.metadata_field)  # Loads a deferred column.
         if (known := self.known_metadata) is None:
-            known = self._metadata_cache = self._read_metadata()
+            known = self._read_metadata()
+            self._metadata_cache, self._described = known, self.stored_name
         return known
 
     def read_once(self) -> Metadata:
@@ -120,7 +135,10 @@ class DescribedFile(FieldFile):
         """Return what is known of this original, even if the row refers to another one later."""
         name, key = self.field.metadata_field, self.name if self._committed else None
         data = self.instance.__dict__.get(name) if name and key else None
-        return Facts(data, key or "", self._metadata_cache)
+        remembered = self._metadata_cache
+        if not self.name and self._described != self.stored_name:
+            remembered = None  # The other field has had another file then.
+        return Facts(data, key or "", remembered)
 
     def _read_metadata(self) -> Metadata:
         if not self._committed:
@@ -137,6 +155,8 @@ class DescribedFile(FieldFile):
     @property
     def size(self) -> int:
         """The size in bytes."""
+        if (old := self.old_file) is not None:
+            return int(old.size)
         known = self.known_metadata if self._committed else None
         return super().size if known is None else known.size
 
@@ -175,6 +195,11 @@ class DescribedFile(FieldFile):
             raise FieldError(
                 f"{self.field} has no metadata field, in which a focal point is stored. Add "
                 f'metadata_field="{self.field.name}_meta" and a JSONField of that name.'
+            )
+        if self.old_file is not None:
+            raise FieldError(
+                f"{self.field} shows the file of {self.field.imported_from!r}, which has no focal "
+                "point. Store the file in this field first, by media_import or by an upload."
             )
         metadata = replace(self.metadata, focal=_focal(point))
         self._metadata_cache = metadata

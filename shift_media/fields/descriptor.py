@@ -35,7 +35,7 @@ class MediaFileDescriptor(FileDescriptor):
             return loaded
         if isinstance(file, MediaFile):
             # A copy of a row (copy.copy) shares its values, and each row needs a file of its own.
-            state[field.attname] = file.copy_to(instance, field)
+            state[field.attname] = file.copy_for(instance, field, is_same_row=True)
         return super().__get__(instance, cls)
 
     def __set__(self, instance: models.Model, value: Any) -> None:
@@ -47,7 +47,8 @@ class MediaFileDescriptor(FileDescriptor):
             set_database_key(instance, self.field, loaded)
         if isinstance(value, MediaFile):
             if value.instance is not instance or value.field is not self.field:
-                value = value.copy_to(instance, self.field)
+                same = _is_of_row(value, instance)
+                value = value.copy_for(instance, self.field, is_same_row=same)
         elif isinstance(value, File) and not value.name:
             value.name = NAMELESS
         super().__set__(instance, value)

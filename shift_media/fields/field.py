@@ -27,6 +27,22 @@ from shift_media.widgets import MediaInput
 logger = logging.getLogger("shift_media")
 
 
+_NO_COLUMN_OPTIONS: Final = (
+    "accept",
+    "max_bytes",
+    "metadata_field",
+    "width_field",
+    "height_field",
+    "duration_field",
+    "strip",
+    "transcode",
+    "legacy_storage",
+    "imported_from",
+    "storage",
+    *RULES,
+)
+"""Options that do not change the column, so a migration that changes them runs no SQL."""
+
 _NOT_STORED: Final = "<not stored>"
 """Stands for the key of a file that has none; no key contains these characters."""
 
@@ -60,18 +76,23 @@ class MediaField(MetadataColumns, CheckedFiles):
         transcode: name of a profile, by which a video is transcoded when its row is saved.
         legacy_storage: alias in ``STORAGES`` of the storage that has the files of rows which the
             column held before it was a media field's. By default ``"default"``.
+        imported_from: name of a `FileField` or `ImageField` of the same model. While this field is
+            empty, the file of that one is shown in its place: its URL, its size and, instead of
+            resizes, itself. Saving writes nothing of it.
+        upload_to: not used, with a warning of ``check``, so that a field of Django's becomes a
+            media field by its class alone. Keys are made so that they never collide.
         storage: as on `FileField`. The default is ``STORAGES["media"]``, or else
             ``STORAGES["default"]``, with the settings at the time of use.
 
-    There is no ``upload_to``, because keys are made so that they never collide. ``update()``,
-    cascades in the database and raw SQL send no signals, so the files that they leave behind stay
-    until ``media_cleanup`` removes them.
+    ``update()``, cascades in the database and raw SQL send no signals, so the files that they
+    leave behind stay until ``media_cleanup`` removes them.
     """
 
     attr_class = MediaFile
     descriptor_class = MediaFileDescriptor
     description = _("Media file")
     holds_media: ClassVar[bool] = True
+    non_db_attrs = (*models.FileField.non_db_attrs, *_NO_COLUMN_OPTIONS)
 
     if TYPE_CHECKING:
         # The type of `photo.image`: Django's stubs have FieldFile instead of `attr_class`.
@@ -98,19 +119,18 @@ class MediaField(MetadataColumns, CheckedFiles):
         strip: bool = False,
         transcode: str | None = None,
         legacy_storage: str | None = None,
+        imported_from: str | None = None,
+        upload_to: object = None,
         storage: Storage | Callable[[], Storage] | None = None,
         **kwargs: Any,
     ) -> None:
-        if "upload_to" in kwargs:
-            raise TypeError(
-                f"{type(self).__name__} takes no upload_to, because it makes keys that never "
-                "collide. Leave it out. The name of an uploaded file is kept as metadata."
-            )
         self.metadata_field = metadata_field
         self.width_field, self.height_field = width_field, height_field
         self.duration_field = duration_field
         self.transcode = transcode
         self.legacy_storage = legacy_storage
+        self.imported_from = imported_from
+        self.ignored_upload_to = upload_to
         kwargs.setdefault("max_length", KEY_LENGTH)
         kwargs.setdefault("db_index", True)
         super().__init__(
@@ -149,6 +169,7 @@ class MediaField(MetadataColumns, CheckedFiles):
             "strip": (self.strip, False),
             "transcode": (self.transcode, None),
             "legacy_storage": (self.legacy_storage, None),
+            "imported_from": (self.imported_from, None),
             "max_length": (self.max_length, KEY_LENGTH),
             "db_index": (self.db_index, True),  # type: ignore[attr-defined]  # not in the stubs
         }
@@ -180,7 +201,7 @@ class MediaField(MetadataColumns, CheckedFiles):
     def store_assigned(self, instance: models.Model) -> list[StoredUpload]:
         """Store the file that was assigned to a row; return the stored upload, if there is one."""
         file: MediaFile = getattr(instance, self.attname)
-        if file and not file._committed:
+        if file.name and not file._committed:
             return [file.store(file.name, file.file)]
         return []
 

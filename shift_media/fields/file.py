@@ -19,10 +19,8 @@ from shift_media.fields.described_file import DescribedFile
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
-from shift_media.resizes.legacy import build_legacy
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset, scale
-from shift_media.storages import find_alias
 from shift_media.storages.naming import is_same_storage
 from shift_media.transcoding.files import Video
 from shift_media.validators import Inspection, seekable
@@ -127,7 +125,7 @@ class MediaFile(Video, DescribedFile):
         The deletion runs after the commit, and only if no row refers to the original by then.
         With ``save=False`` the file therefore stays until the caller saves the row.
         """
-        if not self:
+        if not self.name:
             return
         instance, key = self.instance, self.name if self._committed else ""
         is_replaced_by_save = save and database_key(instance, self.field) == key
@@ -148,13 +146,24 @@ class MediaFile(Video, DescribedFile):
     def _database(self) -> str:
         return router.db_for_write(type(self.instance), instance=self.instance)
 
-    def copy_to(self, instance: models.Model, field: AnyMediaField) -> MediaFile:
-        """Return this file for another row: the same key, or an upload if the storage differs."""
+    def copy_for(
+        self, instance: models.Model, field: AnyMediaField, *, is_same_row: bool = False
+    ) -> MediaFile:
+        """Return this file for another row: the same key, or an upload if the storage differs.
+
+        An old file that is shown in place of this one is an upload for another row, too. A copy of
+        the same row, for which ``is_same_row`` is true, shows it as this one does.
+        """
         copy: MediaFile = field.attr_class(instance, field, self.name)
         copy._metadata_cache = self.known_metadata
-        if not self._committed:
+        if (old := self.old_file) is not None:
+            copy._described = self._described
+            if not is_same_row:
+                copy.name = str(old.name).rpartition("/")[2]
+                copy._file, copy._committed = self, False
+        elif not self._committed:
             copy._file, copy._committed = self._file, False
-        elif self and not is_same_storage(self.storage, copy.storage):
+        elif self.name and not is_same_storage(self.storage, copy.storage):
             copy._file, copy._committed = self, False
             known = copy._metadata_cache
             copy.name = known.original_name if known else self.name
@@ -177,17 +186,15 @@ class MediaFile(Video, DescribedFile):
 
         Raises `InvalidSpec` and `LimitExceeded`.
         """
-        key = str(self.name or self.key)  # The property raises if the field is empty.
         asked = (size, mode, quality, upscale, format, focal, crop, background)
-        try:
-            return builder.build_from_arguments(key, asked, self._own_storage, self._facts())
-        except InvalidKey:
-            if not self._has_no_key:
-                raise
-        if self.is_legacy:
-            legacy.warn(self.field, key)
-        alias, source = find_alias(self.storage), str(self.field)
-        return build_legacy(key, asked, alias, source, legacy.facts_of(self, self._facts()))
+        if self.old_file is None:
+            key = str(self.name or self.key)  # The property raises if the field is empty.
+            try:
+                return builder.build_from_arguments(key, asked, self._own_storage, self._facts())
+            except InvalidKey:
+                if not self._has_no_key:
+                    raise
+        return legacy.build_resize(self, asked, self._facts())
 
     def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
         """Build resizes of several widths, never wider than the original, without any I/O."""

@@ -102,7 +102,7 @@ def _warn_of_missing(instance: models.Model, fields: Iterable[RegisteredField]) 
     for field in fields:
         file = getattr(instance, field.attname)
         try:
-            is_missing = bool(file) and not file.storage.exists(file.name)
+            is_missing = bool(file.name) and not file.storage.exists(file.name)
         except (MediaError, OSError, SuspiciousOperation) as error:
             logger.warning("%s of row %s could not be looked up: %s", field, instance.pk, error)
             continue

@@ -17,9 +17,14 @@ from django.db import connections, models, transaction
 
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.deletion import service as deletion
-from shift_media.fields import loaded
+from shift_media.fields import legacy, loaded
 from shift_media.fields.announcing import PROVISIONAL, SAVED
-from shift_media.fields.database_key import current_key, database_key, set_database_key
+from shift_media.fields.database_key import (
+    attribute_name,
+    current_key,
+    database_key,
+    set_database_key,
+)
 from shift_media.fields.file import MediaFile
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import (
@@ -242,16 +247,25 @@ class TableWrite:
         A new row may name a file that is stored only later. A row that was loaded had its file,
         and so had an earlier version of a row, which a history package makes of its values.
         """
+        if is_legacy_name(key):
+            if not self._is_copy(field, key):
+                legacy.check_new_name(field, key)
+            return
         is_new = self.instance._state.adding and not self._may_exist()
         if deletion.keep(field, key, self.using) or is_new:
             return
         if field.storage.stat(key) is None:
             raise deletion.deleted_meanwhile(field, key)
 
+    def _is_copy(self, field: AnyMediaField, key: str) -> bool:
+        """Return True if the instance was loaded with the key, and is saved as a new row."""
+        row = self.instance
+        return row._state.db is not None and row.__dict__.get(attribute_name(field)) == key
+
     def _is_borrowed(self, field: AnyMediaField) -> bool:
         file: MediaFile = getattr(self.instance, field.attname)
         is_own = file.is_new and not self.instance.__dict__.get(PROVISIONAL)
-        return bool(file) and not is_own and is_installed(self.table)
+        return bool(file.name) and not is_own and is_installed(self.table)
 
     def _record(self) -> None:
         """Take what was written for what the row holds."""

@@ -29,6 +29,8 @@ class AnyMediaField(RegisteredField, Protocol):
     width_field: str | None
     height_field: str | None
     legacy_storage: str | None
+    imported_from: str | None
+    ignored_upload_to: object
 
     def prepare_upload(
         self, file: File[Any], name: str | None = None
@@ -64,7 +66,7 @@ class AnyMediaField(RegisteredField, Protocol):
 
 
 class AnyMediaFile(Protocol):
-    """A `MediaFile` as a stored upload uses it."""
+    """A `MediaFile` as stored uploads and legacy names use it."""
 
     field: Any
     instance: models.Model
@@ -73,3 +75,15 @@ class AnyMediaFile(Protocol):
     @property
     def storage(self) -> Any:
         """The storage of the file."""
+
+    @property
+    def is_legacy(self) -> bool:
+        """True for a file that was there before the field was a media field."""
+
+    @property
+    def old_file(self) -> Any:
+        """The file of another field that is shown in place of this one; None without one."""
+
+    @property
+    def stored_name(self) -> str:
+        """The name of the file in its storage."""

@@ -135,6 +135,8 @@ class Rows:
         has_file = Q()
         for media_field in fields:
             has_file |= Q(**{f"{media_field.name}__gt": ""})
+            if source := getattr(media_field, "imported_from", None):
+                has_file |= Q(**{f"{source}__gt": ""})
         rows = model._default_manager.filter(has_file).order_by("pk")
         rows = rows.filter(pk__in=only) if only else rows
         self._rows = rows if after is None else rows.filter(pk__gt=after)

@@ -88,7 +88,7 @@ class Video:
         Each access costs a query. For a list of rows use `prefetch_renditions`.
         """
         file = cast("VideoFile", self)
-        if not file or not file._committed:
+        if not file.name or not file._committed:
             return []
         prefetched = self._renditions
         renditions = _complete_renditions([file.key]) if prefetched is None else list(prefetched)
@@ -103,7 +103,7 @@ class Video:
         from shift_media.transcoding.models import TranscodeJob
 
         file = cast("VideoFile", self)
-        if not file or not file._committed or services.waiting_job() is None:
+        if not file.name or not file._committed or services.waiting_job() is None:
             return False
         jobs = TranscodeJob.objects.on_primary().due(timezone.now())
         return jobs.filter(original=file.key).exists()
@@ -131,7 +131,7 @@ def prefetch_renditions(rows: Iterable[Row], *fields: str) -> list[Row]:
     for row in loaded:
         for name in fields or [field.name for field in media_fields(type(row))]:
             file = getattr(row, name)
-            if file:
+            if file.name:
                 file._renditions = []
                 files.setdefault(file.key, []).append(file)
     keys = list(files)

@@ -23,6 +23,11 @@ class VideoFile(Protocol):
 
     field: Any
     instance: models.Model
+    name: str | None
+
+    @property
+    def stored_name(self) -> str:
+        """The name of the file in its storage."""
 
     @property
     def storage(self) -> MediaStorage:

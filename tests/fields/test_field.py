@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.checks import CheckMessage
+from django.core.checks import WARNING, CheckMessage
 from django.core.files.storage import FileSystemStorage, Storage, storages
 from django.core.management import call_command
 from django.db import models
@@ -89,10 +90,21 @@ def test_default_storage_is_not_set_up_when_a_model_is_defined() -> None:
         assert "no.such" not in MigrationWriter.serialize(field)[0]
 
 
-@pytest.mark.parametrize("given", ["photos/", "", None])
-def test_upload_to_is_refused(given: Any) -> None:
-    with pytest.raises(TypeError, match="takes no upload_to"):
-        MediaField(upload_to=given)
+@isolate_apps("tests.testapp")
+@pytest.mark.parametrize("given", ["photos/%Y/", lambda row, name: name])
+def test_upload_to_is_ignored_with_a_warning(given: Any) -> None:
+    class Changed(models.Model):  # noqa: DJ008
+        image = MediaField(upload_to=given, metadata_field="meta")
+        meta = models.JSONField(default=dict)
+
+        class Meta:
+            app_label = "testapp"
+
+    field: Any = Changed._meta.get_field("image")
+    (warning,) = field.check()
+    assert (warning.id, warning.level) == ("shift_media.W105", WARNING)
+    assert "'upload_to' is not used" in warning.msg
+    assert arguments(field) == {"metadata_field": "meta"}
 
 
 def test_column_is_that_of_a_file_field_with_an_index() -> None:
@@ -136,7 +148,7 @@ def test_second_makemigrations_finds_nothing_and_writes_no_secret() -> None:
     assert "shift_media.fields.MediaField(" in text
     assert "secret-folder" not in text
     assert "storage=tests.testapp.models.private_storage" in text
-    assert "upload_to" not in text
+    assert not re.search(r"MediaField\([^)]*upload_to", text)
     written: dict[str, Any] = {}
     exec(compile(text, "migration", "exec"), written)
     state = ProjectState()

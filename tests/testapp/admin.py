@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from shift_media.admin import resize_column
-from tests.testapp.models import MetaFirst, Photo
+from tests.testapp.models import MetaFirst, Moving, Photo
 
 
 @admin.register(Photo)
@@ -15,3 +15,10 @@ class PhotoAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django has no g
 
 
 admin.site.register(MetaFirst)
+
+
+@admin.register(Moving)
+class MovingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = (resize_column("photo", "96x96"), "title")
+    list_display_links = ("title",)
+    fields = ("title", "photo")

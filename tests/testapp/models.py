@@ -106,6 +106,19 @@ class OldFilm(Film):
         proxy = True
 
 
+class Moving(models.Model):
+    """A media field beside the image field whose files are imported into it."""
+
+    title = models.CharField(max_length=50, blank=True)
+    image = models.ImageField(
+        upload_to="photos/", width_field="old_width", height_field="old_height", blank=True
+    )
+    old_width = side()
+    old_height = side()
+    photo = MediaField(imported_from="image", metadata_field="photo_meta")
+    photo_meta = meta()
+
+
 class Attachment(models.Model):
     """A file of any type."""
 

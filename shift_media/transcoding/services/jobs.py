@@ -37,10 +37,11 @@ def submit(
         raise NotTranscodable(
             f'{file.field} has no profile: write .transcode("web"), or give it transcode="web".'
         )
-    if is_legacy_name(file.key):
+    if file.stored_name and is_legacy_name(file.name or ""):
         raise NotTranscodable(
-            f"{file.key[:300]!r} is a name from before {file.field} was a media field, so it has "
-            "no renditions. Store the file again: row.video.save(name, row.video.open())."
+            f"{file.stored_name[:300]!r} is a name from before {file.field} was a media field, so "
+            "it has no renditions. Store it under a key: python manage.py media_import "
+            f"{file.field}"
         )
     original = parse_original_key(file.key)
     if not _is_video(original):
