@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from shift_media.core.errors import NotStrippable
 from shift_media.core.formats import Format
+from shift_media.imaging.engine.data_end import cut_behind_data
 from shift_media.imaging.formats import IMAGE_FORMATS
 from shift_media.imaging.formats.base import ByteReader, Part, SourceLimits, append_part
 from shift_media.imaging.formats.segments import open_parts
@@ -39,4 +40,4 @@ def strip(source: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> BinaryIO:
     parts: list[Part] = []
     for part in stripped_parts(ByteReader(source), header):
         append_part(parts, part)
-    return open_parts(source, parts)
+    return cut_behind_data(source, header, open_parts(source, parts))

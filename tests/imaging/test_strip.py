@@ -6,6 +6,7 @@ import contextlib
 import csv
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -253,21 +254,31 @@ def test_stripped_picture_gives_the_same_resizes(corpus: Path) -> None:
         assert stripped(clean) == clean, name
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 def test_large_photograph_is_not_read_into_memory(corpus: Path) -> None:
     """A stripped file is read in pieces, and only those that are requested."""
-    for name in ("seeding_16mp_base.jpg", "sunset_12mp_prog.jpg"):
-        with (corpus / "photos" / name).open("rb") as source:
-            tracemalloc.start()
-            clean = strip(source)
-            while clean.read(65_536):
-                pass
-            _, peak = tracemalloc.get_traced_memory()
-            tracemalloc.stop()
-        assert peak < 2_000_000
+    with (corpus / "photos" / "seeding_16mp_base.jpg").open("rb") as source:
+        tracemalloc.start()
+        clean = strip(source)
+        while clean.read(65_536):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 2_000_000
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.acceptance(36)
+@pytest.mark.needs("corpus")
+@pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
+def test_bytes_behind_the_data_of_a_photograph_are_removed(corpus: Path, name: str) -> None:
+    content = (corpus / "photos" / name).read_bytes()
+    clean = stripped(content)
+    assert stripped(content[:-2] + COMMENT * 9 + content[-2:]) == clean
+    assert images.opened(clean).tobytes() == images.opened(content).tobytes()
+
+
+@settings(max_examples=30, deadline=None)
 @given(
     format=st.sampled_from(FORMATS),
     orientation=st.integers(1, 8),
@@ -295,7 +306,7 @@ def encoded_turned(picture: Image.Image, format: str) -> bytes:
 # What is refused.
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(FORMATS), st.data())
 def test_damaged_picture_raises_media_errors_alone(format: str, data: st.DataObject) -> None:
     content = bytearray(ANNOTATED[format])
@@ -365,3 +376,269 @@ def good(corpus: Path) -> list[tuple[str, bytes]]:
     names = [row["file"] for row in rows if row["kind_by_magic"] in ("jpeg", *FORMATS)]
     assert len(names) > 60
     return [(name, (corpus / "hostile" / name).read_bytes()) for name in names]
+
+
+# What stands behind the data, where the container counts it as data.
+
+JUNK = (b"\x12\x34GPS", COMMENT * 5, b"\0" * 100, bytes(range(255)) * 40)
+"""Bytes without a marker of JPEG."""
+
+JPEGS = {
+    "baseline": {},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_blocks": 3},
+    "restarts of a progressive": {"progressive": True, "restart_marker_rows": 1},
+    "grey": {"mode": "L"},
+    "cmyk": {"mode": "CMYK"},
+}
+
+
+def jpeg(mode: str = "RGB", size: tuple[int, int] = (90, 61), **options: Any) -> bytes:
+    return images.encoded(images.photograph(*size).convert(mode), "jpg", **options)
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("kind", JPEGS)
+@pytest.mark.parametrize("junk", JUNK, ids=["short", "note", "zeros", "long"])
+@pytest.mark.parametrize(
+    "end",
+    [b"\xff\xd9", b"", b"\xff\xff\xd9", b"\xff\xd9" + APPENDED],
+    ids=["end", "no end", "fill byte", "appended"],
+)
+def test_bytes_behind_the_data_of_a_jpeg_are_removed(kind: str, junk: bytes, end: bytes) -> None:
+    content = jpeg(**JPEGS[kind])
+    clean = stripped(content[:-2] + junk + end)
+    assert clean == content
+
+
+@pytest.mark.parametrize("kind", JPEGS)
+def test_jpeg_without_anything_behind_its_data_stays_as_it_is(kind: str) -> None:
+    content = jpeg(**JPEGS[kind])
+    assert stripped(content) == content
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(12, 40), st.integers(12, 40), st.binary(max_size=400))
+def test_pixels_stay_whatever_stands_behind_them(width: int, height: int, junk: bytes) -> None:
+    content = jpeg(size=(width, height))
+    junk = junk.replace(b"\xff", b"\xff\0")
+    clean = stripped(content[:-2] + junk + b"\xff\xd9")
+    assert len(clean) <= len(content)
+    assert same_pixels(clean, content)
+
+
+@pytest.mark.parametrize("marker", [0xDB, 0xEE, 0xFE])
+def test_segment_between_the_last_scan_and_the_end_is_removed(marker: int) -> None:
+    content = jpeg()
+    text = bytes(65) if marker == 0xDB else COMMENT
+    note = bytes((0xFF, marker)) + (len(text) + 2).to_bytes(2, "big") + text
+    assert stripped(content[:-2] + note + content[-2:]) == content
+
+
+def test_truncated_jpeg_gets_no_end_marker() -> None:
+    content = jpeg()
+    with pytest.raises(Undecodable):
+        stripped(content[: len(content) // 2])
+
+
+def idats(content: bytes, *lengths: int) -> bytes:
+    """Divide the data of a PNG into chunks of these lengths, and one for the rest."""
+    at = content.index(b"IDAT") - 4
+    length = int.from_bytes(content[at : at + 4], "big")
+    data = content[at + 8 : at + 8 + length]
+    pieces = []
+    for each in lengths:
+        pieces, data = [*pieces, data[:each]], data[each:]
+    chunks = b"".join(images.png_chunk(b"IDAT", piece) for piece in [*pieces, data])
+    return content[:at] + chunks + content[at + 12 + length :]
+
+
+def longer_data(content: bytes, type: bytes, junk: bytes) -> bytes:
+    """Append bytes to the content of the last chunk of a type."""
+    at = content.rindex(type) - 4
+    end = at + 8 + int.from_bytes(content[at : at + 4], "big")
+    return content[:at] + images.png_chunk(type, content[at + 8 : end] + junk) + content[end + 4 :]
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("lengths", [(), (3,), (1, 1, 1, 5), (200, 300)])
+@pytest.mark.parametrize("junk", JUNK, ids=["short", "note", "zeros", "long"])
+def test_bytes_behind_the_data_of_a_png_are_removed(lengths: tuple[int, ...], junk: bytes) -> None:
+    content = idats(images.encoded(images.photograph(40, 30), "png"), *lengths)
+    assert stripped(content) == content
+    assert stripped(longer_data(content, b"IDAT", junk)) == content
+    more = content[:-12] + images.png_chunk(b"IDAT", junk) + content[-12:]
+    assert stripped(more) == content
+
+
+def test_checksum_of_the_data_of_a_png_stays_if_it_is_divided() -> None:
+    content = images.encoded(images.quadrants(), "png")
+    length = int.from_bytes(content[content.index(b"IDAT") - 4 :][:4], "big")
+    for behind in range(1, 6):
+        divided = idats(content, length - behind)
+        assert stripped(longer_data(divided, b"IDAT", COMMENT)) == divided
+
+
+@pytest.mark.acceptance(36)
+def test_bytes_behind_the_frames_of_an_apng_are_removed() -> None:
+    pictures = [images.photograph(60, 40, seed) for seed in range(3)]
+    content = images.animated("png", pictures, [40] * 3)
+    assert stripped(content) == content
+    for type in (b"fdAT", b"IDAT"):
+        assert stripped(longer_data(content, type, COMMENT * 9)) == content
+
+
+def test_rows_behind_the_last_row_of_a_png_are_refused() -> None:
+    content = images.encoded(images.quadrants(), "png")
+    at = content.index(b"IDAT") - 4
+    data = zlib.decompress(content[at + 8 : -16])
+    hidden = images.png_chunk(b"IDAT", zlib.compress(data + COMMENT))
+    with pytest.raises(NotStrippable, match="behind its last row"):
+        stripped(content[:at] + hidden + content[-12:])
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        (b"sBIT", COMMENT),
+        (b"pHYs", bytes(9) + COMMENT),
+        (b"gAMA", COMMENT),
+        (b"bKGD", COMMENT),
+        (b"acTL", bytes(8) + COMMENT),
+        (b"iCCP", COMMENT),
+        (b"iCCP", b"x\0\0" + zlib.compress(b"nonsense")[:-4] + COMMENT * 9),
+    ],
+)
+def test_chunk_that_is_longer_than_its_values_is_removed(chunk: tuple[bytes, bytes]) -> None:
+    content = images.encoded(images.quadrants(), "png")
+    assert COMMENT not in stripped(images.with_chunks(content, chunk))
+
+
+def test_bytes_behind_a_profile_are_removed() -> None:
+    content = images.encoded(images.quadrants(), "png", icc_profile=images.srgb_profile())
+    assert stripped(content) == content
+    assert stripped(longer_data(content, b"iCCP", COMMENT)) == content
+
+
+def test_second_chunk_of_a_type_is_removed() -> None:
+    content = images.with_chunks(images.encoded(images.quadrants(), "png"), (b"pHYs", bytes(9)))
+    assert stripped(images.with_chunks(content, (b"pHYs", b"\1" * 9))).count(b"pHYs") == 1
+
+
+def longer_frame(content: bytes, junk: bytes) -> bytes:
+    """Put sub-blocks with other bytes behind the data of the last frame of a GIF."""
+    assert content.endswith(b"\0;")
+    pieces = [junk[at : at + 255] for at in range(0, len(junk), 255)]
+    return content[:-2] + b"".join(bytes((len(each),)) + each for each in pieces) + b"\0;"
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("size", [(2, 3), (40, 30), (200, 100)])
+@pytest.mark.parametrize("colors", [2, 16, 200])
+def test_bytes_behind_the_data_of_a_gif_are_removed(size: tuple[int, int], colors: int) -> None:
+    picture = images.photograph(200, 100).resize(size).quantize(colors)
+    pictures = [picture, picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    for content in (
+        images.encoded(picture, "gif"),
+        images.encoded(picture, "gif", interlace=True),
+        images.animated("gif", pictures, [40, 60]),
+    ):
+        assert stripped(content) == content
+        for junk in JUNK:
+            clean = stripped(longer_frame(content, junk))
+            assert len(clean) <= len(content) + 3
+            assert same_pixels(clean, content)
+            assert stripped(clean) == clean
+            assert not any(mark in clean for mark in MARKS)
+
+
+WEBPS: dict[str, Callable[[], bytes]] = {
+    "lossy": lambda: images.encoded(images.photograph(90, 61), "webp"),
+    "lossless": lambda: images.encoded(images.photograph(90, 61), "webp", lossless=True),
+    "flat": lambda: images.encoded(images.quadrants(), "webp"),
+    "alpha": lambda: images.encoded(translucent(), "webp"),
+    "raw alpha": lambda: images.encoded(translucent(), "webp", alpha_quality=100, method=0),
+    "animated": lambda: images.animated("webp", [photo(1), photo(2)], [9] * 2),
+    "animated alpha": lambda: images.animated("webp", [translucent(), translucent(2)], [9] * 2),
+}
+
+
+def photo(seed: int) -> Image.Image:
+    return images.photograph(60, 40, seed)
+
+
+def translucent(seed: int = 1) -> Image.Image:
+    picture = photo(seed)
+    picture.putalpha(images.photograph(60, 40, seed + 9).convert("L"))
+    return picture
+
+
+def longer_webp(content: bytes, junk: bytes, type: bytes) -> bytes:
+    """Append bytes to the first chunk of a type, within its length."""
+    at = content.index(type)
+    length = int.from_bytes(content[at + 4 : at + 8], "little")
+    end = at + 8 + length
+    longer = content[at + 8 : end] + junk
+    padding = bytes(len(longer) % 2)
+    whole = content[:at] + type + len(longer).to_bytes(4, "little") + longer + padding
+    added = len(whole) - (end + length % 2)
+    frame = content.find(b"ANMF")
+    if 0 <= frame < at:
+        size = int.from_bytes(content[frame + 4 : frame + 8], "little") + added
+        whole = whole[: frame + 4] + size.to_bytes(4, "little") + whole[frame + 8 :]
+    whole += content[end + length % 2 :]
+    return whole[:4] + (len(whole) - 8).to_bytes(4, "little") + whole[8:]
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("kind", WEBPS)
+def test_bytes_behind_the_data_of_a_webp_are_removed(kind: str) -> None:
+    content = WEBPS[kind]()
+    assert stripped(content) == content
+    for type in (b"VP8 ", b"VP8L", b"ALPH"):
+        for junk in JUNK:
+            if type not in content:
+                continue
+            clean = stripped(longer_webp(content, junk, type))
+            assert same_pixels(clean, content)
+            assert not any(mark in clean for mark in MARKS)
+            if junk.strip(b"\0"):
+                assert len(clean) <= len(content) + 4
+            assert stripped(clean) == clean
+
+
+@pytest.mark.parametrize("kind", ["alpha", "lossless"])
+def test_second_picture_in_a_webp_is_removed(kind: str) -> None:
+    content = WEBPS[kind]()
+    hidden = images.encoded(images.quadrants(60, 40), "webp")[12:]
+    clean = stripped(content)
+    if kind == "lossless":  # in the extended format, in which more chunks may follow
+        canvas = b"VP8X\x0a\0\0\0\0\0\0\0" + struct.pack("<I", 89)[:3] + struct.pack("<I", 60)[:3]
+        content = content[:12] + canvas + content[12:]
+        clean = stripped(content)
+    longer = content + hidden
+    longer = longer[:4] + (len(longer) - 8).to_bytes(4, "little") + longer[8:]
+    assert stripped(longer) == clean
+
+
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("type", [5, 15])
+def test_metadata_and_padding_within_the_data_of_an_avif_are_removed(type: int) -> None:
+    content = images.encoded(images.photograph(60, 40), "avif")
+    unit = bytes((type << 3 | 2, len(COMMENT) + 1)) + COMMENT + b"\x80"
+    longer = with_unit(content, unit)
+    clean = stripped(longer)
+    assert COMMENT in longer
+    assert COMMENT not in clean
+    assert len(clean) == len(longer)
+    assert same_pixels(clean, content)
+    assert stripped(clean) == clean
+
+
+def with_unit(content: bytes, unit: bytes) -> bytes:
+    """Append a unit to the AV1 data of an AVIF with one item, which ends with these data."""
+    size = len(content) - content.index(b"mdat") - 4
+    content = content.replace(struct.pack(">I", size), struct.pack(">I", size + len(unit)))
+    whole = content.index(b"mdat") - 4
+    box_size = struct.pack(">I", size + 8 + len(unit))
+    return content[:whole] + box_size + content[whole + 4 :] + unit

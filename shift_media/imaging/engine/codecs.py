@@ -9,7 +9,7 @@ accepted or which bytes are made, and none of it is written here, because other 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from io import BytesIO
@@ -113,6 +113,38 @@ class _Gif(GifImageFile, IndependentImageFile):
     def load_end(self) -> None:
         """Convert nothing, whatever the loading strategy."""
 
+    def find_data_end(self, blocks: Sequence[bytes]) -> tuple[int, int] | None:
+        """Return the sub-block with the last pixel, and how many bytes of it lead to that pixel.
+
+        None if the pixels need all of the data. Raises `OSError` if the decoder refuses it.
+        """
+        last = self._feed(blocks)
+        if last is None:
+            return None
+        single = [bytes((1, byte)) for byte in blocks[last][1:]]
+        byte = self._feed([b"".join(blocks[:last]), *single])
+        return last, len(single) if byte is None else byte
+
+    def _feed(self, pieces: Sequence[bytes]) -> int | None:
+        """Return the piece with which a new decoder is done, by its index; None if none is."""
+        self.load_prepare()
+        name, extents, _, args = self.tile[0]
+        decoder = _core_decoder(name)(self.mode, *_as_tuple(args), *self.decoderconfig)
+        try:
+            decoder.setimage(self.im, extents)
+            rest = b""
+            for index, piece in enumerate(pieces):
+                rest += piece
+                consumed, status = decoder.decode(rest)
+                if status < 0:
+                    raise OSError(f"decoder error {status}")
+                if consumed < 0:
+                    return index
+                rest = rest[consumed:]
+        finally:
+            decoder.cleanup()
+        return None
+
 
 class _WebP(WebPImageFile, IndependentImageFile):
     def _open(self) -> None:
@@ -166,6 +198,11 @@ def independent(plugin: type[ImageFile.ImageFile]) -> type[IndependentImageFile]
     """
     known = _INDEPENDENT.get(plugin)
     return known or type(plugin.__name__, (plugin, IndependentImageFile), {})
+
+
+def open_gif(file: IO[bytes]) -> _Gif:
+    """Open a GIF of one frame."""
+    return _Gif(file)
 
 
 def _core_decoder(name: str) -> Callable[..., Any]:

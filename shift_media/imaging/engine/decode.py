@@ -23,7 +23,7 @@ from shift_media.imaging.formats.segments import open_parts
 SHARPNESS: Final = 1.5
 """How much larger than the resize a picture is decoded at least: 1 loses detail, 2 costs 1.3×."""
 
-_BAND_ROWS: Final = 256
+_BAND_PIXELS: Final = 250_000
 _GREY_SCALES: Final = {"L;2": 85, "L;4": 17}
 _GREY16_SCALE: Final = 255 / 65535
 
@@ -83,17 +83,18 @@ def _lacks_only_its_end(source: BinaryIO, header: Header) -> bool:
     if not jpeg_ending.has_all_scans(ByteReader(source)):
         return False
     digests = {
-        _pixel_digest(_decode_parts(source, header, parts, (1.0, 1.0)).image)
+        pixel_digest(_decode_parts(source, header, parts, (1.0, 1.0)).image)
         for parts in jpeg_ending.ended_parts(header)
     }
     return len(digests) == 1
 
 
-def _pixel_digest(image: Image.Image) -> bytes:
+def pixel_digest(image: Image.Image) -> bytes:
     """Return a digest of all pixels, read in bands."""
     digest = hashlib.blake2b()
-    for top in range(0, image.height, _BAND_ROWS):
-        bottom = min(top + _BAND_ROWS, image.height)
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
         digest.update(codecs.crop(image, (0, top, image.width, bottom)).tobytes())
     return digest.digest()
 

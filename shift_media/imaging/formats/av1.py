@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from shift_media.core.errors import Undecodable
-from shift_media.imaging.formats.base import ByteReader
+from shift_media.imaging.formats.base import ByteReader, Span
 
 _SEQUENCE_HEADER = 1
+PADDING: Final = 15
+PICTURE_UNITS: Final = frozenset((_SEQUENCE_HEADER, 2, 3, 4, 6, 7))
+"""The types of units that make a picture (6.2.2): all but metadata, padding and tile lists."""
 _HEAD_BYTES: Final = 512
 """Of a sequence header: more than all its operating points can take before the size."""
 _MAX_UNITS: Final = 10_000
@@ -16,8 +19,24 @@ _TIERED_LEVEL = 7
 """The level above which an operating point has a bit for its tier (5.5.1)."""
 
 
+class Unit(NamedTuple):
+    """One unit (OBU): its type, where its header byte stands, and where its content lies."""
+
+    type: int
+    head: int
+    content: Span
+
+
 def frame_sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
     """Yield the largest frame width and height of every sequence header in the data."""
+    for unit in units(reader):
+        if unit.type == _SEQUENCE_HEADER:
+            start, length = unit.content
+            yield _sequence_size(reader.upto(start, min(length, _HEAD_BYTES)))
+
+
+def units(reader: ByteReader) -> Iterator[Unit]:
+    """Yield the units of the data (5.3)."""
     at = 0
     for _ in range(_MAX_UNITS):
         head = reader.upto(at, 10)
@@ -26,10 +45,9 @@ def frame_sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
         type, extended, sized = head[0] >> 3 & 15, head[0] >> 2 & 1, head[0] >> 1 & 1
         start = 1 + extended
         length, width = _leb128(head[start:]) if sized else (reader.size - at - start, 0)
-        at += start + width
-        if type == _SEQUENCE_HEADER:
-            yield _sequence_size(reader.upto(at, min(length, _HEAD_BYTES)))
-        at += length
+        content = Span(at + start + width, length)
+        yield Unit(type, at, content)
+        at = content.offset + length
     raise Undecodable(f"The AV1 data has more than {_MAX_UNITS} units.")
 
 

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shift_media.core.errors import NotStrippable
+from shift_media.imaging.formats import av1
 from shift_media.imaging.formats.avif_meta import PICTURE_ITEMS, Meta, item_entries, read_meta
 from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 from shift_media.imaging.formats.bmff import Box, complete_boxes, inner_boxes
+from shift_media.imaging.formats.segments import open_parts
 
 _META: Final = frozenset(b"hdlr pitm iloc iinf iprp iref idat dinf grpl".split())
 _PROPERTIES: Final = frozenset(
@@ -20,6 +22,8 @@ _PROPERTIES: Final = frozenset(
     b"a1op lsel a1lx clli mdcv cclv amve reve ndwt".split()
 )
 _BLOCK: Final = bytes(65_536)
+_UNIT_TYPE: Final = 0x78
+"""The bits of the type in the header of a unit of AV1 data."""
 _TYPE_OFFSETS: Final = {2: 8, 3: 10}
 """Bytes of an item's entry before its type, by the version of the entry (14496-12, 8.11.6)."""
 
@@ -34,7 +38,9 @@ def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     """
     top = complete_boxes(reader)
     at = 0
-    for offset, length, content in sorted(_changes(reader, top)):
+    for offset, length, content in sorted(set(_changes(reader, top))):
+        if offset < at:
+            raise NotStrippable("The AVIF has items of which each uses a part of the other.")
         yield Span(at, offset - at)
         yield from (content,) if content else _zeros(length)
         at = offset + length
@@ -67,8 +73,41 @@ def _changes(reader: ByteReader, top: list[Box]) -> Iterator[Change]:
             yield from _blank(box)
     if not all(any(_is_within(extent, span) for span in data) for extent in kept):
         raise NotStrippable("The AVIF has image data outside of its data boxes.")
+    for item in items:
+        if meta.types.get(item) == b"av01":
+            yield from _changes_in_item(reader, meta.locations.get(item, []))
     for span in data:
         yield from _gaps(span, [extent for extent in kept if _is_within(extent, span)])
+
+
+def _changes_in_item(reader: ByteReader, spans: list[Span]) -> Iterator[Change]:
+    """Blank the units of AV1 data that are not of the picture, as units of padding.
+
+    A unit of padding ends with a bit that is set, behind which nothing but zeros stands
+    (AV1 specification, 5.3.4).
+    """
+    data = ByteReader(open_parts(reader.file, spans))
+    for type, head, content in av1.units(data):
+        if type in av1.PICTURE_UNITS:
+            continue
+        flags = data.number(head, 1) & ~_UNIT_TYPE
+        changes = [(Span(head, 1), bytes((flags | av1.PADDING << 3,)))]
+        if content.length:
+            changes.append((Span(content.offset, 1), b"\x80"))
+            changes.append((Span(content.offset + 1, content.length - 1), b""))
+        for span, new in changes:
+            for piece in _in_file(span, spans):
+                yield (*piece, new)
+
+
+def _in_file(part: Span, spans: list[Span]) -> Iterator[Span]:
+    """Yield where a part of the bytes that are made of spans lies in the file."""
+    at = 0
+    for span in spans:
+        start, end = max(part.offset, at), min(part.offset + part.length, at + span.length)
+        if start < end:
+            yield Span(span.offset + start - at, end - start)
+        at += span.length
 
 
 def _picture_items(reader: ByteReader, meta_box: Box, meta: Meta) -> set[int]:

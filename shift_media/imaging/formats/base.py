@@ -102,6 +102,7 @@ class Frame:
         disposal: what happens to it before the next frame (GIF89a, 23.c.iv).
         transparent: whether one of its colours is.
         parts: a whole GIF that holds nothing but this frame.
+        data: its compressed data, from the size of the first code to the last sub-block.
     """
 
     box: tuple[int, int, int, int]
@@ -109,6 +110,7 @@ class Frame:
     disposal: int
     transparent: bool
     parts: tuple[Part, ...]
+    data: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

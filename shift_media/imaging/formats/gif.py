@@ -161,6 +161,7 @@ def _frame(facts: _Facts, box: _Box, flags: int, table: Part, data: Span) -> Fra
         disposal=control.disposal,
         transparent=control.transparent is not None,
         parts=(screen, palette, extension + descriptor, data, b";"),
+        data=data,
     )
 
 
@@ -216,6 +217,14 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
             yield _stripped_extension(reader.upto(at, _LOOP_BYTES))
         at = end
     raise Undecodable(f"The GIF has more than {_MAX_BLOCKS} blocks.")
+
+
+def split_blocks(data: bytes) -> Iterator[bytes]:
+    """Yield the sub-blocks of the data of a frame, each with its length."""
+    at = 1
+    while at < len(data) and data[at]:
+        yield data[at : at + 1 + data[at]]
+        at += 1 + data[at]
 
 
 def _blocks_end(reader: ByteReader, at: int) -> int:

@@ -207,8 +207,17 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
             yield _color_segment(marker, reader.exact(*segment.content))
         elif marker == _APP2 and _is_profile(segment, header):
             yield span
-    if span.offset + span.length < reader.size:
-        yield b"\xff\xd9"
+    yield b"\xff\xd9"
+
+
+def last_scan(reader: ByteReader) -> tuple[int, int]:
+    """Return where the data of the last scan begins, and where it ends at the latest."""
+    start = end = 0
+    for marker, span in _all_segments(reader):
+        if marker == SOS:
+            start = span.offset + 2 + reader.number(span.offset + 2, 2)
+            end = span.offset + span.length
+    return start, end
 
 
 def _all_segments(reader: ByteReader) -> Iterator[Segment]:

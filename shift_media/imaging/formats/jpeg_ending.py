@@ -19,6 +19,7 @@ _COEFFICIENTS: Final = 64
 _FILLER: Final = bytes(37 * i % 251 for i in range(6, 500))
 """Bytes that a scan reads as data if it needs more, and that are skipped if it is complete. They
 begin with other bits than the zeros that a decoder puts in place of missing data."""
+FILLED_END: Final = (_FILLER, END)
 
 
 def ended_parts(header: Header) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
@@ -26,7 +27,7 @@ def ended_parts(header: Header) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
 
     Both decode to the same pixels if the last scan of the file is complete.
     """
-    return (*header.still, END), (*header.still, _FILLER, END)
+    return (*header.still, END), (*header.still, *FILLED_END)
 
 
 def has_all_scans(reader: ByteReader) -> bool:

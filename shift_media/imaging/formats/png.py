@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from shift_media.core.errors import Undecodable
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.imaging.formats import exif, png_color
+from shift_media.imaging.formats import exif, png_color, png_strip
 from shift_media.imaging.formats.base import (
     ByteReader,
     Chunk,
@@ -19,42 +18,21 @@ from shift_media.imaging.formats.base import (
     SourceLimits,
     Span,
     append_part,
-    truncated,
 )
+from shift_media.imaging.formats.png_chunks import IEND, SIGNATURE, WINDOW, chunks, raw_length
 
 _FORMAT: Final = BY_EXTENSION["png"]
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_IEND = b"\0\0\0\0IEND\xaeB`\x82"
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths by colour type (11.2.1)."""
 _WITH_ALPHA = (4, 6)
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_ONE_PASS = ((0, 0, 1, 1),)
-_ADAM7 = (
-    (0, 0, 8, 8),
-    (4, 0, 8, 8),
-    (0, 4, 4, 8),
-    (2, 0, 4, 4),
-    (0, 2, 2, 4),
-    (1, 0, 2, 2),
-    (0, 1, 1, 2),
-)
-"""Left, top and steps of the passes of an interlaced image (8.2)."""
-_KEPT: Final = frozenset(
-    b"IHDR PLTE IDAT tRNS cHRM cICP gAMA iCCP mDCV cLLI sBIT sRGB bKGD pHYs acTL fcTL fdAT".split()
-)
-"""The chunks that make the picture: those that stay when metadata is removed."""
 _COLOR_TYPE: Final = 25
 """Offset of the colour type in the file."""
 _TRANSPARENT_BYTES: Final = {0: 2, 2: 6}
 """Bytes of a transparent colour, by colour type (11.3.2.1)."""
 _MAX_TABLE: Final = 768
 """Bytes of a palette of 256 colours."""
-_WINDOW: Final = 1_000_000
-"""Bytes that are inflated at once, so that a bomb costs no memory."""
 _MAX_SIDE: Final = 2**31 - 1
-_MAX_CHUNKS: Final = 100_000
 
 
 @dataclass(slots=True)
@@ -73,16 +51,16 @@ class _Facts:
 
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the chunks; see `ImageFormat`."""
-    walk = _chunks(reader)
+    walk = chunks(reader)
     first = next(walk)
     width, height, has_alpha = _read_ihdr(reader, first)
     limits.check(_FORMAT, width, height)
-    facts = _Facts([_SIGNATURE, first.whole])
+    facts = _Facts([SIGNATURE, first.whole])
     for chunk in walk:
         _add_chunk(reader, chunk, facts)
     if not facts.data:
         raise Undecodable("The PNG has no image data.")
-    parts = (*facts.parts, _IEND)
+    parts = (*facts.parts, IEND)
     frames = max(facts.declared, facts.counted) if facts.declared else 1
     limits.check(_FORMAT, width, height, frames)
     return Header(
@@ -98,31 +76,6 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         deflated=True,
         color_space=png_color.read_color_space(facts.color),
     )
-
-
-def _chunks(reader: ByteReader) -> Iterator[Chunk]:
-    """Yield the chunks to the end of the image, or of the file if image data came before."""
-    at = len(_SIGNATURE)
-    data = False
-    for _ in range(_MAX_CHUNKS):
-        head = reader.upto(at, 8)
-        if len(head) < 8:
-            if data:
-                return
-            raise truncated(at)
-        length, type = int.from_bytes(head[:4], "big"), head[4:]
-        if not type.isalpha():
-            if data:
-                return
-            raise Undecodable(f"There is no PNG chunk at byte {at}.")
-        if at + 8 + length > reader.size and not data:
-            raise truncated(at)
-        data = data or type == b"IDAT"
-        yield Chunk(type, Span(at + 8, length), Span(at, length + 12))
-        if type == b"IEND":
-            return
-        at += length + 12
-    raise Undecodable(f"The PNG has more than {_MAX_CHUNKS} chunks.")
 
 
 def _read_ihdr(reader: ByteReader, chunk: Chunk) -> tuple[int, int, bool]:
@@ -189,8 +142,8 @@ def _read_orientation(reader: ByteReader, content: Span) -> int | None:
     """
     checksum = zlib.crc32(b"eXIf")
     end = content.offset + content.length
-    for at in range(content.offset, end, _WINDOW):
-        checksum = zlib.crc32(reader.upto(at, min(_WINDOW, end - at)), checksum)
+    for at in range(content.offset, end, WINDOW):
+        checksum = zlib.crc32(reader.upto(at, min(WINDOW, end - at)), checksum)
     if reader.upto(end, 4) != checksum.to_bytes(4, "big"):
         return None
     return exif.read_orientation(reader, content)
@@ -209,9 +162,9 @@ def _find_profile(reader: ByteReader, content: Span) -> tuple[Span, ...]:
 
 def is_complete(reader: ByteReader) -> bool:
     """Return True if the image data inflates to all the rows that the header promises."""
-    walk = _chunks(reader)
+    walk = chunks(reader)
     header = reader.exact(next(walk).content.offset, 13)
-    missing = _raw_length(header)
+    missing = raw_length(header)
     inflater = zlib.decompressobj()
     try:
         for chunk in walk:
@@ -219,43 +172,13 @@ def is_complete(reader: ByteReader) -> bool:
                 continue
             content = reader.upto(*chunk.content)
             while content and missing > 0:
-                missing -= len(inflater.decompress(content, _WINDOW))
+                missing -= len(inflater.decompress(content, WINDOW))
                 content = inflater.unconsumed_tail
     except zlib.error:
         return False
     return missing <= 0
 
 
-def _raw_length(header: bytes) -> int:
-    """Return the bytes of all scanlines with their filter bytes (sections 7.2 and 8)."""
-    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
-    bits = header[8] * _CHANNELS[header[9]]
-    total = 0
-    for left, top, step_x, step_y in _ADAM7 if header[12] else _ONE_PASS:
-        columns = (width - left + step_x - 1) // step_x
-        rows = (height - top + step_y - 1) // step_y
-        if columns > 0 and rows > 0:
-            total += rows * (1 + (columns * bits + 7) // 8)
-    return total
-
-
-def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
-    """Yield the chunks that make the picture; raise `Undecodable` if one is cut short."""
-    yield _SIGNATURE
-    for chunk in _chunks(reader):
-        if chunk.type not in _KEPT:
-            continue
-        if chunk.whole.offset + chunk.whole.length > reader.size:
-            raise truncated(chunk.whole.offset)
-        yield chunk.whole
-        if chunk.type == b"IHDR" and header.orientation > 1:
-            yield _chunk(b"eXIf", exif.orientation_block(header.orientation))
-    yield _IEND
-
-
-def _chunk(type: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(type + content).to_bytes(4, "big")
-    return len(content).to_bytes(4, "big") + type + content + checksum
-
-
-PNG: Final = ImageFormat(_FORMAT, "PIL.PngImagePlugin:PngImageFile", _read_header, _stripped_parts)
+PNG: Final = ImageFormat(
+    _FORMAT, "PIL.PngImagePlugin:PngImageFile", _read_header, png_strip.stripped_parts
+)
