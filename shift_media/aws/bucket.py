@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from shift_media.aws import cors, documents
+from shift_media.aws import documents
 from shift_media.aws.changes import (
+    merge_cors,
     merge_lifecycle,
     merge_policy,
-    merge_rules,
     merge_website,
     normalize,
     widened_access_block,
@@ -26,7 +25,7 @@ from shift_media.aws.changes import (
 from shift_media.aws.documents import BucketSetup, Document
 from shift_media.aws.problems import describe, explain
 
-Merge = Callable[[Document | None, Document], Document]
+Merge = Callable[[Document | None, Document, str], Document]
 Client = Any
 
 
@@ -40,7 +39,8 @@ class Subresource:
         operation: The part of the boto3 methods after ``get_`` and ``put_``.
         member: The key of the document in responses, and the parameter in requests.
         build: Builds the wanted document.
-        merge: Merges the wanted document into the current one.
+        merge: Merges the wanted document of a site into the current one; the prefix of the site's
+            keys tells its rules from those of other sites.
         widened: Returns a sentence for everything that the new document newly permits.
     """
 
@@ -49,7 +49,7 @@ class Subresource:
     operation: str
     member: str
     build: Callable[[BucketSetup], Document]
-    merge: Merge = lambda current, wanted: wanted
+    merge: Merge = lambda current, wanted, prefix: wanted
     widened: Callable[[Document | None, Document], Sequence[str]] = lambda before, after: ()
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ SUBRESOURCES = {
             "bucket_cors",
             "CORSConfiguration",
             documents.cors_rules,
-            partial(merge_rules, member="CORSRules", ids=cors.RULE_IDS),
+            merge_cors,
         ),
         Subresource(
             "lifecycle",
@@ -138,10 +138,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket at the endpoint of a boto3 client."""
+    """A bucket at the endpoint of a boto3 client, or the part of it that one site has.
+
+    ``prefix`` is what stands before every key of the site.
+    """
 
     client: Client
     name: str
+    prefix: str = ""
 
     @property
     def is_on_aws(self) -> bool:
@@ -242,7 +246,7 @@ class Bucket:
         ``merge`` replaces the subresource's own. Raises `Unsupported` and `Refused`.
         """
         before = self.read(subresource)
-        after = (merge or subresource.merge)(before, wanted)
+        after = (merge or subresource.merge)(before, wanted, self.prefix)
         if normalize(before) == normalize(after):
             return None
         return Change(subresource, before, after, subresource.widened(before, after))

@@ -1,15 +1,19 @@
 """Changes to a bucket's configuration: merge our rules into it, and report what they open up.
 
-Rules of other tools are kept and ours are replaced. A document is JSON as the API returns it; None
+Rules of other tools, and of other sites with other prefixes in the bucket, are kept, and ours are
+replaced. A document is JSON as the API returns it; None
 stands for a bucket that has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import Any
 
+from shift_media.aws import cors
 from shift_media.aws.policies import BUCKET_SIDS, PUBLIC_POLICY_BLOCKS, VERSION
+from shift_media.aws.prefixes import camel_ending
 from shift_media.aws.website import MISSING_STATUSES
 
 Document = dict[str, Any]
@@ -24,43 +28,74 @@ class RuleConflict(ValueError):
 # Merging
 
 
-def merge_policy(current: Document | None, wanted: Document) -> Document:
+def merge_policy(current: Document | None, wanted: Document, prefix: str = "") -> Document:
     """Replace our statements, which have known Sids, and keep everything else."""
     if current is None:
         return wanted
-    others = [s for s in as_list(current.get("Statement")) if s.get("Sid") not in BUCKET_SIDS]
-    return {"Version": VERSION, **current, "Statement": [*others, *wanted["Statement"]]}
+    ours = [f"{sid}{camel_ending(prefix)}" for sid in BUCKET_SIDS]
+    statements = as_list(current.get("Statement"))
+    merged = _replace(statements, lambda s: s.get("Sid") in ours, wanted["Statement"])
+    return {"Version": VERSION, **current, "Statement": merged}
 
 
-def merge_rules(
-    current: Document | None, wanted: Document, member: str, ids: Sequence[str]
-) -> Document:
-    """Replace our rules, which have the given IDs, and keep the others.
-
-    ``member`` names the list of rules: ``"CORSRules"`` or ``"Rules"``.
-    """
+def merge_cors(current: Document | None, wanted: Document, prefix: str = "") -> Document:
+    """Replace our rules; the one for reading comes last, because it holds for all origins."""
     if current is None:
         return wanted
-    others = [rule for rule in current.get(member, []) if rule.get("ID") not in ids]
-    return {**current, member: [*others, *wanted[member]]}
+    read, upload = cors.rule_ids(prefix)
+    others = [rule for rule in current.get("CORSRules", []) if rule.get("ID") != read]
+    *uploads, reading = wanted["CORSRules"]
+    merged = _replace(others, lambda rule: rule.get("ID") == upload, uploads)
+    return {**current, "CORSRules": [*merged, reading]}
 
 
-def merge_lifecycle(current: Document | None, wanted: Document) -> Document:
+def merge_lifecycle(current: Document | None, wanted: Document, prefix: str = "") -> Document:
     """Replace the wanted rules, and keep the others: one of ours that is not wanted now, too.
 
     Versions that a bucket does not remove any more could not be noticed from the command.
     """
-    return merge_rules(current, wanted, "Rules", [rule["ID"] for rule in wanted["Rules"]])
+    if current is None:
+        return wanted
+    ids = [rule["ID"] for rule in wanted["Rules"]]
+    rules = current.get("Rules", [])
+    return {
+        **current,
+        "Rules": _replace(rules, lambda rule: rule.get("ID") in ids, wanted["Rules"]),
+    }
+
+
+def _replace(
+    items: Sequence[Document],
+    is_ours: Callable[[Document], bool],
+    wanted: Sequence[Document],
+    most: int | None = None,
+) -> list[Document]:
+    """Replace our items, where the first of them is, or else at the end.
+
+    They stay at their place, because another site in the bucket compares the whole document too.
+    ``most`` is how many of the other items may stand before them.
+    """
+    others = [item for item in items if not is_ours(item)]
+    before = list(takewhile(lambda item: not is_ours(item), items))
+    place = len(others) if most is None else min(most, len(others))
+    if len(before) < len(items):
+        place = min(place, len(before))
+    return [*others[:place], *wanted, *others[place:]]
 
 
 def merge_website(
-    current: Document | None, wanted: Document, *, replace_conflicts: bool = False
+    current: Document | None,
+    wanted: Document,
+    prefix: str = "",
+    *,
+    replace_conflicts: bool = False,
 ) -> Document:
-    """Put our routing rules after the others, and keep the index and error documents.
+    """Replace our routing rules, and keep the others, and the index and error documents.
 
-    Routing rules have no IDs. A rule that redirects every missing key to the app's host counts as
-    ours. One that redirects every missing key to another host, or everything, is in conflict with
-    ours, because S3 applies the first rule that matches.
+    Routing rules have no IDs. A rule that redirects every missing key with our prefix to the
+    app's host counts as ours. One that redirects them to another host, or everything, is in
+    conflict with ours, because S3 applies the first rule that matches. For the same reason ours
+    come before a rule that has a shorter prefix, or none.
 
     Raises `RuleConflict` in that case, unless ``replace_conflicts`` drops such rules.
     """
@@ -68,8 +103,8 @@ def merge_website(
         return wanted
     host = wanted["RoutingRules"][0]["Redirect"]["HostName"]
     rules = current.get("RoutingRules", [])
-    others = [rule for rule in rules if not _is_ours(rule, host)]
-    conflicts = [rule for rule in others if _is_conflict(rule)]
+    others = [rule for rule in rules if not _is_ours(rule, host, prefix)]
+    conflicts = [rule for rule in others if _is_conflict(rule, prefix)]
     everything = current.get("RedirectAllRequestsTo")
     if (conflicts or everything) and not replace_conflicts:
         redirect = everything or conflicts[0].get("Redirect", {})
@@ -79,8 +114,14 @@ def merge_website(
             "media_bucket apply --replace-rules"
         )
     kept = {n: v for n, v in current.items() if n not in ("RoutingRules", "RedirectAllRequestsTo")}
+    rules = [rule for rule in rules if rule not in conflicts]
     others = [rule for rule in others if rule not in conflicts]
-    return {**wanted, **kept, "RoutingRules": [*others, *wanted["RoutingRules"]]}
+    covers = [prefix.startswith(_prefix_of(rule)) for rule in others] if prefix else []
+    most = covers.index(True) if True in covers else None
+    rules = _replace(
+        rules, lambda rule: _is_ours(rule, host, prefix), wanted["RoutingRules"], most
+    )
+    return {**wanted, **kept, "RoutingRules": rules}
 
 
 def _target(redirect: Document) -> str:
@@ -88,19 +129,27 @@ def _target(redirect: Document) -> str:
     return f"{protocol}://{host}/{redirect.get('ReplaceKeyPrefixWith', '')}"
 
 
-def _redirects_missing_keys(rule: Document) -> bool:
-    condition = rule.get("Condition", {})
-    prefix = condition.get("KeyPrefixEquals", "")
-    return condition.get("HttpErrorCodeReturnedEquals") in MISSING_STATUSES and not prefix
+def _prefix_of(rule: Document) -> str:
+    return str(rule.get("Condition", {}).get("KeyPrefixEquals", ""))
 
 
-def _is_ours(rule: Document, host: str) -> bool:
-    return _redirects_missing_keys(rule) and rule.get("Redirect", {}).get("HostName") == host
+def _status_of(rule: Document) -> str:
+    return str(rule.get("Condition", {}).get("HttpErrorCodeReturnedEquals", ""))
 
 
-def _is_conflict(rule: Document) -> bool:
-    """Return True if a rule applies to missing keys, or to everything."""
-    return _redirects_missing_keys(rule) or not any(rule.get("Condition", {}).values())
+def _redirects_missing_keys(rule: Document, prefix: str) -> bool:
+    return _status_of(rule) in MISSING_STATUSES and _prefix_of(rule) == prefix
+
+
+def _is_ours(rule: Document, host: str, prefix: str) -> bool:
+    is_to_app = rule.get("Redirect", {}).get("HostName") == host
+    return _redirects_missing_keys(rule, prefix) and is_to_app
+
+
+def _is_conflict(rule: Document, prefix: str) -> bool:
+    """Return True if a rule applies to our missing keys, or to everything that we have."""
+    is_for_all = _prefix_of(rule) == prefix and not _status_of(rule)
+    return _redirects_missing_keys(rule, prefix) or is_for_all
 
 
 # Comparing
@@ -190,5 +239,7 @@ def _sentence(principal: str, action: str, resource: str) -> str:
     if action == "s3:GetObject":
         bucket, _, pattern = resource.rpartition(":")[2].partition("/")
         objects = f"every object of {bucket}" if pattern == "*" else f"{pattern} in {bucket}"
+        if pattern.endswith("/*") and "*" not in pattern.removesuffix("*"):
+            objects = f"every object of {bucket}/{pattern.removesuffix('*')}"
         return f"{principal} may read {objects}."
     return f"{principal} may {action} on {resource}."

@@ -14,10 +14,10 @@ S3 origin"; API reference, CreateDistribution.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from shift_media.aws.policies import check_arn, parse_arn
+from shift_media.aws.distributions import CloudFrontIds, CustomDomains
+from shift_media.aws.prefixes import label
 from shift_media.aws.website import split_app_url, website_host
 
 DAY, YEAR = 86_400, 31_536_000  # seconds
@@ -38,12 +38,6 @@ CloudFront ignores the app's no-store on errors.
 BUCKET, APP, GROUP, WEBSITE = "bucket", "app", "bucket-then-app", "website"
 """Ids of the origins within a distribution."""
 
-CERTIFICATE_REGION = "us-east-1"
-"""The only region in which CloudFront looks for the certificate of an alias."""
-_CERTIFICATE = (
-    "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
-)
-
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Content-Range, ETag, Retry-After",
@@ -52,42 +46,6 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
 """The app sends these with every response. S3 cannot, so CloudFront adds them to its responses."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloudFrontIds:
-    """Ids that CloudFront assigned to the resources that a distribution refers to."""
-
-    origin_access_control: str = "your-origin-access-control-id"
-    cache_policy: str = "your-cache-policy-id"
-    response_headers_policy: str = "your-response-headers-policy-id"
-
-
-@dataclass(frozen=True, slots=True)
-class CustomDomains:
-    """Host names of a distribution, beside the one that CloudFront assigns, and a certificate.
-
-    Raises `ValueError` for aliases without a certificate, a certificate without aliases, or a
-    certificate of a region other than us-east-1.
-    """
-
-    aliases: Sequence[str] = ()
-    certificate_arn: str = ""
-
-    def __post_init__(self) -> None:
-        if bool(self.aliases) != bool(self.certificate_arn):
-            raise ValueError(
-                "An alias needs a certificate, and a certificate an alias. Give both, or neither "
-                "to use the host name that CloudFront assigns."
-            )
-        if self.certificate_arn:
-            check_arn(self.certificate_arn, "acm", _CERTIFICATE)
-            region = parse_arn(self.certificate_arn).region
-            if region != CERTIFICATE_REGION:
-                raise ValueError(
-                    f"The certificate is in {region}, but CloudFront only uses certificates in "
-                    f"{CERTIFICATE_REGION}. Request one for the same name there."
-                )
 
 
 def origin_access_control(bucket: str) -> dict[str, Any]:
@@ -179,6 +137,7 @@ def origin_group_distribution(
     app_url: str,
     ids: CloudFrontIds | None = None,
     domains: CustomDomains | None = None,
+    key_prefix: str = "",
 ) -> dict[str, Any]:
     """Build the input of CreateDistribution for (a).
 
@@ -186,33 +145,28 @@ def origin_group_distribution(
         bucket: The private bucket, read at its REST endpoint with Origin Access Control.
         region: The bucket's region.
         app_url: Where ``shift_media.urls`` is included. Its path becomes the ``OriginPath`` of
-            the app, because CloudFront requests the same path from both origins.
+            the app, because CloudFront requests the same path from both origins. It must end in
+            the ``key_prefix``, which is left out of the ``OriginPath``.
         ids: The ids of the resources that the other three documents create.
         domains: Host names of the site's own, with their certificate.
+        key_prefix: What stands before every key, ``"shop/"``, where sites share the bucket.
 
-    Raises `ValueError` for an ``app_url`` without scheme and host.
+    Raises `ValueError` for an ``app_url`` without scheme and host, or without the prefix.
     """
     ids = ids or CloudFrontIds()
     app = split_app_url(app_url)
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    app_path = _origin_path(app_url, key_prefix)
     origins = [
-        {
-            "Id": BUCKET,
-            "DomainName": f"{bucket}.s3.{region}.{suffix}",
-            "OriginPath": "",
-            "CustomHeaders": {"Quantity": 0},
-            # Empty, because Origin Access Control replaces it, but required by the API.
-            "S3OriginConfig": {"OriginAccessIdentity": ""},
-            "OriginAccessControlId": ids.origin_access_control,
-        },
-        _custom_origin(APP, app.hostname or "", app.scheme, app.port, app.path.rstrip("/")),
+        _bucket_origin(bucket, region, ids),
+        _custom_origin(APP, app.hostname or "", app.scheme, app.port, app_path),
     ]
     group = {
         "Id": GROUP,
         "FailoverCriteria": {"StatusCodes": _listed(list(FAILOVER_CODES))},
         "Members": _listed([{"OriginId": BUCKET}, {"OriginId": APP}]),
     }
-    config = _distribution(bucket, origins, GROUP, ids, domains or CustomDomains())
+    name = label(bucket, key_prefix)
+    config = _distribution(name, origins, GROUP, ids, domains or CustomDomains())
     return {"DistributionConfig": {**config, "OriginGroups": _listed([group])}}
 
 
@@ -221,13 +175,41 @@ def website_distribution(
     region: str,
     ids: CloudFrontIds | None = None,
     domains: CustomDomains | None = None,
+    key_prefix: str = "",
 ) -> dict[str, Any]:
     """Build the input of CreateDistribution for (b), with `redirecting_policy`."""
     origin = _custom_origin(WEBSITE, website_host(bucket, region), "http", None, "")
+    name = label(bucket, key_prefix)
     config = _distribution(
-        bucket, [origin], WEBSITE, ids or CloudFrontIds(), domains or CustomDomains()
+        name, [origin], WEBSITE, ids or CloudFrontIds(), domains or CustomDomains()
     )
     return {"DistributionConfig": config}
+
+
+def _origin_path(app_url: str, key_prefix: str) -> str:
+    path = split_app_url(app_url).path.rstrip("/")
+    if not key_prefix:
+        return path
+    if not f"{path}/".endswith(f"/{key_prefix}"):
+        raise ValueError(
+            f"CloudFront requests the same path from the bucket and from the app, and all keys "
+            f"begin with {key_prefix}, but the app is at {app_url}. Include shift_media.urls "
+            f'under a path that ends so, path("media/{key_prefix}", …), and name it in --app-url.'
+        )
+    return f"{path}/".removesuffix(f"/{key_prefix}")
+
+
+def _bucket_origin(bucket: str, region: str, ids: CloudFrontIds) -> dict[str, Any]:
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return {
+        "Id": BUCKET,
+        "DomainName": f"{bucket}.s3.{region}.{suffix}",
+        "OriginPath": "",
+        "CustomHeaders": {"Quantity": 0},
+        # Empty, because Origin Access Control replaces it, but required by the API.
+        "S3OriginConfig": {"OriginAccessIdentity": ""},
+        "OriginAccessControlId": ids.origin_access_control,
+    }
 
 
 def _custom_origin(id: str, host: str, scheme: str, port: int | None, path: str) -> dict[str, Any]:

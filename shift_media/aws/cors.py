@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from shift_media.aws.prefixes import ending
+
 READ_ID, UPLOAD_ID = "shift-media-read", "shift-media-direct-upload"
-RULE_IDS = (READ_ID, UPLOAD_ID)
-"""The IDs of the rules that belong to shift_media."""
 
 MAX_AGE = 3600
 """Seconds for which a browser caches the response to a preflight request."""
@@ -29,7 +29,16 @@ _UPLOAD_HEADERS = (
 """The headers that a browser sends with an upload of `MediaStorage.presigned_upload`."""
 
 
-def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
+def rule_ids(prefix: str = "") -> tuple[str, str]:
+    """Return the IDs of the rules that belong to a site: for reading, and for its uploads.
+
+    CORS rules hold for the whole bucket. Sites that share one share the rule for reading, which
+    must be the last.
+    """
+    return READ_ID, f"{UPLOAD_ID}{ending(prefix)}"
+
+
+def cors_configuration(origins: Sequence[str] = (), prefix: str = "") -> dict[str, Any]:
     """Build the CORS configuration.
 
     Pages of every origin may read media, as they may from the app itself: in a canvas, a
@@ -44,7 +53,7 @@ def cors_configuration(origins: Sequence[str] = ()) -> dict[str, Any]:
     if origins:
         rules.append(
             {
-                "ID": UPLOAD_ID,
+                "ID": rule_ids(prefix)[1],
                 "AllowedMethods": ["PUT", *_READ_METHODS],
                 "AllowedOrigins": [_check_origin(origin) for origin in origins],
                 "AllowedHeaders": [*_UPLOAD_HEADERS, *_READ_HEADERS],

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from shift_media.aws import cloudfront, cors, events, lifecycle, policies, website
-from shift_media.aws.cloudfront import CloudFrontIds, CustomDomains
+from shift_media.aws.distributions import CloudFrontIds, CustomDomains
 from shift_media.aws.policies import Access, Readable, check_arn, parse_arn
+from shift_media.aws.prefixes import label
 
 BUCKET, HOST = "your-bucket-name", "your-host-name.com"
 """Placeholders for a bucket and a host that are not known."""
@@ -29,6 +30,7 @@ class BucketSetup:
 
     Args:
         bucket: The media's bucket.
+        prefix: What stands before every key in it, ``"shop/"``; ``""`` for a bucket of its own.
         region: The bucket's region.
         app_url: Where ``shift_media.urls`` is included.
         redirect_code: Status of the bucket's redirects, ``"307"`` or ``"302"``.
@@ -48,6 +50,7 @@ class BucketSetup:
     """
 
     bucket: str = BUCKET
+    prefix: str = ""
     region: str = "us-east-1"
     app_url: str = f"https://{HOST}/media/"
     redirect_code: str = website.REDIRECT_CODES[0]
@@ -100,6 +103,7 @@ def iam_policy(setup: BucketSetup) -> Document:
         distribution_arn=setup.distribution_arn,
         elastic_transcoder=setup.elastic_transcoder,
         partition=setup.partition,
+        prefix=setup.prefix,
     )
 
 
@@ -107,23 +111,23 @@ def bucket_policy(setup: BucketSetup) -> Document:
     """Build the policy of the bucket."""
     if setup.reader == "cloudfront":
         arn = setup.distribution_arn
-        return policies.cloudfront_read_policy(setup.bucket, arn, setup.readable)
-    return policies.public_read_policy(setup.bucket, setup.readable, setup.partition)
+        return policies.cloudfront_read_policy(setup.bucket, arn, setup.readable, setup.prefix)
+    return policies.public_read_policy(setup.bucket, setup.readable, setup.partition, setup.prefix)
 
 
 def website_rules(setup: BucketSetup) -> Document:
     """Build the website configuration."""
-    return website.website_configuration(setup.app_url, setup.redirect_code)
+    return website.website_configuration(setup.app_url, setup.redirect_code, setup.prefix)
 
 
 def cors_rules(setup: BucketSetup) -> Document:
     """Build the CORS rules."""
-    return cors.cors_configuration(setup.upload_origins)
+    return cors.cors_configuration(setup.upload_origins, setup.prefix)
 
 
 def lifecycle_rules(setup: BucketSetup) -> Document:
     """Build the lifecycle rules."""
-    return lifecycle.lifecycle_configuration(setup.noncurrent_days)
+    return lifecycle.lifecycle_configuration(setup.noncurrent_days, setup.prefix)
 
 
 def access_block(setup: BucketSetup) -> Document:
@@ -140,19 +144,22 @@ def cloudfront_documents(setup: BucketSetup) -> Document:
     """Build the inputs of CloudFront's API by name, in the order in which they are sent."""
     bucket, region = setup.bucket, setup.region
     ids, domains = setup.cloudfront_ids, setup.domains
-    headers = cloudfront.response_headers_policy(bucket)
+    name = label(bucket, setup.prefix)
+    headers = cloudfront.response_headers_policy(name)
     if setup.cloudfront_origin == "website":
         return {
-            "cache-policy": cloudfront.redirecting_policy(bucket),
+            "cache-policy": cloudfront.redirecting_policy(name),
             "response-headers-policy": headers,
-            "distribution": cloudfront.website_distribution(bucket, region, ids, domains),
+            "distribution": cloudfront.website_distribution(
+                bucket, region, ids, domains, setup.prefix
+            ),
         }
     return {
-        "origin-access-control": cloudfront.origin_access_control(bucket),
-        "cache-policy": cloudfront.caching_policy(bucket),
+        "origin-access-control": cloudfront.origin_access_control(name),
+        "cache-policy": cloudfront.caching_policy(name),
         "response-headers-policy": headers,
         "distribution": cloudfront.origin_group_distribution(
-            bucket, region, setup.app_url, ids, domains
+            bucket, region, setup.app_url, ids, domains, setup.prefix
         ),
     }
 
@@ -162,7 +169,9 @@ def mediaconvert_role(setup: BucketSetup) -> Document:
     role = setup.mediaconvert_role
     return {
         "trust": policies.mediaconvert_trust_policy(parse_arn(role).account if role else ""),
-        "permissions": policies.mediaconvert_role_policy(setup.bucket, setup.partition),
+        "permissions": policies.mediaconvert_role_policy(
+            setup.bucket, setup.partition, setup.prefix
+        ),
     }
 
 

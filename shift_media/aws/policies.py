@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from shift_media.aws.prefixes import camel_ending
+
 VERSION = "2012-10-17"
 """The version of the policy language, which is a date."""
 
@@ -24,7 +26,10 @@ Readable = Literal["all", "derived"]
 
 PUBLIC_SID, CLOUDFRONT_SID = "ShiftMediaPublicRead", "ShiftMediaCloudFrontRead"
 BUCKET_SIDS = (PUBLIC_SID, CLOUDFRONT_SID)
-"""The ids of the statements in a bucket's policy that belong to shift_media."""
+"""The ids of the statements in a bucket's policy that belong to shift_media.
+
+With a prefix in a shared bucket an ending follows, because ids are unique in a policy.
+"""
 
 OBJECT_ACTIONS = (
     "s3:GetObject",
@@ -112,23 +117,25 @@ def bucket_arn(bucket: str, partition: str = "aws") -> str:
 # Who may read the bucket
 
 
-def public_read_policy(bucket: str, readable: Readable = "all", partition: str = "aws") -> Policy:
+def public_read_policy(
+    bucket: str, readable: Readable = "all", partition: str = "aws", prefix: str = ""
+) -> Policy:
     """Build the bucket policy that lets everybody read media, but not list the bucket.
 
     With ``readable="derived"`` the originals stay private. Wildcards in resources match slashes.
     """
     statement = {
-        "Sid": PUBLIC_SID,
+        "Sid": f"{PUBLIC_SID}{camel_ending(prefix)}",
         "Effect": "Allow",
         "Principal": "*",
         "Action": "s3:GetObject",
-        "Resource": _objects(bucket, readable, partition),
+        "Resource": _objects(bucket, readable, partition, prefix),
     }
     return _policy(statement)
 
 
 def cloudfront_read_policy(
-    bucket: str, distribution_arn: str, readable: Readable = "all"
+    bucket: str, distribution_arn: str, readable: Readable = "all", prefix: str = ""
 ) -> Policy:
     """Build the policy of a private bucket that one CloudFront distribution reads.
 
@@ -138,11 +145,11 @@ def cloudfront_read_policy(
     Source: Amazon CloudFront Developer Guide, "Restrict access to an Amazon S3 origin".
     """
     statement = {
-        "Sid": CLOUDFRONT_SID,
+        "Sid": f"{CLOUDFRONT_SID}{camel_ending(prefix)}",
         "Effect": "Allow",
         "Principal": {"Service": "cloudfront.amazonaws.com"},
         "Action": "s3:GetObject",
-        "Resource": _objects(bucket, readable, parse_arn(distribution_arn).partition),
+        "Resource": _objects(bucket, readable, parse_arn(distribution_arn).partition, prefix),
         "Condition": {"StringEquals": {"AWS:SourceArn": distribution_arn}},
     }
     return _policy(statement)
@@ -174,6 +181,7 @@ def iam_policy(
     distribution_arn: str = "",
     elastic_transcoder: str = "",
     partition: str = "aws",
+    prefix: str = "",
 ) -> Policy:
     """Build the policy of the user or role that the app itself runs as.
 
@@ -186,12 +194,13 @@ def iam_policy(
         elastic_transcoder: ARN of a pipeline of Elastic Transcoder, where a compatible endpoint
             still runs its jobs.
         partition: ``"aws-cn"`` or ``"aws-us-gov"`` in those parts of AWS.
+        prefix: What stands before every key, ``"shop/"``, where sites share the bucket: the app
+            reads, writes and lists nothing else.
     """
     arn = bucket_arn(bucket, partition)
     statements = [
-        _allow("ShiftMediaObjects", list(OBJECT_ACTIONS), f"{arn}/*"),
-        # With this permission S3 answers 404 for a missing key, and without it 403.
-        _allow("ShiftMediaList", "s3:ListBucket", arn),
+        _allow("ShiftMediaObjects", list(OBJECT_ACTIONS), f"{arn}/{prefix}*"),
+        _allow_listing("ShiftMediaList", arn, prefix),
     ]
     if mediaconvert_role:
         statements += _mediaconvert_statements(mediaconvert_role)
@@ -244,23 +253,42 @@ def mediaconvert_trust_policy(account: str = "") -> Policy:
     return _policy(statement)
 
 
-def mediaconvert_role_policy(bucket: str, partition: str = "aws") -> Policy:
+def mediaconvert_role_policy(bucket: str, partition: str = "aws", prefix: str = "") -> Policy:
     """Build the policy of MediaConvert's role: it reads all media and writes only renditions."""
     arn = bucket_arn(bucket, partition)
+    look: list[dict[str, Any]] = [
+        _allow("ShiftMediaLook", ["s3:GetBucketLocation", "s3:ListBucket"], arn)
+    ]
+    if prefix:
+        look = [
+            _allow("ShiftMediaLook", "s3:GetBucketLocation", arn),
+            _allow_listing("ShiftMediaList", arn, prefix),
+        ]
     return _policy(
-        _allow("ShiftMediaRead", "s3:GetObject", f"{arn}/*"),
-        _allow("ShiftMediaWriteRenditions", "s3:PutObject", f"{arn}/{RENDITIONS}"),
-        _allow("ShiftMediaLook", ["s3:GetBucketLocation", "s3:ListBucket"], arn),
+        _allow("ShiftMediaRead", "s3:GetObject", f"{arn}/{prefix}*"),
+        _allow("ShiftMediaWriteRenditions", "s3:PutObject", f"{arn}/{prefix}{RENDITIONS}"),
+        *look,
     )
 
 
-def _objects(bucket: str, readable: Readable, partition: str) -> list[str]:
+def _objects(bucket: str, readable: Readable, partition: str, prefix: str) -> list[str]:
     arn = bucket_arn(bucket, partition)
-    return [f"{arn}/{pattern}" for pattern in (("*",) if readable == "all" else DERIVED)]
+    return [f"{arn}/{prefix}{pattern}" for pattern in (("*",) if readable == "all" else DERIVED)]
 
 
 def _allow(sid: str, action: str | list[str], resource: str | list[str]) -> dict[str, Any]:
     return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def _allow_listing(sid: str, arn: str, prefix: str) -> dict[str, Any]:
+    """Allow to list the keys with a prefix.
+
+    Who may list the whole bucket gets 404 for a missing key, and all others 403: a request for
+    one key names no prefix, so the condition does not hold for it.
+    """
+    statement = _allow(sid, "s3:ListBucket", arn)
+    condition = {"Condition": {"StringLike": {"s3:prefix": f"{prefix}*"}}}
+    return {**statement, **(condition if prefix else {})}
 
 
 def _policy(*statements: Mapping[str, Any]) -> Policy:

@@ -17,14 +17,19 @@ _REGIONS_WITH_DASH = frozenset(
 )
 
 
-def website_configuration(app_url: str, code: str = REDIRECT_CODES[0]) -> dict[str, Any]:
+def website_configuration(
+    app_url: str, code: str = REDIRECT_CODES[0], key_prefix: str = ""
+) -> dict[str, Any]:
     """Build the website configuration whose rules redirect missing keys to the app.
 
     Args:
         app_url: Where ``shift_media.urls`` is included: ``"https://www.example.com/media/"``.
         code: HTTP status of the redirect, ``"307"`` or ``"302"``.
+        key_prefix: What stands before every key, ``"shop/"``, where sites share the bucket. The
+            redirect has the path of the include in its place.
 
-    Raises `ValueError` for another code, or a URL without scheme and host.
+    Raises `ValueError` for another code, a URL without scheme and host, or one without a path if
+    there is a prefix.
 
     Source: Amazon S3 API, PutBucketWebsite.
     """
@@ -32,23 +37,38 @@ def website_configuration(app_url: str, code: str = REDIRECT_CODES[0]) -> dict[s
         raise ValueError(
             f"{code!r} is not a status for the redirect: use {' or '.join(REDIRECT_CODES)}."
         )
+    redirect = _redirect(app_url, code, key_prefix)
+    condition = {"KeyPrefixEquals": key_prefix} if key_prefix else {}
+    return {
+        # The API requires an index document, and no key of ours has this name.
+        "IndexDocument": {"Suffix": "index.html"},
+        "RoutingRules": [
+            {
+                "Condition": {**condition, "HttpErrorCodeReturnedEquals": status},
+                "Redirect": redirect,
+            }
+            for status in MISSING_STATUSES
+        ],
+    }
+
+
+def _redirect(app_url: str, code: str, key_prefix: str) -> dict[str, str]:
     parts = split_app_url(app_url)
     redirect = {
         "Protocol": parts.scheme,
         "HostName": parts.netloc,
         "HttpRedirectCode": code,
     }
-    prefix = parts.path.strip("/")
-    if prefix:
-        redirect["ReplaceKeyPrefixWith"] = f"{prefix}/"
-    return {
-        # The API requires an index document, and no key of ours has this name.
-        "IndexDocument": {"Suffix": "index.html"},
-        "RoutingRules": [
-            {"Condition": {"HttpErrorCodeReturnedEquals": status}, "Redirect": redirect}
-            for status in MISSING_STATUSES
-        ],
-    }
+    path = parts.path.strip("/")
+    if path:
+        redirect["ReplaceKeyPrefixWith"] = f"{path}/"
+    elif key_prefix:
+        raise ValueError(
+            f"The app is at {app_url}, without a path, and all keys begin with {key_prefix}: not "
+            "all servers can remove that in a redirect. Include shift_media.urls under a path, "
+            f"such as {app_url.rstrip('/')}/media/."
+        )
+    return redirect
 
 
 def split_app_url(app_url: str) -> SplitResult:

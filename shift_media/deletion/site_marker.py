@@ -65,8 +65,8 @@ def claim(storage: MediaStorage, site: str) -> bool:
     if not written and (found := read_marker(storage)) != site:
         raise ForeignStorage(
             f"The storage belongs to the site {found!r}, and this site is {site!r}. Give each "
-            f"site a bucket of its own. If that site does not exist any more, delete the object "
-            f"{MARKER_KEY} by hand and run this again."
+            "site a bucket or a location of its own. If that site does not exist any more, delete "
+            f"the object {MARKER_KEY} by hand and run this again."
         )
     return written
 

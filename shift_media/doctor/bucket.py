@@ -24,32 +24,52 @@ _UNSUPPORTED_STATUSES = (400, 404, 405, 501)
 
 @dataclass(frozen=True, slots=True)
 class RoutingRule:
-    """A routing rule that redirects; ``status`` is empty if it applies to every response."""
+    """A routing rule that redirects.
+
+    Attributes:
+        status: the status of the responses that it applies to; empty for every response.
+        code: the status of the redirect.
+        protocol: that of the redirect.
+        host: that of the redirect.
+        prefix: what the redirect has in place of ``key_prefix``.
+        key_prefix: how the keys begin that it applies to.
+    """
 
     status: str
     code: str
     protocol: str
     host: str
     prefix: str
+    key_prefix: str = ""
 
-    @property
-    def app_url(self) -> str:
-        """The URL that keys are appended to; empty if the rule has no host."""
-        return f"{self.protocol or 'http'}://{self.host}/{self.prefix}" if self.host else ""
+    def app_url(self, key_prefix: str) -> str:
+        """Return the URL that keys are appended to; empty if the rule has no host.
+
+        ``key_prefix`` stands before them in the bucket. The rule has its own prefix in place of
+        the one that it applies to.
+        """
+        kept = key_prefix.removeprefix(self.key_prefix) if self.prefix else key_prefix
+        path = f"{self.prefix}{kept}"
+        return f"{self.protocol or 'http'}://{self.host}/{path}" if self.host else ""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketWebsite:
-    """The website configuration of a bucket, or the reason why it is not known."""
+    """The website configuration of a bucket, or the reason why it is not known.
+
+    ``rules`` are those for keys that begin with ``key_prefix``.
+    """
 
     state: WebsiteState
     rules: tuple[RoutingRule, ...] = ()
     detail: str = ""
+    key_prefix: str = ""
 
     @property
     def app_url(self) -> str:
         """The URL that missing keys are redirected to; empty if no rule has a host."""
-        return next((rule.app_url for rule in self.rules if rule.app_url), "")
+        urls = (rule.app_url(self.key_prefix) for rule in self.rules)
+        return next((url for url in urls if url), "")
 
     def has_rule_for(self, status: str) -> bool:
         """Return True if a rule applies to responses of the bucket with this status."""
@@ -94,6 +114,11 @@ def bucket_url(storage: S3MediaStorage) -> str:
     return urlunsplit((scheme, host, f"{path.rstrip('/')}/{storage.bucket_name}/", "", ""))
 
 
+def object_url(storage: S3MediaStorage, key: str) -> str:
+    """Return the unsigned URL of a key's object in the S3 API."""
+    return f"{bucket_url(storage)}{storage.bucket_key(key)}"
+
+
 def bucket_exists(storage: S3MediaStorage) -> bool:
     """Return False if the server says that the bucket does not exist.
 
@@ -123,7 +148,10 @@ def read_website(storage: S3MediaStorage) -> BucketWebsite:
         return _website_of_error(error.response)
     except (BotoCoreError, RecursionError) as error:
         return BucketWebsite("unreadable", detail=str(error))
-    return BucketWebsite("present", tuple(map(_routing_rule, response.get("RoutingRules", ()))))
+    rules = map(_routing_rule, response.get("RoutingRules", ()))
+    prefix = storage.key_prefix
+    ours = tuple(rule for rule in rules if prefix.startswith(rule.key_prefix))
+    return BucketWebsite("present", ours, key_prefix=prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +184,7 @@ def read_versions(storage: S3MediaStorage) -> BucketVersions:
         return BucketVersions(detail=describe(error))
     except (BotoCoreError, RecursionError) as error:
         return BucketVersions(detail=describe(error))
-    return BucketVersions(status, expires_noncurrent(rules))
+    return BucketVersions(status, expires_noncurrent(rules, storage.key_prefix))
 
 
 def _website_of_error(response: Mapping[str, Any]) -> BucketWebsite:
@@ -181,4 +209,5 @@ def _routing_rule(rule: Mapping[str, Any]) -> RoutingRule:
         protocol=redirect.get("Protocol", ""),
         host=redirect.get("HostName", ""),
         prefix=redirect.get("ReplaceKeyPrefixWith", ""),
+        key_prefix=rule.get("Condition", {}).get("KeyPrefixEquals", ""),
     )

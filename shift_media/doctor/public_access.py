@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shift_media.doctor.bucket import as_bucket, bucket_url
+from shift_media.doctor.bucket import as_bucket, bucket_url, object_url
 from shift_media.doctor.client import Response, Unreachable, origin
 from shift_media.doctor.deployment import SITE_UNKNOWN, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
@@ -114,7 +114,7 @@ def _check_private_original(deployment: Deployment) -> Finding:
     client, bucket = deployment.client, as_bucket(storage)
     try:
         unsigned = client.follow(deployment.absolute_url(storage.derived_url(original)))
-        api = [client.request(f"{bucket_url(bucket)}{original}")] if bucket else []
+        api = [client.request(object_url(bucket, original))] if bucket else []
         signed = client.request(deployment.absolute_url(storage.url(original)))
     except Unreachable as problem:
         return error("private-originals", str(problem), _FIX_URL)
@@ -153,7 +153,7 @@ def _check_listing(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
 
 
 def _check_writing(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
-    url = bucket_url(bucket) + deployment.probe.other_key("_doctor/anonymous.jpg")
+    url = object_url(bucket, deployment.probe.other_key("_doctor/anonymous.jpg"))
     try:
         response = deployment.client.request(url, "PUT", body=b"")
     except Unreachable as problem:

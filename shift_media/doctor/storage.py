@@ -95,12 +95,14 @@ _RUN_LIST = "python manage.py media_bucket print iam-policy"
 def _check_missing_key(deployment: Deployment, bucket: S3MediaStorage) -> Finding:
     client, key = bucket.client, deployment.probe.resize(MISSING_SIZE).key
     try:
-        client.head_object(Bucket=bucket.bucket_name, Key=key)
+        client.head_object(Bucket=bucket.bucket_name, Key=bucket.bucket_key(key))
     except client.exceptions.ClientError as problem:
         status = problem.response["ResponseMetadata"]["HTTPStatusCode"]
         if status == 404:
             return ok("missing-key", "404 to the site's own user.")
         seen = f"{status} to the site's own user, who may not list the bucket."
+        if bucket.key_prefix and status == 403:  # The policy for a location has a condition.
+            return ok("missing-key", f"{seen} It may list {bucket.key_prefix}.")
         return warning("missing-key", seen, _FIX_LIST, _RUN_LIST)
     except Exception as problem:  # botocore's other errors; this module does not import it
         seen = f"The request failed: {type(problem).__name__}."

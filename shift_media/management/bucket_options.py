@@ -11,7 +11,7 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.core.management.base import CommandError, CommandParser
 from django.urls import NoReverseMatch, reverse
 
-from shift_media.aws.cloudfront import CloudFrontIds, CustomDomains
+from shift_media.aws.distributions import CloudFrontIds, CustomDomains
 from shift_media.aws.documents import BUCKET, HOST, BucketSetup
 from shift_media.aws.policies import Readable
 from shift_media.aws.website import REDIRECT_CODES
@@ -190,6 +190,7 @@ def bucket_setup(options: Options, storage: S3MediaStorage | None) -> BucketSetu
     try:
         return BucketSetup(
             bucket=storage.bucket_name if storage else BUCKET,
+            prefix=storage.key_prefix if storage else "",
             region=_region(storage),
             app_url=options["app_url"] or f"https://{HOST}{_include_path()}",
             redirect_code=options["redirect_code"],

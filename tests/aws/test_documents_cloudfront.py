@@ -8,7 +8,7 @@ import pytest
 
 from shift_media import http
 from shift_media.aws import cloudfront
-from shift_media.aws.cloudfront import CloudFrontIds, CustomDomains
+from shift_media.aws.distributions import CloudFrontIds, CustomDomains
 from tests.aws.validation import faults
 
 IDS = CloudFrontIds("E1OAC", "cache-id", "headers-id")

@@ -127,7 +127,7 @@ def test_local_storage_does_not_import_boto3(tmp_path: Path) -> None:
     ("options", "says"),
     [
         ({"bucket_name": None}, "bucket_name"),
-        ({"location": "media"}, "'media'.*root"),
+        ({"location": "../media"}, "'../media'.*path"),
         ({"public_url": None}, "public_url.*website.*CDN"),
         ({"public_url": "cdn.example"}, "https"),
         ({"default_acl": "public-read"}, "default_acl.*policy"),
@@ -184,12 +184,11 @@ def test_custom_domain_is_default_of_public_url() -> None:
     assert storage.public_url == "https://cdn.example/"
 
 
-def test_settings_of_django_storages_apply_except_location() -> None:
+def test_settings_of_django_storages_apply() -> None:
     with override_settings(AWS_STORAGE_BUCKET_NAME="b", AWS_S3_CUSTOM_DOMAIN="cdn.example"):
         assert S3MediaStorage().bucket_name == "b"
         with override_settings(AWS_LOCATION="static"):
-            with pytest.raises(ImproperlyConfigured, match="static"):
-                S3MediaStorage()
+            assert S3MediaStorage().public_url == "https://cdn.example/static/"
             assert S3MediaStorage(location="").public_url == "https://cdn.example/"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 from PIL import Image
 
@@ -132,6 +133,22 @@ def test_audio_alone_is_made(aws: MediaConvertSite, clip: Path, tmp_path: Path) 
         (made,) = film.video.renditions
     facts = facts_of(aws, made.key, tmp_path)
     assert (facts.video, facts.audio, made.width) == ("", "aac", None)
+
+
+def test_files_of_job_are_below_the_location_of_the_storage(
+    aws: MediaConvertSite, clip: Path
+) -> None:
+    media = settings.STORAGES["media"]
+    options = {**media["OPTIONS"], "location": "shop"}
+    storages = {**settings.STORAGES, "media": {**media, "OPTIONS": options}}
+    with override_settings(STORAGES=storages):
+        film = new_film(clip)
+        work()
+        aws.finish()
+        assert services.refresh(the_job()).state == State.COMPLETE
+        keys = {made.key for made in film.video.renditions} | {film.video.name}
+    assert len(keys) == 3
+    assert set(aws.stored()) == {f"shop/{key}" for key in keys}
 
 
 @pytest.mark.acceptance(46)

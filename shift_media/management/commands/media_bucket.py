@@ -243,4 +243,4 @@ class Command(MediaCommand):
 
 
 def _bucket(storage: S3MediaStorage) -> Bucket:
-    return Bucket(storage.client, storage.bucket_name)
+    return Bucket(storage.client, storage.bucket_name, storage.key_prefix)

@@ -221,5 +221,6 @@ def _storage(alias: str) -> MediaStorage:
 
 def _description(storage: MediaStorage) -> str:
     kind = type(unwrap(storage)).__name__
-    place = getattr(storage, "bucket_name", "") or getattr(storage, "location", "")
+    parts = [getattr(storage, name, "") for name in ("bucket_name", "location")]
+    place = "/".join(str(part) for part in parts if part)
     return f"{kind}, {place}, {storage.public_url}"

@@ -87,7 +87,9 @@ class S3Bucket(S3Compatible):
         """Return what one HEAD says; None if nothing is stored, or if S3 does not say (403)."""
         with translate_errors(key):
             try:
-                head = self.client.head_object(Bucket=self.bucket_name, Key=check_key(key))
+                head = self.client.head_object(
+                    Bucket=self.bucket_name, Key=self.bucket_key(check_key(key))
+                )
             except ClientError as error:
                 if errors.is_missing(error.response) or errors.is_forbidden(error.response):
                     return None
@@ -98,33 +100,39 @@ class S3Bucket(S3Compatible):
     def fetch(self, key: str) -> Source:
         """Return the body of one GET, whose bytes arrive as they are read. Raises `NotStored`."""
         with translate_errors(key, errors.as_read_error):
-            got = self.client.get_object(Bucket=self.bucket_name, Key=check_key(key))
+            got = self.client.get_object(
+                Bucket=self.bucket_name, Key=self.bucket_key(check_key(key))
+            )
         sha256 = got["Metadata"].get(SHA256_METADATA, "")
         body = cast("BinaryIO", got["Body"])
         return HashedSource(body, got["ContentLength"], key, sha256, translate_errors)
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the keys with a prefix in their order; one request for each thousand."""
-        for page in self._pages(prefix):
-            for item in page.get("Contents", ()):
-                yield Entry(item["Key"], item["Size"], item["LastModified"])
+        for item in self._objects(prefix):
+            key = item["Key"].removeprefix(self.key_prefix)
+            yield Entry(key, item["Size"], item["LastModified"])
 
     def listdir(self, path: Name) -> tuple[list[str], list[str]]:
-        """Return the names of the folders and files in a folder; ``""`` is the bucket."""
+        """Return the names of the folders and files in a folder; ``""`` is the location."""
         path = str(path)
         prefix = f"{path.strip('/')}/" if path.strip("/.") else ""
+        begin = len(self.bucket_key(prefix))
         folders: list[str] = []
         files: list[str] = []
         for page in self._pages(prefix, Delimiter="/"):
-            folders += [
-                item["Prefix"][len(prefix) : -1] for item in page.get("CommonPrefixes", ())
-            ]
-            files += [item["Key"][len(prefix) :] for item in page.get("Contents", ())]
+            folders += [item["Prefix"][begin:-1] for item in page.get("CommonPrefixes", ())]
+            files += [item["Key"][begin:] for item in page.get("Contents", ())]
         return folders, files
+
+    def _objects(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """Yield what S3 lists for keys with a prefix; its names are those in the bucket."""
+        for page in self._pages(prefix):
+            yield from page.get("Contents", ())
 
     def _pages(self, prefix: str, **options: Any) -> Iterator[dict[str, Any]]:
         pages = self.client.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket_name, Prefix=prefix, **options
+            Bucket=self.bucket_name, Prefix=self.bucket_key(prefix), **options
         )
         with translate_errors(prefix):
             yield from cast("Iterator[dict[str, Any]]", pages)

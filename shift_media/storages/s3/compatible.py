@@ -6,10 +6,11 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.core.files.base import File
 from django.utils.encoding import filepath_to_uri
+from django.utils.functional import cached_property
 from storages.backends.s3 import S3Storage
 
 from shift_media.storages.base import MediaStorage
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
 
 class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
     """A media storage with the settings, URLs and plain file names of `S3Storage`."""
+
+    key_prefix: str = ""
+    """What stands before every key in the bucket: the ``location`` and a slash, or nothing."""
+
+    def bucket_key(self, key: str) -> str:
+        """Return the name of a key's object in the bucket."""
+        return f"{self.key_prefix}{key}"
 
     @property
     @abstractmethod
@@ -42,6 +50,13 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
         return check_base_url(f"{self.url_protocol}//{self.custom_domain}")
 
     # URLs
+
+    @cached_property
+    def public_url(self) -> str:
+        """Return the URL that keys are appended to; it ends in the location and a slash."""
+        url: str = super().public_url
+        at_location = urlsplit(url).path.endswith(f"/{self.key_prefix}")
+        return url if at_location else f"{url}{self.key_prefix}"
 
     def url(
         self,
@@ -77,7 +92,7 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
             return url
         return self.client.generate_presigned_url(
             "get_object",
-            Params={**parameters, "Bucket": self.bucket_name, "Key": key},
+            Params={**parameters, "Bucket": self.bucket_name, "Key": self.bucket_key(key)},
             ExpiresIn=seconds,
             HttpMethod=method,  # type: ignore[arg-type]  # None is the method of the operation
         )
@@ -94,7 +109,7 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
         parameters = {
             **self._get_write_parameters(name, content),
             "Bucket": self.bucket_name,
-            "Key": check_key(name),
+            "Key": self.bucket_key(check_key(name)),
         }
         with prepare(stream, None, "") as upload, translate_errors(name):
             return ConditionalWrite(self.client, upload, parameters, condition).send()

@@ -32,6 +32,12 @@ class Option:
     harmless: bool = False
 
 
+_LONGEST_LOCATION = 200
+"""Characters of a location; a key of S3 has at most 1,024 bytes, one of ours some 300."""
+
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_LOCATION = re.compile(rf"(?=.{{1,{_LONGEST_LOCATION}}}\Z){_SEGMENT}(/{_SEGMENT})*")
+
 _NO_ACL = "buckets made since 2023 refuse ACLs; a bucket policy says who reads what"
 _SINGLE = (
     "uploads are conditional, which boto's transfer manager cannot do; parts of 32 MB are sent "
@@ -78,7 +84,8 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "file_name_charset": Option("Unused, as in django-storages."),
     "location": Option(
-        refused="keys begin at the bucket's root, where the website rules look for them",
+        "What stands before every key in the bucket, with a slash: a site of its own in a shared "
+        "bucket. It is added to `public_url`, and is no part of names in the database.",
         harmless=True,
     ),
     "default_acl": Option(refused=_NO_ACL),
@@ -110,7 +117,7 @@ def check_options(options: Mapping[str, Any], own: Iterable[str] = ()) -> None:
             raise ImproperlyConfigured(
                 f"Invalid setting {name!r} for S3MediaStorage{suggest(name, known)}"
             )
-        if value and name in OPTIONS and OPTIONS[name].refused and name != "location":
+        if value and name in OPTIONS and OPTIONS[name].refused:
             raise ImproperlyConfigured(
                 f"S3MediaStorage does not accept {name}: {OPTIONS[name].refused}."
             )
@@ -141,15 +148,28 @@ def without_acl(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parameters.items() if name != "ACL"}
 
 
-def check_bucket(bucket_name: str | None, location: str) -> None:
-    """Raise `ImproperlyConfigured` without a bucket, or with a location below its root."""
+def check_bucket(bucket_name: str | None) -> None:
+    """Raise `ImproperlyConfigured` without a bucket."""
     if not bucket_name:
         raise ImproperlyConfigured('S3MediaStorage needs the option bucket_name: "my-bucket".')
-    if location:
+
+
+def check_location(location: Any) -> str:
+    """Return a location without a slash at its end; raises `ImproperlyConfigured` for others.
+
+    It stands in URLs, policies and rules, so it has only characters that mean themselves there.
+    "upscale" and a segment that begins with "_" would match the policies of resizes and
+    renditions of a site at the root of the bucket.
+    """
+    plain = str(location).rstrip("/")
+    if plain and (not _LOCATION.fullmatch(plain) or "upscale" in plain or ".." in plain):
         raise ImproperlyConfigured(
-            f"S3MediaStorage has the location {location!r}: {OPTIONS['location'].refused}. "
-            'Write "location": "" in OPTIONS.'
+            f"S3MediaStorage has the location {location!r}: write a path of letters, digits, "
+            'dots, dashes and underscores, such as "shop" or "sites/shop", in which no segment '
+            f'begins with another character than a letter or digit. "upscale" must not be in it, '
+            f"and at most {_LONGEST_LOCATION} characters."
         )
+    return plain
 
 
 def check_endpoint(url: str | None) -> None:

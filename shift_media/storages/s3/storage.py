@@ -32,6 +32,7 @@ from shift_media.storages.s3.options import (
     are_harmless,
     check_bucket,
     check_endpoint,
+    check_location,
     check_options,
     without_acl,
 )
@@ -89,7 +90,9 @@ class S3MediaStorage(S3Bucket):
         self._max_pool_connections = max_pool_connections
         self._held: tuple[int, S3Client] | None = None
         super().__init__(**options)
-        check_bucket(self.bucket_name, self.location)
+        check_bucket(self.bucket_name)
+        self.location: str = check_location(self.location)
+        self.key_prefix = f"{self.location}/" if self.location else ""
         check_endpoint(self.endpoint_url)
         check_base_url(self.public_url)
 
@@ -102,7 +105,7 @@ class S3MediaStorage(S3Bucket):
         """Delete one file; a missing one is no error."""
         key = check_key(require_name(name))
         with translate_errors(key):
-            self.client.delete_object(Bucket=self.bucket_name, Key=key)
+            self.client.delete_object(Bucket=self.bucket_name, Key=self.bucket_key(key))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all keys with a prefix, a thousand at a time, and return how many.
@@ -120,16 +123,18 @@ class S3MediaStorage(S3Bucket):
         """Delete several prefixes: one request for a thousand keys, one to list each prefix."""
         if len(prefixes) == 1:
             return delete_each(self, prefixes)
+        checked = [check_prefix(prefix) for prefix in prefixes]
         return deleting.delete_prefixes(
             self.client,
             self.bucket_name,
-            [check_prefix(prefix) for prefix in prefixes],
-            lambda prefix: (entry.key for entry in self.entries(prefix)),
+            checked,
+            lambda prefix: (item["Key"] for item in self._objects(prefix)),
         )
 
     def delete_many(self, keys: Sequence[str]) -> None:
         """Delete several keys, a thousand with each request."""
-        self._delete_keys([check_key(key) for key in keys], f"{len(keys)} keys")
+        names = [self.bucket_key(check_key(key)) for key in keys]
+        self._delete_keys(names, f"{len(keys)} keys")
 
     def _delete_keys(self, keys: Sequence[str], about: str) -> None:
         refused = deleting.delete_keys(self.client, self.bucket_name, keys, about)
@@ -204,14 +209,14 @@ class S3MediaStorage(S3Bucket):
         The new key is looked for first, because some servers ignore the condition of a copy.
         """
         check_key(new_key)
-        source = {"Bucket": self.bucket_name, "Key": check_key(key)}
+        source = {"Bucket": self.bucket_name, "Key": self.bucket_key(check_key(key))}
         if self.stat(new_key) is not None:
             return False
         with translate_errors(key, errors.as_read_error):
             try:
                 self.client.copy_object(
                     Bucket=self.bucket_name,
-                    Key=new_key,
+                    Key=self.bucket_key(new_key),
                     CopySource=cast("Any", source),
                     IfNoneMatch="*",
                 )
@@ -240,6 +245,6 @@ class S3MediaStorage(S3Bucket):
             **({"ContentDisposition": disposition} if disposition else {}),
             **without_acl(self.get_object_parameters(key)),
             "Bucket": self.bucket_name,
-            "Key": key,
+            "Key": self.bucket_key(key),
             "ContentType": STORED_SAFE_TYPE if served_type == SAFE_TYPE else served_type,
         }

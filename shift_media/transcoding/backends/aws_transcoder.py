@@ -208,3 +208,8 @@ def bucket_name(job: Job, service_name: str) -> str:
             code="storage",
         )
     return str(bucket)
+
+
+def bucket_key(job: Job, key: str) -> str:
+    """Return the name of a key's object in the bucket, where a location may stand before it."""
+    return f"{getattr(job.storage, 'key_prefix', '')}{key}"

@@ -184,6 +184,21 @@ def test_messages_complete_job_of_project_whose_files_play(
     assert sent["OutputKeyPrefix"] == prefix
 
 
+def test_files_of_job_are_below_the_location_of_the_storage(service: Service, clip: Path) -> None:
+    media = django_settings.STORAGES["media"]
+    options = {**media["OPTIONS"], "location": "shop"}
+    storages = {**django_settings.STORAGES, "media": {**media, "OPTIONS": options}}
+    with override_settings(STORAGES=storages):
+        film = new_film(clip)
+        work()
+        assert service.server.jobs[service.id]["OutputKeyPrefix"].startswith("shop/")
+        service.server.finish(service.id)
+        assert services.refresh(the_job()).state == State.COMPLETE
+        keys = {made.key for made in film.video.renditions} | {film.video.name}
+    assert {f"shop/{key}" for key in keys} <= set(service.stored())
+    assert all(key.startswith("shop/") for key in service.stored())
+
+
 def check_playlist(service: Service, made: Rendition, prefix: str) -> None:
     master = service.read(made.key).decode()
     assert "hls-1m.m3u8" in master

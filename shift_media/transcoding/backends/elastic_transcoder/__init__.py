@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError
 from shift_media.transcoding.backends.aws_client import ServiceJob
-from shift_media.transcoding.backends.aws_transcoder import AwsTranscoder
+from shift_media.transcoding.backends.aws_transcoder import AwsTranscoder, bucket_key
 from shift_media.transcoding.backends.elastic_transcoder import requests
 from shift_media.transcoding.backends.elastic_transcoder.client import (
     READ_TIMEOUT,
@@ -134,7 +134,7 @@ class ElasticTranscoder(AwsTranscoder):
     def _list(self, job: Job) -> Iterable[ServiceJob]:
         for service_job in self._api.find_by_pipeline(self._pipeline_id):
             # Several sites may share a pipeline, and have rows of the same primary key.
-            if service_job.get("Input", {}).get("Key") == str(job.original):
+            if service_job.get("Input", {}).get("Key") == bucket_key(job, str(job.original)):
                 yield service_job
 
     def _build_request(self, job: Job) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from shift_media.core.errors import TranscodeError
-from shift_media.transcoding.backends.aws_transcoder import user_metadata
+from shift_media.transcoding.backends.aws_transcoder import bucket_key, user_metadata
 from shift_media.transcoding.base import Job
 from shift_media.video.elastic.job import ElasticJob, ElasticOutput
 from shift_media.video.elastic.naming import COUNT, rendition_file
@@ -27,8 +27,8 @@ def build_request(job: Job, pipeline_id: str) -> Request:
     elastic = elastic_job(job)
     request: Request = {
         "PipelineId": pipeline_id,
-        "Input": {"Key": str(job.original), **dict.fromkeys(_DETECTED, "auto")},
-        "OutputKeyPrefix": job.prefix,
+        "Input": {"Key": bucket_key(job, str(job.original)), **dict.fromkeys(_DETECTED, "auto")},
+        "OutputKeyPrefix": bucket_key(job, job.prefix),
         "Outputs": [_output(elastic, output) for output in elastic.outputs],
         "UserMetadata": user_metadata(job),
     }

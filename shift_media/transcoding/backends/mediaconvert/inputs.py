@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from shift_media.core.errors import TranscodeError
-from shift_media.transcoding.backends.aws_transcoder import bucket_name
+from shift_media.transcoding.backends.aws_transcoder import bucket_key, bucket_name
 from shift_media.transcoding.base import Job
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.video.facts import VideoFacts
@@ -24,7 +24,7 @@ _FACTS = re.compile(r"(\d+)x(\d+) (\d+\.\d+)s (\w*) (\w*)")
 
 def s3_url(job: Job, key: str) -> str:
     """Return the URL of a key. Raises `TranscodeError` if the original is not on S3."""
-    return f"s3://{bucket_name(job, 'MediaConvert')}/{key}"
+    return f"s3://{bucket_name(job, 'MediaConvert')}/{bucket_key(job, key)}"
 
 
 def read_facts(job: Job, limits: VideoLimits) -> VideoFacts:
