@@ -101,6 +101,19 @@ class DescribedFile(OldFileShown):
         """The original's URL with scheme and host, for e-mail; see ``SHIFT_MEDIA["SITE_URL"]``."""
         return make_absolute(self.url)
 
+    @property
+    def download_url(self) -> str:
+        """The URL at which browsers save the original under the name that it was uploaded with.
+
+        Without any I/O. The name is in the metadata field, else it is that in the key. A file
+        without a key has its plain URL.
+        """
+        if self._has_no_key:
+            return self.url
+        known = self.known_metadata
+        name = known.original_name if known else ""
+        return self.storage.download_url(self.key, name or self.key.rpartition("/")[2])
+
     # Metadata.
 
     @property

@@ -118,8 +118,11 @@ def _file_response(
         raise NotStored(f"{str(key)!r} is not stored.")
     headers = {"Cache-Control": "private, no-store" if private else http.IMMUTABLE}
     content_type, inline = _served_type(key)
-    if not inline:
-        name = storage.read_download_name(str(key))
+    name = request.GET.get("download")
+    if name is not None and not storage.may_download(str(key), request.GET):
+        raise NotStored("The name of a download was not signed by this site.")
+    if name is not None or not inline:
+        name = name or storage.read_download_name(str(key))
         headers["Content-Disposition"] = build_disposition(name, str(key))
     body = http.ResponseBody(
         file=cast(BinaryIO, storage.fetch(str(key))),

@@ -238,6 +238,18 @@ class MediaStorage(DjangoInterface):
             return self._private_url(check_key(name))
         return self.derived_url(filepath_to_uri(check_key(name)))
 
+    def download_url(self, key: str, name: str) -> str:
+        """Return a URL at which browsers save an original under a name, where there is one.
+
+        The extension of the key takes the place of the name's own, because it says what the bytes
+        are. A storage without such URLs returns the one of the original.
+        """
+        return self.url(key)
+
+    def may_download(self, key: str, query: Mapping[str, str]) -> bool:
+        """Return True if the app may answer a query with ``download`` in it with an attachment."""
+        return False
+
     def derived_url(self, key: str) -> str:
         """Return the public URL of a canonical key, which needs no quoting; no I/O."""
         return f"{self.public_url}{key}"

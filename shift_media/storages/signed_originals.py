@@ -1,10 +1,11 @@
-"""URLs of private originals that the app itself signs and serves."""
+"""URLs of originals that the app itself signs and serves: private ones, and downloads."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from django.utils.encoding import filepath_to_uri
 
@@ -14,6 +15,9 @@ from shift_media.storages.base import MediaStorage
 
 ORIGINAL_PURPOSE = "original/1"
 """The purpose in the signatures of private originals' URLs."""
+
+DOWNLOAD_PURPOSE = "download/1"
+"""The purpose in the signatures of downloads' names."""
 
 _EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
 
@@ -31,6 +35,17 @@ class SignedOriginals(MediaStorage):
         genuine = _signer().verify(_signed_text(key, expires), query.get("signature", ""))
         return genuine and time.time() <= int(expires)
 
+    def download_url(self, key: str, name: str) -> str:
+        """Return the URL of an original as an attachment; its name is signed, too."""
+        url = self.url(key)
+        token = _download_signer().sign(_download_text(key, name))
+        return f"{url}{'&' if '?' in url else '?'}{urlencode({'download': name, 'token': token})}"
+
+    def may_download(self, key: str, query: Mapping[str, str]) -> bool:
+        """Return True if the name of a download in the query is that of `download_url`."""
+        text = _download_text(key, query.get("download", ""))
+        return _download_signer().verify(text, query.get("token", ""))
+
     def _private_url(self, key: str) -> str:
         expires = str(int(time.time()) + self.url_expire)
         signature = _signer().sign(_signed_text(key, expires))
@@ -39,6 +54,14 @@ class SignedOriginals(MediaStorage):
 
 def _signed_text(key: str, expires: str) -> str:
     return f"{key}?expires={expires}"
+
+
+def _download_text(key: str, name: str) -> str:
+    return f"{key}?download={name}"
+
+
+def _download_signer() -> Signer:
+    return settings.signer(DOWNLOAD_PURPOSE)
 
 
 def _signer() -> Signer:

@@ -107,6 +107,20 @@ client = Client(headers={"host": "localhost"})
 client.force_login(User.objects.create_superuser("ada"))
 assert "focal" in client.get(f"/admin/photos/photo/{photo.pk}/change/").content.decode()
 """,
+    "how-to/offer-downloads": """
+import io, zipfile
+
+from django.test import Client
+from photos.models import Photo
+
+client = Client(headers={"host": "localhost"})
+page = client.get("/album.zip")
+assert page.status_code == 200
+with zipfile.ZipFile(io.BytesIO(b"".join(page.streaming_content))) as archive:
+    assert set(archive.namelist()) >= {"Lake.jpg"}
+saved = client.get(Photo.objects.first().image.download_url)
+assert 'attachment; filename="lake.jpg"' in saved["Content-Disposition"]
+""",
     "how-to/rest-framework": """
 from django.test import Client
 from shift_media.testing import assert_resized, make_image

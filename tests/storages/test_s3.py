@@ -141,6 +141,21 @@ def test_url_of_private_original_opens_it_until_it_expires(
     assert private.may_read(key, {}) is False
 
 
+@pytest.mark.parametrize("originals", ["public", "private"])
+def test_download_is_an_attachment_with_its_own_name(
+    storage: S3MediaStorage, server: S3Server, originals: str
+) -> None:
+    arguments = storage_options(server, storage.bucket_name)
+    own, key = S3MediaStorage(**arguments, originals=originals), str(new_key())
+    put_bytes(own, key, b"picture")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(own.download_url(key, "Ein Tag am See.jpg"), timeout=60) as answer:
+        assert answer.read() == b"picture"
+        disposition = answer.headers["Content-Disposition"]
+    assert "attachment" in disposition
+    assert "filename*=UTF-8''Ein%20Tag%20am%20See.jpg" in disposition
+
+
 def test_object_parameters_of_site_are_sent(server: S3Server, storage: S3MediaStorage) -> None:
     options = storage_options(server, storage.bucket_name)
     other = S3MediaStorage(

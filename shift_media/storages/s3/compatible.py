@@ -13,6 +13,7 @@ from django.utils.encoding import filepath_to_uri
 from django.utils.functional import cached_property
 from storages.backends.s3 import S3Storage
 
+from shift_media.core.documents import build_disposition
 from shift_media.storages.base import MediaStorage
 from shift_media.storages.interface import Name
 from shift_media.storages.s3.errors import translate_errors
@@ -76,6 +77,20 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
             query = f"?{urlencode(parameters)}" if parameters else ""
             return f"{self.derived_url(filepath_to_uri(key))}{query}"
         return self._sign_url(key, parameters or {}, expire or self.url_expire, http_method)
+
+    def download_url(self, key: str, name: str) -> str:
+        """Return a presigned URL at which browsers save an original under a name.
+
+        S3 takes other headers from signed requests only, so it expires where originals are public
+        as well. It leads to the bucket, or to CloudFront where that has a key; its distribution
+        must then forward the query string.
+        """
+        disposition = build_disposition(name, check_key(key))
+        if self.cloudfront_signer and self.originals == "private":
+            query = {"response-content-disposition": disposition}
+        else:
+            query = {"ResponseContentDisposition": disposition}
+        return self._sign_url(key, query, self.url_expire)
 
     def _private_url(self, key: str) -> str:
         return self._sign_url(key, {}, self.url_expire)
