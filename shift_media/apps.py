@@ -17,13 +17,17 @@ class ShiftMediaConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks, and what follows when originals and jobs are deleted.
 
-        Also let the form inputs know the files of tickets, which a layer above them makes.
+        Also let the form inputs know the files of tickets, and the sweep what imports hold, which
+        layers above them make.
         """
         from shift_media import checks, direct, widgets  # noqa: F401
+        from shift_media.deletion.holding import register_holder
+        from shift_media.importing.claims import held_by_imports
         from shift_media.signals import media_deleted
         from shift_media.transcoding import services
         from shift_media.transcoding.models import TranscodeJob
 
+        register_holder("importing", held_by_imports)
         widgets.register_tickets(direct.file_of_ticket)
         media_deleted.connect(
             lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__

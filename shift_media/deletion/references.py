@@ -198,6 +198,14 @@ def lock_references(key: str, using: str) -> bool:
     return locked
 
 
+def all_rows(model: type[models.Model]) -> Iterator[models.QuerySet[Any]]:
+    """Yield the rows of a model, those of each database and tenant on their own."""
+    for tenant in _tenants():
+        with tenant:
+            for alias in _databases(model):
+                yield _rows(model, alias)
+
+
 def _tenants() -> Iterable[contextlib.AbstractContextManager[Any]]:
     """Yield a context for each tenant, or one that does nothing if the project has no tenants."""
     path = settings.TENANTS

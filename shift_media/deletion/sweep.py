@@ -15,6 +15,7 @@ from datetime import datetime
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, owner_of_name, parse_key
+from shift_media.deletion.holding import held_keys
 from shift_media.deletion.references import default_keys, referenced_keys, referenced_names
 from shift_media.storages import Entry, MediaStorage
 
@@ -187,8 +188,11 @@ class Sweep:
         return list(directories.values())
 
     def _remove_orphans(self, directories: Sequence[Directory]) -> None:
-        # Their rows may have been committed since the shard was looked up.
-        referenced = referenced_keys([str(directory.original) for directory in directories])
+        # Their rows may have been committed since the shard was looked up. What is held is looked
+        # up first, because it is held until the transaction that writes the row.
+        keys = [str(directory.original) for directory in directories]
+        referenced = held_keys(keys)
+        referenced |= referenced_keys(keys)
         orphans = [one for one in directories if str(one.original) not in referenced]
         for directory in orphans:
             self.report.orphans += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import File
@@ -49,19 +50,32 @@ class MetadataColumns:
 
     def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
         """Write metadata into the fields that describe the file; None empties them."""
+        file: MediaFile = getattr(instance, self.attname)
+        key = file.key if metadata and self.metadata_field else ""
+        for name, value in self.metadata_values(type(instance), key, metadata).items():
+            setattr(instance, name, value)
+
+    def metadata_values(
+        self, model: type[models.Model], key: str, metadata: Metadata | None
+    ) -> dict[str, Any]:
+        """Return the values of the fields that describe a file, by their names."""
+        values = self._fact_values(model, metadata)
         if self.metadata_field:
-            file: MediaFile = getattr(instance, self.attname)
-            known = metadata.to_json(file.key) if metadata else {}
-            setattr(instance, self.metadata_field, known)
-        self._write_facts(instance, metadata)
+            values[self.metadata_field] = metadata.to_json(key) if metadata else {}
+        return values
 
     def _write_facts(self, instance: models.Model, metadata: Metadata | None) -> None:
+        for name, value in self._fact_values(type(instance), metadata).items():
+            setattr(instance, name, value)
+
+    def _fact_values(self, model: type[models.Model], metadata: Metadata | None) -> dict[str, Any]:
+        values: dict[str, Any] = {}
         for name, fact in self._fact_columns.items():
             value = getattr(metadata, fact, None)
-            column = instance._meta.get_field(name)
-            if value is not None and isinstance(column, models.DurationField):
+            if value is not None and isinstance(model._meta.get_field(name), models.DurationField):
                 value = timedelta(seconds=value)
-            setattr(instance, name, value)
+            values[name] = value
+        return values
 
     @property
     def has_sides(self) -> bool:

@@ -61,6 +61,11 @@ class AnyMediaField(RegisteredField, Protocol):
     def sync_metadata_columns(self, instance: models.Model) -> None:
         """Write metadata columns that describe the row's key."""
 
+    def metadata_values(
+        self, model: type[models.Model], key: str, metadata: Metadata | None
+    ) -> dict[str, Any]:
+        """Return the values of the fields that describe a file, by their names."""
+
     def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:
         """Write metadata into the metadata columns of a row in memory."""
 

@@ -33,10 +33,11 @@ class ImportState(models.TextChoices):
     FAILED = "failed", _("failed")
     UNDONE = "undone", _("undone")
     REPLACED = "replaced", _("replaced by another file")
+    FINISHING = "finishing", _("imported, old file being deleted")
     FINISHED = "finished", _("imported, old file deleted")
 
 
-STORED: Final = (ImportState.IMPORTED, ImportState.FINISHED)
+STORED: Final = (ImportState.IMPORTED, ImportState.FINISHING, ImportState.FINISHED)
 """The states in which a file is stored under its key, and its row was given it."""
 
 

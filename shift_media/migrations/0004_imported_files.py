@@ -97,6 +97,7 @@ class Migration(migrations.Migration):
                             ("failed", "failed"),
                             ("undone", "undone"),
                             ("replaced", "replaced by another file"),
+                            ("finishing", "imported, old file being deleted"),
                             ("finished", "imported, old file deleted"),
                         ],
                         default="copying",

@@ -242,3 +242,13 @@ class Gallery(models.Model):
 
     cover = models.ForeignKey(Photo, models.SET_NULL, null=True)
     photos: ClassVar[Any] = models.ManyToManyField(Photo, related_name="galleries")
+
+
+class Switched(models.Model):
+    """A model that is switched in two steps: the old field stays beside the new one."""
+
+    title = models.CharField(max_length=50, blank=True)
+    image = models.ImageField(upload_to="photos", max_length=150, blank=True)
+    photo = MediaField(metadata_field="photo_meta", blank=True)
+    photo_meta = meta()
+    changed = models.DateTimeField(auto_now=True)

@@ -1,0 +1,185 @@
+"""The end of an import: each copy is verified, then its old file is deleted.
+
+An old file stays if a row of any file field has its name, if its copy is not what was stored, or
+if it was written to since its import. Its rows in the table are marked before it is deleted, which
+no undo does after that.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import groupby, product
+from typing import Any, Final
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+from django.db.models.fields.files import FileField
+from django.utils import timezone
+
+from shift_media.core.errors import MediaError
+from shift_media.deletion.references import all_rows, history_columns, referenced_keys
+from shift_media.importing.claims import Claims
+from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, ImportState
+from shift_media.importing.outcomes import RowOutcome, failed
+from shift_media.importing.plan import PAGE, ImportPlan
+from shift_media.importing.verify import Comparison, check_copy, check_old
+
+_ENDING: Final = (ImportState.IMPORTED, ImportState.REPLACED, ImportState.FINISHING)
+
+
+class FinishRun:
+    """One deletion of the old files of a field, which may be stopped and started again.
+
+    Args:
+        plan: the columns and storages.
+        workers: threads that read files.
+        dry_run: verify, and delete nothing.
+        stop: set it to end the run in order.
+    """
+
+    def __init__(
+        self,
+        plan: ImportPlan,
+        *,
+        workers: int = 1,
+        dry_run: bool = False,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._plan = plan
+        self._workers = workers
+        self._dry_run = dry_run
+        self._stop = stop or threading.Event()
+
+    def outcomes(self) -> Iterator[RowOutcome]:
+        """Delete old files, and yield what was done with each; ``row`` is one of its rows."""
+        Claims(self._plan).recover()
+        aliases = self._mine.order_by("old_storage").values_list("old_storage", flat=True)
+        with ThreadPoolExecutor(self._workers, "media-import") as pool:
+            for alias in list(aliases.distinct()):
+                last = ""
+                while (page := self._page(alias, last)) and not self._stop.is_set():
+                    last = page[-1][0]
+                    yield from self._finish_page(page, pool)
+
+    def count(self) -> int:
+        """Return how many old files there are."""
+        return self._mine.values("old_storage", "old_name").distinct().count()
+
+    @property
+    def _mine(self) -> ImportedFileQuerySet:
+        return self._plan.records.filter(state__in=_ENDING)
+
+    def _page(self, alias: str, after: str) -> list[tuple[str, list[ImportedFile]]]:
+        """Return the next old names, each with its rows in the table."""
+        names = (
+            self._mine.filter(old_storage=alias, old_name__gt=after)
+            .order_by("old_name")
+            .values_list("old_name")
+        )
+        wanted = [name for (name,) in names.distinct()[:PAGE]]
+        all_records = self._plan.table.filter(old_name__in=wanted, old_storage=alias).order_by(
+            "old_name", "pk"
+        )
+        return [(name, list(same)) for name, same in groupby(all_records, lambda r: r.old_name)]
+
+    def _finish_page(
+        self, page: Sequence[tuple[str, list[ImportedFile]]], pool: ThreadPoolExecutor
+    ) -> Iterator[RowOutcome]:
+        names = [name for name, _ in page]
+        held = self._holders(names)
+        keys = [record.key for _, same in page for record in same if record.key]
+        wanted = referenced_keys(keys)
+        free = [(name, same) for name, same in page if name not in held]
+        for name, same in page:
+            if name in held:
+                yield _left(same[0], "still_used", f"{held[name]} has this name.")
+        compared = pool.map(lambda each: self._verify(each[1], wanted), free)
+        for (name, same), problem in zip(free, compared, strict=True):
+            yield self._end(name, same, problem)
+
+    def _verify(self, same: Sequence[ImportedFile], wanted: set[str]) -> Comparison:
+        """Return why an old file stays; an empty comparison if no row needs it."""
+        is_old_checked = False
+        for record in same:
+            if record.state == ImportState.COPYING:
+                return Comparison("copying", "A run is copying the file.")
+            if record.state not in _ENDING or record.key not in wanted:
+                continue  # The row has another file by now, or is deleted.
+            stored = (record.stored_size or 0, record.stored_sha256)
+            problem = check_copy(self._plan, record.key, stored)
+            if not problem.code and not is_old_checked:
+                problem, is_old_checked = check_old(self._plan.storage_of(record), record), True
+            if problem.code and problem.code != "old_missing":
+                return problem
+        return Comparison()
+
+    def _end(self, name: str, same: Sequence[ImportedFile], problem: Comparison) -> RowOutcome:
+        if problem.code:
+            return _left(same[0], problem.code, problem.detail)
+        outcome = RowOutcome(
+            row=same[0].row, old_name=name, key=same[0].key, size=same[0].size or 0
+        )
+        if self._dry_run:
+            return outcome
+        marked = self._plan.table.filter(pk__in=[record.pk for record in same])
+        marked = marked.filter(state__in=_ENDING)
+        before = {record.pk: record.state for record in same}
+        marked.update(state=ImportState.FINISHING, updated=timezone.now())
+        # A row may have got the name since it was looked up: by an undo, say.
+        if holder := self._holders([name]).get(name):
+            for pk, state in before.items():
+                marked.filter(pk=pk).update(state=state)
+            return _left(same[0], "still_used", f"{holder} has this name.")
+        try:
+            self._plan.storage_of(same[0]).delete(name)
+        except (MediaError, OSError) as error:
+            return failed(same[0].row, name, error, "storage_error")
+        marked.update(state=ImportState.FINISHED, updated=timezone.now())
+        return outcome
+
+    def _holders(self, names: Sequence[str]) -> dict[str, str]:
+        """Return which field of a row has a name, for those of the names that a row has."""
+        held: dict[str, str] = {
+            name: self._odd_names[name] for name in names if name in self._odd_names
+        }
+        for field in _file_fields():
+            for rows in all_rows(field.model):
+                matching = rows.filter(**{f"{field.name}__in": list(names)})
+                for name in matching.values_list(field.name, flat=True).distinct():
+                    held.setdefault(str(name), str(field))
+        for column, lookup in history_columns():
+            for rows, name in product(all_rows(column.model), names):
+                if rows.filter(**{f"{column.name}__{lookup}": name}).exists():
+                    held.setdefault(name, str(column))
+        return held
+
+    @cached_property
+    def _odd_names(self) -> dict[str, str]:
+        """The files of rows whose names are not spelt as Django spells them: ``a//b.jpg``."""
+        found: dict[str, str] = {}
+        for field in _file_fields():
+            odd = Q()
+            for lookup, text in (("contains", "//"), ("contains", "./"), ("startswith", "/")):
+                odd |= Q(**{f"{field.name}__{lookup}": text})
+            for rows in all_rows(field.model):
+                for name in rows.filter(odd).values_list(field.name, flat=True).iterator():
+                    found[posixpath.normpath(str(name)).lstrip("/")] = str(field)
+        return found
+
+
+def _file_fields() -> Iterator[models.Field[Any, Any]]:
+    """Yield all file fields of the project, media fields included, where their columns are."""
+    for model in apps.get_models(include_auto_created=True):
+        if not model._meta.proxy:
+            for field in model._meta.local_concrete_fields:
+                if isinstance(field, FileField):
+                    yield field
+
+
+def _left(record: ImportedFile, code: str, detail: str) -> RowOutcome:
+    return RowOutcome(row=record.row, old_name=record.old_name, code=code, detail=detail)

@@ -1,0 +1,109 @@
+"""The undoing of an import: old names are put back, and the copies are deleted.
+
+A row that has a newer upload by now keeps it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from django.core.exceptions import SuspiciousOperation
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from shift_media.core.errors import MediaError
+from shift_media.deletion import service as deletion
+from shift_media.importing.claims import Claims
+from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, ImportState
+from shift_media.importing.outcomes import RowOutcome, failed
+from shift_media.importing.plan import ImportPlan, PlanError, pages_of
+
+_MISSING = "The old file is missing, so the row keeps its copy."
+
+
+class UndoRun:
+    """One undoing of the imports of a field, which may be stopped and started again.
+
+    Args:
+        plan: the columns and storages.
+        dry_run: look whether the old files are there, and change nothing.
+        stop: set it to end the run in order.
+    """
+
+    def __init__(
+        self, plan: ImportPlan, *, dry_run: bool = False, stop: threading.Event | None = None
+    ) -> None:
+        self._plan = plan
+        self._dry_run = dry_run
+        self._stop = stop or threading.Event()
+
+    def outcomes(self) -> Iterator[RowOutcome]:
+        """Put old names back, and yield what was done with each row.
+
+        Raises `PlanError` once old files were deleted, because they cannot be put back.
+        """
+        ended = self._plan.records.filter(
+            state__in=(ImportState.FINISHING, ImportState.FINISHED)
+        ).count()
+        if ended:
+            raise PlanError(
+                f"{ended} old files of {self._plan.field} were deleted by --finish, so the import "
+                "cannot be undone. Nothing was changed."
+            )
+        Claims(self._plan).recover()
+        for page in pages_of(self._imported):
+            if self._stop.is_set():
+                return
+            yield from self._undo_page(page)
+
+    def count(self) -> int:
+        """Return how many rows were imported."""
+        return self._imported.count()
+
+    @property
+    def _imported(self) -> ImportedFileQuerySet:
+        return self._plan.records.filter(state=ImportState.IMPORTED)
+
+    def _undo_page(self, page: list[ImportedFile]) -> list[RowOutcome]:
+        """Undo some rows in one transaction; those whose old file is missing stay as they are."""
+        outcomes = {record.pk: self._look_up(record) for record in page}
+        there = [record for record in page if not outcomes[record.pk].code]
+        if self._dry_run:
+            return list(outcomes.values())
+        try:
+            with transaction.atomic(using=self._plan.using):
+                for record in there:
+                    if not self._undo(record):
+                        outcomes[record.pk] = _skipped(record)
+                deletion.write_collected(self._plan.using)
+        except DatabaseError as error:
+            return [failed(record.row, record.old_name, error) for record in page]
+        return list(outcomes.values())
+
+    def _look_up(self, record: ImportedFile) -> RowOutcome:
+        """Return the outcome of a row whose column is written, or why it is not."""
+        name = record.old_name
+        try:
+            found = self._plan.storage_of(record).exists(name)
+        except (MediaError, OSError, SuspiciousOperation) as error:
+            return failed(record.row, name, error, "storage_error")
+        outcome = RowOutcome(row=record.row, old_name=name, key=record.key, size=record.size or 0)
+        if not found:
+            return RowOutcome(row=record.row, old_name=name, code="not_stored", detail=_MISSING)
+        return outcome
+
+    def _undo(self, record: ImportedFile) -> bool:
+        """Put an old name back; return False if the row has another file by now."""
+        if not self._plan.restore(record):
+            return False
+        same = self._plan.records.filter(pk=record.pk, state=record.state, key=record.key)
+        if not same.update(state=ImportState.UNDONE, updated=timezone.now()):
+            raise DatabaseError("The import of this row was ended or undone by another run.")
+        deletion.schedule(self._plan.field, record.key, self._plan.using, collect=True)
+        return True
+
+
+def _skipped(record: ImportedFile) -> RowOutcome:
+    text = "The row was deleted, or has another file by now, which stays."
+    return RowOutcome(row=record.row, old_name=record.old_name, detail=text, skipped=True)

@@ -1,0 +1,116 @@
+"""Comparison of imported files with their sources: both sides are read again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import SuspiciousOperation
+
+from shift_media.core.errors import MediaError
+from shift_media.importing.copying import digest
+from shift_media.importing.models import ImportedFile, ImportState
+from shift_media.importing.outcomes import RowOutcome
+from shift_media.importing.plan import ImportPlan, pages_of
+
+Facts = tuple[int, str]
+"""Size and SHA-256 of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The problem of an imported file: a code, or ``""``, and the same for people."""
+
+    code: str = ""
+    detail: str = ""
+
+
+def compare(plan: ImportPlan, record: ImportedFile) -> Comparison:
+    """Read the copy and the old file, and compare both with what the table has.
+
+    The codes are ``copy_missing``, ``copy_differs``, ``old_missing`` and ``old_changed``.
+    """
+    stored = (record.stored_size or 0, record.stored_sha256)
+    copy = check_copy(plan, record.key, stored)
+    if copy.code:
+        return copy
+    return check_old(plan.storage_of(record), record)
+
+
+def check_copy(plan: ImportPlan, key: str, expected: Facts) -> Comparison:
+    """Read a copy, and compare it with what was stored."""
+    found = read_facts_of(plan.target, key)
+    if isinstance(found, Comparison):
+        return Comparison(found.code and f"copy_{found.code}", found.detail)
+    if found != expected:
+        return Comparison("copy_differs", f"{key!r} is not what was stored.")
+    return Comparison()
+
+
+def check_old(storage: Any, record: ImportedFile) -> Comparison:
+    """Read an old file, and compare it with what was imported."""
+    found = read_facts_of(storage, record.old_name)
+    if isinstance(found, Comparison):
+        return Comparison(found.code and f"old_{found.code}", found.detail)
+    if found != (record.size, record.sha256):
+        return Comparison("old_changed", f"{record.old_name!r} was written to since its import.")
+    return Comparison()
+
+
+def read_facts_of(storage: Any, name: str) -> Facts | Comparison:
+    """Return size and SHA-256 of a file; a comparison that says ``missing`` or ``unreadable``."""
+    try:
+        with storage.open(name, "rb") as file:
+            return digest(file)
+    except FileNotFoundError as error:
+        return Comparison("missing", f"{name!r} is missing: {error}")
+    except (MediaError, OSError, SuspiciousOperation) as error:
+        return Comparison("unreadable", f"{name!r} cannot be read: {error}")
+
+
+class VerifyRun:
+    """One comparison of all imported files that rows still have with their old files.
+
+    Args:
+        plan: the columns and storages.
+        workers: threads that read files.
+        stop: set it to end the run in order.
+    """
+
+    def __init__(self, plan: ImportPlan, *, workers: int, stop: threading.Event) -> None:
+        self._plan = plan
+        self._workers = workers
+        self._stop = stop
+        self._records = plan.records.filter(state=ImportState.IMPORTED)
+
+    def count(self) -> int:
+        """Return how many files there are."""
+        return self._records.count()
+
+    def outcomes(self) -> Iterator[RowOutcome]:
+        """Compare file after file, and yield what was found."""
+        with ThreadPoolExecutor(self._workers, "media-import") as pool:
+            for page in pages_of(self._records):
+                if self._stop.is_set():
+                    return
+                now = self._plan.current_keys([record.row for record in page])
+                same = [record for record in page if now.get(record.row) == record.key]
+                found = pool.map(lambda record: compare(self._plan, record), same)
+                problems = dict(zip((record.pk for record in same), found, strict=True))
+                yield from (_outcome(record, problems.get(record.pk)) for record in page)
+
+
+def _outcome(record: ImportedFile, problem: Comparison | None) -> RowOutcome:
+    return RowOutcome(
+        row=record.row,
+        old_name=record.old_name,
+        key=record.key,
+        size=record.size or 0,
+        sha256=record.sha256,
+        code=problem.code if problem else "",
+        detail=problem.detail if problem else "The row has another file by now.",
+        skipped=problem is None,
+    )

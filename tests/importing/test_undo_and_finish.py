@@ -1,0 +1,263 @@
+"""Imports that are undone, verified and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+from shift_media.importing.finish import FinishRun
+from shift_media.importing.models import ImportState
+from shift_media.importing.outcomes import RowOutcome
+from shift_media.importing.plan import ImportPlan, PlanError
+from shift_media.importing.run import ImportOptions, ImportRun
+from shift_media.importing.undo import UndoRun
+from shift_media.models import ImportedFile
+from tests.fields.material import picture, upload
+from tests.testapp.models import Photo, Switched
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance(69)]
+
+OldRow = Callable[..., Any]
+Stored = Callable[[], list[str]]
+NAME = "photos/lake.jpg"
+
+
+def plan_of(model: Any = Photo, field: str = "image", old: str | None = None) -> ImportPlan:
+    return ImportPlan.make(model, field, old, "default")
+
+
+SWITCHED = (Switched, "photo", "image")
+
+
+def import_all(plan: ImportPlan | None = None) -> list[RowOutcome]:
+    return list(ImportRun(plan or plan_of(), ImportOptions()).outcomes())
+
+
+def undo(plan: ImportPlan | None = None, **options: Any) -> list[RowOutcome]:
+    return list(UndoRun(plan or plan_of(), **options).outcomes())
+
+
+def finish(plan: ImportPlan | None = None, **options: Any) -> list[RowOutcome]:
+    return list(FinishRun(plan or plan_of(), **options).outcomes())
+
+
+def codes(outcomes: list[RowOutcome]) -> list[str]:
+    return sorted(outcome.code for outcome in outcomes)
+
+
+# Undo
+
+
+def test_undo_puts_the_old_name_back_and_deletes_the_copy(old_row: OldRow, stored: Stored) -> None:
+    row = old_row()
+    import_all()
+    assert codes(undo()) == [""]
+    photo = Photo.objects.get(pk=row.pk)
+    assert (photo.image.name, photo.image_meta) == (NAME, {})
+    assert stored() == []
+    assert ImportedFile.objects.get().state == ImportState.UNDONE
+    assert codes(import_all()) == [""]
+    assert Photo.objects.get(pk=row.pk).image_meta
+
+
+def test_undo_of_column_to_column_empties_the_new_column(old_row: OldRow, stored: Stored) -> None:
+    row = old_row(model=Switched)
+    import_all(plan_of(*SWITCHED))
+    undo(plan_of(*SWITCHED))
+    switched = Switched.objects.get(pk=row.pk)
+    assert (switched.image.name, switched.photo.name, stored()) == (NAME, "", [])
+
+
+def test_undo_leaves_a_newer_upload(old_row: OldRow, stored: Stored) -> None:
+    row = old_row()
+    import_all()
+    photo = Photo.objects.get(pk=row.pk)
+    photo.image = upload(name="newer.jpg")
+    photo.save()
+    (outcome,) = undo()
+    assert outcome.state == "skipped"
+    assert [Photo.objects.get(pk=row.pk).image.name] == stored()
+
+
+def test_undo_leaves_a_row_whose_old_file_is_missing(
+    old_row: OldRow, old_folder: Path, stored: Stored
+) -> None:
+    row = old_row()
+    import_all()
+    (old_folder / NAME).unlink()
+    assert codes(undo()) == ["not_stored"]
+    assert [Photo.objects.get(pk=row.pk).image.name] == stored()
+
+
+def test_undo_leaves_a_row_whose_old_column_has_changed(old_row: OldRow, stored: Stored) -> None:
+    row = old_row(model=Switched)
+    import_all(plan_of(*SWITCHED))
+    Switched.objects.update(image="")
+    (outcome,) = undo(plan_of(*SWITCHED))
+    assert outcome.state == "skipped"
+    assert [Switched.objects.get(pk=row.pk).photo.name] == stored()
+
+
+def test_undo_keeps_a_copy_that_another_row_refers_to(old_row: OldRow, stored: Stored) -> None:
+    row = old_row()
+    import_all()
+    copy = Photo.objects.get(pk=row.pk)
+    copy.pk, copy._state.adding = None, True
+    copy.save()
+    undo()
+    assert [Photo.objects.get(pk=copy.pk).image.name] == stored()
+
+
+def test_dry_undo_changes_nothing(old_row: OldRow, stored: Stored) -> None:
+    row = old_row()
+    import_all()
+    assert codes(undo(dry_run=True)) == [""]
+    assert [Photo.objects.get(pk=row.pk).image.name] == stored()
+
+
+# Finish
+
+
+def test_finish_deletes_the_old_file_and_undo_refuses(
+    old_row: OldRow, old_folder: Path, stored: Stored
+) -> None:
+    row = old_row()
+    import_all()
+    assert codes(finish(dry_run=True)) == [""]
+    assert (old_folder / NAME).exists()
+    assert codes(finish()) == [""]
+    assert not (old_folder / NAME).exists()
+    with pytest.raises(PlanError, match="cannot be undone"):
+        undo()
+    assert [Photo.objects.get(pk=row.pk).image.name] == stored()
+    assert finish() == []
+    assert ImportedFile.objects.for_name(NAME).get().state == ImportState.FINISHED
+
+
+def test_finish_deletes_a_file_of_two_rows_once_both_are_imported(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row(), old_row()
+    list(ImportRun(plan_of(), ImportOptions(limit=1)).outcomes())
+    (outcome,) = finish()
+    assert (outcome.code, "testapp.Photo.image" in outcome.detail) == ("still_used", True)
+    import_all()
+    assert codes(finish()) == [""]
+    assert not (old_folder / NAME).exists()
+    assert not ImportedFile.objects.exclude(state=ImportState.FINISHED).exists()
+
+
+def test_finish_leaves_a_file_that_the_old_column_still_has(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row(model=Switched)
+    import_all(plan_of(*SWITCHED))
+    (outcome,) = finish(plan_of(*SWITCHED))
+    assert (outcome.code, "testapp.Switched.image" in outcome.detail) == ("still_used", True)
+    assert (old_folder / NAME).exists()
+    Switched.objects.update(image="")  # The migration that removes the field does the same.
+    assert codes(finish()) == []
+    assert codes(finish(plan_of(Switched, "photo"))) == [""]
+    assert not (old_folder / NAME).exists()
+
+
+@pytest.mark.parametrize("odd", ["photos//lake.jpg", "photos/./lake.jpg", "/photos/lake.jpg"])
+def test_finish_leaves_a_file_that_a_row_has_in_another_spelling(
+    old_row: OldRow, old_folder: Path, odd: str
+) -> None:
+    old_row()
+    import_all()
+    other = Switched.objects.create()
+    Switched.objects.filter(pk=other.pk).update(image=odd)
+    assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+
+
+def test_finish_leaves_a_file_that_a_column_of_the_history_has(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row()
+    import_all()
+    Photo.objects.create(title=NAME)
+    with override_settings(SHIFT_MEDIA={"HISTORY": {"testapp.Photo.title": "exact"}}):
+        assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [("truncate", "copy_differs"), ("remove", "copy_missing"), ("rewrite", "old_changed")],
+)
+def test_finish_leaves_a_file_whose_copy_is_not_verified(
+    old_row: OldRow, old_folder: Path, tmp_path: Path, damage: str, code: str
+) -> None:
+    row = old_row()
+    import_all()
+    copy = tmp_path / "media" / Photo.objects.get(pk=row.pk).image.name
+    if damage == "truncate":
+        copy.write_bytes(copy.read_bytes()[:-1])
+    elif damage == "remove":
+        copy.unlink()
+    else:
+        (old_folder / NAME).write_bytes(picture(size=(30, 30)))
+    assert codes(finish()) == [code]
+    assert (old_folder / NAME).exists()
+    assert ImportedFile.objects.get().state == ImportState.IMPORTED
+
+
+def test_finish_deletes_the_old_file_of_a_row_with_a_newer_upload(
+    old_row: OldRow, old_folder: Path, stored: Stored
+) -> None:
+    row = old_row()
+    import_all()
+    photo = Photo.objects.get(pk=row.pk)
+    photo.image = upload(name="newer.jpg")
+    photo.save()
+    assert codes(finish()) == [""]
+    assert not (old_folder / NAME).exists()
+    assert [Photo.objects.get(pk=row.pk).image.name] == stored()
+
+
+def test_finish_deletes_the_old_file_that_an_upload_has_replaced_before_the_import(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    row = old_row()
+    Photo.objects.update(image="")
+    ImportedFile.objects.note_replaced(Photo._meta.get_field("image"), row.pk, NAME, "default")
+    assert codes(finish()) == [""]
+    assert not (old_folder / NAME).exists()
+
+
+def test_finish_that_was_killed_before_the_deletion_goes_on(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row()
+    import_all()
+    ImportedFile.objects.update(state=ImportState.FINISHING)
+    with pytest.raises(PlanError):
+        undo()
+    assert codes(finish()) == [""]
+    assert not (old_folder / NAME).exists()
+
+
+def test_row_that_gets_the_name_back_during_the_finish_keeps_its_file(
+    old_row: OldRow, old_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = old_row()
+    import_all()
+    verify = FinishRun._verify
+
+    def restored_meanwhile(self: FinishRun, *arguments: Any) -> Any:
+        Photo.objects.filter(pk=row.pk).update(image=NAME)
+        connection.close()  # of this thread
+        return verify(self, *arguments)
+
+    monkeypatch.setattr(FinishRun, "_verify", restored_meanwhile)
+    assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+    assert ImportedFile.objects.get().state == ImportState.IMPORTED
