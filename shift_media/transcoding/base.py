@@ -42,6 +42,9 @@ LIVE = (State.PENDING, State.SUBMITTED, State.PROGRESSING)
 RUNNING = (State.SUBMITTED, State.PROGRESSING)
 """The states of a job that a worker or a service works on."""
 
+ANNOUNCED = (State.COMPLETE, State.ERROR)
+"""The states of a job that has ended, and whose end a signal announces."""
+
 
 def states_before(state: State) -> tuple[State, ...]:
     """Return the states that may change to this one: the earlier ones, and itself.

@@ -7,13 +7,18 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from django.core.files.base import ContentFile
+from django.db import OperationalError, connections
+from django.dispatch import Signal
 from filelock import FileLock
 
+from shift_media import signals
 from shift_media.transcoding import probing
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.transcoding.services import Worker
 from shift_media.video.facts import VideoFacts
@@ -121,6 +126,61 @@ def stored(media_root: Path) -> Callable[[], list[str]]:
         return sorted(str(path.relative_to(media_root)) for path in files)
 
     return keys
+
+
+@pytest.fixture
+def completed() -> Iterator[list[int]]:
+    """Collect the primary keys of the jobs that ``transcode_completed`` was sent for."""
+    yield from received(signals.transcode_completed)
+
+
+@pytest.fixture
+def failed() -> Iterator[list[int]]:
+    """Collect the primary keys of the jobs that ``transcode_failed`` was sent for."""
+    yield from received(signals.transcode_failed)
+
+
+def received(signal: Signal) -> Iterator[list[int]]:
+    pks: list[int] = []
+
+    def receive(job: TranscodeJob, **kwargs: object) -> None:
+        pks.append(job.pk)
+
+    signal.connect(receive)
+    yield pks
+    signal.disconnect(receive)
+
+
+@pytest.fixture
+def drop(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Return a function that drops the connection once a job is committed as complete.
+
+    The database stays away for some more queries.
+    """
+
+    def drop(queries: int) -> None:
+        connection = connections["default"]
+        commit, cursor = connection._commit, connection.cursor
+        left = [0]
+
+        def commit_and_drop() -> None:
+            is_complete = TranscodeJob.objects.filter(state=State.COMPLETE).exists()
+            commit()
+            if is_complete and connection._commit is commit_and_drop:
+                monkeypatch.setattr(connection, "_commit", commit)
+                left[0] = queries
+                raise OperationalError("server closed the connection unexpectedly")
+
+        def cursor_unless_away() -> Any:
+            if left[0]:
+                left[0] -= 1
+                raise OperationalError("could not connect to server")
+            return cursor()
+
+        monkeypatch.setattr(connection, "_commit", commit_and_drop)
+        monkeypatch.setattr(connection, "cursor", cursor_unless_away)
+
+    return drop
 
 
 @pytest.fixture(autouse=True)

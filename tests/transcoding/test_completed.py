@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError, connections
 from django.test import override_settings
 
-from shift_media import signals
 from shift_media.storages import default_media_storage, unwrap
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
@@ -37,19 +35,6 @@ POSTER = {"PROFILES": {"web": {"_poster.jpg": {"kind": "poster"}}}}
 def _only_a_poster() -> Iterator[None]:
     with override_settings(SHIFT_MEDIA=POSTER):
         yield
-
-
-@pytest.fixture
-def completed() -> Iterator[list[int]]:
-    """Collect the primary keys of the jobs that ``transcode_completed`` was sent for."""
-    received: list[int] = []
-
-    def receive(job: TranscodeJob, **kwargs: Any) -> None:
-        received.append(job.pk)
-
-    signals.transcode_completed.connect(receive)
-    yield received
-    signals.transcode_completed.disconnect(receive)
 
 
 def assert_published(film: Film) -> None:
@@ -93,38 +78,6 @@ def test_job_is_complete_if_its_progress_cannot_be_reported(
     Worker(on_progress=fail).run_one()
     assert_published(film)
     assert "The progress of web of" in caplog.text
-
-
-@pytest.fixture
-def drop(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Return a function that drops the connection once a job is committed as complete.
-
-    The database stays away for some more queries.
-    """
-
-    def drop(queries: int) -> None:
-        connection = connections["default"]
-        commit, cursor = connection._commit, connection.cursor
-        left = [0]
-
-        def commit_and_drop() -> None:
-            is_complete = TranscodeJob.objects.filter(state=State.COMPLETE).exists()
-            commit()
-            if is_complete and connection._commit is commit_and_drop:
-                monkeypatch.setattr(connection, "_commit", commit)
-                left[0] = queries
-                raise OperationalError("server closed the connection unexpectedly")
-
-        def cursor_unless_away() -> Any:
-            if left[0]:
-                left[0] -= 1
-                raise OperationalError("could not connect to server")
-            return cursor()
-
-        monkeypatch.setattr(connection, "_commit", commit_and_drop)
-        monkeypatch.setattr(connection, "cursor", cursor_unless_away)
-
-    return drop
 
 
 @pytest.mark.acceptance(64)

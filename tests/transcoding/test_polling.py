@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import override_settings
+from django.utils import timezone
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import TranscodeError
+from shift_media.core.keys import parse_original_key
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
@@ -167,3 +172,87 @@ def test_cancellation_by_a_job_read_before_its_submission_reaches_the_service(
     job.external_id = ""
     assert services.cancel(job)
     assert Scripted.cancelled == [f"external-{job.pk}"]
+
+
+# The end of a job that a service runs.
+
+Drop = Callable[[int], None]
+
+
+def complete_once(drop: Drop, queries: int) -> None:
+    Scripted.begin(State.COMPLETE)
+    drop(queries)
+
+
+@pytest.mark.acceptance(64)
+@pytest.mark.parametrize("queries", [0, 1, 2])
+def test_poll_whose_database_is_away_after_the_commit_loses_no_signal(
+    job: TranscodeJob, drop: Drop, completed: list[int], queries: int
+) -> None:
+    complete_once(drop, queries)
+    for _ in range(4):
+        with contextlib.suppress(OperationalError):
+            services.poll(job)
+    assert completed == [job.pk]
+
+
+@pytest.mark.acceptance(64)
+def test_older_files_are_deleted_after_such_a_poll(
+    job: TranscodeJob, drop: Drop, stored: Callable[[], list[str]]
+) -> None:
+    older = f"{parse_original_key(job.original).directory}/_web/0a1b2c3d/480p.mp4"
+    default_media_storage.put(older, ContentFile(b"old"), content_type="video/mp4")  # type: ignore[attr-defined]
+    complete_once(drop, 1)
+    with pytest.raises(OperationalError):
+        services.poll(job)
+    assert older in stored()
+    services.poll(job)
+    assert older not in stored()
+    assert len(stored()) == 2
+
+
+@pytest.mark.acceptance(64)
+def test_worker_announces_a_job_whose_process_was_killed_after_the_commit(
+    job: TranscodeJob, drop: Drop, completed: list[int]
+) -> None:
+    complete_once(drop, 1)
+    with pytest.raises(OperationalError):
+        services.poll(job)
+    services.recover()
+    assert completed == []  # The process may still be alive.
+    TranscodeJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    services.recover()
+    services.recover()
+    assert completed == [job.pk]
+    assert TranscodeJob.objects.get().lease_until is None
+
+
+@pytest.mark.acceptance(64)
+def test_failure_is_announced_once_although_the_database_was_away(
+    job: TranscodeJob, monkeypatch: pytest.MonkeyPatch, failed: list[int]
+) -> None:
+    Scripted.begin(State.ERROR)
+    with monkeypatch.context() as patch:
+        patch.setattr(TranscodeJob, "take_announcement", away)
+        services.poll(job)
+    assert (job.state, failed) == (State.ERROR, [])
+    for _ in range(2):
+        services.poll(TranscodeJob.objects.get())
+    assert failed == [job.pk]
+
+
+def away(job: TranscodeJob) -> bool:
+    raise OperationalError("could not connect to server")
+
+
+def test_retried_job_is_not_announced_as_failed(
+    job: TranscodeJob, monkeypatch: pytest.MonkeyPatch, failed: list[int]
+) -> None:
+    Scripted.begin(State.ERROR)
+    with monkeypatch.context() as patch:
+        patch.setattr(TranscodeJob, "take_announcement", away)
+        services.poll(job)
+    assert services.retry(job)
+    assert not TranscodeJob.objects.get().is_unannounced
+    services.recover()
+    assert failed == []

@@ -62,7 +62,7 @@ class JobAttempts(JobColumns):
             "token": new_token(),
             "progress": 0,
             "lease_owner": owner,
-            "lease_until": now + _lease_duration(),
+            "lease_until": now + lease_duration(),
             "started": now,
         }
         unclaimed = self._row().filter(
@@ -76,7 +76,7 @@ class JobAttempts(JobColumns):
 
     def renew(self) -> bool:
         """Extend the lease; return False if the job was cancelled or taken over."""
-        return self._update(lease_until=timezone.now() + _lease_duration())
+        return self._update(lease_until=timezone.now() + lease_duration())
 
     def set_external_id(self, external_id: str, transcoder: str) -> bool:
         """Store what a transcoder has returned for this attempt."""
@@ -149,6 +149,7 @@ class JobAttempts(JobColumns):
                     external_id="",
                     token=new_token(),
                     not_before=timezone.now(),
+                    lease_until=None,
                     finished=None,
                     **failure("", ""),
                 )
@@ -177,7 +178,8 @@ class JobAttempts(JobColumns):
         return bool(requeued)
 
 
-def _lease_duration() -> timedelta:
+def lease_duration() -> timedelta:
+    """Return how long a claim, or the announcement of an end, is left to one process."""
     return timedelta(seconds=settings.TRANSCODE_LEASE)
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.deletion.references import is_referenced
-from shift_media.transcoding.base import LIVE, JobReport, State
-from shift_media.transcoding.models.attempts import JobAttempts, failure
+from shift_media.transcoding.base import ANNOUNCED, LIVE, JobReport, State
+from shift_media.transcoding.models.attempts import JobAttempts, failure, lease_duration
 from shift_media.transcoding.models.queryset import TranscodeJobQuerySet
 from shift_media.transcoding.models.rendition import Rendition
 
@@ -35,6 +35,7 @@ class TranscodeJob(JobAttempts):
         indexes: ClassVar = [
             models.Index(fields=["state", "not_before"], name="shift_media_job_due"),
             models.Index(fields=["original", "profile"], name="shift_media_job_original"),
+            models.Index(fields=["lease_until"], name="shift_media_job_lease"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -72,9 +73,11 @@ class TranscodeJob(JobAttempts):
 
         Returns False if the attempt is not the current one, or no row refers to the original.
         """
+        may_be_repeated = self.began_completion
         self.began_completion = True  # It stays after an error: the COMMIT may have arrived.
-        self.began_completion = self._complete(report)
-        return self.began_completion
+        completed = self._complete(report)
+        self.began_completion = completed or may_be_repeated
+        return completed
 
     def _complete(self, report: JobReport) -> bool:
         with transaction.atomic(using=self.database):
@@ -122,10 +125,22 @@ class TranscodeJob(JobAttempts):
         return failed
 
     def _end(self, rows: TranscodeJobQuerySet[Self], state: State, **values: object) -> bool:
+        """End the job; one that is to be announced keeps a lease until it is."""
+        until = timezone.now() + lease_duration() if state in ANNOUNCED else None
         ended = rows.update(
-            state=state, lease_owner="", lease_until=None, finished=timezone.now(), **values
+            state=state, lease_owner="", lease_until=until, finished=timezone.now(), **values
         )
         return bool(ended)
+
+    @property
+    def is_unannounced(self) -> bool:
+        """True if the job has ended, and no process has begun to send the signal of its end."""
+        return self.state in ANNOUNCED and self.lease_until is not None
+
+    def take_announcement(self) -> bool:
+        """Return True for the one process that is to send the signal of the job's end."""
+        ended = self._row().filter(token=self.token).unannounced()
+        return bool(ended.update(lease_until=None))
 
     def _is_referenced(self) -> bool:
         return is_referenced(self.original, self.database)

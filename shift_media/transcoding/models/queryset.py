@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from django.db import models, router
 
-from shift_media.transcoding.base import LIVE, RUNNING, State
+from shift_media.transcoding.base import ANNOUNCED, LIVE, RUNNING, State
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -48,6 +48,10 @@ class TranscodeJobQuerySet(models.QuerySet[Row]):
     def running(self) -> Self:
         """Select the jobs that a worker or a service works on."""
         return self.filter(state__in=RUNNING)
+
+    def unannounced(self) -> Self:
+        """Select the jobs that have ended, and whose signal no process has begun to send."""
+        return self.filter(state__in=ANNOUNCED, lease_until__isnull=False)
 
     def due(self, now: datetime) -> Self:
         """Select the pending jobs whose pause is over, the longest-waiting first."""

@@ -22,6 +22,7 @@ from shift_media.core.errors import MediaError
 from shift_media.transcoding.models import TranscodeJob, TranscodeJobQuerySet
 from shift_media.transcoding.services.attempts import build_attempt, transcoder
 from shift_media.transcoding.services.enqueuing import enqueue_again
+from shift_media.transcoding.services.reports import announce
 
 logger = logging.getLogger("shift_media")
 
@@ -71,9 +72,13 @@ def recover() -> int:
     """Make jobs pending whose attempt is lost, or end them; return how many.
 
     An attempt is lost if its worker did not renew the lease, or if it was submitted to a service
-    that is no longer the site's transcoder.
+    that is no longer the site's transcoder. Also send the signals of jobs that have ended, whose
+    process was killed before it sent them, or had lost the database.
     """
-    running = TranscodeJob.objects.on_primary().running()
+    jobs = TranscodeJob.objects.on_primary()
+    for ended in jobs.unannounced().filter(lease_until__lt=timezone.now()):
+        signals.after_commit(announce, ended, using=ended.database)
+    running = jobs.running()
     expired = running.filter(lease_until__lt=timezone.now())
     elsewhere = running.filter(lease_until=None).exclude(transcoder=transcoder().name)
     return sum(map(_recover_expired, expired)) + sum(map(_recover_from_service, elsewhere))
@@ -91,8 +96,7 @@ def _recover_expired(job: TranscodeJob) -> bool:
     failed = job.fail_lost("abandoned", text)
     if failed:
         _delete_files(job)
-        job.reload()
-        signals.after_commit(job.send, signals.transcode_failed, using=job.database)
+        signals.after_commit(announce, job, using=job.database)
     return failed
 
 

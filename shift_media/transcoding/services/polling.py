@@ -17,6 +17,7 @@ from shift_media.transcoding.services.attempts import (
     transcoder,
 )
 from shift_media.transcoding.services.reports import (
+    announce,
     apply,
     as_transcode_error,
     fail,
@@ -34,6 +35,8 @@ def poll(job: TranscodeJob) -> bool:
     belongs to its worker, so only the row is read again.
     """
     job.reload()
+    if job.is_unannounced:  # The process that ended it was killed, or has lost the database.
+        announce(job)
     if job.state not in RUNNING or not job.external_id or transcoder().embedded:
         return True
     if job.profile not in settings.PROFILES:

@@ -46,11 +46,24 @@ def _complete(job: TranscodeJob, report: JobReport) -> bool:
             raise
         # The connection was lost after the COMMIT had arrived.
         logger.warning("%s is complete, but the database did not confirm it: %s", job, error)
+    signals.after_commit(announce, job, using=job.database)
     job.reload()
-    using = job.database
-    signals.after_commit(job.send, signals.transcode_completed, using=using)
-    signals.after_commit(_delete_older_files, job, using=using)
     return True
+
+
+def announce(job: TranscodeJob) -> None:
+    """Send the signal of the end of a job, and delete older files, unless another process does.
+
+    If the database is away now, or the process is killed before, `leases.recover` calls it again.
+    """
+    job.reload()
+    if not job.take_announcement():
+        return
+    if job.state == State.COMPLETE:
+        job.send(signals.transcode_completed)
+        _delete_older_files(job)
+    else:
+        job.send(signals.transcode_failed)
 
 
 def _delete_older_files(job: TranscodeJob) -> None:
@@ -80,8 +93,7 @@ def fail(job: TranscodeJob, error: TranscodeError) -> None:
         if job.retry_later(code, text):
             enqueue_again(job)
     elif job.fail(code, text):
-        job.reload()
-        job.send(signals.transcode_failed)
+        signals.after_commit(announce, job, using=job.database)
 
 
 def stop_attempt(job: TranscodeJob, attempt: Job | None) -> None:
