@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, cast
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import File
 from django.core.files.storage import Storage
-from django.db import models
+from django.db import models, router
 
 from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.formats import HEAD_BYTES, detect
@@ -68,6 +68,30 @@ def check_new_name(field: AnyMediaField, name: str) -> None:
             f"it under a key: row.{field.name}.save(name, file). If the field had this storage "
             "before it was a media field, write legacy_storage with its alias."
         )
+
+
+def note_replaced(row: models.Model, field: AnyMediaField, name: str, using: str) -> None:
+    """Note that a row with a legacy name was given another file, or none.
+
+    The old file stays until ``media_import --finish`` deletes it, which the log says. Call it in
+    the transaction that writes the row, on the database ``using``.
+    """
+    # Imported here, because fields are imported before the models can be loaded.
+    from shift_media.models import ImportedFile
+
+    if is_default(field, name):
+        return
+    here = router.allow_migrate_model(using, ImportedFile)
+    table = ImportedFile.objects.using(using if here else router.db_for_write(ImportedFile))
+    table.note_replaced(field, row.pk, name, find_alias(storage_of(field)))
+    logger.warning(
+        "%s of row %s has another file. The old one, %r, has a name that is not a key of "
+        "shift_media, so it stays. This deletes such files: %s --finish",
+        field,
+        row.pk,
+        name,
+        import_command(field),
+    )
 
 
 def build_resize(file: AnyMediaFile, arguments: Arguments, known: Facts) -> LegacyResize:

@@ -162,7 +162,10 @@ class TableWrite:
     def _schedule_deletions(self, old_keys: dict[AnyMediaField, str]) -> None:
         for field, key in old_keys.items():
             if key and key != current_key(self.instance, field) and is_installed(self.table):
-                deletion.schedule(field, key, self.using)
+                if is_legacy_name(key):
+                    legacy.note_replaced(self.instance, field, key, self.using)
+                else:
+                    deletion.schedule(field, key, self.using)
 
     def _is_to_be_transcoded(self, field: AnyMediaField) -> bool:
         key = current_key(self.instance, field)

@@ -73,9 +73,9 @@ def resize(request: HttpRequest, key: str, storage: str | None = None) -> HttpRe
     try:
         return _respond(request, key, media_storage)
     except NotStored as error:
-        return _placeholder_response(request, key, media_storage) or _error_response(error)
+        return _placeholder_response(request, key, media_storage) or error_response(error)
     except MediaError as error:
-        return _error_response(error)
+        return error_response(error)
 
 
 def _respond(request: HttpRequest, key: str, storage: MediaStorage) -> HttpResponseBase:
@@ -170,7 +170,8 @@ def _redirect(url: str) -> HttpResponse:
     return _uncached(HttpResponse(status=302, headers={"Location": url}))
 
 
-def _error_response(error: MediaError) -> HttpResponse:
+def error_response(error: MediaError) -> HttpResponse:
+    """Return the answer for an error; raise an error that is not one of the view's."""
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         raise error

@@ -20,7 +20,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.forms import modelform_factory
 from django.template import engines
 from django.test import Client, override_settings
@@ -30,6 +30,7 @@ from shift_media.core.errors import InvalidKey, InvalidSpec, MediaError
 from shift_media.deletion.models import PendingDeletion
 from shift_media.doctor import legacy_names
 from shift_media.fields import MediaField, legacy
+from shift_media.models import ImportedFile
 from shift_media.resizes.legacy import LegacyResize
 from testproject.gallery.models import Photo as GalleryPhoto
 from tests.fields.material import picture, upload
@@ -328,6 +329,35 @@ def test_old_file_is_neither_deleted_nor_overwritten(remove: str, old_files: Pat
         Photo.objects.all().delete()
     call_command("media_cleanup", "--force", stdout=io.StringIO())
     assert old_files.read_bytes() == CONTENT
+
+
+def test_replaced_old_file_is_noted_for_the_end_of_the_import(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    photo = old_row()
+    caplog.clear()
+    photo.image = upload()
+    photo.save()
+    noted = ImportedFile.objects.values("source", "row", "old_name", "old_storage", "state").get()
+    assert noted == {
+        "source": "testapp.Photo.image",
+        "row": str(photo.pk),
+        "old_name": NAME,
+        "old_storage": "default",
+        "state": "replaced",
+    }
+    (record,) = caplog.records
+    assert NAME in record.getMessage()
+    assert record.getMessage().endswith("media_import testapp.Photo.image --finish")
+
+
+def test_replaced_old_file_is_not_noted_if_the_row_is_not_written() -> None:
+    photo = old_row()
+    photo.image = upload()
+    with transaction.atomic():
+        photo.save()
+        transaction.set_rollback(True)
+    assert not ImportedFile.objects.exists()
 
 
 def test_focal_point_of_an_old_file_is_kept_with_its_name() -> None:
