@@ -43,7 +43,12 @@ class IntegrityState(StrEnum):
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
     """Neither the row nor the stored object has its SHA-256."""
+    LEGACY = "legacy"
+    """Its name was there before the media field, so it is in another storage."""
 
+
+DAMAGED = (IntegrityState.ALTERED, IntegrityState.MISSING, IntegrityState.UNREADABLE)
+"""The states of which a finding is made."""
 
 Result = tuple[IntegrityState, str, int]
 """A state, the detail for a finding, and the number of bytes that were read."""
@@ -75,8 +80,13 @@ class IntegrityCounts:
 
     @property
     def done(self) -> int:
-        """The number of originals that were verified."""
+        """The number of rows that were looked at."""
         return sum(self.by_state.values())
+
+    @property
+    def originals(self) -> int:
+        """The number of originals that were verified, without names that are not keys."""
+        return self.done - self.by_state[IntegrityState.LEGACY]
 
 
 class IntegrityCheck:
@@ -151,7 +161,7 @@ class IntegrityCheck:
         self.counts.by_state[state] += 1
         self.counts.bytes += size
         self.position = original.position
-        if state not in (IntegrityState.SAME, IntegrityState.UNKNOWN):
+        if state in DAMAGED:
             self.on_finding(original, state, detail)
         return self.counts
 
@@ -189,7 +199,7 @@ def verify_original(
     Returns early, with the state `SAME`, once ``stop`` is set.
     """
     if is_legacy_name(original.key):
-        return IntegrityState.UNKNOWN, "", 0  # It is not in this storage: see `legacy-names`.
+        return IntegrityState.LEGACY, "", 0
     try:
         expected = original.sha256 or _sha256_of_object(storage, original.key)
         if not expected:

@@ -8,7 +8,8 @@ from itertools import islice
 from typing import Any, Final, cast
 
 from django.core.exceptions import FieldError
-from django.db import DatabaseError, models
+from django.core.files.storage import Storage
+from django.db import DatabaseError, connections, models
 from django.db.models import Q
 
 from shift_media.core.keys import ORIGINAL_PATTERN, RESERVED_PATTERN
@@ -16,6 +17,7 @@ from shift_media.fields.database_columns import find_columns
 from shift_media.fields.legacy import import_command
 from shift_media.registry import RegisteredField
 from shift_media.resizes.legacy import is_legacy_name
+from shift_media.storages.naming import is_same_storage
 
 MOST: Final = 1000
 """Rows that are counted at most, so that a check of a large table ends soon."""
@@ -74,6 +76,15 @@ def find_legacy_names(databases: Sequence[str]) -> list[LegacyNames]:
         found += [LegacyNames(field, alias, names)] if names else []
         found += [LegacyNames(field, alias, shown, source)] if shown else []
     return found
+
+
+def find_legacy_names_of(storage: Storage) -> list[LegacyNames]:
+    """Return the legacy names, in all databases, of the media fields with a storage."""
+    return [
+        names
+        for names in find_legacy_names(list(connections))
+        if is_same_storage(names.field.storage, storage)
+    ]
 
 
 def legacy_rows(field: RegisteredField, using: str) -> Iterator[tuple[Any, str]]:

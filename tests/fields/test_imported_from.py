@@ -395,3 +395,14 @@ def test_media_resize_counts_old_files() -> None:
     call_command("media_resize", "testapp.Moving.photo", "--sizes", "40x", stdout=out, stderr=out)
     assert "1 row" in out.getvalue()
     assert "names from before the media field" in out.getvalue()
+    assert "media_import testapp.Moving.photo --from image" in out.getvalue()
+
+
+def test_clean_up_and_verification_say_which_rows_show_old_files() -> None:
+    moving()
+    for words in (["media_cleanup", "--dry-run"], ["media_doctor", "--verify"]):
+        out = io.StringIO()
+        call_command(*words, stdout=out, stderr=out)
+        shown = " ".join(out.getvalue().split())
+        assert "testapp.Moving.photo: 1 row shows the old file of 'image'" in shown
+        assert "media_import testapp.Moving.photo --from image" in shown

@@ -77,6 +77,13 @@ def database_checks(databases: Any = ("default",)) -> list[str]:
     return [str(message.msg) for message in found if message.id == "shift_media.W103"]
 
 
+def run(*words: str) -> str:
+    """Run a command, and return what it prints."""
+    out = io.StringIO()
+    call_command(*words, stdout=out, stderr=out)
+    return out.getvalue()
+
+
 # The file.
 
 
@@ -559,17 +566,46 @@ def test_verification_leaves_out_old_files(media: CountingStorage) -> None:
 
     old_row()
     (counts,) = IntegrityCheck(storages["media"]).run()  # type: ignore[arg-type]
-    assert counts.by_state[IntegrityState.UNKNOWN] == 1
+    assert counts.by_state[IntegrityState.LEGACY] == 1
+    assert (counts.done, counts.originals) == (1, 0)
     assert not media.calls
 
 
-def test_commands_leave_old_files_out_and_say_so() -> None:
+def test_verification_says_which_rows_it_has_not_verified() -> None:
     old_row()
-    out = io.StringIO()
-    call_command("media_resize", "testapp.Photo", "--sizes", "40x", stdout=out, stderr=out)
-    assert "names from before the media field" in out.getvalue()
+    assert "not healthy" not in run("media_doctor", "--verify").lower()
+    found = json.loads(run("media_doctor", "--verify", "--json"))["findings"]
+    by_code = {finding["code"]: finding for finding in found}
+    assert by_code["legacy-names"]["severity"] == "warning"
+    assert "1 row has a name that is not a key" in by_code["legacy-names"]["seen"]
+    assert "media_import testapp.Photo.image" in by_code["legacy-names"]["fix"]
+    assert by_code["verified"]["severity"] == "skipped"
+    Photo.objects.create(image=upload())
+    found = json.loads(run("media_doctor", "--verify", "--json"))["findings"]
+    assert "1 of 1 original is what was uploaded" in str(found)
+
+
+def test_clean_up_says_which_rows_it_has_not_looked_at() -> None:
+    old_row()
+    shown = run("media_cleanup", "--dry-run")
+    assert "Not looked at: testapp.Photo.image: 1 row has a name that is not a key" in shown
+    assert "python manage.py media_import testapp.Photo.image\n" in shown
+    assert "Not looked at" not in run("media_cleanup", "--dry-run", "--storage", "private")
+
+
+def test_media_resize_counts_old_names_of_all_spellings_with_the_command() -> None:
+    Photo.objects.bulk_create([Photo(image=f"photos/{n}") for n in ("a.jpg", "b.JPG", "c.PNG")])
+    shown = run("media_resize", "testapp.Photo", "--sizes", "40x")
+    assert "3 rows: 0 resizes made, 0 were there, 0 failed." in shown
+    assert "Skipped: 3 names from before the media field" in shown
+    assert "python manage.py media_import testapp.Photo.image\n" in shown
+
+
+def test_media_transcode_refuses_an_old_film_with_the_command() -> None:
     Film.objects.create()
     Film.objects.update(video="films/old.mp4")
+    out = io.StringIO()
     with pytest.raises((CommandError, SystemExit)):
         call_command("media_transcode", "testapp.Film.video", stdout=out, stderr=out)
     assert "before testapp.Film.video was a media field" in out.getvalue()
+    assert "media_import testapp.Film.video" in out.getvalue()

@@ -18,6 +18,7 @@ from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation, PendingWork
 from shift_media.deletion.site_marker import ForeignStorage, check_site, foreign_rows
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
+from shift_media.fields.legacy_rows import find_legacy_names_of
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
 from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
@@ -90,6 +91,8 @@ class Command(MediaCommand):
                 f"asked: {', '.join(connections)}. Run the command again."
             ) from error
         self._write_report(report, dry_run)
+        for names in find_legacy_names_of(storage):
+            self.stdout.write(f"Not looked at: {names} {names.what_to_do}")
 
     def _storage(self, alias: str) -> MediaStorage:
         try:

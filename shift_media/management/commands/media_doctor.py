@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.template.defaultfilters import filesizeformat
 
 from shift_media.doctor.examination import Examination
-from shift_media.doctor.findings import Finding, Severity, error, ok, skipped
+from shift_media.doctor.findings import Finding, Severity, error, ok, skipped, warning
 from shift_media.doctor.integrity import (
     IntegrityCheck,
     IntegrityCounts,
@@ -21,6 +21,7 @@ from shift_media.doctor.integrity import (
 )
 from shift_media.doctor.redaction import redact
 from shift_media.doctor.report import TextReport, as_json, summary
+from shift_media.fields.legacy_rows import find_legacy_names_of
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import INTERRUPTED, Progress, interrupt_on_sigterm
 from shift_media.storages import MediaStorage, get_storage, unwrap
@@ -174,7 +175,9 @@ class Command(MediaCommand):
 
     def _summarize(self, check: IntegrityCheck, total: int) -> None:
         counts = check.counts
-        if not counts.done:
+        for names in find_legacy_names_of(check.storage):
+            self._add(warning("legacy-names", f"Not verified: {names}", names.what_to_do))
+        if not counts.originals:
             self._add(skipped("verified", "No row refers to an original in this storage."))
             return
         self._add(ok("verified", _verified(counts)))
@@ -187,8 +190,8 @@ def _verified(counts: IntegrityCounts) -> str:
         counts.by_state[state] for state in (IntegrityState.SAME, IntegrityState.UNKNOWN)
     )
     size = filesizeformat(counts.bytes).replace("\xa0", " ")
-    noun = "original is" if counts.done == 1 else "originals are"
-    seen = f"{same} of {counts.done} {noun} what was uploaded ({size} read)"
+    noun = "original is" if counts.originals == 1 else "originals are"
+    seen = f"{same} of {counts.originals} {noun} what was uploaded ({size} read)"
     return f"{seen}; of {unknown} no SHA-256 is known." if unknown else f"{seen}."
 
 

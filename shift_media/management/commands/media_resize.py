@@ -20,10 +20,11 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import MODES, Spec
+from shift_media.fields.legacy import import_command
 from shift_media.management.base import MediaCommand, counted
 from shift_media.management.progress import INTERRUPTED, Progress, stop_on_interrupt
 from shift_media.registry import is_media_field
-from shift_media.resizes.batch import BatchRenderer, ResizeCounts, Row, Rows
+from shift_media.resizes.batch import LEGACY, BatchRenderer, ResizeCounts, Row, Rows
 
 MAX_STORAGE_FAILURES = 20
 """Consecutive rows that the storage fails for, after which the command gives up."""
@@ -142,6 +143,9 @@ class Command(MediaCommand):
         )
         for reason, number in total.skipped.items():
             self.stdout.write(f"Skipped: {number} {reason}.")
+        if LEGACY in total.skipped:
+            for media_field in _fields(options["field"])[1]:
+                self.stdout.write(f"To store them under keys: {import_command(media_field)}")
         ended = self.stop.is_set() or (options["limit"] or sys.maxsize) <= total.rows
         if ended and not options["pk"]:
             self.stdout.write(f"To go on: {_command(options, self.last)}")
