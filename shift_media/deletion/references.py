@@ -33,10 +33,10 @@ def is_referenced(key: str, using: str) -> bool:
     """
     if key in default_keys():
         return True
-    for tenant in _tenants():
+    for tenant in tenants():
         with tenant:
             for field in all_media_fields():
-                for alias in _databases(field.model, using):
+                for alias in databases(field.model, using):
                     if (
                         _rows(field.model, alias)
                         .filter(_refers(field.name, [key], alias))
@@ -56,10 +56,10 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
     Every database is searched, or ``using`` alone.
     """
     referenced = default_keys() & set(keys)
-    for tenant in _tenants():
+    for tenant in tenants():
         with tenant:
             for field in all_media_fields():
-                for alias in _databases(field.model):
+                for alias in databases(field.model):
                     if using in (None, alias):
                         left = set(keys) - referenced
                         referenced |= _keys_of_column(field, field.model, alias, left)
@@ -70,10 +70,10 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
 def referenced_names(names: Collection[str]) -> set[str]:
     """Return those of some names of files that are the value of a MediaField, or a default."""
     found = _default_values() & set(names)
-    for tenant in _tenants():
+    for tenant in tenants():
         with tenant:
             for field in all_media_fields():
-                for alias in _databases(field.model):
+                for alias in databases(field.model):
                     for part in _parts(sorted(set(names) - found)):
                         rows = _rows(field.model, alias).filter(**{f"{field.name}__in": part})
                         found.update(rows.values_list(field.name, flat=True))
@@ -100,7 +100,7 @@ def _keys_of_history(keys: Collection[str], using: str | None = None) -> set[str
     """Return those of the keys that are in a column of ``SHIFT_MEDIA["HISTORY"]``."""
     found: set[str] = set()
     for column, lookup in history_columns() if keys else ():
-        for alias in _databases(column.model):
+        for alias in databases(column.model):
             for part in _parts(sorted(set(keys) - found)) if using in (None, alias) else ():
                 found |= _keys_in_column(column, lookup, alias, part)
     return found
@@ -200,19 +200,19 @@ def lock_references(key: str, using: str) -> bool:
 
 def all_rows(model: type[models.Model]) -> Iterator[models.QuerySet[Any]]:
     """Yield the rows of a model, those of each database and tenant on their own."""
-    for tenant in _tenants():
+    for tenant in tenants():
         with tenant:
-            for alias in _databases(model):
+            for alias in databases(model):
                 yield _rows(model, alias)
 
 
-def _tenants() -> Iterable[contextlib.AbstractContextManager[Any]]:
+def tenants() -> Iterable[contextlib.AbstractContextManager[Any]]:
     """Yield a context for each tenant, or one that does nothing if the project has no tenants."""
     path = settings.TENANTS
     return [contextlib.nullcontext()] if path is None else import_string(path)()
 
 
-def _databases(model: type[models.Model], *first: str) -> Iterator[str]:
+def databases(model: type[models.Model], *first: str) -> Iterator[str]:
     """Yield the aliases of the databases that have the table of a model."""
     for alias in dict.fromkeys((*first, *connections)):
         if router.allow_migrate_model(alias, model) and _has_table(model, alias):

@@ -1,4 +1,4 @@
-"""Removal of objects that no row needs: orphans, resizes of retired keys, unused mezzanines.
+"""Removal of objects that no row needs: orphans, unused renditions, resizes of retired keys.
 
 A storage is listed in shards, by the first two digits of the ids. Several shards are listed at
 once, and only those are in memory.
@@ -6,88 +6,46 @@ once, and only those are in memory.
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shift_media.conf import settings
-from shift_media.core.errors import InvalidKey, MediaError
-from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey, owner_of_name, parse_key
+from shift_media.core.errors import InvalidKey
+from shift_media.core.keys import (
+    MezzanineKey,
+    OriginalKey,
+    RenditionKey,
+    ResizeKey,
+    owner_of_name,
+    parse_key,
+)
 from shift_media.deletion.holding import held_keys
 from shift_media.deletion.references import default_keys, referenced_keys, referenced_names
+from shift_media.deletion.sweep_report import ObjectCount, SuspiciousSweep, SweepReport
 from shift_media.storages import Entry, MediaStorage
+
+__all__ = ["SHARDS", "ObjectCount", "SuspiciousSweep", "Sweep", "SweepReport", "UsedFolders"]
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 """Prefixes that together list every id: two hexadecimal digits."""
-
-MOST_ORPHANS = 10
-"""Orphans that a sweep removes in any case, if other originals of the storage have rows."""
-
-MOST_SHARE = 0.05
-"""Share of the originals that a sweep removes without being forced to."""
 
 LISTINGS = 8
 """Shards listed at once. A listing takes no processor time here: it waits for the storage."""
 
 
-@dataclass(slots=True)
-class ObjectCount:
-    """The number and the bytes of objects of one kind."""
+UsedFolders = Callable[[Collection[str]], set[str]]
+"""Returns which of some folders of renditions, such as ``…/clip.mp4/_web/0a1b2c3d/``, are used."""
 
-    objects: int = 0
-    bytes: int = 0
-
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Count some entries more."""
-        for entry in entries:
-            self.objects += 1
-            self.bytes += entry.size
+_ATTEMPT = re.compile("[0-9a-f]{8}")
+"""The name of an attempt's folder."""
 
 
-@dataclass(slots=True)
-class SweepReport:
-    """The objects of a sweep, counted by what was done with them.
-
-    Attributes:
-        listed: all objects of the storage.
-        foreign: those whose key is not one of shift_media; left alone.
-        young: those without a row that are too young to be removed.
-        orphaned: originals without a row, with everything in their directories; removed.
-        retired: resizes that none of the signing keys signed; removed.
-        resigned: resizes that an older signing key signed; copied to their new names.
-        mezzanines: mezzanines of a storage that uses none any more; removed.
-        originals: the number of originals, or of directories of one.
-        referenced: the number of those that a row refers to.
-        orphans: the number of those that no row refers to, and that are old enough to be removed.
-    """
-
-    listed: ObjectCount = field(default_factory=ObjectCount)
-    foreign: ObjectCount = field(default_factory=ObjectCount)
-    young: ObjectCount = field(default_factory=ObjectCount)
-    orphaned: ObjectCount = field(default_factory=ObjectCount)
-    retired: ObjectCount = field(default_factory=ObjectCount)
-    resigned: ObjectCount = field(default_factory=ObjectCount)
-    mezzanines: ObjectCount = field(default_factory=ObjectCount)
-    originals: int = 0
-    referenced: int = 0
-    orphans: int = 0
-
-    def check(self) -> None:
-        """Raise `SuspiciousSweep` if the sweep would remove more than orphans explain."""
-        if not self.orphans:
-            return
-        share = self.orphans / self.originals
-        if self.referenced and (self.orphans <= MOST_ORPHANS or share <= MOST_SHARE):
-            return
-        raise SuspiciousSweep(
-            f"{self.orphans} of {self.originals} originals ({share:.0%}) have no row that this "
-            "site can see, so nothing was removed. Another site, such as staging beside "
-            "production, may use the same storage, or their rows are in a database or a tenant "
-            'that this site does not know (see SHIFT_MEDIA["TENANTS"]). If they are orphans, run '
-            "the command again with --force."
-        )
+def _all_used(folders: Collection[str]) -> set[str]:
+    return set(folders)
 
 
 @dataclass(slots=True)
@@ -103,12 +61,6 @@ class Directory:
         return max(entry.modified for entry in self.entries)
 
 
-class SuspiciousSweep(MediaError):
-    """A sweep that would remove so much that a mistake is likelier than orphans."""
-
-    code = "suspicious_sweep"
-
-
 class Sweep:
     """One pass over a storage.
 
@@ -118,6 +70,8 @@ class Sweep:
             row is not committed yet.
         resign: copy resizes that an older signing key signed to their new names.
         dry_run: count, and change nothing.
+        used_folders: returns which folders of renditions are used. This room does not know jobs,
+            so without it all are.
         on_progress: called after each shard with the number of finished shards and the report.
     """
 
@@ -128,15 +82,18 @@ class Sweep:
         *,
         resign: bool = False,
         dry_run: bool = False,
+        used_folders: UsedFolders = _all_used,
         on_progress: Callable[[int, SweepReport], None] = lambda done, report: None,
     ) -> None:
         self.storage = storage
         self.older_than = older_than
         self.resign = resign
         self.dry_run = dry_run
+        self.used_folders = used_folders
         self.on_progress = on_progress
         self.report = SweepReport()
         self._unused: list[tuple[ObjectCount, Entry]] = []
+        self._folders: dict[str, list[Entry]] = {}
 
     def run(self) -> SweepReport:
         """Sweep shard by shard, and return the report."""
@@ -174,6 +131,7 @@ class Sweep:
                 orphans.append(directory)
         if orphans:
             self._remove_orphans(orphans)
+        self._find_unused_folders()
         self._delete_unused()
 
     def _directories(self, entries: Iterable[Entry]) -> list[Directory]:
@@ -203,6 +161,21 @@ class Sweep:
                 if isinstance(outcome, Exception):
                     raise outcome
 
+    def _find_unused_folders(self) -> None:
+        """Select the files of attempts that failed, or that a later one has replaced."""
+        old = [
+            folder
+            for folder, entries in self._folders.items()
+            if all(entry.modified < self.older_than for entry in entries)
+        ]
+        used = self.used_folders(old)
+        unused = [folder for folder in old if folder not in used]
+        self.report.folders += len(old)
+        self.report.unused_folders += len(unused)
+        for folder in unused:
+            self._unused += [(self.report.renditions, entry) for entry in self._folders[folder]]
+        self._folders = {}
+
     def _delete_unused(self) -> None:
         """Delete the derived files of a shard that are not used any more.
 
@@ -221,6 +194,8 @@ class Sweep:
             if owner_of_name(entry.key):
                 continue
             key = parse_key(entry.key)
+            if isinstance(key, RenditionKey) and (folder := attempt_folder(key)):
+                self._folders.setdefault(folder, []).append(entry)
             if isinstance(key, MezzanineKey):
                 self._remove_mezzanine(entry)
             if not isinstance(key, ResizeKey):
@@ -253,3 +228,11 @@ def owner_of(key: str) -> OriginalKey | None:
     except InvalidKey:
         return owner_of_name(key)
     return parsed if isinstance(parsed, OriginalKey) else parsed.original
+
+
+def attempt_folder(key: RenditionKey) -> str:
+    """Return the folder of the attempt that made a rendition; ``""`` for one in no such folder."""
+    token, _, file = key.file.partition("/")
+    if not (key.profile and file and _ATTEMPT.fullmatch(token)):
+        return ""
+    return f"{key.original.directory}/_{key.profile}/{token}/"

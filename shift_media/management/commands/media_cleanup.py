@@ -22,6 +22,7 @@ from shift_media.fields.legacy_rows import find_legacy_names_of
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
 from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
+from shift_media.transcoding import services
 
 GRACE_HOURS = 24
 """Longer than any transaction takes from storing an upload to its commit."""
@@ -34,8 +35,8 @@ class Command(MediaCommand):
 
     help = (
         "Runs the deletions that are due, removes originals that no row refers to and that are "
-        "older than the grace time, and resizes that none of the signing keys signed. Safe beside "
-        "running uploads. Run it daily."
+        "older than the grace time, renditions that no job refers to, and resizes that none of "
+        "the signing keys signed. Safe beside running uploads and jobs. Run it daily."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -59,7 +60,7 @@ class Command(MediaCommand):
             "--force",
             action="store_true",
             help="remove orphans even if they are more than 10 and more than 5 %% of the "
-            "originals, or if no original has a row",
+            "originals, or if no original has a row; renditions likewise",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="count what would be done, and change nothing"
@@ -188,6 +189,7 @@ class Command(MediaCommand):
                 datetime.now(UTC) - timedelta(hours=options["grace"]),
                 resign=options["resign"],
                 dry_run=dry_run,
+                used_folders=services.used_folders,
                 on_progress=lambda done, so_far: progress.show(
                     done, f"{so_far.listed.objects} objects"
                 ),
@@ -202,6 +204,7 @@ class Command(MediaCommand):
             ("Orphaned originals and their derived files", report.orphaned, removed),
             ("Resizes of retired signatures", report.retired, removed),
             ("Resizes under older signatures", report.resigned, f"{copied} to new names"),
+            ("Renditions of failed or replaced attempts", report.renditions, removed),
             ("Mezzanines of a storage that uses none", report.mezzanines, removed),
             ("Without a row, but younger than the grace time", report.young, "kept"),
             ("Keys that are not of shift_media", report.foreign, "left alone"),

@@ -7,6 +7,7 @@ Workers run jobs with `Worker`, and `Poller` reads those that a service runs.
 from __future__ import annotations
 
 from shift_media.transcoding.services.attempts import transcoder
+from shift_media.transcoding.services.folders import used_folders
 from shift_media.transcoding.services.idle import WORKER_PAUSE, waiting_job
 from shift_media.transcoding.services.jobs import (
     cancel,
@@ -33,5 +34,6 @@ __all__ = [
     "retry",
     "submit",
     "transcoder",
+    "used_folders",
     "waiting_job",
 ]
