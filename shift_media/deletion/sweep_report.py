@@ -1,4 +1,4 @@
-"""What a sweep has found, and whether it would remove too much."""
+"""The report of a sweep, and the refusal of one that would remove too much."""
 
 from __future__ import annotations
 
