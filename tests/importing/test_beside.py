@@ -1,0 +1,147 @@
+"""Imports beside uploads, deletions, the sweep and another import, over several connections."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts import ROOT
+from tests.servers.postgres import Postgres, postgres
+
+__all__ = ["postgres"]
+
+BESIDE = """
+import io, os, threading, time
+from datetime import timedelta
+from pathlib import Path
+import django
+django.setup()
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import connections
+from django.utils import timezone
+from PIL import Image
+from shift_media.deletion.sweep import Sweep
+from shift_media.importing.models import ImportState
+from shift_media.importing.plan import ImportPlan
+from shift_media.importing.run import ImportOptions, ImportRun
+from shift_media.models import ImportedFile
+from shift_media.storages import default_media_storage
+from tests.testapp.models import Photo
+
+call_command("migrate", run_syncdb=True, verbosity=0)
+ROWS = 60
+
+def picture(side):
+    file = io.BytesIO()
+    Image.new("RGB", (side, side)).save(file, "JPEG")
+    return ContentFile(file.getvalue(), "photo.jpg")
+
+old, long_ago = [], time.time() - 9 * 86400
+for number in range(ROWS):
+    name = default_storage.save(f"photos/{number}.jpg", picture(20))
+    os.utime(default_storage.path(name), (long_ago, long_ago))
+    row = Photo.objects.create()
+    Photo.objects.filter(pk=row.pk).update(image=name)
+    old.append(row.pk)
+
+failures, done = [], threading.Event()
+
+def in_thread(work):
+    def run():
+        try:
+            work()
+        except Exception as error:
+            failures.append(repr(error))
+        finally:
+            connections.close_all()
+    return threading.Thread(target=run)
+
+def imports():
+    plan = ImportPlan.make(Photo, "image", None, "default")
+    for outcome in ImportRun(plan, ImportOptions(workers=2, link=True)).outcomes():
+        if outcome.code:
+            failures.append(str(outcome))
+
+def uploads():
+    for pk in old[::3]:
+        photo = Photo.objects.get(pk=pk)
+        photo.image = picture(30)
+        photo.save()
+
+def deletes():
+    for pk in old[1::3]:
+        Photo.objects.get(pk=pk).delete()
+
+def sweeps():
+    while not done.is_set():
+        Sweep(default_media_storage, timezone.now() - timedelta(hours=1)).run()
+
+work = [in_thread(each) for each in (imports, imports, uploads, deletes)]
+sweeper = in_thread(sweeps)
+for thread in [sweeper, *work]:
+    thread.start()
+for thread in work:
+    thread.join()
+done.set()
+sweeper.join()
+
+assert not failures, failures
+uploaded = set(old[::3])
+assert set(Photo.objects.values_list("pk", flat=True)) == set(old) - set(old[1::3])
+for photo in Photo.objects.all():
+    with photo.image.open() as file:
+        side = 30 if photo.pk in uploaded else 20
+        assert Image.open(file).size == (side, side), photo.image.name
+        assert photo.image.width == side
+    assert not photo.image.is_legacy
+assert not ImportedFile.objects.filter(state=ImportState.COPYING).exists()
+for number in range(ROWS):
+    assert default_storage.exists(f"photos/{number}.jpg"), number
+# What no row has is deleted already, or an orphan of a deletion beside an import.
+Sweep(default_media_storage, timezone.now() + timedelta(hours=1)).run()
+kept = sorted(entry.key for entry in default_media_storage.entries())
+assert kept == sorted(Photo.objects.values_list("image", flat=True)), kept
+"""
+
+
+def run_beside(tmp_path: Path, database: str) -> None:
+    """Run the code in another process, on a database whose settings are Python source."""
+    settings = tmp_path / "beside_settings.py"
+    settings.write_text(f"from tests.settings import *\nDATABASES['default'] |= {database}\n")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BESIDE],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "beside_settings",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
+            "SHIFT_MEDIA_DEMO_DIR": str(tmp_path / "var"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.acceptance(69)
+def test_import_beside_uploads_and_deletions_leaves_each_row_its_file(tmp_path: Path) -> None:
+    run_beside(tmp_path, repr({"OPTIONS": {"timeout": 60, "transaction_mode": "IMMEDIATE"}}))
+
+
+@pytest.mark.slow
+@pytest.mark.acceptance(69)
+@pytest.mark.postgres
+@pytest.mark.needs("postgres")
+def test_import_beside_uploads_and_deletions_leaves_each_row_its_file_on_postgres(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    run_beside(tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
