@@ -32,6 +32,7 @@ from shift_media.storages.validation import (
     check_seconds,
     format_of_key,
     has_key_shape,
+    tidy_name,
 )
 
 __all__ = [
@@ -225,7 +226,7 @@ class MediaStorage(DjangoInterface):
 
     def url(self, name: Name | None) -> str:
         """Return the URL of an original: its public URL, or a signed one that expires."""
-        key = "" if name is None else str(name)
+        key = str(name) if str(name).endswith("/") else tidy_name(name)
         if not has_key_shape(key):
             return self._other_url(key)
         if self.originals == "private":

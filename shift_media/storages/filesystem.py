@@ -194,17 +194,26 @@ def remove_tree(root: str) -> int:
     removed = 0
     if os.path.islink(root):
         return removed
-    for folder, folders, files in os.walk(root, topdown=False, onerror=_raise_unless_missing):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        removed += sum(unlink(os.path.join(folder, name)) for name in [*files, *links])
+    folders = [root]
+    for folder in folders:  # which grows, because the depth of a tree may exceed Python's stack
+        for entry in _list_folder(folder):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                removed += unlink(entry.path)
+    for folder in reversed(folders):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
     return removed
 
 
-def _raise_unless_missing(error: OSError) -> None:
-    if not isinstance(error, MISSING_ERRORS):
-        raise error
+def _list_folder(folder: str) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder; none if there is no such folder."""
+    try:
+        with os.scandir(folder) as scan:
+            return list(scan)
+    except MISSING_ERRORS:
+        return []
 
 
 def walk(root: str, prefix: str, begin: str, skip: str = "") -> Iterator[Entry]:
@@ -218,20 +227,25 @@ def walk(root: str, prefix: str, begin: str, skip: str = "") -> Iterator[Entry]:
         begin: how the names of entries of the root begin.
         skip: the name of an entry of the root to leave out.
     """
-    try:
-        scan = os.scandir(root)
-    except MISSING_ERRORS:
-        return
-    with scan:
-        for entry in scan:
-            if not entry.name.startswith(begin) or entry.name == skip:
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from walk(entry.path, f"{prefix}{entry.name}/", "")
-            elif entry.is_file(follow_symlinks=False):
-                with contextlib.suppress(*MISSING_ERRORS):
-                    found = entry.stat(follow_symlinks=False)
-                    yield Entry(f"{prefix}{entry.name}", found.st_size, modified_at(found))
+    waiting = [(root, prefix)]
+    while waiting:
+        folder, prefix = waiting.pop()
+        try:
+            scan = os.scandir(folder)
+        except MISSING_ERRORS:
+            continue
+        with scan:
+            for entry in scan:
+                at_root = folder == root
+                if at_root and (not entry.name.startswith(begin) or entry.name == skip):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                elif entry.is_file(follow_symlinks=False):
+                    with contextlib.suppress(*MISSING_ERRORS):
+                        found = entry.stat(follow_symlinks=False)
+                        key = f"{prefix}{entry.name}"
+                        yield Entry(key, found.st_size, modified_at(found))
 
 
 def modified_at(found: os.stat_result) -> datetime:

@@ -26,7 +26,7 @@ from shift_media.core.formats import SAFE_TYPE
 from shift_media.storages.contents import as_binary, known_size, spooled
 from shift_media.storages.naming import NamedStorage, unwrap
 from shift_media.storages.streams import CHUNK, Readable, Source, StoredFile, in_mode
-from shift_media.storages.validation import format_of_key, has_key_shape
+from shift_media.storages.validation import format_of_key, has_key_shape, tidy_name
 
 Name = str | os.PathLike[str]
 
@@ -93,20 +93,20 @@ class DjangoInterface(NamedStorage, ABC):
 
     def get_available_name(self, name: Name, max_length: int | None = None) -> str:
         """Return a name that is free; a key is returned unchanged, because keys never collide."""
-        name = str(name)
+        name = tidy_name(name)
         return name if has_key_shape(name) else super().get_available_name(name, max_length)
 
     def exists(self, name: Name) -> bool:
         """Return True if something is stored under a name."""
-        return self.stat(str(name)) is not None
+        return self.stat(tidy_name(name)) is not None
 
     def size(self, name: Name) -> int:
         """Return the size in bytes. Raises `MissingFile`."""
-        return self._require_stat(str(name)).size
+        return self._require_stat(tidy_name(name)).size
 
     def get_modified_time(self, name: Name) -> datetime:
         """Return when it was written; aware if ``USE_TZ``. Raises `MissingFile`."""
-        modified = self._require_stat(str(name)).modified
+        modified = self._require_stat(tidy_name(name)).modified
         if django_settings.USE_TZ:
             return modified.astimezone(UTC)
         return make_naive(modified, get_default_timezone())
@@ -118,7 +118,7 @@ class DjangoInterface(NamedStorage, ABC):
         return stat
 
     def _open(self, name: Name, mode: str = "rb") -> File[Any]:
-        name = str(name)
+        name = tidy_name(name)
         if mode not in READ_MODES:
             return self._open_for_writing(name, mode)
         memory = getattr(self, "max_memory_size", 0) or _SPOOL_BYTES

@@ -44,6 +44,7 @@ from shift_media.storages.validation import (
     check_prefix,
     has_key_shape,
     require_name,
+    tidy_name,
 )
 
 TEMPORARY = ".tmp"
@@ -221,9 +222,10 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
 
     def exists(self, name: Name) -> bool:
         """Return True if something is stored under a name; a folder too, unless it is a key's."""
-        if has_key_shape(str(name)):
-            return super().exists(name)
-        return FileSystemStorage.exists(self, os.path.normpath(name))
+        name = tidy_name(name)
+        return (
+            super().exists(name) if has_key_shape(name) else FileSystemStorage.exists(self, name)
+        )
 
     def listdir(self, path: Name) -> tuple[list[str], list[str]]:
         """Return the names of the folders and files in a folder; ``""`` is the location."""
@@ -252,8 +254,9 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
             )
 
     def _open(self, name: Name, mode: str = "rb") -> File[Any]:
-        if not has_key_shape(str(name)):
-            return cast("File[Any]", _FileSystem._open(self, os.path.normpath(name), mode))
+        name = tidy_name(name)
+        if not has_key_shape(name):
+            return cast("File[Any]", _FileSystem._open(self, name, mode))
         key = check_key(name)
         if mode not in READ_MODES:
             return self._open_for_writing(key, mode)

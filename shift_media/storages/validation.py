@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -52,6 +53,18 @@ def check_key(name: str | os.PathLike[str] | None) -> str:
             f"{key[:300]!r} cannot be the name of a stored file: write a relative path."
         )
     return key
+
+
+def tidy_name(name: str | os.PathLike[str] | None) -> str:
+    """Return a name as Django's storages read it: ``a.txt`` for ``./a.txt`` and ``b/../a.txt``.
+
+    A name that begins as a key is returned unchanged, because a key has one spelling. What leads
+    out of the storage stays recognisable for `check_key`.
+    """
+    text = "" if name is None else str(name)
+    if not text or has_key_shape(text):
+        return text
+    return posixpath.normpath(text)
 
 
 def require_name(name: str | os.PathLike[str] | None) -> str:

@@ -21,7 +21,13 @@ from shift_media.storages.base import DeliveryMode, Entry, Stat, missing
 from shift_media.storages.interface import READ_MODES, Name
 from shift_media.storages.signed_originals import SignedOriginals
 from shift_media.storages.streams import CHUNK, Readable, SeekableSource, StoredFile, in_mode
-from shift_media.storages.validation import check_base_url, check_key, check_prefix, require_name
+from shift_media.storages.validation import (
+    check_base_url,
+    check_key,
+    check_prefix,
+    require_name,
+    tidy_name,
+)
 
 _MEMORY_BYTES = 4_000_000
 """The largest file that is in memory. A larger one is in a temporary file without a name."""
@@ -133,14 +139,14 @@ class InMemoryMediaStorage(SignedOriginals, InMemoryStorage):
 
     def get_accessed_time(self, name: str) -> datetime:
         """Return when the file was last read; aware if ``USE_TZ``. Raises `MissingFile`."""
-        return _as_configured(self._find(name).accessed)
+        return _as_configured(self._find(tidy_name(name)).accessed)
 
     def get_created_time(self, name: str) -> datetime:
         """Return when the file was stored; aware if ``USE_TZ``. Raises `MissingFile`."""
-        return _as_configured(self._find(name).modified)
+        return _as_configured(self._find(tidy_name(name)).modified)
 
     def _open(self, name: Name, mode: str = "rb") -> File[Any]:
-        key = check_key(name)
+        key = check_key(tidy_name(name))
         if mode not in READ_MODES:
             return self._open_for_writing(key, mode)
         return StoredFile(

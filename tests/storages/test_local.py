@@ -258,3 +258,14 @@ def test_private_url_is_valid_while_its_signing_key_is_listed(private: LocalMedi
         assert private.may_read(KEY, query)
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["new"]}):
         assert not private.may_read(KEY, query)
+
+
+def test_name_of_more_levels_than_pythons_stack_is_listed_and_deleted(tmp_path: Path) -> None:
+    storage = LocalMediaStorage(tmp_path / "media", base_url="/m/", fsync=False)
+    name = "a/" * 1300 + "b.txt"
+    assert storage.put(name, io.BytesIO(b"x"), content_type="text/plain")
+    assert [entry.key for entry in storage.entries()] == [name]
+    assert [entry.key for entry in storage.entries("a/a")] == [name]
+    assert storage.delete_prefix("a/a/") == 1
+    assert list(storage.entries()) == []
+    assert list(tmp_path.glob("media/a")) == []

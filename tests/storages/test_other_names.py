@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, Storage, storages
 from django.db import models
 from django.test import Client, override_settings
 from django.test.utils import isolate_apps
@@ -23,9 +23,11 @@ from storages.backends.s3 import S3Storage
 
 from shift_media import registry
 from shift_media.checks import storages as storage_checks
+from shift_media.core.errors import AlreadyStored
 from shift_media.core.keys import new_original_key
 from shift_media.fields import MediaField
 from shift_media.storages import LocalMediaStorage, S3MediaStorage
+from shift_media.testing import InMemoryMediaStorage
 from tests.servers.fixtures import client_of, new_bucket, storage_options
 
 KEY = "3c72aedc/ba25/41e6/a569/406c8f413974/report.pdf/report.pdf"
@@ -36,6 +38,12 @@ def pair(tmp_path: Path) -> list[Storage]:
     """Return a media storage and Django's storage, each in a folder of its own."""
     kinds = (LocalMediaStorage, FileSystemStorage)
     return [kind(tmp_path / kind.__name__, base_url="/media/") for kind in kinds]
+
+
+@pytest.fixture
+def memory_pair() -> list[Storage]:
+    """Return a media storage in memory and Django's."""
+    return [kind(base_url="/media/") for kind in (InMemoryMediaStorage, InMemoryStorage)]
 
 
 @pytest.fixture
@@ -125,6 +133,40 @@ def test_odd_other_name_is_that_of_django(pair: list[Storage], name: str) -> Non
         saved = storage.save(name.replace("./", "").replace("//", "/"), ContentFile(b"x"))
         seen.append((saved, storage.exists(name), read(storage, name), storage.exists(f"{name}/")))
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("name", ["./a.txt", "b/../a.txt", "b//../a.txt", "./missing.txt", "./d/"])
+@pytest.mark.parametrize("kind", ["disk", "memory", pytest.param("s3", marks=pytest.mark.rgw)])
+def test_name_with_dots_is_read_as_by_django(
+    request: pytest.FixtureRequest, kind: str, name: str
+) -> None:
+    ours, theirs = request.getfixturevalue(
+        {"disk": "pair", "memory": "memory_pair", "s3": "s3_pair"}[kind]
+    )
+    for storage in (ours, theirs):
+        storage.save("a.txt", ContentFile(b"x"))
+    assert ours.exists(name) == theirs.exists(name)
+    if theirs.exists(name):
+        assert (ours.size(name), read(ours, name)) == (theirs.size(name), read(theirs, name))
+        assert ours.get_modified_time(name) == ours.get_modified_time("a.txt")
+        assert ours.url(name).partition("?")[0] == ours.url("a.txt").partition("?")[0]
+    else:
+        for call in (ours.size, ours.get_modified_time, ours.open):
+            with pytest.raises(FileNotFoundError):
+                call(name)
+    with pytest.raises(SuspiciousFileOperation):
+        ours.delete(name)
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "ab", "r+b"])
+def test_key_behind_a_dot_is_not_opened_for_writing(pair: list[Any], mode: str) -> None:
+    ours, _ = pair
+    ours.save(KEY, ContentFile(b"original"))
+    with pytest.raises(ValueError, match="only be opened for reading"):
+        ours.open(f"./{KEY}", mode)
+    with pytest.raises(AlreadyStored):
+        ours.save(f"./{KEY}", ContentFile(b"other"))
+    assert read(ours, KEY) == read(ours, f"./{KEY}") == b"original"
 
 
 def test_open_files_have_mode_and_size_of_django(pair: list[Storage]) -> None:

@@ -19,7 +19,7 @@ from shift_media.storages.interface import Name
 from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.options import public_url_error
 from shift_media.storages.s3.upload import FREE, ConditionalWrite, prepare
-from shift_media.storages.validation import check_base_url, check_key, has_key_shape
+from shift_media.storages.validation import check_base_url, check_key, has_key_shape, tidy_name
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -72,7 +72,7 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
         """
         if not parameters and expire is None and http_method is None:
             return super().url(name)
-        key = check_key(name)
+        key = check_key(tidy_name(name))
         if self.custom_domain and self.originals == "public":
             query = f"?{urlencode(parameters)}" if parameters else ""
             return f"{self.derived_url(filepath_to_uri(key))}{query}"

@@ -88,7 +88,8 @@ class DjangoContract(StorageContract):
         storage, key = self.make_storage(), str(new_key())
         put_bytes(storage, key, b"first")
         for mode in ("w", "wb", "ab", "r+b"):
-            assert_raises((ValueError,), storage.open, key, mode)
+            for name in (key, f"./{key}"):
+                assert_raises((ValueError,), storage.open, name, mode)
         assert fetch_bytes(storage, key) == b"first"
 
     def test_keys_outside_the_storage_are_refused(self) -> None:
