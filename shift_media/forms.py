@@ -80,10 +80,11 @@ class MediaFormField(forms.FileField):
         """Return the file, on which the focal point of a `FocalInput` is set as ``form_focal``."""
         try:
             return self._clean(data, initial)
-        except InvalidMedia:
+        except InvalidMedia as error:
             widget: Any = self.widget
             if isinstance(widget, DirectInput):
-                widget.is_refused = True  # The same ticket would be refused again.
+                # The same ticket would be refused again, unless only the storage failed.
+                widget.is_refused = error.code != "upload_unread"
             raise
 
     def _clean(self, data: Any, initial: Any) -> Any:

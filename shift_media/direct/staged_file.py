@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
 from shift_media.core.documents import may_be
-from shift_media.core.errors import MediaError
+from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
 from shift_media.direct import tickets
 from shift_media.direct.middleware import current_request
@@ -116,7 +116,21 @@ def _verify(token: str, request: HttpRequest | None) -> Ticket:
 
 
 def _fetch(ticket: Ticket) -> File[Any]:
-    """Return the staged bytes of a ticket; raise `InvalidMedia` if they are not as announced."""
+    """Return the staged bytes of a ticket; raise `InvalidMedia` if they are not as announced.
+
+    A storage that fails is an error of the form too: the ticket stays valid, and the user can send
+    the same form again.
+    """
+    try:
+        return _read(ticket)
+    except NotStored as error:
+        raise InvalidMedia("upload_missing", str(error)) from error
+    except (StorageError, OSError) as error:
+        logger.exception("The direct upload %r cannot be read.", ticket.key)
+        raise InvalidMedia("upload_unread", f"{ticket.key!r} cannot be read: {error}") from error
+
+
+def _read(ticket: Ticket) -> File[Any]:
     stat = ticket.storage.stat(ticket.key)
     if stat is None or stat.size == 0:
         raise InvalidMedia("upload_missing", f"{ticket.key!r} is missing or was used.")

@@ -51,6 +51,7 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
         "The file was uploaded, but this page cannot receive it. Tell the site's administrators."
     ),
     "upload_missing": _("The uploaded file is missing, or was used already. Choose it again."),
+    "upload_unread": _("The uploaded file cannot be read at the moment. Send the form again."),
     "upload_differs": _("The uploaded file is not the one that was chosen. Choose it again."),
 }
 """The sentences that people read, by the ``code`` of the error."""

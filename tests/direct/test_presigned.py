@@ -9,11 +9,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.config import Config
 from django.test import Client
 from django.utils import timezone
 
 from shift_media.deletion.sweep import Sweep
 from shift_media.direct import SECONDS
+from shift_media.widgets import DirectInput
 from tests.direct.conftest import client_of
 from tests.direct.steps import FIELD, announced, errors, form, put, ticket
 from tests.fields.material import PDF, picture
@@ -120,6 +122,23 @@ def test_staged_object_that_was_changed_is_refused(bucket: S3Site, client: Clien
     for altered in (b"x" * len(JPEG), JPEG + b"x"):
         bucket.client.put_object(Bucket=bucket.bucket, Key=key, Body=io.BytesIO(altered))
         assert errors(client, given["ticket"]) == ["upload_differs"]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_storage_that_fails_is_an_error_of_the_form_and_ticket_stays_valid(
+    bucket: S3Site, client: Client, method: str
+) -> None:
+    once = Config(retries={"total_max_attempts": 1})
+    bucket.configure(shift_media={"UPLOADS": RULES}, client_config=once)
+    given = ticket(client, JPEG)
+    send(given, JPEG)
+    bucket.proxy.inject(method=method, status=503, code="SlowDown")
+    failed = form(client, given["ticket"])
+    failed.fields["image"].widget = DirectInput()
+    assert [error.code for error in failed.errors.as_data()["image"]] == ["upload_unread"]
+    assert failed.fields["image"].widget.is_refused is False
+    bucket.proxy.clear()
+    assert form(client, given["ticket"]).is_valid()
 
 
 def test_app_refuses_bytes_that_belong_into_the_bucket(bucket: S3Site, client: Client) -> None:

@@ -120,6 +120,7 @@ def test_messages_have_exactly_the_known_codes() -> None:
     codes |= {"too_short", "too_long", "no_audio", "has_audio", "unknown_fact"}
     codes |= {"too_few_pages", "too_many_pages"}
     codes |= {"upload_refused", "upload_missing", "upload_differs", "upload_unsupported"}
+    codes |= {"upload_unread"}
     assert set(MESSAGES) == codes
 
 
