@@ -61,12 +61,13 @@ class CheckedFiles(FileField):
         return self.prepare_upload(file, name)[1]
 
     def prepare_upload(
-        self, file: File[Any], name: str | None = None
+        self, file: File[Any], name: str | None = None, checksum: bool = True
     ) -> tuple[File[Any], Inspection]:
         """Return the file that is to be stored for an upload, and its inspection.
 
-        It is the upload itself, or with ``strip=True`` one without metadata. Raises
-        `InvalidMedia` for a file that this field does not accept.
+        Without ``checksum`` the file need not be read to its end. It is the upload itself, or with
+        ``strip=True`` one without metadata. Raises `InvalidMedia` for a file that this field does
+        not accept.
         """
         try:
             inspection = inspect(
@@ -75,6 +76,7 @@ class CheckedFiles(FileField):
                 max_bytes=self.max_bytes,
                 original_name=name,
                 rules=self.file_rules,
+                checksum=checksum,
             )
             return strip_metadata(file, inspection) if self.strip else (file, inspection)
         except InvalidMedia as error:

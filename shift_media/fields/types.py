@@ -33,7 +33,7 @@ class AnyMediaField(RegisteredField, Protocol):
     ignored_upload_to: object
 
     def prepare_upload(
-        self, file: File[Any], name: str | None = None
+        self, file: File[Any], name: str | None = None, checksum: bool = True
     ) -> tuple[File[Any], Inspection]:
         """Return the file that is to be stored for an upload, and its inspection."""
 

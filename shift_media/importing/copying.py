@@ -47,17 +47,26 @@ class CopiedFile:
 
 
 class Copier:
-    """The copies of a plan; its methods use no database, so that threads can run them.
+    """The copies of a plan, which threads make: they use the database only for rules of a field.
 
     Args:
         plan: the columns and storages.
         link: on one disk give a file a second name, where that is safe.
+        checksum: whether the SHA-256 of each file is taken.
         dry_run: inspect, and store nothing.
     """
 
-    def __init__(self, plan: ImportPlan, *, link: bool = False, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        plan: ImportPlan,
+        *,
+        link: bool = False,
+        checksum: bool = True,
+        dry_run: bool = False,
+    ) -> None:
         self._plan = plan
         self._link = link
+        self._checksum = checksum
         self._dry_run = dry_run
 
     def copy(self, row: WaitingRow, id: str) -> CopiedFile:
@@ -69,12 +78,12 @@ class Copier:
             self.check_name(row)
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    return self._copy(row.name, id)
+                    return self._copy(row, id)
                 except SourceChanged:
                     if attempt == _ATTEMPTS:
                         raise
         finally:
-            connections.close_all()  # A rule of the project may have used one in this thread.
+            connections.close_all()  # Those of this thread, which a rule may have used.
         raise AssertionError
 
     def check_name(self, row: WaitingRow) -> None:
@@ -88,18 +97,24 @@ class Copier:
                 code="name_too_long",
             )
 
-    def _copy(self, name: str, id: str) -> CopiedFile:
+    def _copy(self, row: WaitingRow, id: str) -> CopiedFile:
+        plan, name = self._plan, row.name
         with _reading(name):
-            server_copy = self._plan.target.begin_copy(self._plan.storage, name, link=self._link)
-            opened = self._plan.storage.open(name, "rb")
+            server_copy = plan.target.begin_copy(plan.storage, name, link=self._link)
+            opened = plan.storage.open(name, "rb")
         with opened:
             with _reading(name):
-                file = seekable(opened, self._plan.field.max_bytes)
-                prepared, inspection = self._plan.field.prepare_upload(file, name)
+                file = seekable(opened, plan.field.max_bytes)
+                prepared, inspection = plan.field.prepare_upload(file, name, self._checksum)
+                plan.field.run_rules(prepared, inspection, self._instance(row))
                 source = _facts_of(file, prepared, inspection)
             if prepared is not file:
-                server_copy = None  # It is stored without its metadata.
+                server_copy = None  # It is stored without its metadata, or as another format.
             return self._store(prepared, inspection, id, source, server_copy)
+
+    def _instance(self, row: WaitingRow) -> Any:
+        """Return the row for the rules of a field; None for a field without rules."""
+        return self._plan.rows.filter(pk=row.pk).first() if self._plan.field.rules else None
 
     def _store(
         self,

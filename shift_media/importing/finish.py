@@ -110,8 +110,7 @@ class FinishRun:
                 return Comparison("copying", "A run is copying the file.")
             if record.state not in _ENDING or record.key not in wanted:
                 continue  # The row has another file by now, or is deleted.
-            stored = (record.stored_size or 0, record.stored_sha256)
-            problem = check_copy(self._plan, record.key, stored)
+            problem = check_copy(self._plan, record)
             if not problem.code and not is_old_checked:
                 problem, is_old_checked = check_old(self._plan.storage_of(record), record), True
             if problem.code and problem.code != "old_missing":

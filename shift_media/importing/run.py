@@ -43,6 +43,7 @@ class ImportOptions:
         workers: threads that copy.
         rate: at most so many rows in a second; None for no limit.
         link: on one disk give files a second name, where that is safe.
+        checksum: whether the SHA-256 of each file is taken.
     """
 
     after: Any = None
@@ -50,6 +51,7 @@ class ImportOptions:
     workers: int = DEFAULT_WORKERS
     rate: float | None = None
     link: bool = False
+    checksum: bool = True
 
 
 class TakenOver(Exception):
@@ -73,7 +75,7 @@ class ImportRun:
         self.stop = stop or threading.Event()
         self.gave_up = False
         self._claims = Claims(plan)
-        self._copier = Copier(plan, link=options.link)
+        self._copier = Copier(plan, link=options.link, checksum=options.checksum)
         self._elsewhere: deque[WaitingRow] = deque()
         self._again: deque[Claim] = deque()
         self._refused: deque[RowOutcome] = deque()

@@ -38,7 +38,7 @@ class DryRun:
         self._plan = plan
         self._options = options
         self._stop = stop or threading.Event()
-        self._copier = Copier(plan, link=options.link, dry_run=True)
+        self._copier = Copier(plan, link=options.link, checksum=options.checksum, dry_run=True)
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Inspect file after file, and yield what would be done with each row."""

@@ -33,20 +33,22 @@ def compare(plan: ImportPlan, record: ImportedFile) -> Comparison:
 
     The codes are ``copy_missing``, ``copy_differs``, ``old_missing`` and ``old_changed``.
     """
-    stored = (record.stored_size or 0, record.stored_sha256)
-    copy = check_copy(plan, record.key, stored)
-    if copy.code:
-        return copy
-    return check_old(plan.storage_of(record), record)
+    copy = check_copy(plan, record)
+    return copy if copy.code else check_old(plan.storage_of(record), record)
 
 
-def check_copy(plan: ImportPlan, key: str, expected: Facts) -> Comparison:
-    """Read a copy, and compare it with what was stored."""
-    found = read_facts_of(plan.target, key)
+def check_copy(plan: ImportPlan, record: ImportedFile) -> Comparison:
+    """Read a copy, and compare it with what was stored: with the old file without a checksum."""
+    expected: Facts | Comparison = (record.stored_size or 0, record.stored_sha256)
+    if not record.stored_sha256:
+        expected = read_facts_of(plan.storage_of(record), record.old_name)
+        if isinstance(expected, Comparison):
+            return Comparison(f"old_{expected.code}", expected.detail)
+    found = read_facts_of(plan.target, record.key)
     if isinstance(found, Comparison):
-        return Comparison(found.code and f"copy_{found.code}", found.detail)
+        return Comparison(f"copy_{found.code}", found.detail)
     if found != expected:
-        return Comparison("copy_differs", f"{key!r} is not what was stored.")
+        return Comparison("copy_differs", f"{record.key!r} is not what was stored.")
     return Comparison()
 
 
@@ -54,8 +56,8 @@ def check_old(storage: Any, record: ImportedFile) -> Comparison:
     """Read an old file, and compare it with what was imported."""
     found = read_facts_of(storage, record.old_name)
     if isinstance(found, Comparison):
-        return Comparison(found.code and f"old_{found.code}", found.detail)
-    if found != (record.size, record.sha256):
+        return Comparison(f"old_{found.code}", found.detail)
+    if found[0] != record.size or record.sha256 not in ("", found[1]):
         return Comparison("old_changed", f"{record.old_name!r} was written to since its import.")
     return Comparison()
 

@@ -56,6 +56,7 @@ def inspect(
     max_bytes: int | None = None,
     original_name: str | None = None,
     rules: FileRules = NO_RULES,
+    checksum: bool = True,
 ) -> Inspection:
     """Return the type and the metadata of an upload, and leave it at its beginning.
 
@@ -69,6 +70,7 @@ def inspect(
         original_name: the client's name for the file, by default the file's. It is kept as
             metadata. It says nothing about the type, but for documents whose bytes fit several.
         rules: what the facts of the file must be.
+        checksum: whether the SHA-256 is taken, for which the file is read to its end.
 
     Raises `InvalidMedia` for a file that is not accepted.
     """
@@ -77,12 +79,16 @@ def inspect(
     # The file inside a File may be exchanged or written to after an inspection.
     cause = (
         *(accept, max_bytes, limits, getattr(file, "file", None), byte_length(file)),
-        extension_of(name),
+        *(extension_of(name), checksum),
     )
     rules.check_bytes(byte_length(file))
     cached = getattr(file, _CACHE, None)
     if cached is None or cached[0] != cause:
-        cached = (cause, _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits))
+        stream = cast("BinaryIO", file)
+        found = _inspect(stream, name, accept, max_bytes, limits)
+        if checksum:
+            found = replace(found, metadata=replace(found.metadata, sha256=_sha256(stream)))
+        cached = (cause, found)
         if isinstance(file, File):
             setattr(file, _CACHE, cached)
     file.seek(0)
@@ -108,7 +114,7 @@ def _inspect(
                 metadata = replace(metadata, placeholder=preview.placeholder, color=preview.color)
     except SourceError as error:
         raise refused_source(error, format, limits) from error
-    return Inspection(format, replace(metadata, sha256=_sha256(file)))
+    return Inspection(format, metadata)
 
 
 def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], Inspection]:

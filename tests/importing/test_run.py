@@ -367,3 +367,23 @@ def test_row_that_changes_again_and_again_is_left_alone(
     at_copy(change)
     assert codes(import_all()) == ["row_changed"]
     assert stored() == []
+
+
+def test_rules_of_the_field_hold_for_imports(
+    old_row: OldRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core.exceptions import ValidationError
+
+    seen: list[Any] = []
+
+    def refuse_wide(inspection: Any, instance: Any) -> None:
+        seen.append(instance.title)
+        if inspection.metadata.width > 100:
+            raise ValidationError("too wide", code="too_wide")
+
+    monkeypatch.setattr(Photo._meta.get_field("image"), "rules", [refuse_wide])
+    old_row("photos/1.jpg", picture(size=(300, 200)))
+    old_row("photos/2.jpg")
+    assert "" in codes(import_all())
+    assert len([outcome for outcome in import_all() if outcome.code]) == 1
+    assert seen == ["", "", ""]

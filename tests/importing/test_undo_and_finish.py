@@ -261,3 +261,20 @@ def test_row_that_gets_the_name_back_during_the_finish_keeps_its_file(
     assert codes(finish()) == ["still_used"]
     assert (old_folder / NAME).exists()
     assert ImportedFile.objects.get().state == ImportState.IMPORTED
+
+
+def test_import_without_checksums_is_verified_by_its_bytes(
+    old_row: OldRow, old_folder: Path, tmp_path: Path
+) -> None:
+    from django.core.files.storage import default_storage
+
+    rows = [old_row(f"photos/{number}.jpg") for number in range(3)]
+    list(ImportRun(plan_of(), ImportOptions(checksum=False)).outcomes())
+    record = ImportedFile.objects.get(row=str(rows[0].pk))
+    assert (record.sha256, record.stored_sha256, record.size) == ("", "", len(picture()))
+    keys = [Photo.objects.get(pk=row.pk).image.name for row in rows]
+    assert Photo.objects.get(pk=rows[0].pk).image.metadata.sha256 == ""
+    (tmp_path / "media" / keys[1]).write_bytes(picture()[:-1])
+    default_storage.delete("photos/2.jpg")
+    assert codes(finish()) == ["", "", "copy_differs"]
+    assert [path.name for path in old_folder.rglob("*.jpg")] == ["1.jpg"]

@@ -81,6 +81,13 @@ class Command(MediaCommand):
             help="on one disk give a file a second name, which needs no space; only if no program "
             "ever writes into an old file",
         )
+        add(
+            "--no-checksum",
+            dest="checksum",
+            action="store_false",
+            help="take no SHA-256, so that a video is not read to its end; --verify and --finish "
+            "compare bytes then",
+        )
         add("--report", metavar="FILE", help="write a CSV file with a line for each row")
         add("--database", help="alias of the database; default: the one for writing")
 
@@ -170,6 +177,7 @@ class Command(MediaCommand):
         words = ["manage.py", "media_import", options["field"]]
         for name in (*_MODES, "dry_run", "link"):
             words += [f"--{name.replace('_', '-')}"] if options[name] else []
+        words += [] if options["checksum"] else ["--no-checksum"]
         given = {
             "from": "old",
             **{n: n for n in ("after", "limit", "workers", "rate", "database")},
@@ -213,6 +221,7 @@ class Command(MediaCommand):
             workers=options["workers"],
             rate=options["rate"],
             link=options["link"],
+            checksum=options["checksum"],
         )
 
     def _after(self) -> Any:
