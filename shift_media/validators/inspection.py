@@ -84,17 +84,18 @@ def inspect(
     rules.check_bytes(byte_length(file))
     cached = getattr(file, _CACHE, None)
     if cached is None or cached[0] != cause:
-        stream = cast("BinaryIO", file)
-        found = _inspect(stream, name, accept, max_bytes, limits)
-        if checksum:
-            found = replace(found, metadata=replace(found.metadata, sha256=_sha256(stream)))
-        cached = (cause, found)
+        found = _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits)
+        cached = (cause, _with_checksum(found, file) if checksum else found)
         if isinstance(file, File):
             setattr(file, _CACHE, cached)
     file.seek(0)
     inspection: Inspection = cached[1]
     rules.check(inspection.format, inspection.metadata)
     return replace(inspection, metadata=replace(inspection.metadata, original_name=name))
+
+
+def _with_checksum(inspection: Inspection, file: Any) -> Inspection:
+    return replace(inspection, metadata=replace(inspection.metadata, sha256=_sha256(file)))
 
 
 def _inspect(
