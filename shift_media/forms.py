@@ -21,10 +21,7 @@ from shift_media.validators import (
     seekable,
     size_text,
 )
-from shift_media.widgets import DirectInput, FocalValue, MediaInput
-
-_NOT_NAMED = frozenset(["heic"])
-"""Extensions of formats that the ``accept`` of an input does not name."""
+from shift_media.widgets import DirectInput, FilesInput, FocalValue, MediaInput
 
 _lazy_size_text = lazy(size_text, str)
 
@@ -39,7 +36,7 @@ class MediaFormField(forms.FileField):
         upload_field: the label of the `MediaField`, which a `DirectInput` needs.
     """
 
-    widget = MediaInput
+    widget: type[forms.FileInput] = MediaInput
 
     def __init__(
         self,
@@ -126,6 +123,50 @@ class MediaFormField(forms.FileField):
         return attrs
 
 
+class MediaFilesField(MediaFormField):
+    """A field for several files at once, whose value is a list.
+
+    Each file is checked as by `MediaFormField`. Of several that are not accepted, each has an
+    error with its name.
+    """
+
+    widget: type[forms.FileInput] = FilesInput
+
+    @classmethod
+    def like(cls, field: MediaFormField, **kwargs: Any) -> MediaFilesField:
+        """Return a field with the rules of another one."""
+        return cls(
+            accept=field.accept,
+            max_bytes=field.max_bytes,
+            rules=field.rules,
+            **field.file_rules.given,
+            **kwargs,
+        )
+
+    def clean(self, data: Any, initial: Any = None) -> list[File[Any]]:
+        """Return the files; raise ``ValidationError`` for those that are not accepted."""
+        if not data:
+            if self.required:
+                raise forms.ValidationError(self.error_messages["required"], code="required")
+            return []
+        accepted, errors = [], []
+        for file in data:
+            try:
+                accepted.append(super().clean(file, None))
+            except forms.ValidationError as error:
+                errors.append(_named(error, file))
+        if errors:
+            raise forms.ValidationError(errors)
+        return accepted
+
+
+def _named(error: forms.ValidationError, file: Any) -> forms.ValidationError:
+    """Return an error that begins with the name of its file."""
+    name = str(getattr(file, "name", "")).rpartition("/")[2]
+    params = {"name": name, "message": " ".join(error.messages)}
+    return forms.ValidationError("%(name)s: %(message)s", code=error.code, params=params)
+
+
 def _parse_focal(data: FocalValue) -> tuple[int, int] | None:
     """Return the focal point; None, which is the centre, for two empty inputs."""
     numbers = (data.across, data.down)
@@ -140,14 +181,8 @@ def _parse_focal(data: FocalValue) -> tuple[int, int] | None:
 
 
 def _accept_attribute(accept: list[str]) -> list[str]:
-    """Return accepted types and extensions. Browsers take ``image/*`` to include HEIC and SVG.
-
-    HEIC is never named, but ``image/*`` in its place, because Safari converts photos of other
-    types to HEIC for an input that names it.
-    """
+    """Return accepted types and extensions. Browsers take ``image/*`` to include HEIC and SVG."""
     if "*/*" in accept:
         return []
     formats = accepted_formats(accept)
-    named = [format for format in formats if format.extension not in _NOT_NAMED]
-    wildcards = dict.fromkeys(f"{f.kind}/*" for f in formats if f.extension in _NOT_NAMED)
-    return [*wildcards, *(f.content_type for f in named), *(f".{f.extension}" for f in named)]
+    return [format.content_type for format in formats] + [f".{f.extension}" for f in formats]

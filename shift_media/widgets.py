@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.forms.widgets import ClearableFileInput
+from django.forms.widgets import ClearableFileInput, FileInput
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -65,6 +65,20 @@ class MediaInput(ClearableFileInput):
         if getattr(current, "old_file", None) is not None:
             context["widget"]["required"] = True  # There is nothing to clear in this column.
         return context
+
+
+class FilesInput(FileInput):
+    """An input for several files, or for the tickets of several direct uploads."""
+
+    allow_multiple_selected = True
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[Any]:
+        """Return the files that were sent, then those of tickets."""
+        sent = files.getlist(name) if hasattr(files, "getlist") else files.get(name) or []
+        tokens = data.getlist(f"{name}{SUFFIX}") if hasattr(data, "getlist") else []
+        if _file_of_ticket is None:
+            return list(sent)
+        return [*sent, *(_file_of_ticket(str(token)) for token in tokens if token)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ E010      ``ENGINE`` is ``"vips"``, but pyvips is not installed
 E011      a field in ``UPLOADS`` is not a media field, or its rule cannot be imported
 E012      ``TASKS`` is not an alias of Django's ``TASKS``, or django-tasks is not installed
 E013      a column in ``HISTORY`` does not exist
+E014      the rules of a collection are wrong
 W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example

@@ -26,7 +26,6 @@ from shift_media.validators.inspection import (
     inspect,
     read_facts,
     run_rules,
-    storable_format,
     strip_metadata,
 )
 from shift_media.validators.named import NamedFile
@@ -49,7 +48,6 @@ __all__ = [
     "run_rules",
     "seekable",
     "size_text",
-    "storable_format",
     "strip_metadata",
     "too_large",
     "too_small",

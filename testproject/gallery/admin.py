@@ -8,9 +8,10 @@ from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from shift_media.collections.admin import CollectionInline
 from shift_media.fields import MediaField
 from shift_media.widgets import FocalInput
-from testproject.gallery.models import Clip, Photo
+from testproject.gallery.models import Album, AlbumPicture, Clip, Photo
 
 
 @admin.register(Photo)
@@ -52,3 +53,12 @@ class ClipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("__str__", "created")
     search_fields = ("title",)
     date_hierarchy = "created"
+
+
+@admin.register(Album)
+class AlbumAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Albums with their pictures."""
+
+    list_display = ("__str__", "created")
+    search_fields = ("title",)
+    inlines = (CollectionInline.of(AlbumPicture),)

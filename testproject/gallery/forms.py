@@ -11,7 +11,7 @@ from shift_media.core.errors import InvalidSpec, LimitExceeded
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import LOSSLESS, MODES
 from shift_media.resizes.resize import Resize
-from testproject.gallery.models import Clip, Photo
+from testproject.gallery.models import Album, Clip, Photo
 
 COLOR = RegexValidator(r"^#?[0-9A-Fa-f]{6}$", 'Write six hex digits, such as "ff8800".')
 
@@ -34,6 +34,16 @@ class ClipForm(forms.ModelForm):  # type: ignore[type-arg]
 
         model = Clip
         fields: ClassVar = ["video"]
+
+
+class AlbumForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The title of an album. Its pictures have a formset."""
+
+    class Meta:
+        """Only the title."""
+
+        model = Album
+        fields: ClassVar = ["title"]
 
 
 class FocalForm(forms.Form):

@@ -1,4 +1,4 @@
-"""The gallery's models: pictures and videos."""
+"""The gallery's models: pictures, videos and albums."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.urls import reverse
 
+from shift_media.collections import Collection, MediaItem
 from shift_media.fields import MediaField
 
 MAX_BYTES = 25_000_000
@@ -69,3 +70,30 @@ class Clip(models.Model):
     def get_absolute_url(self) -> str:
         """Return the URL of the video's page."""
         return reverse("gallery:clip", args=[self.pk])
+
+
+class Album(models.Model):
+    """Several pictures under one title."""
+
+    title = models.CharField(max_length=200)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        """The newest first."""
+
+        ordering: ClassVar = ["-created", "-pk"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        """Return the URL of the album's page."""
+        return reverse("gallery:album", args=[self.pk])
+
+
+class AlbumPicture(MediaItem):
+    """A picture in an album."""
+
+    file = MediaField(accept=["image/*"], max_bytes=MAX_BYTES, metadata_field="file_meta")
+    album = models.ForeignKey(Album, models.CASCADE, related_name="pictures")
+    collection = Collection(owner="album", max=60, require_alt=True)

@@ -36,7 +36,7 @@ ELSEWHERE = {"how-to/test-your-site"}
 GUIDES = sorted({block.page for block in BLOCKS if block.caption} - ELSEWHERE)
 
 NOT_RUN = re.compile(
-    r"check --deploy|media_copy|media_doctor|media_bucket (create|claim|plan|apply)|--distribution"
+    r"check --deploy|media_doctor|media_bucket (create|claim|plan|apply)|--distribution"
     r"|--origin website|--watch|--poll|--pk|--force|--cancel"
 )
 """Commands that need a bucket, a served site or a certain job; other tests run them. A deployment
@@ -106,6 +106,25 @@ assert "focal" in str(PhotoForm(instance=photo)) + str(PhotoForm(instance=photo)
 client = Client(headers={"host": "localhost"})
 client.force_login(User.objects.create_superuser("ada"))
 assert "focal" in client.get(f"/admin/photos/photo/{photo.pk}/change/").content.decode()
+""",
+    "how-to/collections": """
+from django.contrib.auth.models import User
+from django.test import Client
+from photos.models import Trip
+from shift_media.testing import make_image
+
+client = Client(headers={"host": "localhost"})
+client.force_login(User.objects.create_superuser("ada"))
+for page, prefix in (("/trips/add/", "pictures"), ("/admin/photos/trip/add/", "pictures")):
+    assert "collection.js" in client.get(page).content.decode()
+    counts = {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+    files = {f"{prefix}-new": [make_image(), make_image()], f"{prefix}-new-alt": ["a", "b"]}
+    made = client.post(page, {"title": "Trip", **counts, **files})
+    assert made.status_code == 302, made.content.decode()
+    trip = Trip.objects.latest("pk")
+    assert [item.alt for item in trip.pictures.all()] == ["a", "b"]
+    shown = client.get(trip.get_absolute_url()).content.decode()
+    assert shown.count("<img") == 2
 """,
     "how-to/offer-downloads": """
 import io, zipfile

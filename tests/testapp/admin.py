@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 
 from shift_media.admin import resize_column
-from tests.testapp.models import MetaFirst, Moving, Photo
+from shift_media.collections.admin import CollectionInline
+from tests.testapp.models import MetaFirst, Moving, Photo, Tour, View
 
 
 @admin.register(Photo)
@@ -22,3 +23,8 @@ class MovingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = (resize_column("photo", "96x96"), "title")
     list_display_links = ("title",)
     fields = ("title", "photo")
+
+
+@admin.register(Tour)
+class TourAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    inlines = (CollectionInline.of(View),)

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import Storage, storages
 from django.db import models
 
+from shift_media.collections import Collection, MediaItem
 from shift_media.fields import MediaField
 from shift_media.validators import Inspection
 
@@ -63,20 +64,6 @@ class Measured(models.Model):
     image = MediaField(width_field="width", height_field="height", blank=True)
     width = side()
     height = side()
-
-
-class Scan(models.Model):
-    """A media field that takes all images, also those that browsers do not show."""
-
-    image = MediaField(accept=["image/any"], strip=True, metadata_field="image_meta")
-    image_meta = meta()
-
-
-class Anything(models.Model):
-    """A media field that takes all files."""
-
-    file = MediaField(accept=["*/*"], metadata_field="file_meta")
-    file_meta = meta()
 
 
 class Portrait(models.Model):
@@ -266,3 +253,31 @@ class Switched(models.Model):
     photo = MediaField(metadata_field="photo_meta", blank=True)
     photo_meta = meta()
     changed = models.DateTimeField(auto_now=True)
+
+
+class Tour(models.Model):
+    """An object with collections of files under different rules."""
+
+    title = models.CharField(max_length=50, blank=True)
+
+
+class View(MediaItem):
+    """Some described pictures of a tour, of limited size together."""
+
+    tour = models.ForeignKey(Tour, models.CASCADE, related_name="views")
+    collection = Collection(owner="tour", max=4, max_bytes=20_000, require_alt=True)
+
+
+class Cover(MediaItem):
+    """The one picture of a tour."""
+
+    tour = models.ForeignKey(Tour, models.CASCADE, related_name="covers")
+    collection = Collection(owner="tour", single=True)
+
+
+class Track(MediaItem):
+    """The latest files of a tour, of any type and at least one."""
+
+    file = MediaField(accept=["*/*"], metadata_field="file_meta")
+    tour = models.ForeignKey(Tour, models.CASCADE, related_name="tracks")
+    collection = Collection(owner="tour", keep_latest=3, min=1)
