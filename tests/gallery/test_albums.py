@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from tests.fields.material import HTML, upload
 from testproject.gallery.models import Album, AlbumPicture
+from tests.fields.material import HTML, upload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media_root")]
 
