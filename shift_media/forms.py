@@ -23,6 +23,9 @@ from shift_media.validators import (
 )
 from shift_media.widgets import DirectInput, FilesInput, FocalValue, MediaInput
 
+_NOT_NAMED = frozenset(["heic"])
+"""Extensions of formats that the ``accept`` of an input does not name."""
+
 _lazy_size_text = lazy(size_text, str)
 
 
@@ -181,8 +184,14 @@ def _parse_focal(data: FocalValue) -> tuple[int, int] | None:
 
 
 def _accept_attribute(accept: list[str]) -> list[str]:
-    """Return accepted types and extensions. Browsers take ``image/*`` to include HEIC and SVG."""
+    """Return accepted types and extensions. Browsers take ``image/*`` to include HEIC and SVG.
+
+    HEIC is never named, but ``image/*`` in its place, because Safari converts photos of other
+    types to HEIC for an input that names it.
+    """
     if "*/*" in accept:
         return []
     formats = accepted_formats(accept)
-    return [format.content_type for format in formats] + [f".{f.extension}" for f in formats]
+    named = [format for format in formats if format.extension not in _NOT_NAMED]
+    wildcards = dict.fromkeys(f"{f.kind}/*" for f in formats if f.extension in _NOT_NAMED)
+    return [*wildcards, *(f.content_type for f in named), *(f".{f.extension}" for f in named)]

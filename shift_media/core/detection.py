@@ -17,6 +17,9 @@ _VIDEO_BRANDS = frozenset(
     ).split()
 )
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
+_HEIC_BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs".split())
+_ITEM_BRANDS = frozenset((b"mif1", b"mif2", b"msf1", b"miaf"))
+"""Brands of files of items, which do not say how these are coded (ISO/IEC 23008-12, 10.2)."""
 _M4A_BRANDS = frozenset((b"M4A ", b"M4B ", b"F4A "))
 
 
@@ -38,13 +41,15 @@ def _detect_media(head: bytes) -> str | None:
 
 
 def _detect_iso_media(head: bytes) -> str | None:
-    """Distinguish AVIF, MP4, M4A and QuickTime by their brands (ISO/IEC 14496-12, 4.3)."""
+    """Distinguish AVIF, HEIC, MP4, M4A and QuickTime by their brands (ISO/IEC 14496-12, 4.3)."""
     size = int.from_bytes(head[:4], "big")
     box = head[: min(max(size, 16), HEAD_BYTES)]
     major = box[8:12]
     brands = {major, *(box[i : i + 4] for i in range(16, len(box) - 3, 4))}
-    if major in _AVIF_BRANDS or (major in (b"mif1", b"msf1") and brands & _AVIF_BRANDS):
+    if major in _AVIF_BRANDS or (major in _ITEM_BRANDS and brands & _AVIF_BRANDS):
         return "avif"
+    if major in _HEIC_BRANDS or (major in _ITEM_BRANDS and not brands & _VIDEO_BRANDS):
+        return "heic"
     if major == b"qt  ":
         return "mov"
     if major in _M4A_BRANDS:

@@ -23,10 +23,11 @@ class Format:
             `core.detection` tell all other formats.
         original: whether an upload may be stored as it.
         in_wildcard: whether ``image/*`` in an `accept` list admits it: False for images that
-            browsers do not display.
+            browsers do not display, which only their type or ``image/any`` admits.
         resize: whether a resize can be made in it.
         resized_as: the extension of a resize for which no format is given; None: an original of
             this format has no resizes.
+        transparent_as: the same for an original that is known to be transparent; None: the same.
         quality: the default quality of a resize, 1 to 99; None: it is lossless.
         pillow: Pillow's name of a format that resizes are made in.
         alpha: whether it can be transparent.
@@ -51,6 +52,7 @@ class Format:
     in_wildcard: bool = True
     resize: bool = False
     resized_as: str | None = None
+    transparent_as: str | None = None
     quality: int | None = None
     pillow: str = ""
     alpha: bool = False

@@ -13,6 +13,7 @@ from shift_media.core.detection import HEAD_BYTES, detect_by_structure
 from shift_media.core.format_row import SAFE_TYPE, Format, Kind
 
 __all__ = [
+    "ANY_IMAGE",
     "BY_EXTENSION",
     "BY_NAME",
     "FORMATS",
@@ -104,6 +105,17 @@ FORMATS: Final[tuple[Format, ...]] = (
         alpha=True,
         pixel_share=0.5,
     ),
+    Format(
+        "HEIC",
+        "heic",
+        "image/heic",
+        "image",
+        in_wildcard=False,
+        resized_as="jpg",
+        transparent_as="png",
+        alpha=True,
+        extra="heic",
+    ),
     Format("MP4", "mp4", "video/mp4", "video", resized_as="jpg"),
     Format("QuickTime", "mov", "video/quicktime", "video", resized_as="jpg"),
     Format("WebM", "webm", "video/webm", "video", resized_as="jpg"),
@@ -150,6 +162,9 @@ RENDITION_TYPES: Final = {
 """Content types of files that only transcoders write; they are never uploads, so `detect` does
 not know them."""
 
+ANY_IMAGE: Final = "image/any"
+"""Stands in `accept` lists for all images, also those that browsers do not display."""
+
 UNKNOWN: Final = BY_EXTENSION["bin"]
 
 _MAGIC: Final = [(magic, format) for format in FORMATS for magic in format.magic]
@@ -169,12 +184,12 @@ def detect(head: bytes) -> Format:
 def accepts(accept: Iterable[str], format: Format) -> bool:
     """Return True if an `accept` list (``"image/*"``, ``"video/mp4"``, ``"*/*"``) admits a format.
 
-    ``"image/*"`` means the images of the table that browsers display: an SVG is a document here
-    and is admitted only by its full type, or by ``"*/*"``.
+    ``"image/*"`` means the images of the table that browsers display, and ``"image/any"`` all
+    images. An SVG is a document here and is admitted only by its full type, or by ``"*/*"``.
     """
     if not format.original:
         return False
-    admitting = {format.content_type, "*/*"}
+    admitting = {format.content_type, "*/*", *([ANY_IMAGE] if format.kind == "image" else [])}
     if format.in_wildcard:
         admitting.add(f"{format.kind}/*")
     return any(item in admitting for item in accept)

@@ -19,9 +19,9 @@ from django.db.models import Q
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.storages import MediaStorage
+from shift_media.storages.interface import MARKER_KEY
 
-MARKER_KEY: Final = "shift-media-site"
-"""Not a key of the grammar, so neither an upload nor a sweep touches it."""
+__all__ = ["MARKER_KEY", "ForeignStorage", "check_site", "claim", "foreign_rows", "read_marker"]
 
 logger = logging.getLogger("shift_media")
 
@@ -56,13 +56,20 @@ def read_marker(storage: MediaStorage) -> str:
 def claim(storage: MediaStorage, site: str) -> bool:
     """Write the marker unless there is one; return whether this call wrote it.
 
-    Raises `ForeignStorage` if another site has claimed the storage.
+    Raises `ForeignStorage` if another site has claimed the storage, and `StorageError` if the name
+    of the marker is taken by something that is not a file.
     """
     content = f"{site}\n".encode()
     written = storage.put(
         MARKER_KEY, io.BytesIO(content), content_type="text/plain", size=len(content)
     )
-    if not written and (found := read_marker(storage)) != site:
+    found = site if written else read_marker(storage)
+    if not found:
+        raise StorageError(
+            f"The storage has no marker of a site, but something else is named {MARKER_KEY}: a "
+            "folder, or a link without a target. Move it away, and run this again."
+        )
+    if found != site:
         raise ForeignStorage(
             f"The storage belongs to the site {found!r}, and this site is {site!r}. Give each "
             "site a bucket or a location of its own. If that site does not exist any more, delete "

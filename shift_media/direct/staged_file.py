@@ -15,6 +15,7 @@ from django.utils.datastructures import MultiValueDict
 from shift_media.core.documents import may_be
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
+from shift_media.deletion.budget import request_budget
 from shift_media.direct import tickets
 from shift_media.direct.middleware import current_request
 from shift_media.direct.tickets import Ticket
@@ -97,9 +98,13 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         if self.ticket is None:
             return
         storage, key = self.ticket.storage, self.ticket.key
-        try:
+
+        def replace() -> None:
             storage.delete(key)
             storage.put(key, io.BytesIO(), content_type=SAFE_TYPE, size=0)
+
+        try:
+            request_budget().start(replace)
         except (MediaError, OSError) as error:
             logger.warning("%s stays until media_cleanup removes it: %s", key, error)
 

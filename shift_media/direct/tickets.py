@@ -23,7 +23,7 @@ from shift_media.core.formats import BY_EXTENSION, HEAD_BYTES, Format, accepted_
 from shift_media.core.keys import display_name, new_original_key
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
-from shift_media.validators import InvalidMedia, too_large
+from shift_media.validators import InvalidMedia, storable_format, too_large
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -196,7 +196,7 @@ def _accepted_format(field: MediaField, content_types: list[object]) -> Format:
     for content_type in content_types:
         for format in formats:
             if format.content_type == content_type:
-                return format
+                return storable_format(format, field.accept)
     expected = get_text_list([format.name for format in formats], gettext("or"))
     seen = content_types[0]
     raise InvalidMedia("unknown_type", f"{seen!r} is not accepted.", expected=expected)

@@ -14,6 +14,7 @@ E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be 
 E111      ``legacy_storage`` is not an alias in ``STORAGES``
 E112      a rule for files, such as ``min_size`` or ``rules``, has a wrong value
 E113      ``imported_from`` is not the name of a file field of the same model
+E114      ``accept`` admits images whose decoder is not installed
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused
@@ -35,10 +36,12 @@ from shift_media.core.formats import FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields.rule_checks import check_rules
 from shift_media.fields.types import AnyMediaField
+from shift_media.imaging.engine import find_missing
 from shift_media.imaging.strip import can_strip
 from shift_media.registry import is_media_field, own_media_fields
 from shift_media.storages import MediaStorage, default_media_storage, find_alias, unwrap
 from shift_media.storages.naming import holds_secrets
+from shift_media.validators.inspection import ANY
 
 
 def check(field: AnyMediaField) -> list[CheckMessage]:
@@ -46,6 +49,7 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
     return [
         *_check_max_length(field),
         *_check_accept(field),
+        *_check_decoders(field),
         *_check_max_bytes(field),
         *check_rules(field),
         *_check_metadata_field(field),
@@ -86,9 +90,25 @@ def _check_accept(field: AnyMediaField) -> Iterator[CheckMessage]:
             types = ", ".join(format.content_type for format in FORMATS)
             yield Error(
                 f"'accept' must have types of known formats, got {content_type!r}.",
-                hint=f'Use "image/*", "video/*", "audio/*", "*/*" or one of {types}.',
+                hint=f'Use "image/*", "image/any", "video/*", "audio/*", "*/*" or one of {types}.',
                 obj=field,
                 id="shift_media.E103",
+            )
+
+
+def _check_decoders(field: AnyMediaField) -> Iterator[CheckMessage]:
+    """Name the extras of admitted images. Under ``"*/*"`` they are files like others without."""
+    if not isinstance(field.accept, list):
+        return
+    for format in accepted_formats(item for item in field.accept if item != ANY):
+        error = find_missing(format)
+        if error is not None:
+            yield Error(
+                f"'accept' admits {format.content_type}, but {error}",
+                hint="Install it, or take the type out of 'accept': \"image/any\" has all types "
+                "of images.",
+                obj=field,
+                id="shift_media.E114",
             )
 
 

@@ -13,7 +13,7 @@ from shift_media.conf import settings
 from shift_media.conf.reader import suggest
 from shift_media.core import geometry
 from shift_media.core.errors import EmptyCrop, InvalidSpec
-from shift_media.core.formats import BY_EXTENSION
+from shift_media.core.formats import BY_EXTENSION, FORMATS
 from shift_media.core.keys import OriginalKey, parse_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import CENTRE, Spec
@@ -29,6 +29,9 @@ Arguments = tuple[Any, ...]
 
 _SIZE: Final = re.compile(r"[0-9]|x[0-9]|x?$")
 """The beginning of what is meant as a size, right or wrong."""
+
+_TRANSPARENT_AS: Final = {f.extension: f.transparent_as for f in FORMATS if f.transparent_as}
+"""Extensions of originals of which a transparent one is resized as another format."""
 
 _QUALITY_INDEX: Final = 1 + OPTIONS.index("quality")
 
@@ -58,7 +61,8 @@ def build(
         mode: as in `Spec`; default: ``"fit"``.
         quality: default: the format's.
         upscale: default: False.
-        format: default: the original's.
+        format: default: the original's, or for one that browsers do not display JPEG, and PNG if
+            it is known to be transparent.
         focal: x and y in percent, with ``fill``; default: the stored one, else the centre.
         crop: x, y, width and height in pixels of the upright original.
         background: six hex digits, with ``pad`` or ``jpg``.
@@ -78,6 +82,8 @@ def build_from_arguments(
     cached, and most calls only look it up: docs/decisions/compiled-tags.rst has the measurements.
     """
     original, extension = _parse_original(file_key)
+    if extension in _TRANSPARENT_AS:
+        extension = _resized_like(extension, facts)
     try:
         resolved = _resolve(extension, arguments, arguments[_QUALITY_INDEX].__class__)
     except TypeError:
@@ -93,6 +99,13 @@ def build_from_arguments(
 def _parse_original(key: str) -> tuple[OriginalKey, str]:
     original = parse_original_key(key)
     return original, original.extension
+
+
+def _resized_like(extension: str, facts: Facts) -> str:
+    """Return the extension whose default format a resize of an original has."""
+    known = facts()
+    transparent_as = _TRANSPARENT_AS[extension]
+    return transparent_as if transparent_as and known and known.has_alpha else extension
 
 
 def resolve_spec(extension: str, arguments: Arguments, facts: Facts) -> Spec:

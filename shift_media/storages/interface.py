@@ -35,6 +35,9 @@ _SPOOL_BYTES = 2 << 20
 
 READ_MODES = ("r", "rt", "rb")
 
+MARKER_KEY = "shift-media-site"
+"""The marker of the site that has claimed a storage. No other file is stored under this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stat:
@@ -137,6 +140,8 @@ class DjangoInterface(NamedStorage, ABC):
 
     def _save(self, name: str, content: File[Any]) -> str:
         if not has_key_shape(name):
+            if name.casefold() == MARKER_KEY:
+                name = self.get_alternative_name(name, "")
             return self._save_other(name, content)
         stream = as_binary(content)
         written = self.put(

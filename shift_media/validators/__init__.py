@@ -26,6 +26,7 @@ from shift_media.validators.inspection import (
     inspect,
     read_facts,
     run_rules,
+    storable_format,
     strip_metadata,
 )
 from shift_media.validators.named import NamedFile
@@ -48,6 +49,7 @@ __all__ = [
     "run_rules",
     "seekable",
     "size_text",
+    "storable_format",
     "strip_metadata",
     "too_large",
     "too_small",

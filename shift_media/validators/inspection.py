@@ -30,6 +30,9 @@ from shift_media.validators.seekable import CHUNK, byte_length
 IMAGES: Final = ("image/*",)
 """The default of ``accept``: the images that browsers show."""
 
+ANY: Final = "*/*"
+"""Stands in ``accept`` for files of any type."""
+
 _CACHE = "_shift_media_inspection"
 
 
@@ -217,13 +220,24 @@ def _accepted_format(file: BinaryIO, name: str, accept: Sequence[str]) -> Format
     named = choose_by_name(format, name, file)
     for candidate in (named, format):
         if accepts(accept, candidate):
-            return candidate
+            return storable_format(candidate, accept)
     format = named
     names = [accepted.name for accepted in accepted_formats(accept) if accepted is not UNKNOWN]
     expected = get_text_list(names, gettext("or"))
     if format is UNKNOWN:
         raise InvalidMedia("unknown_type", expected=expected)
     raise InvalidMedia("unsupported_type", seen=format.name, expected=expected)
+
+
+def storable_format(format: Format, accept: Sequence[str]) -> Format:
+    """Return the format that a file of an accepted format is stored as.
+
+    Where only ``"*/*"`` admits an image whose decoder is not installed, it is a file like others.
+    """
+    named = [item for item in accept if item != ANY]
+    if engine.find_missing(format) is None or accepts(named, format):
+        return format
+    return UNKNOWN
 
 
 def _sha256(file: BinaryIO) -> str:

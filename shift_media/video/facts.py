@@ -10,30 +10,67 @@ from fractions import Fraction
 MIN_SIDE = 2
 """In pixels. All sides are even, because 4:2:0 stores colour for blocks of two by two pixels."""
 
+UNMARKED_CODECS = frozenset(
+    "dvvideo ffv1 huffyuv ffvhuff mjpeg mpeg4 msmpeg4v2 msmpeg4v3 rawvideo utvideo v210".split()
+)
+"""Codecs, by FFmpeg's names, of which many encoders do not mark interlaced frames."""
+
+MAX_GAP_SECONDS = 0.25
+"""The time by which picture and sound may end apart, because players do not stop there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
     """The properties of a video, from its header and its first frames.
 
+    Times are in seconds from the beginning of the first stream.
+
     Attributes:
         format: the demuxer's name.
-        duration: seconds; 0 if unknown.
+        duration: of picture and sound together; 0 if unknown.
+        picture_start: time of the first picture.
+        picture_end: end of the last picture as a decoder shows it; 0 if unknown.
+        sound_start: time of the first sound.
+        sound_end: end of the sound; 0 if unknown.
+        last_end: end of the last stream by its packets; 0 if unknown.
         width, height: pixels as displayed: upright, and made square.
         fps: frames per second; 0 if unknown.
         video, audio: names of the codecs; empty if there is no such stream.
+        video_stream, audio_stream: numbers of the streams among those of their kind, from 0.
         channels: number of audio channels.
+        unknown_audio: number of audio streams that have no decoder.
+        transfer: FFmpeg's name of the transfer function if it is PQ or HLG, else empty.
+        pixel_format: FFmpeg's name.
+        full_range: True if black is 0 and white is 255, as in JPEG.
+        claims_fields: True if the stream says that its frames consist of two fields.
+        interlaced: True if the decoded frame says so.
+        field_order: ``tff`` or ``bff`` if that was measured, because frames do not say it.
         hdr: True if the transfer function is PQ or HLG, which most screens cannot display.
         frames: how many frames were decoded to prove that the video is playable.
     """
 
     format: str = ""
     duration: float = 0.0
+    picture_start: float = 0.0
+    picture_end: float = 0.0
+    sound_start: float = 0.0
+    sound_end: float = 0.0
+    last_end: float = 0.0
     width: int = 0
     height: int = 0
     fps: float = 0.0
     video: str = ""
     audio: str = ""
+    video_stream: int = 0
+    audio_stream: int = 0
     channels: int = 0
+    unknown_audio: int = 0
+    transfer: str = ""
+    pixel_format: str = ""
+    full_range: bool = False
+    claims_fields: bool = False
+    interlaced: bool = False
+    field_order: str = ""
     hdr: bool = False
     frames: int = 0
 
@@ -41,6 +78,32 @@ class VideoFacts:
     def codecs(self) -> str:
         """The codecs, video first: ``"h264, aac"``."""
         return ", ".join(filter(None, (self.video, self.audio)))
+
+    @property
+    def is_rgb(self) -> bool:
+        """True if the pixels are stored as red, green and blue."""
+        return self.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "pal8"))
+
+    @property
+    def may_hide_fields(self) -> bool:
+        """True if frames may consist of two fields although they do not say so."""
+        may_hide = self.claims_fields or self.video in UNMARKED_CODECS
+        return may_hide and not self.interlaced
+
+    @property
+    def still_end(self) -> float:
+        """The time until which the last picture is shown again; 0 if the video ends with it.
+
+        The sound may be longer, or the last picture a still one.
+        """
+        missing = self.last_end - self.picture_end
+        return self.last_end if self.picture_end and missing > MAX_GAP_SECONDS else 0.0
+
+    @property
+    def silence_end(self) -> float:
+        """The time until which silence follows the sound; 0 if the video ends with it."""
+        missing = self.last_end - self.sound_end
+        return self.last_end if self.sound_end and missing > MAX_GAP_SECONDS else 0.0
 
 
 def display_size(

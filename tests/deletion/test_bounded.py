@@ -23,6 +23,7 @@ from django.urls import path
 from shift_media.core.keys import new_original_key, parse_original_key
 from shift_media.deletion import budget, references
 from shift_media.deletion import service as deletion
+from shift_media.deletion.budget import TimeBudget
 from shift_media.deletion.models import PendingDeletion
 from shift_media.registry import all_media_fields
 from shift_media.signals import media_deleted
@@ -211,6 +212,46 @@ def test_silent_storage_is_not_called_while_many_threads_wait_for_it(
     assert silent.calls["delete_prefix"] == budget.MOST_ABANDONED
     untouched = PendingDeletion.objects.filter(attempts=0)
     assert untouched.count() == 3
+
+
+@short
+def test_requests_at_once_begin_no_more_calls_than_a_process_may(
+    silent: SilentStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them has waited for its time when the next one begins."""
+    monkeypatch.setattr(budget, "MOST_AT_ONCE", 6)
+
+    def call() -> bool:
+        try:
+            TimeBudget(0.2).call(partial(silent.delete_prefix, "a/"))
+        except TimeoutError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        assert not any(pool.map(lambda _: call(), range(20)))
+    assert silent.calls["delete_prefix"] <= 6
+    assert budget.is_full()
+    silent.answer.set()
+    wait_until(lambda: not budget.is_full())
+    assert call()
+
+
+def test_error_of_a_call_is_raised_and_begun_calls_are_ended_by_themselves() -> None:
+    def fail() -> None:
+        raise TimeoutError("of the storage")
+
+    with pytest.raises(TimeoutError, match="of the storage"):
+        TimeBudget(5).call(fail)
+    with pytest.raises(TimeoutError, match="of the storage"):
+        TimeBudget(5).start(fail)
+    with pytest.raises(TimeoutError, match="No time was left"):
+        TimeBudget(0).call(fail)
+    done = threading.Event()
+    TimeBudget(0).start(done.set)
+    assert done.wait(60)
+    TimeBudget(None).start(done.clear)
+    assert not done.is_set()
 
 
 @short

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from shift_media.core.errors import StorageError
 from shift_media.core.keys import new_original_key
 from shift_media.deletion.site_marker import MARKER_KEY, claim, read_marker
 from shift_media.storages import default_media_storage
@@ -175,3 +176,26 @@ def test_marker_that_cannot_be_read_refuses(seaweedfs: Any) -> None:
             run("media_cleanup")
     finally:
         proxy.stop()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_claim_names_what_is_in_the_place_of_the_marker(kind: str, media_root: Path) -> None:
+    path = media_root / MARKER_KEY
+    if kind == "folder":
+        (path / "inside").mkdir(parents=True)
+    else:
+        media_root.mkdir(exist_ok=True)
+        path.symlink_to("nowhere")
+    with pytest.raises(StorageError, match="a folder, or a link without a target"):
+        claim(storage, "production")
+    with site("production"), pytest.raises(CommandError, match="Move it away"):
+        run("media_bucket", "claim", "--storage", "media")
+
+
+@pytest.mark.parametrize("name", [MARKER_KEY, "Shift-Media-Site"])
+def test_plain_file_cannot_take_the_name_of_the_marker(name: str, media_root: Path) -> None:
+    stored = storage.save(name, ContentFile(b"mine"))
+    assert stored.startswith(f"{name}_")
+    assert storage.exists(stored)
+    assert read_marker(storage) == ""
+    assert claim(storage, "production")

@@ -36,7 +36,7 @@ ELSEWHERE = {"how-to/test-your-site"}
 GUIDES = sorted({block.page for block in BLOCKS if block.caption} - ELSEWHERE)
 
 NOT_RUN = re.compile(
-    r"check --deploy|media_doctor|media_bucket (create|claim|plan|apply)|--distribution"
+    r"check --deploy|media_copy|media_doctor|media_bucket (create|claim|plan|apply)|--distribution"
     r"|--origin website|--watch|--poll|--pk|--force|--cancel"
 )
 """Commands that need a bucket, a served site or a certain job; other tests run them. A deployment

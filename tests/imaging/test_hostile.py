@@ -15,7 +15,7 @@ import pytest
 from shift_media.core.errors import MediaError, TooManyFrames, TooManyPixels, UnsupportedType
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
-from shift_media.imaging.engine import decode
+from shift_media.imaging.engine import decoders
 from shift_media.imaging.probe import probe, read_header
 from tests.imaging import images
 from tests.imaging.processes import run
@@ -190,7 +190,7 @@ def test_file_over_a_limit_or_of_another_type_never_reaches_a_decoder(cases: lis
     refused = [case for case in cases if case.expected in ("reject-limit", "reject-type")]
     assert len(refused) > 20
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decode, "_plugin", None)
+        patch.setattr(decoders, "load", None)
         for case in refused:
             with pytest.raises((TooManyPixels, TooManyFrames, UnsupportedType)):
                 engine.make(BytesIO(case.content), PNG)

@@ -387,3 +387,24 @@ def test_rules_of_the_field_hold_for_imports(
     assert "" in codes(import_all())
     assert len([outcome for outcome in import_all() if outcome.code]) == 1
     assert seen == ["", "", ""]
+
+
+def test_files_of_the_media_storage_itself_are_imported(old_folder: Path, tmp_path: Path) -> None:
+    """A site without ``STORAGES["media"]`` has old names and keys in one storage."""
+    import copy
+
+    from django.conf import settings
+    from django.test import override_settings
+
+    storages = copy.deepcopy(settings.STORAGES)
+    storages["default"] = storages.pop("media")
+    with override_settings(STORAGES=storages):
+        path = tmp_path / "media" / "photos/lake.jpg"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(picture())
+        row = Photo.objects.create()
+        Photo.objects.filter(pk=row.pk).update(image="photos/lake.jpg")
+        assert codes(import_all()) == [""]
+        photo = Photo.objects.get(pk=row.pk)
+        assert content_of(photo.image) == path.read_bytes()
+        assert not photo.image.is_legacy

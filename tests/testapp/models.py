@@ -66,6 +66,20 @@ class Measured(models.Model):
     height = side()
 
 
+class Scan(models.Model):
+    """A media field that takes all images, also those that browsers do not show."""
+
+    image = MediaField(accept=["image/any"], strip=True, metadata_field="image_meta")
+    image_meta = meta()
+
+
+class Anything(models.Model):
+    """A media field that takes all files."""
+
+    file = MediaField(accept=["*/*"], metadata_field="file_meta")
+    file_meta = meta()
+
+
 class Portrait(models.Model):
     """A media field with ``strip=True``."""
 

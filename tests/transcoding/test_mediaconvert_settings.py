@@ -13,13 +13,13 @@ from django.test import override_settings
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import new_original_key
-from shift_media.transcoding.backends.hls import parse_playlist
 from shift_media.transcoding.backends.mediaconvert import MediaConvert, inputs, schema
 from shift_media.transcoding.backends.mediaconvert.job_settings import build_groups, build_settings
 from shift_media.transcoding.backends.stored_outputs import resolve_name
 from shift_media.transcoding.base import Job
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
+from shift_media.video.playlists import parse_playlist
 from shift_media.video.profiles import BUILT_IN, Profile, parse_profile
 from tests.testapp.models import Film
 
@@ -147,6 +147,14 @@ def test_high_frame_rate_is_capped_and_segments_begin_with_keyframes() -> None:
         1,
         1,
     )
+
+
+@pytest.mark.acceptance(84)
+def test_frames_of_two_fields_become_whole_in_each_output() -> None:
+    for video in videos_of(settings_for()):
+        deinterlacer = video["VideoPreprocessors"]["Deinterlacer"]
+        # Control is not FORCE_ALL_FRAMES, which would blur sources that are progressive.
+        assert (deinterlacer["Mode"], deinterlacer["Control"]) == ("DEINTERLACE", "NORMAL")
 
 
 def test_formatted_facts_parse_to_same_facts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,20 +13,23 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, transaction
+from django.core.signals import request_finished, request_started
+from django.db import OperationalError, close_old_connections, transaction
 from django.test import override_settings
 from django.utils import timezone
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import parse_original_key
+from shift_media.deletion import budget
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import services
-from shift_media.transcoding.base import State
+from shift_media.transcoding.base import Job, State
 from shift_media.transcoding.models import TranscodeJob
 from tests.testapp.models import Film
-from tests.transcoding.conftest import work
+from tests.transcoding.conftest import NewFilm, work
 from tests.transcoding.scripted import PATH, Scripted
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]
 
@@ -108,6 +112,16 @@ def test_wait_polls_until_the_jobs_have_ended(job: TranscodeJob) -> None:
         call_command("media_transcode", wait=True, stdout=out, stderr=out)
     assert "complete, 100 %" in out.getvalue()
     assert len(Scripted.read_ids) == 2
+
+
+def test_wait_after_the_limit_waits_for_the_jobs_that_were_run(new_film: NewFilm) -> None:
+    new_film()
+    new_film()
+    Scripted.begin(State.PROGRESSING, State.PROGRESSING, State.COMPLETE)
+    with override_settings(SHIFT_MEDIA={**SERVICE, "TRANSCODE_POLL": (0.01, 0.02)}):
+        call_command("media_transcode", wait=True, limit=1, watch=True, stdout=io.StringIO())
+    states = set(TranscodeJob.objects.values_list("state", flat=True))
+    assert states == {State.COMPLETE, State.PENDING}
 
 
 @pytest.mark.acceptance(46)
@@ -256,3 +270,49 @@ def test_retried_job_is_not_announced_as_failed(
     assert not TranscodeJob.objects.get().is_unannounced
     services.recover()
     assert failed == []
+
+
+# Cancellation within the time of a request.
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let the service answer no cancellation until the event is set."""
+    answer = threading.Event()
+    cancel = Scripted.cancel
+
+    def wait(transcoder: Scripted, job: Job) -> None:
+        assert answer.wait(60)
+        cancel(transcoder, job)
+
+    monkeypatch.setattr(Scripted, "cancel", wait)
+    yield answer
+    answer.set()
+    wait_until(lambda: not budget._running)
+
+
+@pytest.mark.acceptance(42)
+@pytest.mark.parametrize("seconds", [0, 0.05])
+def test_request_does_not_wait_for_the_cancellation_of_a_deleted_video(
+    job: TranscodeJob, silent: threading.Event, seconds: float
+) -> None:
+    """The cancellation cannot be repeated, so it begins even if no time is left."""
+    id = job.external_id
+    with override_settings(SHIFT_MEDIA={**SERVICE, "DELETE_SECONDS": seconds}):
+        request_started.send(None)
+        try:
+            Film.objects.all().delete()
+            TranscodeJob.objects.all().delete()
+        finally:
+            request_finished.disconnect(close_old_connections)
+            request_finished.send(None)
+            request_finished.connect(close_old_connections)
+    assert Scripted.cancelled == []
+    silent.set()
+    wait_until(lambda: Scripted.cancelled == [id])
+
+
+def test_command_waits_for_the_cancellation(job: TranscodeJob) -> None:
+    with override_settings(SHIFT_MEDIA={**SERVICE, "DELETE_SECONDS": 0}):
+        call_command("media_transcode", cancel=job.pk, stdout=io.StringIO())
+    assert Scripted.cancelled == [job.external_id]

@@ -61,7 +61,10 @@ def test_both_readers_return_the_same_facts(
 ) -> None:
     first, second = probe_with_both(draw(name, *VIDEOS[name]), monkeypatch)
     assert isinstance(first, VideoFacts)
-    assert first == second
+    assert isinstance(second, VideoFacts)
+    # Versions of FFmpeg differ in the time that Opus needs to begin, some milliseconds.
+    assert first.duration == pytest.approx(second.duration, abs=0.01)
+    assert first == replace(second, duration=first.duration)
     assert first.hdr == (name == "hlg.mp4")
     assert first.channels == {"surround.mp4": 6}.get(name, 2 if first.audio else 0)
     if name == "av1.mkv":
@@ -235,7 +238,7 @@ def test_debian_ffmpeg_and_ffprobe_make_all_renditions(
     }
     small = next(media_root.rglob("480p.mp4"))
     facts = probe_video(small, VideoLimits())
-    assert replace(facts, fps=0, format="", duration=0) == VideoFacts(
+    assert replace(facts, fps=0, format="", duration=0, pixel_format="") == VideoFacts(
         width=100, height=134, video="h264", audio="aac", channels=2, frames=1
     )
     version = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)

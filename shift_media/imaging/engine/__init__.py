@@ -19,6 +19,7 @@ from shift_media.core.geometry import ResizePlan
 from shift_media.core.spec import Limits, Spec
 from shift_media.imaging.engine import animation, batch, codecs, decode, encode
 from shift_media.imaging.engine.codec_errors import translated_errors
+from shift_media.imaging.engine.decoders import find_missing
 from shift_media.imaging.engine.pipeline import Pipeline
 from shift_media.imaging.engine.placeholder import Preview, preview
 from shift_media.imaging.engine.upright import bake_orientation
@@ -32,6 +33,7 @@ __all__ = [
     "Preview",
     "Result",
     "bake_orientation",
+    "find_missing",
     "make",
     "make_many",
     "needed_bytes",

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from shift_media.core.geometry import Box, Size
-from shift_media.imaging.engine import animation, codecs, decode, encode, transform
+from shift_media.imaging.engine import animation, codecs, decode, encode, modes, transform
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.decode import Decoded
 from shift_media.imaging.engine.pipeline import Pipeline
@@ -139,7 +139,7 @@ def _halve(decoded: Decoded) -> Decoded:
         bottom = min(top + rows, image.height)
         whole = (top, bottom) == (0, image.height)
         band = image if whole else codecs.crop(image, (0, top, image.width, bottom))
-        half = decode.to_working_mode(band).reduce(2)
+        half = modes.to_working_mode(band).reduce(2)
         if result is None:
             result = Image.new(half.mode, (half.width, (image.height + 1) // 2))
         result.paste(half, (0, top // 2))

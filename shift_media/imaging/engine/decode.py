@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cache
-from pkgutil import resolve_name
 from typing import BinaryIO, Final, NamedTuple
 
 from PIL import Image, ImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from shift_media.core.errors import MissingExtra, Undecodable
-from shift_media.core.formats import BY_EXTENSION
+from shift_media.core.errors import Undecodable
 from shift_media.core.geometry import Size
-from shift_media.imaging.engine import codecs, vips
+from shift_media.imaging.engine import codecs, decoders, modes, tiles, vips
 from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_ending, jpeg_scans, png
 from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
 from shift_media.imaging.formats.segments import open_parts
@@ -24,8 +21,6 @@ SHARPNESS: Final = 1.5
 """How much larger than the resize a picture is decoded at least: 1 loses detail, 2 costs 1.3×."""
 
 _BAND_PIXELS: Final = 250_000
-_GREY_SCALES: Final = {"L;2": 85, "L;4": 17}
-_GREY16_SCALE: Final = 255 / 65535
 
 
 class Decoded(NamedTuple):
@@ -64,6 +59,8 @@ def decode_all_data(
 
     What this decodes can be decoded at any scale.
     """
+    if header.tiles:
+        return Decoded(*tiles.decode_tiles(source, header, min_scale))
     if vips.should_decode(header, min_scale, decoder):
         return Decoded(*vips.decode_still(source, header, min_scale, size))
     if header.gif_frames:
@@ -126,47 +123,22 @@ def _decode_parts(
             box = drafted[1]
             scale = (box[2] / header.width, box[3] / header.height)
     image.load()
-    if isinstance(image, PngImageFile) and not _is_complete(source, image):
+    if isinstance(image, PngImageFile) and not _is_complete(source, header, image):
         raise Undecodable("The PNG has fewer rows than its header says.")
     return Decoded(image, scale)
 
 
 def open_image(source: BinaryIO, header: Header, parts: Sequence[Part]) -> ImageFile.ImageFile:
     """Open parts of an original with the decoder of its format, and no other."""
-    image = codecs.independent(_plugin(header.format.extension))(open_parts(source, parts))
+    decoder = header.decoder or IMAGE_FORMATS[header.format.extension].decoder
+    plugin = decoders.load(decoder, header.format.extra)
+    image = codecs.independent(plugin)(open_parts(source, parts))
     if isinstance(image, PngImageFile):
-        _scale_transparency(image)
+        modes.scale_transparency(image)
     return image
 
 
-@cache
-def _plugin(extension: str) -> type[ImageFile.ImageFile]:
-    """Import the decoder of a format; raise `MissingExtra` if it needs an extra that is missing.
-
-    Plugins are used directly, because `Image.open` would detect the format anew, warn through
-    global filters and turn some JPEG into MPO.
-    """
-    decoder, extra = IMAGE_FORMATS[extension].decoder, BY_EXTENSION[extension].extra
-    try:
-        plugin: type[ImageFile.ImageFile] = resolve_name(decoder)
-    except ImportError as error:
-        if extra is None:
-            raise
-        raise MissingExtra(decoder.partition(".")[0], extra) from error
-    return plugin
-
-
-def _load_plugins() -> None:
-    """Import the decoders that need no extra, so that no request waits for it."""
-    for extension, image_format in IMAGE_FORMATS.items():
-        if image_format.format.extra is None:
-            _plugin(extension)
-
-
-_load_plugins()
-
-
-def _is_complete(source: BinaryIO, image: PngImageFile) -> bool:
+def _is_complete(source: BinaryIO, header: Header, image: PngImageFile) -> bool:
     """Return True if a PNG had all its rows; Pillow leaves missing ones black.
 
     The bytes are counted only if the last row is empty, or may be of another pass.
@@ -174,7 +146,7 @@ def _is_complete(source: BinaryIO, image: PngImageFile) -> bool:
     last_row = codecs.crop(image, (0, image.height - 1, image.width, image.height))
     if not image.info.get("interlace") and last_row.getbbox(alpha_only=False) is not None:
         return True
-    return png.is_complete(ByteReader(source))
+    return png.is_complete(ByteReader(open_parts(source, header.still)))
 
 
 def decode_gif_frame(source: BinaryIO, frame: Frame) -> Image.Image:
@@ -194,41 +166,3 @@ def _on_canvas(image: Image.Image, frame: Frame, header: Header) -> Image.Image:
     canvas = Image.new("RGBA", (header.width, header.height))
     canvas.paste(image.convert("RGBA"), frame.box[:2])
     return canvas
-
-
-def to_working_mode(image: Image.Image) -> Image.Image:
-    """Convert to L, LA, RGB, RGBA or CMYK, by which nothing is lost that a screen can show."""
-    if image.mode == "I;16":
-        return _grey16_to_grey(image)
-    transparent = "transparency" in image.info
-    if image.mode in ("1", "L"):
-        if transparent:
-            return image.convert("LA")
-        return image if image.mode == "L" else image.convert("L")
-    if image.mode == "RGB":
-        return image.convert("RGBA") if transparent else image
-    if image.mode in ("LA", "RGBA", "CMYK"):
-        return image
-    alpha = transparent or image.has_transparency_data
-    return image.convert("RGBA" if alpha else "RGB")
-
-
-def _grey16_to_grey(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion clips it to white."""
-    grey = image.point(lambda sample: sample * _GREY16_SCALE + 0.5).convert("L")
-    transparent = image.info.get("transparency")
-    if transparent is None:
-        return grey
-    opaque = [255] * 65536
-    opaque[transparent] = 0
-    return Image.merge("LA", (grey, image.convert("I").point(opaque, "L")))
-
-
-def _scale_transparency(image: PngImageFile) -> None:
-    """Scale the transparent colour of a PNG to 8 bits, because Pillow scales only the samples."""
-    color = image.info.get("transparency")
-    raw = image.tile[0].args if image.tile else None
-    if isinstance(color, int) and raw in _GREY_SCALES:
-        image.info["transparency"] = color * _GREY_SCALES[str(raw)]
-    elif isinstance(color, tuple) and raw == "RGB;16B":
-        image.info["transparency"] = tuple(sample >> 8 for sample in color)

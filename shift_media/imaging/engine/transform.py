@@ -10,7 +10,7 @@ from PIL import Image
 from shift_media.core.geometry import Box, ResizePlan, Size
 from shift_media.core.spec import WHITE, Spec
 from shift_media.imaging.engine import codecs
-from shift_media.imaging.engine.decode import to_working_mode
+from shift_media.imaging.engine.modes import to_working_mode
 
 _REDUCING_GAP: Final = 3.0
 """How many times finer than the target a box filter leaves an image before LANCZOS; Pillow's

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats.base import ByteReader, Span
+from shift_media.imaging.formats.bits import Bits
 
 _SEQUENCE_HEADER = 1
 PADDING: Final = 15
@@ -61,29 +62,9 @@ def _leb128(content: bytes) -> tuple[int, int]:
     raise Undecodable("The AV1 data has a broken length.")
 
 
-class _Bits:
-    """Bits, read most significant first."""
-
-    def __init__(self, content: bytes) -> None:
-        self._value = int.from_bytes(content, "big")
-        self._left = 8 * len(content)
-
-    def take(self, count: int) -> int:
-        self._left -= count
-        if self._left < 0:
-            raise Undecodable("The AV1 sequence header is too short.")
-        return self._value >> self._left & (1 << count) - 1
-
-    def skip_uvlc(self) -> None:
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-        self.take(min(zeros, 32))
-
-
 def _sequence_size(content: bytes) -> tuple[int, int]:
     """Read a sequence header (5.5.1) as far as its width and height."""
-    bits = _Bits(content)
+    bits = Bits(content, "AV1 sequence header")
     bits.take(4)  # profile, still picture
     if bits.take(1):  # reduced still picture header
         bits.take(5)
@@ -93,12 +74,12 @@ def _sequence_size(content: bytes) -> tuple[int, int]:
     return bits.take(widths) + 1, bits.take(heights) + 1
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: Bits) -> None:
     delay_length = 0
     if bits.take(1):  # timing info
         bits.take(64)
         if bits.take(1):
-            bits.skip_uvlc()
+            bits.take_golomb()
         if bits.take(1):  # decoder model info
             delay_length = bits.take(5) + 1
             bits.take(42)

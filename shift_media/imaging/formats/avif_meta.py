@@ -1,4 +1,4 @@
-"""The meta box of an AVIF: its items, their properties and where they lie (ISO/IEC 23008-12)."""
+"""The meta box of AVIF and HEIC: items, their properties, where they lie (ISO/IEC 23008-12)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from shift_media.imaging.formats.bmff import Box, Fields, inner_boxes
 
 _MAX_BYTES: Final = 8_000_000
 _METADATA = (b"Exif", b"mime", b"uri ")
-PICTURE_ITEMS: Final = frozenset((b"av01", b"grid", b"iovl", b"iden", b"tmap"))
+HEVC_ITEMS: Final = frozenset((b"hvc1", b"hev1"))
+PICTURE_ITEMS: Final = frozenset(b"av01 grid iovl iden tmap".split()) | HEVC_ITEMS
 """The types of items that make a picture."""
 
 
@@ -49,20 +50,24 @@ class Meta:
 
     def all_primary_properties(self) -> list[Box]:
         """Return the properties of the primary item, of which some types may occur twice."""
-        indexes = self.associations.get(self.primary, [])
+        return self.properties_of(self.primary)
+
+    def properties_of(self, item: int) -> list[Box]:
+        """Return the properties of an item, in their order."""
+        indexes = self.associations.get(item, [])
         return [self.properties[i - 1] for i in indexes if 0 < i <= len(self.properties)]
 
 
 def read_meta(reader: ByteReader, box: Box) -> Meta:
     """Read items, properties and locations; raise `Undecodable` without a primary item."""
     if box.content.length > _MAX_BYTES:
-        raise Undecodable(f"The AVIF has a meta box of {box.content.length} bytes.")
+        raise Undecodable(f"The file has a meta box of {box.content.length} bytes.")
     meta = Meta()
     inner = {each.type: each for each in inner_boxes(reader, box, 4)}
     if b"idat" in inner:
         meta.data_offset = inner[b"idat"].content.offset
     if b"pitm" not in inner or b"iprp" not in inner or b"iloc" not in inner:
-        raise Undecodable("The AVIF has no primary item.")
+        raise Undecodable("The file has no primary item.")
     content = inner[b"pitm"].content
     wide = reader.number(content.offset, 1)
     meta.primary = reader.number(content.offset + 4, 4 if wide else 2)

@@ -1,4 +1,4 @@
-"""AVIF without metadata, which is blanked in place because offsets count from the file's start.
+"""AVIF and HEIC without metadata, blanked in place because offsets count from the file's start.
 
 The file keeps its length. Boxes, items and properties that do not make the picture are filled with
 zeros and called ``free``, and so is what no item of the picture refers to.
@@ -10,15 +10,21 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from shift_media.core.errors import NotStrippable
-from shift_media.imaging.formats import av1
-from shift_media.imaging.formats.avif_meta import PICTURE_ITEMS, Meta, item_entries, read_meta
-from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
+from shift_media.imaging.formats import av1, heic_strip
+from shift_media.imaging.formats.avif_meta import (
+    HEVC_ITEMS,
+    PICTURE_ITEMS,
+    Meta,
+    item_entries,
+    read_meta,
+)
+from shift_media.imaging.formats.base import ByteReader, Change, Header, Part, Span
 from shift_media.imaging.formats.bmff import Box, complete_boxes, inner_boxes
-from shift_media.imaging.formats.segments import open_parts
+from shift_media.imaging.formats.segments import open_parts, spans_of
 
 _META: Final = frozenset(b"hdlr pitm iloc iinf iprp iref idat dinf grpl".split())
 _PROPERTIES: Final = frozenset(
-    b"ispe pixi av1C colr auxC irot imir clap pasp "
+    b"ispe pixi av1C hvcC colr auxC irot imir clap pasp "
     b"a1op lsel a1lx clli mdcv cclv amve reve ndwt".split()
 )
 _BLOCK: Final = bytes(65_536)
@@ -26,9 +32,6 @@ _UNIT_TYPE: Final = 0x78
 """The bits of the type in the header of a unit of AV1 data."""
 _TYPE_OFFSETS: Final = {2: 8, 3: 10}
 """Bytes of an item's entry before its type, by the version of the entry (14496-12, 8.11.6)."""
-
-Change = tuple[int, int, bytes]
-"""Offset, length, and the bytes in place of these; empty for zeros."""
 
 
 def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
@@ -40,7 +43,7 @@ def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     at = 0
     for offset, length, content in sorted(set(_changes(reader, top))):
         if offset < at:
-            raise NotStrippable("The AVIF has items of which each uses a part of the other.")
+            raise NotStrippable("The file has items of which each uses a part of the other.")
         yield Span(at, offset - at)
         yield from (content,) if content else _zeros(length)
         at = offset + length
@@ -55,7 +58,7 @@ def _zeros(length: int) -> Iterator[bytes]:
 
 def _changes(reader: ByteReader, top: list[Box]) -> Iterator[Change]:
     if any(box.type in (b"moov", b"moof") for box in top):
-        raise NotStrippable("It is an AVIF image sequence: store it as a still image instead.")
+        raise NotStrippable("It is an image sequence: store it as a still image instead.")
     # The header was read before, so both boxes exist.
     meta_box = next(box for box in top if box.type == b"meta")
     brands = next(box for box in top if box.type == b"ftyp")
@@ -72,15 +75,22 @@ def _changes(reader: ByteReader, top: list[Box]) -> Iterator[Change]:
         if box not in (brands, meta_box) and box.type != b"mdat":
             yield from _blank(box)
     if not all(any(_is_within(extent, span) for span in data) for extent in kept):
-        raise NotStrippable("The AVIF has image data outside of its data boxes.")
+        raise NotStrippable("The file has image data outside of its data boxes.")
     for item in items:
-        if meta.types.get(item) == b"av01":
-            yield from _changes_in_item(reader, meta.locations.get(item, []))
+        yield from _changes_in_data(reader, meta, item)
     for span in data:
         yield from _gaps(span, [extent for extent in kept if _is_within(extent, span)])
 
 
-def _changes_in_item(reader: ByteReader, spans: list[Span]) -> Iterator[Change]:
+def _changes_in_data(reader: ByteReader, meta: Meta, item: int) -> Iterator[Change]:
+    """Blank what the data of an item holds besides its picture."""
+    if meta.types.get(item) == b"av01":
+        yield from _changes_in_av1(reader, meta.locations.get(item, []))
+    elif meta.types.get(item) in HEVC_ITEMS:
+        yield from heic_strip.message_changes(reader, meta, item)
+
+
+def _changes_in_av1(reader: ByteReader, spans: list[Span]) -> Iterator[Change]:
     """Blank the units of AV1 data that are not of the picture, as units of padding.
 
     A unit of padding ends with a bit that is set, behind which nothing but zeros stands
@@ -96,18 +106,8 @@ def _changes_in_item(reader: ByteReader, spans: list[Span]) -> Iterator[Change]:
             changes.append((Span(content.offset, 1), b"\x80"))
             changes.append((Span(content.offset + 1, content.length - 1), b""))
         for span, new in changes:
-            for piece in _in_file(span, spans):
+            for piece in spans_of(span, spans):
                 yield (*piece, new)
-
-
-def _in_file(part: Span, spans: list[Span]) -> Iterator[Span]:
-    """Yield where a part of the bytes that are made of spans lies in the file."""
-    at = 0
-    for span in spans:
-        start, end = max(part.offset, at), min(part.offset + part.length, at + span.length)
-        if start < end:
-            yield Span(span.offset + start - at, end - start)
-        at += span.length
 
 
 def _picture_items(reader: ByteReader, meta_box: Box, meta: Meta) -> set[int]:
@@ -130,7 +130,7 @@ def _picture_extents(meta: Meta, items: set[int]) -> list[Span]:
     for item, spans in meta.locations.items():
         (kept if item in items else other).extend(spans)
     if any(_overlaps(one, two) for one in other for two in kept):
-        raise NotStrippable("The AVIF has metadata that share their bytes with the picture.")
+        raise NotStrippable("The file has metadata that share their bytes with the picture.")
     return sorted(kept)
 
 
@@ -154,7 +154,7 @@ def _change_entry(reader: ByteReader, entry: Box, items: set[int]) -> Iterator[C
     offset, length = entry.content
     skip = _TYPE_OFFSETS.get(reader.number(offset, 1))
     if skip is None or length < skip + 4:
-        raise NotStrippable("The AVIF has an item of an unknown kind.")
+        raise NotStrippable("The file has an item of an unknown kind.")
     if reader.number(offset + 4, skip - 6) not in items:
         yield (offset + skip, 4, b"free")
     yield (offset + skip + 4, length - skip - 4, b"")

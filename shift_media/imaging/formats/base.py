@@ -71,6 +71,10 @@ Part = bytes | Span
 """Bytes as they are, or bytes of the original."""
 
 
+Change = tuple[int, int, bytes]
+"""Offset, length, and the bytes in place of these; empty for zeros."""
+
+
 def part_length(part: Part) -> int:
     """Return the length of a part in bytes."""
     return len(part) if isinstance(part, bytes) else part.length
@@ -113,6 +117,19 @@ class Frame:
     data: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One coded image of several that a picture is made of, and the file that its decoder reads.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the picture, over whose edges it may reach.
+        parts: a whole file that holds nothing but this image.
+    """
+
+    box: tuple[int, int, int, int]
+    parts: tuple[Part, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """The facts in the header of an original, and the bytes that its decoder needs.
@@ -131,6 +148,9 @@ class Header:
         progressive: whether a JPEG comes in scans, coarse ones first.
         gif_frames: the frames of a GIF; ``parts`` and ``still`` are then those of its first.
         loop: how often an animation plays; 0 is for ever.
+        tiles: the images that a HEIC is made of; ``parts`` and ``still`` are then empty.
+        alpha_tiles: those that its transparency is made of.
+        decoder: of this file, if it is not the format's; see `ImageFormat`.
     """
 
     format: Format
@@ -148,6 +168,9 @@ class Header:
     progressive: bool = False
     gif_frames: tuple[Frame, ...] = ()
     loop: int = 0
+    tiles: tuple[Tile, ...] = ()
+    alpha_tiles: tuple[Tile, ...] = ()
+    decoder: str = ""
 
     @property
     def upright_size(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import BinaryIO, Final, cast
 
@@ -17,6 +17,16 @@ _SMALL: Final = 4096
 def open_parts(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
     """Open parts of a file as one file."""
     return cast(BinaryIO, SegmentedFile(file, parts))
+
+
+def spans_of(part: Span, spans: Sequence[Span]) -> Iterator[Span]:
+    """Yield where a part of the bytes that are made of spans lies in the file."""
+    at = 0
+    for span in spans:
+        start, end = max(part.offset, at), min(part.offset + part.length, at + span.length)
+        if start < end:
+            yield Span(span.offset + start - at, end - start)
+        at += span.length
 
 
 class SegmentedFile(SeekableReader):

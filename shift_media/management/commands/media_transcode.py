@@ -64,6 +64,7 @@ class Command(MediaCommand):
         self.stop = threading.Event()
         self.failed = 0
         self.put_off: set[int] = set()
+        self.taken: set[int] = set()
         self.poller = services.Poller()
         self.remaining = options["limit"]
         self.lock = threading.Lock()
@@ -165,6 +166,10 @@ class Command(MediaCommand):
             finally:
                 for thread in threads:
                     thread.join()
+            if self._exhausted and options["wait"]:
+                # The jobs that were run may be tried again, or be in a service.
+                only, self.remaining = sorted(self.taken), None
+                options = {**options, "watch": False}
             if self.stop.is_set() or self._exhausted:
                 return
             if not options["watch"] and not (options["wait"] and self._has_live(only)):
@@ -187,6 +192,7 @@ class Command(MediaCommand):
                 return
             with self.lock:
                 self.run += 1
+                self.taken.add(job.pk)
                 self.failed += job.state == State.ERROR
                 if job.state == State.PENDING and not self.stop.is_set():
                     self.put_off.add(job.pk)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from django.utils.http import parse_header_parameters
 
 from shift_media.storages.base import Entry, Stat
 from shift_media.storages.interface import Name
@@ -106,6 +107,16 @@ class S3Bucket(S3Compatible):
         sha256 = got["Metadata"].get(SHA256_METADATA, "")
         body = cast("BinaryIO", got["Body"])
         return HashedSource(body, got["ContentLength"], key, sha256, translate_errors)
+
+    def read_download_name(self, key: str) -> str:
+        """Return the client's name of an attachment, from its Content-Disposition; else ``""``."""
+        with translate_errors(key, errors.as_read_error):
+            head = self.client.head_object(
+                Bucket=self.bucket_name, Key=self.bucket_key(check_key(key))
+            )
+        _, parameters = parse_header_parameters(head.get("ContentDisposition", ""))
+        name = parameters.get("filename", "")
+        return "" if name == key.rpartition("/")[2] else name
 
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         """Yield the keys with a prefix in their order; one request for each thousand."""

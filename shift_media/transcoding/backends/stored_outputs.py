@@ -12,10 +12,10 @@ from PIL import Image
 
 from shift_media.core.errors import NotStored, SourceError, TranscodeError
 from shift_media.imaging import engine
-from shift_media.transcoding.backends import hls
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job
 from shift_media.video import planning
+from shift_media.video.playlists import Playlist, parse_playlist
 
 TEXT_BYTES = 4 << 20
 """The most that is read of a playlist; one of 24 hours has some hundred kilobytes."""
@@ -70,10 +70,10 @@ class StoredOutputs:
             raise self._missing(key) from error
         return content
 
-    def _playlist(self, key: str) -> hls.Playlist:
+    def _playlist(self, key: str) -> Playlist:
         self._size_of(key)
         try:
-            return hls.parse_playlist(self._read(key, TEXT_BYTES).decode())
+            return parse_playlist(self._read(key, TEXT_BYTES).decode())
         except ValueError as error:
             raise bad_output(key, "it is not a playlist") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +18,7 @@ from shift_media.core.errors import MissingExtra, TranscodeError
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
+from shift_media.transcoding.probing.timing import measure_times
 from shift_media.video.facts import VideoFacts, display_size
 
 PROTOCOLS = "file"
@@ -33,6 +34,7 @@ READERS: tuple[type[ProbeReader], ...] = (pyav.PyAV, ffprobe.FFprobe)
 
 _UPLOAD_SECONDS = 15.0  # A user waits for the answer.
 _CHUNK = 1 << 20
+_ONLY_RAW = ("start", "ends", "packets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,14 @@ class VideoProbe:
     def __exit__(self, *raised: object) -> None:
         self._reader.end()
 
-    def start(self, names: Sequence[str], seconds: float = SECONDS) -> None:
-        """Begin to probe files; `results` yields their facts."""
-        self._reader.start(names, seconds)
+    def start(
+        self, names: Sequence[str], seconds: float = SECONDS, *, reads_packets: bool = False
+    ) -> None:
+        """Begin to probe files; `results` yields their facts.
+
+        With ``reads_packets`` they have the times of picture and sound, whatever the header says.
+        """
+        self._reader.start(names, seconds, reads_packets=reads_packets)
 
     def results(self) -> Iterator[VideoFacts | None]:
         """Yield the facts of each file in order, and None for each tick without a result.
@@ -134,13 +141,15 @@ def _facts(raw: RawFacts) -> VideoFacts:
     """Return facts whose sides are those of the upright picture with square pixels."""
     if "refused" in raw:
         raise TranscodeError(f"The file cannot be read: {raw['refused']}", code="unreadable")
+    times = measure_times(raw)
+    raw = {name: value for name, value in raw.items() if name not in _ONLY_RAW} | times
     rotation = int(raw.pop("rotation", 0))
     ratio = Fraction(*raw.pop("pixel_ratio", (1, 1)))
-    facts = VideoFacts(**raw)
+    facts = VideoFacts(**raw, hdr=bool(raw.get("transfer")))
     if not facts.width:
         return facts
     width, height = display_size(facts.width, facts.height, rotation=rotation, pixel_ratio=ratio)
-    return VideoFacts(**{**raw, "width": width, "height": height})
+    return replace(facts, width=width, height=height)
 
 
 def check_limits(facts: VideoFacts, limits: VideoLimits) -> VideoFacts:

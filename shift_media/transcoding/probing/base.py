@@ -1,10 +1,11 @@
 """The base class of the readers, PyAV and ffprobe, which return the same raw facts.
 
-Raw facts are a dict for each file with the names of `VideoFacts`: ``format``, ``duration``,
-``audio``, ``channels``, ``video``, ``width``, ``height``, ``fps``, ``hdr`` and ``frames``. Width
+Raw facts are a dict for each file with the names of `VideoFacts`, but its times and ``hdr``. Width
 and height are those of the stored frames, so there are also ``rotation`` in degrees and
-``pixel_ratio`` as numerator and denominator. A file that cannot be read has ``refused`` instead,
-with the reason.
+``pixel_ratio`` as numerator and denominator. ``unknown_audio`` is the number of audio streams that
+have no decoder. The times are ``duration`` and ``start`` of the container, and ``ends`` and
+``packets`` as in `shift_media.transcoding.probing.timing`. A file that cannot be read has
+``refused`` instead, with the reason.
 """
 
 from __future__ import annotations
@@ -47,8 +48,11 @@ class ProbeReader(ABC):
         """Return True if the reader is installed."""
 
     @abstractmethod
-    def start(self, names: Sequence[str], seconds: float) -> None:
-        """Begin to read files, each for at most ``seconds``."""
+    def start(self, names: Sequence[str], seconds: float, *, reads_packets: bool) -> None:
+        """Begin to read files, each for at most ``seconds``.
+
+        Packets are read if the header does not say when each stream ends, or if it is asked for.
+        """
 
     @abstractmethod
     def results(self) -> Iterator[RawFacts | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
@@ -15,11 +16,14 @@ from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
 
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # FFmpeg's names of PQ and HLG
+INTERLACED = {"tt", "bb", "tb", "bt"}  # FFmpeg's names of the orders of two fields
 
 _PACKETS = (8, 100)
 """Packets that are decoded in search of a frame, at first and if that finds none: the first
 packets of a stream may hold no complete frame."""
 
+_PACKET_ENTRIES = "packet=stream_index,pts_time,dts_time,duration_time"
+_DURATION_TAG = re.compile(r"(\d+):(\d+):(\d+\.\d+)")
 _MAX_REASON = 500  # characters
 
 
@@ -30,15 +34,17 @@ class FFprobe(ProbeReader):
         super().__init__(folder, rules, bounds)
         self._programs: list[Program] = []
         self._names: list[str] = []
+        self._reads_packets = False
 
     @classmethod
     def is_available(cls) -> bool:
         """Return True if ``ffprobe`` is on the path."""
         return shutil.which("ffprobe") is not None
 
-    def start(self, names: Sequence[str], seconds: float) -> None:
+    def start(self, names: Sequence[str], seconds: float, *, reads_packets: bool) -> None:
         """Start one process for each file."""
         self.bounds = replace(self.bounds, seconds=seconds)
+        self._reads_packets = reads_packets
         self._programs += [self._run(name, "-show_format", "-show_streams") for name in names]
         self._names += names
 
@@ -57,7 +63,13 @@ class FFprobe(ProbeReader):
             stream = None if "refused" in output else _find_video(output)
             if stream and stream["width"] * stream["height"] <= self.rules.pixels:
                 output["frames"] = yield from self._frames(name, stream["index"])
-            yield _facts(output)
+            facts = _facts(output)
+            if "refused" not in facts and (self._reads_packets or _lacks_an_end(facts)):
+                chosen = ["-show_packets", "-show_entries", _PACKET_ENTRIES]
+                self._programs.insert(0, self._run(name, *chosen))
+                packets = yield from self._read_output()
+                facts["packets"] = _packet_times(output["streams"], packets.get("packets", []))
+            yield facts
 
     def _frames(self, name: str, index: int) -> Generator[None, None, list[Any]]:
         """Decode packets until there is a frame; return no more than a few frames."""
@@ -107,31 +119,107 @@ def _facts(output: dict[str, Any]) -> RawFacts:
     container = output.get("format", {})
     facts: RawFacts = {
         "format": container.get("format_name", ""),
-        "duration": max(0.0, float(container.get("duration", 0))),
+        "duration": max(0.0, _seconds(container, "duration") or 0.0),
+        "start": _seconds(container, "start_time") or 0.0,
+        "ends": _end_times(streams),
+        "packets": {},
     }
     sounds = [stream for stream in streams if stream.get("codec_type") == "audio"]
-    if sounds:
-        facts["audio"] = sounds[0].get("codec_name", "")
-        facts["channels"] = int(sounds[0].get("channels", 0))
+    # ffprobe knows the format of samples only if it has a decoder.
+    known = [(n, stream) for n, stream in enumerate(sounds) if stream.get("sample_fmt")]
+    facts["unknown_audio"] = len(sounds) - len(known)
+    if known:
+        number, sound = known[0]
+        facts |= {"audio": sound.get("codec_name", ""), "audio_stream": number}
+        facts["channels"] = int(sound.get("channels", 0))
     video = _find_video(output)
-    return facts | (_video_facts(video, output.get("frames", [])) if video else {})
+    return facts | (_video_facts(streams, video, output.get("frames", [])) if video else {})
 
 
 def _find_video(output: dict[str, Any]) -> dict[str, Any] | None:
-    streams = output.get("streams", [])
-    return next((s for s in streams if s.get("codec_type") == "video" and s.get("width")), None)
+    return next((stream for stream in output.get("streams", []) if _is_moving(stream)), None)
 
 
-def _video_facts(stream: dict[str, Any], frames: list[dict[str, Any]]) -> RawFacts:
+def _is_moving(stream: dict[str, Any]) -> bool:
+    """Return True for a video that is not the cover of a song."""
+    is_video = stream.get("codec_type") == "video" and bool(stream.get("width"))
+    return is_video and not stream.get("disposition", {}).get("attached_pic")
+
+
+def _kind(stream: dict[str, Any]) -> str:
+    """Return the kind of a stream, as `timing` has it; empty for a cover."""
+    kind = str(stream.get("codec_type"))
+    if kind == "video" and not _is_moving(stream):
+        return ""
+    return kind if kind in ("video", "audio") else "other"
+
+
+def _end_times(streams: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Return the end of the longest stream of each kind, or None if one has no duration."""
+    ends: dict[str, float | None] = {}
+    for stream in streams:
+        if kind := _kind(stream):
+            end, known = _stream_end(stream), ends.get(kind, 0.0)
+            ends[kind] = None if end is None or known is None else max(known, end)
+    return ends
+
+
+def _stream_end(stream: dict[str, Any]) -> float | None:
+    """Return the end by the stream's duration, or by the tag that Matroska has instead."""
+    if duration := _seconds(stream, "duration"):
+        return duration + (_seconds(stream, "start_time") or 0.0)
+    tag = _DURATION_TAG.fullmatch(stream.get("tags", {}).get("DURATION", ""))
+    return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
+
+
+def _lacks_an_end(facts: RawFacts) -> bool:
+    return any(facts["ends"].get(kind) is None for kind in ("video", "audio") if kind in facts)
+
+
+def _packet_times(
+    streams: list[dict[str, Any]], packets: list[dict[str, Any]]
+) -> dict[str, list[float]]:
+    """Return the times of the first and the last packet of each kind, and the end of the last."""
+    kinds = {stream["index"]: _kind(stream) for stream in streams}
+    times: dict[str, list[float]] = {}
+    for packet in packets:
+        kind, start = kinds.get(packet["stream_index"]), _seconds(packet, "pts_time")
+        start = _seconds(packet, "dts_time") if start is None else start
+        if not kind or start is None:
+            continue
+        end = start + (_seconds(packet, "duration_time") or 0.0)
+        known = times.setdefault(kind, [start, start, end])
+        known[:] = min(known[0], start), max(known[1], start), max(known[2], end)
+    return times
+
+
+def _seconds(entry: dict[str, Any], name: str) -> float | None:
+    """Return a time of ffprobe's output; None for ``"N/A"`` and for what is missing."""
+    try:
+        return float(entry[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def _video_facts(
+    streams: list[dict[str, Any]], stream: dict[str, Any], frames: list[dict[str, Any]]
+) -> RawFacts:
     frame = frames[0] if frames else {}
     ratio = _fraction(str(stream.get("sample_aspect_ratio", "")).replace(":", "/"))
+    order, transfer = stream.get("field_order", ""), stream.get("color_transfer", "")
+    pictures = [each["index"] for each in streams if each.get("codec_type") == "video"]
     return {
         "video": stream.get("codec_name", ""),
+        "video_stream": pictures.index(stream["index"]),
         "width": int(frame.get("width") or stream["width"]),
         "height": int(frame.get("height") or stream["height"]),
         "fps": float(_fraction(stream.get("avg_frame_rate", ""))),
         "pixel_ratio": [ratio.numerator, ratio.denominator] if ratio else [1, 1],
-        "hdr": stream.get("color_transfer") in HDR_TRANSFERS,
+        "transfer": transfer if transfer in HDR_TRANSFERS else "",
+        "pixel_format": stream.get("pix_fmt", ""),
+        "full_range": stream.get("color_range") == "pc",
+        "claims_fields": order in INTERLACED,
+        "interlaced": bool(int(frame.get("interlaced_frame", 0))),
         "rotation": _rotation(frame) or _rotation(stream),
         "frames": len(frames[:1]),
     }

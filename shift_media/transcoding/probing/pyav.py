@@ -29,11 +29,12 @@ class PyAV(ProbeReader):
         """Return True if the package ``av`` is installed."""
         return importlib.util.find_spec("av") is not None
 
-    def start(self, names: Sequence[str], seconds: float) -> None:
+    def start(self, names: Sequence[str], seconds: float, *, reads_packets: bool) -> None:
         """Write the names to the process. They are made by this app and have no line breaks."""
+        mark = "+" if reads_packets else ""
         self._pending = len(names)
         self._program.set_deadline(seconds)
-        self._program.write("".join(f"{name}\n" for name in names))
+        self._program.write("".join(f"{mark}{name}\n" for name in names))
 
     def results(self) -> Iterator[RawFacts | None]:
         """Parse one line for each file."""

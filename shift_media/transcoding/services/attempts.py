@@ -15,6 +15,7 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
 from shift_media.core.keys import parse_original_key
 from shift_media.core.metadata import Metadata
+from shift_media.deletion.budget import current_budget
 from shift_media.registry import find_field
 from shift_media.transcoding.base import Job, State, Transcoder
 from shift_media.transcoding.models import Rendition, TranscodeJob
@@ -104,11 +105,15 @@ def read_facts(job: TranscodeJob) -> VideoFacts | None:
 
 
 def cancel_at_service(job: TranscodeJob) -> None:
-    """Cancel the attempt that a service runs, whose profile may be gone; log a failure."""
+    """Cancel the attempt that a service runs, whose profile may be gone; log a failure.
+
+    A request waits for it no longer than for a deletion.
+    """
     try:
         if job.external_id and not transcoder().embedded:
-            transcoder().cancel(build_attempt(job, Profile(job.profile, ())))
-    except MediaError as error:
+            attempt = build_attempt(job, Profile(job.profile, ()))
+            current_budget().start(partial(transcoder().cancel, attempt))
+    except (MediaError, OSError) as error:
         logger.warning("%s may go on in its service: %s", job, error)
 
 

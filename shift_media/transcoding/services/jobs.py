@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, connections, router, transaction
 
 from shift_media import signals
 from shift_media.core.errors import TranscodeError
@@ -31,6 +31,9 @@ def submit(
     Call it in the transaction that saves the row: the work starts after the commit. A job that is
     live or complete already is returned as it is, and one that failed or was cancelled is retried.
     With ``force`` a complete one gets a successor. Raises `NotTranscodable`.
+
+    All jobs are in the database that routers name for them, where workers look. The job of a row
+    in another one is stored after that one's commit, and returned without a primary key.
     """
     name = profile or getattr(file.field, "transcode", None)
     if not name:
@@ -47,7 +50,7 @@ def submit(
     if not _is_video(original):
         raise NotTranscodable(f"{original} is not a video.")
     get_profile(name)  # An unknown profile is an error of the caller, not of the job.
-    jobs = TranscodeJob.objects.using(_database_for(file, using))
+    jobs = TranscodeJob.objects.on_primary()
     newest = jobs.of(str(original), name).first()
     if newest is not None and (newest.is_live or (newest.state == State.COMPLETE and not force)):
         return newest
@@ -60,12 +63,23 @@ def submit(
         storage=find_alias(file.storage),
         profile=name,
     )
+    own = using or router.db_for_write(type(file.instance), instance=file.instance)
+    if own != jobs.db and connections[own].in_atomic_block:
+        # A worker that saw the job before the row would cancel it.
+        signals.after_commit(_store, job, using=own)
+        return job
+    return _store(job)
+
+
+def _store(job: TranscodeJob) -> TranscodeJob:
+    """Store a job where workers look for it; return another process's job if it was quicker."""
+    jobs = TranscodeJob.objects.on_primary()
     try:
         with transaction.atomic(using=jobs.db):
             job.save(using=jobs.db)
     except IntegrityError:  # Another process has submitted the same job meanwhile.
-        return jobs.of(str(original), name).live().get()
-    _announce(job, using)
+        return jobs.of(job.original, job.profile).live().get()
+    _announce(job)
     return job
 
 
@@ -73,16 +87,9 @@ def _is_video(original: OriginalKey) -> bool:
     return BY_EXTENSION[original.extension].kind == "video"
 
 
-def _database_for(file: VideoFile, using: str | None) -> str:
-    """Return the database of the video's row if jobs are kept there, else that of all jobs."""
-    own = using or router.db_for_write(type(file.instance), instance=file.instance)
-    here = router.allow_migrate_model(own, TranscodeJob)
-    return own if here else router.db_for_write(TranscodeJob)
-
-
-def _announce(job: TranscodeJob, using: str | None = None) -> None:
+def _announce(job: TranscodeJob) -> None:
     """Send ``transcode_submitted`` after the commit, and enqueue the task if one is configured."""
-    signals.after_commit(_after_commit, job, using=using or job.database)
+    signals.after_commit(_after_commit, job, using=job.database)
 
 
 def _after_commit(job: TranscodeJob) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import encoders, filters
@@ -19,6 +20,13 @@ _WITHOUT_EXTRAS = "-map_metadata -1 -map_chapters -1 -sn -dn".split()
 _QUIET = "-hide_banner -nostdin -y -loglevel error -nostats".split()
 _PROGRESS = "-stats_period 0.25 -progress pipe:1".split()
 _FAST_START = ["-movflags", "+faststart"]
+
+# If frames change their size, ffmpeg starts all filters again, so that a sprite begins anew. The
+# filter `scale` accepts such frames.
+_ONE_GRAPH = "-reinit_filter:v 0".split()
+
+_FIELD_FRAMES = 200
+_FIELDS = re.compile(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+)")
 
 # On ffmpeg's scale for JPEG, where 2 is best and 31 is worst.
 _SPRITE_QUALITY, _POSTER_QUALITY = 5, 3
@@ -58,24 +66,39 @@ def encode_command(options: FFmpegOptions, source: str, plan: TranscodePlan) -> 
     That is all but the playlists, and but a poster if nothing else decodes all frames: see
     `poster_commands`.
     """
-    command = [options.program, *_QUIET, *_PROGRESS, *input_arguments(options, source)]
+    command = [options.program, *_QUIET, *_PROGRESS, *_ONE_GRAPH]
+    command += input_arguments(options, source)
+    facts = plan.facts
+    heard = sum(video.has_audio(facts) for video in plan.videos) + len(plan.audio_files)
+    sound_graph, sounds = filters.split_sound(facts, heard)
     branches: list[str] = []
     outputs: list[list[str]] = []
-    for branch, output in _video_outputs(options, plan):
+    for branch, output in _video_outputs(options, plan, iter(sounds)):
         outputs.append(["-map", f"[v{len(branches)}]", *output])
         branches.append(branch)
-    outputs += [_audio_output(audio) for audio in plan.audio_files]
+    for audio, sound in zip(
+        plan.audio_files, sounds[heard - len(plan.audio_files) :], strict=True
+    ):
+        outputs.append(["-map", sound, *_audio_output(audio)])
+    graphs = [sound_graph] if sound_graph else []
     if branches:
-        graph = filters.split_graph(_tone_map(options, plan.facts), branches)
-        command += ["-filter_complex", graph]
+        source_filters = filters.source_filters(facts, tone_map=options.tone_map)
+        graphs.insert(0, filters.split_graph(facts.video_stream, source_filters, branches))
+    command += ["-filter_complex", ";".join(graphs)] if graphs else []
     return [*command, *(word for output in outputs for word in output)]
 
 
-def _video_outputs(options: FFmpegOptions, plan: TranscodePlan) -> Iterator[tuple[str, list[str]]]:
-    """Yield the filters and the encoder options of each output that shows frames."""
+def _video_outputs(
+    options: FFmpegOptions, plan: TranscodePlan, sounds: Iterator[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the filters and the encoder options of each output that shows frames.
+
+    ``sounds`` are what the outputs with sound map.
+    """
     for video in plan.videos:
         output = _video_options(options, video, plan.segment_seconds)
-        output += _audio_options(video) if video.has_audio(plan.facts) else ["-an"]
+        has_audio = video.has_audio(plan.facts)
+        output += ["-map", next(sounds), *_audio_options(video)] if has_audio else ["-an"]
         container = ["-f", "webm"] if video.kind == "webm" else [*_FAST_START, "-f", "mp4"]
         yield (
             f"{filters.video_filter(video, plan.facts)},format=yuv420p",
@@ -101,10 +124,6 @@ def posters_while_encoding(plan: TranscodePlan) -> tuple[PosterSpec, ...]:
     return plan.posters if plan.videos or plan.sprites or plan.stills else ()
 
 
-def _tone_map(options: FFmpegOptions, facts: VideoFacts) -> str:
-    return filters.TONE_MAP if options.tone_map and facts.hdr else ""
-
-
 def _video_options(options: FFmpegOptions, video: PlannedVideo, segment_seconds: int) -> list[str]:
     words = [*encoders.video_encoder(video), "-pix_fmt", "yuv420p", "-fpsmax", str(MAX_FPS)]
     words += ["-threads", str(options.threads)] if options.threads else []
@@ -114,9 +133,8 @@ def _video_options(options: FFmpegOptions, video: PlannedVideo, segment_seconds:
 
 
 def _audio_options(video: PlannedVideo) -> list[str]:
-    if video.encoding is None or video.encoding.audio is None:
-        return encoders.audio_encoder(AudioEncoding(kbps=video.audio_kbps))
-    return encoders.audio_encoder(video.encoding.audio)
+    encoding = video.encoding and video.encoding.audio
+    return encoders.audio_encoder(encoding or AudioEncoding(kbps=video.audio_kbps))
 
 
 def _audio_output(audio: Audio) -> list[str]:
@@ -149,7 +167,7 @@ def playlist_command(
     command += ["-hls_time", str(rendition.segment_seconds), "-hls_playlist_type", "vod"]
     command += ["-hls_segment_type", "fmp4", "-hls_flags", "independent_segments"]
     command += ["-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
-    command += ["-hls_segment_filename", "%v/s%05d.m4s", "-master_pl_name", rendition.file]
+    command += ["-hls_segment_filename", "%v/s%05d.m4s"]
     return [*command, "-var_stream_map", " ".join(streams), "%v/index.m3u8"]
 
 
@@ -161,10 +179,36 @@ def poster_commands(
     The first takes the frame that was asked for, the second the first frame. A position past the
     last frame writes no file, and is no error either.
     """
-    draw = f"{_tone_map(options, facts)}{filters.poster_filter(poster, facts)}"
-    output = ["-vf", draw, "-map", "0:v:0", *_jpeg_output(_POSTER_QUALITY, poster.file)]
+    # The sought picture is there, so none has to be shown again.
+    source_filters = filters.source_filters(replace(facts, last_end=0), tone_map=options.tone_map)
+    draw = ",".join([*source_filters, filters.poster_filter(poster, facts)])
+    output = [
+        "-vf",
+        draw,
+        "-map",
+        f"0:v:{facts.video_stream}",
+        *_jpeg_output(_POSTER_QUALITY, poster.file),
+    ]
     for start in dict.fromkeys((facts.duration * poster.at / 100, 0.0)):
         yield [options.program, *_QUIET, *input_arguments(options, source, start=start), *output]
+
+
+def fields_command(options: FFmpegOptions, source: str, facts: VideoFacts) -> list[str]:
+    """Return the command that counts, in its messages, the frames that consist of two fields."""
+    quiet = [*_QUIET, "-loglevel", "info", *input_arguments(options, source)]
+    frames = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(_FIELD_FRAMES), "-vf", "idet"]
+    return [options.program, *quiet, *frames, *_WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
+
+
+def parse_field_order(messages: str) -> str:
+    """Return ``tff`` or ``bff`` if most frames consist of two fields, by the messages of idet."""
+    found = _FIELDS.findall(messages)
+    if not found:
+        return ""
+    top, bottom, progressive = map(int, found[-1])
+    if top + bottom <= progressive:
+        return ""
+    return "tff" if top >= bottom else "bff"
 
 
 def parse_progress(line: str, duration: float) -> float | None:

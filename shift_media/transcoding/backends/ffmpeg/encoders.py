@@ -52,8 +52,8 @@ def _rates(encoding: VideoEncoding) -> list[str]:
 
 def audio_encoder(encoding: AudioEncoding) -> list[str]:
     """Return the audio encoder and its options."""
-    options = ["-map", "0:a:0", "-c:a", _AUDIO_ENCODERS[encoding.codec]]
-    options += ["-b:a", f"{encoding.kbps}k", "-ac", str(encoding.channels)]
+    options = ["-c:a", _AUDIO_ENCODERS[encoding.codec], "-b:a", f"{encoding.kbps}k"]
+    options += ["-ac", str(encoding.channels)]
     return [*options, "-ar", str(encoding.sample_rate)] if encoding.sample_rate else options
 
 

@@ -4,38 +4,105 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shift_media.video.facts import VideoFacts, fit_short_side
+from shift_media.video.facts import MAX_GAP_SECONDS, VideoFacts, fit_short_side
 from shift_media.video.planning import PlannedVideo
 from shift_media.video.profiles import PosterSpec, StillsSpec
 from shift_media.video.sizing import FrameSize
 from shift_media.video.sprites import SpriteLayout
 
-# PQ and HLG are mapped to BT.709, because they look washed out on ordinary screens.
-TONE_MAP = (
-    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
-    "zscale=t=bt709:m=bt709:r=tv,"
-)
+
+def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
+    """Return the filters between the decoder and all outputs.
+
+    They make whole frames of fields, show the last picture until the sound has ended, and map a
+    high dynamic range to an ordinary one if ``tone_map`` is true.
+    """
+    steps = []
+    # One frame for two fields. Frames that are marked as progressive stay as they are.
+    if facts.interlaced:
+        steps.append("bwdif=mode=send_frame:deint=interlaced")
+    elif facts.field_order:
+        steps.append(f"bwdif=mode=send_frame:deint=all:parity={facts.field_order}")
+    if facts.still_end:
+        steps.append(f"tpad=stop_mode=clone:stop=-1,trim=end={facts.still_end:.3f}")
+    if tone_map and facts.transfer:
+        steps.append(tone_map_filters(facts.transfer))
+    return steps
 
 
-def split_graph(prefix: str, branches: Sequence[str]) -> str:
+def tone_map_filters(transfer: str) -> str:
+    """Return the filters that map PQ or HLG to BT.709, because ordinary screens show them grey.
+
+    A source often names its transfer function only. Primaries and matrix are those of BT.2020,
+    because ITU-R BT.2100 defines both functions with these.
+    """
+    known = "setparams=color_primaries=bt2020:colorspace=bt2020nc"
+    linear = f"zscale=tin={transfer}:t=linear:npl=100:pin=2020:min=2020_ncl"
+    return (
+        f"{known},{linear},format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
+        "zscale=t=bt709:m=bt709:r=tv"
+    )
+
+
+def split_graph(stream: int, source: Sequence[str], branches: Sequence[str]) -> str:
     """Return a graph that decodes once and feeds all branches; [v0] is the output of the first."""
     outputs = "".join(f"[s{number}]" for number in range(len(branches)))
     filters = [f"[s{number}]{branch}[v{number}]" for number, branch in enumerate(branches)]
-    return ";".join([f"[0:v:0]{prefix}split={len(branches)}{outputs}", *filters])
+    shared = ",".join([*source, f"split={len(branches)}"])
+    return ";".join([f"[0:v:{stream}]{shared}{outputs}", *filters])
+
+
+def silence_filters(facts: VideoFacts) -> list[str]:
+    """Return the filters that add silence before and after a sound that is shorter.
+
+    A player that reads segments waits at a time for which it has no sound.
+    """
+    before = ["aresample=async=1:first_pts=0"] if facts.sound_start > MAX_GAP_SECONDS else []
+    after = [f"apad=whole_dur={facts.silence_end:.3f}"] if facts.silence_end else []
+    return before + after
+
+
+def split_sound(facts: VideoFacts, outputs: int) -> tuple[str, list[str]]:
+    """Return the graph of the sound, and what each output maps: without filters, the source's.
+
+    The graph must be that of the pictures. With filters of each output alone, ffmpeg 9 waits for
+    ever if one of them yields much silence at once.
+    """
+    steps = silence_filters(facts)
+    if not steps or not outputs:
+        return "", [f"0:a:{facts.audio_stream}"] * outputs
+    pads = [f"[a{number}]" for number in range(outputs)]
+    chain = ",".join([*steps, f"asplit={outputs}"])
+    return f"[0:a:{facts.audio_stream}]{chain}{''.join(pads)}", pads
 
 
 def video_filter(video: PlannedVideo, facts: VideoFacts) -> str:
     """Return the filters that bring a source to the size and frame rate of a video."""
+    colours = color_filters(facts)
     if video.encoding is None or video.frame is None:
-        return f"scale={video.width}:{video.height},setsar=1"
+        return f"scale={video.width}:{video.height}{colours},setsar=1"
     rate = video.encoding.choose_frame_rate(facts.fps)
     drop_frames = f"fps={rate.numerator}/{rate.denominator}," if rate else ""
-    return f"{drop_frames}{frame_filter(video.frame)}"
+    return f"{drop_frames}{frame_filter(video.frame, colours)}"
 
 
-def frame_filter(frame: FrameSize) -> str:
-    """Return the filters that scale a picture, crop it around its centre and pad it with black."""
-    steps = [f"scale={_colons(frame.scaled)}"]
+def color_filters(facts: VideoFacts) -> str:
+    """Return options of ``scale``, and filters after it, that make colours as players expect.
+
+    They expect black at 16 and white at 235, and BT.709 for a source that has no matrix.
+    """
+    if facts.is_rgb:
+        tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
+        return f":out_range=tv:out_color_matrix=bt709,format=yuv420p,{tags}"
+    return ":out_range=tv,format=yuv420p" if facts.full_range and not facts.transfer else ""
+
+
+def frame_filter(frame: FrameSize, colours: str = "") -> str:
+    """Return the filters that scale a picture, crop it around its centre and pad it with black.
+
+    ``colours`` are those of `color_filters`.
+    """
+    steps = [f"scale={_colons(frame.scaled)}{colours}"]
     if frame.cropped != frame.scaled:
         steps.append(f"crop={_colons(frame.cropped)}:{_colons(frame.crop_offset)}")
     if frame.sides != frame.cropped:
@@ -57,7 +124,7 @@ def stills_filter(stills: StillsSpec, facts: VideoFacts) -> str:
 def sprite_filter(layout: SpriteLayout) -> str:
     """Return the filters that tile small pictures; the last one stands for missing ones."""
     return (
-        f"fps=1/{layout.interval:.3f}:round=up,scale={layout.width}:{layout.height},setsar=1,"
+        f"fps=1/{layout.interval:.3f}:start_time=0:round=up,scale={layout.width}:{layout.height},setsar=1,"
         f"tpad=stop_mode=clone:stop={layout.count},tile={layout.columns}x{layout.rows}"
     )
 

@@ -15,7 +15,7 @@ from shift_media.transcoding.backends.ffmpeg.verify import OutputVerification, R
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
 from shift_media.transcoding.backends.reports import Unwanted, planned_report
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
-from shift_media.transcoding.probing import VideoProbe, check_limits
+from shift_media.transcoding.probing import VideoProbe
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import TranscodePlan
@@ -102,12 +102,24 @@ class Run:
         return verification.verify(dict(zip(files, answers, strict=True)))
 
     def _read_facts(self, probe: VideoProbe) -> Generator[JobReport, None, VideoFacts]:
-        """Return the facts that the upload stored, checked by the same limits, else probe."""
-        if facts := self.job.facts():
-            return check_limits(facts, self._options.limits)
-        probe.start([self._source])
+        """Return the facts of the source, with the times of its packets.
+
+        Those that the upload stored are not enough: they say nothing of colours, fields and times.
+        """
+        probe.start([self._source], _PROBE_SECONDS, reads_packets=True)
         (facts,) = yield from self._wait_for(probe, 0, FETCHED)
+        if facts.may_hide_fields:
+            order = yield from self._measure_fields(facts)
+            facts = replace(facts, field_order=order)
         return facts
+
+    def _measure_fields(self, facts: VideoFacts) -> Generator[JobReport, None, str]:
+        command = commands.fields_command(self._options, self._source, facts)
+        bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _PROBE_SECONDS))
+        with Program(command, self._folder, bounds) as program:
+            for _ in program.lines():
+                yield self._report(0, FETCHED, FETCHED)
+            return commands.parse_field_order(program.error_output())
 
     def _wait_for(
         self, probe: VideoProbe, first: int, last: int

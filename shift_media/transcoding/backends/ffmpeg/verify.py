@@ -8,14 +8,15 @@ from pathlib import Path
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import HEAD_BYTES, detect
-from shift_media.transcoding.backends import hls
 from shift_media.transcoding.backends.ffmpeg import filters
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job, RenditionReport
-from shift_media.video import planning
+from shift_media.video import planning, playlists
+from shift_media.video.codec_strings import read_codec_strings
 from shift_media.video.encoding import AudioEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
+from shift_media.video.playlists import StreamEntry
 from shift_media.video.profiles import Audio, PosterSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
@@ -51,7 +52,7 @@ class OutputVerification:
                     video.kind, video.file, video.width, video.height, duration=duration
                 )
         for playlist in plan.playlists:
-            yield self._check_playlist(playlist)
+            yield self._check_playlist(playlist, facts)
         for audio in plan.audio_files:
             yield self._check_audio(audio, facts.get(audio.file))
         for poster in plan.posters:
@@ -102,24 +103,46 @@ class OutputVerification:
                 code="incomplete",
             )
 
-    def _check_playlist(self, playlist: PlannedPlaylist) -> RenditionFiles:
+    def _check_playlist(
+        self, playlist: PlannedPlaylist, facts: Mapping[str, VideoFacts]
+    ) -> RenditionFiles:
+        """Check the streams, and write the master playlist from what was measured of them."""
         files: list[str] = []
+        streams = []
         for rung in playlist.rungs:
             folder = playlist.folder(rung)
-            index = hls.parse_playlist((self._folder / folder / "index.m3u8").read_text())
-            self._check(index.is_ended, folder, "its playlist has no end")
-            is_full_length = planning.is_full_length(index.seconds, self._source.duration)
-            self._check(is_full_length, folder, "segments are missing")
+            streams.append(self._measure_stream(folder, rung, facts[rung.file]))
             names = sorted(path.name for path in (self._folder / folder).iterdir())
             files += [f"{folder}/{name}" for name in names]
         file = playlist.rendition.file
-        master = hls.parse_playlist((self._folder / file).read_text())
-        self._check(master.streams == len(playlist.rungs), file, f"it has {master.streams} rungs")
+        (self._folder / file).write_text(playlists.write_master(streams))
         largest = playlist.rungs[0]
         rendition = self._rendition(
             "hls", file, largest.width, largest.height, duration=self._source.duration
         )
         return self._with_files(rendition, files)
+
+    def _measure_stream(self, name: str, rung: PlannedVideo, facts: VideoFacts) -> StreamEntry:
+        """Return a stream of HLS, after a check that it is complete."""
+        folder = self._folder / name
+        index = playlists.parse_playlist((folder / "index.m3u8").read_text())
+        self._check(index.is_ended, name, "its playlist has no end")
+        is_full_length = planning.is_full_length(index.seconds, self._source.duration)
+        self._check(is_full_length, name, "segments are missing")
+        try:
+            codecs = read_codec_strings((folder / index.headers[0]).read_bytes())
+        except (ValueError, IndexError) as error:
+            raise bad_output(name, "its header names no codec") from error
+        return StreamEntry(
+            uri=f"{name}/index.m3u8",
+            codecs=tuple(codecs),
+            width=rung.display_size[0],
+            height=rung.display_size[1],
+            fps=facts.fps,
+            segments=tuple(
+                ((folder / segment).stat().st_size, seconds) for segment, seconds in index.segments
+            ),
+        )
 
     def _check_poster(self, poster: PosterSpec) -> RenditionFiles:
         self._check((self._folder / poster.file).exists(), poster.file, "it is missing")

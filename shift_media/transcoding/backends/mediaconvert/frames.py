@@ -11,7 +11,10 @@ Settings = dict[str, Any]
 
 
 def frame_settings(width: int, height: int) -> Settings:
-    """Return the settings of a frame that has the source's ratio; HDR is mapped to BT.709."""
+    """Return the settings of a frame that has the source's ratio.
+
+    HDR is mapped to BT.709. Frames of two fields become whole; others stay as they are.
+    """
     return {
         "Width": width,
         "Height": height,
@@ -19,10 +22,15 @@ def frame_settings(width: int, height: int) -> Settings:
         "ScalingBehavior": "STRETCH_TO_OUTPUT",
         "TimecodeInsertion": "DISABLED",
         "VideoPreprocessors": {
+            "Deinterlacer": {
+                "Mode": "DEINTERLACE",
+                "Algorithm": "INTERPOLATE",
+                "Control": "NORMAL",
+            },
             "ColorCorrector": {
                 "ColorSpaceConversion": "FORCE_709",
                 "HdrToSdrToneMapper": "PRESERVE_DETAILS",
-            }
+            },
         },
     }
 

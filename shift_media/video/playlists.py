@@ -1,0 +1,114 @@
+"""HLS playlists (RFC 8216): parsed, and master playlists written from measured streams."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_URI = re.compile(r'URI="([^"]+)"')
+
+VERSION = 7
+"""Of the protocol: fragmented MP4 needs version 6, and `EXT-X-MAP` in all playlists 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playlist:
+    """A parsed playlist.
+
+    Attributes:
+        files: names relative to the playlist, without queries: of segments and their headers, or
+            of other playlists.
+        segments: name and duration in seconds of each segment.
+        streams: the number of video streams; only a master playlist has any.
+        is_ended: True if the playlist says that no segment follows.
+    """
+
+    files: tuple[str, ...]
+    segments: tuple[tuple[str, float], ...]
+    streams: int
+    is_ended: bool
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The files that are not segments: the headers of segments, in the order of the text."""
+        segments = {name for name, _ in self.segments}
+        return tuple(name for name in self.files if name not in segments)
+
+    @property
+    def seconds(self) -> float:
+        """The duration of all segments."""
+        return math.fsum(seconds for _, seconds in self.segments)
+
+
+def parse_playlist(text: str) -> Playlist:
+    """Parse a playlist. Raises `ValueError` for a segment without a numeric duration."""
+    files: dict[str, None] = {}  # a set that keeps the order
+    segments: list[tuple[str, float]] = []
+    seconds: float | None = None
+    streams, is_ended = 0, False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("#EXTINF:"):
+            seconds = float(line.removeprefix("#EXTINF:").partition(",")[0])
+        elif line.startswith("#EXT-X-STREAM-INF"):
+            streams += 1
+        elif line.startswith("#EXT-X-ENDLIST"):
+            is_ended = True
+        if line and not line.startswith("#"):
+            name = line.partition("?")[0]
+            files[name] = None
+            if seconds is not None:
+                segments.append((name, seconds))
+                seconds = None
+        elif match := _URI.search(line):
+            files[match[1].partition("?")[0]] = None
+    return Playlist(tuple(files), tuple(segments), streams, is_ended)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEntry:
+    """One stream of a master playlist, as it was measured.
+
+    Attributes:
+        uri: of its playlist, relative to the master playlist.
+        codecs: as `codec_strings.read_codec_strings` returns them.
+        segments: size in bytes and duration in seconds of each segment.
+        fps: frames per second; 0 if unknown.
+    """
+
+    uri: str
+    codecs: tuple[str, ...]
+    width: int
+    height: int
+    fps: float
+    segments: tuple[tuple[int, float], ...]
+
+    @property
+    def peak_bandwidth(self) -> int:
+        """The largest bit rate of a segment (RFC 8216, 4.3.4.2), in bit/s."""
+        return max(math.ceil(8 * size / max(seconds, 0.001)) for size, seconds in self.segments)
+
+    @property
+    def average_bandwidth(self) -> int:
+        """The bit rate of all segments together, in bit/s."""
+        seconds = math.fsum(seconds for _, seconds in self.segments)
+        return math.ceil(8 * sum(size for size, _ in self.segments) / max(seconds, 0.001))
+
+    def format_attributes(self) -> str:
+        """Return the attributes of ``EXT-X-STREAM-INF``."""
+        attributes = [
+            f"BANDWIDTH={self.peak_bandwidth}",
+            f"AVERAGE-BANDWIDTH={self.average_bandwidth}",
+            f'CODECS="{",".join(self.codecs)}"',
+            f"RESOLUTION={self.width}x{self.height}",
+        ]
+        return ",".join([*attributes, *([f"FRAME-RATE={self.fps:.3f}"] if self.fps else [])])
+
+
+def write_master(streams: Iterable[StreamEntry]) -> str:
+    """Return a master playlist. Players without measurements begin with its first stream."""
+    lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    for stream in streams:
+        lines += [f"#EXT-X-STREAM-INF:{stream.format_attributes()}", stream.uri]
+    return "\n".join(lines) + "\n"

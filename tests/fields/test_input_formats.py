@@ -1,0 +1,145 @@
+"""Images that browsers do not show: where they are accepted, stored, shown and resized."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from io import BytesIO
+
+import pytest
+from django import forms
+from django.core.files.base import ContentFile
+from django.template import Context, Template
+
+from shift_media.core.spec import Spec
+from shift_media.fields import MediaField
+from shift_media.forms import MediaFormField
+from shift_media.imaging import engine
+from shift_media.imaging.engine import decoders
+from shift_media.validators import InvalidMedia
+from tests.fields.test_field import ids
+from tests.imaging import heics, images
+from tests.parts import package
+from tests.resizes.counting import CountingStorage
+from tests.testapp.models import Anything, Photo, Scan
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+package("pi_heif", "heic")
+
+UPRIGHT = images.quadrants(64, 48)
+
+
+def transparent() -> bytes:
+    picture = UPRIGHT.convert("RGBA")
+    picture.paste((0, 0, 0, 0), (0, 0, 32, 24))
+    return heics.heic(picture)
+
+
+FILES: dict[str, Callable[[], bytes]] = {"heic": lambda: heics.heic(UPRIGHT)}
+
+
+@pytest.fixture
+def without_decoder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    decoders.load.cache_clear()
+    yield
+    decoders.load.cache_clear()
+
+
+@pytest.mark.acceptance(29)
+@pytest.mark.parametrize("extension", FILES)
+def test_original_is_stored_as_it_is_and_resized_as_jpeg(extension: str) -> None:
+    content = FILES[extension]()
+    row = Scan.objects.create(image=ContentFile(content, "IMG_1.HEIC"))
+    assert row.image.name.endswith(f".{extension}")
+    assert row.image.url.endswith(f".{extension}")
+    known = Scan.objects.get().image.metadata
+    assert (known.width, known.height, known.has_alpha) == (64, 48, False)
+    assert known.placeholder.startswith("data:image/webp")
+    resize = row.image.resize("32x32")
+    assert (resize.spec.format, resize.width, resize.height) == ("jpg", 32, 24)
+    assert resize.ensure()
+    with row.image.storage.open(resize.key) as file:
+        assert images.near(images.corners(images.opened(file.read()))[0], images.RED)
+    for format in ("png", "webp", "avif"):
+        assert row.image.resize("32x32", format=format).ensure()
+
+
+@pytest.mark.acceptance(29)
+@pytest.mark.parametrize("extension", FILES)
+def test_image_that_accept_does_not_name_is_refused(extension: str) -> None:
+    with pytest.raises(InvalidMedia, match="Choose JPEG, PNG, GIF, WebP or AVIF") as error:
+        Photo().image.save("photo.jpg", ContentFile(FILES[extension]()))
+    assert error.value.code == "unsupported_type"
+
+
+def test_transparent_original_is_resized_as_png_where_its_row_knows() -> None:
+    row = Scan.objects.create(image=ContentFile(transparent(), "a.heic"))
+    assert row.image.resize("32x32").spec.format == "png"
+    assert row.image.resize("32x32", format="jpg").spec.format == "jpg"
+    unknown = Scan(image=row.image.name)
+    assert unknown.image.resize("32x32").spec.format == "jpg"
+
+
+def test_tags_and_input_show_a_resize(media: CountingStorage) -> None:
+    row = Scan.objects.create(image=ContentFile(heics.heic(UPRIGHT), "a.heic"))
+    tag = "{% load shift_media %}{% resize_img scan.image '32x32' %}"
+    assert f'src="{row.image.resize("32x32").url}"' in Template(tag).render(Context({"scan": row}))
+
+    class ScanForm(forms.ModelForm):  # type: ignore[type-arg]
+        class Meta:
+            model = Scan
+            fields = ("image",)
+
+    html = str(ScanForm(instance=row)["image"])
+    assert f'src="{row.image.resize("240x160").url}"' in html
+    assert f'src="{row.image.url}"' not in html
+
+
+def test_input_names_no_heic() -> None:
+    accept = MediaFormField(accept=["image/*", "image/heic"]).widget.attrs["accept"]
+    assert "heic" not in accept
+    assert {"image/*", "image/jpeg", ".png"} <= set(accept.split(","))
+    assert "image/*" not in MediaFormField().widget.attrs["accept"].split(",")
+
+
+@pytest.mark.acceptance(36)
+def test_position_of_a_phone_is_stripped_from_the_original() -> None:
+    exif = heics.Item(b"Exif", b"\0\0\0\6Exif\0\0" + images.exif(1, model="Phone 7"))
+    content = heics.write([heics.coded_item(heics.coded(UPRIGHT)), exif])
+    row = Scan.objects.create(image=ContentFile(content, "a.heic"))
+    with row.image.open() as file:
+        stored = file.read()
+    assert b"Phone 7" in content
+    assert b"Phone 7" not in stored
+    assert len(stored) == len(content)
+    spec = Spec.make("32x32", format="png")
+    assert engine.make(BytesIO(stored), spec) == engine.make(BytesIO(content), spec)
+
+
+# Without the decoder
+
+
+@pytest.mark.usefixtures("without_decoder")
+def test_check_names_the_extra_of_a_missing_decoder() -> None:
+    for accept in (["image/heic"], ["image/any"], ["*/*", "image/heic"]):
+        assert "E114" in ids(lambda accept=accept: MediaField(accept=accept))
+    for accept in (["image/*"], ["*/*"]):
+        assert "E114" not in ids(lambda accept=accept: MediaField(accept=accept))
+    assert any("[heic]" in each.msg for each in Scan.check())
+
+
+def test_check_passes_with_the_decoder() -> None:
+    assert not Scan.check()
+
+
+@pytest.mark.usefixtures("without_decoder")
+def test_field_of_all_files_stores_what_cannot_be_decoded_as_a_file() -> None:
+    row = Anything.objects.create(file=ContentFile(heics.heic(UPRIGHT), "a.heic"))
+    assert row.file.name.endswith(".bin")
+
+
+def test_field_of_all_files_stores_an_image_with_its_type() -> None:
+    row = Anything.objects.create(file=ContentFile(heics.heic(UPRIGHT), "a.heic"))
+    assert row.file.name.endswith(".heic")
+    assert row.file.metadata.content_type == "image/heic"

@@ -1,0 +1,232 @@
+"""Odd but ordinary videos become complete and right renditions."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from django.core.files.base import ContentFile
+from django.test import override_settings
+from PIL import Image
+
+from shift_media.transcoding import probing
+from shift_media.transcoding.base import State
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.probing import ffprobe
+from tests.testapp.models import Film
+from tests.transcoding.conftest import Draw, save_film, work
+from tests.transcoding.odd_sources import COLORS, DRAWN, INTERLACED, draw_source
+
+pytestmark = [
+    pytest.mark.needs("ffmpeg"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.acceptance(84),
+]
+
+SMALL: dict[str, Any] = {
+    "48p.mp4": {"kind": "mp4", "height": 48, "preset": "ultrafast"},
+    "hls.m3u8": {"kind": "hls", "heights": [48], "segment_seconds": 1},
+    "_poster.jpg": {"kind": "poster", "at": 75},
+    "preview.vtt": {"kind": "sprite", "seconds": 1},
+}
+
+DURATIONS = {
+    "sound-longer.mp4": 3,
+    "sound-shorter.mp4": 2,
+    "still-end.mp4": 3,
+    "picture-later.mkv": 3,
+    "sound-later.mkv": 2,
+    "variable-rate.mkv": 2,
+    "size-changes.mkv": 2,
+    "short.mp4": 0.2,
+    "one-frame.mp4": 0.1,
+}
+"""In seconds; all other sources last one second."""
+
+Color = tuple[int, int, int]
+RED, BLUE = "red", "blue"
+
+
+@dataclass
+class Made:
+    """The renditions of a source."""
+
+    film: Film
+    root: Path
+
+    def path(self, file: str) -> Path:
+        keys = [rendition.key for rendition in self.film.video.renditions]
+        return self.root / next(key for key in keys if key.endswith(f"/{file}"))
+
+    def stream(self, kind: str) -> list[Fraction]:
+        """Return the times of all frames of the MP4, in order."""
+        import av
+
+        with av.open(str(self.path("48p.mp4"))) as media:
+            return [Fraction(frame.time or 0) for frame in media.decode(**{kind: 0})]
+
+    def poster_color(self) -> str:
+        return color_of(Image.open(self.path("_poster.jpg")))
+
+    def sprite_colors(self) -> list[str]:
+        with Image.open(self.path("preview.vtt").with_suffix(".jpg")) as sheet:
+            tiles = range(0, sheet.width, 64)
+            return [color_of(sheet.crop((left, 0, left + 64, 48))) for left in tiles]
+
+    def segment_seconds(self) -> float:
+        lists = [*self.path("hls.m3u8").parent.glob("hls-*/index.m3u8")]
+        assert len(lists) == 1
+        lines = lists[0].read_text().splitlines()
+        times = [line[8:].rstrip(",") for line in lines if line.startswith("#EXTINF:")]
+        return sum(map(float, times))
+
+
+def color_of(picture: Image.Image) -> str:
+    red, _, blue = numpy.asarray(picture.convert("RGB")).mean(axis=(0, 1))
+    return RED if red > blue else BLUE
+
+
+@pytest.fixture
+def make(draw: Draw, media_root: Path) -> Callable[..., Made]:
+    """Return a function that transcodes an odd source."""
+
+    def make(name: str, profile: dict[str, Any] = SMALL, program: str = "") -> Made:
+        options = {"OPTIONS": {"program": program} if program else {}}
+        with override_settings(SHIFT_MEDIA={"PROFILES": {"web": profile}, "TRANSCODER": options}):
+            film = save_film(ContentFile(draw_source(draw, name).read_bytes(), name))
+            work()
+        job = TranscodeJob.objects.get()
+        assert job.state == State.COMPLETE, (job.error_code, job.error)
+        return Made(Film.objects.get(pk=film.pk), media_root)
+
+    return make
+
+
+def check_times(name: str, made: Made) -> None:
+    expected = DURATIONS.get(name, 1)
+    assert made.film.video.duration == pytest.approx(expected, abs=0.08)
+    renditions = {rendition.kind: rendition for rendition in made.film.video.renditions}
+    for kind in ("mp4", "hls"):
+        assert renditions[kind].duration == pytest.approx(expected, abs=0.12)
+    assert made.segment_seconds() == pytest.approx(expected, abs=0.12)
+    times = made.stream("video")
+    assert times[0] <= 0.12
+    assert float(times[-1]) == pytest.approx(expected, abs=0.26)
+    if made.film.video.metadata.channels:
+        sounds = made.stream("audio")
+        assert sounds[0] <= 0.12
+        assert float(sounds[-1]) == pytest.approx(expected, abs=0.26)
+
+
+ALL = [*DRAWN, "size-changes.mkv", "cue-later.mkv", "unknown-first-sound.mp4"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_odd_source_lasts_from_beginning_to_end_in_each_rendition(
+    name: str, make: Callable[..., Made]
+) -> None:
+    made = make(name)
+    check_times(name, made)
+    if name == "size-changes.mkv":
+        assert made.sprite_colors() == [RED, BLUE]
+        assert made.poster_color() == BLUE
+    if name == "picture-later.mkv":
+        # Red begins with the second second, and blue with the third.
+        assert made.sprite_colors() == [RED, RED, BLUE]
+        assert made.poster_color() == BLUE
+    if name == "unknown-first-sound.mp4":
+        assert made.film.video.metadata.codecs == "h264, aac"
+    if name.startswith("half-tagged"):
+        picture = numpy.asarray(Image.open(made.path("_poster.jpg")).convert("RGB"))
+        assert picture.max() > 90  # A tone map without a matrix fails, or is black.
+
+
+def combing(picture: numpy.ndarray[Any, Any]) -> float:
+    """Return by how much rows differ more from the next one than from the one after that."""
+    rows = picture.astype(float)
+    next_row = abs(rows[2:] - rows[1:-1]).mean()
+    after_that = abs(rows[2:] - rows[:-2]).mean()
+    return float(next_row - after_that)
+
+
+@pytest.mark.parametrize("name", INTERLACED)
+def test_frames_of_two_fields_become_whole_in_each_rendition(
+    name: str, make: Callable[..., Made], draw: Draw
+) -> None:
+    import av
+
+    made = make(name)
+    segment = next(made.path("hls.m3u8").parent.glob("hls-*/s00000.m4s"))
+    header = segment.with_name("init.mp4").read_bytes()
+    combed = {}
+    for place, content in {
+        "source": draw_source(draw, name).read_bytes(),
+        "mp4": made.path("48p.mp4").read_bytes(),
+        "hls": header + segment.read_bytes(),
+    }.items():
+        with av.open(io.BytesIO(content)) as media:
+            frames = [frame.to_ndarray(format="gray") for frame in media.decode(video=0)]
+        assert len(frames) == 25
+        combed[place] = max(combing(frame) for frame in frames)
+    for file in ("_poster.jpg", "preview.jpg"):
+        path = made.path("_poster.jpg") if file == "_poster.jpg" else made.path("preview.vtt")
+        with Image.open(path.with_name(file)) as picture:
+            combed[file] = combing(numpy.asarray(picture.convert("L")))
+    assert combed.pop("source") > 10
+    assert max(combed.values()) < 3
+
+
+@pytest.mark.parametrize("name", COLORS)
+def test_colors_have_the_range_and_the_tags_that_players_expect(
+    name: str, make: Callable[..., Made]
+) -> None:
+    import av
+
+    made = make(name)
+    with av.open(str(made.path("48p.mp4"))) as media:
+        frame = next(media.decode(video=0))
+        context = media.streams.video[0].codec_context
+        luma = int(frame.to_ndarray()[8, 8])
+    assert context.pix_fmt == "yuv420p"
+    assert int(context.color_range) in (0, 1)  # unspecified, which means limited, or limited
+    if name == "full-range.mp4":
+        assert luma == pytest.approx(235, abs=2)
+    else:
+        assert (int(context.colorspace), int(context.color_primaries)) == (1, 1)  # BT.709
+        shown = numpy.asarray(Image.open(made.path("_poster.jpg")).convert("RGB"))[8, 8]
+        assert shown.tolist() == pytest.approx([0, 128, 0], abs=6)
+        assert luma == pytest.approx(16 + 219 * 0.7152 * 128 / 255, abs=3)
+
+
+@pytest.mark.slow
+@pytest.mark.needs("ffprobe")
+@pytest.mark.parametrize("name", ["picture-later.mkv", "sound-longer.mp4", "short.mp4"])
+def test_debian_ffmpeg_and_ffprobe_make_the_same_of_odd_source(
+    name: str,
+    make: Callable[..., Made],
+    needs: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probing, "READERS", (ffprobe.FFprobe,))
+    check_times(name, make(name, program=str(needs("ffprobe").with_name("ffmpeg"))))
+
+
+def test_song_with_cover_is_no_video_and_becomes_audio(
+    draw: Draw, make: Callable[..., Made]
+) -> None:
+    made = make("cover.mp4", {"listen.m4a": {"kind": "audio"}})
+    assert made.film.video.metadata.codecs == "aac"
+    assert (made.film.video.width, made.film.video.duration) == (None, 1.0)
+    (listen,) = made.film.video.renditions
+    assert listen.duration == pytest.approx(1, abs=0.1)
+    with override_settings(SHIFT_MEDIA={"PROFILES": {"web": SMALL}}):
+        made.film.video.transcode(force=True)
+        work()
+    job = TranscodeJob.objects.latest("pk")
+    assert (job.state, job.error_code) == (State.ERROR, "no_video")
