@@ -40,15 +40,7 @@ def submit(
         raise NotTranscodable(
             f'{file.field} has no profile: write .transcode("web"), or give it transcode="web".'
         )
-    if file.stored_name and is_legacy_name(file.name or ""):
-        raise NotTranscodable(
-            f"{file.stored_name[:300]!r} is a name from before {file.field} was a media field, so "
-            "it has no renditions. Store it under a key: python manage.py media_import "
-            f"{file.field}"
-        )
-    original = parse_original_key(file.key)
-    if not _is_video(original):
-        raise NotTranscodable(f"{original} is not a video.")
+    original = _original_video(file)
     get_profile(name)  # An unknown profile is an error of the caller, not of the job.
     jobs = TranscodeJob.objects.on_primary()
     newest = jobs.of(str(original), name).first()
@@ -81,6 +73,19 @@ def _store(job: TranscodeJob) -> TranscodeJob:
         return jobs.of(job.original, job.profile).live().get()
     _announce(job)
     return job
+
+
+def _original_video(file: VideoFile) -> OriginalKey:
+    if file.stored_name and is_legacy_name(file.name or ""):
+        raise NotTranscodable(
+            f"{file.stored_name[:300]!r} is a name from before {file.field} was a media field, so "
+            "it has no renditions. Store it under a key: python manage.py media_import "
+            f"{file.field}"
+        )
+    original = parse_original_key(file.key)
+    if not _is_video(original):
+        raise NotTranscodable(f"{original} is not a video.")
+    return original
 
 
 def _is_video(original: OriginalKey) -> bool:
