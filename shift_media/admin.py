@@ -148,9 +148,12 @@ class TranscodeJobAdmin(TranscodeJobBase):
 
     @admin.display(description=_("progress"), ordering="progress")
     def bar(self, job: TranscodeJob) -> SafeString:
-        """Render a progress bar."""
+        """Render a progress bar, and the minutes and seconds that are left."""
+        left = round(job.time_left.total_seconds()) if job.time_left else None
         return format_html(
-            '<progress max="100" value="{0}" aria-label="{0} %"></progress> {0} %', job.progress
+            '<progress max="100" value="{0}" aria-label="{0} %"></progress> {0} %{1}',
+            job.progress,
+            "" if left is None else f" (−{left // 60}:{left % 60:02})",
         )
 
     @admin.action(description=_("Try again"), permissions=["work"])

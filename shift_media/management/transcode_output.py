@@ -64,7 +64,8 @@ class TranscodeReport:
         filled = BAR_WIDTH * job.progress // 100
         bar = "#" * filled + "." * (BAR_WIDTH - filled)
         if job.is_live:
-            self._bars[job.pk] = f"#{job.pk} [{bar}] {job.progress:3} % {_name(job)}"
+            left = _time_left(job)
+            self._bars[job.pk] = f"#{job.pk} [{bar}] {job.progress:3} % {_name(job)}{left}"
             ended = ""
         else:
             self._bars.pop(job.pk, None)
@@ -75,8 +76,16 @@ class TranscodeReport:
 
 
 def _line(job: TranscodeJob) -> str:
-    line = f"#{job.pk} {_name(job)}: {job.state}, {job.progress} %"
+    line = f"#{job.pk} {_name(job)}: {job.state}, {job.progress} %{_time_left(job)}"
     return f"{line}: {job.error_code}: {job.error}" if job.error_code else line
+
+
+def _time_left(job: TranscodeJob) -> str:
+    left = job.time_left
+    if left is None:
+        return ""
+    minutes, seconds = divmod(round(left.total_seconds()), 60)
+    return f", about {minutes}:{seconds:02} min left"
 
 
 def _name(job: TranscodeJob) -> str:

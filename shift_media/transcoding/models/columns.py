@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import cast
 
 from django.core.validators import MaxValueValidator
@@ -16,7 +17,10 @@ from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.registry import find_field
 from shift_media.storages import MediaStorage, resolve
-from shift_media.transcoding.base import LIVE, State
+from shift_media.transcoding.base import LIVE, RUNNING, State
+
+_LEAST_PROGRESS = 5
+"""The percentage from which on the rest is estimated. The first ones are the download."""
 
 
 def new_token() -> str:
@@ -77,6 +81,17 @@ class JobColumns(models.Model):
     def is_live(self) -> bool:
         """Return True for a job that has not ended: it is pending or running."""
         return self.state in LIVE
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """An estimate of how long the attempt still runs; None before it can be estimated.
+
+        It assumes that the rest takes as long for each percent as the attempt has so far.
+        """
+        if self.state not in RUNNING or self.started is None or self.progress < _LEAST_PROGRESS:
+            return None
+        taken = max(timezone.now() - self.started, timedelta())
+        return taken * (100 - self.progress) / self.progress
 
     @property
     def may_be_retried(self) -> bool:

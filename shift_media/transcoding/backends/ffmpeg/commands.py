@@ -28,6 +28,8 @@ _ONE_GRAPH = "-reinit_filter:v 0".split()
 _FIELD_FRAMES = 200
 _FIELDS = re.compile(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+)")
 
+_TIME = re.compile(r"out_time_us=([0-9]+)|frame:.* pts_time:([0-9]+(?:\.[0-9]+)?)")
+
 # On ffmpeg's scale for JPEG, where 2 is best and 31 is worst.
 _SPRITE_QUALITY, _POSTER_QUALITY = 5, 3
 
@@ -212,11 +214,16 @@ def parse_field_order(messages: str) -> str:
 
 
 def parse_progress(line: str, duration: float) -> float | None:
-    """Return the share that is done, from 0 to 1, by one line of ``-progress``; None for others.
+    """Return the share that is done, from 0 to 1, by one line of ffmpeg; None for others.
 
-    ``duration`` is that of the source, in seconds.
+    It is a line of ``-progress``, or one that the filters print for a frame.
+
+    Args:
+        line: without its end.
+        duration: that of the source, in seconds.
     """
-    name, _, value = line.partition("=")
-    if name != "out_time_us" or not value.strip().lstrip("-").isdigit() or duration <= 0:
+    found = _TIME.fullmatch(line.strip())
+    if found is None or duration <= 0:
         return None
-    return min(1.0, max(0.0, int(value) / 1_000_000 / duration))
+    seconds = int(found[1]) / 1_000_000 if found[1] else float(found[2])
+    return min(1.0, seconds / duration)

@@ -10,6 +10,10 @@ from shift_media.video.profiles import PosterSpec, StillsSpec
 from shift_media.video.sizing import FrameSize
 from shift_media.video.sprites import SpriteLayout
 
+# The time of each frame on standard output. What -progress prints begins only once each output has
+# a frame, and a sprite has its only one at the end. Frames without metadata are not printed.
+PRINT_TIMES = ("metadata=add:key=time:value=0", "metadata=print:file=pipe\\\\:1:direct=1")
+
 
 def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
     """Return the filters between the decoder and all outputs.
@@ -48,7 +52,7 @@ def split_graph(stream: int, source: Sequence[str], branches: Sequence[str]) -> 
     """Return a graph that decodes once and feeds all branches; [v0] is the output of the first."""
     outputs = "".join(f"[s{number}]" for number in range(len(branches)))
     filters = [f"[s{number}]{branch}[v{number}]" for number, branch in enumerate(branches)]
-    shared = ",".join([*source, f"split={len(branches)}"])
+    shared = ",".join([*source, *PRINT_TIMES, f"split={len(branches)}"])
     return ";".join([f"[0:v:{stream}]{shared}{outputs}", *filters])
 
 

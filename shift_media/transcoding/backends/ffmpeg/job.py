@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ FETCHED, ENCODED, CUT, PUBLISHED = 2, 85, 95, 99
 """Percent at the end of each stage. A job has 100 once its row is complete."""
 
 _CHUNK = 4 << 20
+_REPORT_SECONDS = 0.25  # between two reports of encoding
 _CUT_SECONDS = 600  # for cutting playlists out of encoded files, and for a poster alone
 _PROBE_SECONDS = 120.0  # for probing the source, and for probing all outputs
 
@@ -161,9 +163,13 @@ class Run:
             return
         command = commands.encode_command(self._options, self._source, plan)
         with Program(command, self._folder, self._bounds) as program:
+            share = reported = 0.0
             for line in program.lines():
-                share = commands.parse_progress(line, plan.facts.duration)
-                yield self._report(share or 0.0, FETCHED, ENCODED)
+                share = max(share, commands.parse_progress(line, plan.facts.duration) or 0.0)
+                # There is a line for each frame, but a report is due a few times a second.
+                if not line or time.monotonic() - reported >= _REPORT_SECONDS:
+                    reported = time.monotonic()
+                    yield self._report(share, FETCHED, ENCODED)
 
     def _cut(self, plan: TranscodePlan) -> Iterator[JobReport]:
         """Cut the playlists, and make a poster if encoding has made none."""
