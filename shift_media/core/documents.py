@@ -53,12 +53,27 @@ def choose_by_name(format: Format, name: str, file: BinaryIO) -> Format:
     return named if fits else format
 
 
+def possible_formats(format: Format, name: str, file: BinaryIO) -> list[Format]:
+    """Return the formats that bytes of a format may be stored as, the likeliest first.
+
+    A drawing is XML where a field does not name its type.
+    """
+    return [choose_by_name(format, name, file), format, *plainer_formats(format)]
+
+
+def plainer_formats(format: Format) -> list[Format]:
+    """Return what else bytes of a format are: a drawing is XML."""
+    return [BY_EXTENSION["xml"]] if format.extension == "svg" else []
+
+
 def may_be(format: Format, content_type: str) -> bool:
     """Return True if bytes of a format may be of a content type, as a browser guesses from a name.
 
     A browser calls any text ``text/plain``, and an archive by the extension of its name.
     """
     announced = [other for other in FORMATS if other.content_type == content_type]
+    if any(plainer in announced for plainer in plainer_formats(format)):
+        return True
     return any(format.extension in (other.extension, other.base) for other in announced)
 
 

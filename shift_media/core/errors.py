@@ -110,6 +110,27 @@ class NotStrippable(SourceError):
     public = "The metadata of the file cannot be removed."
 
 
+class Encrypted(SourceError):
+    """A document that only opens with a password."""
+
+    code = "encrypted"
+    public = "The document is protected by a password."
+
+
+class TooComplex(SourceError):
+    """A drawing of more elements or bytes than the limit."""
+
+    code = "too_complex"
+    public = "The drawing is too complex."
+
+
+class NoSuchPage(SourceError):
+    """A page that a document does not have: a failure of the spec, not of the original."""
+
+    code = "no_such_page"
+    public = "The document has no such page."
+
+
 class EmptyCrop(SourceError):
     """A crop box that lies outside the image: a failure of the spec, not of the original."""
 

@@ -34,6 +34,8 @@ class Format:
         animation: whether a resize of an animation in it can be one too.
         pixel_share: the share of ``SHIFT_MEDIA["MAX_PIXELS"]`` that an original may have; less
             than 1 if its decoder needs more memory for a pixel.
+        scalable: whether its pictures are drawn in a sandbox, at any size: it has no pixels.
+        named_only: whether only its own type in an `accept` list admits it, and not ``*/*``.
         active: whether a browser would execute it.
         base: the extension of the format that has the same bytes; the name of a file chooses
             between the two, see `documents.choose_by_name`.
@@ -58,6 +60,8 @@ class Format:
     alpha: bool = False
     animation: bool = False
     pixel_share: float = 1
+    scalable: bool = False
+    named_only: bool = False
     active: bool = False
     base: str | None = None
     member: str = ""
@@ -70,5 +74,8 @@ class Format:
 
     @property
     def inline(self) -> bool:
-        """True if a browser may show it in place; other formats are attachments."""
-        return self.kind != "document"
+        """True if a browser may show it in place; other formats are attachments.
+
+        The policy in `http.HEADERS` keeps what a drawing contains from running and loading.
+        """
+        return self.kind != "document" or (self.scalable and not self.active)

@@ -125,10 +125,27 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("Ogg", "ogg", "audio/ogg", "audio"),
     Format("FLAC", "flac", "audio/flac", "audio"),
     Format("WAV", "wav", "audio/wav", "audio"),
-    Format("SVG", "svg", "image/svg+xml", "document", active=True),
+    Format(
+        "SVG",
+        "svg",
+        "image/svg+xml",
+        "document",
+        named_only=True,
+        scalable=True,
+        resized_as="png",
+        alpha=True,
+    ),
     Format("HTML", "html", "text/html", "document", active=True),
     Format("XML", "xml", "application/xml", "document", active=True),
-    Format("PDF", "pdf", "application/pdf", "document", active=True),
+    Format(
+        "PDF",
+        "pdf",
+        "application/pdf",
+        "document",
+        active=True,
+        scalable=True,
+        resized_as="jpg",
+    ),
     Format("PostScript", "ps", "application/postscript", "document", active=True),
     Format("ZIP", "zip", "application/zip", "document", active=True),
     Format("data", "bin", SAFE_TYPE, "document"),
@@ -185,11 +202,13 @@ def accepts(accept: Iterable[str], format: Format) -> bool:
     """Return True if an `accept` list (``"image/*"``, ``"video/mp4"``, ``"*/*"``) admits a format.
 
     ``"image/*"`` means the images of the table that browsers display, and ``"image/any"`` all
-    images. An SVG is a document here and is admitted only by its full type, or by ``"*/*"``.
+    images. An SVG is a document here and is admitted only by its full type.
     """
     if not format.original:
         return False
-    admitting = {format.content_type, "*/*", *([ANY_IMAGE] if format.kind == "image" else [])}
+    admitting = {format.content_type, *([ANY_IMAGE] if format.kind == "image" else [])}
+    if not format.named_only:
+        admitting.add("*/*")
     if format.in_wildcard:
         admitting.add(f"{format.kind}/*")
     return any(item in admitting for item in accept)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
 
+from shift_media.core.rasters import RASTER_SIDE, scaled_size
 from shift_media.core.spec import Focal
+
+_DRAWING: Final = "image/svg+xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +20,8 @@ class Metadata:
         content_type: as it is stored and served, from the format table.
         size: bytes.
         sha256: of the bytes, 64 hex digits; empty if only the header was read.
-        width, height: pixels, upright; None for a file without pixels.
+        width, height: pixels, upright; None for a file without pixels. Of a drawing, and of the
+            first page of a PDF: CSS pixels.
         duration: seconds; None for still images.
         frames: 1 for a still image.
         has_alpha: whether any transparency is possible.
@@ -49,6 +53,18 @@ class Metadata:
     channels: int | None = None
     hdr: bool = False
     pages: int | None = None
+
+    @property
+    def resizable_size(self) -> tuple[int, int] | None:
+        """The width and height that resizes are planned for; None if they are not known.
+
+        A drawing or a page has a picture of any size, of which the largest is taken.
+        """
+        if not self.width or not self.height:
+            return None
+        size = (self.width, self.height)
+        is_scalable = self.pages is not None or self.content_type == _DRAWING
+        return scaled_size(size, RASTER_SIDE) if is_scalable else size
 
     def to_json(self, key: str) -> dict[str, Any]:
         """Return the flat JSON object, with the key that it describes."""

@@ -18,8 +18,15 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from shift_media.conf import ConfigurationError, settings
-from shift_media.core.documents import extension_of
-from shift_media.core.formats import BY_EXTENSION, HEAD_BYTES, Format, accepted_formats, detect
+from shift_media.core.documents import extension_of, plainer_formats
+from shift_media.core.formats import (
+    BY_EXTENSION,
+    HEAD_BYTES,
+    SAFE_TYPE,
+    Format,
+    accepted_formats,
+    detect,
+)
 from shift_media.core.keys import display_name, new_original_key
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
@@ -70,6 +77,12 @@ class Ticket:
         text = json.dumps(astuple(self), separators=(",", ":")).encode()
         payload = base64.urlsafe_b64encode(text).decode().rstrip("=")
         return f"{payload}.{settings.signer(PURPOSE).sign(payload)}"
+
+    @property
+    def staged_type(self) -> str:
+        """The content type of the staged bytes: a drawing is not sanitized before it is stored."""
+        is_drawing = self.content_type == BY_EXTENSION["svg"].content_type
+        return SAFE_TYPE if is_drawing else self.content_type
 
     @property
     def storage(self) -> MediaStorage:
@@ -187,7 +200,8 @@ def _types_of(head: bytes, name: str) -> list[object]:
     """
     format, named = detect(head), BY_EXTENSION.get(extension_of(name))
     fits = named is not None and named.base == format.extension
-    return [named.content_type, format.content_type] if named and fits else [format.content_type]
+    likely = [named] if named and fits else []
+    return [each.content_type for each in (*likely, format, *plainer_formats(format))]
 
 
 def _accepted_format(field: MediaField, content_types: list[object]) -> Format:

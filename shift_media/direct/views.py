@@ -76,7 +76,7 @@ def _presign(ticket: Ticket) -> Any:
     """Return a presigned upload, or None if the storage cannot presign."""
     return ticket.storage.presigned_upload(
         ticket.key,
-        content_type=ticket.content_type,
+        content_type=ticket.staged_type,
         size=ticket.size,
         sha256=ticket.sha256,
         seconds=tickets.SECONDS,
@@ -97,7 +97,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
         ticket.storage.put(
             ticket.key,
             _Body(request, ticket),
-            content_type=get_served_type(ticket.content_type),
+            content_type=get_served_type(ticket.staged_type),
             sha256=ticket.sha256,
             size=ticket.size,
         )

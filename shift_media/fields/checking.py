@@ -22,6 +22,7 @@ from shift_media.validators import (
     inspect,
     run_rules,
     seekable,
+    stored_file,
     strip_metadata,
 )
 
@@ -65,9 +66,9 @@ class CheckedFiles(FileField):
     ) -> tuple[File[Any], Inspection]:
         """Return the file that is to be stored for an upload, and its inspection.
 
-        Without ``checksum`` the file need not be read to its end. It is the upload itself, or with
-        ``strip=True`` one without metadata. Raises `InvalidMedia` for a file that this field does
-        not accept.
+        Without ``checksum`` the file need not be read to its end. It is the upload itself, with
+        ``strip=True`` one without metadata, or a sanitized drawing. Raises `InvalidMedia` for a
+        file that this field does not accept.
         """
         try:
             inspection = inspect(
@@ -78,7 +79,9 @@ class CheckedFiles(FileField):
                 rules=self.file_rules,
                 checksum=checksum,
             )
-            return strip_metadata(file, inspection) if self.strip else (file, inspection)
+            if self.strip:
+                return strip_metadata(file, inspection)
+            return stored_file(file, inspection), inspection
         except InvalidMedia as error:
             error.message = self.error_messages.get(str(error.code), error.message)
             raise

@@ -15,6 +15,7 @@ E111      ``legacy_storage`` is not an alias in ``STORAGES``
 E112      a rule for files, such as ``min_size`` or ``rules``, has a wrong value
 E113      ``imported_from`` is not the name of a file field of the same model
 E114      ``accept`` admits images whose decoder is not installed
+E115      ``accept`` admits SVG, but a package that drawings are sanitized with is missing
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused

@@ -160,7 +160,7 @@ class DescribedFile(OldFileShown):
         if self._has_no_key:
             return legacy.read_metadata(self)
         format = BY_EXTENSION.get(self.key.rpartition(".")[2], UNKNOWN)
-        if format.kind != "image":
+        if format.kind != "image" and not format.scalable:
             return Metadata(content_type=format.served_type, size=self.storage.size(self.key))
         with self.storage.open(self.key) as file:
             return read_facts(cast("BinaryIO", file), format, file.size)

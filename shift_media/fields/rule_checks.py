@@ -1,4 +1,7 @@
-"""System checks of the rules for files: E112 and W104 of `shift_media.fields.checks`."""
+"""System checks of the rules for files, and of the packages that read and draw them.
+
+E112, E115 and W104 of `shift_media.fields.checks`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Error, Warning
 
-from shift_media.core.formats import accepted_formats
+from shift_media.core.formats import BY_EXTENSION, accepted_formats
 from shift_media.fields.types import AnyMediaField
+from shift_media.sandbox import documents
 from shift_media.transcoding import probing
 
 
@@ -15,6 +19,7 @@ def check_rules(field: AnyMediaField) -> Iterator[CheckMessage]:
     """Yield an error for each wrong rule, and a warning for what cannot be read here."""
     yield from _check_values(field)
     yield from _check_readers(field)
+    yield from _check_drawing(field)
 
 
 def _check_values(field: AnyMediaField) -> Iterator[CheckMessage]:
@@ -45,4 +50,23 @@ def _check_readers(field: AnyMediaField) -> Iterator[CheckMessage]:
             hint='Install PyAV with: python -m pip install "django-shift-media[ffmpeg]".',
             obj=field,
             id="shift_media.W104",
+        )
+    if "pages" in field.file_rules.given and not documents.is_available("pdf"):
+        yield Warning(
+            "'pages' needs pypdfium2, which is not installed, so each PDF is refused.",
+            hint='Install it with: python -m pip install "django-shift-media[pdf]".',
+            obj=field,
+            id="shift_media.W104",
+        )
+
+
+def _check_drawing(field: AnyMediaField) -> Iterator[CheckMessage]:
+    admits = any(format.extension == "svg" for format in accepted_formats(field.accept))
+    if admits and not documents.is_available("svg"):
+        yield Error(
+            f"'accept' admits {BY_EXTENSION['svg'].content_type}, but {documents.missing('svg')} "
+            "is not installed, which drawings are sanitized with.",
+            hint='Install it with: python -m pip install "django-shift-media[svg]".',
+            obj=field,
+            id="shift_media.E115",
         )

@@ -93,15 +93,22 @@ def substitute_spec(
     ``size`` is the upright original's. The resize has the size that was promised for the original.
     None if the mezzanine is too small for it.
     """
+    return substitute_smaller(spec, size, mezzanine_size, _FORMATS[original.extension].factor)
+
+
+def substitute_smaller(spec: Spec, size: Size, smaller: Size, factor: float) -> Spec | None:
+    """Return the spec that makes a resize from a smaller picture of all of an upright original.
+
+    None if the smaller picture has less than ``factor`` times the sides of the resize.
+    """
     try:
         plan = geometry.plan(spec, *size)
     except EmptyCrop:
         return None
     left, top, right, bottom = plan.box
-    # The shown part of the original, in pixels of the mezzanine.
-    width = (right - left) * mezzanine_size[0] / size[0]
-    height = (bottom - top) * mezzanine_size[1] / size[1]
-    factor = _FORMATS[original.extension].factor
+    # The shown part of the original, in pixels of the smaller picture.
+    width = (right - left) * smaller[0] / size[0]
+    height = (bottom - top) * smaller[1] / size[1]
     if plan.size[0] * factor > width or plan.size[1] * factor > height:
         return None
     if spec.mode == "pad":

@@ -18,6 +18,7 @@ from shift_media.core.keys import OriginalKey, parse_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import CENTRE, Spec
 from shift_media.resizes.resize import NO_FACTS, Facts, Leaf, Resize, build_leaf, known_size
+from shift_media.sandbox import documents
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -198,7 +199,13 @@ def _adapt_to_original(resolved: _ResolvedSpec, known: Metadata | None) -> Spec:
 
 def _default_format(extension: str) -> str:
     """Return the format of a resize for which none is given, from the format table."""
-    resized_as = BY_EXTENSION[extension].resized_as
+    format = BY_EXTENSION[extension]
+    resized_as = format.resized_as
+    if format.scalable and not documents.is_available(extension):
+        raise InvalidSpec(
+            f"Resizes of a file of type {extension} need packages that are not installed. Install "
+            f'them with: python -m pip install "django-shift-media[{extension}]".'
+        )
     if resized_as is None:
         raise InvalidSpec(
             f"A file of type {extension} has no resizes: it is neither an image nor a video."

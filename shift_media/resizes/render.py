@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
 from shift_media.core import errors
-from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, SourceError
+from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, NoSuchPage, SourceError
 from shift_media.core.faults import translated_faults
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import MezzanineKey, ResizeKey
@@ -23,6 +23,7 @@ from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.engine import Result
 from shift_media.resizes import mezzanines
+from shift_media.resizes.drawings import draw_pictures
 from shift_media.signals import resize_created
 from shift_media.storages.streams import SeekableStream
 
@@ -77,6 +78,9 @@ def _render(
         return
     with _open_original(keys[0].source, storage) as (source, size):
         specs: dict[Derived, Spec] = {key: key.spec for key in remaining}
+        if BY_EXTENSION[keys[0].original.extension].scalable:
+            yield from _render_drawn(source, list(remaining))
+            return
         if mezzanine is not None and mezzanine.claim(source):
             specs[mezzanine.key] = mezzanine.spec
         if isinstance(source, SeekableStream):
@@ -88,6 +92,19 @@ def _render(
                 yield derived, made
             elif mezzanine is not None:
                 mezzanine.store(made, size)
+
+
+def _render_drawn(
+    source: BinaryIO, keys: Sequence[ResizeKey]
+) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
+    """Render resizes of a drawing or a document from pictures that are drawn of it."""
+    specs = {key: key.spec for key in keys}
+    for picture, of_picture in draw_pictures(source, keys[0].original.extension, specs):
+        if isinstance(picture, NoSuchPage):
+            yield from ((key, picture) for key in of_picture)
+            continue
+        for key, made in _render_original(picture, cast("dict[Derived, Spec]", of_picture)):
+            yield cast("ResizeKey", key), made
 
 
 def _render_original(
@@ -171,7 +188,7 @@ def _remember_failure(key: ResizeKey, error: MediaError) -> MediaError:
     """
     if isinstance(error, SourceError | InvalidSpec):
         logger.info("No resize of %s: %s: %s", key.source, error.code, error)
-        is_of_spec = isinstance(error, EmptyCrop | InvalidSpec)
+        is_of_spec = isinstance(error, EmptyCrop | InvalidSpec | NoSuchPage)
         _failures.set(str(key) if is_of_spec else key.source, error.code)
     return error
 

@@ -143,6 +143,4 @@ def build_leaf(spec: Spec) -> Leaf:
 
 def known_size(metadata: Metadata | None) -> tuple[int, int] | None:
     """Return the width and height of an upright original; None if they are not known."""
-    if metadata is None or not metadata.width or not metadata.height:
-        return None
-    return metadata.width, metadata.height
+    return None if metadata is None else metadata.resizable_size

@@ -24,6 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
 _SERVED_TYPES = {format.content_type: format.served_type for format in FORMATS}
+_DRAWING = BY_EXTENSION["svg"].content_type
 _STREAMED = frozenset(("application/vnd.apple.mpegurl", "application/dash+xml", "text/vtt"))
 
 
@@ -145,7 +146,12 @@ def get_served_type(content_type: str) -> str:
     return _SERVED_TYPES.get(content_type, content_type)
 
 
-def get_disposition(served_type: str) -> str:
-    """Return the Content-Disposition of a type: ``""`` to show it, or ``"attachment"``."""
+def get_disposition(served_type: str, *, has_policy: bool = False) -> str:
+    """Return the Content-Disposition of a type: ``""`` to show it, or ``"attachment"``.
+
+    A drawing is shown only with a Content-Security-Policy, which S3 cannot send.
+    """
+    if served_type == _DRAWING and not has_policy:
+        return "attachment"
     shown = served_type.partition("/")[0] in ("image", "video", "audio")
     return "" if shown or served_type in _STREAMED else "attachment"

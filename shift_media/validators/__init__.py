@@ -27,6 +27,7 @@ from shift_media.validators.inspection import (
     read_facts,
     run_rules,
     storable_format,
+    stored_file,
     strip_metadata,
 )
 from shift_media.validators.named import NamedFile
@@ -50,6 +51,7 @@ __all__ = [
     "seekable",
     "size_text",
     "storable_format",
+    "stored_file",
     "strip_metadata",
     "too_large",
     "too_small",

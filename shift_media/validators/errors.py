@@ -12,8 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.errors import (
+    Encrypted,
     MediaError,
     SourceError,
+    TooComplex,
     TooManyFrames,
     TooManyPixels,
     UnsupportedType,
@@ -28,6 +30,8 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
     "unsupported_type": _("The content of this file is %(seen)s. Choose %(expected)s."),
     "unknown_type": _("The type of this file is not known. Choose %(expected)s."),
     "undecodable": _("The file is damaged or incomplete. Choose another one."),
+    "encrypted": _("The document is protected by a password. Save it without one."),
+    "too_complex": _("The drawing is too complex. Simplify it, or save it as a PNG."),
     "not_strippable": _(
         "The metadata of this file, such as the place where it was taken, cannot be removed. "
         "Save it in another format."
@@ -120,6 +124,8 @@ def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> 
         )
     if isinstance(error, TooManyFrames):
         return InvalidMedia("too_many_frames", str(error), limit=_grouped(limits.frames))
+    if isinstance(error, Encrypted | TooComplex):
+        return InvalidMedia(error.code, str(error))
     if isinstance(error, UnsupportedType):
         seen = gettext("a kind of %s that cannot be resized") % format.name
         return InvalidMedia(

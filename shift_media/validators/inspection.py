@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Final, cast
@@ -13,7 +14,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from shift_media.conf import settings
-from shift_media.core.documents import choose_by_name, extension_of
+from shift_media.core.documents import extension_of, possible_formats
 from shift_media.core.errors import NotStrippable, SourceError, UnsupportedType
 from shift_media.core.faults import translated_faults
 from shift_media.core.formats import HEAD_BYTES, UNKNOWN, Format, accepted_formats, accepts, detect
@@ -23,6 +24,7 @@ from shift_media.imaging import engine
 from shift_media.imaging.probe import SourceLimits, probe
 from shift_media.imaging.strip import can_strip, strip
 from shift_media.transcoding import probing
+from shift_media.validators import drawings
 from shift_media.validators.errors import InvalidMedia, refused_source, too_large
 from shift_media.validators.rules import NO_RULES, FileRules
 from shift_media.validators.seekable import CHUNK, byte_length
@@ -43,12 +45,14 @@ class Inspection:
     Attributes:
         format: the row of the format table.
         metadata: what is stored about it.
+        replacement: the bytes that are stored instead of the upload: a sanitized drawing.
         file: the bytes that are to be stored, at their beginning: for the functions of ``rules``
             alone, else None.
     """
 
     format: Format
     metadata: Metadata
+    replacement: bytes = b""
     file: File[Any] | None = field(default=None, compare=False, repr=False)
 
 
@@ -97,10 +101,6 @@ def inspect(
     return replace(inspection, metadata=replace(inspection.metadata, original_name=name))
 
 
-def _with_checksum(inspection: Inspection, file: Any) -> Inspection:
-    return replace(inspection, metadata=replace(inspection.metadata, sha256=_sha256(file)))
-
-
 def _inspect(
     file: BinaryIO, name: str, accept: Sequence[str], max_bytes: int | None, limits: SourceLimits
 ) -> Inspection:
@@ -110,15 +110,32 @@ def _inspect(
     if max_bytes is not None and size > max_bytes:
         raise too_large(size, max_bytes)
     format = _accepted_format(file, name, accept)
+    replacement = b""
     try:
         with translated_faults():
-            metadata = _read_header(file, format, size, limits)
+            if format.scalable:
+                plain = Metadata(content_type=format.served_type, size=size)
+                metadata, replacement = drawings.describe(file, format, plain)
+            else:
+                metadata = _read_header(file, format, size, limits)
             if format.kind == "image":
                 preview = engine.preview(file, limits=limits, decoder=settings.ENGINE)
                 metadata = replace(metadata, placeholder=preview.placeholder, color=preview.color)
     except SourceError as error:
         raise refused_source(error, format, limits) from error
-    return Inspection(format, metadata)
+    return Inspection(format, metadata, replacement)
+
+
+def _with_checksum(inspection: Inspection, file: Any) -> Inspection:
+    stored = io.BytesIO(inspection.replacement) if inspection.replacement else file
+    return replace(inspection, metadata=replace(inspection.metadata, sha256=_sha256(stored)))
+
+
+def stored_file(file: File[Any], inspection: Inspection) -> File[Any]:
+    """Return the file to store for an inspected upload: itself, or a sanitized drawing."""
+    if not inspection.replacement:
+        return file
+    return File(cast("Any", io.BytesIO(inspection.replacement)), file.name)
 
 
 def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], Inspection]:
@@ -181,6 +198,8 @@ def _read_header(file: BinaryIO, format: Format, size: int, limits: SourceLimits
     plain = Metadata(content_type=format.served_type, size=size)
     if format.kind == "video":
         return _with_video_facts(plain, file, format)
+    if format.scalable:
+        return drawings.read_facts(file, format, plain)
     if format.kind != "image":
         return plain
     facts = probe(file, limits)
@@ -216,12 +235,11 @@ def _accepted_format(file: BinaryIO, name: str, accept: Sequence[str]) -> Format
     The name chooses only among types of the same bytes: a document, or the archive that it is.
     """
     file.seek(0)
-    format = detect(file.read(HEAD_BYTES))
-    named = choose_by_name(format, name, file)
-    for candidate in (named, format):
+    formats = possible_formats(detect(file.read(HEAD_BYTES)), name, file)
+    for candidate in formats:
         if accepts(accept, candidate):
             return storable_format(candidate, accept)
-    format = named
+    format = formats[0]
     names = [accepted.name for accepted in accepted_formats(accept) if accepted is not UNKNOWN]
     expected = get_text_list(names, gettext("or"))
     if format is UNKNOWN:

@@ -118,7 +118,7 @@ def test_messages_have_exactly_the_known_codes() -> None:
     codes |= {"undecodable", "too_many_pixels", "too_many_frames", "not_strippable"}
     codes |= {"too_small", "picture_too_small", "picture_too_large", "wrong_ratio"}
     codes |= {"too_short", "too_long", "no_audio", "has_audio", "unknown_fact"}
-    codes |= {"too_few_pages", "too_many_pages"}
+    codes |= {"too_few_pages", "too_many_pages", "encrypted", "too_complex"}
     codes |= {"upload_refused", "upload_missing", "upload_differs", "upload_unsupported"}
     codes |= {"upload_unread"}
     assert set(MESSAGES) == codes
@@ -248,7 +248,7 @@ def test_stream_is_copied_and_refused_while_copying_if_too_large() -> None:
 
 def test_text_file_is_encoded_as_bytes() -> None:
     file = seekable(ContentFile("<svg></svg>", "a.svg"))
-    assert inspect(file, accept=["*/*"]).format.name == "SVG"
+    assert inspect(file, accept=["*/*"]).format.name == "XML"
 
 
 def test_closed_file_is_opened_again(tmp_path: Path) -> None:

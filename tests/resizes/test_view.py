@@ -471,9 +471,21 @@ def test_original_on_disk_has_safe_headers(storage: CountingStorage, add: Add) -
     assert response["Content-Type"] == "image/jpeg"
     assert response["Cache-Control"] == IMMUTABLE
     assert "sandbox" in response["Content-Security-Policy"]
+    html = get(f"/media/{add(b'<script>alert(1)</script>', 'x.html')}")
+    assert html["Content-Type"] == "application/octet-stream"
+    assert html["Content-Disposition"] == 'attachment; filename="x.html"'
+
+
+@pytest.mark.acceptance(74)
+def test_drawing_that_was_never_sanitized_is_served_with_a_policy_against_scripts(
+    storage: CountingStorage, add: Add
+) -> None:
     svg = get(f"/media/{add(b'<svg onload=alert(1)>', 'x.svg')}")
-    assert svg["Content-Type"] == "application/octet-stream"
-    assert svg["Content-Disposition"] == 'attachment; filename="x.svg"'
+    assert svg["Content-Type"] == "image/svg+xml"
+    assert svg["X-Content-Type-Options"] == "nosniff"
+    policy = svg["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "sandbox"} <= set(policy)
+    assert "script" not in svg["Content-Security-Policy"]
 
 
 def test_private_original_needs_valid_signature(site: Site, add: Add) -> None:

@@ -78,9 +78,8 @@ def get(url: str) -> tuple[int, bytes]:
             "application/vnd.apple.mpegurl",
             None,
         ),
-        ("page.svg", "application/octet-stream", "binary/octet-stream", "attachment"),
         ("page.html", "application/octet-stream", "binary/octet-stream", "attachment"),
-        ("page.svg", "image/svg+xml", "binary/octet-stream", "attachment"),
+        ("page.svg", "image/svg+xml", "image/svg+xml", "attachment"),
         ("page.pdf", "application/pdf", "binary/octet-stream", "attachment"),
     ],
 )

@@ -141,6 +141,13 @@ class Attachment(models.Model):
     file_meta = meta()
 
 
+class Drawing(models.Model):
+    """A picture or a drawing."""
+
+    image = MediaField(accept=["image/*", "image/svg+xml"], metadata_field="image_meta")
+    image_meta = meta()
+
+
 def refuse_title(inspection: Inspection, row: Any) -> None:
     """Refuse the files of rows whose title is "refused", and files that begin with "EICAR"."""
     assert inspection.file is not None

@@ -237,7 +237,9 @@ class S3MediaStorage(S3Bucket):
         name, _, leaf = key.rpartition("/")
         private = self.originals == "private" and name.rpartition("/")[2] == leaf
         served_type = get_served_type(content_type)
-        disposition = get_disposition(served_type)
+        # The policy of `media_bucket print cloudfront` has the headers that S3 cannot send.
+        has_policy = bool(self.cloudfront_distribution)
+        disposition = get_disposition(served_type, has_policy=has_policy)
         if disposition and download_name:
             disposition = build_disposition(download_name, key)
         return {
