@@ -159,6 +159,37 @@ assert not Picture.objects.get().image.is_legacy
 client = Client(headers={"host": "localhost"})
 assert_resized(Picture.objects.get().image.resize("20x"), client=client, width=20)
 """,
+    "how-to/scan-for-viruses": """
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.forms import modelform_factory
+from photos.models import Letter
+from shift_media.testing import make_image
+from tests.servers.clamd import EICAR, clamd
+
+picture = make_image().read()
+
+
+def send(content, name="letter.jpg"):
+    form = modelform_factory(Letter, fields=["file"])({}, {"file": ContentFile(content, name)})
+    if form.is_valid():
+        form.save()
+    return [error.code for error in form.errors.as_data().get("file", [])]
+
+
+assert send(picture) == ["not_scanned"]  # The daemon does not run.
+folder = tempfile.TemporaryDirectory()
+settings.CLAMD_SOCKET = f"{folder.name}/clamd.ctl"
+with clamd(Path(settings.CLAMD_SOCKET)) as daemon:
+    assert send(picture) == []
+    assert daemon.scanned == 1
+    assert send(b"%PDF-1.7 " + EICAR) == ["virus"]
+    assert send(b"%PDF-1.7 " + b"x" * 3_000_000) == ["not_scanned"]
+assert Letter.objects.count() == 1
+""",
     "how-to/strip-metadata": """
 from photos.models import Portrait
 from shift_media.testing import make_image
