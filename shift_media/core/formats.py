@@ -45,6 +45,17 @@ def _open_document(name: str, extension: str, type: str) -> Format:
     return Format(name, extension, content_type, "document", base="zip", member=content_type)
 
 
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")  # GUID of the header object
+
+
+def _other_video(
+    name: str, extension: str, content_type: str, magic: tuple[bytes, ...] = ()
+) -> Format:
+    return Format(
+        name, extension, content_type, "video", magic=magic, in_wildcard=False, resized_as="jpg"
+    )
+
+
 FORMATS: Final[tuple[Format, ...]] = (
     Format(
         "JPEG",
@@ -120,6 +131,12 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("QuickTime", "mov", "video/quicktime", "video", resized_as="jpg"),
     Format("WebM", "webm", "video/webm", "video", resized_as="jpg"),
     Format("Matroska", "mkv", "video/x-matroska", "video", resized_as="jpg"),
+    # Browsers play none of these. They are accepted by their full type, to be transcoded.
+    _other_video("MPEG transport stream", "ts", "video/mp2t"),
+    _other_video("MPEG program stream", "mpg", "video/mpeg", magic=(b"\0\0\1\xba",)),
+    _other_video("AVI", "avi", "video/x-msvideo"),
+    _other_video("Windows Media", "wmv", "video/x-ms-wmv", magic=(_ASF_HEADER,)),
+    _other_video("Flash video", "flv", "video/x-flv", magic=(b"FLV\x01",)),
     Format("MPEG-4 audio", "m4a", "audio/mp4", "audio"),
     Format("MP3", "mp3", "audio/mpeg", "audio"),
     Format("Ogg", "ogg", "audio/ogg", "audio"),

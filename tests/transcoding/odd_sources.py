@@ -79,7 +79,19 @@ DRAWN: dict[str, list[str]] = {
 }
 
 
-SOURCES = DRAWN | INTERLACED | COLORS
+MPEG2 = ["-c:v", "mpeg2video", "-c:a", "mp2"]
+CONTAINERS: dict[str, list[str]] = {
+    "container.ts": [*picture(rate=25), *tone(), *H264, *AAC, "-f", "mpegts"],
+    "container.mpg": [*picture(rate=25), *tone(), *MPEG2, "-f", "vob"],
+    "container.avi": [*picture(rate=25), *tone(), "-c:v", "mpeg4", "-c:a", "libmp3lame"],
+    "container.wmv": [*picture(rate=25), *tone(), "-c:v", "wmv2", "-c:a", "wmav2", "-f", "asf"],
+    "container.flv": [*picture(rate=25), *tone(), "-c:v", "flv1", "-c:a", "libmp3lame"],
+    "container.3gp": [*picture(rate=25, size="176x144"), "-c:v", "h263"],
+    "hevc.mov": [*picture(), *tone(), "-c:v", "libx265", "-x265-params", "log-level=none", *AAC],
+}
+"""The containers that users have, beside MP4, WebM and Matroska."""
+
+SOURCES = CONTAINERS | DRAWN | INTERLACED | COLORS
 
 
 def draw_source(draw: Draw, name: str) -> Path:

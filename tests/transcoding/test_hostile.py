@@ -28,6 +28,7 @@ from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.validators import InvalidMedia
 from tests.testapp.models import Film
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work
+from tests.transcoding.odd_sources import draw_source
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]
 
@@ -132,6 +133,48 @@ def test_text_that_names_other_files_is_refused_by_upload_and_job(
     assert stored() == [film.video.key]
 
 
+def with_list_inside(path: Path, playlist: bytes) -> bytes:
+    """Return a video that has a playlist after its header, where a demuxer may look for more."""
+    content = path.read_bytes()
+    return content[:512] + playlist + content[512:]
+
+
+def with_subtitles_of_avi(path: Path, playlist: bytes) -> bytes:
+    """Return an AVI whose subtitles, which are a file in it (GAB2), are a playlist."""
+    chunk = b"GAB2\0\2\0" + struct.pack("<I", 2) + b"\0\0" + b"\4\0"
+    chunk += struct.pack("<I", len(playlist)) + playlist
+    chunk += bytes(len(chunk) % 2)
+    content = path.read_bytes()
+    at = content.index(b"movi") + 4
+    return content[:at] + b"01tx" + struct.pack("<I", len(chunk)) + chunk + content[at:]
+
+
+@pytest.mark.acceptance(50)
+@pytest.mark.parametrize("extension", ["ts", "mpg", "avi", "wmv", "flv"])
+@pytest.mark.parametrize("place", ["alone", "inside"])
+def test_playlist_in_other_container_opens_nothing(
+    extension: str, place: str, secret: Path, loopback: Loopback, media_root: Path, draw: Draw
+) -> None:
+    playlist = texts(secret, loopback.url)["hls-http"]
+    source = draw_source(draw, f"container.{extension}")
+    if place == "alone":
+        content = playlist
+    elif extension == "avi":
+        content = with_subtitles_of_avi(source, playlist)
+    else:
+        content = with_list_inside(source, playlist)
+    film = store(content, extension)
+    job = ended(film)
+    assert loopback.requests == []
+    if place == "alone":
+        assert (job.state, job.error_code) == (State.ERROR, "unreadable")
+    if job.state == State.COMPLETE:
+        (poster,) = (one for one in film.video.renditions if one.kind == "poster")
+        with Image.open(media_root / poster.key) as picture:
+            red, green, _ = ImageStat.Stat(picture.convert("RGB")).mean
+        assert red < 200 or green > 60  # not the secret, which is red
+
+
 @pytest.mark.acceptance(50)
 def test_probe_would_leak_without_allow_lists(
     secret: Path, loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -202,7 +245,7 @@ def test_each_input_of_ffmpeg_follows_both_allow_lists(film: Film) -> None:
             inputs += 1
             before = command[:place][-11:]
             assert before[before.index("-protocol_whitelist") + 1] == "file"
-            assert before[before.index("-format_whitelist") + 1] == "mov,mp4,matroska,webm"
+            assert before[before.index("-format_whitelist") + 1] == probing.FORMATS
     assert inputs == 3  # The source, what a playlist is cut from, and the source of the still.
 
 

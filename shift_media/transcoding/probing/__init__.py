@@ -22,7 +22,7 @@ from shift_media.transcoding.probing.timing import measure_times
 from shift_media.video.facts import VideoFacts, display_size
 
 PROTOCOLS = "file"
-FORMATS = "mov,mp4,matroska,webm"
+FORMATS = "mov,mp4,matroska,webm,mpegts,mpeg,avi,asf,flv"
 """The protocols and demuxers that are allowed. Both lists are needed: a playlist, which names
 other files, is a format and not a protocol, and an allowed demuxer may use any protocol."""
 
