@@ -22,8 +22,9 @@ class ShiftMediaConfig(AppConfig):
         """
         from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.deletion.holding import register_holder
+        from shift_media.fields.ahead import prepare_poster
         from shift_media.importing.claims import held_by_imports
-        from shift_media.signals import media_deleted
+        from shift_media.signals import media_deleted, transcode_completed
         from shift_media.transcoding import services
         from shift_media.transcoding.models import TranscodeJob
 
@@ -31,5 +32,8 @@ class ShiftMediaConfig(AppConfig):
         widgets.register_tickets(direct.file_of_ticket)
         media_deleted.connect(
             lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
+        )
+        transcode_completed.connect(
+            lambda job, **kwargs: prepare_poster(job), weak=False, dispatch_uid=__name__
         )
         pre_delete.connect(services.cancel_deleted, sender=TranscodeJob, dispatch_uid=__name__)

@@ -12,6 +12,7 @@ from typing import Final
 from django.db import connections, models
 
 from shift_media.fields import loaded
+from shift_media.fields.ahead import prepare_image
 from shift_media.fields.database_key import current_key
 from shift_media.signals import after_commit, media_saved
 
@@ -48,7 +49,10 @@ def announce(instance: models.Model, using: str) -> None:
                 key=key,
             )
             after_commit(send, using=using)
-            after_commit(getattr(instance, field.attname).on_committed, using=using)
+            file = getattr(instance, field.attname)
+            after_commit(file.on_committed, using=using)
+            if field.prepare != "never":
+                after_commit(prepare_image, file, field, using=using)
 
 
 def forget_save(instance: models.Model) -> None:

@@ -16,6 +16,7 @@ E112      a rule for files, such as ``min_size`` or ``rules``, has a wrong value
 E113      ``imported_from`` is not the name of a file field of the same model
 E114      ``accept`` admits images whose decoder is not installed
 E115      ``accept`` admits SVG, but a package that drawings are sanitized with is missing
+E116      ``presets`` or ``prepare`` has a wrong value, or ``TASKS`` is missing for it
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused
@@ -35,6 +36,7 @@ from django.db import models
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.formats import FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
+from shift_media.fields.preset_checks import check_presets
 from shift_media.fields.rule_checks import check_rules
 from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.engine import find_missing
@@ -62,6 +64,7 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
         *_check_upload_to(field),
         *_check_transcode(field),
         *_check_strip(field),
+        *check_presets(field),
     ]
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields import checks, saving
+from shift_media.fields.ahead import Prepare
 from shift_media.fields.checking import CheckedFiles
 from shift_media.fields.columns import MetadataColumns
 from shift_media.fields.descriptor import MediaFileDescriptor
@@ -79,6 +80,11 @@ class MediaField(MetadataColumns, CheckedFiles):
         imported_from: name of a `FileField` or `ImageField` of the same model. While this field is
             empty, the file of that one is shown in its place: its URL, its size and, instead of
             resizes, itself. Saving writes nothing of it.
+        presets: names of ``SHIFT_MEDIA["PRESETS"]`` of which resizes are made ahead, and which
+            ``media_resize`` makes if it is given no others.
+        prepare: when they are made: ``"never"`` (default), ``"save"`` after the commit of the row,
+            in the same request, or ``"task"`` by a task of ``SHIFT_MEDIA["TASKS"]``. Those of a
+            video are made once it has a poster. Neither option is part of migrations.
         upload_to: not used, with a warning of ``check``, so that a field of Django's becomes a
             media field by its class alone. Keys are made so that they never collide.
         storage: as on `FileField`. The default is ``STORAGES["media"]``, or else
@@ -120,6 +126,8 @@ class MediaField(MetadataColumns, CheckedFiles):
         transcode: str | None = None,
         legacy_storage: str | None = None,
         imported_from: str | None = None,
+        presets: Sequence[str] = (),
+        prepare: Prepare = "never",
         upload_to: object = None,
         storage: Storage | Callable[[], Storage] | None = None,
         **kwargs: Any,
@@ -130,6 +138,7 @@ class MediaField(MetadataColumns, CheckedFiles):
         self.transcode = transcode
         self.legacy_storage = legacy_storage
         self.imported_from = imported_from
+        self.presets, self.prepare = tuple(presets), prepare
         self.ignored_upload_to = upload_to
         kwargs.setdefault("max_length", KEY_LENGTH)
         kwargs.setdefault("db_index", True)

@@ -30,6 +30,8 @@ class AnyMediaField(RegisteredField, Protocol):
     height_field: str | None
     legacy_storage: str | None
     imported_from: str | None
+    presets: tuple[str, ...]
+    prepare: Any
     ignored_upload_to: object
 
     def prepare_upload(

@@ -59,7 +59,7 @@ class Command(MediaCommand):
             nargs="+",
             default=[],
             metavar="NAME",
-            help='presets of SHIFT_MEDIA["PRESETS"]',
+            help='presets of SHIFT_MEDIA["PRESETS"]; default without --sizes: those of the field',
         )
         add(
             "--sizes",
@@ -190,7 +190,9 @@ def _rows(options: dict[str, Any]) -> Rows:
     if options["limit"] is not None and options["limit"] < 1:
         raise CommandError("--limit is at least 1.", returncode=USAGE_ERROR)
     model, fields = _fields(options["field"])
-    wanted = list(_wanted(options))
+    wanted = list(
+        _wanted({**options, "presets": options["presets"] or _own_presets(options, fields)})
+    )
     try:
         rows = Rows(model, fields, wanted, only=options["pk"], after=options["after"])
         rows.count()
@@ -214,12 +216,20 @@ def _fields(label: str) -> tuple[type[Any], list[Any]]:
     return model, found
 
 
+def _own_presets(options: dict[str, Any], fields: list[Any]) -> list[str]:
+    """Return the presets that the field itself names, if the command names nothing to make."""
+    if options["sizes"]:
+        return []
+    own = {field.presets for field in fields}
+    return list(own.pop()) if len(own) == 1 else []
+
+
 def _wanted(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the arguments of `MediaFile.resize` for each resize of a file."""
     presets, sizes = _split(options["presets"]), _split(options["sizes"])
     if not presets and not sizes:
         raise CommandError(
-            "Write --presets or --sizes: there is nothing to make.",
+            "Write --presets or --sizes, or presets= of the field: there is nothing to make.",
             returncode=USAGE_ERROR,
         )
     for name in presets:
