@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from django.core.exceptions import SuspiciousOperation
 from django.core.files.base import File
 from django.db import connections
 
-from shift_media.core.errors import AlreadyStored, MediaError, NotStored, StorageError
+from shift_media.core.errors import AlreadyStored
 from shift_media.core.keys import new_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.importing.models import NAME_LENGTH, ROW_LENGTH
 from shift_media.importing.plan import ImportPlan, WaitingRow
+from shift_media.importing.reading import UnusableName, digest, name_errors, storage_errors
 from shift_media.storages.server_copy import CopyUnsupported, ServerCopy, SourceChanged
+from shift_media.storages.streams import SeekableStream
 from shift_media.validators import Inspection, seekable
 
 _ATTEMPTS: Final = 3  # for a file that is written to meanwhile
-
-
-class UnusableName(MediaError):
-    """An old name that cannot be imported, because of its length or its characters."""
-
-    code = "invalid_name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +93,11 @@ class Copier:
 
     def _copy(self, row: WaitingRow, id: str) -> CopiedFile:
         plan, name = self._plan, row.name
-        with _reading(name):
-            server_copy = plan.target.begin_copy(plan.storage, name, link=self._link)
-            opened = plan.storage.open(name, "rb")
-        with opened:
-            with _reading(name):
+        with contextlib.ExitStack() as stack:
+            with storage_errors(name):
+                with name_errors(name):
+                    server_copy = plan.target.begin_copy(plan.storage, name, link=self._link)
+                    opened = _open(plan.storage, name, server_copy, stack)
                 file = seekable(opened, plan.field.max_bytes)
                 prepared, inspection = plan.field.prepare_upload(file, name, self._checksum)
                 plan.field.run_rules(prepared, inspection, self._instance(row))
@@ -164,33 +158,14 @@ def _facts_of(file: File[Any], prepared: File[Any], inspection: Inspection) -> t
     return digest(file)
 
 
-def digest(file: Any) -> tuple[int, str]:
-    """Return the size and the SHA-256 of a file, from its beginning."""
-    import hashlib
-
-    file.seek(0)
-    size, found = 0, hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        size += len(chunk)
-        found.update(chunk)
-    return size, found.hexdigest()
-
-
-@contextlib.contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Turn what a storage raises for a file into a `MediaError`.
-
-    The storage may be anybody's, so that its errors are not known.
-    """
-    try:
-        yield
-    except MediaError:
-        raise
-    except FileNotFoundError as error:
-        raise NotStored(f"The file {name!r} is missing.") from error
-    except (SuspiciousOperation, ValueError) as error:
-        raise UnusableName(f"{name!r} is not the name of a file: {error}") from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise StorageError(f"{name!r} cannot be read: {type(error).__name__}: {error}") from error
+def _open(
+    storage: Any, name: str, server_copy: ServerCopy | None, stack: contextlib.ExitStack
+) -> File[Any]:
+    """Open an old file until the stack ends; by the copy, if there is one, in its version."""
+    if server_copy is None:
+        opened: File[Any] = stack.enter_context(storage.open(name, "rb"))
+        return opened
+    stream = stack.enter_context(server_copy.open())
+    if not stream.seekable():
+        stream = stack.enter_context(SeekableStream(stream, server_copy.size))
+    return File(stream, name)

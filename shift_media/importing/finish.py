@@ -27,6 +27,7 @@ from shift_media.importing.claims import Claims
 from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, ImportState
 from shift_media.importing.outcomes import RowOutcome, failed
 from shift_media.importing.plan import PAGE, ImportPlan
+from shift_media.importing.reading import storage_errors
 from shift_media.importing.verify import Comparison, check_copy, check_old
 
 _ENDING: Final = (ImportState.IMPORTED, ImportState.REPLACED, ImportState.FINISHING)
@@ -57,7 +58,8 @@ class FinishRun:
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Delete old files, and yield what was done with each; ``row`` is one of its rows."""
-        Claims(self._plan).recover()
+        if not self._dry_run:
+            Claims(self._plan).recover()
         aliases = self._mine.order_by("old_storage").values_list("old_storage", flat=True)
         with ThreadPoolExecutor(self._workers, "media-import") as pool:
             for alias in list(aliases.distinct()):
@@ -135,9 +137,10 @@ class FinishRun:
                 marked.filter(pk=pk).update(state=state)
             return _left(same[0], "still_used", f"{holder} has this name.")
         try:
-            self._plan.storage_of(same[0]).delete(name)
-        except (MediaError, OSError) as error:
-            return failed(same[0].row, name, error, "storage_error")
+            with storage_errors(name):
+                self._plan.storage_of(same[0]).delete(name)
+        except MediaError as error:
+            return failed(same[0].row, name, error)
         marked.update(state=ImportState.FINISHED, updated=timezone.now())
         return outcome
 

@@ -47,10 +47,10 @@ class RowOutcome:
         return f"{self.row}: {self.old_name}: {self.code}: {self.detail}"
 
 
-def failed(row: Any, old_name: str, error: Exception, code: str = "") -> RowOutcome:
+def failed(row: Any, old_name: str, error: Exception) -> RowOutcome:
     """Return the outcome for a row that was left alone because of an error."""
-    found = str(error.code) if isinstance(error, MediaError) else DATABASE_ERROR
-    return RowOutcome(row=row, old_name=old_name, code=code or found, detail=str(error))
+    code = str(error.code) if isinstance(error, MediaError) else DATABASE_ERROR
+    return RowOutcome(row=row, old_name=old_name, code=code, detail=str(error))
 
 
 @dataclass(slots=True)

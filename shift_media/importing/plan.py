@@ -18,7 +18,7 @@ from shift_media.core.metadata import Metadata
 from shift_media.fields import legacy
 from shift_media.fields.types import AnyMediaField
 from shift_media.importing.models import ImportedFile, ImportedFileQuerySet
-from shift_media.registry import is_media_field
+from shift_media.registry import find_field, is_media_field
 from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages import MediaStorage, find_alias, get_storage, unwrap
 
@@ -61,7 +61,8 @@ class ImportPlan:
         Args:
             model: the model, which may be a historical one of a migration.
             name: the name of its media field.
-            old: the name of the field with the old names, if it is another one.
+            old: the name of the field with the old names, if it is another one; by default the
+                one that ``imported_from`` names.
             using: the alias of the database.
         """
         field: Any = _get_field(model, name)
@@ -74,6 +75,7 @@ class ImportPlan:
             raise PlanError(f"The column is in the table of {owner.label}: write {field}.")
         if len(owner.pk_fields) > 1:
             raise PlanError(f"{owner.label} has a primary key of several columns: import by hand.")
+        old = old or cast("AnyMediaField", field).imported_from
         source: Any = _get_field(model, old) if old else None
         if old and (not isinstance(source, FileField) or source is field):
             raise PlanError(f"{source} is not another file field: write the one with old names.")
@@ -102,6 +104,12 @@ class ImportPlan:
     def target(self) -> MediaStorage:
         """The storage that originals are written to."""
         return cast("MediaStorage", self.field.storage)
+
+    def target_of(self, record: ImportedFile) -> Any:
+        """Return the storage that has the key of a row of the table, which may be another's."""
+        if record.source == str(self.field):
+            return self.target
+        return getattr(find_field(record.source), "storage", self.target)
 
     @property
     def reads_from_disk(self) -> bool:

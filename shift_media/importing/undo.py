@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from shift_media.importing.claims import Claims
 from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, ImportState
 from shift_media.importing.outcomes import RowOutcome, failed
 from shift_media.importing.plan import ImportPlan, PlanError, pages_of
+from shift_media.importing.reading import storage_errors
 
 _MISSING = "The old file is missing, so the row keeps its copy."
 
@@ -51,7 +51,8 @@ class UndoRun:
                 f"{ended} old files of {self._plan.field} were deleted by --finish, so the import "
                 "cannot be undone. Nothing was changed."
             )
-        Claims(self._plan).recover()
+        if not self._dry_run:
+            Claims(self._plan).recover()
         for page in pages_of(self._imported):
             if self._stop.is_set():
                 return
@@ -85,9 +86,10 @@ class UndoRun:
         """Return the outcome of a row whose column is written, or why it is not."""
         name = record.old_name
         try:
-            found = self._plan.storage_of(record).exists(name)
-        except (MediaError, OSError, SuspiciousOperation) as error:
-            return failed(record.row, name, error, "storage_error")
+            with storage_errors(name):
+                found = self._plan.storage_of(record).exists(name)
+        except MediaError as error:
+            return failed(record.row, name, error)
         outcome = RowOutcome(row=record.row, old_name=name, key=record.key, size=record.size or 0)
         if not found:
             return RowOutcome(row=record.row, old_name=name, code="not_stored", detail=_MISSING)

@@ -8,13 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import SuspiciousOperation
-
-from shift_media.core.errors import MediaError
-from shift_media.importing.copying import digest
+from shift_media.core.errors import MediaError, NotStored
 from shift_media.importing.models import ImportedFile, ImportState
 from shift_media.importing.outcomes import RowOutcome
 from shift_media.importing.plan import ImportPlan, pages_of
+from shift_media.importing.reading import digest, storage_errors
 
 Facts = tuple[int, str]
 """Size and SHA-256 of a file."""
@@ -44,7 +42,7 @@ def check_copy(plan: ImportPlan, record: ImportedFile) -> Comparison:
         expected = read_facts_of(plan.storage_of(record), record.old_name)
         if isinstance(expected, Comparison):
             return Comparison(f"old_{expected.code}", expected.detail)
-    found = read_facts_of(plan.target, record.key)
+    found = read_facts_of(plan.target_of(record), record.key)
     if isinstance(found, Comparison):
         return Comparison(f"copy_{found.code}", found.detail)
     if found != expected:
@@ -65,12 +63,12 @@ def check_old(storage: Any, record: ImportedFile) -> Comparison:
 def read_facts_of(storage: Any, name: str) -> Facts | Comparison:
     """Return size and SHA-256 of a file; a comparison that says ``missing`` or ``unreadable``."""
     try:
-        with storage.open(name, "rb") as file:
+        with storage_errors(name), storage.open(name, "rb") as file:
             return digest(file)
-    except FileNotFoundError as error:
-        return Comparison("missing", f"{name!r} is missing: {error}")
-    except (MediaError, OSError, SuspiciousOperation) as error:
-        return Comparison("unreadable", f"{name!r} cannot be read: {error}")
+    except NotStored as error:
+        return Comparison("missing", str(error))
+    except MediaError as error:
+        return Comparison("unreadable", str(error))
 
 
 class VerifyRun:

@@ -70,6 +70,10 @@ class DiskCopy:
         """No requests: there is no server."""
         return 0
 
+    def open(self) -> BinaryIO:
+        """Open the file."""
+        return open(self.path, "rb")
+
     def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
         """Store the file under a key; return False if something was stored there."""
         with disk_errors(key), open(self.path, "rb") as file:

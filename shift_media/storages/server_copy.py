@@ -6,7 +6,7 @@ file; read it; write, which copies that very version.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from shift_media.core.errors import MediaError, StorageError
 
@@ -33,6 +33,9 @@ class ServerCopy(Protocol):
     @property
     def requests(self) -> int:
         """How many requests to the server `write` makes."""
+
+    def open(self) -> Any:
+        """Open the file to be read, perhaps only once, in this version."""
 
     def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
         """Store the file under a key; return False if something was stored there.

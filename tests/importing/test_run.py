@@ -408,3 +408,33 @@ def test_files_of_the_media_storage_itself_are_imported(old_folder: Path, tmp_pa
         photo = Photo.objects.get(pk=row.pk)
         assert content_of(photo.image) == path.read_bytes()
         assert not photo.image.is_legacy
+
+
+def test_field_with_imported_from_is_imported_from_that_field(old_row: OldRow) -> None:
+    field: Any = Switched._meta.get_field("photo")
+    assert plan_of(Switched, "photo").old is None
+    field.imported_from = "image"
+    try:
+        assert plan_of(Switched, "photo").old is Switched._meta.get_field("image")
+    finally:
+        field.imported_from = None
+
+
+@pytest.mark.acceptance(70)
+def test_storage_that_raises_errors_of_its_own_fails_for_that_row_only(
+    old_row: OldRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.core.files.storage import FileSystemStorage
+
+    opened = FileSystemStorage._open  # type: ignore[attr-defined]
+
+    def fail(self: Any, name: str, mode: str = "rb") -> Any:
+        if name == "photos/1.jpg":
+            raise RuntimeError("the vendor's own error")
+        return opened(self, name, mode)
+
+    monkeypatch.setattr(FileSystemStorage, "_open", fail)
+    old_row("photos/1.jpg"), old_row("photos/2.jpg")
+    outcomes = import_all()
+    assert codes(outcomes) == ["", "storage_error"]
+    assert "RuntimeError: the vendor's own error" in next(o.detail for o in outcomes if o.code)
