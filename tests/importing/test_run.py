@@ -18,6 +18,7 @@ from shift_media.importing.outcomes import RowOutcome
 from shift_media.importing.plan import ImportPlan, PlanError
 from shift_media.importing.run import ImportOptions, ImportRun
 from shift_media.models import ImportedFile
+from shift_media.storages import LocalMediaStorage
 from tests.fields.material import HTML, picture, upload
 from tests.testapp.models import Child, MetaFirst, Photo, PhotoProxy, Portrait, Profile, Switched
 
@@ -434,6 +435,7 @@ def test_storage_that_raises_errors_of_its_own_fails_for_that_row_only(
         return opened(self, name, mode)
 
     monkeypatch.setattr(FileSystemStorage, "_open", fail)
+    monkeypatch.setattr(LocalMediaStorage, "begin_copy", lambda *args, **options: None)
     old_row("photos/1.jpg"), old_row("photos/2.jpg")
     outcomes = import_all()
     assert codes(outcomes) == ["", "storage_error"]
