@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO, ClassVar, cast
@@ -25,6 +26,7 @@ from shift_media.storages.validation import (
     check_base_url,
     check_key,
     check_prefix,
+    has_key_shape,
     require_name,
     tidy_name,
 )
@@ -153,6 +155,23 @@ class InMemoryMediaStorage(SignedOriginals, InMemoryStorage):
             in_mode(self.fetch(key), mode), key, lambda: in_mode(self.fetch(key), mode), mode
         )
 
+    def _open_for_writing(self, name: str, mode: str) -> File[Any]:
+        if has_key_shape(name):
+            return super()._open_for_writing(name, mode)
+        stored = self._files.get(check_key(name))
+        if stored is None and "r" in mode:
+            raise missing(name)
+        content = stored.read_at(0, stored.size) if stored and not set("wx") & set(mode) else b""
+        if stored is not None and "x" in mode:
+            raise FileExistsError(f"Something is stored under {name!r}.")
+        return _WrittenFile(content, name, mode, self._replace)
+
+    def _replace(self, name: str, content: bytes) -> None:
+        """Store bytes under a name that is not a key, in place of what was there."""
+        file = _MemoryFile.read(io.BytesIO(content), "")
+        with self._lock:
+            self._files[name] = file
+
     def _find(self, name: str) -> _MemoryFile:
         file = self._files.get(check_key(name))
         if file is None:
@@ -190,6 +209,34 @@ class _MemoryFile:
         with self._lock:
             self.content.seek(position)
             return self.content.read(length)
+
+
+class _WrittenFile(File):  # type: ignore[type-arg]  # no generic at run time
+    """A file that is open for writing; what was written is stored by ``flush`` and ``close``."""
+
+    def __init__(
+        self, content: bytes, name: str, mode: str, store: Callable[[str, bytes], None]
+    ) -> None:
+        self._buffer = io.BytesIO(content)
+        self._buffer.seek(0, io.SEEK_END if "a" in mode else io.SEEK_SET)
+        self._store = store
+        is_text = "b" not in mode
+        wrapped = io.TextIOWrapper(self._buffer, "utf-8") if is_text else self._buffer
+        super().__init__(wrapped, name)
+        self.mode = mode
+        self.flush()
+
+    def flush(self) -> None:
+        """Store what was written so far."""
+        if self.file is not None:
+            self.file.flush()
+        self._store(str(self.name), self._buffer.getvalue())
+
+    def close(self) -> None:
+        """Store what was written, and close the file."""
+        if not self.closed:
+            self.flush()
+        super().close()
 
 
 class _Reader(SeekableReader):

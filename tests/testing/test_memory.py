@@ -8,11 +8,12 @@ import os
 import pickle
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.core.files.storage import InMemoryStorage, storages
+from django.core.files.storage import FileSystemStorage, InMemoryStorage, storages
 from django.db.migrations.writer import MigrationWriter
 from django.test import override_settings
 
@@ -157,3 +158,34 @@ def test_resize_of_row_in_memory_can_be_pickled(media_storage: InMemoryMediaStor
     photo = Photo(image=put(media_storage))
     resize = photo.image.resize("40x30")
     assert pickle.loads(pickle.dumps(resize)).url == resize.url
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "w+b", "a", "ab", "r+", "r+b", "x", "xb"])
+@pytest.mark.parametrize("before", [None, b"before, and long enough"])
+def test_other_name_is_opened_for_writing_as_on_disk(
+    tmp_path: Path, mode: str, before: bytes | None
+) -> None:
+    def write(storage: Any) -> object:
+        storage.save("docs/a.txt" if before else "docs/b.txt", ContentFile(before or b""))
+        first, second = (b"new", b"er") if "b" in mode else ("new", "er")
+        try:
+            with storage.open("docs/a.txt", mode) as file:
+                file.write(first)
+                file.flush()
+                with storage.open("docs/a.txt") as flushed:
+                    seen = flushed.read()
+                file.write(second)
+        except OSError as error:
+            return type(error).__name__ in ("FileNotFoundError", "MissingFile")
+        with storage.open("docs/a.txt") as written:
+            return seen, written.read()
+
+    assert write(InMemoryMediaStorage()) == write(FileSystemStorage(tmp_path))
+
+
+def test_key_is_not_opened_for_writing() -> None:
+    storage = InMemoryMediaStorage()
+    key = put(storage)
+    for name in (key, f"./{key}"):
+        with pytest.raises(ValueError, match="only be opened for reading"):
+            storage.open(name, "wb")
