@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 from shift_media.core.rasters import RASTER_SIDE, scaled_size
@@ -22,7 +22,7 @@ class Metadata:
         sha256: of the bytes, 64 hex digits; empty if only the header was read.
         width, height: pixels, upright; None for a file without pixels. Of a drawing, and of the
             first page of a PDF: CSS pixels.
-        duration: seconds; None for still images.
+        duration: seconds of a video or a sound; None for still images.
         frames: 1 for a still image.
         has_alpha: whether any transparency is possible.
         placeholder: a data URI of at most 400 bytes, to show while the picture loads.
@@ -30,10 +30,16 @@ class Metadata:
         original_name: the client's file name. It is data: escape it in HTML.
         focal: the point in percent that ``fill`` keeps in view, or None for the centre.
         fps: frames per second of a video.
-        codecs: of a video, picture first: ``"h264, aac"``; empty if they are not known.
-        channels: of a video's sound; 0 without sound, None if that is not known.
+        codecs: of a video or a sound, picture first: ``"h264, aac"``; empty if they are not known.
+        channels: of the sound; 0 without sound, None if that is not known.
         hdr: whether a video's light is PQ or HLG, which most screens cannot show.
         pages: of a PDF; None for other files, and if they could not be counted.
+        camera: maker and model. It and the following are kept on request; see ``keep_metadata``.
+        taken_at: local time of the exposure in ISO 8601, with its offset from UTC if known.
+        gps: latitude and longitude of the place in degrees.
+        palette: up to five colours, ``"#rrggbb"``, the most frequent first.
+        blurhash: 28 characters from which an app draws a placeholder, see blurha.sh.
+        extra: what the functions in ``keep_metadata`` have returned.
     """
 
     content_type: str
@@ -53,6 +59,12 @@ class Metadata:
     channels: int | None = None
     hdr: bool = False
     pages: int | None = None
+    camera: str = ""
+    taken_at: str = ""
+    gps: tuple[float, float] | None = None
+    palette: tuple[str, ...] = ()
+    blurhash: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def resizable_size(self) -> tuple[int, int] | None:
@@ -67,9 +79,17 @@ class Metadata:
         return scaled_size(size, RASTER_SIDE) if is_scalable else size
 
     def to_json(self, key: str) -> dict[str, Any]:
-        """Return the flat JSON object, with the key that it describes."""
+        """Return the flat JSON object, with the key that it describes.
+
+        Facts that few files have are left out where they are empty.
+        """
         data = asdict(self)
         data["focal"] = list(self.focal) if self.focal else None
+        for name in _RARE:
+            if not data[name]:
+                del data[name]
+            elif isinstance(data[name], tuple):
+                data[name] = list(data[name])
         return {"key": key, **data}
 
     @classmethod
@@ -80,9 +100,14 @@ class Metadata:
         known = {name: data[name] for name in _NAMES if name in data}
         try:
             known["focal"] = Focal(*known["focal"]) if known.get("focal") else None
+            for name in _PAIRS_AND_LISTS:
+                if known.get(name):
+                    known[name] = tuple(known[name])
             return cls(**known)
         except TypeError:
             return None
 
 
-_NAMES = tuple(field.name for field in fields(Metadata))
+_NAMES = tuple(each.name for each in fields(Metadata))
+_RARE: Final = ("pages", "camera", "taken_at", "gps", "palette", "blurhash", "extra")
+_PAIRS_AND_LISTS: Final = ("gps", "palette")

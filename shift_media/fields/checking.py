@@ -13,6 +13,7 @@ from shift_media.fields.database_key import database_key
 from shift_media.fields.file import MediaFile
 from shift_media.validators import (
     RULES,
+    Extractor,
     FieldValidator,
     FileRules,
     Inspection,
@@ -20,6 +21,7 @@ from shift_media.validators import (
     NamedFile,
     Rule,
     inspect,
+    keep_facts,
     run_rules,
     seekable,
     stored_file,
@@ -39,12 +41,16 @@ class CheckedFiles(FileField):
         max_bytes: int | None,
         strip: bool,
         rules: Sequence[Rule],
+        keep_metadata: Sequence[str | Extractor] = (),
         **kwargs: Any,
     ) -> None:
         self.accept = list(accept) if isinstance(accept, tuple | list) else accept
         self.max_bytes = max_bytes
         self.strip = strip
         self.rules = list(rules) if isinstance(rules, tuple | list) else rules
+        self.keep_metadata = (
+            list(keep_metadata) if isinstance(keep_metadata, tuple | list) else keep_metadata
+        )
         self.file_rules = FileRules.take(kwargs)
         super().__init__(*args, **kwargs)
 
@@ -79,6 +85,7 @@ class CheckedFiles(FileField):
                 rules=self.file_rules,
                 checksum=checksum,
             )
+            inspection = keep_facts(self.keep_metadata, file, inspection)
             if self.strip:
                 return strip_metadata(file, inspection)
             return stored_file(file, inspection), inspection

@@ -17,6 +17,7 @@ E113      ``imported_from`` is not the name of a file field of the same model
 E114      ``accept`` admits images whose decoder is not installed
 E115      ``accept`` admits SVG, but a package that drawings are sanitized with is missing
 E116      ``presets`` or ``prepare`` has a wrong value, or ``TASKS`` is missing for it
+E117      ``keep_metadata`` has an unknown name, or there is no ``metadata_field``
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused

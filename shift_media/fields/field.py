@@ -65,6 +65,10 @@ class MediaField(MetadataColumns, CheckedFiles):
         rules: functions that are called with the `Inspection` of a file and its row, or None where
             there is no row yet, and raise ``ValidationError`` to refuse the file. Unlike
             ``validators`` they run whenever a file is saved, and are not part of migrations.
+        keep_metadata: further facts that are kept in the metadata field: ``"camera"``,
+            ``"taken_at"`` and ``"gps"`` of EXIF, also with ``strip=True``, ``"palette"`` and
+            ``"blurhash"``; and functions that are called with the `Inspection` of a file and
+            return a dictionary of JSON values for `Metadata.extra`. Not part of migrations.
         metadata_field: name of a JSONField of the same model for the file's metadata.
         width_field, height_field: names of fields for the sides of the upright image in pixels.
             They are filled when a file is assigned, for which the file is read then, and not once

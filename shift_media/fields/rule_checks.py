@@ -1,6 +1,6 @@
 """System checks of the rules for files, and of the packages that read and draw them.
 
-E112, E115 and W104 of `shift_media.fields.checks`.
+E112, E115, E117 and W104 of `shift_media.fields.checks`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from shift_media.core.formats import BY_EXTENSION, accepted_formats
 from shift_media.fields.types import AnyMediaField
 from shift_media.sandbox import documents
 from shift_media.transcoding import probing
+from shift_media.validators import KEPT_FACTS
 
 
 def check_rules(field: AnyMediaField) -> Iterator[CheckMessage]:
@@ -20,6 +21,7 @@ def check_rules(field: AnyMediaField) -> Iterator[CheckMessage]:
     yield from _check_values(field)
     yield from _check_readers(field)
     yield from _check_drawing(field)
+    yield from _check_kept(field)
 
 
 def _check_values(field: AnyMediaField) -> Iterator[CheckMessage]:
@@ -69,4 +71,25 @@ def _check_drawing(field: AnyMediaField) -> Iterator[CheckMessage]:
             hint='Install it with: python -m pip install "django-shift-media[svg]".',
             obj=field,
             id="shift_media.E115",
+        )
+
+
+def _check_kept(field: AnyMediaField) -> Iterator[CheckMessage]:
+    wanted: object = field.keep_metadata
+    known = isinstance(wanted, list) and all(
+        item in KEPT_FACTS if isinstance(item, str) else callable(item) for item in wanted
+    )
+    if not known:
+        yield Error(
+            f"'keep_metadata' must be a list of names and functions, got {wanted!r}.",
+            hint=f"The names are {', '.join(KEPT_FACTS)}.",
+            obj=field,
+            id="shift_media.E117",
+        )
+    elif wanted and not field.metadata_field:
+        yield Error(
+            "'keep_metadata' needs 'metadata_field', in which the facts are kept.",
+            hint=f'Add metadata_field="{field.name}_meta" and a JSONField of that name.',
+            obj=field,
+            id="shift_media.E117",
         )

@@ -25,6 +25,7 @@ class AnyMediaField(RegisteredField, Protocol):
     max_bytes: int | None
     strip: bool
     rules: Any
+    keep_metadata: Any
     file_rules: FileRules
     width_field: str | None
     height_field: str | None

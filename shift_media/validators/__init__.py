@@ -30,14 +30,17 @@ from shift_media.validators.inspection import (
     stored_file,
     strip_metadata,
 )
+from shift_media.validators.kept import KEPT_FACTS, Extractor, keep_facts
 from shift_media.validators.named import NamedFile
 from shift_media.validators.rules import RULES, FileRules
 from shift_media.validators.seekable import seekable
 
 __all__ = [
     "IMAGES",
+    "KEPT_FACTS",
     "MESSAGES",
     "RULES",
+    "Extractor",
     "FieldValidator",
     "FileRules",
     "Inspection",
@@ -46,6 +49,7 @@ __all__ = [
     "NamedFile",
     "Rule",
     "inspect",
+    "keep_facts",
     "read_facts",
     "run_rules",
     "seekable",

@@ -196,7 +196,7 @@ def read_facts(file: BinaryIO, format: Format, size: int) -> Metadata:
 
 def _read_header(file: BinaryIO, format: Format, size: int, limits: SourceLimits) -> Metadata:
     plain = Metadata(content_type=format.served_type, size=size)
-    if format.kind == "video":
+    if format.kind in ("video", "audio"):
         return _with_video_facts(plain, file, format)
     if format.scalable:
         return drawings.read_facts(file, format, plain)
@@ -213,8 +213,9 @@ def _read_header(file: BinaryIO, format: Format, size: int, limits: SourceLimits
 
 
 def _with_video_facts(plain: Metadata, file: BinaryIO, format: Format) -> Metadata:
-    """Return the metadata with the facts of a video, if a program that reads them is installed."""
-    facts = probing.probe_upload(file, format.extension, probing.VideoLimits())
+    """Return the metadata with the facts of a video or a sound, if they can be read here."""
+    formats = probing.AUDIO_FORMATS if format.kind == "audio" else probing.FORMATS
+    facts = probing.probe_upload(file, format.extension, probing.VideoLimits(), formats)
     if facts is None:
         return plain
     return replace(

@@ -148,6 +148,23 @@ class Drawing(models.Model):
     image_meta = meta()
 
 
+def describe(inspection: Inspection) -> dict[str, Any]:
+    """Return the first byte of a file, and what is known of its frames."""
+    assert inspection.file is not None
+    return {"first": inspection.file.read(1)[0], "frames": inspection.metadata.frames}
+
+
+class Kept(models.Model):
+    """A picture without its metadata, of which facts are kept in the row."""
+
+    image = MediaField(
+        strip=True,
+        keep_metadata=["camera", "taken_at", "gps", "palette", "blurhash", describe],
+        metadata_field="image_meta",
+    )
+    image_meta = meta()
+
+
 def refuse_title(inspection: Inspection, row: Any) -> None:
     """Refuse the files of rows whose title is "refused", and files that begin with "EICAR"."""
     assert inspection.file is not None

@@ -26,6 +26,9 @@ FORMATS = "mov,mp4,matroska,webm,mpegts,mpeg,avi,asf,flv"
 """The protocols and demuxers that are allowed. Both lists are needed: a playlist, which names
 other files, is a format and not a protocol, and an allowed demuxer may use any protocol."""
 
+AUDIO_FORMATS = "mov,mp4,mp3,ogg,flac,wav"
+"""The same for uploads that are sounds alone."""
+
 SECONDS = 30.0
 """The default limit for probing one file, by the clock."""
 
@@ -65,9 +68,15 @@ class VideoProbe:
     limit of CPU time for all files together. Raises `MissingExtra` if no reader is installed.
     """
 
-    def __init__(self, folder: Path, limits: VideoLimits, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: VideoLimits,
+        seconds: float = SECONDS,
+        formats: str = FORMATS,
+    ) -> None:
         reader = check_available()
-        rules = ProbeRules(PROTOCOLS, FORMATS, limits.pixels)
+        rules = ProbeRules(PROTOCOLS, formats, limits.pixels)
         self._limits = limits
         self._reader = reader(folder, rules, Bounds(seconds, math.ceil(seconds), 1 << 20))
 
@@ -102,19 +111,23 @@ class VideoProbe:
             raise TranscodeError(f"The file cannot be read: {error}", code="unreadable") from error
 
 
-def probe_video(path: Path, limits: VideoLimits, seconds: float = SECONDS) -> VideoFacts:
+def probe_video(
+    path: Path, limits: VideoLimits, seconds: float = SECONDS, formats: str = FORMATS
+) -> VideoFacts:
     """Return the facts of a video that is alone in its folder.
 
     Raises `TranscodeError` if the file is not a video or exceeds the limits, and `MissingExtra` if
     no reader is installed.
     """
-    with VideoProbe(path.parent, limits, seconds) as probe:
+    with VideoProbe(path.parent, limits, seconds, formats) as probe:
         probe.start([path.name], seconds)
         return next(facts for facts in probe.results() if facts is not None)
 
 
-def probe_upload(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFacts | None:
-    """Return the facts of an uploaded video; None if it cannot be probed.
+def probe_upload(
+    file: BinaryIO, extension: str, limits: VideoLimits, formats: str = FORMATS
+) -> VideoFacts | None:
+    """Return the facts of an uploaded video or sound; None if it cannot be probed.
 
     The upload is accepted then: whether the file can be played is decided by the transcoder, which
     reports an error that the user can see.
@@ -132,7 +145,7 @@ def probe_upload(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFa
                 while chunk := file.read(_CHUNK):
                     target.write(chunk)
         try:
-            return probe_video(copy, limits, _UPLOAD_SECONDS)
+            return probe_video(copy, limits, _UPLOAD_SECONDS, formats)
         except (TranscodeError, OSError):
             return None
 
