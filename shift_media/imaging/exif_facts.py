@@ -40,7 +40,7 @@ _READERS: Final[Mapping[str, Callable[[BinaryIO], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ExifFacts:
-    """What an EXIF block says; empty where it says nothing, or nothing that is possible.
+    """The facts in an EXIF block; empty where it has none, or none that is possible.
 
     Attributes:
         camera: maker and model.
