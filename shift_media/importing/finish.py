@@ -1,8 +1,8 @@
 """The end of an import: each copy is verified, then its old file is deleted.
 
 An old file stays if a row of any file field has its name, if its copy is not what was stored, or
-if it was written to since its import. Its rows in the table are marked before it is deleted, which
-no undo does after that.
+if it was written to since its import. Its rows in the table are marked before it is deleted, and
+what is marked is not undone any more.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ from shift_media.importing.reading import storage_errors
 from shift_media.importing.verify import Comparison, check_copy, check_old
 
 _ENDING: Final = (ImportState.IMPORTED, ImportState.REPLACED, ImportState.FINISHING)
+
+
+Files = dict[str, list[ImportedFile]]
+"""Rows of the table by their old name."""
 
 
 class FinishRun:
@@ -92,17 +96,28 @@ class FinishRun:
     def _finish_page(
         self, page: Sequence[tuple[str, list[ImportedFile]]], pool: ThreadPoolExecutor
     ) -> Iterator[RowOutcome]:
-        names = [name for name, _ in page]
-        held = self._holders(names)
         keys = [record.key for _, same in page for record in same if record.key]
         wanted = referenced_keys(keys)
-        free = [(name, same) for name, same in page if name not in held]
-        for name, same in page:
-            if name in held:
-                yield _left(same[0], "still_used", f"{held[name]} has this name.")
-        compared = pool.map(lambda each: self._verify(each[1], wanted), free)
-        for (name, same), problem in zip(free, compared, strict=True):
-            yield self._end(name, same, problem)
+        free, left = self._without_held(dict(page))
+        yield from left
+        compared = pool.map(lambda same: self._verify(same, wanted), free.values())
+        for (name, same), problem in zip(list(free.items()), compared, strict=True):
+            if problem.code:
+                del free[name]
+                yield _left(same[0], problem.code, problem.detail)
+        if self._dry_run:
+            yield from (_done(same[0]) for same in free.values())
+        elif free:
+            yield from self._end(free, pool)
+
+    def _without_held(self, files: Files) -> tuple[Files, list[RowOutcome]]:
+        """Return the files whose names no row has, and the outcomes of the others."""
+        held = self._holders(list(files))
+        left = [
+            _left(files[name][0], "still_used", f"{holder} has this name.")
+            for name, holder in held.items()
+        ]
+        return {name: same for name, same in files.items() if name not in held}, left
 
     def _verify(self, same: Sequence[ImportedFile], wanted: set[str]) -> Comparison:
         """Return why an old file stays; an empty comparison if no row needs it."""
@@ -119,30 +134,42 @@ class FinishRun:
                 return problem
         return Comparison()
 
-    def _end(self, name: str, same: Sequence[ImportedFile], problem: Comparison) -> RowOutcome:
-        if problem.code:
-            return _left(same[0], problem.code, problem.detail)
-        outcome = RowOutcome(
-            row=same[0].row, old_name=name, key=same[0].key, size=same[0].size or 0
-        )
-        if self._dry_run:
-            return outcome
-        marked = self._plan.table.filter(pk__in=[record.pk for record in same])
-        marked = marked.filter(state__in=_ENDING)
-        before = {record.pk: record.state for record in same}
-        marked.update(state=ImportState.FINISHING, updated=timezone.now())
-        # A row may have got the name since it was looked up: by an undo, say.
-        if holder := self._holders([name]).get(name):
-            for pk, state in before.items():
-                marked.filter(pk=pk).update(state=state)
-            return _left(same[0], "still_used", f"{holder} has this name.")
+    def _end(self, files: Files, pool: ThreadPoolExecutor) -> Iterator[RowOutcome]:
+        """Mark the rows of verified files, and delete those that no row has even then."""
+        self._mark(files, ImportState.FINISHING)
+        # A row may have got a name since it was looked up: by an undo, say.
+        free, left = self._without_held(files)
+        for name in files.keys() - free.keys():
+            self._unmark(files[name])
+        yield from left
+        problems = list(pool.map(self._delete, free.items()))
+        outcomes = [
+            failed(same[0].row, same[0].old_name, problem) if problem else _done(same[0])
+            for same, problem in zip(free.values(), problems, strict=True)
+        ]
+        deleted = {o.old_name: free[o.old_name] for o in outcomes if not o.code}
+        self._mark(deleted, ImportState.FINISHED)
+        yield from outcomes
+
+    def _mark(self, files: Files, state: ImportState) -> None:
+        pks = [record.pk for same in files.values() for record in same]
+        for start in range(0, len(pks), 500):
+            marked = self._plan.table.filter(pk__in=pks[start : start + 500], state__in=_ENDING)
+            marked.update(state=state, updated=timezone.now())
+
+    def _unmark(self, same: Sequence[ImportedFile]) -> None:
+        for record in same:
+            marked = self._plan.table.filter(pk=record.pk, state=ImportState.FINISHING)
+            marked.update(state=record.state)
+
+    def _delete(self, file: tuple[str, list[ImportedFile]]) -> MediaError | None:
+        name, same = file
         try:
             with storage_errors(name):
                 self._plan.storage_of(same[0]).delete(name)
         except MediaError as error:
-            return failed(same[0].row, name, error)
-        marked.update(state=ImportState.FINISHED, updated=timezone.now())
-        return outcome
+            return error
+        return None
 
     def _holders(self, names: Sequence[str]) -> dict[str, str]:
         """Return which field of a row has a name, for those of the names that a row has."""
@@ -181,6 +208,12 @@ def _file_fields() -> Iterator[models.Field[Any, Any]]:
             for field in model._meta.local_concrete_fields:
                 if isinstance(field, FileField):
                     yield field
+
+
+def _done(record: ImportedFile) -> RowOutcome:
+    return RowOutcome(
+        row=record.row, old_name=record.old_name, key=record.key, size=record.size or 0
+    )
 
 
 def _left(record: ImportedFile, code: str, detail: str) -> RowOutcome:

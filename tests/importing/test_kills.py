@@ -51,9 +51,10 @@ UNDO_STEPS = {
 }
 FINISH_STEPS = {
     "files verified": (FinishRun, "_verify", 2),
-    "rows marked": (FinishRun, "_holders", 3),
+    "rows marked": (FinishRun, "_mark", 1),
+    "names looked up again": (FinishRun, "_holders", 2),
     "file deleted": (FileSystemStorage, "delete", 2),
-    "file settled": (FinishRun, "_end", 3),
+    "files settled": (FinishRun, "_mark", 2),
 }
 
 
