@@ -16,6 +16,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from shift_media.core.errors import MediaError, MissingExtra
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding import probing
+from shift_media.transcoding.backends.ffmpeg import memory
 from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.job import Run
 from shift_media.transcoding.backends.reports import failure
@@ -36,8 +37,9 @@ class FFmpeg(Transcoder):
         max_pixels: area of the largest frame of a source.
         timeout: seconds that the encoding of one job may take.
         max_file_bytes: size of the largest file that ffmpeg may write.
-        max_memory_bytes: address space of ffmpeg; large frames need 2 GB.
-        threads: per encoder; 0 leaves it to ffmpeg.
+        max_memory_bytes: address space of ffmpeg; 0 for at least 4 GB, and more for many threads
+            and pixels.
+        threads: of the decoder and of each encoder; 0 for 1.5 for each core, 16 at most.
         folder: where private folders are made; by default in the folder for temporary files.
     """
 
@@ -52,7 +54,7 @@ class FFmpeg(Transcoder):
         max_pixels: int = 36_000_000,
         timeout: int = 6 * 3600,
         max_file_bytes: int = 8 << 30,
-        max_memory_bytes: int = 4 << 30,
+        max_memory_bytes: int = 0,
         threads: int = 0,
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -60,9 +62,13 @@ class FFmpeg(Transcoder):
         self._limits = VideoLimits(max_seconds, max_pixels)
         # The limit of CPU time counts all cores together.
         self._bounds = Bounds(
-            timeout, timeout * (os.cpu_count() or 1), max_file_bytes, max_memory_bytes
+            timeout,
+            timeout * (os.cpu_count() or 1),
+            max_file_bytes,
+            max_memory_bytes or memory.LEAST,
         )
-        self._threads = threads
+        self._memory_grows = not max_memory_bytes
+        self._threads = threads or memory.default_threads()
         self._folder = None if folder is None else Path(folder)
         self._runs: dict[str, Run] = {}
 
@@ -71,7 +77,7 @@ class FFmpeg(Transcoder):
         program = find_program(self._program)
         probing.check_available()
         tone_map = has_filter(program, "zscale")
-        options = FFmpegOptions(program, self._limits, self._threads, tone_map)
+        options = FFmpegOptions(program, self._limits, self._threads, tone_map, self._memory_grows)
         self._runs.setdefault(job.token, Run(job, options, self._bounds, self._folder))
         return f"{os.getpid()}/{job.token}"
 

@@ -40,14 +40,16 @@ class FFmpegOptions:
 
     Attributes:
         program: path of ffmpeg.
-        threads: per encoder; 0 leaves it to ffmpeg.
+        threads: of the decoder, the filters and each encoder; 0 leaves them to ffmpeg.
         tone_map: True if this ffmpeg has the filter that HDR needs.
+        memory_grows: True if the limit of memory grows with threads and pixels.
     """
 
     program: str
     limits: VideoLimits
     threads: int = 0
     tone_map: bool = False
+    memory_grows: bool = False
 
 
 def input_arguments(options: FFmpegOptions, file: str, *, start: float = 0) -> list[str]:
@@ -69,6 +71,7 @@ def encode_command(options: FFmpegOptions, source: str, plan: TranscodePlan) -> 
     `poster_commands`.
     """
     command = [options.program, *_QUIET, *_PROGRESS, *_ONE_GRAPH]
+    command += _thread_arguments(options)
     command += input_arguments(options, source)
     facts = plan.facts
     heard = sum(video.has_audio(facts) for video in plan.videos) + len(plan.audio_files)
@@ -88,6 +91,13 @@ def encode_command(options: FFmpegOptions, source: str, plan: TranscodePlan) -> 
         graphs.insert(0, filters.split_graph(facts.video_stream, source_filters, branches))
     command += ["-filter_complex", ";".join(graphs)] if graphs else []
     return [*command, *(word for output in outputs for word in output)]
+
+
+def _thread_arguments(options: FFmpegOptions) -> list[str]:
+    """Return the threads of the filters and of the decoder, to stand before the input."""
+    if not options.threads:
+        return []
+    return ["-filter_complex_threads", str(options.threads), "-threads", str(options.threads)]
 
 
 def _video_outputs(

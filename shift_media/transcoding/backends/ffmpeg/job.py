@@ -12,6 +12,7 @@ from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding.backends.ffmpeg import commands
 from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
+from shift_media.transcoding.backends.ffmpeg.memory import needed_memory
 from shift_media.transcoding.backends.ffmpeg.verify import OutputVerification, RenditionFiles
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
 from shift_media.transcoding.backends.reports import Unwanted, planned_report
@@ -162,7 +163,10 @@ class Run:
         if not (plan.videos or plan.audio_files or plan.sprites or plan.stills):
             return
         command = commands.encode_command(self._options, self._source, plan)
-        with Program(command, self._folder, self._bounds) as program:
+        bounds = self._bounds
+        if self._options.memory_grows:
+            bounds = replace(bounds, memory_bytes=needed_memory(plan, self._options.threads))
+        with Program(command, self._folder, bounds) as program:
             share = reported = 0.0
             for line in program.lines():
                 share = max(share, commands.parse_progress(line, plan.facts.duration) or 0.0)
