@@ -22,6 +22,8 @@ _ITEM_BRANDS = frozenset((b"mif1", b"mif2", b"msf1", b"miaf"))
 """Brands of files of items, which do not say how these are coded (ISO/IEC 23008-12, 10.2)."""
 _SYNC: Final = 0x47
 _PACKETS: Final = 4  # another file has these bytes there once in four billion
+_BMP_HEADERS = frozenset(n.to_bytes(4, "little") for n in (12, 40, 52, 56, 64, 108, 124))
+"""Lengths of the second header of a BMP, of which the first two bytes alone may begin any text."""
 _M4A_BRANDS = frozenset((b"M4A ", b"M4B ", b"F4A "))
 
 
@@ -37,6 +39,10 @@ def _detect_media(head: bytes) -> str | None:
         return _detect_iso_media(head)
     if head[4:8] in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"):
         return "mov"
+    if head.startswith(b"BM") and head[14:18] in _BMP_HEADERS:
+        return "bmp"
+    if head.startswith(b"\0\0\1\0") and head[4:6] != b"\0\0" and len(head) > 22 and not head[9]:
+        return "ico"
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _detect_matroska(head)
     if _is_transport_stream(head):

@@ -19,6 +19,7 @@ from typing import IO, Any, Final, cast
 
 from PIL import Image, ImageFile, _imaging
 from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile, putchunk
@@ -165,6 +166,25 @@ class _Avif(AvifImageFile, IndependentImageFile):
         self.seek(0)
 
 
+class _Bmp(BmpImageFile, IndependentImageFile):
+    """A BMP without ``BmpImagePlugin.USE_RAW_ALPHA``, whose run lengths are read from memory."""
+
+    def _open(self) -> None:
+        super()._open()
+        name, extents, offset, args = self.tile[0]
+        if name == "raw" and self.info["compression"] == 0 and self.mode == "RGBA":
+            self._mode = "RGB"
+            raw = ("BGRX", *_as_tuple(args)[1:])
+            self.tile = [ImageFile._Tile(name, extents, offset, raw)]
+
+    def load_prepare(self) -> None:
+        if self.tile[0].codec_name != "raw":
+            file = cast(IO[bytes], self.fp)
+            file.seek(0)
+            self.fp = BytesIO(file.read())
+        super().load_prepare()
+
+
 _CODECS: Final = {"WEBP": "PIL._webp", "AVIF": "PIL._avif"}
 """The modules that a Pillow built from source may lack, by its name of the format."""
 
@@ -187,6 +207,7 @@ _INDEPENDENT: Final[Mapping[type[ImageFile.ImageFile], type[IndependentImageFile
     GifImageFile: _Gif,
     WebPImageFile: _WebP,
     AvifImageFile: _Avif,
+    BmpImageFile: _Bmp,
 }
 
 
@@ -196,6 +217,8 @@ def independent(plugin: type[ImageFile.ImageFile]) -> type[IndependentImageFile]
 
     A plugin that is not in the table may still read globals when it opens a file.
     """
+    if issubclass(plugin, IndependentImageFile):
+        return plugin
     known = _INDEPENDENT.get(plugin)
     return known or type(plugin.__name__, (plugin, IndependentImageFile), {})
 

@@ -44,9 +44,12 @@ def find_missing(format: Format) -> MissingExtra | None:
 
 
 def _load_decoders() -> None:
-    """Import the decoders that need no extra, so that no request waits for it."""
+    """Import the decoders of the usual images, so that no request waits for it.
+
+    The others are imported when the first file of their format is decoded, if ever.
+    """
     for image_format in IMAGE_FORMATS.values():
-        if image_format.format.extra is None:
+        if image_format.format.in_wildcard:
             load_decoder(image_format.format)
 
 

@@ -9,11 +9,12 @@ from PIL.PngImagePlugin import PngImageFile
 
 _GREY_SCALES: Final = {"L;2": 85, "L;4": 17}
 _GREY16_SCALE: Final = 255 / 65535
+_GREY16: Final = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 def to_working_mode(image: Image.Image) -> Image.Image:
     """Convert to L, LA, RGB, RGBA or CMYK, by which nothing is lost that a screen can show."""
-    if image.mode == "I;16":
+    if image.mode in _GREY16:
         return _grey16_to_grey(image)
     transparent = "transparency" in image.info
     if image.mode in ("1", "L"):
@@ -30,7 +31,8 @@ def to_working_mode(image: Image.Image) -> Image.Image:
 
 def _grey16_to_grey(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits; Pillow's own conversion clips it to white."""
-    grey = image.point(lambda sample: sample * _GREY16_SCALE + 0.5).convert("L")
+    wide = image if image.mode == "I;16" else image.convert("I")
+    grey = wide.point(lambda sample: sample * _GREY16_SCALE + 0.5).convert("L")
     transparent = image.info.get("transparency")
     if transparent is None:
         return grey

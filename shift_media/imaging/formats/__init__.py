@@ -11,13 +11,16 @@ from typing import Final
 
 from shift_media.imaging.formats.avif import AVIF
 from shift_media.imaging.formats.base import ImageFormat
+from shift_media.imaging.formats.bmp import BMP
 from shift_media.imaging.formats.gif import GIF
 from shift_media.imaging.formats.heic import HEIC
+from shift_media.imaging.formats.ico import ICO
 from shift_media.imaging.formats.jpeg import JPEG
 from shift_media.imaging.formats.png import PNG
+from shift_media.imaging.formats.tiff import TIFF
 from shift_media.imaging.formats.webp import WEBP
 
 IMAGE_FORMATS: Final[Mapping[str, ImageFormat]] = {
-    each.format.extension: each for each in (JPEG, PNG, GIF, WEBP, AVIF, HEIC)
+    each.format.extension: each for each in (JPEG, PNG, GIF, WEBP, AVIF, HEIC, BMP, ICO, TIFF)
 }
 """By extension: all formats that an image can be read of."""

@@ -18,7 +18,7 @@ from shift_media.imaging.formats.avif_meta import (
     item_entries,
     read_meta,
 )
-from shift_media.imaging.formats.base import ByteReader, Change, Header, Part, Span
+from shift_media.imaging.formats.base import ByteReader, Change, Header, Part, Span, zeros
 from shift_media.imaging.formats.bmff import Box, complete_boxes, inner_boxes
 from shift_media.imaging.formats.segments import open_parts, spans_of
 
@@ -27,7 +27,6 @@ _PROPERTIES: Final = frozenset(
     b"ispe pixi av1C hvcC colr auxC irot imir clap pasp "
     b"a1op lsel a1lx clli mdcv cclv amve reve ndwt".split()
 )
-_BLOCK: Final = bytes(65_536)
 _UNIT_TYPE: Final = 0x78
 """The bits of the type in the header of a unit of AV1 data."""
 _TYPE_OFFSETS: Final = {2: 8, 3: 10}
@@ -45,15 +44,9 @@ def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
         if offset < at:
             raise NotStrippable("The file has items of which each uses a part of the other.")
         yield Span(at, offset - at)
-        yield from (content,) if content else _zeros(length)
+        yield from (content,) if content else zeros(length)
         at = offset + length
     yield Span(at, top[-1].end - at)
-
-
-def _zeros(length: int) -> Iterator[bytes]:
-    for _ in range(length // len(_BLOCK)):
-        yield _BLOCK
-    yield _BLOCK[: length % len(_BLOCK)]
 
 
 def _changes(reader: ByteReader, top: list[Box]) -> Iterator[Change]:

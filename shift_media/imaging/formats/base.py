@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NamedTuple
 
@@ -12,6 +12,7 @@ from shift_media.imaging.formats.colors import ColorSpace
 
 _WINDOW: Final = 4096
 """Bytes read at once for the many small reads of a header."""
+_BLOCK: Final = bytes(65_536)
 _BYTES_PER_PIXEL: Final = 8
 _FREE_BYTES: Final = 1_000_000
 """A picture has at most 1 MB and 8 bytes a pixel. A decoder would hold all of a larger file."""
@@ -232,6 +233,10 @@ class ByteReader:
         return self._window[at : at + length]
 
     def _read(self, offset: int, length: int) -> bytes:
+        # Offsets and lengths of 64 bits, which a header may hold, are more than files can take.
+        length = min(length, self.size - offset)
+        if length <= 0:
+            return b""
         content = read_at(self.file, offset, length)
         while len(content) < length:
             more = read_at(self.file, offset + len(content), length - len(content))
@@ -250,6 +255,24 @@ class ByteReader:
     def number(self, offset: int, length: int, order: str = "big") -> int:
         """Read an unsigned number of ``length`` bytes."""
         return int.from_bytes(self.exact(offset, length), "little" if order == "little" else "big")
+
+
+def kept_parts(spans: Iterable[Span]) -> Iterator[Part]:
+    """Yield these parts of a file where they are, and zeros in place of what lies between them."""
+    at = 0
+    for offset, length in sorted(spans):
+        if offset > at:
+            yield from zeros(offset - at)
+        start = max(at, offset)
+        at = max(at, offset + length)
+        yield Span(start, at - start)
+
+
+def zeros(length: int) -> Iterator[bytes]:
+    """Yield zeros in blocks."""
+    for _ in range(length // len(_BLOCK)):
+        yield _BLOCK
+    yield _BLOCK[: length % len(_BLOCK)]
 
 
 def truncated(offset: int) -> Undecodable:
