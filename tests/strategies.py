@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
 from shift_media.core.keys import MezzanineKey, OriginalKey, RenditionKey, ResizeKey
-from shift_media.core.spec import CENTRE, LOSSLESS, LOSSLESS_QUALITY, MODES, Crop, Focal, Spec
+from shift_media.core.spec import (
+    CENTRE,
+    LOSSLESS,
+    LOSSLESS_QUALITY,
+    MAYBE_ANIMATED,
+    MAYBE_LOSSLESS,
+    MODES,
+    Crop,
+    Focal,
+    Spec,
+)
 
 HEX = "0123456789abcdef"
 KEY_CHARACTERS = string.ascii_lowercase + string.digits + "-_./"
@@ -30,6 +40,10 @@ crops = st.builds(
     st.integers(1, 99_999),
 )
 _maybe_crops = st.none() | crops
+turns = st.sampled_from((0, 90, 180, 270))
+flips = st.sampled_from((None, "h"))
+strengths = st.just(0) | st.integers(1, 100)
+pages = st.just(1) | st.integers(2, 99_999)
 signatures = st.text(HEX, min_size=32, max_size=32)
 signing_keys = st.text(min_size=1, max_size=200).filter(lambda key: bool(key.strip()))
 """Signing keys as in settings: any text that is not blank."""
@@ -41,6 +55,7 @@ def specs(
     modes: st.SearchStrategy[Any] = modes,
     sides: st.SearchStrategy[int] = sides,
     crops: st.SearchStrategy[Crop | None] = _maybe_crops,
+    turns: st.SearchStrategy[int] = turns,
 ) -> Spec:
     """Draw a valid spec, with every option that its mode and format allow."""
     mode, format = draw(modes), draw(formats)
@@ -52,16 +67,25 @@ def specs(
         height = None if open_side == "height" else height
     may_have_background = mode == "pad" or format == "jpg"
     background = draw(st.none() | colours) if may_have_background else None
+    lossless = format in MAYBE_LOSSLESS and draw(st.booleans())
     return Spec(
         width=width,
         height=height,
         mode=mode,
-        quality=LOSSLESS_QUALITY if format in LOSSLESS else draw(qualities),
+        quality=LOSSLESS_QUALITY if lossless or format in LOSSLESS else draw(qualities),
         upscale=draw(st.booleans()),
         format=format,
         background=None if (format, background) == ("jpg", "ffffff") else background,
         crop=draw(crops),
         focal=draw(st.none() | focals) if mode == "fill" else None,
+        rotate=draw(turns),
+        flip=draw(flips),
+        gray=draw(st.booleans()),
+        blur=draw(strengths),
+        sharpen=draw(strengths),
+        lossless=lossless,
+        animated=format in MAYBE_ANIMATED and draw(st.booleans()),
+        page=draw(pages),
     )
 
 

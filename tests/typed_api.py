@@ -59,6 +59,8 @@ def files(album: Album, photo: Photo) -> None:
 async def made(photo: Photo) -> None:
     """Use a resize."""
     resize = photo.image.resize("400x300", mode="fill", focal=(30, 40), format="webp")
+    photo.image.resize("9x9", mode="fill", focal="north", rotate=90, flip="h", gray=True)
+    photo.image.resize("9x", blur=20, sharpen=50, lossless=True, animated=True, page=2)
     assert_type(resize, Resize)
     assert_type(resize.url, str)
     assert_type(resize.absolute_url, str)

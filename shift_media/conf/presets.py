@@ -8,10 +8,9 @@ from typing import Final
 from shift_media.conf.reader import ConfigurationError, closest
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.spec import Spec
+from shift_media.core.spec_options import OPTION_NAMES
 
-OPTIONS: Final = frozenset(
-    {"size", "mode", "quality", "upscale", "format", "focal", "crop", "background"}
-)
+OPTIONS: Final = frozenset(("size", *OPTION_NAMES))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SIZE = re.compile(r"x[0-9]*")
 """The only sizes that begin with a letter."""
@@ -41,8 +40,8 @@ def check_preset(name: object, options: object) -> None:
             raise ConfigurationError(
                 f'{where} has no option {option!r}: did you mean "{near}"?', key="PRESETS"
             )
+    # A format that any option goes with: the default one depends on the original.
     try:
-        # Any format will do: the default one depends on the original.
         Spec.make(**{"format": "webp", **options})
     except InvalidSpec as error:
         raise ConfigurationError(f"{where}: {error}", key="PRESETS") from error

@@ -19,7 +19,7 @@ class ResizePlan:
     """The boxes by which one image becomes one resize.
 
     Attributes:
-        box: left, top, right, bottom in pixels of the upright original: the part that is shown.
+        box: left, top, right, bottom in pixels of the turned original: the part that is shown.
         size: width and height in pixels that the box is resized to.
         canvas: width and height in pixels of the resize; larger than ``size`` with ``pad`` only.
         offset: where the resized box lies on the canvas, in pixels from its top left.
@@ -41,7 +41,7 @@ def plan(spec: Spec, width: int, height: int) -> ResizePlan:
 
     Raises `EmptyCrop` if the crop box lies outside the image.
     """
-    crop = clip_crop(spec.crop, width, height)
+    crop = clip_crop(spec.crop, *turned_size(spec, width, height))
     cropped = (crop.width, crop.height)
     if spec.mode == "fill":
         return _fill(spec, (crop.x, crop.y), cropped)
@@ -55,6 +55,19 @@ def plan(spec: Spec, width: int, height: int) -> ResizePlan:
         return ResizePlan(box, size, size)
     canvas = _box(spec)
     return ResizePlan(box, size, canvas, ((canvas[0] - size[0]) // 2, (canvas[1] - size[1]) // 2))
+
+
+def turned_size(spec: Spec, width: int, height: int) -> Size:
+    """Return the size of an upright original once it is turned as a spec says."""
+    return (width, height) if spec.rotate in (0, 180) else (height, width)
+
+
+def turned_focal(spec: Spec, focal: Focal) -> Focal:
+    """Return where a point of the upright original lies once it is turned and mirrored."""
+    x, y = focal
+    for _ in range(spec.rotate // 90):
+        x, y = 100 - y, x
+    return Focal(100 - x if spec.flip else x, y)
 
 
 def clip_crop(crop: Crop | None, width: int, height: int) -> Crop:
@@ -137,11 +150,13 @@ def _window(origin: int, whole: int, length: float, percent: int) -> tuple[float
     return origin + start, min(origin + start + length, float(origin + whole))
 
 
-def focal_in_crop(focal: Focal, crop: Crop | None, width: int, height: int) -> Focal:
-    """Return a focal point of the whole image in percent of the part that a crop leaves."""
-    if crop is None:
+def focal_in_crop(focal: Focal, spec: Spec, width: int, height: int) -> Focal:
+    """Return a focal point of the upright original in percent of what turn and crop leave."""
+    focal = turned_focal(spec, focal)
+    if spec.crop is None:
         return focal
-    left, top, cut_width, cut_height = clip_crop(crop, width, height)
+    width, height = turned_size(spec, width, height)
+    left, top, cut_width, cut_height = clip_crop(spec.crop, width, height)
     x = _round(max(0, width * focal.x - 100 * left), cut_width)
     y = _round(max(0, height * focal.y - 100 * top), cut_height)
     return Focal(min(x, 100), min(y, 100))

@@ -178,15 +178,28 @@ class MediaFile(Video, DescribedFile):
         quality: int | None = None,
         upscale: bool | None = None,
         format: str | None = None,
-        focal: tuple[float, float] | None = None,
+        focal: tuple[float, float] | str | None = None,
         crop: tuple[int, int, int, int] | None = None,
         background: str | None = None,
+        rotate: int | None = None,
+        flip: str | None = None,
+        gray: bool | None = None,
+        blur: int | None = None,
+        sharpen: int | None = None,
+        lossless: bool | None = None,
+        animated: bool | None = None,
+        page: int | None = None,
     ) -> Resize:
         """Build a resize, ``"400x300"`` or the name of a preset, without any I/O.
 
         Raises `InvalidSpec` and `LimitExceeded`.
         """
-        asked = (size, mode, quality, upscale, format, focal, crop, background)
+        # fmt: off
+        asked = (
+            size, mode, quality, upscale, format, focal, crop, background, rotate, flip, gray,
+            blur, sharpen, lossless, animated, page,
+        )
+        # fmt: on
         if self.old_file is None:
             key = str(self.name or self.key)  # The property raises if the field is empty.
             try:

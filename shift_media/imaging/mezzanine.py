@@ -73,7 +73,7 @@ def mezzanine_spec(original: OriginalKey) -> Spec:
 def supports(original: OriginalKey, spec: Spec) -> bool:
     """Return True if, by the spec alone, a mezzanine may be large enough; False for a crop."""
     format = _FORMATS.get(original.extension)
-    if format is None or spec.crop is not None:
+    if format is None or spec.crop is not None or spec.lossless:
         return False
     return max(spec.width or 1, spec.height or 1) * format.factor <= SIDE
 
@@ -107,8 +107,9 @@ def substitute_smaller(spec: Spec, size: Size, smaller: Size, factor: float) -> 
         return None
     left, top, right, bottom = plan.box
     # The shown part of the original, in pixels of the smaller picture.
-    width = (right - left) * smaller[0] / size[0]
-    height = (bottom - top) * smaller[1] / size[1]
+    turned, turned_smaller = (geometry.turned_size(spec, *each) for each in (size, smaller))
+    width = (right - left) * turned_smaller[0] / turned[0]
+    height = (bottom - top) * turned_smaller[1] / turned[1]
     if plan.size[0] * factor > width or plan.size[1] * factor > height:
         return None
     if spec.mode == "pad":

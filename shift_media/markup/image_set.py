@@ -37,7 +37,9 @@ def render_image_set(file: Any, size: str, options: Mapping[str, Any]) -> SafeSt
     if fallback.is_legacy:
         return SafeString(f"image-set({_url(fallback)} 1x)")
     choices = []
-    for format in [*offered_formats(formats, fallback, file.known_metadata), fallback.spec.format]:
+    animated, known = bool(spec.get("animated")), file.known_metadata
+    offered = offered_formats(formats, fallback, known, animated=animated)
+    for format in [*offered, fallback.spec.format]:
         resize = file.resize(size, **{**spec, "format": format})
         content_type = f"type('{RESIZE_FORMATS[format].content_type}')"
         choices.append(f"{_url(resize)} {content_type} 1x")

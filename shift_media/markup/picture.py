@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.metadata import Metadata
+from shift_media.core.spec import MAYBE_ANIMATED
 from shift_media.markup.decoration import FLAGS, Decoration
 from shift_media.markup.elements import drop_unset, render_img
 from shift_media.markup.options import split_options
@@ -56,7 +57,9 @@ class Picture:
 
     def offered(self, fallback: Resize) -> list[str]:
         """Return the formats to offer beside the fallback's."""
-        return offered_formats(self.formats, fallback, self.file.known_metadata)
+        animated = bool(self.spec.get("animated"))
+        known = self.file.known_metadata
+        return offered_formats(self.formats, fallback, known, animated=animated)
 
 
 def parse_picture(
@@ -178,10 +181,12 @@ def _conditions(picture: Picture) -> Iterator[tuple[int, str | None]]:
         below = page
 
 
-def offered_formats(formats: Sequence[str], fallback: Resize, known: Metadata | None) -> list[str]:
+def offered_formats(
+    formats: Sequence[str], fallback: Resize, known: Metadata | None, *, animated: bool = False
+) -> list[str]:
     """Return formats without the fallback's, and without those that would hold an animation still.
 
-    Raises `InvalidSpec` for a name that is not a format.
+    ``animated`` is the option of the resizes. Raises `InvalidSpec` for what is not a format.
     """
     for format in formats:
         if format not in RESIZE_FORMATS:
@@ -190,9 +195,12 @@ def offered_formats(formats: Sequence[str], fallback: Resize, known: Metadata | 
     if fallback.is_legacy:
         return []
     own = fallback.spec.format
+    moving = {format for format, row in RESIZE_FORMATS.items() if row.animation}
+    if animated:
+        moving |= MAYBE_ANIMATED
     moves = known is not None and (known.frames or 1) > 1 and RESIZE_FORMATS[own].animation
     return [
         format
         for format in dict.fromkeys(formats)
-        if format != own and (RESIZE_FORMATS[format].animation or not moves)
+        if format != own and (format in moving or not moves)
     ]

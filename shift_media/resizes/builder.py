@@ -17,13 +17,14 @@ from shift_media.core.formats import BY_EXTENSION, FORMATS
 from shift_media.core.keys import OriginalKey, parse_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import CENTRE, Spec
+from shift_media.core.spec_options import OPTION_NAMES
 from shift_media.resizes.resize import NO_FACTS, Facts, Leaf, Resize, build_leaf, known_size
 from shift_media.sandbox import documents
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
-OPTIONS: Final = ("mode", "quality", "upscale", "format", "focal", "crop", "background")
+OPTIONS: Final = OPTION_NAMES
 
 Arguments = tuple[Any, ...]
 """A size, and a value or None for each of `OPTIONS`."""
@@ -34,8 +35,6 @@ _SIZE: Final = re.compile(r"[0-9]|x[0-9]|x?$")
 _TRANSPARENT_AS: Final = {f.extension: f.transparent_as for f in FORMATS if f.transparent_as}
 """Extensions of originals of which a transparent one is resized as another format."""
 
-_QUALITY_INDEX: Final = 1 + OPTIONS.index("quality")
-
 
 def build(
     file_key: str,
@@ -43,13 +42,7 @@ def build(
     *,
     storage: MediaStorage,
     facts: Facts = NO_FACTS,
-    mode: str | None = None,
-    quality: int | None = None,
-    upscale: bool | None = None,
-    format: str | None = None,
-    focal: tuple[float, float] | None = None,
-    crop: tuple[int, int, int, int] | None = None,
-    background: str | None = None,
+    **options: Any,
 ) -> Resize:
     """Build the resize of an original, without any I/O.
 
@@ -59,18 +52,13 @@ def build(
             unless given here.
         storage: where the original is.
         facts: what is known of the original; read only where it is needed.
-        mode: as in `Spec`; default: ``"fit"``.
-        quality: default: the format's.
-        upscale: default: False.
-        format: default: the original's, or for one that browsers do not display JPEG, and PNG if
-            it is known to be transparent.
-        focal: x and y in percent, with ``fill``; default: the stored one, else the centre.
-        crop: x, y, width and height in pixels of the upright original.
-        background: six hex digits, with ``pad`` or ``jpg``.
+        options: those of `MediaFile.resize`.
 
     Raises `InvalidSpec` and `LimitExceeded`.
     """
-    arguments = (size, mode, quality, upscale, format, focal, crop, background)
+    if unknown := options.keys() - set(OPTIONS):
+        raise TypeError(f"A resize has no option {', '.join(sorted(unknown))}.")
+    arguments = (size, *map(options.get, OPTIONS))
     return build_from_arguments(file_key, arguments, storage, facts)
 
 
@@ -86,7 +74,7 @@ def build_from_arguments(
     if extension in _TRANSPARENT_AS:
         extension = _resized_like(extension, facts)
     try:
-        resolved = _resolve(extension, arguments, arguments[_QUALITY_INDEX].__class__)
+        resolved = _resolve(extension, *arguments)
     except TypeError:
         resolved = _resolve_unhashable(extension, arguments)
     spec, leaf, is_complete, follows_focal = resolved
@@ -112,7 +100,7 @@ def _resized_like(extension: str, facts: Facts) -> str:
 def resolve_spec(extension: str, arguments: Arguments, facts: Facts) -> Spec:
     """Return the spec of some arguments for an original with an extension."""
     try:
-        resolved = _resolve(extension, arguments, arguments[_QUALITY_INDEX].__class__)
+        resolved = _resolve(extension, *arguments)
     except TypeError:
         resolved = _resolve_unhashable(extension, arguments)
     return _adapt_to_original(resolved, facts())
@@ -134,14 +122,13 @@ class _ResolvedSpec(NamedTuple):
     follows_focal: bool
 
 
-@lru_cache(maxsize=4096)
-def _resolve(extension: str, arguments: Arguments, quality_type: type) -> _ResolvedSpec:
+@lru_cache(maxsize=4096, typed=True)
+def _resolve(extension: str, size: Any, *values: Any) -> _ResolvedSpec:
     """Return the spec of some arguments. Raises `InvalidSpec` and `LimitExceeded`.
 
-    ``quality_type`` is part of the cache's key alone: 1 and True are equal, as are 80 and 80.0,
-    and the second of each is refused.
+    The types are part of the cache's key: 1 and True are equal, as are 80 and 80.0, and the second
+    of each is refused.
     """
-    size, *values = arguments
     _check_size(size)
     given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
     preset = settings.PRESETS.get(size, {})
@@ -150,6 +137,8 @@ def _resolve(extension: str, arguments: Arguments, quality_type: type) -> _Resol
     if merged["format"] is None:
         merged["format"] = default_format
     spec = Spec.make(qualities=settings.QUALITY, **merged)
+    if spec.page > 1 and BY_EXTENSION[extension].kind != "document":
+        raise InvalidSpec(f"A file of type {extension} has no pages: leave page out.")
     settings.limits.check(spec.width, spec.height)
     return _ResolvedSpec(
         spec,
@@ -173,7 +162,7 @@ def _resolve_unhashable(extension: str, arguments: Arguments) -> _ResolvedSpec:
     """Return the spec of arguments that are no key of a cache, such as a list as a crop box."""
     try:
         frozen = tuple(tuple(value) if isinstance(value, list) else value for value in arguments)
-        return _resolve(extension, frozen, arguments[_QUALITY_INDEX].__class__)
+        return _resolve(extension, *frozen)
     except TypeError as error:
         raise InvalidSpec(
             f"A size or an option of a resize has a wrong type: {arguments!r}."
@@ -189,7 +178,7 @@ def _adapt_to_original(resolved: _ResolvedSpec, known: Metadata | None) -> Spec:
     try:
         if stored is not None:
             # Stored in percent of the whole picture, asked for in percent of what a crop leaves.
-            focal = geometry.focal_in_crop(stored, spec.crop, *size)
+            focal = geometry.focal_in_crop(stored, spec, *size)
             spec = spec if focal == CENTRE else replace(spec, focal=focal)
         settings.limits.check(*geometry.output_size(spec, *size))
     except EmptyCrop as error:

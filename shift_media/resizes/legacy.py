@@ -6,6 +6,7 @@ a signed URL. A resize of it is the file itself, with the size that a resize wou
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar, Final, cast
 
@@ -49,6 +50,7 @@ def build_legacy(
     ``alias`` and ``source`` name its storage, as for `shift_media.storages.resolve`.
     """
     spec = resolve_spec(guess_extension(name), arguments, facts)
+    spec = replace(spec, rotate=0, flip=None)  # The file is shown as it is.
     return LegacyResize(name, spec, alias, source, facts)
 
 

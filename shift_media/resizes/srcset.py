@@ -36,6 +36,8 @@ def build_by_width(
         options: those of `builder.build`.
     """
     original_size = known_size(facts())
+    if original_size and options.get("rotate") in (90, 270):
+        original_size = original_size[::-1]
     resizes: dict[int, Resize] = {}
     for given in sorted(set(widths)):
         width = min(given, original_size[0]) if original_size else given

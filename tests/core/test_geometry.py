@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from math import floor
 from typing import Any
 
@@ -9,10 +11,20 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from shift_media.core.errors import EmptyCrop
-from shift_media.core.geometry import ResizePlan, clip_crop, focal_in_crop, output_size, plan
+from shift_media.core.geometry import (
+    ResizePlan,
+    clip_crop,
+    focal_in_crop,
+    output_size,
+    plan,
+    turned_focal,
+)
 from shift_media.core.spec import CENTRE, Crop, Focal, Spec
 from tests import strategies
-from tests.strategies import crops, image_sides, specs
+from tests.strategies import crops, image_sides
+
+specs = partial(strategies.specs, turns=st.just(0))
+"""Draws specs that turn nothing, for what is the same whether or not a picture is turned."""
 
 HALF = Fraction(1, 2)
 
@@ -306,13 +318,58 @@ def test_focal_point_of_the_image_is_clamped_to_the_crop(
 ) -> None:
     assume(crop.x < width and crop.y < height)
     part = clip_crop(crop, width, height)
+    cut = Spec.make("9x9", format="png", crop=crop)
     for percent, got, whole, start, length in (
-        (focal.x, focal_in_crop(focal, crop, width, height).x, width, part.x, part.width),
-        (focal.y, focal_in_crop(focal, crop, width, height).y, height, part.y, part.height),
+        (focal.x, focal_in_crop(focal, cut, width, height).x, width, part.x, part.width),
+        (focal.y, focal_in_crop(focal, cut, width, height).y, height, part.y, part.height),
     ):
         exact = (Fraction(whole * percent, 100) - start) / length * 100
         assert got == floor(min(max(exact, Fraction(0)), Fraction(100)) + HALF)
 
 
 def test_focal_point_without_a_crop_stays() -> None:
-    assert focal_in_crop(Focal(10, 90), None, 400, 300) == (10, 90)
+    assert focal_in_crop(Focal(10, 90), Spec.make("9x9", format="png"), 400, 300) == (10, 90)
+
+
+def turned(rotate: int, flip: str | None = None, **options: Any) -> Spec:
+    return Spec.make("60x60", format="png", rotate=rotate, flip=flip, **options)
+
+
+@given(strategies.specs(), image_sides, image_sides)
+def test_size_of_a_turned_picture_is_that_of_a_picture_of_turned_sides(
+    spec: Spec, width: int, height: int
+) -> None:
+    plain = replace(spec, rotate=0, flip=None)
+    sides = (width, height) if spec.rotate % 180 == 0 else (height, width)
+    try:
+        expected = plan(plain, *sides)
+    except EmptyCrop:
+        with pytest.raises(EmptyCrop):
+            plan(spec, width, height)
+    else:
+        assert plan(spec, width, height) == expected
+
+
+@pytest.mark.parametrize(
+    ("rotate", "flip", "point"),
+    [
+        (0, None, (10, 30)),
+        (90, None, (70, 10)),
+        (180, None, (90, 70)),
+        (270, None, (30, 90)),
+        (0, "h", (90, 30)),
+        (90, "h", (30, 10)),
+        (0, "v", (10, 70)),
+    ],
+)
+def test_focal_point_goes_with_the_turned_picture(
+    rotate: int, flip: str | None, point: tuple[int, int]
+) -> None:
+    assert turned_focal(turned(rotate, flip), Focal(10, 30)) == point
+
+
+def test_crop_refers_to_the_turned_picture() -> None:
+    spec = turned(90, crop=(0, 0, 300, 400))
+    assert plan(spec, 400, 300).box == (0, 0, 300, 400)
+    with pytest.raises(EmptyCrop):
+        plan(turned(90, crop=(350, 0, 10, 10)), 400, 300)

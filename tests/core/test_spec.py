@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import inspect
 import math
-from dataclasses import replace
+import pickle
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 
 from shift_media.core.errors import InvalidSpec, LimitExceeded, MediaError
 from shift_media.core.spec import DEFAULT_QUALITY, Crop, Focal, Limits, Spec
+from shift_media.core.spec_arguments import Effects
+from shift_media.core.spec_options import OPTION_NAMES, SPELLED
 from tests import strategies
 
 HUGE = 10**5000
@@ -43,7 +47,7 @@ def test_built_spec_parses_to_itself(spec: Spec) -> None:
 
 @given(
     st.text()
-    | st.text("0123456789x-.fbcilpadstreho", max_size=60)
+    | st.text("0123456789x-.fbcilpadstrehognu", max_size=60)
     | strategies.nearly(strategies.specs().map(str)),
     strategies.formats | st.text(max_size=5),
 )
@@ -78,6 +82,11 @@ def test_quality_of_another_format_is_refused(spec: Spec, format: str) -> None:
         ("400x300-fill-80-noupscale-c0.0.1.1-f0.100", "webp"),
         ("400x300-fill-80-noupscale-bff8800-c99999.99999.99999.99999-f100.0", "jpg"),
         ("400x300-fill-80-noupscale-f50.49", "jpg"),
+        ("4x3-fit-80-noupscale-a", "avif"),
+        ("4x3-fit-99-noupscale-l", "webp"),
+        ("4x3-fit-80-noupscale-g-h-r180-s100-u1", "jpg"),
+        ("4x3-pad-80-noupscale-a-b000000-c0.0.1.1-g-h-n2-r90-s1-u100", "avif"),
+        ("4x3-fill-99-noupscale-c0.0.1.1-f0.0-g-h-l-n99999-r270-s1-u100", "webp"),
     ],
 )
 def test_canonical_text_is_rebuilt_from_its_spec(text: str, extension: str) -> None:
@@ -120,6 +129,13 @@ def test_malformed_spec_is_refused(text: str) -> None:
         ("-c1.1.0.1", "webp"), ("-c1.1.1.0", "webp"), ("-c01.1.1.1", "webp"), ("-c1.1.1", "webp"),
         ("-c1.1.1.1.1", "webp"), ("-c-1.1.1.1", "webp"), ("-c100000.1.1.1", "webp"),
         ("-c1.1.1.100000", "webp"), ("-c1x1x1x1", "webp"), ("-c1.1.1.²", "webp"), ("-z", "webp"),
+        ("-a", "webp"), ("-a", "jpg"), ("-a-a", "avif"), ("-a1", "avif"), ("-l", "webp"),
+        ("-l", "png"), ("-l", "jpg"), ("-l", "avif"), ("-g0", "jpg"), ("-g-g", "jpg"),
+        ("-h-g", "jpg"), ("-hh", "jpg"), ("-v", "jpg"), ("-n1", "jpg"), ("-n0", "jpg"),
+        ("-n02", "jpg"), ("-n100000", "jpg"), ("-r0", "jpg"), ("-r45", "jpg"), ("-r360", "jpg"),
+        ("-r-90", "jpg"), ("-r90-h", "jpg"), ("-r90-r90", "jpg"), ("-s0", "jpg"),
+        ("-s101", "jpg"), ("-s05", "jpg"), ("-u0", "jpg"), ("-u101", "jpg"), ("-u1-s1", "jpg"),
+        ("-u1.5", "jpg"), ("-u٣", "jpg"), ("-G", "jpg"),
     ],
 )  # fmt: skip
 def test_option_out_of_order_repeated_default_or_malformed_is_refused(
@@ -231,9 +247,7 @@ def test_made_spec_equals_parsed_spec(spec: Spec) -> None:
         quality=spec.quality,
         upscale=spec.upscale,
         format=spec.format,
-        background=spec.background,
-        crop=spec.crop,
-        focal=spec.focal,
+        **{name: getattr(spec, name) for name in SPELLED},
     )
     assert made == spec
 
@@ -311,3 +325,95 @@ def test_equal_specs_have_equal_hashes(spec: Spec) -> None:
     assert other != spec
     assume(spec.crop is not None)
     assert replace(spec, crop=Crop(*(spec.crop or ()))) == spec
+
+
+# Turns, effects and what a format may have
+
+
+TURNED = {
+    (0, None): "", (90, None): "-r90", (180, None): "-r180", (270, None): "-r270",
+    (0, "h"): "-h", (90, "h"): "-h-r90", (180, "h"): "-h-r180", (270, "h"): "-h-r270",
+    (0, "v"): "-h-r180", (90, "v"): "-h-r270", (180, "v"): "-h", (270, "v"): "-h-r90",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("turn", "options"), TURNED.items())
+def test_eight_turned_pictures_have_eight_spellings(
+    turn: tuple[int, str | None], options: str
+) -> None:
+    rotate, flip = turn
+    assert str(make(rotate=rotate, flip=flip)) == f"400x300-fit-79-noupscale{options}"
+
+
+def test_defaults_of_options_are_left_out() -> None:
+    plain = make()
+    assert make(rotate=0, gray=False, blur=0, sharpen=0, lossless=False, page=1) == plain
+    assert make(animated=True) == plain  # A WebP stays animated anyway.
+    assert make(format="png", lossless=True) == make(format="png")
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"gray": True}, "400x300-fit-79-noupscale-g"),
+        ({"blur": 20, "sharpen": 50}, "400x300-fit-79-noupscale-s50-u20"),
+        ({"lossless": True}, "400x300-fit-99-noupscale-l"),
+        ({"format": "avif", "animated": True}, "400x300-fit-63-noupscale-a"),
+        ({"page": 2}, "400x300-fit-79-noupscale-n2"),
+        ({"mode": "fill", "focal": "northwest"}, "400x300-fill-79-noupscale-f0.0"),
+        ({"mode": "fill", "focal": "center"}, "400x300-fill-79-noupscale"),
+    ],
+)
+def test_option_of_a_developer_has_its_letter(options: dict[str, Any], text: str) -> None:
+    options = {"quality": 63, **options} if options.get("format") == "avif" else options
+    assert str(make(**options)) == text
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rotate": 45}, "90, 180 or 270"),
+        ({"rotate": 90.0}, "90, 180 or 270"),
+        ({"rotate": True}, "90, 180 or 270"),
+        ({"rotate": "90"}, "90, 180 or 270"),
+        ({"rotate": 45, "flip": "v"}, "90, 180 or 270"),
+        ({"flip": "x"}, '"h" or "v"'),
+        ({"flip": True}, '"h" or "v"'),
+        ({"gray": "yes"}, "True or False"),
+        ({"blur": 101}, "1 to 100"),
+        ({"blur": 1.5}, "1 to 100"),
+        ({"sharpen": -1}, "1 to 100"),
+        ({"sharpen": True}, "1 to 100"),
+        ({"lossless": True, "format": "jpg"}, "lossless goes with webp"),
+        ({"lossless": True, "format": "avif"}, "lossless goes with webp"),
+        ({"lossless": True, "quality": 80}, "no quality"),
+        ({"lossless": "no"}, "True or False"),
+        ({"animated": "no"}, "True or False"),
+        ({"page": 0}, "from 1"),
+        ({"page": "2"}, "from 1"),
+        ({"mode": "fill", "focal": "top"}, "northwest, north"),
+        ({"blur": HUGE}, "1 to 100"),
+    ],
+)
+def test_wrong_value_of_an_option_is_named_with_the_right_ones(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InvalidSpec, match=said):
+        make(**options)
+
+
+def test_pickle_from_before_an_option_was_added_has_its_default() -> None:
+    spec = object.__new__(Spec)
+    spec.__setstate__([400, 300, "fit", 79, False, "webp", None, None, None])  # type: ignore[attr-defined]
+    assert spec == make()
+    assert pickle.loads(pickle.dumps(make(blur=3))) == make(blur=3)
+
+
+def test_every_option_of_the_table_is_an_argument_and_a_field() -> None:
+    names = {field.name for field in fields(Spec)}
+    arguments = inspect.signature(Spec.make).parameters.keys()
+    assert names - {"width", "height"} == set(OPTION_NAMES)
+    own = arguments - {"size", "qualities", "effects"}
+    assert own | set(Effects._fields) == set(OPTION_NAMES)
+    letters = [option.letter for option in SPELLED.values()]
+    assert letters == sorted(set(letters))

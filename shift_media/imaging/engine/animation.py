@@ -10,7 +10,7 @@ from PIL import Image
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import Spec
 from shift_media.imaging.engine import codecs, decode, gif_encoder
-from shift_media.imaging.engine.encode import to_rgb
+from shift_media.imaging.engine.encode import AVIF_SPEED, LOSSLESS_EFFORT, to_rgb
 from shift_media.imaging.engine.pipeline import Pipeline
 from shift_media.imaging.formats.base import Frame, Header
 
@@ -28,7 +28,7 @@ TimedImage = tuple[Image.Image, int]
 def is_animated(header: Header, spec: Spec) -> bool:
     """Return True if a resize of an original is an animation."""
     source, target = header.format, RESIZE_FORMATS[spec.format]
-    return header.frames > 1 and source.animation and target.animation
+    return header.frames > 1 and source.animation and (target.animation or spec.animated)
 
 
 def make_animation(source: BinaryIO, header: Header, spec: Spec, pipeline: Pipeline) -> bytes:
@@ -116,10 +116,11 @@ def _encode_webp(
         "append_images": images[1:],
         "duration": delays,
         "loop": loop,
-        "quality": spec.quality,
+        "quality": LOSSLESS_EFFORT if spec.lossless else spec.quality,
         "kmin": 0,
         "kmax": 0,  # no key frames after the first: half the time, and browsers never seek
         "method": 4 if area <= _WEBP_FINE else 0,
+        "lossless": spec.lossless,
     }
     content = bytearray(codecs.save(images[0], "WEBP", options))
     if content[12:16] == b"VP8X" and any(image.mode == "RGBA" for image in images):
@@ -128,5 +129,26 @@ def _encode_webp(
     return bytes(content)
 
 
-_ENCODERS: Final[Mapping[str, Callable[..., bytes]]] = {"gif": _encode_gif, "webp": _encode_webp}
-"""By extension: one for each row of the format table with ``animation``."""
+def _encode_avif(
+    images: Sequence[Image.Image], delays: Sequence[int], loop: int, spec: Spec
+) -> bytes:
+    # The container has no count: a sequence plays for ever. One alpha channel is for all frames.
+    if any(image.mode == "RGBA" for image in images):
+        images = [image.convert("RGBA") for image in images]
+    options = {
+        "save_all": True,
+        "append_images": images[1:],
+        "duration": list(delays),
+        "quality": spec.quality,
+        "speed": AVIF_SPEED,
+        "max_threads": 1,
+    }
+    return codecs.save(images[0], "AVIF", options)
+
+
+_ENCODERS: Final[Mapping[str, Callable[..., bytes]]] = {
+    "gif": _encode_gif,
+    "webp": _encode_webp,
+    "avif": _encode_avif,
+}
+"""By extension: one for each row of the format table with ``animation``, and AVIF."""

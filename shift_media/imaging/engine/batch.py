@@ -32,8 +32,8 @@ _STEP: Final = 1.6
 less like one made of all pixels than by halves; at 1.5 and 1.2 drawings are."""
 _BAND_PIXELS: Final = 4_000_000
 
-_PixelKey = tuple[Box, Box, Size]
-"""Box, region and size: resizes with the same have the same pixels before canvas and encoder."""
+_PixelKey = tuple[Box, Box, Size, tuple[object, ...]]
+"""Box, region, size and effects: with the same, pixels are the same before canvas and encoder."""
 
 
 def make_files(
@@ -85,7 +85,7 @@ def _batches(pipelines: Sequence[Pipeline]) -> Iterator[list[Pipeline]]:
 
 
 def _pixel_key(pipeline: Pipeline) -> _PixelKey:
-    return pipeline.box, pipeline.region, pipeline.size
+    return pipeline.box, pipeline.region, pipeline.size, pipeline.finish_key
 
 
 def _resize_all(

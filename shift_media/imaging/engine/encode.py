@@ -19,12 +19,15 @@ from shift_media.imaging.engine import codecs, gif_encoder
 Steps = tuple[tuple[int, int], ...]
 """Areas in pixels and the effort up to each."""
 
-_AVIF_SPEED: Final = 9
+AVIF_SPEED: Final = 9
 """Speed 8 takes four times as long for 4 % less; 10 is the same as 9."""
 _WEBP_METHODS: Final[Steps] = ((2_000_000, 4), (100_000_000, 2))
 """Method 2 takes half the time of 4 for 4 % more bytes."""
 _WEBP_ALPHA_METHODS: Final[Steps] = ((2_000_000, 4), (8_000_000, 2), (100_000_000, 0))
 """Soft transparency takes three times as long; 0 is quick, and up to 13 times as large."""
+_WEBP_LOSSLESS_METHODS: Final[Steps] = ((2_000_000, 4), (100_000_000, 1))
+LOSSLESS_EFFORT: Final = 20
+"""What the quality of a lossless WebP means: how long its encoder searches."""
 _WEBP_EXACT_ALPHA: Final = 2_000_000
 _COARSE_ALPHA: Final = 80
 _PNG_LEVELS: Final[Steps] = ((500_000, 6), (2_000_000, 4), (100_000_000, 2))
@@ -65,6 +68,9 @@ def _encode_gif(image: Image.Image, spec: Spec) -> bytes:
 def _encode_webp(image: Image.Image, spec: Spec) -> bytes:
     image = to_rgb(image)
     area = image.width * image.height
+    if spec.lossless:
+        effort = {"quality": LOSSLESS_EFFORT, "method": _effort(_WEBP_LOSSLESS_METHODS, area)}
+        return _save(image, spec.format, {"lossless": True, "exact": True, **effort})
     options = {
         "quality": spec.quality,
         "method": _effort(_WEBP_ALPHA_METHODS if image.mode == "RGBA" else _WEBP_METHODS, area),
@@ -75,7 +81,7 @@ def _encode_webp(image: Image.Image, spec: Spec) -> bytes:
 
 def _encode_avif(image: Image.Image, spec: Spec) -> bytes:
     # One thread, because the limiter counts resizes and not threads.
-    options = {"quality": spec.quality, "speed": _AVIF_SPEED, "max_threads": 1}
+    options = {"quality": spec.quality, "speed": AVIF_SPEED, "max_threads": 1}
     return _save(to_rgb(image), spec.format, options)
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from PIL import Image
 
 from shift_media.core.formats import RESIZE_FORMATS
-from shift_media.core.geometry import Box, ResizePlan, Size, clip_crop
+from shift_media.core.geometry import Box, ResizePlan, Size, clip_crop, turned_size
 from shift_media.core.spec import Spec
 from shift_media.imaging.engine import color, decode, transform
 from shift_media.imaging.formats.base import Header
@@ -31,6 +31,7 @@ class Pipeline:
         box: the part of the stored pixels that the resize shows.
         region: the part that filters may read around it: the crop, or all.
         size: of the box once resized, not yet upright.
+        orientation: of the stored pixels, with the turn of the spec.
     """
 
     header: Header
@@ -40,11 +41,13 @@ class Pipeline:
     box: Box
     region: Box
     size: Size
+    orientation: int
 
     @classmethod
     def build(cls, source: BinaryIO, header: Header, spec: Spec, plan: ResizePlan) -> Pipeline:
         """Compute the boxes in stored pixels, and read the profile."""
-        orientation, size = header.orientation, header.upright_size
+        orientation = transform.turned_orientation(header.orientation, spec.rotate, spec.flip)
+        size = turned_size(spec, *header.upright_size)
         x, y, width, height = clip_crop(spec.crop, *size)
         region = (float(x), float(y), float(x + width), float(y + height))
         return cls(
@@ -55,6 +58,7 @@ class Pipeline:
             transform.stored_box(plan.box, orientation, size),
             transform.stored_box(region, orientation, size),
             transform.stored_size(plan.size, orientation),
+            orientation,
         )
 
     @property
@@ -95,11 +99,17 @@ class Pipeline:
         )
 
     def finish(self, resampled: Image.Image) -> Image.Image:
-        """Convert resampled pixels to sRGB and turn them upright."""
-        return transform.apply_orientation(
-            color.to_srgb(resampled, self.profile, self.header.color_space),
-            self.header.orientation,
+        """Convert resampled pixels to sRGB, turn them, and apply the effects of the spec."""
+        upright = transform.apply_orientation(
+            color.to_srgb(resampled, self.profile, self.header.color_space), self.orientation
         )
+        return transform.apply_effects(upright, self.spec, self.plan.size)
+
+    @property
+    def finish_key(self) -> tuple[object, ...]:
+        """All that `finish` depends on, beside the resampled pixels."""
+        spec = self.spec
+        return self.orientation, spec.gray, spec.blur, spec.sharpen
 
     def place(self, finished: Image.Image) -> Image.Image:
         """Return finished pixels on the canvas of the resize."""

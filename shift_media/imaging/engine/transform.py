@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from shift_media.core.geometry import Box, ResizePlan, Size
 from shift_media.core.spec import WHITE, Spec
@@ -25,6 +25,13 @@ _SUPPORT: Final = 3
 _WORKING_MODES: Final = ("RGB", "L", "CMYK")
 _PREMULTIPLIED: Final = {"RGBA": "RGBa", "LA": "La"}
 
+_BLUR_UNIT: Final = 1000
+"""A blur of 1 has a standard deviation of a thousandth of the longer side of the resize."""
+_SHARPEN_RADIUS: Final = 0.8
+"""In pixels of the resize: about what resampling softens."""
+_SHARPEN_PERCENT: Final = 2
+"""A strength of 50 adds all of the difference to the blurred picture, one of 100 twice."""
+
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -34,6 +41,23 @@ _TURNS: Final = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+_BY_MIRROR: Final = {False: (1, 6, 3, 8), True: (2, 5, 4, 7)}
+"""The orientations by a quarter turn, clockwise, and by being mirrored after it."""
+_ORIENTATIONS: Final = {
+    orientation: (turns, mirrored)
+    for mirrored, orientations in _BY_MIRROR.items()
+    for turns, orientation in enumerate(orientations)
+}
+
+
+def turned_orientation(orientation: int, rotate: int, flip: str | None) -> int:
+    """Return the orientation of stored pixels that are turned and mirrored once upright."""
+    turns, mirrored = _ORIENTATIONS[orientation]
+    # To turn a mirrored picture is to turn it the other way before it is mirrored.
+    turns += -rotate // 90 if mirrored else rotate // 90
+    return _BY_MIRROR[mirrored is not (flip is not None)][turns % 4]
 
 
 def stored_size(size: Size, orientation: int) -> Size:
@@ -50,6 +74,33 @@ def stored_box(box: Box, orientation: int, upright_size: Size) -> Box:
     if orientation in (3, 4, 7, 8):
         top, bottom = height - bottom, height - top
     return (left, top, right, bottom) if orientation < 5 else (top, left, bottom, right)
+
+
+def apply_effects(image: Image.Image, spec: Spec, size: Size) -> Image.Image:
+    """Return an image in L, LA, RGB or RGBA in grey, blurred and sharpened, as a spec says.
+
+    ``size`` is that of the whole resize, to which the blur is relative.
+    """
+    if spec.gray and image.mode in ("RGB", "RGBA"):
+        image = image.convert("LA" if image.mode == "RGBA" else "L")
+    if spec.blur:
+        radius = spec.blur * max(size) / _BLUR_UNIT
+        mode = _PREMULTIPLIED.get(image.mode, image.mode)
+        blurred = image.convert(mode).filter(ImageFilter.GaussianBlur(radius))
+        image = blurred.convert(image.mode)
+    if spec.sharpen:
+        image = _sharpen(image, spec.sharpen)
+    return image
+
+
+def _sharpen(image: Image.Image, strength: int) -> Image.Image:
+    """Sharpen the colours; alpha stays as it is."""
+    unsharp = ImageFilter.UnsharpMask(_SHARPEN_RADIUS, strength * _SHARPEN_PERCENT, 0)
+    if image.mode not in ("LA", "RGBA"):
+        return image.filter(unsharp)
+    sharp = image.convert(image.mode[:-1]).filter(unsharp)
+    sharp.putalpha(image.getchannel("A"))
+    return sharp
 
 
 def apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
