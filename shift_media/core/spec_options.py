@@ -166,7 +166,7 @@ OPTIONS: Final[tuple[ResizeOption, ...]] = (
     ResizeOption(
         "page",
         "1 to 99999",
-        "the page of a document; default: the first",
+        "the page of a PDF; default: the first",
         letter="n",
         pattern=r"(?:[2-9]|[1-9][0-9]{1,4})",
         default=1,

@@ -171,7 +171,7 @@ def _resolve_unhashable(extension: str, arguments: Arguments) -> _ResolvedSpec:
 
 def _adapt_to_original(resolved: _ResolvedSpec, known: Metadata | None) -> Spec:
     """Return the spec with the stored focal point; check the limits on the original's size."""
-    spec, size = resolved.spec, known_size(known)
+    spec, size = resolved.spec, known_size(known) if resolved.spec.page == 1 else None
     stored = known.focal if known is not None and resolved.follows_focal else None
     if size is None or (resolved.is_complete and stored is None):
         return spec

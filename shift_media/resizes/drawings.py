@@ -25,17 +25,12 @@ def draw_pictures(
     """
     pages: dict[int, dict[Key, Spec]] = {}
     for key, spec in specs.items():
-        pages.setdefault(page_of(spec), {})[key] = spec
+        pages.setdefault(spec.page, {})[key] = spec
     for page, of_page in pages.items():
         try:
             yield _draw(source, extension, page, of_page)
         except NoSuchPage as error:
             yield error, of_page
-
-
-def page_of(spec: Spec) -> int:
-    """Return the page that a spec asks for, from 1."""
-    return 1
 
 
 def _draw(

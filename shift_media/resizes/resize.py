@@ -106,7 +106,8 @@ class Resize:
     @property
     def size(self) -> tuple[int, int] | None:
         """The width and height that the image will have; None if the original's are not known."""
-        original = known_size(self._facts())
+        # The known size of a document is that of its first page.
+        original = known_size(self._facts()) if self.spec.page == 1 else None
         return None if original is None else geometry.output_size(self.spec, *original)
 
     @property

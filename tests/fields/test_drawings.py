@@ -15,7 +15,7 @@ from django.test import Client, override_settings
 from django.test.utils import isolate_apps
 from PIL import Image
 
-from shift_media.core.errors import InvalidSpec, SourceError
+from shift_media.core.errors import InvalidSpec, NoSuchPage, SourceError
 from shift_media.core.rasters import RASTER_SIDE
 from shift_media.fields import MediaField
 from shift_media.sandbox import documents
@@ -23,6 +23,7 @@ from shift_media.validators import FileRules, InvalidMedia, inspect
 from tests.direct.steps import put, request_of, ticket
 from tests.fields.conftest import media, use
 from tests.fields.material import PDF, SVG
+from tests.imaging import images
 from tests.parts import package
 from tests.sandbox.pdf import ENCRYPTED, pdf
 from tests.sandbox.test_svg_worker import ACTIVE, OPEN, OUTSIDE, bomb
@@ -303,3 +304,20 @@ def test_missing_package_is_named_by_check_and_error(monkeypatch: pytest.MonkeyP
     assert row.file.metadata.pages is None
     with pytest.raises(InvalidSpec, match=r"django-shift-media\[pdf\]"):
         row.file.resize("401x").url  # noqa: B018
+
+
+def test_resize_of_a_page_is_that_page_or_an_error() -> None:
+    row = attach(pdf(2))
+    second = row.file.resize("300x", page=2)
+    assert second.size is None  # The metadata have the size of the first page.
+    assert second.ensure()
+    first = row.file.resize("300x")
+    assert first.ensure()
+    with row.file.storage.open(second.key) as one, row.file.storage.open(first.key) as two:
+        assert images.opened(one.read()).tobytes() == images.opened(two.read()).tobytes()
+    with pytest.raises(NoSuchPage):
+        row.file.resize("300x", page=3).ensure()
+    turned = row.file.resize("300x", page=2, rotate=90, gray=True)
+    assert turned.ensure()
+    with row.file.storage.open(turned.key) as file:
+        assert images.opened(file.read()).size == (300, 214)
