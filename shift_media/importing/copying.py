@@ -96,7 +96,7 @@ class Copier:
         with contextlib.ExitStack() as stack:
             with storage_errors(name):
                 with name_errors(name):
-                    server_copy = plan.target.begin_copy(plan.storage, name, link=self._link)
+                    server_copy = self._begin(name)
                     opened = _open(plan.storage, name, server_copy, stack)
                 file = seekable(opened, plan.field.max_bytes)
                 prepared, inspection = plan.field.prepare_upload(file, name, self._checksum)
@@ -105,6 +105,12 @@ class Copier:
             if prepared is not file:
                 server_copy = None  # It is stored without its metadata, or as another format.
             return self._store(prepared, inspection, id, source, server_copy)
+
+    def _begin(self, name: str) -> ServerCopy | None:
+        # A storage of a third party may have the methods without the base class.
+        if not hasattr(self._plan.target, "begin_copy"):
+            return None
+        return self._plan.target.begin_copy(self._plan.storage, name, link=self._link)
 
     def _instance(self, row: WaitingRow) -> Any:
         """Return the row for the rules of a field; None for a field without rules."""

@@ -14,7 +14,7 @@ from tests.servers.postgres import Postgres, postgres
 
 __all__ = ["postgres"]
 
-BESIDE = """
+SITE = """
 import io, os, threading, time
 from datetime import timedelta
 from pathlib import Path
@@ -63,6 +63,11 @@ def in_thread(work):
             connections.close_all()
     return threading.Thread(target=run)
 
+"""
+
+BESIDE = (
+    SITE
+    + """
 def imports():
     plan = ImportPlan.make(Photo, "image", None, "default")
     for outcome in ImportRun(plan, ImportOptions(workers=2, link=True)).outcomes():
@@ -109,14 +114,50 @@ Sweep(default_media_storage, timezone.now() + timedelta(hours=1)).run()
 kept = sorted(entry.key for entry in default_media_storage.entries())
 assert kept == sorted(Photo.objects.values_list("image", flat=True)), kept
 """
+)
+
+UNDO_BESIDE_FINISH = (
+    SITE
+    + """
+from shift_media.importing.finish import FinishRun
+from shift_media.importing.plan import PlanError
+from shift_media.importing.undo import UndoRun
+
+plan = ImportPlan.make(Photo, "image", None, "default")
+list(ImportRun(plan, ImportOptions()).outcomes())
+start = threading.Barrier(2)
+
+def undo():
+    start.wait()
+    try:
+        list(UndoRun(plan).outcomes())
+    except PlanError:
+        pass  # The finish was quicker.
+
+def finish():
+    start.wait()
+    list(FinishRun(plan, workers=2).outcomes())
+
+work = [in_thread(undo), in_thread(finish)]
+for thread in work:
+    thread.start()
+for thread in work:
+    thread.join()
+assert not failures, failures
+assert Photo.objects.count() == ROWS
+for photo in Photo.objects.all():
+    with photo.image.open() as file:
+        assert Image.open(file).size == (20, 20), photo.image.name
+"""
+)
 
 
-def run_beside(tmp_path: Path, database: str) -> None:
-    """Run the code in another process, on a database whose settings are Python source."""
+def run_beside(tmp_path: Path, database: str, code: str = BESIDE) -> None:
+    """Run code in another process, on a database whose settings are Python source."""
     settings = tmp_path / "beside_settings.py"
     settings.write_text(f"from tests.settings import *\nDATABASES['default'] |= {database}\n")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", BESIDE],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=ROOT,
         env={
             **os.environ,
@@ -145,3 +186,13 @@ def test_import_beside_uploads_and_deletions_leaves_each_row_its_file_on_postgre
     tmp_path: Path, postgres: Postgres
 ) -> None:
     run_beside(tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+
+
+@pytest.mark.slow
+@pytest.mark.acceptance(69)
+@pytest.mark.postgres
+@pytest.mark.needs("postgres")
+def test_undo_beside_finish_leaves_each_row_its_file_on_postgres(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    run_beside(tmp_path, repr({"OPTIONS": {}, **postgres.settings}), UNDO_BESIDE_FINISH)

@@ -101,6 +101,19 @@ def test_status_counts_rows(old_row: OldRow) -> None:
     assert (err, code) == ("", 0)
 
 
+def test_status_after_the_finish_counts_the_rows_as_imported(old_row: OldRow) -> None:
+    old_row()
+    run(), run("--finish")
+    out, _, _ = run("--status")
+    assert out.splitlines() == [
+        "Imported: 1",
+        "Left: 0",
+        "Failed: 0",
+        "Changed since: 0",
+        "Old files deleted: 1",
+    ]
+
+
 def test_verify_reads_both_sides(old_row: OldRow, old_folder: Path) -> None:
     old_row("photos/1.jpg"), old_row("photos/2.jpg")
     run()
