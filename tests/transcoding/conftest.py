@@ -90,17 +90,19 @@ def save_film(file: ContentFile[bytes], **values: object) -> Film:
 
 
 _probe_upload = probing.probe_upload
-_facts: dict[tuple[str, str, VideoLimits], VideoFacts | None] = {}
+_facts: dict[tuple[str, str, VideoLimits, str], VideoFacts | None] = {}
 
 
-def probed_once(file: BinaryIO, extension: str, limits: VideoLimits) -> VideoFacts | None:
+def probed_once(
+    file: BinaryIO, extension: str, limits: VideoLimits, formats: str = probing.FORMATS
+) -> VideoFacts | None:
     """Return the facts of an upload; start a process only once for the same content."""
     if not probing.is_available():
-        return _probe_upload(file, extension, limits)
+        return _probe_upload(file, extension, limits, formats)
     file.seek(0)
-    key = (hashlib.sha256(file.read()).hexdigest(), extension, limits)
+    key = (hashlib.sha256(file.read()).hexdigest(), extension, limits, formats)
     if key not in _facts:
-        _facts[key] = _probe_upload(file, extension, limits)
+        _facts[key] = _probe_upload(file, extension, limits, formats)
     return _facts[key]
 
 

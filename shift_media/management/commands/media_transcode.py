@@ -11,8 +11,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import connections, models
 
+from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.management.base import MediaCommand, counted
+from shift_media.management.outage import AWAY, Outage
 from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
 from shift_media.management.transcode_output import TranscodeReport
 from shift_media.management.video_rows import VideoRows
@@ -65,6 +67,7 @@ class Command(MediaCommand):
         self.failed = 0
         self.put_off: set[int] = set()
         self.taken: set[int] = set()
+        self.watch: bool = options["watch"]
         self.poller = services.Poller()
         self.remaining = options["limit"]
         self.lock = threading.Lock()
@@ -154,6 +157,7 @@ class Command(MediaCommand):
     # Running.
 
     def _run_all(self, only: list[int] | None, options: dict[str, Any]) -> None:
+        outage = self._new_outage()
         while True:
             threads = [
                 threading.Thread(target=self._run_in_thread, args=[only])
@@ -169,13 +173,22 @@ class Command(MediaCommand):
             if self._exhausted and options["wait"]:
                 # The jobs that were run may be tried again, or be in a service.
                 only, self.remaining = sorted(self.taken), None
-                options = {**options, "watch": False}
+                self.watch = False
             if self.stop.is_set() or self._exhausted:
                 return
-            if not options["watch"] and not (options["wait"] and self._has_live(only)):
-                return
-            self._poll()
+            try:
+                if not self.watch and not (options["wait"] and self._has_live(only)):
+                    return
+                self._poll()
+            except AWAY as error:
+                if not outage.wait(error):
+                    raise
+                continue
+            outage.end()
             self.stop.wait(PAUSE_SECONDS)
+
+    def _new_outage(self) -> Outage:
+        return Outage(self.stop, PAUSE_SECONDS, None if self.watch else settings.TRANSCODE_LEASE)
 
     def _run_in_thread(self, only: list[int] | None) -> None:
         try:
@@ -185,8 +198,16 @@ class Command(MediaCommand):
 
     def _run_due(self, only: list[int] | None) -> None:
         worker = services.Worker(only, self.output.update, self.stop)
+        outage = self._new_outage()
         while self._take_one():
-            job = worker.run_one()
+            try:
+                job = worker.run_one()
+            except AWAY as error:
+                self._give_back()
+                if not outage.wait(error):
+                    raise
+                continue
+            outage.end()
             if job is None:
                 self._give_back()
                 return
