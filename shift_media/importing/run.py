@@ -15,7 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, DataError, IntegrityError, transaction
 
 from shift_media.core.errors import MediaError, StorageError
 from shift_media.importing.claims import Claim, Claims, discard
@@ -199,7 +199,7 @@ class ImportRun:
             discard(self.plan.target, claim.id)
             self._elsewhere.append(claim.row)
             return None
-        except IntegrityError as error:
+        except (IntegrityError, DataError) as error:
             discard(self.plan.target, claim.id)
             return self._fail(claim, error)
         except DatabaseError as error:

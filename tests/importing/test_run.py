@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.signals import post_save, pre_save
 from django.utils import timezone
 
@@ -440,3 +441,22 @@ def test_storage_that_raises_errors_of_its_own_fails_for_that_row_only(
     outcomes = import_all()
     assert codes(outcomes) == ["", "storage_error"]
     assert "RuntimeError: the vendor's own error" in next(o.detail for o in outcomes if o.code)
+
+
+def test_row_that_the_database_refuses_keeps_its_name_and_the_copy_goes(
+    old_row: OldRow, stored: Stored
+) -> None:
+    bad, good = old_row("photos/1.jpg"), old_row("photos/2.jpg")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON testapp_photo WHEN OLD.image = 'photos/1.jpg' "
+            "BEGIN SELECT RAISE(ABORT, 'refused by a trigger'); END"
+        )
+    try:
+        assert codes(import_all()) == ["", "database_error"]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER refuse")
+    assert Photo.objects.get(pk=bad.pk).image.name == "photos/1.jpg"
+    assert stored() == [Photo.objects.get(pk=good.pk).image.name]
+    assert ImportedFile.objects.get(row=str(bad.pk)).error_code == "database_error"
