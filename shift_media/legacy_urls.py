@@ -35,9 +35,10 @@ from shift_media.core.documents import build_disposition
 from shift_media.core.errors import NotStored
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.fields.legacy import DEFAULT_ALIAS, storage_of
+from shift_media.importing.addresses import current_file
 from shift_media.importing.models import NAME_LENGTH
 from shift_media.models import ImportedFile
-from shift_media.registry import all_media_fields, find_field, is_media_field
+from shift_media.registry import all_media_fields
 from shift_media.resizes.legacy import is_legacy_name
 from shift_media.resizes.views import error_response
 from shift_media.storages import MediaStorage, unwrap
@@ -89,24 +90,12 @@ def _redirect_to_imported(name: str, alias: str) -> HttpResponse | None:
     if len(name) > NAME_LENGTH:
         return None
     for imported in ImportedFile.objects.for_name(name).filter(old_storage=alias):
-        file = _current_file(imported)
+        file = current_file(imported)
         if file is not None:
             caching = http.NO_STORE if _is_private(file.storage) else _CACHING
             headers = {**http.HEADERS, "Location": file.url, "Cache-Control": caching}
             return HttpResponse(status=302, headers=headers)
     return None
-
-
-def _current_file(imported: ImportedFile) -> Any:
-    """Return the file that a row has now; None if it is gone, or has an old name again."""
-    field: Any = find_field(imported.source)
-    if field is None or not is_media_field(field):
-        return None
-    rows: models.QuerySet[Any]
-    rows = models.QuerySet(model=field.model, using=router.db_for_read(field.model))
-    row = rows.filter(pk=imported.row).only(field.name).first()
-    file = None if row is None else getattr(row, field.attname)
-    return file if file is not None and file.name and not file.is_legacy else None
 
 
 def _is_named_by_a_row(name: str, old: Storage) -> bool:
@@ -156,7 +145,8 @@ def _respond(request: HttpRequest, name: str, old: Storage) -> HttpResponseBase:
     format = detect(file.read(HEAD_BYTES))
     file.seek(0)
     headers = {"Cache-Control": _CACHING}
-    if not format.inline:
+    # An SVG of the old field was never cleaned. An <img> shows it as an attachment too.
+    if not format.inline or format.extension == "svg":
         leaf = name.rpartition("/")[2]
         headers["Content-Disposition"] = build_disposition(leaf, f"file.{format.extension}")
     body = http.ResponseBody(

@@ -112,7 +112,7 @@ class FinishRun:
 
     def _without_held(self, files: Files) -> tuple[Files, list[RowOutcome]]:
         """Return the files whose names no row has, and the outcomes of the others."""
-        held = self._holders(list(files))
+        held = self.holders(list(files))
         left = [
             _left(files[name][0], "still_used", f"{holder} has this name.")
             for name, holder in held.items()
@@ -171,7 +171,7 @@ class FinishRun:
             return error
         return None
 
-    def _holders(self, names: Sequence[str]) -> dict[str, str]:
+    def holders(self, names: Sequence[str]) -> dict[str, str]:
         """Return which field of a row has a name, for those of the names that a row has."""
         held: dict[str, str] = {
             name: self._odd_names[name] for name in names if name in self._odd_names

@@ -5,17 +5,20 @@ from __future__ import annotations
 import shlex
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.db import connections, router
 
 from shift_media.core.errors import MediaError
 from shift_media.deletion.site_marker import ForeignStorage, check_site
 from shift_media.importing.finish import FinishRun
-from shift_media.importing.plan import ImportPlan
+from shift_media.importing.leftovers import LeftoverRun
+from shift_media.importing.plan import ImportPlan, PlanError
+from shift_media.importing.rewrite import RewriteRun
 from shift_media.importing.run import (
     DEFAULT_WORKERS,
     MAX_STORAGE_FAILURES,
@@ -32,6 +35,7 @@ from shift_media.management.import_output import (
     printable,
     status_lines,
 )
+from shift_media.management.old_links import write_leftovers, write_rewritten
 from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
 
 USAGE_ERROR = 2
@@ -59,17 +63,8 @@ class Command(MediaCommand):
         add = parser.add_argument
         add("field", metavar="app.Model.field", help="the media field")
         add("--from", dest="old", metavar="FIELD", help="the field of the model with old names")
-        modes = parser.add_mutually_exclusive_group()
-        mode = modes.add_argument
-        mode("--status", action="store_true", help="count what is imported, left and failed")
-        mode("--verify", action="store_true", help="read copies and old files, and compare them")
-        mode("--undo", action="store_true", help="put old names back; newer uploads stay")
-        mode(
-            "--finish",
-            action="store_true",
-            help="verify copies, then delete the old files that no row of a file field has; "
-            "--undo refuses after it",
-        )
+        _add_modes(parser.add_mutually_exclusive_group().add_argument)
+        add("--delete", action="store_true", help="with --leftovers: delete them")
         add("--dry-run", action="store_true", help="inspect each file, and change nothing")
         add("--after", metavar="PK", help="only rows with larger primary keys")
         add("--limit", type=int, metavar="N", help="at most so many rows")
@@ -94,6 +89,8 @@ class Command(MediaCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command."""
         self.options = options
+        if options["delete"] and not options["leftovers"]:
+            raise CommandError("--delete needs --leftovers.", returncode=USAGE_ERROR)
         self.stop = threading.Event()
         self.plan = self._plan()
         self.output = ImportOutput(
@@ -160,6 +157,24 @@ class Command(MediaCommand):
         done = "old files to be deleted" if dry_run else "old files deleted"
         self.stdout.write(self.output.summary(done))
 
+    def _rewrite(self) -> None:
+        label: str = self.options["rewrite"]
+        model, _, column = label.rpartition(".")
+        try:
+            run = RewriteRun(
+                self.plan,
+                apps.get_model(model),
+                column,
+                dry_run=self.options["dry_run"],
+                stop=self.stop,
+            )
+        except (LookupError, ValueError, FieldDoesNotExist, PlanError) as error:
+            raise CommandError(f"--rewrite {label}: {error}", returncode=USAGE_ERROR) from error
+        write_rewritten(self.stdout, self.stderr, label, run, dry_run=self.options["dry_run"])
+
+    def _leftovers(self) -> None:
+        write_leftovers(self.stdout, self.stderr, LeftoverRun(self.plan), self.options)
+
     def _end(self) -> None:
         failed = self.output.counts.failed
         if failed:
@@ -175,11 +190,12 @@ class Command(MediaCommand):
         """Return the command that continues."""
         options = self.options
         words = ["manage.py", "media_import", options["field"]]
-        for name in (*_MODES, "dry_run", "link"):
-            words += [f"--{name.replace('_', '-')}"] if options[name] else []
+        for name in (*_MODES, "dry_run", "link", "delete"):
+            words += [f"--{name.replace('_', '-')}"] if options[name] is True else []
         words += [] if options["checksum"] else ["--no-checksum"]
         given = {
             "from": "old",
+            "rewrite": "rewrite",
             **{n: n for n in ("after", "limit", "workers", "rate", "database")},
         }
         for word, name in given.items():
@@ -245,4 +261,27 @@ class Command(MediaCommand):
             raise CommandError(f"{error} Nothing was changed.", returncode=1) from error
 
 
-_MODES = ("status", "verify", "undo", "finish")
+def _add_modes(mode: Callable[..., Any]) -> None:
+    """Add the options of which only one can be given."""
+    mode("--status", action="store_true", help="count what is imported, left and failed")
+    mode("--verify", action="store_true", help="read copies and old files, and compare them")
+    mode("--undo", action="store_true", help="put old names back; newer uploads stay")
+    mode(
+        "--finish",
+        action="store_true",
+        help="verify copies, then delete the old files that no row of a file field has; "
+        "--undo refuses after it",
+    )
+    mode(
+        "--rewrite",
+        metavar="app.Model.field",
+        help="replace links to imported files in the texts of this column, and print them",
+    )
+    mode(
+        "--leftovers",
+        action="store_true",
+        help="list thumbnails that other packages have left in the old storage",
+    )
+
+
+_MODES = ("status", "verify", "undo", "finish", "rewrite", "leftovers")

@@ -1,0 +1,22 @@
+"""The file that a row has now whose file was imported: what old addresses lead to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models, router
+
+from shift_media.importing.models import ImportedFile
+from shift_media.registry import find_field, is_media_field
+
+
+def current_file(imported: ImportedFile) -> Any:
+    """Return the file of the row; None if the row is gone, or has an old name again."""
+    field: Any = find_field(imported.source)
+    if field is None or not is_media_field(field):
+        return None
+    rows: models.QuerySet[Any]
+    rows = models.QuerySet(model=field.model, using=router.db_for_read(field.model))
+    row = rows.filter(pk=imported.row).only(field.name).first()
+    file = None if row is None else getattr(row, field.attname)
+    return file if file is not None and file.name and not file.is_legacy else None

@@ -1,0 +1,199 @@
+"""Links in texts: old addresses of imported files become those of their originals.
+
+A text may be HTML, Markdown or anything else in which a URL stands.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings as django_settings
+from django.core.files.storage import Storage
+from django.db import models, router
+from django.db.models import Q
+from django.utils.encoding import filepath_to_uri
+
+from shift_media.conf import settings
+from shift_media.importing.addresses import current_file
+from shift_media.importing.plan import ImportPlan, PlanError
+from shift_media.storages import MediaStorage, unwrap
+
+_PAGE: Final = 100
+_CLOSING: Final = ")]}?#&"
+"""Characters that may end a URL, whatever follows."""
+_PUNCTUATION: Final = ".,;:!*_|"
+"""Characters that may stand behind a URL, if no letter or digit follows."""
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
+
+Find = Callable[[str], str | None]
+"""Returns the new URL for an old name; None for a name that was not imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is replaced."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RewrittenRow:
+    """A row whose text has links to imported files.
+
+    Attributes:
+        pk: its primary key.
+        links: the links that are replaced.
+        problem: why the row was left as it is; empty if it was not.
+    """
+
+    pk: Any
+    links: tuple[Link, ...]
+    problem: str = ""
+
+
+def rewrite_text(
+    text: str, prefix: str, hosts: Sequence[str], find: Find
+) -> tuple[str, tuple[Link, ...]]:
+    """Return a text with new links, and the links that were replaced.
+
+    Args:
+        text: the text.
+        prefix: what the old storage puts before a name: ``/media/``, or a URL with a host.
+        hosts: the hosts of the site, which may stand before a ``prefix`` without one.
+        find: returns the new URL of a name.
+    """
+    links: list[Link] = []
+
+    def replace(match: re.Match[str]) -> str:
+        rest, origin = match["rest"], match["origin"] or ""
+        for end in _ends(rest):
+            new = find(unquote(html.unescape(rest[:end])))
+            if new is not None:
+                before = f"{origin}{match['prefix']}{rest[:end]}"
+                after = f"{origin}{new}" if new.startswith("/") and not _is_url(new) else new
+                links.append(Link(before, after))
+                return after + rest[end:]
+        return match[0]
+
+    return _pattern(prefix, hosts).sub(replace, text), tuple(links)
+
+
+def _pattern(prefix: str, hosts: Sequence[str]) -> re.Pattern[str]:
+    names = "|".join(re.escape(host) for host in hosts)
+    origin = rf"(?P<origin>(?:https?:)?//(?:{names}))?" if hosts and not _is_url(prefix) else ""
+    origin = origin or "(?P<origin>)"
+    # Not in the middle of another path or host.
+    return re.compile(
+        rf"(?<![\w/.:%-]){origin}(?P<prefix>{re.escape(prefix)})(?P<rest>[^\s\"'<>\\]+)"
+    )
+
+
+def _ends(rest: str) -> Iterator[int]:
+    """Yield where a name may end, longest first."""
+    yield len(rest)
+    for at in range(len(rest) - 1, 0, -1):
+        follows = rest[at + 1 : at + 2]
+        if rest[at] in _CLOSING or (rest[at] in _PUNCTUATION and not follows.isalnum()):
+            yield at
+
+
+def _is_url(text: str) -> bool:
+    return bool(urlsplit(text).netloc)
+
+
+class RewriteRun:
+    """One run over the texts of a column.
+
+    Args:
+        plan: the import whose links are rewritten.
+        model: the model with the texts.
+        column: the name of its text field.
+        dry_run: change nothing.
+        stop: set it to end the run in order.
+    """
+
+    def __init__(
+        self,
+        plan: ImportPlan,
+        model: type[models.Model],
+        column: str,
+        *,
+        dry_run: bool = False,
+        stop: threading.Event | None = None,
+    ) -> None:
+        field = model._meta.get_field(column)
+        if not isinstance(field, models.CharField | models.TextField):
+            raise PlanError(f"{field} is not a text field: name a CharField or a TextField.")
+        target = unwrap(plan.target)
+        if isinstance(target, MediaStorage) and target.originals == "private":
+            raise PlanError("The files are private: their URLs expire, so texts cannot have them.")
+        self._plan, self._model, self._column = plan, model, column
+        self._max_length = field.max_length
+        self._dry_run = dry_run
+        self._stop = stop or threading.Event()
+        self._prefix = find_prefix(plan.storage)
+        self._hosts = _hosts()
+
+    def outcomes(self) -> Iterator[RewrittenRow]:
+        """Rewrite the texts, and yield each row that has links."""
+        last: Any = None
+        rows = self._rows()
+        while not self._stop.is_set():
+            following = rows if last is None else rows.filter(pk__gt=last)
+            page = list(following.values_list("pk", self._column)[:_PAGE])
+            if not page:
+                return
+            last = page[-1][0]
+            for pk, text in page:
+                new, links = rewrite_text(text, self._prefix, self._hosts, self._find)
+                if links:
+                    yield self._write(pk, text, new, links)
+
+    def _rows(self) -> models.QuerySet[Any]:
+        rows: models.QuerySet[Any]
+        rows = models.QuerySet(model=self._model, using=router.db_for_write(self._model))
+        return rows.filter(Q(**{f"{self._column}__contains": self._prefix})).order_by("pk")
+
+    def _find(self, name: str) -> str | None:
+        for record in self._plan.records.for_name(name):
+            file = current_file(record)
+            if file is not None:
+                return str(file.url)
+        return None
+
+    def _write(self, pk: Any, old: str, new: str, links: tuple[Link, ...]) -> RewrittenRow:
+        if self._max_length is not None and len(new) > self._max_length:
+            return RewrittenRow(pk, links, f"The text would be longer than {self._max_length}.")
+        if self._dry_run:
+            return RewrittenRow(pk, links)
+        same = self._rows().filter(pk=pk, **{self._column: old})
+        if not same.order_by().update(**{self._column: new}):
+            return RewrittenRow(pk, links, "The row was changed meanwhile: run it again.")
+        return RewrittenRow(pk, links)
+
+
+def find_prefix(storage: Storage) -> str:
+    """Return what a storage puts before the names of its files; raise `PlanError` without one."""
+    probe = "a/b.jpg"
+    try:
+        url = str(storage.url(probe))
+    except (NotImplementedError, ValueError) as error:
+        raise PlanError("The old storage has no URLs, so no text has them.") from error
+    prefix = url.partition("?")[0].removesuffix(filepath_to_uri(probe) or probe)
+    if not prefix.endswith("/"):
+        raise PlanError(f"{url} does not end with the name of its file.")
+    return prefix
+
+
+def _hosts() -> list[str]:
+    """Return the hosts of the site that can stand before a path."""
+    hosts = [host for host in django_settings.ALLOWED_HOSTS if _HOST.fullmatch(host)]
+    site = urlsplit(settings.SITE_URL or "").netloc
+    return list(dict.fromkeys([*([site] if site else []), *hosts]))

@@ -1,0 +1,160 @@
+"""Links in texts: old addresses of imported files become those of their originals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.flatpages.models import FlatPage
+from django.db.models.signals import pre_save
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shift_media.importing.plan import ImportPlan, PlanError
+from shift_media.importing.rewrite import Link, RewriteRun, rewrite_text
+from tests.importing.test_command import run
+from tests.testapp.models import Album, Photo, Secret
+
+OldRow = Callable[..., Any]
+NAMES = {"photos/lake.jpg": "/new/1.jpg", "photos/A lake (1).jpg": "/new/2.jpg"}
+HOSTS = ["www.example.com"]
+
+
+def rewritten(text: str, prefix: str = "/media/") -> str:
+    return rewrite_text(text, prefix, HOSTS, NAMES.get)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('<img src="/media/photos/lake.jpg">', '<img src="/new/1.jpg">'),
+        ("<img src='/media/photos/A%20lake%20(1).jpg'>", "<img src='/new/2.jpg'>"),
+        ("![x](/media/photos/lake.jpg)", "![x](/new/1.jpg)"),
+        ("[a](/media/photos/A%20lake%20(1).jpg).", "[a](/new/2.jpg)."),
+        ("See /media/photos/lake.jpg, or not.", "See /new/1.jpg, or not."),
+        ('<a href="/media/photos/lake.jpg?v=2#top">', '<a href="/new/1.jpg?v=2#top">'),
+        (
+            '<a href="https://www.example.com/media/photos/lake.jpg">',
+            '<a href="https://www.example.com/new/1.jpg">',
+        ),
+        ("//www.example.com/media/photos/lake.jpg", "//www.example.com/new/1.jpg"),
+    ],
+)
+def test_link_to_an_imported_file_is_replaced(text: str, expected: str) -> None:
+    assert rewritten(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://other.example/media/photos/lake.jpg",
+        "https://www.example.com.evil.example/media/photos/lake.jpg",
+        "/files/media/photos/lake.jpg",
+        "/media/photos/lake.jpg.webp",
+        "/media/photos/other.jpg",
+        "/media/",
+        "photos/lake.jpg",
+        "/media/photos/lake.jpgx",
+    ],
+)
+def test_link_to_anything_else_stays(text: str) -> None:
+    assert rewritten(text) == text
+
+
+def test_url_of_a_bucket_is_replaced_with_its_host() -> None:
+    prefix = "https://bucket.s3.amazonaws.com/"
+    text = f"{prefix}photos/lake.jpg and /photos/lake.jpg"
+    assert rewritten(text, prefix) == "/new/1.jpg and /photos/lake.jpg"
+
+
+@given(st.text())
+def test_text_without_the_prefix_stays(text: str) -> None:
+    if "/media/" not in text:
+        assert rewrite_text(text, "/media/", HOSTS, lambda name: "/x") == (text, ())
+
+
+@given(st.lists(st.sampled_from([*NAMES, "no.jpg", "/media/", " ", '"', ")", "x", "//"])))
+def test_rewriting_twice_changes_nothing_more(parts: list[str]) -> None:
+    once = rewritten("".join(parts))
+    assert rewritten(once) == once
+
+
+def text_with(url: str) -> FlatPage:
+    return FlatPage.objects.create(url="/a/", title="a", content=f'<img src="{url}">')
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dry_run_shows_a_diff_and_writes_nothing(old_row: OldRow) -> None:
+    url = old_row("photos/lake.jpg").image.url
+    page = text_with(url)
+    text_with("/elsewhere.jpg")
+    run()
+    out, err, code = run("--rewrite=flatpages.FlatPage.content", "--dry-run")
+    assert out == (
+        f"--- flatpages.FlatPage.content {page.pk}\n-{url}\n+{Photo.objects.get().image.url}\n"
+        "1 text: 1 link to be rewritten.\n"
+    )
+    assert (err, code) == ("", 0)
+    page.refresh_from_db()
+    assert url in page.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_text_that_would_be_too_long_is_left_with_the_reason(old_row: OldRow) -> None:
+    Album.objects.create(title=old_row("photos/lake.jpg").image.url)
+    run()
+    out, err, code = run("--rewrite=testapp.Album.title")
+    assert "The text would be longer than 50." in err
+    assert "0 texts: 0 links rewritten." in out
+    assert code == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_text_is_written_without_a_signal(old_row: OldRow) -> None:
+    page = text_with(old_row("photos/lake.jpg").image.url)
+    run()
+    received: list[Any] = []
+    pre_save.connect(received.append, sender=FlatPage)
+    out, _, code = run("--rewrite", "flatpages.FlatPage.content")
+    assert out.endswith("1 text: 1 link rewritten.\n")
+    assert code == 0
+    page.refresh_from_db()
+    assert page.content == f'<img src="{Photo.objects.get().image.url}">'
+    assert received == []
+    assert run("--rewrite", "flatpages.FlatPage.content")[0] == "0 texts: 0 links rewritten.\n"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_text_that_was_changed_meanwhile_is_left(old_row: OldRow) -> None:
+    page = text_with(old_row("photos/lake.jpg").image.url)
+    run()
+
+    class Slow(RewriteRun):
+        def _find(self, name: str) -> str | None:
+            FlatPage.objects.filter(pk=page.pk).update(content="newer")
+            return super()._find(name)
+
+    plan = ImportPlan.make(Photo, "image", None, "default")
+    (row,) = Slow(plan, FlatPage, "content").outcomes()
+    assert "changed meanwhile" in row.problem
+    assert [type(link) for link in row.links] == [Link]
+    page.refresh_from_db()
+    assert page.content == "newer"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "label", ["testapp.Album.none", "testapp.None.title", "title", "testapp.Photo.image_meta"]
+)
+def test_column_that_has_no_text_is_refused(label: str, old_folder: Any) -> None:
+    _, err, code = run(f"--rewrite={label}")
+    assert err.startswith(f"--rewrite {label}: ")
+    assert code == 2
+
+
+@pytest.mark.django_db
+def test_private_files_have_no_urls_for_texts(old_folder: Any) -> None:
+    plan = ImportPlan.make(Secret, "document", None, "default")
+    with pytest.raises(PlanError, match="private"):
+        RewriteRun(plan, Album, "title")
