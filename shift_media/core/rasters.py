@@ -6,6 +6,11 @@ from typing import Final
 
 Size = tuple[int, int]
 
+_LEAST_SIDE: Final = 256
+_STEP: Final = 64
+_SPARE: Final = 2
+"""Pixels more than asked, because sides are rounded."""
+
 RASTER_SIDE: Final = 4096
 """The longer side in pixels of the largest picture that is drawn: what counts as the original's
 size where a resize is planned. It limits a resize, a crop box is in its pixels."""
@@ -21,8 +26,9 @@ def scaled_size(size: Size, side: int) -> Size:
 def raster_side(width: int | None, height: int | None) -> int:
     """Return the longer side of the picture to draw for a resize of a size.
 
-    It is a power of two, so that resizes of similar sizes are made from one picture. It may be too
-    small for a resize that covers a box, which is drawn with `RASTER_SIDE` then.
+    An open side is taken for 1.5 times the other one, which is enough for paper. For a resize that
+    needs more, such as one that covers a box, a larger picture is drawn afterwards.
     """
-    asked = max(width or 1, height or 1)
-    return min(RASTER_SIDE, max(256, 1 << (asked - 1).bit_length()))
+    sides = (width or 0, height or 0)
+    asked = max(sides) if min(sides) else max(sides) * 3 // 2
+    return min(RASTER_SIDE, max(_LEAST_SIDE, -(-(asked + _SPARE) // _STEP) * _STEP))

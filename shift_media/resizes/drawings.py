@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, TypeVar
 
 from shift_media.core.errors import NoSuchPage
-from shift_media.core.rasters import RASTER_SIDE, raster_side, scaled_size
+from shift_media.core.rasters import RASTER_SIDE, Size, raster_side, scaled_size
 from shift_media.core.spec import Spec
 from shift_media.imaging.mezzanine import substitute_smaller
 from shift_media.sandbox import documents
@@ -36,18 +36,33 @@ def draw_pictures(
 def _draw(
     source: BinaryIO, extension: str, page: int, specs: Mapping[Key, Spec]
 ) -> tuple[BinaryIO, dict[Key, Spec]]:
-    sides = [
-        RASTER_SIDE if spec.crop else raster_side(spec.width, spec.height)
-        for spec in specs.values()
-    ]
-    side = max(sides)
-    if side < RASTER_SIDE:
+    """Draw a page as small as its resizes allow: once, or once more where it was too small."""
+    side = max(_guess_side(spec) for spec in specs.values())
+    drawn = documents.draw(source, extension, side=side, page=page)
+    size = (drawn.width, drawn.height)
+    fitting = _substitute(specs, size, side)
+    if fitting is None:
+        while fitting is None:
+            side = min(RASTER_SIDE, side * 2)
+            fitting = _substitute(specs, size, side)
         drawn = documents.draw(source, extension, side=side, page=page)
-        size = (drawn.width, drawn.height)
-        whole, smaller = (scaled_size(size, longer) for longer in (RASTER_SIDE, side))
-        fitting = {k: substitute_smaller(spec, whole, smaller, 1) for k, spec in specs.items()}
-        if all(fitting.values()):
-            return io.BytesIO(drawn.picture), {k: spec for k, spec in fitting.items() if spec}
-    # A crop, or a box that is covered by a picture much wider or higher than it.
-    drawn = documents.draw(source, extension, side=RASTER_SIDE, page=page)
-    return io.BytesIO(drawn.picture), dict(specs)
+    return io.BytesIO(drawn.picture), fitting
+
+
+def _guess_side(spec: Spec) -> int:
+    """Return the longer side of a picture that is large enough for a resize of most pages."""
+    return RASTER_SIDE if spec.crop else raster_side(spec.width, spec.height)
+
+
+def _substitute(specs: Mapping[Key, Spec], size: Size, side: int) -> dict[Key, Spec] | None:
+    """Return the specs that make resizes from a picture of a side; None if it is too small."""
+    if side >= RASTER_SIDE:
+        return dict(specs)
+    whole, smaller = (scaled_size(size, longer) for longer in (RASTER_SIDE, side))
+    fitting: dict[Key, Spec] = {}
+    for key, spec in specs.items():
+        substitute = substitute_smaller(spec, whole, smaller, 1)
+        if substitute is None:
+            return None
+        fitting[key] = substitute
+    return fitting

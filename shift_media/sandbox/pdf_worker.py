@@ -66,7 +66,7 @@ def draw(page: Any, size: tuple[int, int], picture: str) -> None:
     bitmap = page.render(scale=scale, may_draw_forms=False, fill_color=(255, 255, 255, 255))
     image = bitmap.to_pil().convert("RGB")
     exact = image if image.size == size else image.resize(size)
-    exact.save(picture, "PNG", compress_level=1)
+    exact.save(picture, "PNG", compress_level=0)  # It is read once, by the next step.
 
 
 def main() -> None:

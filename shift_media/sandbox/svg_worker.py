@@ -230,8 +230,10 @@ def draw(drawing: bytes, size: tuple[int, int], target: Path) -> None:
 
     content = resvg_py.svg_to_bytes(svg_string=drawing.decode(), width=size[0], height=size[1])
     with Image.open(io.BytesIO(content)) as picture:
-        exact = picture if picture.size == size else picture.resize(size)
-        exact.save(target, "PNG", compress_level=1)
+        if picture.size == size:
+            target.write_bytes(content)
+        else:
+            picture.resize(size).save(target, "PNG", compress_level=0)
 
 
 def main() -> None:
