@@ -18,6 +18,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from shift_media import signals
+from shift_media.conf import settings
 from shift_media.core.errors import StorageError, TranscodeError
 from shift_media.deletion.models import PendingDeletion
 from shift_media.storages import default_media_storage, unwrap
@@ -31,7 +32,9 @@ from shift_media.transcoding.services.attempts import build_attempt, delete_file
 from shift_media.transcoding.services.heartbeat import Heartbeat
 from shift_media.transcoding.services.reports import apply
 from tests.testapp.models import Film
+from tests.transcoding import scripted
 from tests.transcoding.conftest import NewFilm, work
+from tests.transcoding.scripted import Scripted
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]
@@ -110,7 +113,7 @@ def test_task_is_enqueued_in_the_configured_backend_and_runs_its_job_once(
 ) -> None:
     backend = import_module(TASKS).task_backends["videos"]
     new_film()
-    (result,) = backend.results
+    result = backend.results[0]
     assert result.args == [the_job().pk]
     assert the_job().state == State.PENDING
     task = result.task
@@ -143,6 +146,7 @@ def test_job_that_is_put_off_or_recovered_is_enqueued_again(film: Film) -> None:
     TranscodeJob.objects.update(not_before=timezone.now())
     task.using(backend="videos").call(the_job().pk)
     put_off = results[-1].task
+    assert len(results) == 2  # and the one that follows in any case
     assert put_off.run_after == the_job().not_before > timezone.now()
     TranscodeJob.objects.update(not_before=timezone.now())
     assert services.claim("mortal") is not None
@@ -150,6 +154,76 @@ def test_job_that_is_put_off_or_recovered_is_enqueued_again(film: Film) -> None:
     before = len(results)
     assert services.recover() == 1
     assert [result.task.run_after for result in results[before:]] == [None]
+
+
+DEFERRING = override_settings(
+    SHIFT_MEDIA={**SMALL, "TASKS": "videos"},
+    TASKS={"videos": {"BACKEND": f"{TASKS}.backends.dummy.DummyBackend"}},
+)
+
+
+def run_tasks(moment: Any = None, most: int = 20) -> list[str]:
+    """Run the tasks of the queue that are due, and those that they enqueue; return the states.
+
+    ``moment`` is the time for the queue; by default each task is due.
+    """
+    results = import_module(TASKS).task_backends["videos"].results
+    states = []
+    while len(states) < most:
+        due = [one for one in results if not moment or (one.task.run_after or moment) <= moment]
+        if not due:
+            break
+        results.remove(due[0])
+        states.append(due[0].task.call(*due[0].args))
+    return states
+
+
+@DEFERRING
+@pytest.mark.acceptance(46)
+def test_task_that_follows_finds_that_the_worker_died(new_film: NewFilm) -> None:
+    """Nothing else runs: neither cron nor another worker."""
+    new_film()
+    task = import_module("shift_media.transcoding.services.tasks").transcode
+    results = import_module(TASKS).task_backends["videos"].results
+
+    class Killed(BaseException):
+        """Ends a worker as a kill does: without a word to the database."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "run", lambda worker, job: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            task.call(the_job().pk)
+    assert the_job().state == State.SUBMITTED
+    del results[0]  # The queue gave the first task to the worker that died.
+    (follows,) = [one.task.run_after for one in results]
+    assert follows >= the_job().started + timedelta(seconds=settings.TRANSCODE_LEASE)
+    TranscodeJob.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert run_tasks()[-1] == State.COMPLETE
+    assert the_job().attempts == 2
+    assert not results
+
+
+@DEFERRING
+def test_task_of_a_deleted_or_ended_job_ends_without_another(new_film: NewFilm) -> None:
+    film = new_film()
+    film.delete()
+    assert run_tasks() == ["deleted"]
+    new_film()
+    TranscodeJob.objects.update(state=State.CANCELED)
+    assert run_tasks() == [State.CANCELED]
+
+
+@DEFERRING
+def test_tasks_poll_the_job_of_a_service_at_growing_intervals(new_film: NewFilm) -> None:
+    Scripted.begin(State.PROGRESSING, State.PROGRESSING, State.COMPLETE)
+    service = {**SMALL, "TASKS": "videos", "TRANSCODER": {"BACKEND": scripted.PATH}}
+    with override_settings(SHIFT_MEDIA=service):
+        new_film()
+        states = run_tasks()
+    assert states[0] == State.SUBMITTED
+    assert states[-1] == State.COMPLETE
+    assert len(Scripted.read_ids) == 3
+    assert the_job().state == State.COMPLETE
 
 
 @pytest.mark.acceptance(64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import django
 from django.utils import timezone
@@ -11,6 +12,8 @@ from django.utils import timezone
 from shift_media.conf import settings
 from shift_media.core.errors import MissingExtra
 from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.attempts import transcoder
+from shift_media.transcoding.services.polling import poll
 from shift_media.transcoding.services.worker import Worker
 
 if django.VERSION >= (6, 0):
@@ -24,10 +27,33 @@ else:
 
 @task(backend=settings.TASKS or "default")  # There may be no "default".
 def transcode(pk: int) -> str:
-    """Run a job unless another worker has claimed it or it has ended; return its state."""
-    Worker(only=[pk], stop=threading.Event()).run_one()
-    jobs = TranscodeJob.objects.on_primary()
-    return str(jobs.values_list("state", flat=True).get(pk=pk))
+    """Run a job that is due, or poll the one that a service runs; return its state.
+
+    As long as the job has not ended, a later task follows. It polls the job, or finds that its
+    worker died, so that a site needs neither cron nor another worker.
+    """
+    job = TranscodeJob.objects.on_primary().filter(pk=pk).first()
+    if job is None:
+        return "deleted"
+    if job.is_live:
+        _follow_up(job)  # First, because this process may be killed.
+    with contextlib.suppress(TranscodeJob.DoesNotExist):  # deleted meanwhile
+        poll(job)
+        Worker(only=[pk], stop=threading.Event()).run_one()
+        job.reload()
+    return str(job.state)
+
+
+def _follow_up(job: TranscodeJob) -> None:
+    """Enqueue the next look at a job, after a pause that grows with the age of the attempt."""
+    now = timezone.now()
+    first, longest = (timedelta(seconds=seconds) for seconds in settings.TRANSCODE_POLL)
+    pause = min(max((now - (job.started or now)) / 2, first), longest)
+    if not job.external_id or transcoder().embedded:
+        pause = max(pause, timedelta(seconds=2 * settings.TRANSCODE_LEASE))
+    task = transcode.using(backend=settings.TASKS or "default")
+    if task.get_backend().supports_defer:
+        task.using(run_after=max(now, job.not_before) + pause).enqueue(job.pk)
 
 
 def enqueue(pk: int, backend: str, due: datetime) -> None:
