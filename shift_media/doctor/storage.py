@@ -67,12 +67,30 @@ def _check_second_write(deployment: Deployment) -> Finding:
         deployment.probe.put(key, deployment.probe.content)
         seen = "A second write of the same key overwrote the first: If-None-Match was ignored."
         return error("conditional-put", seen, _FIX_CONDITIONAL)
-    return ok("conditional-put", "A second write of the same key was refused.")
+    return _explain_refusal(as_bucket(deployment.storage))
 
 
+def _explain_refusal(bucket: S3MediaStorage | None) -> Finding:
+    """Say by what the second write was refused: the server's condition, or a look before it."""
+    seen = "A second write of the same key was refused."
+    if bucket is None or bucket.abilities.conditional_put:
+        without = bucket is not None and not bucket.abilities.checksum_header
+        more = " Checksum headers are left out, because the server refuses them."
+        return ok("conditional-put", f"{seen}{more if without else ''}")
+    if not bucket.wants_conditions:
+        return ok("conditional-put", f"{seen} The key is looked for before each write.")
+    seen += " The server refuses If-None-Match, so the key is looked for before each write."
+    return warning("conditional-put", seen, _FIX_LOOK)
+
+
+_FIX_LOOK = (
+    'Write "conditional_put": False in the OPTIONS of the storage, so that no process asks first. '
+    "Two hosts that write one key at the same moment may then both write it."
+)
 _FIX_CONDITIONAL = (
     "Use a server that supports If-None-Match on PutObject, as AWS does since 2024, Ceph since 16 "
-    "and SeaweedFS since 3.8."
+    'and SeaweedFS since 3.8. Or write "conditional_put": False in the OPTIONS of an '
+    "S3MediaStorage: it then looks for the key before each write."
 )
 
 

@@ -60,12 +60,13 @@ def create_client(create: Callable[[Config], S3Client], config: Config) -> S3Cli
     """
     client = create(config)
     options: Any = cast(Any, config).s3 or {}  # not in the stubs
-    if not options.get("addressing_style") and _is_aws(client.meta.endpoint_url):
+    if not options.get("addressing_style") and is_aws(client.meta.endpoint_url):
         options = {**options, "addressing_style": "virtual"}
         client = create(config.merge(Config(s3=options)))
     return client
 
 
-def _is_aws(endpoint: str) -> bool:
+def is_aws(endpoint: str) -> bool:
+    """Return True if an endpoint is one of Amazon's own."""
     host = urlsplit(endpoint).hostname or ""
     return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))

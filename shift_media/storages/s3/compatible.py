@@ -16,6 +16,7 @@ from storages.backends.s3 import S3Storage
 from shift_media.core.documents import build_disposition
 from shift_media.storages.base import MediaStorage
 from shift_media.storages.interface import Name
+from shift_media.storages.s3.abilities import Abilities
 from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.options import public_url_error
 from shift_media.storages.s3.upload import FREE, ConditionalWrite, prepare
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no annotations
     """A media storage with the settings, URLs and plain file names of `S3Storage`."""
 
+    abilities: Abilities
+    """What the server can do, as far as is known."""
     key_prefix: str = ""
     """What stands before every key in the bucket: the ``location`` and a slash, or nothing."""
 
@@ -127,4 +130,6 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
             "Key": self.bucket_key(check_key(name)),
         }
         with prepare(stream, None, "") as upload, translate_errors(name):
-            return ConditionalWrite(self.client, upload, parameters, condition).send()
+            return ConditionalWrite(
+                self.client, upload, parameters, condition, self.abilities
+            ).send()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
 
 from shift_media.core.errors import MediaError
 from shift_media.storages.base import DeletedPrefixes
 from shift_media.storages.s3 import errors
+from shift_media.storages.s3.abilities import Abilities, is_refusal
 from shift_media.storages.s3.errors import translate_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+logger = logging.getLogger("shift_media.storages")
 
 KEYS_PER_REQUEST: Final = 1000
 """Keys that DeleteObjects takes (Amazon S3 API reference)."""
@@ -29,22 +33,50 @@ Refusals = dict[str, dict[str, Any]]
 Listing = list[str] | MediaError
 
 
-def delete_keys(client: S3Client, bucket: str, keys: Iterable[str], about: str) -> Refusals:
+def delete_keys(
+    client: S3Client, bucket: str, keys: Iterable[str], about: str, abilities: Abilities
+) -> Refusals:
     """Delete keys, a thousand with each request; return those that S3 refused.
 
-    Raises `StorageError` if a request fails as a whole; ``about`` names the keys in the error.
+    A server that does not know such a request deletes them one by one. Raises `StorageError` if a
+    request fails as a whole; ``about`` names the keys in the error.
     """
     refused: Refusals = {}
     remaining = iter(keys)
     while part := list(islice(remaining, KEYS_PER_REQUEST)):
         with translate_errors(about):
-            answer = client.delete_objects(
-                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in part], "Quiet": True}
-            )
-        for error in answer.get("Errors", ()):
-            if not errors.is_missing({"Error": error}):
-                refused[error["Key"]] = {"Error": error}
+            for error in _delete_part(client, bucket, part, abilities):
+                if not errors.is_missing({"Error": error}):
+                    refused[str(error["Key"])] = {"Error": error}
     return refused
+
+
+def _delete_part(
+    client: S3Client, bucket: str, keys: Sequence[str], abilities: Abilities
+) -> Sequence[Mapping[str, Any]]:
+    """Delete keys, and return the errors of those that were refused."""
+    if abilities.bulk_delete:
+        try:
+            answer = client.delete_objects(
+                Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        except ClientError as error:
+            if not is_refusal(client, error.response):
+                raise
+            logger.warning("The S3 server refuses DeleteObjects; keys are deleted one by one.")
+            abilities.bulk_delete = False
+        else:
+            return cast("Sequence[Mapping[str, Any]]", answer.get("Errors", ()))
+
+    def delete_one(key: str) -> Mapping[str, Any]:
+        try:
+            client.delete_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            return {**error.response["Error"], "Key": key}
+        return {}
+
+    with ThreadPoolExecutor(LISTINGS) as pool:
+        return [error for error in pool.map(delete_one, keys) if error]
 
 
 def raise_refused(refused: Refusals, about: str) -> None:
@@ -59,6 +91,7 @@ def delete_prefixes(
     bucket: str,
     prefixes: Sequence[str],
     list_keys: Callable[[str], Iterable[str]],
+    abilities: Abilities,
 ) -> DeletedPrefixes:
     """List several prefixes at once, and delete their keys together."""
     deleted: DeletedPrefixes = {}
@@ -69,16 +102,18 @@ def delete_prefixes(
             continue
         listed[prefix] = found
         if sum(map(len, listed.values())) >= KEYS_PER_REQUEST:
-            deleted |= _delete_listed(client, bucket, listed)
+            deleted |= _delete_listed(client, bucket, listed, abilities)
             listed = {}
-    return deleted | _delete_listed(client, bucket, listed)
+    return deleted | _delete_listed(client, bucket, listed, abilities)
 
 
-def _delete_listed(client: S3Client, bucket: str, listed: dict[str, list[str]]) -> DeletedPrefixes:
+def _delete_listed(
+    client: S3Client, bucket: str, listed: dict[str, list[str]], abilities: Abilities
+) -> DeletedPrefixes:
     about = next(iter(listed), "") if len(listed) == 1 else f"{len(listed)} prefixes"
     try:
         keys = (key for keys in listed.values() for key in keys)
-        refused = delete_keys(client, bucket, keys, about)
+        refused = delete_keys(client, bucket, keys, about, abilities)
     except MediaError as error:
         return dict.fromkeys(listed, error)
     deleted: DeletedPrefixes = {}

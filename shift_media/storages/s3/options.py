@@ -97,8 +97,8 @@ OPTIONS: Mapping[str, Option] = {
 }
 
 _OWN = (
-    "cloudfront_distribution delivery max_pool_connections mezzanine originals public_url"
-    " url_expire".split()
+    "checksum_header cloudfront_distribution conditional_put delivery max_pool_connections"
+    " mezzanine originals public_url url_expire".split()
 )
 _HARMLESS = frozenset((*_OWN, *(name for name, option in OPTIONS.items() if option.harmless)))
 

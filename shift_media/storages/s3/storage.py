@@ -21,6 +21,7 @@ from shift_media.storages.base import (
 )
 from shift_media.storages.interface import Name
 from shift_media.storages.s3 import cloudfront, deleting, errors, object_copy
+from shift_media.storages.s3.abilities import Abilities, is_refusal
 from shift_media.storages.s3.bucket import S3Bucket
 from shift_media.storages.s3.client import (
     CONNECT_TIMEOUT,
@@ -41,6 +42,7 @@ from shift_media.storages.s3.upload import FREE, SHA256_METADATA, ConditionalWri
 from shift_media.storages.streams import Readable
 from shift_media.storages.validation import (
     check_base_url,
+    check_flag,
     check_key,
     check_prefix,
     get_disposition,
@@ -71,6 +73,9 @@ class S3MediaStorage(S3Bucket):
             resizes may be made or wait, 10 to 50.
         cloudfront_distribution: the id of the CloudFront distribution before the bucket, in which
             deleted keys are invalidated.
+        conditional_put: whether a write has the condition that its key is free. Set it to False
+            for a server that ignores the condition: the key is then looked for before each write.
+        checksum_header: whether a write has its SHA-256 in a header, which some servers refuse.
     """
 
     default_delivery: ClassVar[DeliveryMode] = "redirect"
@@ -82,8 +87,15 @@ class S3MediaStorage(S3Bucket):
         *,
         max_pool_connections: int | None = None,
         cloudfront_distribution: str = "",
+        conditional_put: bool = True,
+        checksum_header: bool = True,
         **options: Any,
     ) -> None:
+        self.wants_conditions = check_flag("conditional_put", conditional_put)
+        self.abilities = Abilities(
+            conditional_put,
+            check_flag("checksum_header", checksum_header),
+        )
         check_options(options, self.get_default_settings())
         self.cloudfront_distribution = cloudfront.check_distribution(cloudfront_distribution)
         options.setdefault("url_expire", options.get("querystring_expire", URL_EXPIRE))
@@ -129,6 +141,7 @@ class S3MediaStorage(S3Bucket):
             self.bucket_name,
             checked,
             lambda prefix: (item["Key"] for item in self._objects(prefix)),
+            self.abilities,
         )
 
     def delete_many(self, keys: Sequence[str]) -> None:
@@ -137,7 +150,7 @@ class S3MediaStorage(S3Bucket):
         self._delete_keys(names, f"{len(keys)} keys")
 
     def _delete_keys(self, keys: Sequence[str], about: str) -> None:
-        refused = deleting.delete_keys(self.client, self.bucket_name, keys, about)
+        refused = deleting.delete_keys(self.client, self.bucket_name, keys, about, self.abilities)
         deleting.raise_refused(refused, about)
 
     @property
@@ -194,14 +207,14 @@ class S3MediaStorage(S3Bucket):
         ):
             metadata = parameters.get("Metadata") or {}
             parameters["Metadata"] = {**metadata, SHA256_METADATA: upload.sha256}
-            return ConditionalWrite(self.client, upload, parameters, FREE).send()
+            return ConditionalWrite(self.client, upload, parameters, FREE, self.abilities).send()
 
     def presigned_upload(
         self, key: str, *, content_type: str, size: int, sha256: str, seconds: int
     ) -> PresignedUpload | None:
         """Return a signed conditional PUT; None if the site uses signatures of version 2."""
         parameters = self.build_parameters(check_key(key), content_type)
-        return presign_put(self.client, parameters, size, sha256, seconds)
+        return presign_put(self.client, parameters, size, sha256, seconds, self.abilities)
 
     def copy(self, key: str, new_key: str) -> bool:
         """Copy inside the bucket, with type and headers; return whether this call wrote it.
@@ -218,16 +231,23 @@ class S3MediaStorage(S3Bucket):
                     Bucket=self.bucket_name,
                     Key=self.bucket_key(new_key),
                     CopySource=cast("Any", source),
-                    IfNoneMatch="*",
+                    **cast("Any", FREE if self.abilities.conditional_put else {}),
                 )
             except ClientError as error:
+                if is_refusal(self.client, error.response):
+                    return super().copy(key, new_key)
                 if errors.get_status(error.response) == 412:
                     return False
                 raise
         return True
 
     def begin_copy(self, source: Storage, name: str, *, link: bool = False) -> ObjectCopy | None:
-        """Return a copy of an object in any bucket of this server; an object has one name."""
+        """Return a copy of an object in any bucket of this server; an object has one name.
+
+        Returns None if the server ignores the condition of a write, also that of a copy.
+        """
+        if not self.abilities.conditional_put:
+            return None
         return object_copy.begin(self, source, name)
 
     def build_parameters(

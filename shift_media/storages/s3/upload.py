@@ -11,11 +11,12 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from shift_media.core.errors import SourceTruncated, StorageBusy
 from shift_media.core.streams import SeekableReader
+from shift_media.storages.s3.abilities import Abilities, is_refusal
 from shift_media.storages.s3.errors import (
     get_error_code,
     get_status,
@@ -170,8 +171,30 @@ class ConditionalWrite:
     upload: PreparedUpload
     parameters: dict[str, Any]
     condition: Mapping[str, Any]
+    abilities: Abilities = field(default_factory=Abilities)
 
     def send(self) -> bool:
+        """Send as the server accepts it; return whether the stored object is this upload.
+
+        A server that refuses a header is sent the same without it.
+        """
+        try:
+            return self._send_until_settled()
+        except self.client.exceptions.ClientError as error:
+            if not is_refusal(self.client, error.response):
+                raise
+            for fewer in self.abilities.fewer():
+                try:
+                    written = replace(self, abilities=fewer)._send_until_settled()
+                except self.client.exceptions.ClientError as again:
+                    if not is_refusal(self.client, again.response):
+                        raise
+                else:
+                    self.abilities.learn(fewer)
+                    return written
+            raise
+
+    def _send_until_settled(self) -> bool:
         """Send until S3 reports no conflict; return whether the stored object is this upload.
 
         A request that was repeated may be refused because its first attempt succeeded and only the
@@ -202,13 +225,23 @@ class ConditionalWrite:
         if self.upload.size > MAX_SINGLE_PUT:
             self._send_parts()
         else:
-            checksum = base64.b64encode(bytes.fromhex(self.upload.sha256)).decode()
+            if self.condition and not self.abilities.conditional_put:
+                self._require_free()
             self.client.put_object(
                 **self.parameters,
                 Body=cast("IO[bytes]", self.upload.body()),
-                ChecksumSHA256=checksum,
-                **self.condition,
+                **self._checksum(),
+                **self._sent_condition(),
             )
+
+    def _checksum(self) -> dict[str, Any]:
+        if not self.abilities.checksum_header:
+            return {}
+        digest = bytes.fromhex(self.upload.sha256)
+        return {"ChecksumSHA256": base64.b64encode(digest).decode()}
+
+    def _sent_condition(self) -> Mapping[str, Any]:
+        return self.condition if self.abilities.conditional_put else {}
 
     def _send_parts(self) -> None:
         target = self._target
@@ -222,7 +255,7 @@ class ConditionalWrite:
             if self.condition:
                 self._require_free()
             self.client.complete_multipart_upload(
-                **target, MultipartUpload={"Parts": parts}, **self.condition
+                **target, MultipartUpload={"Parts": parts}, **self._sent_condition()
             )
         except BaseException:
             self._abort(target)
