@@ -36,7 +36,7 @@ from shift_media.storages import default_media_storage
 from tests.testapp.models import Photo
 
 call_command("migrate", run_syncdb=True, verbosity=0)
-ROWS = 60
+ROWS = 40
 
 def picture(side):
     file = io.BytesIO()
@@ -88,14 +88,27 @@ def sweeps():
     while not done.is_set():
         Sweep(default_media_storage, timezone.now() - timedelta(hours=1)).run()
 
+def reads():
+    while not done.is_set():
+        for photo in Photo.objects.all():
+            name = photo.image.name
+            try:
+                with photo.image.open() as file:
+                    file.read()
+            except FileNotFoundError:
+                # The row has another file by now, or it has lost this one.
+                if Photo.objects.filter(pk=photo.pk, image=name).exists():
+                    failures.append(f"{name} is missing")
+
 work = [in_thread(each) for each in (imports, imports, uploads, deletes)]
-sweeper = in_thread(sweeps)
-for thread in [sweeper, *work]:
+beside = [in_thread(sweeps), in_thread(reads)]
+for thread in [*beside, *work]:
     thread.start()
 for thread in work:
     thread.join()
 done.set()
-sweeper.join()
+for thread in beside:
+    thread.join()
 
 assert not failures, failures
 uploaded = set(old[::3])
