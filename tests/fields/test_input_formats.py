@@ -47,6 +47,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "tif": lambda: saved("TIFF"),
     "bmp": lambda: saved("BMP"),
     "ico": lambda: saved("ICO", sizes=[(64, 48)]),
+    "jp2": lambda: saved("JPEG2000"),
 }
 
 

@@ -45,6 +45,8 @@ def decode_still(
     scans = select_scans(source, header, min_scale)
     if scans is not None:
         return _decode_parts(source, header, scans.parts, min_scale)
+    if header.skips:
+        return _decode_parts(source, header, header.still, min_scale)
     return decode_all_data(source, header, min_scale, decoder, size)
 
 
@@ -59,6 +61,8 @@ def decode_all_data(
 
     What this decodes can be decoded at any scale.
     """
+    if header.skips:
+        return _decode_parts(source, header, header.still, (1.0, 1.0))
     if header.tiles:
         return Decoded(*tiles.decode_tiles(source, header, min_scale))
     if vips.should_decode(header, min_scale, decoder):

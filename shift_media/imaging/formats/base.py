@@ -146,6 +146,7 @@ class Header:
         deflated: whether the profile is compressed.
         color_space: the colours of an original without a usable profile; None for sRGB.
         shrinks: whether its decoder can shrink while decoding.
+        skips: whether it reads less of the data then.
         progressive: whether a JPEG comes in scans, coarse ones first.
         gif_frames: the frames of a GIF; ``parts`` and ``still`` are then those of its first.
         loop: how often an animation plays; 0 is for ever.
@@ -166,6 +167,7 @@ class Header:
     deflated: bool = False
     color_space: ColorSpace | None = None
     shrinks: bool = False
+    skips: bool = False
     progressive: bool = False
     gif_frames: tuple[Frame, ...] = ()
     loop: int = 0
