@@ -1,13 +1,15 @@
-"""The codecs of a fragmented MP4 as the ``CODECS`` attribute names them (RFC 6381, section 3.3).
+"""The codecs of an MP4 as the ``CODECS`` attribute names them (RFC 6381, section 3.3).
 
 Only the header is read: the sample descriptions in ``moov`` (ISO/IEC 14496-12).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
-_CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
+_CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 _HEADER_BYTES = 8
 _ENTRIES_AT = 8  # in stsd: version, flags and the number of entries
 _VIDEO_BOXES_AT = 78  # in a VisualSampleEntry: the boxes that follow its own fields
@@ -15,13 +17,29 @@ _AUDIO_BOXES_AT = 28
 _DECODER_CONFIG, _DECODER_SPECIFIC = 0x04, 0x05  # tags of descriptors, ISO/IEC 14496-1, 7.2.2
 
 
-def read_codec_strings(header: bytes) -> list[str]:
+def read_codec_strings(path: Path) -> list[str]:
+    """Return the codec of each track of an MP4 or of a header of segments.
+
+    Raises `ValueError` for a file without tracks, or that is cut.
+    """
+    with path.open("rb") as file:
+        while len(head := file.read(_HEADER_BYTES)) == _HEADER_BYTES:
+            size = int.from_bytes(head[:4], "big")
+            if head[4:] == b"moov":
+                return parse_codec_strings(file.read(size - _HEADER_BYTES))
+            if size < _HEADER_BYTES:
+                break
+            file.seek(size - _HEADER_BYTES, os.SEEK_CUR)
+    raise ValueError("The MP4 has no header.")
+
+
+def parse_codec_strings(moov: bytes) -> list[str]:
     """Return the codec of each track: ``["avc1.64001f", "mp4a.40.2"]``.
 
     Raises `ValueError` for a header that has none or is cut.
     """
     try:
-        found = [_codec_string(*entry) for entry in _sample_entries(header)]
+        found = [_codec_string(*entry) for entry in _sample_entries(moov)]
     except (IndexError, KeyError) as error:
         raise ValueError("The header of the MP4 is cut, or not of a codec.") from error
     if not found:

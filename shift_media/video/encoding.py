@@ -28,6 +28,21 @@ It is Elastic Transcoder's own default for ``BufferSize``.
 """
 
 
+PEAK_KBPS = ((360, 1200), (480, 2500), (720, 5000), (1080, 8000), (1440, 16_000), (2160, 32_000))
+"""The peak bit rate in kbit/s by the short side in pixels."""
+
+PEAK_SECONDS = 1.5
+"""Seconds at the peak bit rate that the decoder's buffer holds.
+
+A segment of six seconds exceeds the peak by a quarter at most then.
+"""
+
+
+def choose_peak_kbps(short_side: int) -> int:
+    """Return the peak bit rate of a frame: that of the next larger side in the table."""
+    return next((kbps for side, kbps in PEAK_KBPS if short_side <= side), PEAK_KBPS[-1][1])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioEncoding:
     """An audio stream.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -9,10 +10,11 @@ from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES
 from shift_media.core.keys import OriginalKey, RenditionKey, parse_key
 from shift_media.video.elastic import naming
-from shift_media.video.encoding import VideoEncoding
+from shift_media.video.encoding import VideoEncoding, choose_peak_kbps
 from shift_media.video.facts import VideoFacts, build_ladder, display_size, fit_short_side
 from shift_media.video.profiles import (
     Audio,
+    Dash,
     Hls,
     Mp4,
     PosterSpec,
@@ -43,6 +45,7 @@ class PlannedVideo:
 
     Attributes:
         crf, preset: x264's quality and speed, if ``encoding`` does not set a bit rate.
+        max_kbps: peak bit rate in kbit/s, if ``encoding`` is None.
         published: False for a file from which only segments are cut.
         label: name of a rung's folder, where the profile gives one.
         encoding, frame: what the profile says beyond that, if anything.
@@ -54,6 +57,7 @@ class PlannedVideo:
     crf: int
     preset: str
     audio_kbps: int
+    max_kbps: int = 0
     published: bool = True
     label: str = ""
     encoding: VideoEncoding | None = None
@@ -97,6 +101,19 @@ class PlannedPlaylist:
         """Return the name of one stream's folder."""
         return f"{self.stem}-{rung.label or f'{min(rung.width, rung.height)}p'}"
 
+    @property
+    def sound_folder(self) -> str:
+        """The name of the folder of the sound, if it is apart."""
+        return f"{self.stem}-sound"
+
+    def has_sound_apart(self, facts: VideoFacts) -> bool:
+        """Return True if the sound is a stream of its own, as CMAF demands.
+
+        Streams in Elastic Transcoder's vocabulary have sounds of different bit rates.
+        """
+        is_cmaf = self.rendition.segments == "fmp4" and not self.rendition.streams
+        return is_cmaf and self.has_audio(facts)
+
     def has_audio(self, facts: VideoFacts) -> bool:
         """Return True if the streams have audio; either all of them have it or none."""
         return any(rung.has_audio(facts) for rung in self.rungs)
@@ -113,11 +130,12 @@ class TranscodePlan:
     posters: tuple[PosterSpec, ...]
     sprites: tuple[Sprite, ...]
     stills: tuple[StillsSpec, ...] = ()
+    manifests: tuple[Dash, ...] = ()
 
     @property
     def segment_seconds(self) -> int:
-        """The interval of keyframes at which segments can begin; 0 without HLS."""
-        return min((each.rendition.segment_seconds for each in self.playlists), default=0)
+        """The interval of keyframes at which segments of all playlists begin; 0 without HLS."""
+        return math.gcd(*(each.rendition.segment_seconds for each in self.playlists))
 
 
 def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
@@ -141,6 +159,7 @@ def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
         posters=tuple(profile.of_kind("poster")),
         sprites=tuple(profile.of_kind("sprite")),
         stills=tuple(profile.of_kind("stills")),
+        manifests=tuple(profile.of_kind("dash")),
     )
 
 
@@ -157,17 +176,33 @@ def _check(profile: Profile, facts: VideoFacts) -> None:
 
 
 def _plan_videos(renditions: Iterable[Mp4], facts: VideoFacts) -> list[PlannedVideo]:
-    """Plan the MP4s and WebMs: of equal ones only the lowest that was requested is made."""
+    """Plan the MP4s and WebMs: of equal ones only the lowest that was requested is made.
+
+    Those of the same height are all made: they differ in sound or in speed.
+    """
     chosen: dict[object, PlannedVideo] = {}
+    lowest: dict[object, int] = {}
     for spec in sorted(renditions, key=lambda rendition: -rendition.height):
         if spec.encoding is not None:  # A project names each of these, so all are made.
             chosen[spec.file] = _plan_encoded(spec.file, spec.encoding, spec, facts)
             continue
-        width, height = fit_short_side(facts.width, facts.height, spec.height)
-        chosen[width, height, spec.crf] = PlannedVideo(
-            spec.file, width, height, spec.crf, spec.preset, spec.audio_kbps
-        )
+        video = _plan_video(spec, facts)
+        picture = video.width, video.height, video.crf
+        if lowest.setdefault(picture, spec.height) != spec.height:
+            chosen = {file: one for file, one in chosen.items() if _picture(one) != picture}
+            lowest[picture] = spec.height
+        chosen[spec.file] = video
     return list(chosen.values())
+
+
+def _picture(video: PlannedVideo) -> object:
+    return None if video.encoding else (video.width, video.height, video.crf)
+
+
+def _plan_video(spec: Mp4, facts: VideoFacts) -> PlannedVideo:
+    size = fit_short_side(facts.width, facts.height, spec.height)
+    peak = spec.max_kbps or choose_peak_kbps(min(size))
+    return PlannedVideo(spec.file, *size, spec.crf, spec.preset, spec.audio_kbps, peak)
 
 
 def _plan_encoded(
@@ -209,6 +244,7 @@ def _plan_rung(rendition: Hls, size: tuple[int, int], videos: list[PlannedVideo]
         rendition.crf,
         rendition.preset,
         rendition.audio_kbps,
+        choose_peak_kbps(min(size)),
         published=False,
     )
     equal = [one for one in videos if replace(one, file=rung.file, published=False) == rung]

@@ -9,6 +9,15 @@ from dataclasses import dataclass
 
 _URI = re.compile(r'URI="([^"]+)"')
 
+SEGMENTS_BEGIN_AT = 10
+"""The time in seconds at which the first picture stands in segments.
+
+Frames that are decoded before they are shown, and the padding of sound, have earlier times. If
+these were negative, picture and sound would be moved, each by an amount of its own.
+"""
+
+_SOUND = "sound"
+
 VERSION = 7
 """Of the protocol: fragmented MP4 needs version 6, and `EXT-X-MAP` in all playlists 7."""
 
@@ -73,42 +82,55 @@ class StreamEntry:
     Attributes:
         uri: of its playlist, relative to the master playlist.
         codecs: as `codec_strings.read_codec_strings` returns them.
-        segments: size in bytes and duration in seconds of each segment.
+        width, height: as displayed; 0 for sound.
         fps: frames per second; 0 if unknown.
+        segments: name, size in bytes and duration in seconds of each segment.
+        header: name of the file with which segments begin; empty if they need none.
     """
 
     uri: str
     codecs: tuple[str, ...]
-    width: int
-    height: int
-    fps: float
-    segments: tuple[tuple[int, float], ...]
+    segments: tuple[tuple[str, int, float], ...]
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    header: str = ""
 
     @property
     def peak_bandwidth(self) -> int:
         """The largest bit rate of a segment (RFC 8216, 4.3.4.2), in bit/s."""
-        return max(math.ceil(8 * size / max(seconds, 0.001)) for size, seconds in self.segments)
+        return max(math.ceil(8 * size / max(seconds, 0.001)) for _, size, seconds in self.segments)
 
     @property
     def average_bandwidth(self) -> int:
         """The bit rate of all segments together, in bit/s."""
-        seconds = math.fsum(seconds for _, seconds in self.segments)
-        return math.ceil(8 * sum(size for size, _ in self.segments) / max(seconds, 0.001))
-
-    def format_attributes(self) -> str:
-        """Return the attributes of ``EXT-X-STREAM-INF``."""
-        attributes = [
-            f"BANDWIDTH={self.peak_bandwidth}",
-            f"AVERAGE-BANDWIDTH={self.average_bandwidth}",
-            f'CODECS="{",".join(self.codecs)}"',
-            f"RESOLUTION={self.width}x{self.height}",
-        ]
-        return ",".join([*attributes, *([f"FRAME-RATE={self.fps:.3f}"] if self.fps else [])])
+        seconds = math.fsum(seconds for _, _, seconds in self.segments)
+        return math.ceil(8 * sum(size for _, size, _ in self.segments) / max(seconds, 0.001))
 
 
-def write_master(streams: Iterable[StreamEntry]) -> str:
-    """Return a master playlist. Players without measurements begin with its first stream."""
+def write_master(streams: Iterable[StreamEntry], sound: StreamEntry | None = None) -> str:
+    """Return a master playlist. Players without measurements begin with its first stream.
+
+    ``sound`` is the sound of all streams, if they have none themselves.
+    """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
+    if sound is not None:
+        group = f'TYPE=AUDIO,GROUP-ID="{_SOUND}",NAME="{_SOUND}",DEFAULT=YES,AUTOSELECT=YES'
+        lines.append(f'#EXT-X-MEDIA:{group},CHANNELS="2",URI="{sound.uri}"')
     for stream in streams:
-        lines += [f"#EXT-X-STREAM-INF:{stream.format_attributes()}", stream.uri]
+        lines += [f"#EXT-X-STREAM-INF:{_format_attributes(stream, sound)}", stream.uri]
     return "\n".join(lines) + "\n"
+
+
+def _format_attributes(stream: StreamEntry, sound: StreamEntry | None) -> str:
+    """Return the attributes of ``EXT-X-STREAM-INF``, which count the sound as well."""
+    together = [stream, *([sound] if sound else [])]
+    codecs = ",".join(codec for one in together for codec in one.codecs)
+    attributes = [
+        f"BANDWIDTH={sum(one.peak_bandwidth for one in together)}",
+        f"AVERAGE-BANDWIDTH={sum(one.average_bandwidth for one in together)}",
+        f'CODECS="{codecs}"',
+        f"RESOLUTION={stream.width}x{stream.height}",
+    ]
+    attributes += [f"FRAME-RATE={stream.fps:.3f}"] if stream.fps else []
+    return ",".join([*attributes, *([f'AUDIO="{_SOUND}"'] if sound else [])])

@@ -54,7 +54,8 @@ class RenditionSpec:
 class Mp4(RenditionSpec):
     """H.264 and AAC in an MP4 that plays while it loads; ``height`` is that of the short side.
 
-    ``encoding`` replaces the other options where it is given.
+    ``max_kbps`` is the peak bit rate; 0 chooses it by the size. ``encoding`` replaces the other
+    options where it is given.
     """
 
     kind = "mp4"
@@ -63,6 +64,7 @@ class Mp4(RenditionSpec):
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
+    max_kbps: int = 0
     encoding: VideoEncoding | None = None
 
 
@@ -79,8 +81,9 @@ class Webm(Mp4):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hls(RenditionSpec):
-    """A playlist with one stream of fMP4 segments for each rung.
+    """A playlist with one stream of segments for each rung.
 
+    Segments are fragmented MP4 with the sound apart (CMAF), which DASH uses too, or MPEG-TS.
     ``streams`` contains names and encodings of rungs, and replaces ``heights``.
     """
 
@@ -88,10 +91,24 @@ class Hls(RenditionSpec):
     extension = "m3u8"
     heights: tuple[int, ...] = (720, 480)
     segment_seconds: int = 6
+    segments: str = "fmp4"
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
     streams: tuple[tuple[str, VideoEncoding], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dash(RenditionSpec):
+    """A DASH manifest of the segments of the playlist that has the same name."""
+
+    kind = "dash"
+    extension = "mpd"
+
+    @property
+    def playlist_file(self) -> str:
+        """The file name of the playlist."""
+        return f"{self.file.removesuffix('.mpd')}.m3u8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +180,7 @@ class StillsSpec(RenditionSpec):
 
 
 KINDS: dict[str, type[RenditionSpec]] = {
-    kind.kind: kind for kind in (Mp4, Hls, PosterSpec, Sprite, Audio)
+    kind.kind: kind for kind in (Mp4, Hls, Dash, PosterSpec, Sprite, Audio)
 }
 
 
@@ -210,7 +227,20 @@ def parse_profile(name: object, renditions: object) -> Profile:
         raise InvalidProfile(
             f'{name!r} is {renditions!r}. Write {{"720p.mp4": {{"kind": "mp4", "height": 720}}}}.'
         )
-    return Profile(str(name), tuple(parse_rendition(*item) for item in renditions.items()))
+    profile = Profile(str(name), tuple(parse_rendition(*item) for item in renditions.items()))
+    _check_manifests(profile)
+    return profile
+
+
+def _check_manifests(profile: Profile) -> None:
+    playlists = {one.file for one in profile.of_kind("hls") if one.segments == "fmp4"}
+    for manifest in profile.of_kind("dash"):
+        if manifest.playlist_file not in playlists:
+            raise InvalidProfile(
+                f'"{manifest.file}" lists the segments of "{manifest.playlist_file}", and the '
+                'profile has no such playlist with "segments": "fmp4". Name the manifest as a '
+                "playlist."
+            )
 
 
 def check_name(name: object) -> None:
@@ -262,14 +292,18 @@ def _value(where: str, option: str, value: object, default: object) -> object:
             raise InvalidProfile(f"{where} must be a list such as {list(default)}, got {value!r}.")
         return tuple(_number(where, "height", item) for item in value)
     if isinstance(default, str):
-        if value not in _PRESETS:
-            raise InvalidProfile(f"{where} must be one of {', '.join(_PRESETS)}, got {value!r}.")
+        if value not in _CHOICES[option]:
+            choices = ", ".join(_CHOICES[option])
+            raise InvalidProfile(f"{where} must be one of {choices}, got {value!r}.")
         return value
     return _number(where, option, value)
 
 
 _NOT_OPTIONS = "file", "legacy", "encoding", "streams"
-_PRESETS = "ultrafast superfast veryfast faster fast medium slow slower".split()
+_CHOICES = {
+    "preset": "ultrafast superfast veryfast faster fast medium slow slower".split(),
+    "segments": ["fmp4", "ts"],
+}
 _RANGES = {
     "height": _SIDES,
     "crf": range(52),
@@ -280,6 +314,7 @@ _RANGES = {
     "columns": range(1, 101),
     "audio_kbps": range(16, 513),
     "kbps": range(16, 513),
+    "max_kbps": range(200_001),
 }
 
 

@@ -65,7 +65,8 @@ def test_video_becomes_renditions_of_web_profile(
         "clip.mp4": "video/mp4",
         "hls.m3u8": "application/vnd.apple.mpegurl",
         "index.m3u8": "application/vnd.apple.mpegurl",
-        "init.mp4": "video/mp4",
+        "init_0.mp4": "video/mp4",  # of the picture
+        "init_1.mp4": "video/mp4",  # of the sound
         "preview.jpg": "image/jpeg",
         "preview.vtt": "text/vtt; charset=utf-8",
         "s00000.m4s": "video/iso.segment",

@@ -157,6 +157,32 @@ def test_frames_of_two_fields_become_whole_in_each_output() -> None:
         assert (deinterlacer["Mode"], deinterlacer["Control"]) == ("DEINTERLACE", "NORMAL")
 
 
+def test_peak_bit_rates_are_those_of_ffmpeg() -> None:
+    ladder = {f"{side}p.mp4": {"kind": "mp4", "height": side} for side in (360, 480, 720, 1080)}
+    own = {"kind": "mp4", "height": 240, "max_kbps": 900}
+    found = {}
+    for video in videos_of(settings_for(parse_profile("ladder", {**ladder, "own.mp4": own}))):
+        codec = video["CodecSettings"]["H264Settings"]
+        found[codec["MaxBitrate"]] = codec["HrdBufferSize"] / codec["MaxBitrate"]
+    assert set(found) == {1_200_000, 2_500_000, 5_000_000, 8_000_000, 900_000}
+    assert set(found.values()) == {1.5}
+
+
+def test_manifest_and_keyframes_serve_all_playlists() -> None:
+    lists = {
+        "hls.m3u8": {"kind": "hls", "segment_seconds": 4},
+        "hls.mpd": {"kind": "dash"},
+        "long.m3u8": {"kind": "hls", "segment_seconds": 5},
+    }
+    settings = settings_for(parse_profile("lists", lists))
+    groups = {group["Name"]: group["OutputGroupSettings"] for group in settings["OutputGroups"]}
+    assert groups["hls.m3u8"]["CmafGroupSettings"]["WriteDashManifest"] == "ENABLED"
+    assert groups["long.m3u8"]["CmafGroupSettings"]["WriteDashManifest"] == "DISABLED"
+    for video in videos_of(settings):
+        assert video["CodecSettings"]["H264Settings"]["GopSize"] == 1  # a divisor of 4 and 5
+    assert list(schema.find_faults({"Role": ROLE, "Settings": settings})) == []
+
+
 def test_formatted_facts_parse_to_same_facts() -> None:
     facts = inputs.parse_facts(inputs.format_facts(WIDE))
     assert (facts.width, facts.height, facts.duration) == (1920, 1080, 60)

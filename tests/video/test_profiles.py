@@ -24,7 +24,7 @@ def test_built_in_profile_parses() -> None:
         ("m", {"a.mp4": {"kind": "mp4"}}, "name of a profile"),
         ("web", {}, "720p.mp4"),
         ("web", ["a.mp4"], "720p.mp4"),
-        ("web", {"a.mp4": {"kind": "mpeg"}}, "mp4, hls, poster, sprite, audio"),
+        ("web", {"a.mp4": {"kind": "mpeg"}}, "mp4, hls, dash, poster, sprite, audio"),
         ("web", {"a.mp4": None}, "mp4, hls"),
         ("web", {"A.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),
         ("web", {"a/b.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),
@@ -38,6 +38,13 @@ def test_built_in_profile_parses() -> None:
         ("web", {"a.mp4": {"kind": "mp4", "preset": "fastest"}}, "veryfast"),
         ("web", {"a.m3u8": {"kind": "hls", "heights": 720}}, "must be a list"),
         ("web", {"a.m3u8": {"kind": "hls", "heights": []}}, "must be a list"),
+        ("web", {"a.m3u8": {"kind": "hls", "segments": "mp4"}}, "must be one of fmp4, ts"),
+        ("web", {"a.mpd": {"kind": "dash"}}, 'no such playlist with "segments": "fmp4"'),
+        (
+            "web",
+            {"a.mpd": {"kind": "dash"}, "a.m3u8": {"kind": "hls", "segments": "ts"}},
+            "no such playlist",
+        ),
     ],
 )
 def test_invalid_profile_is_refused_with_reason(name: Any, renditions: Any, said: str) -> None:

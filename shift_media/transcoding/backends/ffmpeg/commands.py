@@ -12,6 +12,7 @@ from shift_media.transcoding.probing import VideoLimits
 from shift_media.video.encoding import MAX_FPS, AudioEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
+from shift_media.video.playlists import SEGMENTS_BEGIN_AT
 from shift_media.video.profiles import Audio, PosterSpec
 from shift_media.video.sprites import SpriteLayout
 
@@ -160,27 +161,40 @@ def _jpeg_output(quality: int, file: str, *, frames: int = 1) -> list[str]:
 
 
 def playlist_command(
-    options: FFmpegOptions, playlist: PlannedPlaylist, has_audio: bool
+    options: FFmpegOptions, playlist: PlannedPlaylist, facts: VideoFacts
 ) -> list[str]:
     """Return the command that cuts encoded files into segments, without encoding them again."""
     command = [options.program, *_QUIET]
     streams = []
+    has_audio, is_apart = playlist.has_audio(facts), playlist.has_sound_apart(facts)
     for rung in playlist.rungs:
         command += input_arguments(options, rung.file)
     for number, rung in enumerate(playlist.rungs):
         command += ["-map", f"{number}:v:0"]
         audio = ""
-        if has_audio:
+        if has_audio and not is_apart:
             command += ["-map", f"{number}:a:0"]
             audio = f"a:{number},"
         streams.append(f"v:{number},{audio}name:{playlist.folder(rung)}")
+    if is_apart:
+        command += ["-map", "0:a:0"]
+        streams.append(f"a:0,name:{playlist.sound_folder}")
     rendition = playlist.rendition
     command += ["-c", "copy", *_WITHOUT_EXTRAS, "-f", "hls"]
+    command += ["-output_ts_offset", str(SEGMENTS_BEGIN_AT)]
     command += ["-hls_time", str(rendition.segment_seconds), "-hls_playlist_type", "vod"]
-    command += ["-hls_segment_type", "fmp4", "-hls_flags", "independent_segments"]
-    command += ["-hls_list_size", "0", "-hls_fmp4_init_filename", "init.mp4"]
-    command += ["-hls_segment_filename", "%v/s%05d.m4s"]
+    command += ["-hls_flags", "independent_segments", "-hls_list_size", "0"]
+    command += _SEGMENTS[rendition.segments]
     return [*command, "-var_stream_map", " ".join(streams), "%v/index.m3u8"]
+
+
+_SEGMENTS = {
+    "fmp4": [
+        *["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "init.mp4"],
+        *["-hls_segment_filename", "%v/s%05d.m4s"],
+    ],
+    "ts": ["-hls_segment_type", "mpegts", "-hls_segment_filename", "%v/s%05d.ts"],
+}
 
 
 def poster_commands(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shift_media.video.encoding import AudioEncoding, VideoEncoding
+from shift_media.video.encoding import PEAK_SECONDS, AudioEncoding, VideoEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedVideo
 from shift_media.video.profiles import StillsSpec
@@ -21,7 +21,7 @@ def video_encoder(video: PlannedVideo) -> list[str]:
     """Return the video encoder and its options."""
     encoding = video.encoding
     if encoding is None:
-        quality = ["-crf", str(video.crf), "-profile:v", "high"]
+        quality = ["-crf", str(video.crf), "-profile:v", "high", *_cap(video)]
         return ["-c:v", "libx264", "-preset", video.preset, *quality]
     rates = _rates(encoding)
     if video.codec in _VPX:
@@ -37,6 +37,11 @@ def video_encoder(video: PlannedVideo) -> list[str]:
     # A fixed distance of keyframes must not be broken by one more at a change of scene.
     fixed = ["-sc_threshold", "0"] if encoding.gop and encoding.fixed_gop else []
     return [*options, *rates, *fixed]
+
+
+def _cap(video: PlannedVideo) -> list[str]:
+    buffer = round(video.max_kbps * PEAK_SECONDS)
+    return ["-maxrate", f"{video.max_kbps}k", "-bufsize", f"{buffer}k"]
 
 
 def _rates(encoding: VideoEncoding) -> list[str]:

@@ -181,8 +181,9 @@ class Run:
         for playlist in plan.playlists:
             for rung in playlist.rungs:
                 (self._folder / playlist.folder(rung)).mkdir()
-            has_audio = playlist.has_audio(plan.facts)
-            work.append(commands.playlist_command(self._options, playlist, has_audio))
+            if playlist.has_sound_apart(plan.facts):
+                (self._folder / playlist.sound_folder).mkdir()
+            work.append(commands.playlist_command(self._options, playlist, plan.facts))
         yield from self._run_at_once(work)
         for poster in plan.posters:
             for command in commands.poster_commands(

@@ -11,7 +11,7 @@ from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.transcoding.backends.ffmpeg import filters
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job, RenditionReport
-from shift_media.video import planning, playlists
+from shift_media.video import dash, planning, playlists
 from shift_media.video.codec_strings import read_codec_strings
 from shift_media.video.encoding import AudioEncoding
 from shift_media.video.facts import VideoFacts
@@ -52,7 +52,7 @@ class OutputVerification:
                     video.kind, video.file, video.width, video.height, duration=duration
                 )
         for playlist in plan.playlists:
-            yield self._check_playlist(playlist, facts)
+            yield from self._check_playlist(playlist, facts)
         for audio in plan.audio_files:
             yield self._check_audio(audio, facts.get(audio.file))
         for poster in plan.posters:
@@ -105,42 +105,58 @@ class OutputVerification:
 
     def _check_playlist(
         self, playlist: PlannedPlaylist, facts: Mapping[str, VideoFacts]
-    ) -> RenditionFiles:
+    ) -> Iterator[RenditionFiles]:
         """Check the streams, and write the master playlist from what was measured of them."""
-        files: list[str] = []
-        streams = []
-        for rung in playlist.rungs:
-            folder = playlist.folder(rung)
-            streams.append(self._measure_stream(folder, rung, facts[rung.file]))
-            names = sorted(path.name for path in (self._folder / folder).iterdir())
-            files += [f"{folder}/{name}" for name in names]
-        file = playlist.rendition.file
-        (self._folder / file).write_text(playlists.write_master(streams))
-        largest = playlist.rungs[0]
-        rendition = self._rendition(
-            "hls", file, largest.width, largest.height, duration=self._source.duration
-        )
-        return self._with_files(rendition, files)
+        streams = [
+            self._measure_stream(playlist.folder(rung), rung, facts[rung.file])
+            for rung in playlist.rungs
+        ]
+        folders = [playlist.folder(rung) for rung in playlist.rungs]
+        sound = None
+        if playlist.has_sound_apart(self._source):
+            sound = self._measure_stream(playlist.sound_folder)
+            folders.append(playlist.sound_folder)
+        files = [
+            f"{folder}/{path.name}"
+            for folder in folders
+            for path in sorted((self._folder / folder).iterdir())
+        ]
+        file, largest = playlist.rendition.file, playlist.rungs[0]
+        sides, duration = (largest.width, largest.height), self._source.duration
+        (self._folder / file).write_text(playlists.write_master(streams, sound))
+        yield self._with_files(self._rendition("hls", file, *sides, duration=duration), files)
+        for manifest in self._plan.manifests:
+            if manifest.playlist_file == file:
+                text = dash.write_manifest(streams, sound, duration)
+                (self._folder / manifest.file).write_text(text)
+                yield self._rendition("dash", manifest.file, *sides, duration=duration)
 
-    def _measure_stream(self, name: str, rung: PlannedVideo, facts: VideoFacts) -> StreamEntry:
-        """Return a stream of HLS, after a check that it is complete."""
+    def _measure_stream(
+        self, name: str, rung: PlannedVideo | None = None, facts: VideoFacts | None = None
+    ) -> StreamEntry:
+        """Return a stream of HLS, after a check that it is complete; without a rung, the sound."""
         folder = self._folder / name
         index = playlists.parse_playlist((folder / "index.m3u8").read_text())
         self._check(index.is_ended, name, "its playlist has no end")
         is_full_length = planning.is_full_length(index.seconds, self._source.duration)
         self._check(is_full_length, name, "segments are missing")
+        header = index.headers[0] if index.headers else ""
+        described = folder / header if header or rung is None else self._folder / rung.file
         try:
-            codecs = read_codec_strings((folder / index.headers[0]).read_bytes())
-        except (ValueError, IndexError) as error:
+            codecs = read_codec_strings(described)
+        except (ValueError, OSError) as error:
             raise bad_output(name, "its header names no codec") from error
+        sides = rung.display_size if rung else (0, 0)
         return StreamEntry(
             uri=f"{name}/index.m3u8",
             codecs=tuple(codecs),
-            width=rung.display_size[0],
-            height=rung.display_size[1],
-            fps=facts.fps,
+            width=sides[0],
+            height=sides[1],
+            fps=facts.fps if facts else 0.0,
+            header=header,
             segments=tuple(
-                ((folder / segment).stat().st_size, seconds) for segment, seconds in index.segments
+                (segment, (folder / segment).stat().st_size, seconds)
+                for segment, seconds in index.segments
             ),
         )
 

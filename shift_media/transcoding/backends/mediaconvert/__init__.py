@@ -167,8 +167,10 @@ class MediaConvert(AwsTranscoder):
         facts = _facts(service_job)
         groups = self._build_groups(job, facts)
         details = service_job.get("OutputGroupDetails", [])
-        reports = MediaConvertOutputs(job, facts).reports(groups, details)
+        outputs = MediaConvertOutputs(job, facts)
+        reports = outputs.reports(groups, details)
         by_file = dict(zip((group.file for group in groups), reports, strict=True))
+        by_file |= {one.file: outputs.manifest(one) for one in job.profile.of_kind("dash")}
         # Pages offer the renditions in the order of the profile.
         order = [rendition.file for rendition in job.profile.renditions]
         return [by_file[file] for file in order if file in by_file]

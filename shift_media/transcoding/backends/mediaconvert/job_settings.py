@@ -16,7 +16,7 @@ from shift_media.transcoding.backends.mediaconvert.frames import (
     frame_settings,
     placement,
 )
-from shift_media.video.encoding import MAX_FPS, AudioEncoding
+from shift_media.video.encoding import MAX_FPS, PEAK_SECONDS, AudioEncoding, choose_peak_kbps
 from shift_media.video.facts import VideoFacts, fit_short_side
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.profiles import Audio, PosterSpec, Sprite, StillsSpec
@@ -30,8 +30,6 @@ AUDIO_SUFFIX = "-sound"
 """At the end of the names of audio files. Stored playlists name these files."""
 
 _HQ_PRESETS = ("slow", "slower")
-_MAX_BITS_PER_PIXEL = 0.2  # in each frame: 5.5 Mbit/s for 720p at 30 frames per second
-_MIN_BITRATE = 200_000
 _GOP_SECONDS = 2
 _JPEG_QUALITY = {"poster": 90, "sprite": 70, "stills": 90}
 
@@ -117,7 +115,7 @@ def _hls(plan: TranscodePlan, playlist: PlannedPlaylist, destination: str) -> Ou
     cmaf = {
         "Destination": f"{destination}{playlist.stem}",
         "WriteHlsManifest": "ENABLED",
-        "WriteDashManifest": "DISABLED",
+        "WriteDashManifest": "ENABLED" if _has_manifest(plan, playlist) else "DISABLED",
         "SegmentControl": "SEGMENTED_FILES",
         "SegmentLength": seconds,
         "FragmentLength": _gop_seconds(seconds),
@@ -130,6 +128,10 @@ def _hls(plan: TranscodePlan, playlist: PlannedPlaylist, destination: str) -> Ou
     file = playlist.rendition.file
     settings = {"Name": file, "OutputGroupSettings": group, "Outputs": outputs}
     return OutputGroup("hls", file, settings)
+
+
+def _has_manifest(plan: TranscodePlan, playlist: PlannedPlaylist) -> bool:
+    return any(one.playlist_file == playlist.rendition.file for one in plan.manifests)
 
 
 def _audio_track(playlist: PlannedPlaylist) -> Settings:
@@ -163,7 +165,8 @@ def _video_description(plan: TranscodePlan, video: PlannedVideo) -> Settings:
     h264 = {
         "RateControlMode": "QVBR",
         "QvbrSettings": {"QvbrQualityLevel": _quality(video.crf)},
-        "MaxBitrate": _max_bitrate(video, plan.facts.fps),
+        "MaxBitrate": _peak_kbps(video) * 1000,
+        "HrdBufferSize": round(_peak_kbps(video) * 1000 * PEAK_SECONDS),
         "QualityTuningLevel": "MULTI_PASS_HQ" if video.preset in _HQ_PRESETS else "SINGLE_PASS_HQ",
         "SceneChangeDetect": "TRANSITION_DETECTION",
         "CodecProfile": "HIGH",
@@ -199,18 +202,16 @@ def _frame_rate(facts: VideoFacts) -> Settings:
     return {"FramerateControl": "SPECIFIED", **rate}
 
 
+def _peak_kbps(video: PlannedVideo) -> int:
+    return video.max_kbps or choose_peak_kbps(min(video.width, video.height))
+
+
 def _quality(crf: int) -> int:
     """Return the quality level of QVBR (1 to 10, more is better) for a CRF of x264.
 
     A CRF of 23, which is x264's default, corresponds to level 7; less is better.
     """
     return max(1, min(10, round(7 + (23 - crf) / 3)))
-
-
-def _max_bitrate(video: PlannedVideo, fps: float) -> int:
-    frames = min(max(fps, 30), MAX_FPS)
-    bits = video.width * video.height * frames * _MAX_BITS_PER_PIXEL
-    return max(_MIN_BITRATE, round(bits))
 
 
 def _video_audio(video: PlannedVideo) -> Settings:

@@ -23,7 +23,7 @@ from shift_media.transcoding.backends.stored_outputs import (
 from shift_media.transcoding.base import Job, RenditionReport, State
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.profiles import Audio, PosterSpec, RenditionSpec, Sprite, StillsSpec
+from shift_media.video.profiles import Audio, Dash, PosterSpec, RenditionSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
 _SPRITE_QUALITY = 80  # on Pillow's scale for JPEG, from 0 to 95
@@ -110,6 +110,14 @@ class MediaConvertOutputs(StoredOutputs):
             files |= self._stream_files(resolve_name(key, name))
         size = sum(self._size_of(file) for file in files)
         return self._complete(rendition, _planned_sides(group), size, self._facts.duration)
+
+    def manifest(self, rendition: Dash) -> RenditionReport:
+        """Return the report of the manifest that belongs to a playlist, which was verified."""
+        key = self._job.rendition_key(rendition)
+        size = self._size_of(key)
+        is_manifest = b"<MPD" in self._read(key, TEXT_BYTES)
+        self._check(is_manifest, rendition.file, "it is not a manifest")
+        return self._complete(rendition, (None, None), size, self._facts.duration)
 
     # Renditions that are made from captures.
 
