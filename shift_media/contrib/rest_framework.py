@@ -30,10 +30,10 @@ from django.db import models
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError, MissingExtra
-from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.direct import StagedFile
 from shift_media.fields import MediaField
 from shift_media.fields.file import MediaFile
+from shift_media.resizes.builder import has_resizes
 from shift_media.resizes.legacy import guess_extension
 from shift_media.validators import (
     IMAGES,
@@ -161,7 +161,7 @@ class MediaSerializerField(serializers.FileField):
         names = settings.PRESETS if self.presets is None else self.presets
         name = file.stored_name
         extension = guess_extension(name) if file.is_legacy else name.rpartition(".")[2]
-        if BY_EXTENSION.get(extension, UNKNOWN).kind not in ("image", "video"):
+        if not has_resizes(extension):
             return {}
         resizes = {}
         for name in names:

@@ -16,6 +16,7 @@ from django.db.models import Q
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.resizes import service
+from shift_media.resizes.builder import has_resizes
 from shift_media.resizes.stored import StoredResize, find_keys
 from shift_media.storages import MediaStorage
 
@@ -162,8 +163,8 @@ class Rows:
         if file.is_legacy:
             row.counts.skipped[LEGACY] += 1
             return
-        format = BY_EXTENSION.get(str(file.name).rpartition(".")[2])
-        if format is None or format.kind not in ("image", "video"):
+        extension = str(file.name).rpartition(".")[2]
+        if not has_resizes(extension):
             row.counts.skipped[NOT_AN_IMAGE] += 1
             return
         keys: dict[str, None] = {}
@@ -173,7 +174,8 @@ class Rows:
             except MediaError as error:
                 row.counts.add_failure(name, error)
         if keys:
-            row.files.append(FileResizes(name, file.storage, list(keys), format.kind == "video"))
+            is_video = BY_EXTENSION[extension].kind == "video"
+            row.files.append(FileResizes(name, file.storage, list(keys), is_video))
 
 
 class BatchRenderer:

@@ -137,7 +137,7 @@ def _resolve(extension: str, size: Any, *values: Any) -> _ResolvedSpec:
     if merged["format"] is None:
         merged["format"] = default_format
     spec = Spec.make(qualities=settings.QUALITY, **merged)
-    if spec.page > 1 and BY_EXTENSION[extension].kind != "document":
+    if spec.page > 1 and not documents.has_pages(extension):
         raise InvalidSpec(f"A file of type {extension} has no pages: leave page out.")
     settings.limits.check(spec.width, spec.height)
     return _ResolvedSpec(
@@ -184,6 +184,14 @@ def _adapt_to_original(resolved: _ResolvedSpec, known: Metadata | None) -> Spec:
     except EmptyCrop as error:
         raise InvalidSpec(str(error)) from error
     return spec
+
+
+def has_resizes(extension: str) -> bool:
+    """Return True if files with an extension can be resized here, whatever is in them."""
+    format = BY_EXTENSION.get(extension)
+    if format is None or format.resized_as is None:
+        return False
+    return not format.scalable or documents.is_available(extension)
 
 
 def _default_format(extension: str) -> str:

@@ -95,6 +95,11 @@ def is_available(extension: str) -> bool:
     return not missing(extension)
 
 
+def has_pages(extension: str) -> bool:
+    """Return True for a format whose files have pages."""
+    return extension == "pdf"
+
+
 def draw(file: BinaryIO, extension: str, *, side: int, page: int = 1) -> Drawn:
     """Return the facts of a drawing or of a page, and a picture of it.
 

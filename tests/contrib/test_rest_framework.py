@@ -16,6 +16,7 @@ from tests.fields.conftest import media, use
 from tests.fields.material import HTML, MP4, PDF, picture
 from tests.parts import package
 from tests.resizes.counting import CountingStorage
+from tests.sandbox.pdf import pdf
 from tests.testapp.models import Attachment, Photo, Portrait
 
 package("rest_framework", "drf")
@@ -224,11 +225,17 @@ def test_file_that_is_no_image_has_no_resizes() -> None:
             model = Attachment
             fields = ("file",)
 
-    files = Files(data={"file": file(PDF, "a.pdf")})
+    files = Files(data={"file": file(b"a;b", "a.csv")})
     assert files.is_valid(), files.errors
     files.save()
     with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
         assert Files(Attachment.objects.get()).data["file"]["resizes"] == {}
+        Attachment.objects.all().delete()
+        paper = Files(data={"file": file(pdf(2), "a.pdf")})
+        assert paper.is_valid(), paper.errors
+        paper.save()
+        shown = Files(Attachment.objects.get()).data["file"]["resizes"]
+    assert set(shown) == set(PRESETS)
 
 
 def test_file_that_cannot_be_stripped_is_an_error_of_the_serializer_field() -> None:

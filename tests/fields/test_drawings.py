@@ -190,6 +190,25 @@ def test_drawing_of_direct_upload_is_staged_inert_and_stored_sanitized() -> None
     assert b"<rect" in stored
 
 
+def test_drawing_has_no_pages() -> None:
+    row = Drawing.objects.create(image=upload(SQUARE))
+    with pytest.raises(InvalidSpec, match="has no pages"):
+        row.image.resize("9x", page=2)
+
+
+@pytest.mark.parametrize("turn", [{"rotate": 90}, {"rotate": 180, "flip": "h"}])
+def test_drawing_can_be_turned(turn: dict[str, Any]) -> None:
+    row = Drawing.objects.create(image=upload(SQUARE))
+    resize = row.image.resize("100x", **turn)
+    size = (100, 200) if turn["rotate"] == 90 else (100, 50)
+    assert (resize.width, resize.height) == size
+    made = picture(resize).convert("RGB")
+    assert made.size == size
+    first = made.getpixel((50, 5))
+    assert isinstance(first, tuple)
+    assert first[2] > 240 or turn["rotate"] == 180
+
+
 # Documents
 
 

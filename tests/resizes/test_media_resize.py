@@ -22,10 +22,10 @@ from django.test.utils import CaptureQueriesContext
 from shift_media.resizes import batch
 from shift_media.storages import default_media_storage
 from shift_media.transcoding.models import TranscodeJob
-from tests.fields.material import PDF
 from tests.parts import ROOT
 from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
+from tests.sandbox.pdf import pdf
 from tests.servers.sites import S3Site
 from tests.testapp.models import Attachment, Film, Pair, Photo
 from tests.waiting import wait_until
@@ -191,7 +191,7 @@ def test_result_over_limits_is_reported_with_its_row() -> None:
 
 def test_documents_and_videos_without_poster_are_skipped() -> None:
     attachment = Attachment()
-    attachment.file.save("paper.pdf", ContentFile(PDF))
+    attachment.file.save("data.csv", ContentFile(b"a;b"))
     run = Run("testapp.Attachment", "--sizes", "100x")
     assert (run.code, run.errors) == (0, "")
     assert "Skipped: 1 no image or video." in run.out
@@ -206,6 +206,14 @@ def test_documents_and_videos_without_poster_are_skipped() -> None:
     storage.put(poster, io.BytesIO(picture()), content_type="image/jpeg")
     run = Run("testapp.Film", "--sizes", "100x", "200x")
     assert "1 row: 2 resizes made" in run.out
+
+
+def test_pages_and_drawings_are_made_too() -> None:
+    attachment = Attachment()
+    attachment.file.save("paper.pdf", ContentFile(pdf()))
+    run = Run("testapp.Attachment", "--sizes", "100x")
+    assert (run.code, run.errors) == (0, "")
+    assert "1 row: 1 resize made" in run.out
 
 
 def test_command_gives_up_after_20_rows_of_failing_storage(

@@ -21,8 +21,10 @@ from django.core.files.base import ContentFile
 from django.test import override_settings
 from storages.backends.s3 import S3Storage
 
+from shift_media.aws.cloudfront import response_headers_policy
 from shift_media.checks.storages import check_storages
 from shift_media.core.keys import new_original_key
+from shift_media.http import HEADERS
 from shift_media.storages import LocalMediaStorage, S3MediaStorage
 from shift_media.storages.s3 import upload
 from shift_media.storages.s3.options import OPTIONS
@@ -81,6 +83,26 @@ def test_refused_option_is_reported_by_check_with_its_reason(name: str) -> None:
 def test_unknown_option_names_the_nearest_known_one(make: Any, wrong: str, meant: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=f'{wrong}.*did you mean "{meant}"'):
         make(**{wrong: "x"})
+
+
+@pytest.mark.acceptance(74)
+@pytest.mark.parametrize(
+    ("distribution", "disposition"), [("", "attachment"), ("E2QWRUHAPOMQZL", None)]
+)
+def test_drawing_is_an_attachment_unless_cloudfront_sends_its_policy(
+    distribution: str, disposition: str | None
+) -> None:
+    storage = S3MediaStorage(**BASE, cloudfront_distribution=distribution)
+    key = str(new_original_key("logo", "svg"))
+    parameters = storage.build_parameters(key, "image/svg+xml", "")
+    assert parameters["ContentType"] == "image/svg+xml"
+    assert parameters.get("ContentDisposition") == disposition
+    config = response_headers_policy("b")["ResponseHeadersPolicyConfig"]
+    policy = config["SecurityHeadersConfig"]["ContentSecurityPolicy"]
+    assert policy == {
+        "Override": True,
+        "ContentSecurityPolicy": HEADERS["Content-Security-Policy"],
+    }
 
 
 def test_option_of_subclass_is_known() -> None:
