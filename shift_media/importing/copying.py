@@ -14,9 +14,15 @@ from shift_media.core.keys import new_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.importing.models import NAME_LENGTH, ROW_LENGTH
 from shift_media.importing.plan import ImportPlan, WaitingRow
-from shift_media.importing.reading import UnusableName, digest, name_errors, storage_errors
+from shift_media.importing.reading import (
+    UnusableName,
+    begin_copy,
+    digest,
+    name_errors,
+    open_old,
+    storage_errors,
+)
 from shift_media.storages.server_copy import CopyUnsupported, ServerCopy, SourceChanged
-from shift_media.storages.streams import SeekableStream
 from shift_media.validators import Inspection, seekable
 
 _ATTEMPTS: Final = 3  # for a file that is written to meanwhile
@@ -96,8 +102,8 @@ class Copier:
         with contextlib.ExitStack() as stack:
             with storage_errors(name):
                 with name_errors(name):
-                    server_copy = self._begin(name)
-                    opened = _open(plan.storage, name, server_copy, stack)
+                    server_copy = begin_copy(plan.target, plan.storage, name, self._link)
+                    opened = open_old(plan.storage, name, server_copy, stack)
                 file = seekable(opened, plan.field.max_bytes)
                 prepared, inspection = plan.field.prepare_upload(file, name, self._checksum)
                 plan.field.run_rules(prepared, inspection, self._instance(row))
@@ -105,12 +111,6 @@ class Copier:
             if prepared is not file:
                 server_copy = None  # It is stored without its metadata, or as another format.
             return self._store(prepared, inspection, id, source, server_copy)
-
-    def _begin(self, name: str) -> ServerCopy | None:
-        # A storage of a third party may have the methods without the base class.
-        if not hasattr(self._plan.target, "begin_copy"):
-            return None
-        return self._plan.target.begin_copy(self._plan.storage, name, link=self._link)
 
     def _instance(self, row: WaitingRow) -> Any:
         """Return the row for the rules of a field; None for a field without rules."""
@@ -162,16 +162,3 @@ def _facts_of(file: File[Any], prepared: File[Any], inspection: Inspection) -> t
     if prepared is file:
         return inspection.metadata.size, inspection.metadata.sha256
     return digest(file)
-
-
-def _open(
-    storage: Any, name: str, server_copy: ServerCopy | None, stack: contextlib.ExitStack
-) -> File[Any]:
-    """Open an old file until the stack ends; by the copy, if there is one, in its version."""
-    if server_copy is None:
-        opened: File[Any] = stack.enter_context(storage.open(name, "rb"))
-        return opened
-    stream = stack.enter_context(server_copy.open())
-    if not stream.seekable():
-        stream = stack.enter_context(SeekableStream(stream, server_copy.size))
-    return File(stream, name)

@@ -129,7 +129,7 @@ class FinishRun:
                 continue  # The row has another file by now, or is deleted.
             problem = check_copy(self._plan, record)
             if not problem.code and not is_old_checked:
-                problem, is_old_checked = check_old(self._plan.storage_of(record), record), True
+                problem, is_old_checked = check_old(self._plan, record), True
             if problem.code and problem.code != "old_missing":
                 return problem
         return Comparison()

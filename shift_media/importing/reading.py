@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
+from django.core.files.base import File
 
 from shift_media.core.errors import MediaError, NotStored, StorageError
-from shift_media.storages.streams import CHUNK
+from shift_media.storages.server_copy import ServerCopy
+from shift_media.storages.streams import CHUNK, SeekableStream
 
 
 class UnusableName(MediaError):
@@ -54,3 +56,23 @@ def storage_errors(name: str) -> Iterator[None]:
         raise NotStored(f"The file {name!r} is missing.") from error
     except Exception as error:
         raise StorageError(f"{name!r} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def begin_copy(target: Any, storage: Any, name: str, link: bool = False) -> ServerCopy | None:
+    """Return a copy of an old file that is made on the server; None if it has to be read."""
+    # A storage of a third party may have the methods without the base class.
+    begin = getattr(target, "begin_copy", None)
+    return None if begin is None else begin(storage, name, link=link)
+
+
+def open_old(
+    storage: Any, name: str, server_copy: ServerCopy | None, stack: contextlib.ExitStack
+) -> File[Any]:
+    """Open an old file until the stack ends; by the copy, if there is one, in its version."""
+    if server_copy is None:
+        opened: File[Any] = stack.enter_context(storage.open(name, "rb"))
+        return opened
+    stream = stack.enter_context(server_copy.open())
+    if not stream.seekable():
+        stream = stack.enter_context(SeekableStream(stream, server_copy.size))
+    return File(stream, name)

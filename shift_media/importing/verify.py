@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from shift_media.core.errors import MediaError, NotStored
 from shift_media.importing.models import ImportedFile, ImportState
 from shift_media.importing.outcomes import RowOutcome
 from shift_media.importing.plan import ImportPlan, pages_of
-from shift_media.importing.reading import digest, storage_errors
+from shift_media.importing.reading import begin_copy, digest, open_old, storage_errors
 
 Facts = tuple[int, str]
 """Size and SHA-256 of a file."""
@@ -32,14 +33,14 @@ def compare(plan: ImportPlan, record: ImportedFile) -> Comparison:
     The codes are ``copy_missing``, ``copy_differs``, ``old_missing`` and ``old_changed``.
     """
     copy = check_copy(plan, record)
-    return copy if copy.code else check_old(plan.storage_of(record), record)
+    return copy if copy.code else check_old(plan, record)
 
 
 def check_copy(plan: ImportPlan, record: ImportedFile) -> Comparison:
     """Read a copy, and compare it with what was stored: with the old file without a checksum."""
     expected: Facts | Comparison = (record.stored_size or 0, record.stored_sha256)
     if not record.stored_sha256:
-        expected = read_facts_of(plan.storage_of(record), record.old_name)
+        expected = read_old(plan, record)
         if isinstance(expected, Comparison):
             return Comparison(f"old_{expected.code}", expected.detail)
     found = read_facts_of(plan.target_of(record), record.key)
@@ -50,9 +51,9 @@ def check_copy(plan: ImportPlan, record: ImportedFile) -> Comparison:
     return Comparison()
 
 
-def check_old(storage: Any, record: ImportedFile) -> Comparison:
+def check_old(plan: ImportPlan, record: ImportedFile) -> Comparison:
     """Read an old file, and compare it with what was imported."""
-    found = read_facts_of(storage, record.old_name)
+    found = read_old(plan, record)
     if isinstance(found, Comparison):
         return Comparison(f"old_{found.code}", found.detail)
     if found[0] != record.size or record.sha256 not in ("", found[1]):
@@ -60,11 +61,25 @@ def check_old(storage: Any, record: ImportedFile) -> Comparison:
     return Comparison()
 
 
+def read_old(plan: ImportPlan, record: ImportedFile) -> Facts | Comparison:
+    """Return size and SHA-256 of an old file, or why it cannot be read."""
+    storage, name = plan.storage_of(record), record.old_name
+
+    def open_it(stack: ExitStack) -> Any:
+        return open_old(storage, name, begin_copy(plan.target, storage, name), stack)
+
+    return _read(name, open_it)
+
+
 def read_facts_of(storage: Any, name: str) -> Facts | Comparison:
     """Return size and SHA-256 of a file; a comparison that says ``missing`` or ``unreadable``."""
+    return _read(name, lambda stack: stack.enter_context(storage.open(name, "rb")))
+
+
+def _read(name: str, open_it: Callable[[ExitStack], Any]) -> Facts | Comparison:
     try:
-        with storage_errors(name), storage.open(name, "rb") as file:
-            return digest(file)
+        with storage_errors(name), ExitStack() as stack:
+            return digest(open_it(stack))
     except NotStored as error:
         return Comparison("missing", str(error))
     except MediaError as error:
