@@ -245,12 +245,14 @@ def test_parameters_with_custom_domain_are_the_query_as_in_django_storages() -> 
     assert urls[0] == urls[1] == f"https://cdn.example/{KEY}?v=2"
 
 
-def test_private_original_is_signed_for_cloudfront() -> None:
+@pytest.mark.parametrize(("location", "path"), [("", f"/{KEY}"), ("shop", f"/shop/{KEY}")])
+def test_private_original_is_signed_for_cloudfront(location: str, path: str) -> None:
     key = rsa.generate_private_key(65537, 2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    storage = make(originals="private", cloudfront_key_id="KID", cloudfront_key=pem.decode())
+    signing = {"cloudfront_key_id": "KID", "cloudfront_key": pem.decode()}
+    storage = make(originals="private", location=location, **signing)
     url = urlsplit(storage.url(KEY))
-    assert (url.netloc, url.path) == ("cdn.example", f"/{KEY}")
+    assert (url.netloc, url.path) == ("cdn.example", path)
     assert parse_qs(url.query)["Key-Pair-Id"] == ["KID"]
     assert set(parse_qs(url.query)) == {"Expires", "Signature", "Key-Pair-Id"}
 

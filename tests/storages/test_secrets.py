@@ -296,7 +296,7 @@ def test_debug_page_and_mail_about_failed_storage_show_no_secret(site: None) -> 
         {"originals": "all"},
         {"session_profile": "p"},
         {"cloudfront_key": f"{MARK}7"},
-        {"default_acl": "public-read"},
+        {"gzip": True},
     ],
 )
 def test_error_about_wrong_option_shows_no_other_option(site: None, wrong: dict[str, Any]) -> None:

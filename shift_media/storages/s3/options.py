@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 
 from shift_media.conf.reader import suggest
+from shift_media.storages.s3.client import is_aws
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _LOCATION = re.compile(rf"(?=.{{1,{_LONGEST_LOCATION}}}\Z){_SEGMENT}(/{_SEGMENT})*")
 
 _NO_ACL = "buckets made since 2023 refuse ACLs; a bucket policy says who reads what"
+_ACLS = ("public-read", "private")
 _SINGLE = (
     "uploads are conditional, which boto's transfer manager cannot do; parts of 32 MB are sent "
     "one after another"
@@ -88,7 +90,11 @@ OPTIONS: Mapping[str, Option] = {
         "bucket. It is added to `public_url`, and is no part of names in the database.",
         harmless=True,
     ),
-    "default_acl": Option(refused=_NO_ACL),
+    "default_acl": Option(
+        "`public-read` or `private`: sent with each upload, but not with private originals. Only "
+        f"for other servers than Amazon's, because {_NO_ACL}.",
+        harmless=True,
+    ),
     "querystring_auth": Option(refused='write originals="private" for signed URLs of originals'),
     "gzip": Option(refused="images and videos are compressed already"),
     "gzip_content_types": Option(refused="images and videos are compressed already"),
@@ -141,6 +147,19 @@ def _check_values(options: Mapping[str, Any]) -> None:
             f"S3MediaStorage has the option {signed[0]}, but public originals, whose URLs need no "
             'signature. Write "originals": "private", or leave it out.'
         )
+
+
+def check_acl(acl: Any, endpoint_url: str | None) -> str:
+    """Return the ACL to send; ``""`` for none. Raises `ImproperlyConfigured` if it is refused."""
+    if not acl:
+        return ""
+    if endpoint_url is None or is_aws(endpoint_url):
+        raise ImproperlyConfigured(f"S3MediaStorage does not accept default_acl: {_NO_ACL}.")
+    if acl not in _ACLS:
+        raise ImproperlyConfigured(
+            f"The option default_acl is {acl!r}: write {' or '.join(map(repr, _ACLS))}."
+        )
+    return str(acl)
 
 
 def without_acl(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _HEADERS = {
+    "ACL": "x-amz-acl",
     "CacheControl": "Cache-Control",
     "ContentDisposition": "Content-Disposition",
     "ContentType": "Content-Type",

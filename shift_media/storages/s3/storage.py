@@ -31,6 +31,7 @@ from shift_media.storages.s3.errors import translate_errors
 from shift_media.storages.s3.object_copy import ObjectCopy
 from shift_media.storages.s3.options import (
     are_harmless,
+    check_acl,
     check_bucket,
     check_endpoint,
     check_location,
@@ -106,6 +107,7 @@ class S3MediaStorage(S3Bucket):
         self.location: str = check_location(self.location)
         self.key_prefix = f"{self.location}/" if self.location else ""
         check_endpoint(self.endpoint_url)
+        self._acl = check_acl(options.get("default_acl"), self.endpoint_url)
         check_base_url(self.public_url)
 
     def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
@@ -231,6 +233,7 @@ class S3MediaStorage(S3Bucket):
                     Bucket=self.bucket_name,
                     Key=self.bucket_key(new_key),
                     CopySource=cast("Any", source),
+                    **self._acl_of(new_key),
                     **cast("Any", FREE if self.abilities.conditional_put else {}),
                 )
             except ClientError as error:
@@ -254,8 +257,7 @@ class S3MediaStorage(S3Bucket):
         self, key: str, content_type: str, download_name: str = ""
     ) -> dict[str, Any]:
         """Return the place and the headers of a key in the requests that write it."""
-        name, _, leaf = key.rpartition("/")
-        private = self.originals == "private" and name.rpartition("/")[2] == leaf
+        private = self._is_private(key)
         served_type = get_served_type(content_type)
         # The policy of `media_bucket print cloudfront` has the headers that S3 cannot send.
         has_policy = bool(self.cloudfront_distribution)
@@ -266,7 +268,16 @@ class S3MediaStorage(S3Bucket):
             "CacheControl": f"{'private' if private else 'public'}, {_CACHE_CONTROL}",
             **({"ContentDisposition": disposition} if disposition else {}),
             **without_acl(self.get_object_parameters(key)),
+            **self._acl_of(key),
             "Bucket": self.bucket_name,
             "Key": self.bucket_key(key),
             "ContentType": STORED_SAFE_TYPE if served_type == SAFE_TYPE else served_type,
         }
+
+    def _is_private(self, key: str) -> bool:
+        name, _, leaf = key.rpartition("/")
+        return self.originals == "private" and name.rpartition("/")[2] == leaf
+
+    def _acl_of(self, key: str) -> dict[str, Any]:
+        """Return the ACL of a key as a parameter of the requests that write it."""
+        return {"ACL": self._acl} if self._acl and not self._is_private(key) else {}
