@@ -128,7 +128,7 @@ class TranscodeJobAdmin(TranscodeJobBase):
     """Transcoding jobs, with progress and errors, and actions that retry and cancel them."""
 
     list_display = ("original", "profile", "state", "bar", "attempts", "created", "error_code")
-    list_filter = ("state", "profile", "transcoder", "source")
+    list_filter = ("state", "profile", "priority", "transcoder", "source")
     search_fields = ("original", "external_id")
     date_hierarchy = "created"
     inlines = (RenditionInline,)

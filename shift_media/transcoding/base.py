@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.checks import CheckMessage, Error, Info
@@ -46,6 +47,20 @@ ANNOUNCED = (State.COMPLETE, State.ERROR)
 """The states of a job that has ended, and whose end a signal announces."""
 
 
+class Priority(IntEnum):
+    """Priorities of jobs, from -50 to 50; any number between is one too."""
+
+    BACKFILL = -10
+    """Of videos that a command submits, for which no user waits."""
+
+    NORMAL = 0
+    """Of uploads, for which a user waits."""
+
+
+MOST_PRIORITY = 50
+"""The highest priority, as MediaConvert has it; the lowest is its negative."""
+
+
 def states_before(state: State) -> tuple[State, ...]:
     """Return the states that may change to this one: the earlier ones, and itself.
 
@@ -68,6 +83,7 @@ class Job:
         facts: returns what the metadata column says of the original; None if that is not enough.
         external_id: what `Transcoder.submit` has returned, else empty.
         payload: the `JobReport.payload` that was stored with the row.
+        priority: from -50 to 50; jobs with a higher one are to be run first.
     """
 
     id: int
@@ -79,6 +95,7 @@ class Job:
     facts: Callable[[], VideoFacts | None] = lambda: None
     external_id: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = Priority.NORMAL
 
     @property
     def prefix(self) -> str:

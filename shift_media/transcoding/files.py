@@ -69,15 +69,18 @@ class Video:
 
     _renditions: Sequence[Rendition] | None = None
 
-    def transcode(self, profile: str | None = None, force: bool = False) -> TranscodeJob:
+    def transcode(
+        self, profile: str | None = None, force: bool = False, priority: int = 0
+    ) -> TranscodeJob:
         """Submit a job that makes renditions after the commit, and return it.
 
         A job that is live or complete already is returned as it is; ``force`` makes the renditions
         of a complete one again. The default profile is the field's. Raises `NotTranscodable`.
+        Jobs with a higher priority are run first. It is 0 for uploads, and from -50 to 50.
         """
         from shift_media.transcoding import services
 
-        return services.submit(cast("VideoFile", self), profile, force=force)
+        return services.submit(cast("VideoFile", self), profile, force=force, priority=priority)
 
     transcode.alters_data = True  # type: ignore[attr-defined]  # Templates must not call it.
 

@@ -19,7 +19,7 @@ from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
 from shift_media.management.transcode_output import TranscodeReport
 from shift_media.management.video_rows import VideoRows
 from shift_media.transcoding import services
-from shift_media.transcoding.base import State
+from shift_media.transcoding.base import MOST_PRIORITY, Priority, State
 from shift_media.transcoding.models import TranscodeJob, TranscodeJobQuerySet
 
 PUT_OFF = 3
@@ -51,6 +51,13 @@ class Command(MediaCommand):
         add("--pk", nargs="+", default=[], help="only the rows with these primary keys")
         add("--profile", help="name of the profile; default: the field's")
         add("--force", action="store_true", help="make complete renditions again")
+        add(
+            "--priority",
+            type=int,
+            default=Priority.BACKFILL.value,
+            metavar="N",
+            help="jobs with a higher one are run first, from -50 to 50; uploads have 0",
+        )
         add("--retry-failed", action="store_true", help="run jobs again that have failed")
         add("--limit", type=int, metavar="N", help="run at most N jobs")
         add("--dry-run", action="store_true", help="print what would be done")
@@ -134,11 +141,17 @@ class Command(MediaCommand):
                 self.stdout.write(f"{row._meta.label} {row.pk}: {file.key}, {name}: {state}")
                 continue
             try:
-                ids.append(file.transcode(options["profile"], force=options["force"]).pk)
+                ids.append(self._transcode(file, options).pk)
             except MediaError as error:
                 self.failed += 1
                 self.stderr.write(f"{row._meta.label} {row.pk}: {error}")
         return ids
+
+    def _transcode(self, file: Any, options: dict[str, Any]) -> TranscodeJob:
+        job: TranscodeJob = file.transcode(
+            options["profile"], force=options["force"], priority=options["priority"]
+        )
+        return job
 
     def _videos(self, options: dict[str, Any]) -> Iterator[tuple[Any, models.Model]]:
         """Yield the fields and rows to transcode, and report primary keys without a video."""
@@ -270,5 +283,11 @@ def _check(options: dict[str, Any]) -> None:
         raise CommandError("--pk needs exactly one model or field.", returncode=2)
     if options["workers"] < 1 or (options["limit"] is not None and options["limit"] < 1):
         raise CommandError("--workers and --limit must be at least 1.", returncode=2)
+    if abs(options["priority"]) > MOST_PRIORITY:
+        raise CommandError(
+            f"--priority {options['priority']} is too large: write -{MOST_PRIORITY} to "
+            f"{MOST_PRIORITY}.",
+            returncode=2,
+        )
     if (options["force"] or options["profile"]) and not options["field"]:
         raise CommandError("--force and --profile need a model or field.", returncode=2)

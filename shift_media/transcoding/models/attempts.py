@@ -74,6 +74,11 @@ class JobAttempts(JobColumns):
             setattr(self, name, value)
         return True
 
+    def raise_priority(self, priority: int) -> None:
+        """Set the priority if that of the job is lower."""
+        self._row().filter(priority__lt=priority).update(priority=priority)
+        self.priority = max(self.priority, priority)
+
     def renew(self) -> bool:
         """Extend the lease; return False if the job was cancelled or taken over."""
         return self._update(lease_until=timezone.now() + lease_duration())

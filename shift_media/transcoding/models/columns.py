@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import cast
 
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router
 from django.dispatch import Signal
 from django.utils import timezone
@@ -17,7 +17,7 @@ from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.registry import find_field
 from shift_media.storages import MediaStorage, resolve
-from shift_media.transcoding.base import LIVE, RUNNING, State
+from shift_media.transcoding.base import LIVE, MOST_PRIORITY, RUNNING, State
 
 _LEAST_PROGRESS = 5
 """The percentage from which on the rest is estimated. The first ones are the download."""
@@ -52,6 +52,13 @@ class JobColumns(models.Model):
     payload = models.JSONField(_("payload"), default=dict, blank=True)
     lease_owner = models.CharField(_("lease owner"), max_length=100, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    priority = models.SmallIntegerField(
+        _("priority"),
+        default=0,
+        db_default=0,  # for processes of an earlier version while a site is updated
+        validators=[MinValueValidator(-MOST_PRIORITY), MaxValueValidator(MOST_PRIORITY)],
+        help_text=_("Jobs with a higher one are run first."),
+    )
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     started = models.DateTimeField(_("started"), null=True, blank=True)

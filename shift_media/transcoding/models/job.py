@@ -34,6 +34,9 @@ class TranscodeJob(JobAttempts):
         ordering: ClassVar = ["-pk"]
         indexes: ClassVar = [
             models.Index(fields=["state", "not_before"], name="shift_media_job_due"),
+            models.Index(
+                fields=["state", "-priority", "not_before"], name="shift_media_job_queue"
+            ),
             models.Index(fields=["original", "profile"], name="shift_media_job_original"),
             models.Index(fields=["lease_until"], name="shift_media_job_lease"),
         ]

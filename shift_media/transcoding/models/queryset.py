@@ -54,9 +54,9 @@ class TranscodeJobQuerySet(models.QuerySet[Row]):
         return self.filter(state__in=ANNOUNCED, lease_until__isnull=False)
 
     def due(self, now: datetime) -> Self:
-        """Select the pending jobs whose pause is over, the longest-waiting first."""
+        """Select the pending jobs whose pause is over, by priority, the longest-waiting first."""
         due = self.filter(state=State.PENDING, not_before__lte=now)
-        return due.order_by("not_before", "pk")
+        return due.order_by("-priority", "not_before", "pk")
 
     def of(self, original: str, profile: str) -> Self:
         """Select the jobs that make a profile of an original, the newest first."""

@@ -74,6 +74,7 @@ def build_attempt(job: TranscodeJob, profile: Profile | None = None) -> Job:
         facts=partial(read_facts, job),
         external_id=job.external_id,
         payload=job.payload,
+        priority=job.priority,
     )
 
 

@@ -17,7 +17,7 @@ def enqueue(job: TranscodeJob) -> None:
     """Enqueue a job that was committed, to be run when it is due."""
     if settings.TASKS is not None:
         # By its name, because the extra may be missing, and because tasks import the worker.
-        import_string(_ENQUEUE)(job.pk, settings.TASKS, job.not_before)
+        import_string(_ENQUEUE)(job, settings.TASKS)
 
 
 def enqueue_again(job: TranscodeJob) -> None:

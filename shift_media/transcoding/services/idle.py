@@ -18,7 +18,7 @@ def waiting_job() -> TranscodeJob | None:
     now = timezone.now()
     since = now - WORKER_PAUSE
     jobs = TranscodeJob.objects.on_primary()
-    oldest = jobs.due(now).first()
+    oldest = jobs.due(now).order_by("not_before", "pk").first()
     if oldest is None:
         return None
     worked = Q(started__gte=since) | Q(finished__gte=since) | Q(lease_until__gte=now)

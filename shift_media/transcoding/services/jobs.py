@@ -10,7 +10,7 @@ from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import OriginalKey, parse_original_key
 from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages import find_alias
-from shift_media.transcoding.base import State
+from shift_media.transcoding.base import MOST_PRIORITY, Priority, State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.attempts import cancel_at_service, get_profile
 from shift_media.transcoding.services.enqueuing import enqueue
@@ -24,29 +24,33 @@ class NotTranscodable(TranscodeError):
 
 
 def submit(
-    file: VideoFile, profile: str | None = None, *, force: bool = False, using: str | None = None
+    file: VideoFile,
+    profile: str | None = None,
+    *,
+    force: bool = False,
+    priority: int = Priority.NORMAL,
+    using: str | None = None,
 ) -> TranscodeJob:
     """Create the job that makes the renditions of a video, and return it.
 
     Call it in the transaction that saves the row: the work starts after the commit. A job that is
     live or complete already is returned as it is, and one that failed or was cancelled is retried.
-    With ``force`` a complete one gets a successor. Raises `NotTranscodable`.
+    With ``force`` a complete one gets a successor. One that waits gets the higher priority of the
+    two. Raises `NotTranscodable`, and ``ValueError`` for a priority outside of -50 to 50.
 
     All jobs are in the database that routers name for them, where workers look. The job of a row
     in another one is stored after that one's commit, and returned without a primary key.
     """
-    name = profile or getattr(file.field, "transcode", None)
-    if not name:
-        raise NotTranscodable(
-            f'{file.field} has no profile: write .transcode("web"), or give it transcode="web".'
-        )
+    _check_priority(priority)
+    name = _find_profile(file, profile)
     original = _original_video(file)
-    get_profile(name)  # An unknown profile is an error of the caller, not of the job.
     jobs = TranscodeJob.objects.on_primary()
     newest = jobs.of(str(original), name).first()
     if newest is not None and (newest.is_live or (newest.state == State.COMPLETE and not force)):
+        newest.raise_priority(priority)
         return newest
     if newest is not None and newest.state in (State.ERROR, State.CANCELED):
+        newest.raise_priority(priority)
         retry(newest)
         return newest
     job = TranscodeJob(
@@ -54,6 +58,7 @@ def submit(
         source=str(file.field),
         storage=find_alias(file.storage),
         profile=name,
+        priority=priority,
     )
     own = using or router.db_for_write(type(file.instance), instance=file.instance)
     if own != jobs.db and connections[own].in_atomic_block:
@@ -73,6 +78,25 @@ def _store(job: TranscodeJob) -> TranscodeJob:
         return jobs.of(job.original, job.profile).live().get()
     _announce(job)
     return job
+
+
+def _check_priority(priority: int) -> None:
+    if not -MOST_PRIORITY <= priority <= MOST_PRIORITY:
+        raise ValueError(
+            f"The priority is {priority}, expected -{MOST_PRIORITY} to {MOST_PRIORITY}. Jobs with "
+            "a higher one are run first."
+        )
+
+
+def _find_profile(file: VideoFile, profile: str | None) -> str:
+    """Return the name of a profile that exists: an unknown one is an error of the caller."""
+    name = profile or getattr(file.field, "transcode", None)
+    if not name:
+        raise NotTranscodable(
+            f'{file.field} has no profile: write .transcode("web"), or give it transcode="web".'
+        )
+    get_profile(name)
+    return str(name)
 
 
 def _original_video(file: VideoFile) -> OriginalKey:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import django
 from django.utils import timezone
@@ -51,18 +52,24 @@ def _follow_up(job: TranscodeJob) -> None:
     pause = min(max((now - (job.started or now)) / 2, first), longest)
     if not job.external_id or transcoder().embedded:
         pause = max(pause, timedelta(seconds=2 * settings.TRANSCODE_LEASE))
-    task = transcode.using(backend=settings.TASKS or "default")
+    task = _task_of(job, settings.TASKS or "default")
     if task.get_backend().supports_defer:
         task.using(run_after=max(now, job.not_before) + pause).enqueue(job.pk)
 
 
-def enqueue(pk: int, backend: str, due: datetime) -> None:
+def enqueue(job: TranscodeJob, backend: str) -> None:
     """Enqueue a job in a backend of Django's setting ``TASKS``, to be run when it is due.
 
     A backend that cannot wait is not given a job that is not due: ``media_transcode`` runs it.
     """
-    task = transcode.using(backend=backend)
-    if due <= timezone.now():
-        task.enqueue(pk)
+    task = _task_of(job, backend)
+    if job.not_before <= timezone.now():
+        task.enqueue(job.pk)
     elif task.get_backend().supports_defer:
-        task.using(run_after=due).enqueue(pk)
+        task.using(run_after=job.not_before).enqueue(job.pk)
+
+
+def _task_of(job: TranscodeJob, backend: str) -> Any:
+    task = transcode.using(backend=backend)
+    ranked = task.get_backend().supports_priority
+    return task.using(priority=job.priority) if ranked and job.priority else task

@@ -20,7 +20,7 @@ from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, M
 from shift_media.transcoding.backends.mediaconvert.job_settings import OutputGroup
 from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
 from shift_media.transcoding.backends.reports import failure, planned_report
-from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
+from shift_media.transcoding.base import MOST_PRIORITY, Job, JobReport, RenditionReport, State
 from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.video import planning
@@ -55,7 +55,7 @@ class MediaConvert(AwsTranscoder):
         region: by default the one that boto3 is configured with.
         endpoint_url: an endpoint instead of the region's.
         acceleration: ``"DISABLED"``, ``"ENABLED"`` or ``"PREFERRED"``.
-        priority: within the queue, from -50 to 50.
+        priority: within the queue, from -50 to 50; that of a job is added.
         status_update: how often MediaConvert sends events: ``"SECONDS_60"``.
         tags: of each job, in addition to ``shift-media-job`` and ``shift-media-profile``.
         max_seconds: duration of the longest source.
@@ -123,6 +123,7 @@ class MediaConvert(AwsTranscoder):
             "Role": self._role,
             **({"Queue": self._queue} if self._queue else {}),
             **self._options,
+            "Priority": self.priority_of(job),
             "ClientRequestToken": _request_token(job),
             "UserMetadata": {**user_metadata(job), inputs.SOURCE_KEY: inputs.format_facts(facts)},
             "Tags": {
@@ -135,6 +136,11 @@ class MediaConvert(AwsTranscoder):
         if faults := list(schema.find_faults(request)):
             raise TranscodeError("; ".join(faults), code="bad_settings")
         return request
+
+    def priority_of(self, job: Job) -> int:
+        """Return the priority in the queue: that of the site's option plus that of the job."""
+        priority: int = self._options["Priority"] + job.priority
+        return max(-MOST_PRIORITY, min(priority, MOST_PRIORITY))
 
     def _build_groups(self, job: Job, facts: VideoFacts) -> list[OutputGroup]:
         plan = planning.build_plan(job.profile, facts)
