@@ -128,5 +128,5 @@ $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 	touch $@
 
 $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
-	$(call set_up,$(VENV_BENCH),$(PYTHON),-e ".[ffmpeg,pdf,svg]" -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
+	$(call set_up,$(VENV_BENCH),$(PYTHON),-e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
 	touch $@

@@ -34,7 +34,7 @@ def main() -> None:
     """Measure what the options choose: by default images, URLs and templates."""
     arguments = parse_arguments(sys.argv[1:])
     logging.disable(logging.CRITICAL)
-    if arguments.videos or arguments.documents:
+    if arguments.videos or arguments.documents or arguments.heic:
         settings.configure(SECRET_KEY="of-the-benchmarks")  # No peer is needed.
     elif not arguments.quality:
         site.start()
@@ -49,6 +49,10 @@ def main() -> None:
         from benchmarks import documents
 
         documents.measure(report, arguments.rounds)
+    elif arguments.heic:
+        from benchmarks import heic
+
+        heic.measure(report, arguments.rounds)
     else:
         collection = collect(arguments.photos)
         report.describe(str(collection))
@@ -74,6 +78,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--quality", action="store_true", help="only qualities and efforts")
     parser.add_argument("--videos", action="store_true", help="only videos")
     parser.add_argument("--documents", action="store_true", help="only PDF and SVG")
+    parser.add_argument("--heic", action="store_true", help="only HEIC")
     arguments = parser.parse_args(words)
     if arguments.photos is not None and not arguments.photos.is_dir():
         parser.error(f"--photos: {arguments.photos} is not a folder")

@@ -54,7 +54,7 @@ def measure(report: Report, rounds: int) -> None:
                 "shift_media": partial(_shift_media, content, extension, width),
                 by_hand.__name__.strip("_") + " by hand": partial(by_hand, content, width),
             }
-            rows = _in_turns(calls, rounds)
+            rows = in_turns(calls, rounds)
             report.table(f"{name} -> {width}x", rows)
             ours, theirs = (row["CPU ms"] for row in rows.values())
             more = (ours - theirs) / 1000
@@ -62,9 +62,7 @@ def measure(report: Report, rounds: int) -> None:
             report.target(title, more, MAX_MORE_SECONDS, at_least=False)
 
 
-def _in_turns(
-    calls: Mapping[str, Callable[[], bytes]], rounds: int
-) -> dict[str, dict[str, float]]:
+def in_turns(calls: Mapping[str, Callable[[], bytes]], rounds: int) -> dict[str, dict[str, float]]:
     """Run all calls in turns; return medians of the time, with that of ended child processes."""
     clock: dict[str, list[float]] = {name: [] for name in calls}
     cpu: dict[str, list[float]] = {name: [] for name in calls}
@@ -97,17 +95,18 @@ def _pypdfium2(content: bytes, width: int) -> bytes:
     import pypdfium2
 
     page = pypdfium2.PdfDocument(content)[0]
-    return _encoded(page.render(scale=width / page.get_width()).to_pil())
+    return encoded(page.render(scale=width / page.get_width()).to_pil())
 
 
 def _resvg(content: bytes, width: int) -> bytes:
     import resvg_py
 
     png = resvg_py.svg_to_bytes(svg_string=content.decode(), width=width, background="white")
-    return _encoded(Image.open(BytesIO(png)))
+    return encoded(Image.open(BytesIO(png)))
 
 
-def _encoded(image: Image.Image) -> bytes:
+def encoded(image: Image.Image) -> bytes:
+    """Encode as all of them do."""
     output = BytesIO()
     image.convert("RGB").save(output, "JPEG", quality=80)
     return output.getvalue()

@@ -49,8 +49,11 @@ _FORMATS: Final[Mapping[str, MezzanineFormat]] = {
     "png": MezzanineFormat("png", LOSSLESS_QUALITY, 1.5),
     "webp": _WEBP,
     "avif": _WEBP,
+    "heic": _WEBP,
+    "tif": _WEBP,
+    "jp2": _WEBP,
 }
-"""By the original's extension. GIFs and the posters of videos have none."""
+"""By the original's extension. GIFs, icons, BMPs and the posters of videos have none."""
 
 _TRAILER: Final = re.compile(
     rb"\nshift_media mezzanine 1 ([1-9][0-9]{0,5}) ([1-9][0-9]{0,5}) [0-9a-f]{32}\n\Z"

@@ -162,6 +162,15 @@ def test_high_dynamic_range_is_refused() -> None:
         probe(BytesIO(content))
 
 
+@pytest.mark.parametrize("primary", [1, 2, 3])
+def test_primary_image_of_a_burst_is_made(primary: int) -> None:
+    colors = (images.RED, images.GREEN, images.BLUE)
+    burst = [heics.coded_item(heics.coded(Image.new("RGB", (64, 64), each))) for each in colors]
+    content = heics.write(burst, primary=primary)
+    assert images.near(images.mean(made(content)), colors[primary - 1], 3)
+    assert peer(content).size == (64, 64)
+
+
 # Stripping
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,16 @@ OPTIONS = {
     "jpg": {"quality": 90},
     "png": {"compress_level": 1},
     "webp": {"quality": 90, "method": 0},
+    "tif": {"compression": "jpeg", "quality": 90},
 }
+
+
+def _encoded(image: Image.Image, extension: str, options: dict[str, Any]) -> bytes:
+    if extension != "tif":
+        return images.encoded(image, extension, **options)
+    output = BytesIO()
+    image.save(output, "TIFF", **options)
+    return output.getvalue()
 
 
 def original(extension: str = "jpg") -> OriginalKey:
@@ -38,6 +48,10 @@ def spec(size: str, **options: object) -> Spec:
         ("png", "png"),
         ("webp", "webp"),
         ("avif", "webp"),
+        ("heic", "webp"),
+        ("tif", "webp"),
+        ("jp2", "webp"),
+        ("bmp", None),
         ("gif", None),
         ("mp4", None),
     ],
@@ -131,7 +145,7 @@ def test_mezzanine_of_a_long_strip_is_too_small_for_a_fill() -> None:
 def test_resize_of_a_mezzanine_loses_at_most_the_measured_bound(extension: str) -> None:
     key, best = original(extension), images.photograph(3601, 2399)
     options = OPTIONS[extension]
-    content = kept(extension, lambda: images.encoded(best, extension, **options), __file__)
+    content = kept(extension, lambda: _encoded(best, extension, options), __file__)
     made = engine.make(BytesIO(content), mezzanine.mezzanine_spec(key)).content
     smaller = images.opened(made).size
     for resize in (spec("200x"), spec("900x600", mode="fill")):
