@@ -43,6 +43,7 @@ _maybe_crops = st.none() | crops
 turns = st.sampled_from((0, 90, 180, 270))
 flips = st.sampled_from((None, "h"))
 strengths = st.just(0) | st.integers(1, 100)
+digests = st.text(HEX, min_size=8, max_size=8)
 pages = st.just(1) | st.integers(2, 99_999)
 signatures = st.text(HEX, min_size=32, max_size=32)
 signing_keys = st.text(min_size=1, max_size=200).filter(lambda key: bool(key.strip()))
@@ -86,6 +87,7 @@ def specs(
         lossless=lossless,
         animated=format in MAYBE_ANIMATED and draw(st.booleans()),
         page=draw(pages),
+        digest=draw(st.none() | digests),
     )
 
 

@@ -18,11 +18,12 @@ from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
 from shift_media.conf.markup import MarkupSettings
-from shift_media.conf.presets import check_preset
+from shift_media.conf.presets import check_preset, read_effects
 from shift_media.conf.reader import ConfigurationError, wrong_value
 from shift_media.conf.transcoding import TranscodingSettings
 from shift_media.core.errors import InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
+from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.signing import RESIZE, Signer
 from shift_media.core.spec import DEFAULT_QUALITY, LOSSLESS, Limits
 from shift_media.imaging.engine import DECODERS, Decoder
@@ -68,6 +69,13 @@ class Settings(MarkupSettings, TranscodingSettings):
         for name, options in presets.items():
             check_preset(name, options)
         return presets
+
+    @cached_property
+    def effects(self) -> dict[str, PresetEffects]:
+        """The effects of presets that have some, by their names and by their digests."""
+        read = {name: read_effects(options) for name, options in self.PRESETS.items()}
+        by_name = {name: effects for name, effects in read.items() if effects is not None}
+        return {**by_name, **{effects.digest: effects for effects in by_name.values()}}
 
     @cached_property
     def QUALITY(self) -> dict[str, int]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
 
 from shift_media.conf.reader import ConfigurationError, closest
-from shift_media.core.errors import InvalidSpec
+from shift_media.core.errors import InvalidSpec, SourceError
+from shift_media.core.preset_effects import EFFECT_VALUES, PresetEffects, make_preset_effects
 from shift_media.core.spec import Spec
 from shift_media.core.spec_options import OPTION_NAMES
+from shift_media.imaging.probe import probe
 
-OPTIONS: Final = frozenset(("size", *OPTION_NAMES))
+OPTIONS: Final = frozenset(("size", *OPTION_NAMES, *EFFECT_VALUES))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SIZE = re.compile(r"x[0-9]*")
 """The only sizes that begin with a letter."""
@@ -42,6 +47,28 @@ def check_preset(name: object, options: object) -> None:
             )
     # A format that any option goes with: the default one depends on the original.
     try:
-        Spec.make(**{"format": "webp", **options})
+        read_effects(options)
+        Spec.make(**{"format": "webp", **spec_options(options)})
     except InvalidSpec as error:
         raise ConfigurationError(f"{where}: {error}", key="PRESETS") from error
+
+
+def spec_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a preset that any resize can have, with its size."""
+    return {name: value for name, value in options.items() if name not in EFFECT_VALUES}
+
+
+def read_effects(options: Mapping[str, Any]) -> PresetEffects | None:
+    """Return the effects of a preset, with the bytes of its watermark; raise `InvalidSpec`."""
+    return make_preset_effects(options, _read_file)
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        content = Path(path).read_bytes()
+        probe(BytesIO(content))
+    except OSError as error:
+        raise InvalidSpec(f"The watermark {path} cannot be read: {error.strerror}.") from error
+    except SourceError as error:
+        raise InvalidSpec(f"The watermark {path} is not a picture: {error}") from error
+    return content

@@ -95,6 +95,7 @@ class Spec:
         lossless: with webp only.
         animated: with avif only.
         page: of a document, from 1.
+        digest: of the effects of a preset, eight hex digits; None without any.
 
     Raises `InvalidSpec` for parameters that have no spelling.
     """
@@ -116,6 +117,7 @@ class Spec:
     lossless: bool = False
     animated: bool = False
     page: int = 1
+    digest: str | None = None
 
     def __post_init__(self) -> None:
         spec_values.check_sides(self.width, self.height, self.mode)
@@ -132,6 +134,7 @@ class Spec:
             self.format, lossless=self.lossless, animated=self.animated
         )
         spec_values.check_page(self.page)
+        spec_values.check_digest(self.digest)
 
     @classmethod
     def parse(cls, text: str, extension: str) -> Spec:
@@ -166,6 +169,7 @@ class Spec:
         focal: tuple[float, float] | str | None = None,
         rotate: int | None = None,
         flip: str | None = None,
+        digest: str | None = None,
         qualities: Mapping[str, int] = DEFAULT_QUALITY,
         **effects: Any,
     ) -> Spec:
@@ -194,6 +198,7 @@ class Spec:
             focal=spec_arguments.make_focal(focal, known_mode),
             rotate=turn,
             flip=flipped,
+            digest=digest,
             **made._asdict(),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shift_media.core.preset_effects import DIGEST_LENGTH
 from shift_media.core.spec_values import Crop, Focal
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,4})"
@@ -175,11 +176,20 @@ OPTIONS: Final[tuple[ResizeOption, ...]] = (
 )
 """In the order of Python's arguments, which only grows at its end."""
 
+DIGEST: Final = ResizeOption(
+    "digest",
+    "",
+    "a digest of the effects that presets alone have",
+    letter="d",
+    pattern=rf"[0-9a-f]{{{DIGEST_LENGTH}}}",
+)
+"""The option that `core.preset_effects` writes into keys; no argument."""
+
 OPTION_NAMES: Final = tuple(option.name for option in OPTIONS)
 
 SPELLED: Final[Mapping[str, ResizeOption]] = {
     option.name: option
-    for option in sorted(OPTIONS, key=lambda option: option.letter)
+    for option in sorted((*OPTIONS, DIGEST), key=lambda option: option.letter)
     if option.letter
 }
 """The options with a letter, in the order of keys."""

@@ -32,6 +32,7 @@ TURNS: Final = (0, 90, 180, 270)
 _SIDE = r"[1-9][0-9]{0,3}"
 SIZE_PATTERN: Final = rf"({_SIDE})?x({_SIDE})?"
 _COLOR = re.compile(r"[0-9a-f]{6}")
+_DIGEST = re.compile(r"[0-9a-f]{8}")
 
 
 class Crop(NamedTuple):
@@ -177,6 +178,12 @@ def check_page(page: int) -> None:
     """Raise `InvalidSpec` for what is not the number of a page."""
     if not _is_int(page, 1, MAX_PAGE):
         raise InvalidSpec(f"{quote(page)} is not a page: use a whole number from 1.")
+
+
+def check_digest(digest: str | None) -> None:
+    """Raise `InvalidSpec` for what is not a digest of effects."""
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        raise InvalidSpec(f"{quote(digest)} is not a digest of eight hex digits.")
 
 
 def check_format_options(format: str, *, lossless: bool, animated: bool) -> None:

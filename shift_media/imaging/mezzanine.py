@@ -76,7 +76,7 @@ def mezzanine_spec(original: OriginalKey) -> Spec:
 def supports(original: OriginalKey, spec: Spec) -> bool:
     """Return True if, by the spec alone, a mezzanine may be large enough; False for a crop."""
     format = _FORMATS.get(original.extension)
-    if format is None or spec.crop is not None or spec.lossless:
+    if format is None or spec.crop is not None or spec.lossless or spec.digest:
         return False
     return max(spec.width or 1, spec.height or 1) * format.factor <= SIDE
 
@@ -102,8 +102,11 @@ def substitute_spec(
 def substitute_smaller(spec: Spec, size: Size, smaller: Size, factor: float) -> Spec | None:
     """Return the spec that makes a resize from a smaller picture of all of an upright original.
 
-    None if the smaller picture has less than ``factor`` times the sides of the resize.
+    None if the smaller picture has less than ``factor`` times the sides of the resize, and for
+    effects of a preset, which may trim the original.
     """
+    if spec.digest is not None:
+        return None
     try:
         plan = geometry.plan(spec, *size)
     except EmptyCrop:

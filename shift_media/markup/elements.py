@@ -14,7 +14,7 @@ from shift_media.core.errors import MediaError
 from shift_media.markup.decoration import FLAGS, Decoration
 from shift_media.markup.options import pop_flag, split_options
 from shift_media.resizes.absolute import make_absolute
-from shift_media.resizes.builder import OPTIONS
+from shift_media.resizes.builder import OPTIONS, build_scaled
 from shift_media.resizes.legacy import shown_size
 from shift_media.resizes.resize import Resize
 
@@ -39,21 +39,19 @@ def render_image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString
     decoration = Decoration.pop(spec)
     resize: Resize = file.resize(size, **spec)
     sources: dict[str, Any] = {"src": to_url(resize.url)}
-    double = build_double(file, resize)
+    double = build_double(resize)
     if double is not None:
         sources["srcset"] = f"{to_url(resize.url)} 1x, {to_url(double.url)} 2x"
     html = render_img(resize, sources, decoration.attributes(attributes))
     return decoration.surround(html, file)
 
 
-def build_double(file: Any, resize: Resize) -> Resize | None:
+def build_double(resize: Resize) -> Resize | None:
     """Build the resize of twice the sides; None where the original has no more pixels to give."""
     if resize.is_legacy:
         return None
-    spec = resize.spec
-    size = f"{2 * spec.width if spec.width else ''}x{2 * spec.height if spec.height else ''}"
     try:
-        double: Resize = file.resize(size, **{name: getattr(spec, name) for name in OPTIONS})
+        double = build_scaled(resize, 2)
     except MediaError:
         return None  # Its sides are over a limit that the single resize keeps.
     is_same = double.width is not None and double.size == resize.size

@@ -43,7 +43,7 @@ def render_image_set(file: Any, size: str, options: Mapping[str, Any]) -> SafeSt
         resize = file.resize(size, **{**spec, "format": format})
         content_type = f"type('{RESIZE_FORMATS[format].content_type}')"
         choices.append(f"{_url(resize)} {content_type} 1x")
-        double = build_double(file, resize)
+        double = build_double(resize)
         if double is not None:
             choices.append(f"{_url(double)} {content_type} 2x")
     return SafeString(f"image-set({', '.join(choices)})")

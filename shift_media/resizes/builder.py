@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from django.core.signals import setting_changed
 
 from shift_media.conf import settings
+from shift_media.conf.presets import spec_options
 from shift_media.conf.reader import suggest
 from shift_media.core import geometry
 from shift_media.core.errors import EmptyCrop, InvalidSpec
@@ -84,6 +85,17 @@ def build_from_arguments(
     return Resize(original, spec, storage, facts, leaf)
 
 
+def build_scaled(resize: Resize, factor: int) -> Resize:
+    """Build the same resize in larger sides. Raises `InvalidSpec` and `LimitExceeded`."""
+    spec = resize.spec
+    width, height = (factor * side if side else None for side in (spec.width, spec.height))
+    spec = replace(spec, width=width, height=height)
+    settings.limits.check(width, height)
+    larger = Resize(resize.original, spec, resize.storage, resize._facts)
+    settings.limits.check(larger.width, larger.height)
+    return larger
+
+
 @lru_cache(maxsize=8192)
 def _parse_original(key: str) -> tuple[OriginalKey, str]:
     original = parse_original_key(key)
@@ -131,12 +143,14 @@ def _resolve(extension: str, size: Any, *values: Any) -> _ResolvedSpec:
     """
     _check_size(size)
     given = {n: v for n, v in zip(OPTIONS, values, strict=True) if v is not None}
-    preset = settings.PRESETS.get(size, {})
+    preset = spec_options(settings.PRESETS.get(size, {}))
+    effects = settings.effects.get(size) if preset else None
     merged = {"size": size, "format": None, **preset, **given}
     default_format = _default_format(extension)  # raises for an original without resizes
     if merged["format"] is None:
         merged["format"] = default_format
-    spec = Spec.make(qualities=settings.QUALITY, **merged)
+    digest = None if effects is None else effects.digest
+    spec = Spec.make(qualities=settings.QUALITY, digest=digest, **merged)
     if spec.page > 1 and not documents.has_pages(extension):
         raise InvalidSpec(f"A file of type {extension} has no pages: leave page out.")
     settings.limits.check(spec.width, spec.height)

@@ -19,6 +19,7 @@ from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, NoSuchPa
 from shift_media.core.faults import translated_faults
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import MezzanineKey, ResizeKey
+from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.engine import Result
@@ -129,28 +130,51 @@ def _render_original(
     yield from zip(good, results, strict=True)
 
 
-def _run_engine(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
-    if len(specs) != 1:
-        return _run_engine_many(source, specs)
+def _run_engine(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result | MediaError]:
     # One spec alone has its own way through the engine, which decodes no more than it needs.
-    made = engine.make(
+    return iter([_make(source, specs[0])]) if len(specs) == 1 else _run_engine_many(source, specs)
+
+
+def _make(source: BinaryIO, spec: Spec) -> Result:
+    return engine.make(
         source,
-        specs[0],
+        spec,
+        limits=settings.source_limits,
+        output=settings.limits,
+        decoder=settings.ENGINE,
+        effects=_find_effects(spec),
+    )
+
+
+def _find_effects(spec: Spec) -> PresetEffects | None:
+    """Return the effects of a spec; raise `InvalidSpec` if no preset has them any more."""
+    if spec.digest is None:
+        return None
+    effects = settings.effects.get(spec.digest)
+    if effects is None:
+        raise InvalidSpec(f"No preset has the effects {spec.digest} any more.")
+    return effects
+
+
+def _run_engine_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result | MediaError]:
+    """Make many resizes from one decode; those with effects of a preset one by one."""
+    for spec in specs:
+        _find_effects(spec)
+    made = engine.make_many(
+        source,
+        [spec for spec in specs if spec.digest is None],
         limits=settings.source_limits,
         output=settings.limits,
         decoder=settings.ENGINE,
     )
-    return iter([made])
+    return (_make_alone(source, spec) if spec.digest else next(made) for spec in specs)
 
 
-def _run_engine_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result]:
-    return engine.make_many(
-        source,
-        specs,
-        limits=settings.source_limits,
-        output=settings.limits,
-        decoder=settings.ENGINE,
-    )
+def _make_alone(source: BinaryIO, spec: Spec) -> Result | MediaError:
+    try:
+        return _make(source, spec)
+    except (EmptyCrop, InvalidSpec) as error:
+        return error
 
 
 def _store(

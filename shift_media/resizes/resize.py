@@ -108,6 +108,9 @@ class Resize:
         """The width and height that the image will have; None if the original's are not known."""
         # The known size of a document is that of its first page.
         original = known_size(self._facts()) if self.spec.page == 1 else None
+        effects = settings.effects.get(self.spec.digest) if self.spec.digest else None
+        if effects is not None and effects.trim is not None:
+            return None  # It depends on the pixels.
         return None if original is None else geometry.output_size(self.spec, *original)
 
     @property

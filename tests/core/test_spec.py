@@ -84,6 +84,7 @@ def test_quality_of_another_format_is_refused(spec: Spec, format: str) -> None:
         ("400x300-fill-80-noupscale-f50.49", "jpg"),
         ("4x3-fit-80-noupscale-a", "avif"),
         ("4x3-fit-99-noupscale-l", "webp"),
+        ("4x3-fit-80-noupscale-c0.0.1.1-d0123abcd-g", "jpg"),
         ("4x3-fit-80-noupscale-g-h-r180-s100-u1", "jpg"),
         ("4x3-pad-80-noupscale-a-b000000-c0.0.1.1-g-h-n2-r90-s1-u100", "avif"),
         ("4x3-fill-99-noupscale-c0.0.1.1-f0.0-g-h-l-n99999-r270-s1-u100", "webp"),
@@ -135,7 +136,8 @@ def test_malformed_spec_is_refused(text: str) -> None:
         ("-n02", "jpg"), ("-n100000", "jpg"), ("-r0", "jpg"), ("-r45", "jpg"), ("-r360", "jpg"),
         ("-r-90", "jpg"), ("-r90-h", "jpg"), ("-r90-r90", "jpg"), ("-s0", "jpg"),
         ("-s101", "jpg"), ("-s05", "jpg"), ("-u0", "jpg"), ("-u101", "jpg"), ("-u1-s1", "jpg"),
-        ("-u1.5", "jpg"), ("-u٣", "jpg"), ("-G", "jpg"),
+        ("-d0123abc", "jpg"), ("-d0123ABCD", "jpg"), ("-d0123abcde", "jpg"),
+        ("-d00000000-c1.1.1.1", "jpg"), ("-u1.5", "jpg"), ("-u٣", "jpg"), ("-G", "jpg"),
     ],
 )  # fmt: skip
 def test_option_out_of_order_repeated_default_or_malformed_is_refused(
@@ -412,8 +414,8 @@ def test_pickle_from_before_an_option_was_added_has_its_default() -> None:
 def test_every_option_of_the_table_is_an_argument_and_a_field() -> None:
     names = {field.name for field in fields(Spec)}
     arguments = inspect.signature(Spec.make).parameters.keys()
-    assert names - {"width", "height"} == set(OPTION_NAMES)
-    own = arguments - {"size", "qualities", "effects"}
+    assert names - {"width", "height", "digest"} == set(OPTION_NAMES)
+    own = arguments - {"size", "qualities", "effects", "digest"}
     assert own | set(Effects._fields) == set(OPTION_NAMES)
     letters = [option.letter for option in SPELLED.values()]
     assert letters == sorted(set(letters))

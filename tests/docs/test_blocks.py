@@ -23,6 +23,7 @@ from shift_media import signals
 from shift_media.storages import LocalMediaStorage
 from testproject.gallery.models import Clip, Photo
 from tests.docs.blocks import BLOCKS, Block, check_shell, check_text
+from tests.imaging import images
 
 PRESETS = {"avatar": {"size": "96x96", "mode": "fill"}, "card": {"size": "400x300"}}
 SETTINGS = ("STORAGES", "SHIFT_MEDIA", "CACHES")
@@ -134,6 +135,7 @@ def test_python_block_runs_and_passes_the_system_checks(
     block: Block, rows: dict[str, Any], tmp_path: Path
 ) -> None:
     names = namespace_for(rows, tmp_path)
+    (tmp_path / "logo.png").write_bytes(images.encoded(images.quadrants(), "png"))
     with isolate_apps("testproject.gallery"):
         exec(compile(block.text, str(block), "exec"), names)
     with override_settings(**{name: names[name] for name in SETTINGS}):

@@ -19,8 +19,9 @@ from shift_media.conf import presets
 from shift_media.conf.reader import ConfigurationError
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.metadata import Metadata
+from shift_media.core.preset_effects import EFFECT_VALUES
 from shift_media.core.spec import Focal
-from shift_media.core.spec_options import OPTION_NAMES, OPTIONS
+from shift_media.core.spec_options import DIGEST, OPTION_NAMES, OPTIONS
 from shift_media.fields.file import MediaFile
 from shift_media.jinja2 import MediaExtension
 from shift_media.resizes import builder
@@ -54,7 +55,7 @@ def test_options_are_arguments_everywhere_in_the_same_order() -> None:
     _, size, *names = inspect.signature(MediaFile.resize).parameters
     assert (size, *names) == ("size", *OPTION_NAMES)
     assert builder.OPTIONS == OPTION_NAMES
-    assert {"size", *OPTION_NAMES} == presets.OPTIONS
+    assert {"size", *OPTION_NAMES, *EFFECT_VALUES} == presets.OPTIONS
 
 
 def test_resize_has_all_options_in_its_url_and_turned_sides() -> None:
@@ -209,4 +210,4 @@ def test_grammar_lists_the_letters_of_the_table() -> None:
     page: Path = ROOT / "docs/reference/urls.rst"
     grammar = page.read_text().partition("   option     =")[2].partition("   signature")[0]
     letters = re.findall(r'^ *\|? "([a-z])"', grammar, re.MULTILINE)
-    assert letters == sorted(option.letter for option in OPTIONS if option.letter)
+    assert letters == sorted(option.letter for option in (*OPTIONS, DIGEST) if option.letter)

@@ -7,7 +7,7 @@ changed, and any number of threads may call these functions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -16,8 +16,9 @@ from shift_media.core import geometry
 from shift_media.core.errors import InvalidSpec, LimitExceeded, SourceError
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.geometry import ResizePlan
+from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Limits, Spec
-from shift_media.imaging.engine import animation, batch, codecs, decode, encode
+from shift_media.imaging.engine import animation, batch, codecs, decode, decorate, encode
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.decoders import find_missing
 from shift_media.imaging.engine.pipeline import Pipeline
@@ -68,20 +69,26 @@ def make(
     limits: SourceLimits = DEFAULT_LIMITS,
     output: Limits = _DEFAULT_OUTPUT,
     decoder: Decoder = "pillow",
+    effects: PresetEffects | None = None,
 ) -> Result:
     """Return the resize of an original, in any seekable binary file, by a spec.
 
-    Its size is the one that `geometry.output_size` promises. Raises `UnsupportedType`,
+    Its size is the one that `geometry.output_size` promises, unless the ``effects`` of a preset
+    trim it. Raises `UnsupportedType`,
     `Undecodable`, `TooManyPixels`, `TooManyFrames`, `EmptyCrop` and `LimitExceeded`.
     """
     header = read_header(source, limits)
+    if effects is not None and effects.trim is not None:
+        with translated_errors(header):
+            spec = decorate.trim_spec(source, header, spec, effects.trim, decoder)
     plan = _plan(header, spec, limits, output)
     with translated_errors(header):
-        pipeline = Pipeline.build(source, header, spec, plan)
+        pipeline = replace(Pipeline.build(source, header, spec, plan), effects=effects)
         if animation.is_animated(header, spec):
             content = animation.make_animation(source, header, spec, pipeline)
         else:
-            content = encode.encode(_resize_still(source, header, pipeline, decoder), spec)
+            image = _resize_still(source, header, pipeline, decoder)
+            content = encode.encode_within(image, spec, effects.max_bytes if effects else None)
     return Result(content, *plan.canvas, spec.format)
 
 

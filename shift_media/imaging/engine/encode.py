@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from PIL import Image
@@ -42,6 +43,27 @@ def encode(image: Image.Image, spec: Spec) -> bytes:
     """Return one image, in L, LA, RGB or RGBA, in the format and quality of a spec."""
     image.info = {}
     return _ENCODERS.get(spec.format, _encode_plainly)(image, spec)
+
+
+def encode_within(image: Image.Image, spec: Spec, max_bytes: int | None) -> bytes:
+    """Return one image as `encode` does, in the best quality with which it is small enough.
+
+    If it is too large even in the lowest quality, or has none, it is returned as it is then.
+    """
+    content = encode(image, spec)
+    has_quality = RESIZE_FORMATS[spec.format].quality is not None and not spec.lossless
+    if max_bytes is None or len(content) <= max_bytes or not has_quality:
+        return content
+    low, high = 1, spec.quality - 1
+    content = encode(image, replace(spec, quality=low))
+    while low < high:
+        middle = (low + high + 1) // 2
+        smaller = encode(image, replace(spec, quality=middle))
+        if len(smaller) <= max_bytes:
+            low, content = middle, smaller
+        else:
+            high = middle - 1
+    return content
 
 
 def _encode_plainly(image: Image.Image, spec: Spec) -> bytes:

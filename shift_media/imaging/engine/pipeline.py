@@ -9,8 +9,9 @@ from PIL import Image
 
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.geometry import Box, ResizePlan, Size, clip_crop, turned_size
+from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Spec
-from shift_media.imaging.engine import color, decode, transform
+from shift_media.imaging.engine import color, decode, decorate, transform
 from shift_media.imaging.formats.base import Header
 
 _LARGE: Final = 8_000_000
@@ -32,6 +33,7 @@ class Pipeline:
         region: the part that filters may read around it: the crop, or all.
         size: of the box once resized, not yet upright.
         orientation: of the stored pixels, with the turn of the spec.
+        effects: those of a preset.
     """
 
     header: Header
@@ -42,6 +44,7 @@ class Pipeline:
     region: Box
     size: Size
     orientation: int
+    effects: PresetEffects | None = None
 
     @classmethod
     def build(cls, source: BinaryIO, header: Header, spec: Spec, plan: ResizePlan) -> Pipeline:
@@ -103,7 +106,8 @@ class Pipeline:
         upright = transform.apply_orientation(
             color.to_srgb(resampled, self.profile, self.header.color_space), self.orientation
         )
-        return transform.apply_effects(upright, self.spec, self.plan.size)
+        image = transform.apply_effects(upright, self.spec, self.plan.size)
+        return image if self.effects is None else decorate.decorate(image, self.effects)
 
     @property
     def finish_key(self) -> tuple[object, ...]:
