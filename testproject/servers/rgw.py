@@ -202,8 +202,13 @@ class RGW:
         gateway: list[str | Path] = ["-c", self._config, "-n", "client.rgw"]
         self._processes.start(["radosgw", "-f", *gateway])
         self._processes.wait(lambda: is_responding(self.endpoint), "The gateway", seconds=90)
-        keys = [f"--access-key={self.access_key}", f"--secret-key={self.secret_key}"]
-        user = ["--uid=app", "--display-name=app"]
+        self.add_user("app", self.access_key, self.secret_key)
+
+    def add_user(self, name: str, access_key: str, secret_key: str) -> None:
+        """Create a user of the gateway."""
+        gateway: list[str | Path] = ["-c", self._config, "-n", "client.rgw"]
+        keys = [f"--access-key={access_key}", f"--secret-key={secret_key}"]
+        user = [f"--uid={name}", f"--display-name={name}"]
         _run("radosgw-admin", *gateway, "user", "create", *user, *keys)
 
 

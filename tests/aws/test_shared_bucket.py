@@ -16,6 +16,9 @@ from hypothesis import strategies as st
 from shift_media.aws import changes, documents
 from shift_media.aws.documents import BucketSetup
 from shift_media.aws.prefixes import camel_ending, ending, label
+from shift_media.core.errors import NotStored, StorageError
+from shift_media.storages import S3MediaStorage
+from shift_media.testing.steps import fetch_bytes, new_key, put_bytes
 from tests.aws.test_media_bucket import AGREED, media_on, run
 from tests.aws.validation import faults
 from tests.resizes.test_redirect_s3 import ask
@@ -226,3 +229,42 @@ def test_widened_access_names_the_prefix(rgw: Any) -> None:
     client_of(rgw).create_bucket(Bucket=name)
     with media_on(options(rgw, name, "shop")):
         assert f"Everybody may read every object of {name}/shop/." in run("plan", "--policy")
+
+
+@pytest.mark.rgw
+def test_policy_of_a_site_allows_its_own_location_alone(rgw: Any) -> None:
+    name = f"shared-{uuid.uuid4().hex[:12]}"
+    client = client_of(rgw)
+    client.create_bucket(Bucket=name)
+    sites, statements = {}, []
+    for site in ("shop", "blog"):
+        user = f"{site}-{name}"
+        rgw.add_user(user, f"AK{site}{name}", "secret")
+        setup = BucketSetup(bucket=name, prefix=f"{site}/")
+        for statement in documents.iam_policy(setup)["Statement"]:
+            principal = {"AWS": [f"arn:aws:iam:::user/{user}"]}
+            sid = f"{statement['Sid']}{site.capitalize()}"
+            statements.append({**statement, "Sid": sid, "Principal": principal})
+        keys = {"access_key": f"AK{site}{name}", "secret_key": "secret"}
+        sites[site] = S3MediaStorage(**{**options(rgw, name, site), **keys})
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    client.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+    key, missing = str(new_key()), str(new_key())
+    for site in sites.values():
+        assert put_bytes(site, key, site.location.encode())
+        assert fetch_bytes(site, key) == site.location.encode()
+        assert [entry.key for entry in site.entries()] == [key]
+        assert site.stat(missing) is None
+        with pytest.raises(NotStored):
+            site.fetch(missing)
+    intruder = copy.copy(sites["shop"])
+    intruder.key_prefix = "blog/"
+    with pytest.raises(StorageError, match="AccessDenied"):
+        list(intruder.entries())
+    with pytest.raises(StorageError, match="AccessDenied"):
+        intruder.delete(key)
+    with pytest.raises(StorageError, match="AccessDenied"):
+        put_bytes(intruder, missing, b"x")
+    with pytest.raises(NotStored):
+        intruder.fetch(key)
+    assert fetch_bytes(sites["blog"], key) == b"blog"
