@@ -39,13 +39,19 @@ def merge_policy(current: Document | None, wanted: Document, prefix: str = "") -
 
 
 def merge_cors(current: Document | None, wanted: Document, prefix: str = "") -> Document:
-    """Replace our rules; the one for reading comes last, because it holds for all origins."""
+    """Replace our rules; the one for reading comes last, because it holds for all origins.
+
+    A rule for uploads stays if none is wanted: pages could not upload without it, and the command
+    may have been called without their origins.
+    """
     if current is None:
         return wanted
     read, upload = cors.rule_ids(prefix)
     others = [rule for rule in current.get("CORSRules", []) if rule.get("ID") != read]
     *uploads, reading = wanted["CORSRules"]
-    merged = _replace(others, lambda rule: rule.get("ID") == upload, uploads)
+    merged = others
+    if uploads:
+        merged = _replace(others, lambda rule: rule.get("ID") == upload, uploads)
     return {**current, "CORSRules": [*merged, reading]}
 
 

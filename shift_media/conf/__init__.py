@@ -238,6 +238,20 @@ class Settings(MarkupSettings, TranscodingSettings):
         return given
 
     @cached_property
+    def UPLOAD_ORIGINS(self) -> tuple[str, ...]:
+        """Origins of pages that upload into the bucket, ``["https://www.example.com"]``.
+
+        ``media_bucket`` allows them in the bucket's CORS rules, unless ``--upload-origin`` names
+        others. Default: none.
+        """
+        origins = self._raw.get("UPLOAD_ORIGINS", ())
+        right = isinstance(origins, list | tuple) and all(isinstance(one, str) for one in origins)
+        if not right:
+            wanted = 'a list of origins, such as ["https://www.example.com"]'
+            raise wrong_value("UPLOAD_ORIGINS", origins, wanted)
+        return tuple(origins)
+
+    @cached_property
     def limits(self) -> Limits:
         """The limits of a resize, in the form of the core."""
         side, area = self.MAX_OUTPUT

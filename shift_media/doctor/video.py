@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import subprocess
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.doctor.findings import Finding, error, ok, skipped
+from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.registry import all_media_fields
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
@@ -20,8 +21,17 @@ from shift_media.transcoding.models import TranscodeJob
 ENCODERS = ("libx264", "aac", "mjpeg")
 """The encoders of the profiles: H.264, AAC, and JPEG for posters and sprites."""
 
-FILTERS = ("scale", "fps", "tile", "zscale")
-"""The filters of the profiles; zscale converts HDR to a range that browsers show."""
+FILTERS = ("scale", "fps", "tile", "tpad", "select", "metadata", "bwdif")
+"""The filters without which jobs fail."""
+
+HDR_FILTERS = ("zscale", "tonemap")
+"""The filters that convert HDR to a range that browsers show. Without them jobs complete."""
+
+OLDEST = (5, 1)
+"""The oldest version of ffmpeg, of which Debian 12 has the last release."""
+
+OPTIONS = ("fps_mode", "stats_period", "filter_complex_threads", "reinit_filter")
+"""Options of the command lines. A build of a development version has no version number."""
 
 _TIMEOUT_SECONDS = 20
 _INSTALL = 'Install the extra: python -m pip install "django-shift-media[ffmpeg]"'
@@ -79,19 +89,37 @@ def check_ffmpeg(name: str) -> Finding:
         program = find_program(name)
         version = _output(program, "-version").splitlines()[0].partition(" Copyright")[0]
         encoders, filters = _output(program, "-encoders"), _output(program, "-filters")
+        options = _output(program, "-h", "long")
     except (MediaError, OSError, subprocess.SubprocessError, IndexError) as problem:
         return error("ffmpeg", f"It cannot be run: {problem}", _INSTALL)
+    if _is_too_old(version):
+        oldest = ".".join(map(str, OLDEST))
+        seen = f"{version} is too old: jobs need {oldest} or newer."
+        return error("ffmpeg", seen, _INSTALL)
+    known = set(re.findall(r"^\s*-(\w+)", options, re.MULTILINE))
+    if unknown := [name for name in OPTIONS if name not in known]:
+        seen = f"{version} does not know {', '.join(f'-{name}' for name in unknown)}."
+        return error("ffmpeg", seen, _INSTALL)
     missing = [name for name in ENCODERS if f" {name} " not in encoders]
     missing += [name for name in FILTERS if f" {name} " not in filters]
     if missing:
         return error("ffmpeg", f"{version} was built without {', '.join(missing)}.", _INSTALL)
-    return ok("ffmpeg", f"{version}, with {', '.join((*ENCODERS, *FILTERS))}.")
+    if without := [name for name in HDR_FILTERS if f" {name} " not in filters]:
+        seen = f"{version} was built without {', '.join(without)}, so HDR videos look grey."
+        return warning("ffmpeg", seen, _INSTALL)
+    return ok("ffmpeg", f"{version}, with {', '.join((*ENCODERS, *FILTERS, *HDR_FILTERS))}.")
+
+
+def _is_too_old(version: str) -> bool:
+    """Return True for a release before `OLDEST`; other builds have no number to compare."""
+    found = re.match(r"ffmpeg version n?([0-9]+)(?:\.([0-9]+))?", version)
+    return found is not None and (int(found[1]), int(found[2] or 0)) < OLDEST
 
 
 @functools.cache
-def _output(program: str, option: str) -> str:
+def _output(program: str, *options: str) -> str:
     done = subprocess.run(  # noqa: S603 (the site's own program, and an option of ours)
-        [program, "-hide_banner", option],
+        [program, "-hide_banner", *options],
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_SECONDS,

@@ -79,7 +79,8 @@ def add_site(parser: CommandParser) -> None:
         action="append",
         default=[],
         metavar="ORIGIN",
-        help="origin of pages that upload into the bucket, https://www.example.com; repeatable",
+        help="origin of pages that upload into the bucket, https://www.example.com; repeatable; "
+        'default: SHIFT_MEDIA["UPLOAD_ORIGINS"]',
     )
     group.add_argument(
         "--noncurrent-days",
@@ -197,7 +198,7 @@ def bucket_setup(options: Options, storage: S3MediaStorage | None) -> BucketSetu
             readable=_readable(storage),
             reader=options["reader"],
             distribution_arn=options["distribution"] or _distribution(options, storage),
-            upload_origins=options["upload_origin"],
+            upload_origins=options["upload_origin"] or settings.UPLOAD_ORIGINS,
             noncurrent_days=options["noncurrent_days"],
             **_print_options(options),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from shift_media.doctor import cache, pillow, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
+from shift_media.transcoding.backends.ffmpeg import find_program
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from tests.doctor.conftest import KEY, Doctor, media_storage, serving
@@ -113,15 +115,31 @@ def test_pillow_without_a_format_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     assert "pip install" in found.run
 
 
-def test_ffmpeg_without_encoder_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.parametrize(
+    ("edit", "severity", "seen"),
+    [
+        ("s/^ffmpeg version [^ ]*/ffmpeg version 4.4.1/", Severity.ERROR, "needs? 5.1 or newer"),
+        ("s/^ffmpeg version [^ ]*/ffmpeg version n5.0/", Severity.ERROR, "n5.0 is too old"),
+        ("s/^ffmpeg version [^ ]*/ffmpeg version 5.1.9/", Severity.OK, "version 5.1.9, with "),
+        ("s/^ffmpeg version [^ ]*/ffmpeg version 12.0/", Severity.OK, "version 12.0, with "),
+        ("s/^ffmpeg version [^ ]*/ffmpeg version N-1-ga/", Severity.OK, "N-1-ga, with libx264"),
+        ("s/-fps_mode/-vsync/", Severity.ERROR, "does not know -fps_mode."),
+        ("s/ libx264 / libopenh264 /g", Severity.ERROR, "was built without libx264."),
+        ("s/ bwdif / yadif /", Severity.ERROR, "was built without bwdif."),
+        ("s/ zscale / other /", Severity.WARNING, "without zscale, so HDR videos look grey."),
+    ],
+)
+def test_ffmpeg_is_judged_by_version_options_encoders_and_filters(
+    edit: str, severity: Severity, seen: str, tmp_path: Path
+) -> None:
+    """The real program, of whose output one thing is changed."""
     program = tmp_path / "ffmpeg"
-    program.write_text(
-        "#!/bin/sh\necho 'ffmpeg version 5 Copyright'\necho ' V libx264 x  scale x'\n"
-    )
+    program.write_text(f'#!/bin/sh\n"{find_program()}" "$@" 2>/dev/null | sed "{edit}"\n')
     program.chmod(0o755)
     found = video.check_ffmpeg(str(program))
-    assert found.severity == Severity.ERROR
-    assert found.seen == "ffmpeg version 5 was built without aac, mjpeg, fps, tile, zscale."
+    assert found.severity == severity
+    assert re.search(seen, found.seen), found.seen
 
 
 def test_missing_ffmpeg_is_an_error(tmp_path: Path) -> None:
