@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.files.base import File
@@ -20,6 +20,7 @@ from shift_media.validators import (
     InvalidMedia,
     NamedFile,
     Rule,
+    convert,
     inspect,
     keep_facts,
     run_rules,
@@ -32,7 +33,7 @@ from shift_media.validators import (
 class CheckedFiles(FileField):
     """A ``FileField`` that reads the type and the facts of its files, and refuses some of them."""
 
-    non_db_attrs = (*FileField.non_db_attrs, "accept", "max_bytes", "strip", *RULES)
+    non_db_attrs = (*FileField.non_db_attrs, "accept", "max_bytes", "strip", "convert", *RULES)
 
     def __init__(
         self,
@@ -42,11 +43,13 @@ class CheckedFiles(FileField):
         strip: bool,
         rules: Sequence[Rule],
         keep_metadata: Sequence[str | Extractor] = (),
+        convert: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         self.accept = list(accept) if isinstance(accept, tuple | list) else accept
         self.max_bytes = max_bytes
         self.strip = strip
+        self.convert = {} if convert is None else convert
         self.rules = list(rules) if isinstance(rules, tuple | list) else rules
         self.keep_metadata = (
             list(keep_metadata) if isinstance(keep_metadata, tuple | list) else keep_metadata
@@ -73,8 +76,8 @@ class CheckedFiles(FileField):
         """Return the file that is to be stored for an upload, and its inspection.
 
         Without ``checksum`` the file need not be read to its end. It is the upload itself, with
-        ``strip=True`` one without metadata, or a sanitized drawing. Raises `InvalidMedia` for a
-        file that this field does not accept.
+        ``strip=True`` one without metadata, a converted image, or a sanitized drawing. Raises
+        `InvalidMedia` for a file that this field does not accept.
         """
         try:
             inspection = inspect(
@@ -86,6 +89,9 @@ class CheckedFiles(FileField):
                 checksum=checksum,
             )
             inspection = keep_facts(self.keep_metadata, file, inspection)
+            converted = convert(file, inspection, self.convert)
+            if converted is not None:
+                return converted
             if self.strip:
                 return strip_metadata(file, inspection)
             return stored_file(file, inspection), inspection

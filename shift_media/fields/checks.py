@@ -18,6 +18,7 @@ E114      ``accept`` admits images whose decoder is not installed
 E115      ``accept`` admits SVG, but a package that drawings are sanitized with is missing
 E116      ``presets`` or ``prepare`` has a wrong value, or ``TASKS`` is missing for it
 E117      ``keep_metadata`` has an unknown name, or there is no ``metadata_field``
+E118      ``convert`` names a format that is no image, or in which no image is made
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused
@@ -35,7 +36,7 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.db import models
 
 from shift_media.conf import ConfigurationError, settings
-from shift_media.core.formats import FORMATS, accepted_formats, accepts
+from shift_media.core.formats import FORMATS, RESIZE_FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields.preset_checks import check_presets
 from shift_media.fields.rule_checks import check_rules
@@ -54,6 +55,7 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
         *_check_max_length(field),
         *_check_accept(field),
         *_check_decoders(field),
+        *_check_convert(field),
         *_check_max_bytes(field),
         *check_rules(field),
         *_check_metadata_field(field),
@@ -115,6 +117,21 @@ def _check_decoders(field: AnyMediaField) -> Iterator[CheckMessage]:
                 obj=field,
                 id="shift_media.E114",
             )
+
+
+def _check_convert(field: AnyMediaField) -> Iterator[CheckMessage]:
+    given: object = field.convert
+    sources = {f.extension for f in FORMATS if f.kind == "image"}
+    if not isinstance(given, dict) or not (
+        given.keys() <= sources and set(given.values()) <= RESIZE_FORMATS.keys()
+    ):
+        yield Error(
+            f"'convert' must have extensions of images, and of images to make, got {given!r}.",
+            hint='Write convert={"heic": "jpg"}. Images are made in '
+            f"{', '.join(RESIZE_FORMATS)}.",
+            obj=field,
+            id="shift_media.E118",
+        )
 
 
 def _check_max_bytes(field: AnyMediaField) -> Iterator[CheckMessage]:

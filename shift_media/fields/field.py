@@ -65,6 +65,9 @@ class MediaField(MetadataColumns, CheckedFiles):
         rules: functions that are called with the `Inspection` of a file and its row, or None where
             there is no row yet, and raise ``ValidationError`` to refuse the file. Unlike
             ``validators`` they run whenever a file is saved, and are not part of migrations.
+        convert: formats that are stored in another one: ``{"heic": "jpg"}``. The picture is
+            encoded anew in its full size, upright, in sRGB and without metadata; a transparent one
+            becomes a PNG in place of a JPEG.
         keep_metadata: further facts that are kept in the metadata field: ``"camera"``,
             ``"taken_at"`` and ``"gps"`` of EXIF, also with ``strip=True``, ``"palette"`` and
             ``"blurhash"``; and functions that are called with the `Inspection` of a file and
@@ -171,7 +174,7 @@ class MediaField(MetadataColumns, CheckedFiles):
         del kwargs["upload_to"]
         if kwargs.get("storage") is default_media_storage:
             del kwargs["storage"]
-        optional = {
+        optional: dict[str, tuple[Any, Any]] = {
             "accept": (self.accept, list(IMAGES)),
             "max_bytes": (self.max_bytes, None),
             **{name: (getattr(self.file_rules, name), None) for name in RULES},
@@ -180,6 +183,7 @@ class MediaField(MetadataColumns, CheckedFiles):
             "height_field": (self.height_field, None),
             "duration_field": (self.duration_field, None),
             "strip": (self.strip, False),
+            "convert": (self.convert, {}),
             "transcode": (self.transcode, None),
             "legacy_storage": (self.legacy_storage, None),
             "imported_from": (self.imported_from, None),

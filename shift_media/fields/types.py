@@ -26,6 +26,7 @@ class AnyMediaField(RegisteredField, Protocol):
     strip: bool
     rules: Any
     keep_metadata: Any
+    convert: Any
     file_rules: FileRules
     width_field: str | None
     height_field: str | None

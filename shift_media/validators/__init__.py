@@ -12,6 +12,7 @@ from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 
+from shift_media.validators.converting import convert
 from shift_media.validators.errors import (
     MESSAGES,
     InvalidMedia,
@@ -48,6 +49,7 @@ __all__ = [
     "MediaValidator",
     "NamedFile",
     "Rule",
+    "convert",
     "inspect",
     "keep_facts",
     "read_facts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -22,7 +23,7 @@ from tests.fields.test_field import ids
 from tests.imaging import heics, images
 from tests.parts import package
 from tests.resizes.counting import CountingStorage
-from tests.testapp.models import Anything, Photo, Scan
+from tests.testapp.models import Anything, Converted, Photo, Scan
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 package("pi_heif", "heic")
@@ -129,6 +130,68 @@ def test_position_of_a_phone_is_stripped_from_the_original() -> None:
     assert len(stored) == len(content)
     spec = Spec.make("32x32", format="png")
     assert engine.make(BytesIO(stored), spec) == engine.make(BytesIO(content), spec)
+
+
+# Converted uploads
+
+
+def test_converted_upload_is_stored_upright_in_its_full_size_without_metadata() -> None:
+    exif = heics.Item(b"Exif", b"\0\0\0\6Exif\0\0" + images.exif(1, model="Phone 7"))
+    picture = heics.coded_item(heics.coded(UPRIGHT), heics.turn(3))
+    content = ContentFile(heics.write([picture, exif]), "IMG_1.HEIC")
+    row = Converted.objects.create(image=content)
+    assert row.image.name.endswith("/img_1.jpg/img_1.jpg")
+    known = Converted.objects.get().image.metadata
+    assert (known.content_type, known.width, known.height) == ("image/jpeg", 48, 64)
+    assert known.original_name == "IMG_1.HEIC"
+    with row.image.open() as file:
+        stored = file.read()
+    assert (len(stored), hashlib.sha256(stored).hexdigest()) == (known.size, known.sha256)
+    assert b"Phone 7" not in stored
+    opened = images.opened(stored)
+    assert (opened.format, opened.size) == ("JPEG", (48, 64))
+    assert images.near(images.corners(opened)[1], images.RED)
+    assert row.image.resize("20x").ensure()
+
+
+def test_transparent_upload_is_converted_to_png() -> None:
+    row = Converted.objects.create(image=ContentFile(transparent(), "a.heic"))
+    assert row.image.name.endswith(".png")
+    with row.image.open() as file:
+        assert images.opened(file.read()).mode == "RGBA"
+
+
+def test_upload_of_a_format_that_is_not_converted_is_stored_as_it_is() -> None:
+    content = saved("JPEG")
+    row = Converted.objects.create(image=ContentFile(content, "a.jpg"))
+    with row.image.open() as file:
+        assert images.opened(file.read()).tobytes() == images.opened(content).tobytes()
+
+
+def test_converted_upload_passes_a_form() -> None:
+    row = Converted(image=ContentFile(heics.heic(UPRIGHT), "a.heic"))
+    row.full_clean()
+    row.save()
+    assert row.image.name.endswith(".jpg")
+
+
+def test_damaged_upload_is_not_converted() -> None:
+    content = heics.heic(UPRIGHT)
+    with pytest.raises(InvalidMedia) as error:
+        Converted.objects.create(image=ContentFile(content[: len(content) // 2], "a.heic"))
+    assert error.value.code == "undecodable"
+
+
+@pytest.mark.parametrize("convert", [{"heic": "heic"}, {"mp4": "jpg"}, ["heic"], {"heic": 1}])
+def test_wrong_conversion_is_reported(convert: Any) -> None:
+    assert "E118" in ids(lambda: MediaField(convert=convert))
+
+
+def test_conversion_is_part_of_the_field() -> None:
+    field = Converted._meta.get_field("image")
+    assert field.deconstruct()[3]["convert"] == {"heic": "jpg", "tif": "jpg"}
+    assert field.clone().convert == field.convert  # type: ignore[attr-defined]
+    assert "convert" not in Scan._meta.get_field("image").deconstruct()[3]
 
 
 # Without the decoder

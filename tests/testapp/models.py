@@ -73,6 +73,18 @@ class Scan(models.Model):
     image_meta = meta()
 
 
+class Converted(models.Model):
+    """A media field that stores JPEGs in place of photos that browsers do not show."""
+
+    image = MediaField(
+        accept=["image/any"],
+        convert={"heic": "jpg", "tif": "jpg"},
+        strip=True,
+        metadata_field="image_meta",
+    )
+    image_meta = meta()
+
+
 class Anything(models.Model):
     """A media field that takes all files."""
 
