@@ -13,6 +13,7 @@ from shift_media.core.errors import MediaError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import find_field
+from shift_media.resizes.builder import has_resizes
 from shift_media.resizes.service import ensure_many
 from shift_media.storages import find_alias, unwrap
 
@@ -27,12 +28,12 @@ _ENQUEUE: Final = "shift_media.resizes.tasks.enqueue"
 
 
 def prepare_image(file: Any, field: AnyMediaField) -> None:
-    """Make the resizes of a field's presets for a picture that was saved, or enqueue them.
+    """Make the resizes of a field's presets for what was saved, or enqueue them.
 
     The posters of videos are not there yet; see `prepare_poster`.
     """
     format = BY_EXTENSION.get(file.key.rpartition(".")[2])
-    if format is not None and format.kind == "image":
+    if format is not None and format.kind != "video" and has_resizes(format.extension):
         _prepare(file, field)
 
 

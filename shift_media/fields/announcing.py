@@ -13,6 +13,7 @@ from django.db import connections, models
 
 from shift_media.fields import loaded
 from shift_media.fields.ahead import prepare_image
+from shift_media.fields.analysis import analyse_later
 from shift_media.fields.database_key import current_key
 from shift_media.signals import after_commit, media_saved
 
@@ -51,6 +52,8 @@ def announce(instance: models.Model, using: str) -> None:
             after_commit(send, using=using)
             file = getattr(instance, field.attname)
             after_commit(file.on_committed, using=using)
+            if field.analyse == "task":
+                after_commit(analyse_later, file, field, using, using=using)
             if field.prepare != "never":
                 after_commit(prepare_image, file, field, using=using)
 

@@ -9,6 +9,7 @@ from django.core.files.base import File
 from django.db import models
 from django.db.models.fields.files import FileField
 
+from shift_media.fields.analysis import Analyse, wanted_at_once
 from shift_media.fields.database_key import database_key
 from shift_media.fields.file import MediaFile
 from shift_media.validators import (
@@ -44,6 +45,7 @@ class CheckedFiles(FileField):
         rules: Sequence[Rule],
         keep_metadata: Sequence[str | Extractor] = (),
         convert: Mapping[str, str] | None = None,
+        analyse: Analyse = "save",
         **kwargs: Any,
     ) -> None:
         self.accept = list(accept) if isinstance(accept, tuple | list) else accept
@@ -54,6 +56,7 @@ class CheckedFiles(FileField):
         self.keep_metadata = (
             list(keep_metadata) if isinstance(keep_metadata, tuple | list) else keep_metadata
         )
+        self.analyse = analyse
         self.file_rules = FileRules.take(kwargs)
         super().__init__(*args, **kwargs)
 
@@ -88,7 +91,7 @@ class CheckedFiles(FileField):
                 rules=self.file_rules,
                 checksum=checksum,
             )
-            inspection = keep_facts(self.keep_metadata, file, inspection)
+            inspection = keep_facts(wanted_at_once(self), file, inspection)
             converted = convert(file, inspection, self.convert)
             if converted is not None:
                 return converted

@@ -17,7 +17,7 @@ E113      ``imported_from`` is not the name of a file field of the same model
 E114      ``accept`` admits images whose decoder is not installed
 E115      ``accept`` admits SVG, but a package that drawings are sanitized with is missing
 E116      ``presets`` or ``prepare`` has a wrong value, or ``TASKS`` is missing for it
-E117      ``keep_metadata`` has an unknown name, or there is no ``metadata_field``
+E117      ``keep_metadata`` has an unknown name, or there is no ``metadata_field`` or no ``TASKS``
 E118      ``convert`` names a format that is no image, or in which no image is made
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one

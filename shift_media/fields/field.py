@@ -72,6 +72,8 @@ class MediaField(MetadataColumns, CheckedFiles):
             ``"taken_at"`` and ``"gps"`` of EXIF, also with ``strip=True``, ``"palette"`` and
             ``"blurhash"``; and functions that are called with the `Inspection` of a file and
             return a dictionary of JSON values for `Metadata.extra`. Not part of migrations.
+        analyse: ``"task"`` to let a task find palette, BlurHash and what the functions return,
+            after the commit. It needs ``SHIFT_MEDIA["TASKS"]``. The default is ``"save"``.
         metadata_field: name of a JSONField of the same model for the file's metadata.
         width_field, height_field: names of fields for the sides of the upright image in pixels.
             They are filled when a file is assigned, for which the file is read then, and not once

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Error, Warning
 
+from shift_media.conf import settings
 from shift_media.core.formats import BY_EXTENSION, accepted_formats
+from shift_media.fields.analysis import ANALYSES
 from shift_media.fields.types import AnyMediaField
 from shift_media.sandbox import documents
 from shift_media.transcoding import probing
@@ -83,6 +85,19 @@ def _check_kept(field: AnyMediaField) -> Iterator[CheckMessage]:
         yield Error(
             f"'keep_metadata' must be a list of names and functions, got {wanted!r}.",
             hint=f"The names are {', '.join(KEPT_FACTS)}.",
+            obj=field,
+            id="shift_media.E117",
+        )
+    elif field.analyse not in ANALYSES:
+        yield Error(
+            f"'analyse' must be one of {', '.join(map(repr, ANALYSES))}, got {field.analyse!r}.",
+            obj=field,
+            id="shift_media.E117",
+        )
+    elif field.analyse == "task" and settings.TASKS is None:
+        yield Error(
+            "'analyse' is 'task', but SHIFT_MEDIA[\"TASKS\"] is not set.",
+            hint='Set it to an alias of Django\'s TASKS, or write analyse="save".',
             obj=field,
             id="shift_media.E117",
         )

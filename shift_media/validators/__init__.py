@@ -31,12 +31,13 @@ from shift_media.validators.inspection import (
     stored_file,
     strip_metadata,
 )
-from shift_media.validators.kept import KEPT_FACTS, Extractor, keep_facts
+from shift_media.validators.kept import EXIF_FACTS, KEPT_FACTS, Extractor, keep_facts
 from shift_media.validators.named import NamedFile
 from shift_media.validators.rules import RULES, FileRules
 from shift_media.validators.seekable import seekable
 
 __all__ = [
+    "EXIF_FACTS",
     "IMAGES",
     "KEPT_FACTS",
     "MESSAGES",
