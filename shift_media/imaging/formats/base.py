@@ -236,7 +236,8 @@ class ByteReader:
 
     def _read(self, offset: int, length: int) -> bytes:
         # Offsets and lengths of 64 bits, which a header may hold, are more than files can take.
-        length = min(length, self.size - offset)
+        # One byte behind the end is asked for, so that a storage notices what it has not delivered.
+        length = min(length, self.size - offset + 1)
         if length <= 0:
             return b""
         content = read_at(self.file, offset, length)
