@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
@@ -155,6 +156,16 @@ class TranscodeJobAdmin(TranscodeJobBase):
             job.progress,
             "" if left is None else f" (−{left // 60}:{left % 60:02})",
         )
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Return the columns of the list; what a job has cost only with a price."""
+        shown = [*super().get_list_display(request)]
+        return [*shown, "price"] if settings.TRANSCODE_PRICE else shown
+
+    @admin.display(description=_("cost"))
+    def price(self, job: TranscodeJob) -> str | None:
+        """Return what a job has cost at MediaConvert."""
+        return None if job.cost is None else f"{job.cost:.4f}"
 
     @admin.action(description=_("Try again"), permissions=["work"])
     def retry(self, request: HttpRequest, queryset: QuerySet[TranscodeJob]) -> None:

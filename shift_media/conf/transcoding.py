@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cached_property
 from typing import Any, Final
@@ -86,6 +87,17 @@ class TranscodingSettings(SettingsReader):
         if not right or not 0 < pair[0] <= pair[1]:
             raise wrong_value("TRANSCODE_POLL", pair, "two numbers of seconds, such as (5, 60)")
         return pair[0], pair[1]
+
+    @cached_property
+    def TRANSCODE_PRICE(self) -> float:
+        """The price of one minute of output at MediaConvert, in your currency. Default: 0.
+
+        With it, ``job.cost``, the admin and ``media_transcode`` show what a job has cost.
+        """
+        price = self._raw.get("TRANSCODE_PRICE", 0)
+        if type(price) not in (int, float) or not 0 <= price < math.inf:
+            raise wrong_value("TRANSCODE_PRICE", price, "a number of at least 0, such as 0.015")
+        return float(price)
 
     @cached_property
     def SNS_TOPICS(self) -> tuple[str, ...]:

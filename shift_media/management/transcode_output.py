@@ -77,6 +77,8 @@ class TranscodeReport:
 
 def _line(job: TranscodeJob) -> str:
     line = f"#{job.pk} {_name(job)}: {job.state}, {job.progress} %{_time_left(job)}"
+    if job.cost is not None:
+        line += f", {job.billed_minutes:.1f} min of output for {job.cost:.4f}"
     return f"{line}: {job.error_code}: {job.error}" if job.error_code else line
 
 

@@ -25,6 +25,7 @@ from tests.docs.projects import blocks_of, create_project, paste, paste_block
 from tests.parts import ROOT
 
 BEFORE = {
+    "how-to/notify-others": ("how-to/ffmpeg-workers",),
     "how-to/mediaconvert": ("how-to/s3-from-zero", "how-to/ffmpeg-workers"),
     "how-to/leave-elastic-transcoder": ("how-to/ffmpeg-workers",),
 }
@@ -125,6 +126,51 @@ for page, prefix in (("/trips/add/", "pictures"), ("/admin/photos/trip/add/", "p
     assert [item.alt for item in trip.pictures.all()] == ["a", "b"]
     shown = client.get(trip.get_absolute_url()).content.decode()
     assert shown.count("<img") == 2
+""",
+    "how-to/notify-others": """
+import hashlib, hmac, json, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from django.conf import settings
+from django.db import connection
+from photos.models import Clip
+from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.reports import fail
+from shift_media.core.errors import TranscodeError
+from site1.celery import app
+
+received, statuses = [], [503, 200]
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        received.append((self.headers["X-Signature"], body))
+        self.send_response(statuses.pop(0))
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+app.conf.task_always_eager = True
+with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings.WEBHOOK_URL = f"http://127.0.0.1:{server.server_port}/"
+    job = TranscodeJob.objects.create(
+        original="a/a.mp4", profile="web", source="photos.Clip.video", state="submitted"
+    )
+    fail(job, TranscodeError("It cannot be read.", code="unreadable"))
+    server.shutdown()
+assert len(received) == 2, received  # The first one was refused.
+for signature, body in received:
+    digest = hmac.new(settings.WEBHOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    assert signature == f"sha256={digest}"
+    event = json.loads(body)
+    assert event == {
+        "job": job.pk, "state": "error", "video": "a/a.mp4", "profile": "web",
+        "error": "unreadable",
+    }
 """,
     "how-to/offer-downloads": """
 import io, zipfile

@@ -22,6 +22,9 @@ from shift_media.transcoding.base import LIVE, MOST_PRIORITY, RUNNING, State
 _LEAST_PROGRESS = 5
 """The percentage from which on the rest is estimated. The first ones are the download."""
 
+_LEAST_BILLED_SECONDS = 10
+"""https://aws.amazon.com/mediaconvert/pricing/: the shortest duration that an output is billed."""
+
 
 def new_token() -> str:
     """Return a random name for an attempt and for the folder of its renditions."""
@@ -99,6 +102,26 @@ class JobColumns(models.Model):
             return None
         taken = max(timezone.now() - self.started, timedelta())
         return taken * (100 - self.progress) / self.progress
+
+    @property
+    def billed_minutes(self) -> float | None:
+        """The minutes of all outputs together, as MediaConvert has reported them, else None.
+
+        Each output counts for ten seconds at least, as AWS bills it.
+        """
+        groups = self.payload.get("OutputGroupDetails", [])
+        outputs = [output for group in groups for output in group.get("OutputDetails", [])]
+        seconds = [output["DurationInMs"] / 1000 for output in outputs if "DurationInMs" in output]
+        return sum(max(each, _LEAST_BILLED_SECONDS) for each in seconds) / 60 if seconds else None
+
+    @property
+    def cost(self) -> float | None:
+        """The price of the job at MediaConvert; None without ``SHIFT_MEDIA["TRANSCODE_PRICE"]``.
+
+        It is `billed_minutes` multiplied by that price.
+        """
+        minutes = self.billed_minutes
+        return minutes * settings.TRANSCODE_PRICE if minutes and settings.TRANSCODE_PRICE else None
 
     @property
     def may_be_retried(self) -> bool:
