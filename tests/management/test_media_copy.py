@@ -116,6 +116,19 @@ def test_second_run_copies_nothing_and_resizes_are_copied_on_request(
     assert f"{image.prefix}320x-fit-80-noupscale-{'0' * 32}.webp" in list_keys(new, "")
 
 
+def test_verbosity_0_prints_failures_alone(disks: tuple[MediaStorage, MediaStorage]) -> None:
+    old, new = disks
+    image, *_ = fill(old)
+    new.put(str(image), io.BytesIO(b"longer than it"), content_type="image/jpeg")
+    out, err = io.StringIO(), io.StringIO()
+    arguments = ["--from", "old", "--to", "new"]
+    with pytest.raises(CommandError):
+        call_command("media_copy", *arguments, stdout=out, stderr=err, verbosity=0)
+    assert out.getvalue() == ""
+    assert err.getvalue().startswith(f"{image}: differs: ")
+    assert err.getvalue().count("\n") == 1
+
+
 def test_dry_run_counts_and_changes_nothing(disks: tuple[MediaStorage, MediaStorage]) -> None:
     fill(disks[0])
     assert "would be copied" in run("--dry-run", "--delete-source")

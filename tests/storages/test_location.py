@@ -17,6 +17,7 @@ from shift_media.deletion.site_marker import MARKER_KEY, claim, read_marker
 from shift_media.deletion.sweep import Sweep
 from shift_media.storages import S3MediaStorage
 from shift_media.storages.base import MediaStorage
+from shift_media.storages.s3.cloudfront import build_paths
 from shift_media.storages.s3.options import check_location
 from shift_media.testing import MediaStorageContract
 from shift_media.testing.steps import JPEG, fetch_bytes, list_keys, new_key, put_bytes
@@ -213,3 +214,8 @@ def test_public_url_ends_in_the_location_once(public_url: str, result: str) -> N
 def test_custom_domain_is_followed_by_the_location() -> None:
     storage = S3MediaStorage(bucket_name="b", custom_domain="cdn.example", location="shop")
     assert storage.public_url == "https://cdn.example/shop/"
+
+
+def test_invalidated_paths_are_below_the_location() -> None:
+    storage = S3MediaStorage(bucket_name="b", public_url="https://cdn.example/", location="shop")
+    assert build_paths(["a/b/"], storage.public_url) == ["/shop/a/b/*"]
