@@ -59,6 +59,11 @@ def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
     return render_element("video", file, elements.render_video, str(captions), options)
 
 
+def media_audio(file: Any, **options: Any) -> SafeString:
+    """Return an ``<audio>``, as the tag ``media_audio`` does."""
+    return render_element("audio", file, elements.render_audio, options)
+
+
 FUNCTIONS = (
     resize_url,
     resize,
@@ -67,6 +72,7 @@ FUNCTIONS = (
     resize_preload,
     resize_image_set,
     media_video,
+    media_audio,
 )
 """The functions that templates call, one for each tag."""
 

@@ -91,7 +91,8 @@ def test_video_has_its_sources() -> None:
 
 @pytest.mark.parametrize("function", [each.__name__ for each in FUNCTIONS])
 def test_empty_field_renders_nothing(function: str) -> None:
-    arguments = {"media_video": "", "resize_picture": ', "320"'}.get(function, ', "40x30"')
+    own = {"media_video": "", "media_audio": "", "resize_picture": ', "320"'}
+    arguments = own.get(function, ', "40x30"')
     assert render(f"{{{{ {function}(p.image{arguments}) }}}}", p=Photo()) == ""
 
 

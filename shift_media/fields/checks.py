@@ -9,7 +9,7 @@ E105      ``metadata_field`` is not the name of a JSONField of the same model
 E106      ``width_field``, ``height_field`` or ``duration_field`` is not a field of the same model
 E107      two media fields share a field that describes the file
 E108      ``storage`` is not a media storage, or cannot be set up
-E109      ``transcode`` is not the name of a profile, or ``accept`` admits no video
+E109      ``transcode`` is not the name of a profile, or ``accept`` admits no video or sound
 E110      ``strip`` is not a boolean, or ``accept`` admits files that cannot be stripped
 E111      ``legacy_storage`` is not an alias in ``STORAGES``
 E112      a rule for files, such as ``min_size`` or ``rules``, has a wrong value
@@ -291,9 +291,9 @@ def _check_transcode(field: AnyMediaField) -> Iterator[CheckMessage]:
             obj=field,
             id="shift_media.E109",
         )
-    elif not any(format.kind == "video" for format in accepted_formats(field.accept)):
+    elif not any(format.kind in ("video", "audio") for format in accepted_formats(field.accept)):
         yield Error(
-            "'transcode' is given, but 'accept' admits no video.",
+            "'transcode' is given, but 'accept' admits neither videos nor sounds.",
             hint='Write accept=["video/mp4", "video/quicktime", "video/webm"], or leave transcode '
             "out.",
             obj=field,

@@ -169,8 +169,8 @@ class TableWrite:
 
     def _is_to_be_transcoded(self, field: AnyMediaField) -> bool:
         key = current_key(self.instance, field)
-        is_video = BY_EXTENSION.get(key.rpartition(".")[2], UNKNOWN).kind == "video"
-        can_have_renditions = is_video and not is_legacy_name(key)
+        kind = BY_EXTENSION.get(key.rpartition(".")[2], UNKNOWN).kind
+        can_have_renditions = kind in ("video", "audio") and not is_legacy_name(key)
         return bool(field.transcode) and can_have_renditions and is_installed(self.table)
 
     def _submit_jobs(self, videos: list[AnyMediaField]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -24,7 +24,7 @@ _OBJECT_FIT = {"fill": "cover", "pad": "contain"}
 """How browsers fit a picture into a box of another ratio, by the mode of the resize."""
 
 _WAITING = (
-    "<p>This video is not transcoded yet, and no worker ran for an hour. Run: "
+    "<p>This file is not transcoded yet, and no worker ran for an hour. Run: "
     "<code>python manage.py media_transcode</code></p>"
 )
 
@@ -77,15 +77,33 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
         attributes |= {name: extra.url} if extra else {}
     track = {"srclang": given.get("srclang", "en"), "label": given.get("label")}
     attributes |= others
-    sources = format_html_join(
-        "", '<source src="{}" type="{}">', ((r.url, r.content_type) for r in playable)
-    )
-    if file.is_legacy:
-        sources = format_html('<source src="{}">', file.url)
+    sources = _render_sources(file, playable)
     if captions:
         track = {"kind": "captions", "src": captions, **track}
         sources += format_html("<track{}>", flatatt(drop_unset(track)))
     return format_html("<video{}>{}</video>", flatatt(drop_unset(attributes)), sources)
+
+
+def render_audio(file: Any, options: Mapping[str, Any]) -> SafeString:
+    """Render an ``<audio>`` with its sources; nothing without sources.
+
+    When ``DEBUG``, a paragraph says instead that no worker runs the job of the sound.
+    """
+    _, others = split_options(options, ())
+    playable = [rendition for rendition in file.renditions if rendition.kind == "audio"]
+    if not playable and not file.is_legacy:
+        return SafeString(_WAITING if django_settings.DEBUG and file.waits_for_worker else "")
+    attributes = {"preload": "metadata", **others}
+    sources = _render_sources(file, playable)
+    return format_html("<audio{}>{}</audio>", flatatt(drop_unset(attributes)), sources)
+
+
+def _render_sources(file: Any, playable: Sequence[Any]) -> SafeString:
+    """Render a ``<source>`` for each rendition; of a legacy name for the file itself."""
+    if file.is_legacy:
+        return format_html('<source src="{}">', file.url)
+    pairs = ((rendition.url, rendition.content_type) for rendition in playable)
+    return format_html_join("", '<source src="{}" type="{}">', pairs)
 
 
 def render_img(

@@ -83,3 +83,13 @@ def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
     ``label``. Other options become attributes, with ``-`` for ``_``.
     """
     return render_element("video", file, elements.render_video, str(captions), options)
+
+
+@register.simple_tag
+def media_audio(file: Any, **options: Any) -> SafeString:
+    """Render an ``<audio>``: ``{% media_audio song.sound controls=True %}``.
+
+    Its sources are the sounds of the profile, in its order. As long as there is nothing to play it
+    renders nothing. Options become attributes, with ``-`` for ``_``.
+    """
+    return render_element("audio", file, elements.render_audio, options)

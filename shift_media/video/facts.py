@@ -39,6 +39,8 @@ class VideoFacts:
         video_stream, audio_stream: numbers of the streams among those of their kind, from 0.
         channels: number of audio channels.
         unknown_audio: number of audio streams that have no decoder.
+        loudness: in LUFS (EBU R 128), if it was measured; 0 if not, or for silence.
+        true_peak: in dBTP, if the loudness was measured.
         transfer: FFmpeg's name of the transfer function if it is PQ or HLG, else empty.
         pixel_format: FFmpeg's name.
         full_range: True if black is 0 and white is 255, as in JPEG.
@@ -65,6 +67,8 @@ class VideoFacts:
     audio_stream: int = 0
     channels: int = 0
     unknown_audio: int = 0
+    loudness: float = 0.0
+    true_peak: float = 0.0
     transfer: str = ""
     pixel_format: str = ""
     full_range: bool = False

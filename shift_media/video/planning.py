@@ -166,7 +166,9 @@ def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
 def _check(profile: Profile, facts: VideoFacts) -> None:
     if profile.elastic is not None and profile.elastic.impossible:
         raise TranscodeError(" ".join(profile.elastic.impossible), code="not_made_here")
-    needs_video = any(not isinstance(rendition, Audio) for rendition in profile.renditions)
+    # The poster of a sound is a drawing of it.
+    alone = (Audio, PosterSpec) if profile.of_kind("audio") else (Audio,)
+    needs_video = any(not isinstance(rendition, alone) for rendition in profile.renditions)
     if needs_video and not facts.video:
         raise TranscodeError("The file has no video stream.", code="no_video")
     if not needs_video and not facts.audio:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 POSTER = "_poster.jpg"
 """The file name of a poster. It lies beside the original, so its key contains no profile."""
 
+SAMPLE_RATE = 48_000
+"""In Hz, of sounds whose loudness is changed."""
+
 PROFILE_NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
 _FILE = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}\.([a-z0-9]{2,4})")
 _SIDES = range(2, 4321)
@@ -46,6 +49,7 @@ class RenditionSpec:
 
     kind: ClassVar[str]
     extension: ClassVar[str]
+    other_extensions: ClassVar[tuple[str, ...]] = ()
     file: str
     legacy: str = ""
 
@@ -135,12 +139,27 @@ class Sprite(RenditionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audio(RenditionSpec):
-    """The audio stream alone, as AAC in an M4A file, unless ``encoding`` says otherwise."""
+    """The audio stream alone: AAC in an M4A file, or Opus in an Ogg file.
+
+    ``loudness`` is the target in LUFS; 0 keeps that of the source. ``encoding`` replaces the bit
+    rate and the codec where it is given.
+    """
 
     kind = "audio"
     extension = "m4a"
+    other_extensions = ("ogg",)
     kbps: int = 128
+    loudness: int = 0
     encoding: AudioEncoding | None = None
+
+    def choose_encoding(self) -> AudioEncoding:
+        """Return the encoding: that of the file's extension, unless one is given."""
+        if self.encoding is not None:
+            return self.encoding
+        codec = "opus" if self.file.endswith(".ogg") else "aac"
+        return AudioEncoding(
+            codec=codec, kbps=self.kbps, sample_rate=SAMPLE_RATE if self.loudness else 0
+        )
 
     @property
     def is_mp3(self) -> bool:
@@ -215,7 +234,12 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
         "hls.m3u8": {"kind": "hls", "heights": [720, 480]},
         POSTER: {"kind": "poster"},
         "preview.vtt": {"kind": "sprite"},
-    }
+    },
+    "audio": {
+        "listen.m4a": {"kind": "audio", "kbps": 128, "loudness": -16},
+        "listen.ogg": {"kind": "audio", "kbps": 96, "loudness": -16},
+        POSTER: {"kind": "poster"},
+    },
 }
 """The profiles of every site; a profile of the same name in the settings replaces one."""
 
@@ -279,7 +303,7 @@ def _check_file(file: object, kind: type[RenditionSpec]) -> None:
             raise InvalidProfile(f'The file of a poster must be "{POSTER}", got {file!r}.')
         return
     match = _FILE.fullmatch(file) if isinstance(file, str) else None
-    if match is None or match[1] != kind.extension:
+    if match is None or match[1] not in (kind.extension, *kind.other_extensions):
         raise InvalidProfile(
             f"{file!r} is not a valid file name for {kind.kind}. Use the characters a-z, 0-9, "
             f'., _ and -, and end with ".{kind.extension}".'
@@ -315,6 +339,7 @@ _RANGES = {
     "audio_kbps": range(16, 513),
     "kbps": range(16, 513),
     "max_kbps": range(200_001),
+    "loudness": range(-31, 1),
 }
 
 

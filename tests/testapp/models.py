@@ -119,6 +119,13 @@ class Film(models.Model):
     video_meta = meta()
 
 
+class Song(models.Model):
+    """A sound that is transcoded."""
+
+    sound = MediaField(accept=["audio/*"], transcode="audio", metadata_field="sound_meta")
+    sound_meta = meta()
+
+
 class OldFilms(models.Manager[Any]):
     def get_queryset(self) -> models.QuerySet[Any]:
         return super().get_queryset().filter(title="old")

@@ -91,7 +91,14 @@ CONTAINERS: dict[str, list[str]] = {
 }
 """The containers that users have, beside MP4, WebM and Matroska."""
 
-SOURCES = CONTAINERS | DRAWN | INTERLACED | COLORS
+SOUNDS: dict[str, list[str]] = {
+    "container.ogg": [*tone(), "-c:a", "libvorbis"],
+    "container.mp3": [*tone(), "-c:a", "libmp3lame"],
+    "container.flac": tone(),
+    "container.wav": tone(),
+}
+
+SOURCES = SOUNDS | CONTAINERS | DRAWN | INTERLACED | COLORS
 
 
 def draw_source(draw: Draw, name: str) -> Path:

@@ -150,7 +150,9 @@ def with_subtitles_of_avi(path: Path, playlist: bytes) -> bytes:
 
 
 @pytest.mark.acceptance(50)
-@pytest.mark.parametrize("extension", ["ts", "mpg", "avi", "wmv", "flv"])
+@pytest.mark.parametrize(
+    "extension", ["ts", "mpg", "avi", "wmv", "flv", "ogg", "mp3", "flac", "wav"]
+)
 @pytest.mark.parametrize("place", ["alone", "inside"])
 def test_playlist_in_other_container_opens_nothing(
     extension: str, place: str, secret: Path, loopback: Loopback, media_root: Path, draw: Draw
@@ -167,7 +169,9 @@ def test_playlist_in_other_container_opens_nothing(
     job = ended(film)
     assert loopback.requests == []
     if place == "alone":
-        assert (job.state, job.error_code) == (State.ERROR, "unreadable")
+        assert job.state == State.ERROR
+        # The demuxer of FLAC reads any text as a sound without frames.
+        assert job.error_code in ("unreadable", "no_video")
     if job.state == State.COMPLETE:
         (poster,) = (one for one in film.video.renditions if one.kind == "poster")
         with Image.open(media_root / poster.key) as picture:

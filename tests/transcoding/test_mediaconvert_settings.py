@@ -183,6 +183,20 @@ def test_manifest_and_keyframes_serve_all_playlists() -> None:
     assert list(schema.find_faults({"Role": ROLE, "Settings": settings})) == []
 
 
+def test_sound_alone_becomes_aac_and_opus_of_one_loudness() -> None:
+    sound = VideoFacts(duration=9, audio="flac", channels=2)
+    settings = settings_for(parse_profile("audio", BUILT_IN["audio"]), sound)
+    assert list(schema.find_faults({"Role": ROLE, "Settings": settings})) == []
+    made = {}
+    for group in settings["OutputGroups"]:
+        (output,) = group["Outputs"]
+        (description,) = output["AudioDescriptions"]
+        container = output["ContainerSettings"]["Container"]
+        made[group["Name"]] = container, description["CodecSettings"]["Codec"]
+        assert description["AudioNormalizationSettings"]["TargetLkfs"] == -16
+    assert made == {"listen.m4a": ("MP4", "AAC"), "listen.ogg": ("OGG", "OPUS")}
+
+
 def test_formatted_facts_parse_to_same_facts() -> None:
     facts = inputs.parse_facts(inputs.format_facts(WIDE))
     assert (facts.width, facts.height, facts.duration) == (1920, 1080, 60)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shift_media.core.errors import MissingExtra, TranscodeError
+from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
@@ -22,12 +23,12 @@ from shift_media.transcoding.probing.timing import measure_times
 from shift_media.video.facts import VideoFacts, display_size
 
 PROTOCOLS = "file"
-FORMATS = "mov,mp4,matroska,webm,mpegts,mpeg,avi,asf,flv"
+FORMATS = "mov,mp4,matroska,webm,mpegts,mpeg,avi,asf,flv,ogg"
 """The protocols and demuxers that are allowed. Both lists are needed: a playlist, which names
 other files, is a format and not a protocol, and an allowed demuxer may use any protocol."""
 
 AUDIO_FORMATS = "mov,mp4,mp3,ogg,flac,wav"
-"""The same for uploads that are sounds alone."""
+"""The same for originals that are sounds alone."""
 
 SECONDS = 30.0
 """The default limit for probing one file, by the clock."""
@@ -46,6 +47,12 @@ class VideoLimits:
 
     seconds: float = 4 * 3600
     pixels: int = 36_000_000
+
+
+def formats_for(file: str) -> str:
+    """Return the demuxers that may read a file, by its extension, which follows from its bytes."""
+    format = BY_EXTENSION.get(file.rpartition(".")[2], UNKNOWN)
+    return AUDIO_FORMATS if format.kind == "audio" else FORMATS
 
 
 def is_available() -> bool:
@@ -73,10 +80,11 @@ class VideoProbe:
         folder: Path,
         limits: VideoLimits,
         seconds: float = SECONDS,
-        formats: str = FORMATS,
+        formats: str | None = None,
     ) -> None:
         reader = check_available()
-        rules = ProbeRules(PROTOCOLS, formats, limits.pixels)
+        chosen = FORMATS if formats is None else formats
+        rules = ProbeRules(PROTOCOLS, chosen, limits.pixels)
         self._limits = limits
         self._reader = reader(folder, rules, Bounds(seconds, math.ceil(seconds), 1 << 20))
 
@@ -112,7 +120,7 @@ class VideoProbe:
 
 
 def probe_video(
-    path: Path, limits: VideoLimits, seconds: float = SECONDS, formats: str = FORMATS
+    path: Path, limits: VideoLimits, seconds: float = SECONDS, formats: str | None = None
 ) -> VideoFacts:
     """Return the facts of a video that is alone in its folder.
 
@@ -125,7 +133,7 @@ def probe_video(
 
 
 def probe_upload(
-    file: BinaryIO, extension: str, limits: VideoLimits, formats: str = FORMATS
+    file: BinaryIO, extension: str, limits: VideoLimits, formats: str | None = None
 ) -> VideoFacts | None:
     """Return the facts of an uploaded video or sound; None if it cannot be probed.
 

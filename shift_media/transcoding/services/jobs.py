@@ -107,13 +107,13 @@ def _original_video(file: VideoFile) -> OriginalKey:
             f"{file.field}"
         )
     original = parse_original_key(file.key)
-    if not _is_video(original):
-        raise NotTranscodable(f"{original} is not a video.")
+    if not _has_renditions(original):
+        raise NotTranscodable(f"{original} is neither a video nor a sound.")
     return original
 
 
-def _is_video(original: OriginalKey) -> bool:
-    return BY_EXTENSION[original.extension].kind == "video"
+def _has_renditions(original: OriginalKey) -> bool:
+    return BY_EXTENSION[original.extension].kind in ("video", "audio")
 
 
 def _announce(job: TranscodeJob) -> None:
@@ -152,7 +152,7 @@ def delete_jobs(original: str) -> None:
 
     The original of an image has none.
     """
-    if not _is_video(parse_original_key(original)):
+    if not _has_renditions(parse_original_key(original)):
         return
     TranscodeJob.objects.on_primary().filter(original=original).delete()
 

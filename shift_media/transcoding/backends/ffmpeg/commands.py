@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,9 @@ _FIELD_FRAMES = 200
 _FIELDS = re.compile(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+)")
 
 _TIME = re.compile(r"out_time_us=([0-9]+)|frame:.* pts_time:([0-9]+(?:\.[0-9]+)?)")
+
+_LOUDNESS = re.compile(r'"input_(i|tp)" *: *"(-?(?:inf|[0-9.]+))"')
+_AUDIO_CONTAINERS = {"mp3": ["-f", "mp3"], "opus": ["-f", "ogg"]}
 
 # On ffmpeg's scale for JPEG, where 2 is best and 31 is worst.
 _SPRITE_QUALITY, _POSTER_QUALITY = 5, 3
@@ -60,7 +64,8 @@ def input_arguments(options: FFmpegOptions, file: str, *, start: float = 0) -> l
     """
     seek = ["-ss", f"{start:.3f}"] if start else []
     allowed = ["-protocol_whitelist", probing.PROTOCOLS] if probing.PROTOCOLS else []
-    allowed += ["-format_whitelist", probing.FORMATS] if probing.FORMATS else []
+    formats = probing.formats_for(file)
+    allowed += ["-format_whitelist", formats] if formats else []
     limits = ["-max_pixels", str(options.limits.pixels), "-t", f"{options.limits.seconds:g}"]
     return [*allowed, *limits, *seek, "-i", file]
 
@@ -75,16 +80,15 @@ def encode_command(options: FFmpegOptions, source: str, plan: TranscodePlan) -> 
     command += _thread_arguments(options)
     command += input_arguments(options, source)
     facts = plan.facts
-    heard = sum(video.has_audio(facts) for video in plan.videos) + len(plan.audio_files)
-    sound_graph, sounds = filters.split_sound(facts, heard)
+    of_videos = [0.0] * sum(video.has_audio(facts) for video in plan.videos)
+    gains = [*of_videos, *(filters.choose_gain(audio, facts) for audio in plan.audio_files)]
+    sound_graph, sounds = filters.split_sound(facts, gains)
     branches: list[str] = []
     outputs: list[list[str]] = []
     for branch, output in _video_outputs(options, plan, iter(sounds)):
         outputs.append(["-map", f"[v{len(branches)}]", *output])
         branches.append(branch)
-    for audio, sound in zip(
-        plan.audio_files, sounds[heard - len(plan.audio_files) :], strict=True
-    ):
+    for audio, sound in zip(plan.audio_files, sounds[len(of_videos) :], strict=True):
         outputs.append(["-map", sound, *_audio_output(audio)])
     graphs = [sound_graph] if sound_graph else []
     if branches:
@@ -151,9 +155,9 @@ def _audio_options(video: PlannedVideo) -> list[str]:
 
 
 def _audio_output(audio: Audio) -> list[str]:
-    encoder = encoders.audio_encoder(audio.encoding or AudioEncoding(kbps=audio.kbps))
-    container = ["-f", "mp3"] if audio.is_mp3 else [*_FAST_START, "-f", "mp4"]
-    return ["-vn", *encoder, *_WITHOUT_EXTRAS, *container, audio.file]
+    encoding = audio.choose_encoding()
+    container = _AUDIO_CONTAINERS.get(encoding.codec, [*_FAST_START, "-f", "mp4"])
+    return ["-vn", *encoders.audio_encoder(encoding), *_WITHOUT_EXTRAS, *container, audio.file]
 
 
 def _jpeg_output(quality: int, file: str, *, frames: int = 1) -> list[str]:
@@ -202,9 +206,15 @@ def poster_commands(
 ) -> Iterator[list[str]]:
     """Yield commands that make a still picture alone; each is for the case that the last failed.
 
+    A source without pictures has a drawing of its sound instead.
     The first takes the frame that was asked for, the second the first frame. A position past the
     last frame writes no file, and is no error either.
     """
+    if not facts.video:
+        output = ["-map", "[v0]", *_jpeg_output(_POSTER_QUALITY, poster.file)]
+        graph = ["-filter_complex", filters.waveform_graph(facts.audio_stream)]
+        yield [options.program, *_QUIET, *input_arguments(options, source), *graph, *output]
+        return
     # The sought picture is there, so none has to be shown again.
     source_filters = filters.source_filters(replace(facts, last_end=0), tone_map=options.tone_map)
     draw = ",".join([*source_filters, filters.poster_filter(poster, facts)])
@@ -224,6 +234,20 @@ def fields_command(options: FFmpegOptions, source: str, facts: VideoFacts) -> li
     quiet = [*_QUIET, "-loglevel", "info", *input_arguments(options, source)]
     frames = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(_FIELD_FRAMES), "-vf", "idet"]
     return [options.program, *quiet, *frames, *_WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
+
+
+def loudness_command(options: FFmpegOptions, source: str, facts: VideoFacts) -> list[str]:
+    """Return the command that measures the loudness (EBU R 128) and writes it to its messages."""
+    quiet = [*_QUIET, "-loglevel", "info", *input_arguments(options, source)]
+    measured = ["-map", f"0:a:{facts.audio_stream}", "-af", "loudnorm=print_format=json"]
+    return [options.program, *quiet, *measured, *_WITHOUT_EXTRAS, "-vn", "-f", "null", "-"]
+
+
+def parse_loudness(messages: str) -> tuple[float, float]:
+    """Return the loudness in LUFS and the true peak in dBTP; zeros for silence."""
+    found = {name: float(value) for name, value in _LOUDNESS.findall(messages)}
+    loudness, peak = found.get("i", -math.inf), found.get("tp", -math.inf)
+    return (loudness, peak) if math.isfinite(loudness + peak) else (0.0, 0.0)
 
 
 def parse_field_order(messages: str) -> str:

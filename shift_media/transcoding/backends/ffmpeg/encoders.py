@@ -7,7 +7,7 @@ from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedVideo
 from shift_media.video.profiles import StillsSpec
 
-_AUDIO_ENCODERS = {"aac": "aac", "mp3": "libmp3lame", "vorbis": "libvorbis"}
+_AUDIO_ENCODERS = {"aac": "aac", "mp3": "libmp3lame", "vorbis": "libvorbis", "opus": "libopus"}
 
 # With cpu-used 4 libvpx is several times faster than by default, at little loss of quality.
 _VPX = {

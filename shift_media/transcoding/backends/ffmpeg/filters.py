@@ -6,13 +6,19 @@ from collections.abc import Sequence
 
 from shift_media.video.facts import MAX_GAP_SECONDS, VideoFacts, fit_short_side
 from shift_media.video.planning import PlannedVideo
-from shift_media.video.profiles import PosterSpec, StillsSpec
+from shift_media.video.profiles import Audio, PosterSpec, StillsSpec
 from shift_media.video.sizing import FrameSize
 from shift_media.video.sprites import SpriteLayout
 
 # The time of each frame on standard output. What -progress prints begins only once each output has
 # a frame, and a sprite has its only one at the end. Frames without metadata are not printed.
 PRINT_TIMES = ("metadata=add:key=time:value=0", "metadata=print:file=pipe\\\\:1:direct=1")
+
+WAVEFORM = (1280, 320)
+"""The sides of the drawing of a sound, in pixels."""
+
+MAX_TRUE_PEAK = -1.5
+"""In dBTP. Encoders with losses add peaks of their own (AES TD1004)."""
 
 
 def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
@@ -66,18 +72,42 @@ def silence_filters(facts: VideoFacts) -> list[str]:
     return before + after
 
 
-def split_sound(facts: VideoFacts, outputs: int) -> tuple[str, list[str]]:
-    """Return the graph of the sound, and what each output maps: without filters, the source's.
+def choose_gain(audio: Audio, facts: VideoFacts) -> float:
+    """Return by how many dB a sound is made louder, so that it has the loudness of its profile.
 
-    The graph must be that of the pictures. With filters of each output alone, ffmpeg 9 waits for
-    ever if one of them yields much silence at once.
+    It is the gain that loudnorm applies in its linear mode, which keeps the dynamics. A sound
+    whose peaks would exceed the limit then stays below the loudness.
+    """
+    if not audio.loudness or not facts.loudness:
+        return 0.0
+    return min(audio.loudness - facts.loudness, MAX_TRUE_PEAK - facts.true_peak)
+
+
+def split_sound(facts: VideoFacts, gains: Sequence[float]) -> tuple[str, list[str]]:
+    """Return the graph of the sound, and what each output maps; ``gains`` are those of outputs.
+
+    Without filters there is no graph, and outputs map the source's sound. The graph must be that
+    of the pictures. With filters of each output alone, ffmpeg 9 waits for ever if one of them
+    yields much silence at once.
     """
     steps = silence_filters(facts)
-    if not steps or not outputs:
-        return "", [f"0:a:{facts.audio_stream}"] * outputs
-    pads = [f"[a{number}]" for number in range(outputs)]
-    chain = ",".join([*steps, f"asplit={outputs}"])
-    return f"[0:a:{facts.audio_stream}]{chain}{''.join(pads)}", pads
+    if not gains or not (steps or any(gains)):
+        return "", [f"0:a:{facts.audio_stream}"] * len(gains)
+    inner = "".join(f"[b{number}]" for number in range(len(gains)))
+    chain = ",".join([*steps, f"asplit={len(gains)}"])
+    branches = [
+        f"[b{number}]{f'volume={gain:.2f}dB' if gain else 'anull'}[a{number}]"
+        for number, gain in enumerate(gains)
+    ]
+    graph = ";".join([f"[0:a:{facts.audio_stream}]{chain}{inner}", *branches])
+    return graph, [f"[a{number}]" for number in range(len(gains))]
+
+
+def waveform_graph(stream: int) -> str:
+    """Return a graph that draws a sound; [v0] is its output."""
+    size = f"{WAVEFORM[0]}x{WAVEFORM[1]}"
+    waves = f"aformat=channel_layouts=mono,showwavespic=s={size}:colors=0x30609f"
+    return f"color=0xf4f6f8:s={size}:d=1[p];[0:a:{stream}]{waves}[w];[p][w]overlay[v0]"
 
 
 def video_filter(video: PlannedVideo, facts: VideoFacts) -> str:
@@ -141,6 +171,8 @@ def poster_filter(poster: PosterSpec, facts: VideoFacts) -> str:
 
 def poster_size(poster: PosterSpec, facts: VideoFacts) -> tuple[int, int]:
     """Return a poster's sides: those of the video, even if odd, unless it is larger than asked."""
+    if not facts.video:
+        return WAVEFORM
     if min(facts.width, facts.height) <= poster.height:
         return facts.width, facts.height
     return fit_short_side(facts.width, facts.height, poster.height)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.sandbox.process import Bounds, Program
+from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import commands
 from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.memory import needed_memory
@@ -63,7 +64,9 @@ class Run:
         workspace = Workspace(self._base)
         try:
             self._folder = workspace.folder
-            with VideoProbe(self._folder, self._options.limits, _PROBE_SECONDS) as probe:
+            formats = probing.formats_for(self._source)
+            limits = self._options.limits
+            with VideoProbe(self._folder, limits, _PROBE_SECONDS, formats) as probe:
                 renditions = yield from self._make(probe)
             yield self._report(1, ENCODED, CUT)
             yield from self._publish(renditions)
@@ -114,15 +117,30 @@ class Run:
         if facts.may_hide_fields:
             order = yield from self._measure_fields(facts)
             facts = replace(facts, field_order=order)
+        if facts.audio and any(one.loudness for one in self.job.profile.of_kind("audio")):
+            facts = yield from self._measure_loudness(facts)
         return facts
 
     def _measure_fields(self, facts: VideoFacts) -> Generator[JobReport, None, str]:
         command = commands.fields_command(self._options, self._source, facts)
-        bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _PROBE_SECONDS))
+        messages = yield from self._read_messages(command, _PROBE_SECONDS)
+        return commands.parse_field_order(messages)
+
+    def _measure_loudness(self, facts: VideoFacts) -> Generator[JobReport, None, VideoFacts]:
+        command = commands.loudness_command(self._options, self._source, facts)
+        messages = yield from self._read_messages(command, self._bounds.seconds)
+        loudness, true_peak = commands.parse_loudness(messages)
+        return replace(facts, loudness=loudness, true_peak=true_peak)
+
+    def _read_messages(
+        self, command: list[str], seconds: float
+    ) -> Generator[JobReport, None, str]:
+        """Return the last messages of a command that only measures."""
+        bounds = replace(self._bounds, seconds=min(self._bounds.seconds, seconds))
         with Program(command, self._folder, bounds) as program:
             for _ in program.lines():
                 yield self._report(0, FETCHED, FETCHED)
-            return commands.parse_field_order(program.error_output())
+            return program.error_output()
 
     def _wait_for(
         self, probe: VideoProbe, first: int, last: int

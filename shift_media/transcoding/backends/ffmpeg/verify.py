@@ -13,7 +13,6 @@ from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job, RenditionReport
 from shift_media.video import dash, planning, playlists
 from shift_media.video.codec_strings import read_codec_strings
-from shift_media.video.encoding import AudioEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.playlists import StreamEntry
@@ -90,7 +89,7 @@ class OutputVerification:
         Its bit rate is constant, so its size gives its duration.
         """
         content = (self._folder / audio.file).read_bytes()
-        encoding = audio.encoding or AudioEncoding()
+        encoding = audio.choose_encoding()
         extension = detect(content[:HEAD_BYTES]).extension
         seconds = len(content) * 8 / (encoding.kbps * 1000)
         return VideoFacts(audio="mp3" if extension == "mp3" else "", duration=seconds)

@@ -1,4 +1,4 @@
-"""The settings of codecs: H.264, VP8, VP9, AAC, MP3 and Vorbis, as a preset describes them."""
+"""The settings of codecs: H.264, VP8, VP9, AAC, MP3, Opus and Vorbis."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def vpx(encoding: VideoEncoding, h264: Settings) -> Settings:
 
 def audio_codec(encoding: AudioEncoding) -> Settings:
     """Return the settings of an audio codec; AAC for any that has none of its own here."""
-    return {"mp3": _mp3, "vorbis": _vorbis}.get(encoding.codec, _aac)(encoding)
+    return {"mp3": _mp3, "vorbis": _vorbis, "opus": _opus}.get(encoding.codec, _aac)(encoding)
 
 
 def _aac(encoding: AudioEncoding) -> Settings:
@@ -101,6 +101,15 @@ def _mp3(encoding: AudioEncoding) -> Settings:
         "SampleRate": encoding.sample_rate or SAMPLE_RATE,
     }
     return {"Codec": "MP3", "Mp3Settings": settings}
+
+
+def _opus(encoding: AudioEncoding) -> Settings:
+    settings = {
+        "Bitrate": max(32, min(192, encoding.kbps)) * 1000,  # what MediaConvert allows
+        "Channels": encoding.channels,
+        "SampleRate": SAMPLE_RATE,
+    }
+    return {"Codec": "OPUS", "OpusSettings": settings}
 
 
 def _vorbis(encoding: AudioEncoding) -> Settings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from shift_media.core.errors import TranscodeError
 from shift_media.transcoding.backends.aws_transcoder import bucket_key, bucket_name
 from shift_media.transcoding.base import Job
-from shift_media.transcoding.probing import VideoLimits, probe_video
+from shift_media.transcoding.probing import VideoLimits, formats_for, probe_video
 from shift_media.video.facts import VideoFacts
 
 SOURCE_KEY = "shift_media_source"
@@ -56,7 +56,7 @@ def _probe(job: Job, limits: VideoLimits) -> VideoFacts:
         with job.storage.fetch(str(job.original)) as stored, copy.open("wb") as file:
             while chunk := stored.read(_CHUNK):
                 file.write(chunk)
-        return probe_video(copy, limits)
+        return probe_video(copy, limits, formats=formats_for(copy.name))
 
 
 def format_facts(facts: VideoFacts) -> str:

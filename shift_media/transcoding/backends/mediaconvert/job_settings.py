@@ -64,7 +64,8 @@ def build_groups(plan: TranscodePlan, destination: str) -> list[OutputGroup]:
     groups = [_video(plan, video, destination) for video in plan.videos if video.published]
     groups += [_hls(plan, playlist, destination) for playlist in plan.playlists]
     groups += [_audio(audio, destination) for audio in plan.audio_files]
-    groups += [_poster(plan.facts, poster, destination) for poster in plan.posters]
+    if plan.facts.video:  # MediaConvert does not draw sounds.
+        groups += [_poster(plan.facts, poster, destination) for poster in plan.posters]
     groups += [_sprite(plan.facts, sprite, destination) for sprite in plan.sprites]
     groups += [_stills(plan.facts, stills, destination) for stills in plan.stills]
     return groups
@@ -91,9 +92,12 @@ def _video(plan: TranscodePlan, video: PlannedVideo, destination: str) -> Output
 
 
 def _audio(audio: Audio, destination: str) -> OutputGroup:
-    encoding = audio.encoding or AudioEncoding(kbps=audio.kbps)
-    container = {"ContainerSettings": {"Container": "RAW"}} if audio.is_mp3 else _MP4
-    output = {**container, "AudioDescriptions": [_audio_description(encoding)]}
+    encoding = audio.choose_encoding()
+    container = _AUDIO_CONTAINERS.get(encoding.codec, _MP4)
+    description = _audio_description(encoding)
+    if audio.loudness:
+        description["AudioNormalizationSettings"] = {**_LOUDNESS, "TargetLkfs": audio.loudness}
+    output = {**container, "AudioDescriptions": [description]}
     return OutputGroup("audio", audio.file, _file_group(audio.file, destination, output))
 
 
@@ -102,6 +106,16 @@ _MP4: Settings = {
         "Container": "MP4",
         "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"},
     }
+}
+_AUDIO_CONTAINERS: dict[str, Settings] = {
+    "mp3": {"ContainerSettings": {"Container": "RAW"}},
+    "opus": {"ContainerSettings": {"Container": "OGG"}},
+}
+_LOUDNESS: Settings = {
+    "Algorithm": "ITU_BS_1770_4",
+    "AlgorithmControl": "CORRECT_AUDIO",
+    "PeakCalculation": "TRUE_PEAK",
+    "TruePeakLimiterThreshold": -1.5,
 }
 _WEBM: Settings = {"ContainerSettings": {"Container": "WEBM"}}
 

@@ -92,6 +92,8 @@ class MediaConvertOutputs(StoredOutputs):
     def _check_type(self, file: str, rendition: RenditionSpec, head: bytes) -> None:
         if isinstance(rendition, Audio) and rendition.is_mp3:
             kind, is_right = "MP3", detect(head).extension == "mp3"
+        elif file.endswith(".ogg"):
+            kind, is_right = "Ogg", head.startswith(b"OggS")
         elif file.endswith(".webm"):
             kind, is_right = "WebM", head.startswith(_EBML)
         else:  # The first box of MP4 and M4A (ISO/IEC 14496-12, 4.3).
