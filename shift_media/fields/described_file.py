@@ -15,6 +15,7 @@ from shift_media.core.errors import InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.core.metadata import Metadata
 from shift_media.core.spec import Focal
+from shift_media.core.spec_arguments import find_point
 from shift_media.fields import legacy
 from shift_media.fields.old_file import OldFileShown
 from shift_media.fields.types import AnyMediaField
@@ -203,7 +204,7 @@ class DescribedFile(OldFileShown):
         return self.metadata.focal
 
     @focal.setter
-    def focal(self, point: tuple[float, float] | None) -> None:
+    def focal(self, point: tuple[float, float] | str | None) -> None:
         if not self.field.metadata_field:
             raise FieldError(
                 f"{self.field} has no metadata field, in which a focal point is stored. Add "
@@ -220,9 +221,11 @@ class DescribedFile(OldFileShown):
             self.field.write_metadata_columns(self.instance, metadata)
 
 
-def _focal(point: tuple[float, float] | None) -> Focal | None:
+def _focal(point: tuple[float, float] | str | None) -> Focal | None:
     if point is None:
         return None
+    if isinstance(point, str):
+        return find_point(point)
     try:
         x, y = point
         focal = Focal(floor(x + 0.5), floor(y + 0.5))

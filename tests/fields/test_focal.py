@@ -8,6 +8,7 @@ import pytest
 from django import forms
 from django.core.files.base import ContentFile
 
+from shift_media.core.errors import InvalidSpec
 from shift_media.widgets import FocalInput
 from tests.fields.material import picture, upload
 from tests.testapp.models import Photo
@@ -100,3 +101,13 @@ def test_input_shows_the_focal_point_of_the_current_file(focal: Any) -> None:
     assert ('value="30"' in html and 'value="0"' in html) == (focal is not None)
     assert "shift-media-focal-mark" in html
     assert "focal-input.js" in str(FocalForm().media)
+
+
+def test_compass_word_is_stored_as_its_point() -> None:
+    photo = Photo()
+    photo.image.save("x.jpg", ContentFile(picture()))
+    photo.image.focal = "southwest"
+    photo.save()
+    assert Photo.objects.get(pk=photo.pk).image.focal == (0, 100)
+    with pytest.raises(InvalidSpec, match="northwest, north"):
+        photo.image.focal = "top"

@@ -236,7 +236,7 @@ class ByteReader:
 
     def _read(self, offset: int, length: int) -> bytes:
         # Offsets and lengths of 64 bits, which a header may hold, are more than files can take.
-        # One byte behind the end is asked for, so that a storage notices what it has not delivered.
+        # A byte behind the end is asked for, so that a storage notices what it did not deliver.
         length = min(length, self.size - offset + 1)
         if length <= 0:
             return b""
