@@ -28,7 +28,13 @@ from shift_media.testing import (
 from shift_media.transcoding import services
 from shift_media.transcoding.files import Poster, prefetch_renditions
 from shift_media.transcoding.models import Rendition, TranscodeJob
+from shift_media.validators import Inspection
 from testproject.gallery.models import Clip, Photo
+
+
+def check(inspection: Inspection, row: models.Model | None) -> None:
+    """Look at an upload."""
+    assert_type(inspection.metadata.gps, tuple[float, float] | None)
 
 
 class Album(models.Model):
@@ -36,6 +42,7 @@ class Album(models.Model):
 
     cover = MediaField(accept=["image/*"], max_bytes=1_000_000, metadata_field="cover_meta")
     cover_meta = models.JSONField(default=dict, editable=False)
+    banner = MediaField(min_size=(1600, None), ratio="16:9", rules=[check], keep_metadata=["gps"])
 
     class Meta:
         app_label = "gallery"

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO, TypeVar
 
-from shift_media.core.errors import NoSuchPage
+from shift_media.core.errors import MissingExtra, NoSuchPage, UnsupportedType
 from shift_media.core.rasters import RASTER_SIDE, Size, raster_side, scaled_size
 from shift_media.core.spec import Spec
 from shift_media.imaging.mezzanine import substitute_smaller
@@ -31,6 +31,9 @@ def draw_pictures(
             yield _draw(source, extension, page, of_page)
         except NoSuchPage as error:
             yield error, of_page
+        except MissingExtra as error:
+            # This machine lacks it, unlike the one that has built the URL.
+            raise UnsupportedType(str(error)) from error
 
 
 def _draw(

@@ -75,10 +75,10 @@ def _small_picture(file: File[Any], inspection: Inspection) -> Image.Image:
     made = engine.make(
         cast("BinaryIO", file), spec, limits=settings.source_limits, decoder=settings.ENGINE
     )
-    return Image.open(io.BytesIO(made.content))
+    return engine.open_picture(io.BytesIO(made.content))
 
 
 def _placeholder(inspection: Inspection) -> Image.Image:
     """Return the placeholder of a drawing or a page, which is drawn only once."""
     _prefix, _, content = inspection.metadata.placeholder.partition(",")
-    return Image.open(io.BytesIO(base64.b64decode(content)))
+    return engine.open_picture(io.BytesIO(base64.b64decode(content)))

@@ -303,6 +303,17 @@ def test_worker_that_exceeds_its_limits_is_ended(monkeypatch: pytest.MonkeyPatch
 # Without the extras
 
 
+def test_resize_on_a_machine_without_the_package_is_a_422(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = attach(pdf()).file.resize("400x").url
+    monkeypatch.setattr(documents, "find_spec", lambda name: None)
+    response, content = get(url)
+    assert response.status_code == 422
+    assert b"unsupported_type" in content
+    assert "django-shift-media[pdf]" in caplog.text
+
+
 def test_missing_package_is_named_by_check_and_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "find_spec", lambda name: None)
     with isolate_apps("tests.testapp"):
