@@ -52,7 +52,7 @@ UNDO_STEPS = {
 FINISH_STEPS = {
     "files verified": (FinishRun, "_verify", 2),
     "rows marked": (FinishRun, "_mark", 1),
-    "names looked up again": (FinishRun, "_holders", 2),
+    "names looked up again": (FinishRun, "holders", 2),
     "file deleted": (FileSystemStorage, "delete", 2),
     "files settled": (FinishRun, "_mark", 2),
 }
@@ -63,24 +63,29 @@ def killed(step: tuple[Any, str, int], action: Callable[[], object]) -> None:
     kind, name, number = step
     connection.close()
     pid = os.fork()
-    if not pid:  # the child
-        original, calls = getattr(kind, name), []
-
-        def wrapped(*arguments: Any, **options: Any) -> Any:
-            result = original(*arguments, **options)
-            calls.append(name)
-            if len(calls) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-
-        setattr(kind, name, wrapped)
+    if not pid:  # The child must not return to the tests.
         try:
+            kill_after(kind, name, number)
             action()
         finally:
             os._exit(3)
     _, status = os.waitpid(pid, 0)
     assert os.WIFSIGNALED(status), f"{name} was called less than {number} times"
     assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+def kill_after(kind: Any, name: str, number: int) -> None:
+    """Let the n-th call of a method kill this process when it is done."""
+    original, calls = getattr(kind, name), []
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        result = original(*arguments, **options)
+        calls.append(name)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(kind, name, wrapped)
 
 
 def photo_plan() -> ImportPlan:
