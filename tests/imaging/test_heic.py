@@ -236,6 +236,18 @@ def test_filler_message_has_its_length_and_holds_nothing(length: int) -> None:
         at += size
 
 
+def test_frames_of_a_sequence_are_counted_and_its_still_is_made() -> None:
+    sizes = heics.full_box(b"stsz", struct.pack(">II", 0, 900))
+    track = heics.box(b"minf", heics.box(b"stbl", sizes))
+    content = heics.heic(UPRIGHT) + heics.box(
+        b"moov", heics.box(b"trak", heics.box(b"mdia", track))
+    )
+    facts = probe(BytesIO(content))
+    assert (facts.frames, facts.width) == (900, 128)
+    assert engine.preview(BytesIO(content)).color
+    assert made(content).size == (64, 48)
+
+
 def test_sequence_is_not_stripped() -> None:
     content = heics.heic(UPRIGHT) + heics.box(b"moov", heics.box(b"trak"))
     assert made(content).size == (64, 48)

@@ -50,12 +50,13 @@ _Window = tuple[int, int, int, int]
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the boxes; see `ImageFormat`.
 
-    The primary item is what is resized, also of a sequence, whose frames are only counted.
+    The primary item is what is resized, also of a sequence, whose frames are only counted: no
+    decoder gets them.
     """
     _, meta, _, frames, _ = read_top(reader)
     items = Items(reader, meta)
     picture, alpha = items.primary(), items.alpha()
-    limits.check(_FORMAT, *picture.size, frames)
+    limits.check(_FORMAT, *picture.size)
     if alpha is not None and alpha.size != picture.size:
         raise UnsupportedType("The HEIC has a transparency of another size than the picture.")
     _check_data(reader, [picture, *([alpha] if alpha else [])], limits)
