@@ -140,7 +140,7 @@ def test_failed_read_of_a_source_raises_storage_error(
 
 def test_only_the_loaders_of_png_and_webp_are_called() -> None:
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect/></svg>'
-    for content in (svg, b"%PDF-1.4\n", b"%!PS\n", images.encoded(images.quadrants(), "tiff")):
+    for content in (svg, b"%PDF-1.4\n", b"%!PS\n", images.encoded(images.quadrants(), "ppm")):
         with pytest.raises(UnsupportedType):
             engine.make(BytesIO(content), Spec.make("9x", format="png"))
     disguised = images.encoded(images.quadrants(), "png")[:33] + svg
