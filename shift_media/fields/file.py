@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
 from django.core.files.base import File
 from django.db import models, router
 
@@ -141,6 +142,18 @@ class MediaFile(Video, DescribedFile):
             deletion.schedule(self.field, key, self._database)
 
     delete.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
+
+    async def asave(self, name: str | None, content: File[Any], save: bool = True) -> None:
+        """Store a file, as `save` does, in a thread: an async view goes on meanwhile."""
+        await sync_to_async(self.save)(name, content, save)
+
+    asave.alters_data = True  # type: ignore[attr-defined]
+
+    async def adelete(self, save: bool = True) -> None:
+        """Delete the file, as `delete` does, in a thread."""
+        await sync_to_async(self.delete)(save)
+
+    adelete.alters_data = True  # type: ignore[attr-defined]
 
     @property
     def _database(self) -> str:
