@@ -65,10 +65,15 @@ def check_workers() -> Iterator[Finding]:
 
 def _check_workers() -> Finding:
     try:
-        waiting = services.waiting_job()
+        waiting, unread = services.waiting_job(), services.unread_jobs()
     except Exception as problem:  # of any database; the doctor is about storages
         seen = f"The database could not be asked: {type(problem).__name__}: {problem}"
         return skipped("transcode-worker", seen)
+    if unread:
+        jobs = "1 job was" if unread == 1 else f"{unread} jobs were"
+        seen = f"{jobs} submitted to a service more than two days ago, and nothing reads the end."
+        fix = "Run media_transcode --poll by cron, or set up the webhook."
+        return error("transcode-worker", seen, fix, "python manage.py media_transcode --poll")
     now = timezone.now()
     if waiting is None or waiting.not_before > now - services.WORKER_PAUSE:
         return ok("transcode-worker", "No job waits for a worker for longer than an hour.")

@@ -207,6 +207,21 @@ def test_webhook_that_refuses_post_is_an_error(
 
 
 @pytest.mark.django_db
+def test_jobs_of_a_service_that_nothing_reads_are_an_error() -> None:
+    job = TranscodeJob.objects.create(
+        original="a", profile="web", state=State.SUBMITTED, started=timezone.now()
+    )
+    assert only(video.check_workers()).severity == Severity.OK
+    TranscodeJob.objects.update(started=timezone.now() - timedelta(days=3))
+    found = only(video.check_workers())
+    assert found.severity == Severity.ERROR
+    assert "1 job was submitted to a service more than two days ago" in found.seen
+    assert found.run == "python manage.py media_transcode --poll"
+    job.cancel()
+    assert only(video.check_workers()).severity == Severity.OK
+
+
+@pytest.mark.django_db
 def test_jobs_that_wait_for_an_hour_without_a_worker_are_an_error() -> None:
     assert only(video.check_workers()).severity == Severity.OK
     hour_ago = timezone.now() - timedelta(minutes=61)

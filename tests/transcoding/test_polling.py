@@ -166,6 +166,25 @@ def test_job_whose_profile_was_removed_ends_and_is_cancelled_at_its_service(
     assert Scripted.cancelled == [job.external_id]
 
 
+@pytest.mark.parametrize(("days", "state"), [(6, State.SUBMITTED), (8, State.ERROR)])
+def test_job_that_can_never_be_read_does_not_stay_submitted_for_ever(
+    job: TranscodeJob, days: int, state: State
+) -> None:
+    TranscodeJob.objects.update(started=timezone.now() - timedelta(days=days))
+    Scripted.failures[:] = [TranscodeError("AccessDenied", code="x", retryable=True)]
+    services.poll(job)
+    assert job.state == state
+    assert "AccessDenied" in job.error
+    assert Scripted.cancelled == ([job.external_id] if state == State.ERROR else [])
+
+
+def test_job_whose_reading_fails_for_good_is_cancelled_at_its_service(job: TranscodeJob) -> None:
+    Scripted.failures[:] = [TranscodeError("No such queue", code="x")]
+    assert services.poll(job)
+    assert (job.state, job.error_code) == (State.ERROR, "x")
+    assert Scripted.cancelled == [job.external_id]
+
+
 def test_cancellation_never_raises_after_it_was_stored(
     job: TranscodeJob, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from shift_media.transcoding.services.attempts import transcoder
 from shift_media.transcoding.services.folders import used_folders
-from shift_media.transcoding.services.idle import WORKER_PAUSE, waiting_job
+from shift_media.transcoding.services.idle import WORKER_PAUSE, unread_jobs, waiting_job
 from shift_media.transcoding.services.jobs import (
     cancel,
     cancel_deleted,
@@ -34,6 +34,7 @@ __all__ = [
     "retry",
     "submit",
     "transcoder",
+    "unread_jobs",
     "used_folders",
     "waiting_job",
 ]

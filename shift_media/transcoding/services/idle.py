@@ -13,6 +13,17 @@ WORKER_PAUSE = timedelta(hours=1)
 """Without a job begun, in hand or ended for so long, no worker is running."""
 
 
+UNREAD_AFTER = timedelta(days=2)
+"""The age of a job of a service at which nothing reads it: a day is the longest that it may take,
+unless the option ``timeout`` of the transcoder says more."""
+
+
+def unread_jobs() -> int:
+    """Return how many jobs were submitted to a service long ago and have not ended."""
+    submitted = TranscodeJob.objects.on_primary().running().filter(lease_until=None)
+    return submitted.filter(started__lt=timezone.now() - UNREAD_AFTER).count()
+
+
 def waiting_job() -> TranscodeJob | None:
     """Return the job that has been due for longest if no worker ran for an hour, else None."""
     now = timezone.now()

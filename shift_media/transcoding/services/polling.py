@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from django.utils import timezone
 
 from shift_media.conf import settings
 from shift_media.core.backoff import Backoff
@@ -23,6 +26,9 @@ from shift_media.transcoding.services.reports import (
     fail,
     stop_attempt,
 )
+
+UNREADABLE_AFTER = timedelta(days=7)
+"""The age of an attempt at which a service that cannot be read is no longer waited for."""
 
 _FACTOR = 1.5
 """By how much the pause grows with each poll that finds the job unchanged."""
@@ -70,12 +76,25 @@ def refresh(job: TranscodeJob) -> TranscodeJob:
 
 
 def _store_failure(job: TranscodeJob, error: TranscodeError) -> bool:
-    """Fail the job, or keep the error if it may pass; return True for an error that stays."""
-    if error.retryable:
+    """Fail the job, or keep the error if it may pass; return True for an error that stays.
+
+    The service may still run a job that fails here, so it is cancelled.
+    """
+    if error.retryable and not _is_older_than(job, UNREADABLE_AFTER):
         job.set_error(str(error.code), str(error))
-    else:
-        fail(job, error)
-    return not error.retryable
+        return False
+    if error.retryable:
+        text = (
+            f"The service could not be read {UNREADABLE_AFTER.days} days after it began: {error}"
+        )
+        error = TranscodeError(text, code="unreadable_job")
+    fail(job, error)
+    cancel_at_service(job)
+    return True
+
+
+def _is_older_than(job: TranscodeJob, age: timedelta) -> bool:
+    return job.started is not None and timezone.now() - job.started > age
 
 
 def _settle(job: TranscodeJob, attempt: Job, report: JobReport) -> None:
