@@ -25,6 +25,7 @@ W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
 W008      a plain ``FileField`` on S3 overwrites files with the same name
 W009      the per-site cache keeps pages for longer than signed URLs in them are valid
 W010      django-cleanup deletes files of media fields, also those that other rows refer to
+W011      the policy of a storage with public originals publishes private ones of another storage
 W103      rows of a media field have names that are not keys (``check --database``, ``migrate``)
 W106      a migration will change the column of a media field (``check --database``, ``migrate``)
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset

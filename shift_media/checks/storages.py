@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
@@ -91,6 +92,42 @@ def check_overwriting(
         for field in plain_file_fields()
         if overwrites_unasked(field.storage)
     ]
+
+
+@register(Tags.security)
+def check_shared_buckets(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Warn about private originals that the policy of another storage publishes."""
+    buckets = list(_buckets())
+    return [
+        Warning(
+            f"STORAGES[{alias!r}] has private originals in the bucket {storage.bucket_name}, and "
+            f"STORAGES[{other!r}] has public ones there: its policy lets everybody read all keys "
+            f"that begin with {public.key_prefix!r}, which these do.",
+            hint='Give each of the two a "location" of its own in OPTIONS, beside the other, or a '
+            "bucket. Then run media_bucket apply --policy for both.",
+            id="shift_media.W011",
+        )
+        for alias, storage in buckets
+        if storage.originals == "private"
+        for other, public in buckets
+        if public.originals == "public"
+        and (public.endpoint_url, public.bucket_name)
+        == (storage.endpoint_url, storage.bucket_name)
+        and storage.key_prefix.startswith(public.key_prefix)
+    ]
+
+
+def _buckets() -> Iterator[tuple[str, Any]]:
+    """Yield the aliases and storages that are buckets."""
+    for alias in storages.backends:
+        # Another storage may lack its package or an option, which other checks report.
+        with contextlib.suppress(ImproperlyConfigured, InvalidStorageError, TypeError):
+            if isinstance(storages[alias], MediaStorage) and hasattr(
+                storages[alias], "bucket_name"
+            ):
+                yield alias, storages[alias]
 
 
 def include_for(storage: LocalMediaStorage, alias: str) -> str:

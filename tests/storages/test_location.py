@@ -7,12 +7,15 @@ import urllib.request
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shift_media.checks.storages import check_shared_buckets
 from shift_media.deletion.site_marker import MARKER_KEY, claim, read_marker
 from shift_media.deletion.sweep import Sweep
 from shift_media.storages import S3MediaStorage
@@ -219,3 +222,34 @@ def test_custom_domain_is_followed_by_the_location() -> None:
 def test_invalidated_paths_are_below_the_location() -> None:
     storage = S3MediaStorage(bucket_name="b", public_url="https://cdn.example/", location="shop")
     assert build_paths(["a/b/"], storage.public_url) == ["/shop/a/b/*"]
+
+
+@pytest.mark.parametrize(
+    ("public", "private", "warned"),
+    [
+        ("", "", True),
+        ("", "private", True),
+        ("site", "site/private", True),
+        ("public", "private", False),
+        ("site", "sites", False),
+        ("public", "", False),
+    ],
+)
+def test_check_warns_of_private_originals_that_another_policy_publishes(
+    public: str, private: str, warned: bool
+) -> None:
+    def at(location: str, originals: str) -> dict[str, Any]:
+        options = {"bucket_name": "b", "public_url": "https://cdn.example/"}
+        return {
+            "BACKEND": "shift_media.storages.S3MediaStorage",
+            "OPTIONS": {**options, "location": location, "originals": originals},
+        }
+
+    named = {"media": at(public, "public"), "secret": at(private, "private")}
+    with override_settings(STORAGES={**settings.STORAGES, **named}):
+        found = [message.id for message in check_shared_buckets(None)]
+    assert found == (["shift_media.W011"] if warned else [])
+
+
+def test_missing_attachment_has_no_download_name(sites: list[S3MediaStorage]) -> None:
+    assert sites[0].read_download_name(str(new_key("pdf"))) == ""

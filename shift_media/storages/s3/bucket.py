@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from django.utils.http import parse_header_parameters
 
+from shift_media.core.errors import NotStored
 from shift_media.storages.base import Entry, Stat
 from shift_media.storages.interface import Name
 from shift_media.storages.s3 import errors
@@ -110,10 +111,13 @@ class S3Bucket(S3Compatible):
 
     def read_download_name(self, key: str) -> str:
         """Return the client's name of an attachment, from its Content-Disposition; else ``""``."""
-        with translate_errors(key, errors.as_read_error):
-            head = self.client.head_object(
-                Bucket=self.bucket_name, Key=self.bucket_key(check_key(key))
-            )
+        try:
+            with translate_errors(key, errors.as_read_error):
+                head = self.client.head_object(
+                    Bucket=self.bucket_name, Key=self.bucket_key(check_key(key))
+                )
+        except NotStored:
+            return ""
         _, parameters = parse_header_parameters(head.get("ContentDisposition", ""))
         name = parameters.get("filename", "")
         return "" if name == key.rpartition("/")[2] else name
