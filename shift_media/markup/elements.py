@@ -17,6 +17,7 @@ from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS, build_scaled
 from shift_media.resizes.legacy import shown_size
 from shift_media.resizes.resize import Resize
+from shift_media.video.captions import language_of
 
 Renderer = Callable[..., SafeString]
 
@@ -81,6 +82,12 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
     if captions:
         track = {"kind": "captions", "src": captions, **track}
         sources += format_html("<track{}>", flatatt(drop_unset(track)))
+    else:
+        sources += format_html_join(
+            "",
+            '<track kind="captions" src="{}" srclang="{}">',
+            ((r.url, language_of(r.key)) for r in renditions if r.kind == "captions"),
+        )
     return format_html("<video{}>{}</video>", flatatt(drop_unset(attributes)), sources)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
@@ -31,6 +32,12 @@ _PLAYLIST = """\
 {folder}/segment.m4s
 #EXT-X-ENDLIST
 """
+_MANIFEST = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011"
+ type="static" mediaPresentationDuration="PT1S" minBufferTime="PT1S"><Period/></MPD>
+"""
+_CAPTIONS = "WEBVTT\n\n00:00.000 --> 00:01.000\nOne second.\n"
 _CUES = "WEBVTT\n\n00:00.000 --> 00:01.024\n{picture}#xywh=0,0,64,48\n"
 
 
@@ -78,19 +85,22 @@ class FakeTranscoder(Transcoder):
         if self._error:
             raise TranscodeError("The test asked for this error.", code=self._error)
         with job.storage.fetch(str(job.original)) as stored:
-            if detect(stored.read(HEAD_BYTES)).kind != "video":
-                raise TranscodeError("The original is not a video.", code="unreadable")
+            if detect(stored.read(HEAD_BYTES)).kind not in ("video", "audio"):
+                text = "The original is neither a video nor a sound."
+                raise TranscodeError(text, code="unreadable")
         if not job.wanted():
             raise TranscodeError("The original was replaced or deleted.", code="unwanted")
 
     def _store(self, job: Job, spec: RenditionSpec) -> RenditionReport:
         size = 0
+        if spec.kind == "captions":  # as of a source with a track in English
+            spec = replace(spec, file=f"{spec.file.removesuffix('.vtt')}-en.vtt")
         for file, content in _files(spec).items():
             key = job.rendition_key(spec if file == spec.file else file)
             kind = planning.content_type_for(file)
             job.storage.put(key, io.BytesIO(content), content_type=kind, size=len(content))
             size += len(content)
-        has_picture = spec.kind not in ("audio", "sprite")
+        has_picture = spec.kind not in ("audio", "captions", "dash", "sprite")
         width, height = VIDEO_SIZE if has_picture else (None, None)
         return RenditionReport(
             key=job.rendition_key(spec),
@@ -117,6 +127,10 @@ def _files(spec: RenditionSpec) -> Mapping[str, bytes]:
     if spec.kind == "sprite":
         picture = f"{stem}.jpg"
         return {picture: _picture("jpg"), spec.file: _CUES.format(picture=picture).encode()}
+    if spec.kind == "captions":
+        return {spec.file: _CAPTIONS.encode()}
+    if spec.kind == "dash":
+        return {spec.file: _MANIFEST.encode()}
     if spec.kind in ("poster", "stills"):
         return {spec.file: _picture(extension)}
     return {spec.file: (SAMPLES / f"second.{extension}").read_bytes()}

@@ -39,6 +39,7 @@ class VideoFacts:
         video_stream, audio_stream: numbers of the streams among those of their kind, from 0.
         channels: number of audio channels.
         unknown_audio: number of audio streams that have no decoder.
+        captions: number among the subtitle streams, and language, of each text track.
         loudness: in LUFS (EBU R 128), if it was measured; 0 if not, or for silence.
         true_peak: in dBTP, if the loudness was measured.
         transfer: FFmpeg's name of the transfer function if it is PQ or HLG, else empty.
@@ -67,6 +68,7 @@ class VideoFacts:
     audio_stream: int = 0
     channels: int = 0
     unknown_audio: int = 0
+    captions: tuple[tuple[int, str], ...] = ()
     loudness: float = 0.0
     true_peak: float = 0.0
     transfer: str = ""

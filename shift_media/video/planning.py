@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES
 from shift_media.core.keys import OriginalKey, RenditionKey, parse_key
+from shift_media.video.captions import CaptionTrack, name_tracks
 from shift_media.video.elastic import naming
 from shift_media.video.encoding import VideoEncoding, choose_peak_kbps
 from shift_media.video.facts import VideoFacts, build_ladder, display_size, fit_short_side
@@ -131,6 +132,7 @@ class TranscodePlan:
     sprites: tuple[Sprite, ...]
     stills: tuple[StillsSpec, ...] = ()
     manifests: tuple[Dash, ...] = ()
+    captions: tuple[CaptionTrack, ...] = ()
 
     @property
     def segment_seconds(self) -> int:
@@ -160,6 +162,11 @@ def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
         sprites=tuple(profile.of_kind("sprite")),
         stills=tuple(profile.of_kind("stills")),
         manifests=tuple(profile.of_kind("dash")),
+        captions=tuple(
+            track
+            for spec in profile.of_kind("captions")
+            for track in name_tracks(spec.file.removesuffix(".vtt"), facts.captions)
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _URI = re.compile(r'URI="([^"]+)"')
@@ -16,7 +16,7 @@ Frames that are decoded before they are shown, and the padding of sound, have ea
 these were negative, picture and sound would be moved, each by an amount of its own.
 """
 
-_SOUND = "sound"
+_SOUND, _CAPTIONS = "sound", "captions"
 
 VERSION = 7
 """Of the protocol: fragmented MP4 needs version 6, and `EXT-X-MAP` in all playlists 7."""
@@ -108,17 +108,28 @@ class StreamEntry:
         return math.ceil(8 * sum(size for _, size, _ in self.segments) / max(seconds, 0.001))
 
 
-def write_master(streams: Iterable[StreamEntry], sound: StreamEntry | None = None) -> str:
+def write_master(
+    streams: Iterable[StreamEntry],
+    sound: StreamEntry | None = None,
+    captions: Sequence[tuple[str, str]] = (),
+) -> str:
     """Return a master playlist. Players without measurements begin with its first stream.
 
-    ``sound`` is the sound of all streams, if they have none themselves.
+    ``sound`` is that of all streams, if they have none themselves; ``captions`` has the language
+    and the playlist of each text track.
     """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
     if sound is not None:
         group = f'TYPE=AUDIO,GROUP-ID="{_SOUND}",NAME="{_SOUND}",DEFAULT=YES,AUTOSELECT=YES'
         lines.append(f'#EXT-X-MEDIA:{group},CHANNELS="2",URI="{sound.uri}"')
+    for number, (language, uri) in enumerate(captions, 1):
+        group = f'TYPE=SUBTITLES,GROUP-ID="{_CAPTIONS}",NAME="{language} {number}"'
+        lines.append(
+            f'#EXT-X-MEDIA:{group},LANGUAGE="{language}",DEFAULT=NO,AUTOSELECT=YES,URI="{uri}"'
+        )
+    shown = f',SUBTITLES="{_CAPTIONS}"' if captions else ""
     for stream in streams:
-        lines += [f"#EXT-X-STREAM-INF:{_format_attributes(stream, sound)}", stream.uri]
+        lines += [f"#EXT-X-STREAM-INF:{_format_attributes(stream, sound)}{shown}", stream.uri]
     return "\n".join(lines) + "\n"
 
 

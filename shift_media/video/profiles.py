@@ -138,6 +138,17 @@ class Sprite(RenditionSpec):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Captions(RenditionSpec):
+    """The text tracks of the source as WebVTT, one file for each: ``captions-en.vtt``.
+
+    ``file`` is that name without the language. A source without such tracks has none.
+    """
+
+    kind = "captions"
+    extension = "vtt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audio(RenditionSpec):
     """The audio stream alone: AAC in an M4A file, or Opus in an Ogg file.
 
@@ -199,7 +210,7 @@ class StillsSpec(RenditionSpec):
 
 
 KINDS: dict[str, type[RenditionSpec]] = {
-    kind.kind: kind for kind in (Mp4, Hls, Dash, PosterSpec, Sprite, Audio)
+    kind.kind: kind for kind in (Mp4, Hls, Dash, PosterSpec, Sprite, Captions, Audio)
 }
 
 
@@ -234,6 +245,7 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
         "hls.m3u8": {"kind": "hls", "heights": [720, 480]},
         POSTER: {"kind": "poster"},
         "preview.vtt": {"kind": "sprite"},
+        "captions.vtt": {"kind": "captions"},
     },
     "audio": {
         "listen.m4a": {"kind": "audio", "kbps": 128, "loudness": -16},

@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from shift_media.core.errors import InvalidProfile
-from shift_media.video.profiles import BUILT_IN, Hls, Mp4, PosterSpec, Sprite, parse_profile
+from shift_media.video.profiles import (
+    BUILT_IN,
+    Captions,
+    Hls,
+    Mp4,
+    PosterSpec,
+    Sprite,
+    parse_profile,
+)
 
 
 def test_built_in_profile_parses() -> None:
     web = parse_profile("web", BUILT_IN["web"])
-    assert [type(rendition) for rendition in web.renditions] == [Mp4, Mp4, Hls, PosterSpec, Sprite]
+    assert [type(rendition) for rendition in web.renditions] == [
+        *[Mp4, Mp4, Hls, PosterSpec, Sprite],
+        Captions,
+    ]
     assert [rendition.height for rendition in web.of_kind("mp4")] == [720, 480]
     assert web.of_kind("hls")[0].heights == (720, 480)
 
@@ -24,7 +35,7 @@ def test_built_in_profile_parses() -> None:
         ("m", {"a.mp4": {"kind": "mp4"}}, "name of a profile"),
         ("web", {}, "720p.mp4"),
         ("web", ["a.mp4"], "720p.mp4"),
-        ("web", {"a.mp4": {"kind": "mpeg"}}, "mp4, hls, dash, poster, sprite, audio"),
+        ("web", {"a.mp4": {"kind": "mpeg"}}, "mp4, hls, dash, poster, sprite, captions, audio"),
         ("web", {"a.mp4": None}, "mp4, hls"),
         ("web", {"A.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),
         ("web", {"a/b.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),

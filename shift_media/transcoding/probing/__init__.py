@@ -166,6 +166,7 @@ def _facts(raw: RawFacts) -> VideoFacts:
     raw = {name: value for name, value in raw.items() if name not in _ONLY_RAW} | times
     rotation = int(raw.pop("rotation", 0))
     ratio = Fraction(*raw.pop("pixel_ratio", (1, 1)))
+    raw["captions"] = tuple((number, str(language)) for number, language in raw["captions"])
     facts = VideoFacts(**raw, hdr=bool(raw.get("transfer")))
     if not facts.width:
         return facts

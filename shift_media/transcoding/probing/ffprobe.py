@@ -16,6 +16,7 @@ from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
 
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # FFmpeg's names of PQ and HLG
+TEXT_CODECS = {"subrip", "webvtt", "mov_text", "ass", "ssa", "text"}
 INTERLACED = {"tt", "bb", "tb", "bt"}  # FFmpeg's names of the orders of two fields
 
 _PACKETS = (8, 100)
@@ -128,6 +129,12 @@ def _facts(output: dict[str, Any]) -> RawFacts:
     # ffprobe knows the format of samples only if it has a decoder.
     known = [(n, stream) for n, stream in enumerate(sounds) if stream.get("sample_fmt")]
     facts["unknown_audio"] = len(sounds) - len(known)
+    texts = [stream for stream in streams if stream.get("codec_type") == "subtitle"]
+    facts["captions"] = [
+        [number, stream.get("tags", {}).get("language", "")]
+        for number, stream in enumerate(texts)
+        if stream.get("codec_name") in TEXT_CODECS
+    ]
     if known:
         number, sound = known[0]
         facts |= {"audio": sound.get("codec_name", ""), "audio_stream": number}

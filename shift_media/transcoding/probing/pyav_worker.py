@@ -13,6 +13,7 @@ from typing import Any
 TRANSFERS = {16: "smpte2084", 18: "arib-std-b67"}  # PQ and HLG, ISO/IEC 23001-8
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG of libavutil
 ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC of libavformat
+TEXT_CODECS = {"subrip", "srt", "webvtt", "mov_text", "ass", "ssa", "text"}
 INTERLACED = {2, 3, 4, 5}  # AVFieldOrder of libavcodec: TT, BB, TB, BT
 
 
@@ -39,6 +40,11 @@ def read_facts(
             number, sound = known[0]
             channels = sound.channels
             facts |= {"audio": name_of(sound), "audio_stream": number, "channels": channels}
+        facts["captions"] = [
+            [number, stream.metadata.get("language", "")]
+            for number, stream in enumerate(media.streams.subtitles)
+            if has_decoder(stream) and name_of(stream.codec_context) in TEXT_CODECS
+        ]
         facts["unknown_audio"] = len(sounds) - len(known)
         pictures = [(n, s) for n, s in enumerate(media.streams.video) if is_moving(s)]
         if pictures:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import encoders, filters
 from shift_media.transcoding.probing import VideoLimits
+from shift_media.video.captions import CaptionTrack
 from shift_media.video.encoding import MAX_FPS, AudioEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
@@ -199,6 +200,20 @@ _SEGMENTS = {
     ],
     "ts": ["-hls_segment_type", "mpegts", "-hls_segment_filename", "%v/s%05d.ts"],
 }
+
+
+def captions_command(
+    options: FFmpegOptions, source: str, tracks: Sequence[CaptionTrack]
+) -> list[str]:
+    """Return the command that writes text tracks as WebVTT; it decodes neither picture nor sound.
+
+    It is not part of the command that does, because ffmpeg waits for tracks with long pauses.
+    """
+    command = [options.program, *_QUIET, *input_arguments(options, source)]
+    for track in tracks:
+        command += ["-map", f"0:s:{track.stream}", "-map_metadata", "-1", "-c:s", "webvtt"]
+        command += ["-f", "webvtt", track.file]
+    return command
 
 
 def poster_commands(

@@ -162,6 +162,8 @@ class Run:
                 rendition.kind == "audio" and not plan.audio_files
             ):
                 continue
+            if rendition.kind == "captions":  # Only the tracks are files.
+                continue
             yield planned_report(self.job, rendition)
 
     @property
@@ -202,6 +204,8 @@ class Run:
             if playlist.has_sound_apart(plan.facts):
                 (self._folder / playlist.sound_folder).mkdir()
             work.append(commands.playlist_command(self._options, playlist, plan.facts))
+        if plan.captions:
+            work.append(commands.captions_command(self._options, self._source, plan.captions))
         yield from self._run_at_once(work)
         for poster in plan.posters:
             for command in commands.poster_commands(

@@ -12,6 +12,7 @@ from shift_media.transcoding.backends.ffmpeg import filters
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job, RenditionReport
 from shift_media.video import dash, planning, playlists
+from shift_media.video.captions import CaptionTrack, cut_captions, has_cues, write_playlist
 from shift_media.video.codec_strings import read_codec_strings
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
@@ -44,6 +45,7 @@ class OutputVerification:
 
     def _verify_all(self, facts: Mapping[str, VideoFacts]) -> Iterator[RenditionFiles]:
         plan = self._plan
+        self._tracks = [track for track in plan.captions if self._has_cues(track)]
         for video in plan.videos:
             duration = self._check_video(video, facts[video.file])
             if video.published:
@@ -54,6 +56,8 @@ class OutputVerification:
             yield from self._check_playlist(playlist, facts)
         for audio in plan.audio_files:
             yield self._check_audio(audio, facts.get(audio.file))
+        for track in self._tracks:
+            yield self._caption_rendition(track)
         for poster in plan.posters:
             yield self._check_poster(poster)
         for sprite in plan.sprites:
@@ -120,9 +124,13 @@ class OutputVerification:
             for folder in folders
             for path in sorted((self._folder / folder).iterdir())
         ]
+        captions = [self._cut_captions(playlist, track) for track in self._tracks]
+        files += [file for _, written in captions for file in written]
+        languages = [track.language for track in self._tracks]
+        listed = list(zip(languages, [uri for uri, _ in captions], strict=True))
         file, largest = playlist.rendition.file, playlist.rungs[0]
         sides, duration = (largest.width, largest.height), self._source.duration
-        (self._folder / file).write_text(playlists.write_master(streams, sound))
+        (self._folder / file).write_text(playlists.write_master(streams, sound, listed))
         yield self._with_files(self._rendition("hls", file, *sides, duration=duration), files)
         for manifest in self._plan.manifests:
             if manifest.playlist_file == file:
@@ -158,6 +166,37 @@ class OutputVerification:
                 for segment, seconds in index.segments
             ),
         )
+
+    def _has_cues(self, track: CaptionTrack) -> bool:
+        """Return True if a track has text; one without any is no rendition."""
+        path = self._folder / track.file
+        return path.exists() and has_cues(path.read_text(errors="replace"))
+
+    def _caption_rendition(self, track: CaptionTrack) -> RenditionFiles:
+        report = RenditionReport(
+            key=self._job.rendition_key(track.file),
+            kind="captions",
+            content_type=planning.content_type_for(track.file),
+            duration=self._source.duration,
+            size=self._bytes([track.file]),
+        )
+        return RenditionFiles(report, [track.file])
+
+    def _cut_captions(
+        self, playlist: PlannedPlaylist, track: CaptionTrack
+    ) -> tuple[str, list[str]]:
+        """Write the segments of a track; return the name of their playlist, and all files."""
+        name = f"{playlist.stem}-{track.file.removesuffix('.vtt')}"
+        (self._folder / name).mkdir()
+        text = (self._folder / track.file).read_text(errors="replace")
+        seconds = playlist.rendition.segment_seconds
+        segments = cut_captions(text, seconds, self._source.duration)
+        names = [f"s{number:05}.vtt" for number in range(len(segments))]
+        for file, (content, _) in zip(names, segments, strict=True):
+            (self._folder / name / file).write_text(content)
+        index = write_playlist(names, (seconds for _, seconds in segments))
+        (self._folder / name / "index.m3u8").write_text(index)
+        return f"{name}/index.m3u8", [f"{name}/{file}" for file in [*names, "index.m3u8"]]
 
     def _check_poster(self, poster: PosterSpec) -> RenditionFiles:
         self._check((self._folder / poster.file).exists(), poster.file, "it is missing")

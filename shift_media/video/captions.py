@@ -1,0 +1,109 @@
+"""Captions: the text tracks of a source as WebVTT files, and their segments for HLS."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shift_media.video.playlists import SEGMENTS_BEGIN_AT
+
+UNKNOWN_LANGUAGE = "und"
+
+_MPEG_TICKS = 90_000  # in a second
+_TWO_LETTERS = dict(
+    pair.split(":")
+    for pair in (
+        "ara:ar bul:bg cat:ca ces:cs cze:cs chi:zh zho:zh dan:da deu:de ger:de dut:nl nld:nl"
+        " ell:el gre:el eng:en est:et fin:fi fra:fr fre:fr heb:he hin:hi hrv:hr hun:hu ind:id"
+        " ita:it jpn:ja kor:ko lav:lv lit:lt may:ms msa:ms nob:nb nor:no per:fa fas:fa pol:pl"
+        " por:pt ron:ro rum:ro rus:ru slk:sk slo:sk slv:sl spa:es srp:sr swe:sv tam:ta tha:th"
+        " tur:tr ukr:uk vie:vi"
+    ).split()
+)
+"""Languages of ISO 639-2 by those of ISO 639-1, which HTML and HLS use (BCP 47)."""
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_CUE_TIMES = re.compile(r"((?:\d+:)?\d\d:\d\d\.\d{3})\s+-->\s+((?:\d+:)?\d\d:\d\d\.\d{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionTrack:
+    """A text track of a source.
+
+    Attributes:
+        stream: its number among the subtitle streams, from 0.
+        language: as in BCP 47; ``und`` if unknown.
+        file: the name of its WebVTT file.
+    """
+
+    stream: int
+    language: str
+    file: str
+
+
+def name_tracks(stem: str, found: Iterable[tuple[int, str]]) -> tuple[CaptionTrack, ...]:
+    """Return the tracks of a source; ``found`` has number and language of each text stream.
+
+    The second track of a language is numbered: ``captions-en-2.vtt``.
+    """
+    tracks, counts = [], dict[str, int]()
+    for stream, given in found:
+        lower = given.lower()
+        known = lower if _LANGUAGE.fullmatch(lower) else UNKNOWN_LANGUAGE
+        language = _TWO_LETTERS.get(known, known)
+        counts[language] = counts.get(language, 0) + 1
+        number = f"-{counts[language]}" if counts[language] > 1 else ""
+        tracks.append(CaptionTrack(stream, language, f"{stem}-{language}{number}.vtt"))
+    return tuple(tracks)
+
+
+def language_of(file: str) -> str:
+    """Return the language in the name of a file that `name_tracks` named."""
+    match = re.search(r"-([a-z]{2,3})(?:-\d+)?\.vtt$", file)
+    return match[1] if match else UNKNOWN_LANGUAGE
+
+
+def has_cues(text: str) -> bool:
+    """Return True for WebVTT with at least one cue."""
+    return text.startswith("WEBVTT") and _CUE_TIMES.search(text) is not None
+
+
+def cut_captions(text: str, seconds: int, duration: float) -> list[tuple[str, float]]:
+    """Return the text and the duration of each segment; a cue is in all segments that it touches.
+
+    Times are those of the whole file. ``X-TIMESTAMP-MAP`` says when the video begins (RFC 8216,
+    3.5).
+    """
+    cues = [block for block in re.split(r"\n\s*\n", text) if _CUE_TIMES.search(block)]
+    ticks = SEGMENTS_BEGIN_AT * _MPEG_TICKS
+    head = f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{ticks},LOCAL:00:00:00.000"
+    segments = []
+    for number in range(max(1, math.ceil(duration / seconds - 1e-3))):
+        start, end = number * seconds, min((number + 1) * seconds, duration)
+        inside = [cue.strip() for cue in cues if _touches(cue, start, end)]
+        segments.append(("\n\n".join([head, *inside]) + "\n", end - start))
+    return segments
+
+
+def write_playlist(names: Iterable[str], durations: Iterable[float]) -> str:
+    """Return the playlist of the segments of one track."""
+    times = list(durations)
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{math.ceil(max(times))}"]
+    lines += ["#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:VOD"]
+    for name, seconds in zip(names, times, strict=True):
+        lines += [f"#EXTINF:{seconds:.6f},", name]
+    return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
+
+
+def _touches(cue: str, start: float, end: float) -> bool:
+    match = _CUE_TIMES.search(cue)
+    return match is not None and _parse_time(match[1]) < end and _parse_time(match[2]) > start
+
+
+def _parse_time(text: str) -> float:
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
