@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Final, cast
 
 from django.core.files.storage import Storage
 
-from shift_media.core.errors import InvalidKey
+from shift_media.core.errors import InvalidKey, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import parse_original_key
 from shift_media.core.spec import Spec
 from shift_media.resizes.builder import Arguments, resolve_spec
 from shift_media.resizes.resize import Facts, Resize
+from shift_media.sandbox.documents import has_pages
 from shift_media.storages import resolve
 
 _OTHER_SPELLINGS: Final = {"jpeg": "jpg", "jpe": "jpg", "jfif": "jpg"}
@@ -49,7 +50,10 @@ def build_legacy(
 
     ``alias`` and ``source`` name its storage, as for `shift_media.storages.resolve`.
     """
-    spec = resolve_spec(guess_extension(name), arguments, facts)
+    extension = guess_extension(name)
+    spec = resolve_spec(extension, arguments, facts)
+    if has_pages(extension):
+        raise InvalidSpec("A document is no picture: its pages have resizes once it has a key.")
     spec = replace(spec, rotate=0, flip=None)  # The file is shown as it is.
     return LegacyResize(name, spec, alias, source, facts)
 
