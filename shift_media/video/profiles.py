@@ -117,12 +117,24 @@ class Dash(RenditionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PosterSpec(RenditionSpec):
-    """A still picture, taken at ``at`` percent of the duration."""
+    """A still picture, taken near ``at`` percent of the duration, or exactly at ``second``."""
 
     kind = "poster"
     extension = "jpg"
     at: int = 10
+    second: int = -1
     height: int = 4320
+
+    @property
+    def is_exact(self) -> bool:
+        """True if the frame is that of a second, and not the best one near a moment."""
+        return self.second >= 0
+
+    def moment(self, duration: float) -> float:
+        """Return the time of the picture in seconds; that of the last second if it is later."""
+        if self.is_exact:
+            return min(float(self.second), max(0.0, duration - 1))
+        return duration * self.at / 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -344,6 +356,7 @@ _RANGES = {
     "height": _SIDES,
     "crf": range(52),
     "at": range(101),
+    "second": range(-1, 86_401),
     "most": range(1, 1001),
     "seconds": range(1, 3601),
     "segment_seconds": range(1, 61),

@@ -91,6 +91,17 @@ CONTAINERS: dict[str, list[str]] = {
 }
 """The containers that users have, beside MP4, WebM and Matroska."""
 
+BLACK_THEN_RED_THEN_BLUE = ";".join(
+    f"color={color}:size={SIZE}:rate=10:duration={seconds}[{pad}]"
+    for color, seconds, pad in (("black", 0.5, "a"), ("red", 2.5, "b"), ("blue", 1.5, "c"))
+)
+SCENES = {
+    "black-then-red-then-blue.mkv": [
+        *graph(f"{BLACK_THEN_RED_THEN_BLUE};[a][b][c]concat=n=3"),
+        *H264,
+    ]
+}
+
 SOUNDS: dict[str, list[str]] = {
     "container.ogg": [*tone(), "-c:a", "libvorbis"],
     "container.mp3": [*tone(), "-c:a", "libmp3lame"],
@@ -98,7 +109,7 @@ SOUNDS: dict[str, list[str]] = {
     "container.wav": tone(),
 }
 
-SOURCES = SOUNDS | CONTAINERS | DRAWN | INTERLACED | COLORS
+SOURCES = SCENES | SOUNDS | CONTAINERS | DRAWN | INTERLACED | COLORS
 
 
 def draw_source(draw: Draw, name: str) -> Path:

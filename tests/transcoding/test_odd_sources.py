@@ -202,6 +202,20 @@ def test_frames_of_two_fields_become_whole_in_each_rendition(
     assert max(combed.values()) < 3
 
 
+def test_poster_is_neither_black_nor_of_another_second(make: Callable[..., Made]) -> None:
+    near = make(
+        "black-then-red-then-blue.mkv", {**SMALL, "_poster.jpg": {"kind": "poster", "at": 0}}
+    )
+    assert near.poster_color() == RED  # The first frame is black.
+    with Image.open(near.path("_poster.jpg")) as picture:
+        assert numpy.asarray(picture.convert("RGB"))[8, 8].max() > 200
+    TranscodeJob.objects.all().delete()
+    exact = make(
+        "black-then-red-then-blue.mkv", {**SMALL, "_poster.jpg": {"kind": "poster", "second": 3}}
+    )
+    assert exact.poster_color() == BLUE
+
+
 @pytest.mark.parametrize("name", COLORS)
 def test_colors_have_the_range_and_the_tags_that_players_expect(
     name: str, make: Callable[..., Made]

@@ -126,10 +126,10 @@ def _video_outputs(
         layout = SpriteLayout(sprite, plan.facts)
         yield filters.sprite_filter(layout), _jpeg_output(_SPRITE_QUALITY, layout.file)
     for poster in posters_while_encoding(plan):
-        # Two frames, of which the second, if there is one, overwrites the first.
-        frames = filters.select_poster_frames(poster, plan.facts)
-        scale = filters.poster_filter(poster, plan.facts)
-        yield f"{frames},{scale}", _jpeg_output(_POSTER_QUALITY, poster.file, frames=2)
+        # If it is exact there are two frames, and the second, if there is one, remains.
+        frames = 2 if poster.is_exact else 1
+        chosen = filters.poster_frames_filter(poster, plan.facts)
+        yield chosen, _jpeg_output(_POSTER_QUALITY, poster.file, frames=frames)
     for stills in plan.stills:
         yield (
             filters.stills_filter(stills, plan.facts),
@@ -232,7 +232,8 @@ def poster_commands(
         return
     # The sought picture is there, so none has to be shown again.
     source_filters = filters.source_filters(replace(facts, last_end=0), tone_map=options.tone_map)
-    draw = ",".join([*source_filters, filters.poster_filter(poster, facts)])
+    near = [] if poster.is_exact else ["fps=4,thumbnail=12"]
+    draw = ",".join([*source_filters, filters.poster_filter(poster, facts), *near])
     output = [
         "-vf",
         draw,
@@ -240,7 +241,7 @@ def poster_commands(
         f"0:v:{facts.video_stream}",
         *_jpeg_output(_POSTER_QUALITY, poster.file),
     ]
-    for start in dict.fromkeys((facts.duration * poster.at / 100, 0.0)):
+    for start in dict.fromkeys((poster.moment(facts.duration), 0.0)):
         yield [options.program, *_QUIET, *input_arguments(options, source, start=start), *output]
 
 

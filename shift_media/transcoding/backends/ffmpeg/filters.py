@@ -17,6 +17,11 @@ PRINT_TIMES = ("metadata=add:key=time:value=0", "metadata=print:file=pipe\\\\:1:
 WAVEFORM = (1280, 320)
 """The sides of the drawing of a sound, in pixels."""
 
+POSTER_SECONDS = 3.0
+"""The time after the moment of a poster within which its frame is chosen."""
+
+_POSTER_FRAMES = 12
+
 MAX_TRUE_PEAK = -1.5
 """In dBTP. Encoders with losses add peaks of their own (AES TD1004)."""
 
@@ -178,11 +183,18 @@ def poster_size(poster: PosterSpec, facts: VideoFacts) -> tuple[int, int]:
     return fit_short_side(facts.width, facts.height, poster.height)
 
 
-def select_poster_frames(poster: PosterSpec, facts: VideoFacts) -> str:
-    """Return the filter that selects the first frame, and the frame of the poster.
+def poster_frames_filter(poster: PosterSpec, facts: VideoFacts) -> str:
+    """Return the filters that select the frame of a poster, or frames of which the last remains.
 
-    A header may claim a longer duration than there are frames. Then only the first frame is
-    selected, because an encoder that never gets a frame fails.
+    Near the moment that the profile names, the frame is taken that resembles the others most, so
+    that it is neither black nor within a cut. The first frame is one of them, because a header may
+    claim a longer duration than there are frames, and an encoder that never gets one fails.
     """
-    at = f"{facts.duration * poster.at / 100:.3f}"
-    return f"select=eq(n\\,0)+gte(t\\,{at})*lt(prev_selected_t\\,{at})"
+    at = poster.moment(facts.duration)
+    scale = poster_filter(poster, facts)
+    if poster.is_exact:
+        return f"select=eq(n\\,0)+gte(t\\,{at:.3f})*lt(prev_selected_t\\,{at:.3f}),{scale}"
+    until, apart = at + POSTER_SECONDS, POSTER_SECONDS / _POSTER_FRAMES
+    near = f"gte(t\\,{at:.3f})*lt(t\\,{until:.3f})*gte(t-prev_selected_t\\,{apart:.3f})"
+    # Scaled first, because the filter reads all frames as if they had the size of the first one.
+    return f"select=eq(n\\,0)+{near},{scale},thumbnail={_POSTER_FRAMES + 3}"

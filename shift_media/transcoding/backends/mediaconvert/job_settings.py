@@ -242,7 +242,7 @@ def _poster(facts: VideoFacts, poster: PosterSpec, destination: str) -> OutputGr
 
     The first frame is the poster if the header claims a longer duration than there are frames.
     """
-    seconds = facts.duration * poster.at / 100
+    seconds = poster.moment(facts.duration)
     max_captures, interval = (2, seconds) if seconds >= 1 else (1, 1.0)
     frame = frame_settings(*fit_short_side(facts.width, facts.height, poster.height))
     output = capture_output(frame, interval, max_captures, _JPEG_QUALITY["poster"])
