@@ -382,6 +382,24 @@ def test_bomb_is_refused_before_the_decoder(
 
 
 @pytest.mark.acceptance(73)
+def test_size_is_found_in_a_set_that_is_called_another_unit() -> None:
+    real, unit = heics.coded(UPRIGHT), sequence_parameter_set(65_535, 65_535)
+    count = bytes((real.configuration[22] + 1,))
+    hidden = b"\xa2\0\1" + struct.pack(">H", len(unit)) + unit  # in a list of picture sets
+    configured = real.configuration[:22] + count + hidden + real.configuration[23:]
+    with pytest.raises((TooManyPixels, Undecodable)):
+        probe(BytesIO(heics.heic_of(heics.Coded(configured, real.data, real.size))))
+
+
+@pytest.mark.acceptance(36)
+def test_parameter_set_that_is_called_a_message_stays() -> None:
+    real = heics.coded(UPRIGHT)
+    configured = real.configuration[:23] + b"\xa7" + real.configuration[24:]
+    content = heics.heic_of(heics.Coded(configured, real.data, real.size))
+    assert strip(BytesIO(content)).read() == content
+
+
+@pytest.mark.acceptance(73)
 def test_grid_of_too_many_cells_is_refused() -> None:
     cell = heics.coded(Image.new("RGB", (64, 64), images.RED))
     with pytest.raises(Undecodable, match="2025 cells"):

@@ -19,6 +19,8 @@ PICTURE_UNITS: Final = frozenset(range(39))
 """The types of units that make a picture or hold nothing; what follows are messages (SEI)."""
 MESSAGES: Final = (39, 40)
 _UNIT_HEAD: Final = 2
+_EMPTY: Final = 38
+"""The type of a unit that holds nothing."""
 _FILLER: Final = 3
 """The type of a message that holds nothing."""
 _MAX_CONFIGURATION: Final = 65_536
@@ -63,11 +65,12 @@ def read_configuration(reader: ByteReader, span: Span) -> Configuration:
     sizes: list[tuple[int, int]] = []
     messages: list[Span] = []
     for _ in range(fields.take(1)):
-        type = fields.take(1) & 0x3F
+        fields.take(1)  # the type of the units in it, but a decoder believes their own heads
         for _ in range(fields.take(2)):
             length = fields.take(2)
             unit = Span(span.offset + fields.at, length)
             fields.take(length)
+            type = reader.number(unit.offset, 1) >> 1 & 0x3F if length else _EMPTY
             if type == _PARAMETER_SETS:
                 sizes.append(_read_size(reader.exact(unit.offset, min(length, _SET_BYTES))))
             elif type not in PICTURE_UNITS:
