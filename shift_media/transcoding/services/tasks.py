@@ -71,5 +71,5 @@ def enqueue(job: TranscodeJob, backend: str) -> None:
 
 def _task_of(job: TranscodeJob, backend: str) -> Any:
     task = transcode.using(backend=backend)
-    ranked = task.get_backend().supports_priority
+    ranked = getattr(task.get_backend(), "supports_priority", False)  # not in django-tasks 0.7
     return task.using(priority=job.priority) if ranked and job.priority else task
