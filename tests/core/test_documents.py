@@ -105,8 +105,8 @@ def test_announced_type_must_be_possible_for_the_bytes(
 @given(st.binary(max_size=300), st.integers(0, 2**16))
 def test_damaged_archive_is_an_archive(noise: bytes, at: int) -> None:
     content = archive(*WORD)
-    at %= len(content)
-    assert chosen("report.docx", content[:at] + noise) in {"zip", "docx", "bin"}
+    at = 4 + at % (len(content) - 4)  # any bytes may follow the signature
+    assert chosen("report.docx", content[:at] + noise) in {"zip", "docx"}
     assert chosen("report.docx", b"PK\3\4" + noise + b"PK\5\6" + noise) == "zip"
 
 
