@@ -16,7 +16,7 @@ from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.testing.files import SAMPLES, VIDEO_SECONDS, VIDEO_SIZE, make_image
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, Transcoder
 from shift_media.video import planning
-from shift_media.video.profiles import RenditionSpec
+from shift_media.video.specs import RenditionSpec
 
 if TYPE_CHECKING:
     from shift_media.transcoding.models import TranscodeJob

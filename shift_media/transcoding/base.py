@@ -20,7 +20,8 @@ from shift_media.core.keys import OriginalKey
 from shift_media.transcoding.events import JobEvent
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.profiles import Profile, RenditionSpec
+from shift_media.video.profiles import Profile
+from shift_media.video.specs import RenditionSpec
 
 if TYPE_CHECKING:
     from shift_media.storages import MediaStorage

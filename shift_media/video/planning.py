@@ -13,18 +13,18 @@ from shift_media.video.captions import CaptionTrack, name_tracks
 from shift_media.video.elastic import naming
 from shift_media.video.encoding import VideoEncoding, choose_peak_kbps
 from shift_media.video.facts import VideoFacts, build_ladder, display_size, fit_short_side
-from shift_media.video.profiles import (
+from shift_media.video.profiles import Profile
+from shift_media.video.sizing import FrameSize
+from shift_media.video.specs import (
     Audio,
     Dash,
     Hls,
     Mp4,
     PosterSpec,
-    Profile,
     RenditionSpec,
     Sprite,
     StillsSpec,
 )
-from shift_media.video.sizing import FrameSize
 
 CONTENT_TYPES = {
     **RENDITION_TYPES,
@@ -178,8 +178,12 @@ def _check(profile: Profile, facts: VideoFacts) -> None:
     needs_video = any(not isinstance(rendition, alone) for rendition in profile.renditions)
     if needs_video and not facts.video:
         raise TranscodeError("The file has no video stream.", code="no_video")
-    if not needs_video and not facts.audio:
+    if not needs_video and not facts.audio and not facts.unknown_audio:
         raise TranscodeError("The file has no audio stream.", code="no_audio")
+    if facts.unknown_audio and not facts.audio:
+        # Renditions without sound would look complete.
+        text = "The sound of the file is in a codec that ffmpeg cannot decode."
+        raise TranscodeError(text, code="unknown_sound")
     if facts.duration <= 0:
         raise TranscodeError("The duration of the file is 0 seconds.", code="no_duration")
 

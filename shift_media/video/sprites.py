@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shift_media.video.facts import VideoFacts, choose_tiles, fit_short_side
-from shift_media.video.profiles import Sprite
+from shift_media.video.specs import Sprite
 
 
 class SpriteLayout:

@@ -118,6 +118,7 @@ def draw_source(draw: Draw, name: str) -> Path:
         "size-changes.mkv": _size_changes,
         "cue-later.mkv": _cue_later,
         "unknown-first-sound.mp4": _unknown_first_sound,
+        "unknown-sound.mp4": _unknown_sound,
         "cover.mp4": _cover,
     }
     return special[name](draw) if name in special else draw(name, *SOURCES[name])
@@ -154,6 +155,14 @@ def _unknown_first_sound(draw: Draw) -> Path:
     two = draw("two-sounds.mp4", *picture(), *tone(), *tone(), *tracks, *H264)
     path = two.with_name("unknown-first-sound.mp4")
     path.write_bytes(two.read_bytes().replace(b"ac-3", b"ac-4"))
+    return path
+
+
+def _unknown_sound(draw: Draw) -> Path:
+    """Draw a video whose only sound is in a codec that ffmpeg cannot decode."""
+    one = draw("one-sound.mp4", *picture(), *tone(), *H264, "-c:a", "ac3")
+    path = one.with_name("unknown-sound.mp4")
+    path.write_bytes(one.read_bytes().replace(b"ac-3", b"ac-4"))
     return path
 
 

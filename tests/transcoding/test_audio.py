@@ -108,7 +108,7 @@ def test_gain_reaches_the_loudness_unless_peaks_forbid_it(
 ) -> None:
     from shift_media.transcoding.backends.ffmpeg.filters import choose_gain
     from shift_media.video.facts import VideoFacts
-    from shift_media.video.profiles import Audio
+    from shift_media.video.specs import Audio
 
     facts = VideoFacts(audio="aac", loudness=loudness, true_peak=true_peak)
     assert choose_gain(Audio(file="a.m4a", loudness=-16), facts) == gain

@@ -251,6 +251,18 @@ def test_debian_ffmpeg_and_ffprobe_make_the_same_of_odd_source(
     check_times(name, make(name, program=str(needs("ffprobe").with_name("ffmpeg"))))
 
 
+@pytest.mark.parametrize("profile", [SMALL, {"listen.m4a": {"kind": "audio"}}])
+def test_sound_that_cannot_be_decoded_is_an_error_and_not_silence(
+    profile: dict[str, Any], draw: Draw, media_root: Path
+) -> None:
+    source = draw_source(draw, "unknown-sound.mp4")
+    with override_settings(SHIFT_MEDIA={"PROFILES": {"web": profile}}):
+        save_film(ContentFile(source.read_bytes(), source.name))
+        work()
+    job = TranscodeJob.objects.get()
+    assert (job.state, job.error_code) == (State.ERROR, "unknown_sound")
+
+
 def test_song_with_cover_is_no_video_and_becomes_audio(
     draw: Draw, make: Callable[..., Made]
 ) -> None:

@@ -14,7 +14,8 @@ from shift_media.core.errors import InvalidProfile
 from shift_media.core.keys import OriginalKey, RenditionKey, new_original_key, parse_key
 from shift_media.video.elastic import naming, presets
 from shift_media.video.elastic.profiles import read_profile
-from shift_media.video.profiles import Audio, Hls, Mp4, PosterSpec, Profile, StillsSpec
+from shift_media.video.profiles import Profile
+from shift_media.video.specs import Audio, Hls, Mp4, PosterSpec, StillsSpec
 from tests.strategies import originals
 
 GENERIC_720P, WEB = "1351620000001-000010", "1351620000001-100070"

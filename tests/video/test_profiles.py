@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from shift_media.core.errors import InvalidProfile
-from shift_media.video.profiles import (
-    BUILT_IN,
-    Captions,
-    Hls,
-    Mp4,
-    PosterSpec,
-    Sprite,
-    parse_profile,
-)
+from shift_media.video.profiles import BUILT_IN, parse_profile
+from shift_media.video.specs import Captions, Hls, Mp4, PosterSpec, Sprite
 
 
 def test_built_in_profile_parses() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from shift_media.core.errors import TranscodeError
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.video import planning
-from shift_media.video.profiles import RenditionSpec
+from shift_media.video.specs import RenditionSpec
 
 
 class Unwanted(TranscodeError):

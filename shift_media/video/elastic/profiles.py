@@ -22,18 +22,8 @@ from shift_media.video.elastic.job import (
     parse_job,
 )
 from shift_media.video.encoding import VideoEncoding
-from shift_media.video.profiles import (
-    Audio,
-    Hls,
-    Mp4,
-    Profile,
-    RenditionSpec,
-    StillsSpec,
-    Webm,
-    check_name,
-    parse_profile,
-    parse_rendition,
-)
+from shift_media.video.profiles import Profile, check_name, parse_profile, parse_rendition
+from shift_media.video.specs import Audio, Hls, Mp4, RenditionSpec, StillsSpec, Webm
 
 _SEGMENT_SECONDS = 6
 _ALTERNATIVES = {

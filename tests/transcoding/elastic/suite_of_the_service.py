@@ -258,10 +258,15 @@ def test_dash_and_smooth_streaming_are_made_by_the_service(
     assert made.size == sum(len(service.read(f"{prefix}/{name}")) for name in names)
 
 
+def check_ids() -> set[str]:
+    """Return the ids of messages, but those of the profile for sounds, which another field has."""
+    return {str(one.id) for one in run_checks() if '"audio"' not in str(one.msg)}
+
+
 def test_own_preset_of_project_needs_no_description(service: Service, clip: Path) -> None:
     profile = {"outputs": [{"Key": "x/Own.MP4", "PresetId": CUSTOM}]}
     with override_settings(SHIFT_MEDIA=site(service.server, profile)):
-        ids = {message.id for message in run_checks()}
+        ids = check_ids()
         film = new_film(clip)
         work()
         service.server.finish(service.id)
@@ -427,9 +432,9 @@ def test_profile_without_preset_ids_is_check_error(service: Service) -> None:
     ours = {"720p.mp4": {"kind": "mp4"}}
     mixed = {**SMALL, "_poster.jpg": {"kind": "poster"}}
     with override_settings(SHIFT_MEDIA=site(service.server, ours)):
-        assert "shift_media.E009" in {message.id for message in run_checks()}
+        assert "shift_media.E009" in check_ids()
     with override_settings(SHIFT_MEDIA=site(service.server, mixed)):
-        assert "shift_media.W006" in {message.id for message in run_checks()}
+        assert "shift_media.W006" in check_ids()
 
 
 def test_without_endpoint_no_client_is_made() -> None:

@@ -15,7 +15,7 @@ from shift_media.video.encoding import MAX_FPS, AudioEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.playlists import SEGMENTS_BEGIN_AT
-from shift_media.video.profiles import Audio, PosterSpec
+from shift_media.video.specs import Audio, PosterSpec
 from shift_media.video.sprites import SpriteLayout
 
 # Neither metadata (a phone writes where it was), chapters, subtitles nor data streams.

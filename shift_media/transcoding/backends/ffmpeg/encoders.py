@@ -5,7 +5,7 @@ from __future__ import annotations
 from shift_media.video.encoding import PEAK_SECONDS, AudioEncoding, VideoEncoding
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedVideo
-from shift_media.video.profiles import StillsSpec
+from shift_media.video.specs import StillsSpec
 
 _AUDIO_ENCODERS = {"aac": "aac", "mp3": "libmp3lame", "vorbis": "libvorbis", "opus": "libopus"}
 

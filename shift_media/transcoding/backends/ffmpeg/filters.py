@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from shift_media.video.facts import MAX_GAP_SECONDS, VideoFacts, fit_short_side
 from shift_media.video.planning import PlannedVideo
-from shift_media.video.profiles import Audio, PosterSpec, StillsSpec
 from shift_media.video.sizing import FrameSize
+from shift_media.video.specs import Audio, PosterSpec, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
 # The time of each frame on standard output. What -progress prints begins only once each output has

@@ -17,7 +17,7 @@ from shift_media.video.codec_strings import read_codec_strings
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.playlists import StreamEntry
-from shift_media.video.profiles import Audio, PosterSpec, Sprite, StillsSpec
+from shift_media.video.specs import Audio, PosterSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
 

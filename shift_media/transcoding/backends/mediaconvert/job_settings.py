@@ -19,7 +19,7 @@ from shift_media.transcoding.backends.mediaconvert.frames import (
 from shift_media.video.encoding import MAX_FPS, PEAK_SECONDS, AudioEncoding, choose_peak_kbps
 from shift_media.video.facts import VideoFacts, fit_short_side
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
-from shift_media.video.profiles import Audio, PosterSpec, Sprite, StillsSpec
+from shift_media.video.specs import Audio, PosterSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
 Settings = dict[str, Any]

@@ -23,7 +23,7 @@ from shift_media.transcoding.backends.stored_outputs import (
 from shift_media.transcoding.base import Job, RenditionReport, State
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.profiles import Audio, Dash, PosterSpec, RenditionSpec, Sprite, StillsSpec
+from shift_media.video.specs import Audio, Dash, PosterSpec, RenditionSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
 _SPRITE_QUALITY = 80  # on Pillow's scale for JPEG, from 0 to 95
