@@ -63,6 +63,16 @@ def own_media_fields(model: type[models.Model]) -> list[RegisteredField]:
     return list(filter(is_media_field, concrete._meta.local_concrete_fields))
 
 
+def find_sibling(field: RegisteredField, name: str) -> object | None:
+    """Return the field with a name, or None if it has no column in the same table."""
+    meta = field.model._meta
+    try:
+        sibling = meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return sibling if sibling in meta.local_concrete_fields else None
+
+
 def is_installed(model: type[models.Model]) -> bool:
     """Return True for a model of the project, False for a historical model of a migration."""
     return model._meta.apps is apps
