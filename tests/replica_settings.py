@@ -22,6 +22,7 @@ _FOR_DISPLAY = (
     "transcoding/files.py",
     "resizes/batch.py",
     "fields/descriptor.py",  # a deferred column
+    "fields/described_file.py",  # a deferred metadata column
     "fields/file.py",
     "fields/table_write.py",  # a deferred column that the caller of save() names
 )

@@ -103,6 +103,7 @@ def test_storage_that_fails_breaks_the_download_off(
         list(blocks)
 
 
+@pytest.mark.slow
 def test_archive_of_large_files_needs_little_memory(storage: InMemoryMediaStorage) -> None:
     files = [add(storage, f"{n}.jpg", bytes(20_000_000)) for n in range(3)]
     blocks = zip_blocks(files)

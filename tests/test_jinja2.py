@@ -114,6 +114,7 @@ def test_functions_work_in_an_environment_without_django(photo: Photo) -> None:
     assert shown == render_tag('{% resize_img p.image "40x30" %}', p=photo)
 
 
+@pytest.mark.slow
 def test_missing_jinja2_names_the_extra() -> None:
     code = "import sys; sys.modules['jinja2'] = None; import shift_media.jinja2"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

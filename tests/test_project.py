@@ -65,6 +65,7 @@ def lint_imports(project: Path) -> subprocess.CompletedProcess[str]:
     return run(sys.executable, "-c", code, cwd=project)
 
 
+@pytest.mark.slow
 def test_imports_follow_layers() -> None:
     linted = lint_imports(ROOT)
     assert linted.returncode == 0, linted.stdout
@@ -81,6 +82,7 @@ def test_no_module_imports_itself_through_others() -> None:
     assert left == {}, "Of these modules some import each other: " + ", ".join(sorted(left))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "line", "contract"),
     [
@@ -171,6 +173,7 @@ def functions(path: Path) -> Iterator[Function]:
             yield node
 
 
+@pytest.mark.slow
 def test_files_and_functions_stay_below_limits() -> None:
     long = []
     for path in modules():
@@ -235,6 +238,7 @@ def names_used_twice(package: Path) -> Iterator[str]:
             yield f"{name}: {', '.join(found)}"
 
 
+@pytest.mark.slow
 def test_docstrings_open_with_what_happens() -> None:
     found = [odd for path in package_modules(PACKAGE) for odd in odd_docstrings(path)]
     assert found == [], "Begin with Return, Raise, Yield, Store …, or a noun for a class."
@@ -246,6 +250,7 @@ def test_texts_use_plain_words() -> None:
     assert found == [], "Name the user, client or caller; write fix instead of mend."
 
 
+@pytest.mark.slow
 def test_public_class_names_are_unique() -> None:
     found = list(names_used_twice(PACKAGE))
     assert found == [], "Give the classes names that say how they differ."

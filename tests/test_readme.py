@@ -240,6 +240,7 @@ def test_bucket_commands_configure_the_bucket(rgw: Any, monkeypatch: pytest.Monk
     assert (redirect["HostName"], redirect["Protocol"]) == ("www.example.com", "https")
 
 
+@pytest.mark.slow
 def test_doctor_reports_no_errors(photo: models.Model) -> None:
     with serving() as address:
         for arguments in management_commands("doctor"):
@@ -247,6 +248,7 @@ def test_doctor_reports_no_errors(photo: models.Model) -> None:
             call_command(*here, stdout=StringIO(), stderr=StringIO())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_cleanup_commands_run(site: None) -> None:
     for arguments in management_commands("cleanup"):

@@ -136,6 +136,7 @@ def matches(key: str) -> bool:
     return any(fnmatch.fnmatchcase(key, pattern) for pattern in DERIVED)
 
 
+@pytest.mark.slow
 @given(originals)
 def test_original_matches_no_pattern_of_derived_files(key: OriginalKey) -> None:
     assert not matches(str(key))
@@ -143,6 +144,7 @@ def test_original_matches_no_pattern_of_derived_files(key: OriginalKey) -> None:
     assert matches(f"{key.directory}/_web/720p.mp4")
 
 
+@pytest.mark.slow
 @given(resize_keys)
 def test_resize_matches_a_pattern_of_derived_files(key: Any) -> None:
     assert matches(str(key))

@@ -40,6 +40,7 @@ def test_ending_names_the_prefix() -> None:
     assert (ending(""), camel_ending(""), label("b", "")) == ("", "", "b")
 
 
+@pytest.mark.slow
 @given(PREFIXES, PREFIXES)
 def test_different_prefixes_have_different_names(first: str, second: str) -> None:
     for make in (ending, camel_ending):

@@ -21,6 +21,7 @@ def post(client: Client, url: str, **data: Any) -> Any:
     return client.post(url, {**form, **data})
 
 
+@pytest.mark.slow
 def test_files_are_dropped_into_an_object_that_is_added(admin_client: Client) -> None:
     files = [upload(name="a.jpg"), upload(name="b.jpg")]
     response = post(
@@ -31,6 +32,7 @@ def test_files_are_dropped_into_an_object_that_is_added(admin_client: Client) ->
     assert [item.alt for item in View.of(tour).all()] == ["A lake", "A wood"]
 
 
+@pytest.mark.slow
 def test_refused_file_is_named_and_no_object_is_added(admin_client: Client) -> None:
     response = post(
         admin_client, ADD, **{"views-new": [upload(HTML, "x.jpg")], "views-new-alt": ["A lake"]}
@@ -40,6 +42,7 @@ def test_refused_file_is_named_and_no_object_is_added(admin_client: Client) -> N
     assert not Tour.objects.exists()
 
 
+@pytest.mark.slow
 def test_items_are_ordered_and_removed(admin_client: Client) -> None:
     tour = Tour.objects.create(title="Alps")
     a, b, c = (View.of(tour).add([upload()], title=t, alt=t)[0] for t in "abc")
@@ -56,6 +59,7 @@ def test_items_are_ordered_and_removed(admin_client: Client) -> None:
     assert [item.title for item in View.of(tour).all()] == ["c", "a"]
 
 
+@pytest.mark.slow
 def test_page_has_the_script_and_no_inline_style(admin_client: Client) -> None:
     tour = Tour.objects.create(title="Alps")
     View.of(tour).add([upload()], title="a", alt="A lake")
@@ -66,6 +70,7 @@ def test_page_has_the_script_and_no_inline_style(admin_client: Client) -> None:
     assert "style=" not in inline
 
 
+@pytest.mark.slow
 def test_user_who_may_only_view_sees_no_inputs(client: Client, django_user_model: Any) -> None:
     user = django_user_model.objects.create_user("ada", password="x", is_staff=True)
     names = ["view_tour", "view_view"]
@@ -78,6 +83,7 @@ def test_user_who_may_only_view_sees_no_inputs(client: Client, django_user_model
     assert 'name="views-new"' not in page
 
 
+@pytest.mark.slow
 def test_user_who_may_not_add_items_adds_none(client: Client, django_user_model: Any) -> None:
     user = django_user_model.objects.create_user("ada", password="x", is_staff=True)
     names = ["change_tour", "view_tour", "view_view"]

@@ -120,6 +120,7 @@ def test_32_requests_over_two_processes_make_one_resize(
     assert len({process for process, *rest in calls() if rest == ["stat", resize]}) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(15)
 def test_lock_of_killed_process_is_free_at_once(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, tmp_path: Path
@@ -312,6 +313,7 @@ def test_expired_entries_are_missing_and_swept(tmp_path: Path) -> None:
         assert names == {".swept", shared.digest("short", "second")}
 
 
+@pytest.mark.slow
 def test_local_storage_does_not_import_boto3() -> None:
     code = (
         "import django, sys; django.setup(); import shift_media.resizes.views\n"

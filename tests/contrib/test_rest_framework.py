@@ -219,6 +219,7 @@ def test_presets_and_limits_of_the_serializer_field_apply() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_file_that_is_no_image_has_no_resizes() -> None:
     class Files(MediaModelSerializer):
         class Meta:

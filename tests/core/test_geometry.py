@@ -53,6 +53,7 @@ def planned(spec: Spec, width: int, height: int) -> ResizePlan:
 # What holds for every mode
 
 
+@pytest.mark.slow
 @given(specs(), image_sides, image_sides)
 @example(spec("1x1", "fit"), 20_000, 1)
 @example(spec("1x9999", "fill"), 20_000, 1)
@@ -64,6 +65,7 @@ def test_sides_are_at_least_1_and_within_the_box(s: Spec, width: int, height: in
     assert output_size(s, width, height) == made.canvas
 
 
+@pytest.mark.slow
 @given(specs(), image_sides, image_sides)
 def test_nothing_is_enlarged_without_upscale(s: Spec, width: int, height: int) -> None:
     assume(not s.upscale)
@@ -73,6 +75,7 @@ def test_nothing_is_enlarged_without_upscale(s: Spec, width: int, height: int) -
     assert made.size[1] <= part.height
 
 
+@pytest.mark.slow
 @given(specs(), image_sides, image_sides)
 @example(spec("381x170", "fill", crop=(613, 1131, 9999, 9999), focal=(100, 100)), 1279, 1225)
 @example(spec("461x359", "fill", crop=(3, 367, 9999, 9999), focal=(100, 100)), 5, 509)
@@ -85,6 +88,7 @@ def test_shown_box_lies_inside_the_image_and_the_crop(s: Spec, width: int, heigh
     assert 0 <= part.y <= top < bottom <= part.y + part.height <= height
 
 
+@pytest.mark.slow
 @given(specs(), image_sides, image_sides)
 def test_resized_box_lies_in_the_middle_of_the_canvas(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
@@ -95,6 +99,7 @@ def test_resized_box_lies_in_the_middle_of_the_canvas(s: Spec, width: int, heigh
         assert made.canvas == made.size
 
 
+@pytest.mark.slow
 @given(specs(crops=crops), image_sides, image_sides)
 def test_crop_gives_the_size_that_its_part_alone_gives(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
@@ -106,6 +111,7 @@ def test_crop_gives_the_size_that_its_part_alone_gives(s: Spec, width: int, heig
 # fit
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("fit"), crops=st.none()), image_sides, image_sides)
 def test_fit_is_the_largest_size_in_the_box_with_the_ratio(
     s: Spec, width: int, height: int
@@ -119,6 +125,7 @@ def test_fit_is_the_largest_size_in_the_box_with_the_ratio(
     assert plan(s, width, height).size == (rounded(width * scale), rounded(height * scale))
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("fit"), crops=st.none()), image_sides, image_sides)
 def test_fit_keeps_the_ratio_within_half_a_pixel(s: Spec, width: int, height: int) -> None:
     made_width, made_height = plan(s, width, height).size
@@ -172,6 +179,7 @@ def test_fit_with_upscale_enlarges_to_the_box(
 # fill
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
 def test_fill_covers_the_box_of_a_large_enough_original(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
@@ -195,6 +203,7 @@ def test_fill_of_a_smaller_original_is_the_largest_of_the_ratio(
     assert made.canvas == (rounded(s.width * scale), rounded(s.height * scale))
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
 def test_fill_shows_a_part_of_the_box_ratio_that_touches_two_edges(
     s: Spec, width: int, height: int
@@ -211,6 +220,7 @@ def test_fill_shows_a_part_of_the_box_ratio_that_touches_two_edges(
     assert bottom - top == pytest.approx(float(exact_height), abs=1e-6)
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("fill")), image_sides, image_sides)
 def test_fill_keeps_the_focal_point_in_view_and_in_the_middle_if_it_can(
     s: Spec, width: int, height: int
@@ -269,6 +279,7 @@ def test_fill_of_small_originals_enlarges_only_with_upscale(
 # pad and stretch
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("pad")), image_sides, image_sides)
 def test_pad_is_fit_on_a_canvas_of_exactly_the_box(s: Spec, width: int, height: int) -> None:
     made = planned(s, width, height)
@@ -277,6 +288,7 @@ def test_pad_is_fit_on_a_canvas_of_exactly_the_box(s: Spec, width: int, height: 
     assert made.size == plan(fit, width, height).size
 
 
+@pytest.mark.slow
 @given(specs(modes=st.just("stretch")), image_sides, image_sides)
 def test_stretch_is_the_box_and_each_side_at_most_the_original(
     s: Spec, width: int, height: int
@@ -335,6 +347,7 @@ def turned(rotate: int, flip: str | None = None, **options: Any) -> Spec:
     return Spec.make("60x60", format="png", rotate=rotate, flip=flip, **options)
 
 
+@pytest.mark.slow
 @given(strategies.specs(), image_sides, image_sides)
 def test_size_of_a_turned_picture_is_that_of_a_picture_of_turned_sides(
     spec: Spec, width: int, height: int

@@ -50,11 +50,13 @@ def refused(key: str) -> bool:
 # Parsing and building are exact inverses
 
 
+@pytest.mark.slow
 @given(strategies.keys)
 def test_built_key_parses_to_itself(key: Key) -> None:
     assert parse_key(str(key)) == key
 
 
+@pytest.mark.slow
 @given(
     st.text()
     | st.text(strategies.KEY_CHARACTERS)
@@ -73,6 +75,7 @@ def test_any_text_is_refused_or_rebuilds_to_itself(text: str) -> None:
     assert str(parsed) == text
 
 
+@pytest.mark.slow
 @given(strategies.resize_keys.map(str), st.data())
 def test_no_other_spelling_parses_to_the_same_resize_key(key: str, data: st.DataObject) -> None:
     other = data.draw(strategies.nearly(st.just(key)))
@@ -84,6 +87,7 @@ def test_no_other_spelling_parses_to_the_same_resize_key(key: str, data: st.Data
     assert parsed != parse_key(key)
 
 
+@pytest.mark.slow
 @given(strategies.resize_keys)
 def test_payload_is_the_key_without_its_signature(key: ResizeKey) -> None:
     assert key.payload == str(key).replace(f"-{key.signature}.", ".")
@@ -283,6 +287,7 @@ def test_leaf_that_differs_from_the_name_is_refused() -> None:
     assert refused(f"{DIRECTORY}/PHOTO.jpg")
 
 
+@pytest.mark.slow
 @given(strategies.specs(), strategies.signatures, strategies.ids)
 def test_leaf_equal_to_its_directory_is_the_original(
     spec: object, signature: str, id: str
@@ -294,6 +299,7 @@ def test_leaf_equal_to_its_directory_is_the_original(
     assert parse_key(f"{id}/{plain}/{plain}") == OriginalKey(id, plain)
 
 
+@pytest.mark.slow
 @given(strategies.keys)
 def test_patterns_of_the_bucket_policy_match_all_keys_but_originals(key: Key) -> None:
     """``*upscale-*`` and ``*/_*``: an S3 policy has no other wildcards."""
@@ -302,6 +308,7 @@ def test_patterns_of_the_bucket_policy_match_all_keys_but_originals(key: Key) ->
     assert derived == (not isinstance(key, OriginalKey))
 
 
+@pytest.mark.slow
 @given(strategies.originals, strategies.keys)
 def test_prefix_contains_the_keys_of_its_original_and_no_others(
     original: OriginalKey, key: Key

@@ -68,6 +68,7 @@ def test_signature_with_a_changed_digit_does_not_verify() -> None:
             assert signer.verify(PAYLOAD, changed) == (changed == KNOWN_ANSWER)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(1, 3)
 @given(st.data())
 def test_payload_changed_by_one_character_does_not_verify(data: st.DataObject) -> None:

@@ -40,11 +40,13 @@ def refused(text: str, extension: str = "webp") -> bool:
 # One spelling
 
 
+@pytest.mark.slow
 @given(strategies.specs())
 def test_built_spec_parses_to_itself(spec: Spec) -> None:
     assert Spec.parse(str(spec), spec.format) == spec
 
 
+@pytest.mark.slow
 @given(
     st.text()
     | st.text("0123456789x-.fbcilpadstrehognu", max_size=60)
@@ -62,6 +64,7 @@ def test_any_text_is_refused_or_rebuilds_to_itself(text: str, extension: str) ->
     assert spec.format == extension
 
 
+@pytest.mark.slow
 @given(strategies.specs(), strategies.formats)
 def test_quality_of_another_format_is_refused(spec: Spec, format: str) -> None:
     lossless = format in ("png", "gif")
@@ -241,6 +244,7 @@ def test_invalid_side_is_refused_by_the_class_itself(side: Any) -> None:
 # Specs from the arguments of developers
 
 
+@pytest.mark.slow
 @given(strategies.specs())
 def test_made_spec_equals_parsed_spec(spec: Spec) -> None:
     made = Spec.make(
@@ -320,6 +324,7 @@ def test_limits_hold_for_each_side_and_for_the_area(
         Limits().check(*size)
 
 
+@pytest.mark.slow
 @given(strategies.specs())
 def test_equal_specs_have_equal_hashes(spec: Spec) -> None:
     other = replace(spec, upscale=not spec.upscale)

@@ -110,6 +110,7 @@ def silent(use: Use) -> Iterator[SilentStorage]:
 short = override_settings(SHIFT_MEDIA={"DELETE_SECONDS": 0.05})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("media")
 def test_queries_of_a_deletion_do_not_depend_on_the_number_of_rows() -> None:
     references.referenced_keys(photos(1))  # looks up once which tables there are
@@ -123,6 +124,7 @@ def test_queries_of_a_deletion_do_not_depend_on_the_number_of_rows() -> None:
     assert few <= own + 2 + len(list(all_media_fields())) + 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("media")
 def test_second_deletions_of_a_batch_do_not_depend_on_the_number_of_rows() -> None:
     counted = []
@@ -182,6 +184,7 @@ def test_request_waits_no_longer_than_its_time_for_a_silent_s3(s3_site: S3Site) 
     assert s3_site.stored().isdisjoint(keys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", [delete_all, delete_each])
 def test_time_is_that_of_the_request_and_not_of_each_commit(
     view: Callable[[HttpRequest], HttpResponse], silent: SilentStorage
@@ -202,6 +205,7 @@ def test_next_request_has_its_own_time(silent: SilentStorage) -> None:
         assert silent.calls["delete_prefix"] == number
 
 
+@pytest.mark.slow
 @short
 def test_silent_storage_is_not_called_while_many_threads_wait_for_it(
     silent: SilentStorage,
@@ -281,6 +285,7 @@ def test_deletion_that_took_too_long_is_run_again_and_announced_once(
     assert not list(silent.entries())
 
 
+@pytest.mark.slow
 @override_settings(SHIFT_MEDIA={"DELETE_SECONDS": 0})
 def test_no_time_leaves_all_files_to_media_cleanup(media: CountingStorage, stored: Stored) -> None:
     photo = Photo.objects.create(image=upload())
@@ -298,6 +303,7 @@ def test_file_of_a_row_that_fails_to_insert_is_not_waited_for(silent: SilentStor
     assert silent.calls["delete_prefix"] == 1  # of two files; media_cleanup removes them
 
 
+@pytest.mark.slow
 @short
 def test_action_of_the_admin_waits_no_longer_than_a_request(
     silent: SilentStorage, admin_client: Client

@@ -78,6 +78,7 @@ def test_pending_deletion_of_a_file_that_became_a_default_keeps_it() -> None:
     assert not PendingDeletion.objects.exists()
 
 
+@pytest.mark.slow
 def test_sweep_keeps_a_default_without_a_row(media_root: Path) -> None:
     Photo.objects.create(image=upload())
     orphan = str(new_original_key("photo", "jpg"))

@@ -61,6 +61,7 @@ def old_row(name: str) -> Photo:
     return Photo.objects.bulk_create([Photo(image=name)])[0]
 
 
+@pytest.mark.slow
 @derived
 def test_file_that_a_row_names_in_a_directory_is_never_swept(
     leaf: tuple[str, str], media_root: Path
@@ -101,6 +102,7 @@ def test_original_stays_while_a_row_names_a_file_in_its_directory(
     assert not is_referenced(key, "default")
 
 
+@pytest.mark.slow
 def test_default_in_a_directory_keeps_it(
     media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +129,7 @@ def test_history_with_a_name_in_a_directory_keeps_it(lookup: str) -> None:
         assert not is_referenced(key.replace("a.mp4", "b.mp4"), "default")
 
 
+@pytest.mark.slow
 def test_names_in_directories_are_found_among_many_keys() -> None:
     """More keys than one query takes; half of the rows name a derived file."""
     keys = [str(new_directory("clip.mp4")) for _ in range(250)]
@@ -146,6 +149,7 @@ def test_look_up_of_one_key_takes_one_query_of_an_index_for_each_field() -> None
     assert "SCAN testapp_photo" not in plan, plan
 
 
+@pytest.mark.slow
 @derived
 def test_check_and_doctor_count_names_in_directories(leaf: tuple[str, str]) -> None:
     old_row(new_directory(leaf[0]).prefix + leaf[1])
@@ -155,12 +159,14 @@ def test_check_and_doctor_count_names_in_directories(leaf: tuple[str, str]) -> N
     assert "1 row has a name that is not a key" in str(finding)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["con.jpg", "upscale-a.jpg", "Photo.jpg", "photo.exe", "a.b.jpg"])
 def test_check_counts_names_that_no_upload_can_have(name: str) -> None:
     old_row(f"0a1b2c3d/0000/4000/8000/00000000000a/{name}/{name}")
     assert len(database_checks()) == 1
 
 
+@pytest.mark.slow
 def test_check_counts_no_keys() -> None:
     Photo.objects.create(image=upload())
     assert database_checks() == []

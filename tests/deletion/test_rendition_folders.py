@@ -48,6 +48,7 @@ def new_attempt(key: str, state: State, token: str = "0a1b2c3d", *, rows: bool =
     return file
 
 
+@pytest.mark.slow
 def test_folders_without_rendition_and_live_job_are_removed(media_root: Path) -> None:
     key = new_video()
     kept = [
@@ -74,6 +75,7 @@ def test_folders_without_rendition_and_live_job_are_removed(media_root: Path) ->
     assert f"{COUNT}0 (" in sweep()
 
 
+@pytest.mark.slow
 def test_folder_with_a_file_younger_than_the_grace_time_stays(media_root: Path) -> None:
     file = new_attempt(new_video(), State.ERROR)
     age(media_root)
@@ -85,6 +87,7 @@ def test_folder_with_a_file_younger_than_the_grace_time_stays(media_root: Path) 
     assert not {file, young} & stored()
 
 
+@pytest.mark.slow
 def test_rendition_that_a_row_of_a_switched_field_names_stays(media_root: Path) -> None:
     file = new_attempt(new_video(), State.ERROR)
     other = put(file.replace("720p", "480p"))
@@ -95,6 +98,7 @@ def test_rendition_that_a_row_of_a_switched_field_names_stays(media_root: Path) 
     assert other not in stored()
 
 
+@pytest.mark.slow
 def test_many_folders_are_removed_by_force_alone(media_root: Path) -> None:
     """The rows of jobs may have been deleted, or those of another site are not seen."""
     files = {new_attempt(new_video(), State.COMPLETE, rows=True) for _ in range(11)}

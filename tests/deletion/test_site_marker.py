@@ -73,6 +73,7 @@ def test_pending_deletions_of_another_site_are_not_run(
     assert storage.exists(key)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 @pytest.mark.acceptance(60)
 def test_pending_deletions_of_another_sites_storage_stay_while_the_own_is_swept(
@@ -92,6 +93,7 @@ def test_pending_deletions_of_another_sites_storage_stay_while_the_own_is_swept(
     assert not storage.exists(key)
 
 
+@pytest.mark.slow
 def test_sweep_of_the_own_storage_removes_orphans_and_keeps_the_marker(orphan: str) -> None:
     with site("production"):
         claim(storage, "production")
@@ -100,6 +102,7 @@ def test_sweep_of_the_own_storage_removes_orphans_and_keeps_the_marker(orphan: s
     assert read_marker(storage) == "production"
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_dry_run_in_a_storage_of_another_site_says_that_it_would_be_refused(orphan: str) -> None:
     claim(storage, "production")
@@ -107,6 +110,7 @@ def test_dry_run_in_a_storage_of_another_site_says_that_it_would_be_refused(orph
         assert "would be refused: The storage belongs" in run("media_cleanup", "--dry-run")
 
 
+@pytest.mark.slow
 def test_folder_without_a_marker_is_swept_without_a_warning(orphan: str) -> None:
     assert "No site" not in run("media_cleanup")
     assert not storage.exists(orphan)

@@ -62,6 +62,7 @@ def run(*options: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(40)
 def test_old_orphans_are_removed_with_their_derived_files(media_root: Path) -> None:
     photo, key = upload(), orphan()
@@ -77,6 +78,7 @@ def test_old_orphans_are_removed_with_their_derived_files(media_root: Path) -> N
     }
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(40)
 def test_orphan_younger_than_the_grace_time_stays(media_root: Path) -> None:
     upload()
@@ -91,6 +93,7 @@ def test_orphan_younger_than_the_grace_time_stays(media_root: Path) -> None:
         run("--grace", "0")
 
 
+@pytest.mark.slow
 def test_dry_run_counts_and_changes_nothing(media_root: Path) -> None:
     key = orphan()
     age(media_root)
@@ -98,6 +101,7 @@ def test_dry_run_counts_and_changes_nothing(media_root: Path) -> None:
     assert storage().exists(key)
 
 
+@pytest.mark.slow
 def test_resizes_of_retired_signatures_are_removed(media_root: Path) -> None:
     photo = upload()
     with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": ["retired"]}):
@@ -112,6 +116,7 @@ def test_resizes_of_retired_signatures_are_removed(media_root: Path) -> None:
     assert storage().exists(photo.image.name)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(48)
 def test_resign_copies_resizes_to_their_new_names() -> None:
     photo = upload()
@@ -132,6 +137,7 @@ def test_resign_copies_resizes_to_their_new_names() -> None:
         assert not storage().exists(old)
 
 
+@pytest.mark.slow
 def test_objects_under_other_keys_are_left_alone(media_root: Path) -> None:
     foreign = media_root / "ab" / "foreign.txt"
     foreign.parent.mkdir(parents=True)
@@ -141,6 +147,7 @@ def test_objects_under_other_keys_are_left_alone(media_root: Path) -> None:
     assert foreign.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(42)
 def test_failed_deletions_are_run_again() -> None:
     photo = upload()
@@ -158,6 +165,7 @@ def test_failed_deletions_are_run_again() -> None:
     assert not storage().exists(key)
 
 
+@pytest.mark.slow
 def test_temporary_files_of_killed_uploads_are_removed(media_root: Path) -> None:
     upload()
     left = media_root / ".tmp" / "left"

@@ -50,6 +50,7 @@ def test_sweep_of_more_than_a_small_share_is_refused_without_force(media_root: P
     assert stored() == set(keys[11:])
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_sweep_of_ten_originals_needs_no_force(media_root: Path) -> None:
     keys = photos(20)
@@ -79,6 +80,7 @@ def test_sweep_that_sees_no_row_at_all_is_refused(media_root: Path) -> None:
     assert stored() == set(keys)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_dry_run_of_a_suspicious_sweep_says_that_it_would_be_refused(media_root: Path) -> None:
     photos(1)
@@ -171,6 +173,7 @@ def test_sweep_with_a_database_that_cannot_be_asked_is_refused(tmp_path: Path) -
     in_a_process(BROKEN, tmp_path, f"{{}}\nDATABASES['archive'] = {ARCHIVE}")
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_sweep_without_time_zones_runs(media_root: Path) -> None:
     (key,) = photos(1)

@@ -318,6 +318,7 @@ def test_upload_interrupted_by_the_client_stores_nothing(client: Client, tmp_pat
     assert [path for path in (tmp_path / "media").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_only_uploads_that_are_never_completed_are_swept(
     client: Client, staged: dict[str, Any], media: CountingStorage, stored: Callable[[], list[str]]
 ) -> None:

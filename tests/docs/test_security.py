@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.docs.blocks import DOCS
 from tests.parts import ROOT
 
@@ -34,6 +36,7 @@ def _module_marks(path: Path) -> str:
     return found[0] if found else ""
 
 
+@pytest.mark.slow
 def test_tests_that_the_page_names_exist_and_have_acceptance_rows() -> None:
     named = set(re.findall(r"``(test_\w+)``", PAGE.read_text()))
     assert len(named) >= FEWEST

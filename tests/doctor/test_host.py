@@ -76,6 +76,7 @@ def cached(backend: str, **more: Any) -> Finding:
         return only(cache.check_cache())
 
 
+@pytest.mark.slow
 def test_cache_that_child_process_reads_is_ok(tmp_path: Path) -> None:
     found = cached("filebased.FileBasedCache", LOCATION=str(tmp_path / "cache"))
     assert found.severity == Severity.OK, found.seen
@@ -94,6 +95,7 @@ def test_cache_of_one_process_is_a_warning(kind: str) -> None:
     assert cached(kind).severity == Severity.WARNING
 
 
+@pytest.mark.slow
 def test_process_local_cache_of_unknown_class_is_a_warning() -> None:
     """Its class name is not known, so only the child process finds out."""
     config = {"BACKEND": "tests.doctor.broken.OwnCache"}

@@ -46,6 +46,7 @@ def seen_by_code(found: list[dict[str, str]]) -> dict[str, str]:
     return {one["code"]: one["seen"] for one in found}
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(47)
 def test_verify_reports_altered_and_missing_files(root: Path, doctor: Doctor) -> None:
     good, altered, missing = upload(3)
@@ -83,6 +84,7 @@ def photo_metadata(client: Any, bucket: str, photo: Photo) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_verify_reports_unreadable_file_apart_from_missing(root: Path, doctor: Doctor) -> None:
     (photo,) = upload()
     path = root / photo.image.key
@@ -93,6 +95,7 @@ def test_verify_reports_unreadable_file_apart_from_missing(root: Path, doctor: D
     assert doctor.codes("--verify") == {"object-unreadable"}
 
 
+@pytest.mark.slow
 def test_verify_without_stored_sha256_says_so(root: Path, doctor: Doctor) -> None:
     row = Bare()
     row.image.save("photo.jpg", ContentFile(picture()))
@@ -101,10 +104,12 @@ def test_verify_without_stored_sha256_says_so(root: Path, doctor: Doctor) -> Non
     assert doctor.code == 0
 
 
+@pytest.mark.slow
 def test_verify_without_rows_is_skipped(root: Path, doctor: Doctor) -> None:
     assert doctor.codes("--verify", severity="skipped") == {"verified"}
 
 
+@pytest.mark.slow
 def test_verify_with_limit_names_where_next_sample_begins(root: Path, doctor: Doctor) -> None:
     keys = {photo.image.key for photo in upload(5)}
     seen: set[str] = set()
@@ -131,6 +136,7 @@ def test_closed_integrity_check_can_be_resumed(root: Path) -> None:
     assert [tally.done for tally in rest.run()] == [1, 2]
 
 
+@pytest.mark.slow
 def test_interrupted_verify_prints_after_option(
     tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +181,7 @@ def test_verify_reads_rows_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert json.dumps(selects).count("LIMIT 2") == 4
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(47)
 def test_verify_reports_missing_files_of_rows_without_metadata(root: Path, doctor: Doctor) -> None:
     good, gone = (Bare(), Bare())

@@ -137,6 +137,7 @@ def test_redirect_loop_is_found_and_explained(folder: Path, live: str, doctor: D
     assert loop["run"].endswith("media_bucket print cloudfront")
 
 
+@pytest.mark.slow
 def test_output_has_no_secret(doctor: Doctor) -> None:
     options = {
         "bucket_name": "b",
@@ -197,6 +198,7 @@ def test_terminal_output_has_colours(folder: Path, tmp_path: Path) -> None:
     assert "\x1b[" in out.read_text()
 
 
+@pytest.mark.slow
 def test_storage_of_another_site_is_an_error(tmp_path: Path, live: str, doctor: Doctor) -> None:
     options = {"location": tmp_path / "media", "base_url": "/media/"}
     for name, severity in (("staging", "error"), ("", "error"), ("production", "ok")):

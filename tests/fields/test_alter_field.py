@@ -152,6 +152,7 @@ def found(databases: Any = ("default",)) -> list[str]:
     return [str(message.msg) for message in messages if message.id == "shift_media.W106"]
 
 
+@pytest.mark.slow
 def test_column_of_an_image_field_is_w106_until_it_is_migrated(photo_column: Any) -> None:
     assert found() == []
     photo_column(max_length=100)
@@ -162,6 +163,7 @@ def test_column_of_an_image_field_is_w106_until_it_is_migrated(photo_column: Any
     )
 
 
+@pytest.mark.slow
 def test_column_that_would_become_shorter_is_w106_with_what_to_write(photo_column: Any) -> None:
     photo_column(max_length=500, db_index=True)
     (message,) = found()

@@ -87,6 +87,7 @@ def by_sql(row: Coded) -> str:
 WAYS = [by_bulk_create, by_bulk_update, by_update, by_loaddata, by_sql]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_replaced_file_stays_until_the_clean_up(
     way: Callable[[Coded], str], media: CountingStorage, stored: Stored, announced: list[str]
@@ -106,6 +107,7 @@ def test_replaced_file_stays_until_the_clean_up(
     assert stored() == [key]
 
 
+@pytest.mark.slow
 def test_bulk_create_of_videos_makes_no_job_and_sends_no_signal(announced: list[str]) -> None:
     Film.objects.bulk_create([Film(video=upload(MP4, "a.mp4"))])
     assert announced == []

@@ -76,6 +76,7 @@ def check_all_sizes(content: bytes) -> None:
     assert len(list(engine.make_many(BytesIO(content), SPECS))) == len(SPECS)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(71)
 @pytest.mark.parametrize("name", FILES)
 def test_cut_file_is_refused_or_can_be_made_at_every_size(name: str) -> None:
@@ -100,6 +101,7 @@ def test_file_without_its_last_bytes_is_refused_or_can_be_made(name: str) -> Non
             check_all_sizes(whole[:-missing])
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(71)
 @pytest.mark.parametrize("name", JPEGS)
 def test_jpeg_without_end_marker_has_the_resizes_of_the_whole(name: str) -> None:

@@ -74,6 +74,7 @@ def is_blue_and_red(image: Image.Image) -> bool:
 # Drawings
 
 
+@pytest.mark.slow
 def test_drawing_is_stored_sanitized_and_described() -> None:
     hostile = f'{OPEN} width="48" height="24" onload="x()">{"".join(ACTIVE + OUTSIDE)}</svg>'
     row = Drawing.objects.create(image=upload(hostile.encode()))
@@ -109,6 +110,7 @@ def test_drawing_is_refused_by_wildcard_of_images() -> None:
         Photo.objects.create(image=upload(SQUARE))
 
 
+@pytest.mark.slow
 def test_resize_of_drawing_is_a_sharp_picture_of_the_size_that_was_said() -> None:
     row = Drawing.objects.create(image=upload(SQUARE))
     for size, options, expected in (
@@ -128,6 +130,7 @@ def test_resize_of_drawing_is_a_sharp_picture_of_the_size_that_was_said() -> Non
     assert list(row.image.srcset([320, 640]).split(", ")[1].split()[1:]) == ["640w"]
 
 
+@pytest.mark.slow
 def test_drawing_is_transparent_where_it_draws_nothing() -> None:
     row = Drawing.objects.create(image=upload(f'{OPEN} viewBox="0 0 9 9"><g/></svg>'.encode()))
     assert picture(row.image.resize("9x")).convert("RGBA").getpixel((4, 4)) == (0, 0, 0, 0)
@@ -171,6 +174,7 @@ def test_drawing_of_too_many_bytes_is_too_complex(monkeypatch: pytest.MonkeyPatc
     assert caught.value.code == "too_complex"
 
 
+@pytest.mark.slow
 def test_drawing_of_direct_upload_is_staged_inert_and_stored_sanitized() -> None:
     content = SVG.replace(b"</svg>", b'<rect width="5" height="5"/></svg>')
     uploads = {"testapp.drawing.image": "tests.validators.test_field_rules.anybody"}
@@ -190,12 +194,14 @@ def test_drawing_of_direct_upload_is_staged_inert_and_stored_sanitized() -> None
     assert b"<rect" in stored
 
 
+@pytest.mark.slow
 def test_drawing_has_no_pages() -> None:
     row = Drawing.objects.create(image=upload(SQUARE))
     with pytest.raises(InvalidSpec, match="has no pages"):
         row.image.resize("9x", page=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [{"rotate": 90}, {"rotate": 180, "flip": "h"}])
 def test_drawing_can_be_turned(turn: dict[str, Any]) -> None:
     row = Drawing.objects.create(image=upload(SQUARE))
@@ -216,6 +222,7 @@ def attach(content: bytes) -> Attachment:
     return Attachment.objects.create(file=upload(content, "paper.pdf"))
 
 
+@pytest.mark.slow
 def test_document_is_described_and_stored_as_it_is() -> None:
     row = attach(pdf(3))
     known = Attachment.objects.get().file.metadata
@@ -227,6 +234,7 @@ def test_document_is_described_and_stored_as_it_is() -> None:
     assert response["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.slow
 def test_resize_of_document_is_its_first_page_on_white() -> None:
     row = attach(pdf(2))
     resize = row.file.resize("400x")
@@ -282,6 +290,7 @@ def test_hostile_document_is_refused_or_drawn_within_bounds(name: str) -> None:
     assert time.monotonic() - began < 3 * documents.PAGE_BOUNDS.seconds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["encrypted", "undecodable"])
 def test_document_that_cannot_be_read_breaks_a_rule_about_pages(code: str) -> None:
     content = ENCRYPTED if code == "encrypted" else pdf()[:200]
@@ -303,6 +312,7 @@ def test_worker_that_exceeds_its_limits_is_ended(monkeypatch: pytest.MonkeyPatch
 # Without the extras
 
 
+@pytest.mark.slow
 def test_resize_on_a_machine_without_the_package_is_a_422(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -336,6 +346,7 @@ def test_missing_package_is_named_by_check_and_error(monkeypatch: pytest.MonkeyP
         row.file.resize("401x").url  # noqa: B018
 
 
+@pytest.mark.slow
 def test_resize_of_a_page_is_that_page_or_an_error() -> None:
     row = attach(pdf(2))
     second = row.file.resize("300x", page=2)

@@ -115,6 +115,7 @@ def test_upload_that_is_not_stored_has_no_resizes() -> None:
         Photo(image=upload()).image.resize("40x")
 
 
+@pytest.mark.slow
 def test_videos_and_documents_have_type_and_size_without_being_read(
     media: CountingStorage,
 ) -> None:

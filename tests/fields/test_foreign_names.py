@@ -48,6 +48,7 @@ def clean_up(media: CountingStorage) -> None:
     call_command("media_cleanup", "--force", stdout=io.StringIO())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_replaced_name_that_is_no_key_keeps_its_file(
     model: type[Any], media: CountingStorage, stored: Stored
@@ -61,6 +62,7 @@ def test_replaced_name_that_is_no_key_keeps_its_file(
     assert stored() == sorted([OLD, row.image.name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize(
     "remove",
@@ -81,6 +83,7 @@ def test_deleted_row_with_a_name_that_is_no_key_keeps_its_file(
     assert stored() == [OLD]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("is_there", [True, False])
 def test_row_with_a_name_that_is_no_key_is_saved_and_copied(
@@ -102,6 +105,7 @@ def test_row_with_a_name_that_is_no_key_is_saved_and_copied(
     assert stored() == ([OLD] if is_there else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copied", [True, False])
 def test_row_whose_original_cannot_be_read_is_saved_and_its_copy_too(
     copied: bool, media: CountingStorage, stored: Stored
@@ -123,6 +127,7 @@ def test_row_whose_original_cannot_be_read_is_saved_and_its_copy_too(
     assert stored() == [photo.image.name]
 
 
+@pytest.mark.slow
 def test_update_to_a_name_that_is_no_key_deletes_nothing_at_once(
     media: CountingStorage, stored: Stored
 ) -> None:
@@ -137,6 +142,7 @@ def test_update_to_a_name_that_is_no_key_deletes_nothing_at_once(
     assert stored() == [OLD]
 
 
+@pytest.mark.slow
 def test_fixture_deletes_nothing_at_once(
     media: CountingStorage, stored: Stored, tmp_path: Path
 ) -> None:

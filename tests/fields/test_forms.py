@@ -130,6 +130,7 @@ def test_input_shows_current_picture_as_a_resize(media: CountingStorage) -> None
     assert not media.calls
 
 
+@pytest.mark.slow
 def test_input_shows_current_video_by_its_name() -> None:
     class ClipForm(forms.ModelForm):  # type: ignore[type-arg]
         class Meta:
@@ -221,6 +222,7 @@ def content(response: Any) -> str:
     return unescape(response.content.decode())
 
 
+@pytest.mark.slow
 def test_admin_stores_shows_replaces_and_clears_a_file(admin: Client) -> None:
     add = "/admin/testapp/photo/add/"
     assert 'type="file"' in content(admin.get(add))
@@ -271,6 +273,7 @@ def test_resize_column_of_an_old_name_is_as_wide_as_the_resize(admin: Client) ->
     assert shown == '<img src="/photos/old.jpg" width="80" height="" alt="" loading="lazy">'
 
 
+@pytest.mark.slow
 def test_admin_shows_and_runs_pending_deletions_but_does_not_edit_them(
     admin: Client, use: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,6 +77,7 @@ def test_bad_file_of_the_corpus_is_refused_and_not_stored(
     assert not Photo.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(31, 32, 33, 35)
 def test_good_file_of_the_corpus_is_stored_with_its_upright_size(corpus: Path) -> None:
     rows = [
@@ -108,6 +109,7 @@ def test_other_file_of_the_corpus_is_refused_or_stored_with_sides(corpus: Path) 
                 assert outcome.image.height
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(22)
 def test_file_of_the_corpus_is_stored_unchanged_if_all_types_are_accepted(
     corpus: Path, stored: Stored

@@ -365,6 +365,7 @@ def test_option_is_deconstructed_and_right() -> None:
 # Commands and checks.
 
 
+@pytest.mark.slow
 def test_checks_and_the_doctor_count_rows_with_the_command() -> None:
     moving()
     moving()
@@ -398,6 +399,7 @@ def test_media_resize_counts_old_files() -> None:
     assert "media_import testapp.Moving.photo --from image" in out.getvalue()
 
 
+@pytest.mark.slow
 def test_clean_up_and_verification_say_which_rows_show_old_files() -> None:
     moving()
     for words in (["media_cleanup", "--dry-run"], ["media_doctor", "--verify"]):

@@ -153,6 +153,7 @@ def test_odd_old_names_raise_only_what_their_storage_raises() -> None:
             pass
 
 
+@pytest.mark.slow
 def test_default_that_is_not_a_key_is_in_the_storage_of_the_field(
     media: CountingStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +306,7 @@ def test_row_is_saved_copied_and_shared_without_storing_a_file(
     assert stored() == []
 
 
+@pytest.mark.slow
 def test_old_file_is_stored_under_a_key_by_saving_it_again(
     stored: Stored, old_files: Path
 ) -> None:
@@ -322,6 +324,7 @@ def test_old_file_is_stored_under_a_key_by_saving_it_again(
     assert database_checks() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remove", ["replace", "clear", "delete", "queryset"])
 def test_old_file_is_neither_deleted_nor_overwritten(remove: str, old_files: Path) -> None:
     photo = old_row()
@@ -415,6 +418,7 @@ def test_each_tag_shows_the_old_file(debug: bool) -> None:
     assert '<source src="/old/films/old.mp4">' in lines[5]
 
 
+@pytest.mark.slow
 def test_pages_of_the_gallery_and_the_admin_are_whole() -> None:
     old = GalleryPhoto(title="old")
     old.image.name = NAME
@@ -492,6 +496,7 @@ def test_use_of_old_names_is_logged_once_a_minute_with_what_to_do(
 # Commands and checks.
 
 
+@pytest.mark.slow
 def test_database_check_counts_rows_with_old_names() -> None:
     assert database_checks() == []
     old_row()
@@ -508,12 +513,14 @@ def test_database_check_counts_rows_with_old_names() -> None:
     assert pairs.startswith("testapp.Pair.left: 1 row")
 
 
+@pytest.mark.slow
 def test_database_check_stops_at_a_thousand() -> None:
     Photo.objects.bulk_create([Photo(image=f"photos/{n}.jpg") for n in range(1005)])
     (found,) = database_checks()
     assert "at least 1000 rows" in found
 
 
+@pytest.mark.slow
 def test_database_check_passes_tables_and_columns_that_are_not_migrated_yet() -> None:
     old_row()
     with connection.schema_editor() as editor:
@@ -532,6 +539,7 @@ def test_check_without_a_database_asks_none(django_assert_num_queries: Any) -> N
         call_command("check", stdout=io.StringIO(), stderr=io.StringIO())
 
 
+@pytest.mark.slow
 def test_migrate_says_how_many_rows_have_old_names() -> None:
     old_row()
     err = io.StringIO()
@@ -539,6 +547,7 @@ def test_migrate_says_how_many_rows_have_old_names() -> None:
     assert "1 row has a name that is not a key" in err.getvalue()
 
 
+@pytest.mark.slow
 def test_doctor_counts_rows_with_old_names() -> None:
     (found,) = legacy_names.check_legacy_names()
     assert found.severity == "ok"
@@ -571,6 +580,7 @@ def test_verification_leaves_out_old_files(media: CountingStorage) -> None:
     assert not media.calls
 
 
+@pytest.mark.slow
 def test_verification_says_which_rows_it_has_not_verified() -> None:
     old_row()
     assert "not healthy" not in run("media_doctor", "--verify").lower()
@@ -585,6 +595,7 @@ def test_verification_says_which_rows_it_has_not_verified() -> None:
     assert "1 of 1 original is what was uploaded" in str(found)
 
 
+@pytest.mark.slow
 def test_clean_up_says_which_rows_it_has_not_looked_at() -> None:
     old_row()
     shown = run("media_cleanup", "--dry-run")

@@ -127,6 +127,7 @@ def test_row_is_the_same_after_it_was_loaded_and_saved(
     assert not PendingDeletion.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [Photo, MetaFirst, Measured])
 @pytest.mark.parametrize("load", LOADS)
 def test_row_has_the_facts_of_the_newer_file_after_a_stale_save(

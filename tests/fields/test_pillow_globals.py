@@ -49,6 +49,7 @@ def replace_plugins(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Image, "DECODERS", dict.fromkeys(("jpeg", "zip", "gif", "raw"), refuse))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(66)
 def test_registered_plugins_are_not_called_for_pictures_that_are_not_resizes(
     monkeypatch: pytest.MonkeyPatch,
@@ -120,6 +121,7 @@ def made_without_changes() -> dict[str, list[object]]:
     return {name: made(name) for name in ORIGINALS}
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(66)
 @pytest.mark.parametrize("change", CHANGES)
 def test_changed_pillow_global_changes_no_resize(

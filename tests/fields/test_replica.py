@@ -81,6 +81,7 @@ def test_deleting_a_row_from_a_replica_deletes_its_file(replicate: Replicate, de
     assert stored() == []
 
 
+@pytest.mark.slow
 def test_deleting_a_row_with_a_deferred_key_deletes_the_newest_file(replicate: Replicate) -> None:
     Photo.objects.create(image=upload())
     replicate()
@@ -127,6 +128,7 @@ def test_row_is_not_saved_with_a_file_that_only_a_replica_still_has(replicate: R
         copy.save()
 
 
+@pytest.mark.slow
 def test_cleanup_runs_on_the_primary_while_the_replica_lags(
     replicate: Replicate, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -174,6 +174,7 @@ def test_photographs_of_the_corpus_are_stored_without_their_metadata(
     assert same_pixels(stored, content)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 def test_stripped_photograph_keeps_its_orientation(corpus: Path) -> None:
     path = corpus / "hostile/recurser__exif-orientation-examples/Portrait_6.jpg"
@@ -187,6 +188,7 @@ def sequence() -> bytes:
     return annotated("avif").removesuffix(APPENDED) + b"\0\0\0\x08moov"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("ffmpeg")
 def test_video_in_a_field_that_strips_is_refused_with_the_reason(clip: Path) -> None:
     field = MediaField(accept=["video/*"], strip=True)

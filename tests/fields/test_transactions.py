@@ -70,6 +70,7 @@ def test_row_saved_again_after_a_rollback_is_announced_once(
     assert announced == [photo.image.name]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(62)
 @pytest.mark.parametrize("outer", [True, False])
 def test_video_saved_again_after_a_rollback_gets_its_job(outer: bool) -> None:
@@ -148,6 +149,7 @@ def test_replacement_saved_again_after_an_integrity_error_deletes_the_old_file(
     assert Child.objects.get(code="other").image.name == row.image.name
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(62)
 def test_two_saves_in_one_transaction_are_announced_and_transcoded_once(
     announced: list[str],

@@ -203,6 +203,7 @@ def test_delete_page_confirms_then_deletes_files(
     assert not [path for path in media_root.rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_admin_list_shows_resizes(admin_client: Client, photo: Photo) -> None:
     page = body(admin_client.get(reverse("admin:gallery_photo_changelist")))
     source = SRC.search(page)

@@ -40,6 +40,7 @@ def changed(content: bytes, changes: list[tuple[float, int]], *, anywhere: bool)
     return bytes(damaged)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(30, 71)
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(FILES)), CHANGES, st.booleans())
@@ -60,6 +61,7 @@ def test_damaged_file_is_refused_or_made_at_its_full_size(
     assert (made.width, made.height) == (facts.width, facts.height)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(30, 36)
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(FILES)), CHANGES, st.booleans())

@@ -126,6 +126,7 @@ def test_many_resizes_with_different_effects_are_those_made_alone() -> None:
         assert difference(images.opened(result.content), alone) < 3, spec
 
 
+@pytest.mark.slow
 def test_turned_resize_from_a_mezzanine_is_that_of_the_original() -> None:
     original = strategies.OriginalKey("3c72aedc/ba25/41e6/a569/406c8f413974", "photo.png")
     content = images.encoded_photograph(800, 400, "png")
@@ -169,6 +170,7 @@ def edges(image: Image.Image) -> float:
     return float(np.abs(np.diff(pixels, axis=1)).mean())
 
 
+@pytest.mark.slow
 def test_stronger_blur_leaves_fewer_edges_and_sharpen_more() -> None:
     content = images.encoded(images.photograph(400, 300), "png")
     plain = edges(made(content, "200x"))
@@ -181,6 +183,7 @@ def test_stronger_blur_leaves_fewer_edges_and_sharpen_more() -> None:
     )
 
 
+@pytest.mark.slow
 def test_blur_looks_the_same_at_every_size() -> None:
     content = images.encoded(images.photograph(800, 600), "png")
     small, large = (made(content, size, blur=20) for size in ("200x150", "800x600"))

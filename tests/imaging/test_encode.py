@@ -42,6 +42,7 @@ def test_png_has_exactly_the_pixels_of_the_image(mode: str, size: tuple[int, int
     assert (seen.mode, seen.size, seen.tobytes()) == (mode, size, picture.tobytes())
 
 
+@pytest.mark.slow
 def test_photograph_as_png_is_not_larger_than_with_a_search_for_repetitions() -> None:
     picture = images.photograph(900, 600)
     assert len(encoded(picture, "png")) <= as_level(picture, 6)
@@ -58,6 +59,7 @@ def test_sample_of_a_mostly_white_page_includes_more_than_white() -> None:
     assert len(encoded(page, "png")) <= 1.1 * as_level(page, 4)
 
 
+@pytest.mark.slow
 def test_alpha_of_a_large_webp_does_not_multiply_its_size() -> None:
     picture = Image.new("RGBA", (1700, 1300), "teal")
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
@@ -81,6 +83,7 @@ def test_encoding_a_megapixel_stays_within_the_bound(format: str) -> None:
     assert min(seconds() for _ in range(3)) < SECONDS_PER_MEGAPIXEL / 2
 
 
+@pytest.mark.slow
 def test_long_gif_of_few_colours_keeps_them_nearly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the area up to which palettes are exact: 16 ms per frame of 400 × 400 is too long."""
     frames = [drawing().rotate(angle).convert("RGB") for angle in (0, 90, 180)]

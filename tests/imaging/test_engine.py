@@ -53,6 +53,7 @@ def small_specs(draw: st.DrawFn) -> Spec:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(34)
 @settings(max_examples=150)
 @given(st.sampled_from(sorted(SOURCES)), small_specs())
@@ -222,6 +223,7 @@ def test_global_state_of_pillow_is_not_changed() -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_many_threads_make_the_same_resizes_as_one() -> None:
     contents = [images.oriented(format, 6, images.photograph(90, 60)) for format in ORIENTED]
     specs = [Spec.make("40x40", format=format) for format in OUTPUTS]

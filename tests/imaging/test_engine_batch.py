@@ -90,6 +90,7 @@ def test_enlarged_resize_is_not_used_as_a_source(monkeypatch: pytest.MonkeyPatch
     assert asked == [(900, 600), (500, 333)]
 
 
+@pytest.mark.slow
 def test_resize_loses_no_detail_beside_one_made_alone() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg", subsampling="4:2:0")
     specs = ladder("png")
@@ -100,6 +101,7 @@ def test_resize_loses_no_detail_beside_one_made_alone() -> None:
         assert images.ssim(images.opened(seen.content), best) > images.ssim(alone, best) - 0.002
 
 
+@pytest.mark.slow
 def test_resizes_come_in_the_order_of_the_specs() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg")
     specs = ladder("webp", "jpg", "gif", widths=(300, 80, 200))
@@ -170,6 +172,7 @@ def test_empty_list_of_specs_gives_no_resizes() -> None:
     assert made(images.encoded(PHOTOGRAPH, "jpg"), []) == []
 
 
+@pytest.mark.slow
 def test_impossible_spec_is_refused_before_decoding() -> None:
     content = images.encoded(PHOTOGRAPH, "jpg")
     good = Spec.make("100x", format="jpg")

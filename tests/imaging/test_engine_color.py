@@ -173,6 +173,7 @@ def test_broken_profile_or_one_of_another_colour_space_is_ignored(
         assert images.near(seen, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(28)
 def test_profile_that_inflates_beyond_the_limit_is_ignored() -> None:
     bomb = b"name\0\0" + zlib.compress(bytes(60_000_000))

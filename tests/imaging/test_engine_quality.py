@@ -52,6 +52,7 @@ def reference(content: bytes, size: tuple[int, int]) -> tuple[Image.Image, float
     return best, float(kept(f"{name} encoded", measure, __file__))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [200, 400, 1000, 1200])
 def test_resize_of_a_drawn_photograph_looks_like_a_full_decode(side: int) -> None:
     content = images.encoded_photograph(3000, 2000, "jpg", subsampling="4:2:0")

@@ -82,6 +82,7 @@ def test_photograph_looks_like_a_full_decode(format: str, side: int) -> None:
     assert loss(images.encoded_photograph(1500, 1000, format), side) < 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"])
 @pytest.mark.parametrize("interlaced", [False, True])
 def test_every_kind_of_png_gives_the_pixels_of_pillow(mode: str, interlaced: bool) -> None:
@@ -109,6 +110,7 @@ def _interlaced(content: bytes) -> bytes:
     return bytes(pyvips.Image.pngload_buffer(content).pngsave_buffer(interlace=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_file_truncated_anywhere_raises_an_error(format: str) -> None:
     content = images.encoded(images.photograph(600, 400), format)
@@ -128,6 +130,7 @@ class Failing(BytesIO):
         return super().read(size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_failed_read_of_a_source_raises_storage_error(
     format: str, capfd: pytest.CaptureFixture[str]
@@ -172,6 +175,7 @@ def test_auto_decodes_only_what_libvips_decodes_faster(
     assert not vips.should_decode(header, (scale, scale / 2), "pillow")
 
 
+@pytest.mark.slow
 def test_pyvips_is_imported_on_use() -> None:
     code = (
         "import sys; from shift_media.imaging import engine; from io import BytesIO;"
@@ -183,6 +187,7 @@ def test_pyvips_is_imported_on_use() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_missing_pyvips_raises_an_error_that_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['pyvips'] = None;"

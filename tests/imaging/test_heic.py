@@ -86,6 +86,7 @@ def test_resize_has_the_pixels_that_were_encoded(name: str) -> None:
             assert images.near(seen, color, 4), (size, seen, color)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(33)
 def test_cells_of_a_grid_join_without_a_seam() -> None:
     picture = images.photograph(192, 128)

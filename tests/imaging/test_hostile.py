@@ -115,6 +115,7 @@ def test_odd_file_is_made_or_raises_a_media_error(cases: list[Case]) -> None:
                 assert images.opened(result.content).size == (result.width, result.height)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(29)
 def test_only_the_five_decoders_are_loaded(cases: list[Case]) -> None:
     """A new process reads every file; afterwards only the five decoders are imported."""

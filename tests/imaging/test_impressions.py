@@ -49,6 +49,7 @@ def decoded(text: str, width: int, height: int) -> Image.Image:
     return image
 
 
+@pytest.mark.slow
 @given(COLOR, st.integers(1, 64), st.integers(1, 64))
 def test_blurhash_of_one_colour_is_that_colour(
     color: tuple[int, ...], width: int, height: int

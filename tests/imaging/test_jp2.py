@@ -58,6 +58,7 @@ def test_resize_has_the_pixels_that_were_encoded(name: str) -> None:
             assert images.near(seen, color, 6)
 
 
+@pytest.mark.slow
 def test_small_resize_is_like_one_of_all_pixels() -> None:
     picture = images.photograph(512, 384)
     content = saved(picture)

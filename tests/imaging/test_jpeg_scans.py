@@ -124,6 +124,7 @@ def test_dropped_scans_make_no_visible_difference(
     assert loss(content, size) < 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.needs("jpegtran")
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("size", ["60x45", "160x120", "400x300"])
@@ -141,6 +142,7 @@ def test_every_scan_script_gives_the_same_picture(
     assert images.near(*colors, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("jpegtran")
 def test_number_of_selected_scans_follows_from_the_script(rewritten: Rewrite) -> None:
     def kept(script: str, scale: float) -> int:
@@ -265,6 +267,7 @@ def test_preview_reads_all_scans() -> None:
     assert images.near(color, images.mean(PICTURE), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize("name", ["seeding_16mp_prog.jpg", "sunset_12mp_prog.jpg"])
 def test_two_fifths_of_a_large_photograph_are_enough(corpus: Path, name: str) -> None:

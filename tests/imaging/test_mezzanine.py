@@ -159,6 +159,7 @@ def test_resize_of_a_mezzanine_loses_at_most_the_measured_bound(extension: str) 
         assert images.ssim(seen, full) > images.ssim(alone, full) - 0.002
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extension", ["png", "webp"])
 def test_mezzanine_keeps_transparency(extension: str) -> None:
     image = Image.new("RGBA", (2400, 1200), (0, 0, 0, 0))

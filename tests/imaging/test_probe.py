@@ -189,6 +189,7 @@ def test_file_truncated_anywhere_gives_facts_or_a_media_error(format: str) -> No
         assert seen.width > 0
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(30)
 @given(st.sampled_from(FORMATS), st.data())
 def test_damaged_file_raises_media_errors_alone(format: str, data: st.DataObject) -> None:

@@ -132,6 +132,7 @@ def test_metadata_of_cameras_and_editors_is_removed(format: str) -> None:
     assert metadata_in(clean) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(36)
 @pytest.mark.needs("corpus")
 @pytest.mark.filterwarnings("ignore:.*EXIF data:UserWarning")
@@ -245,6 +246,7 @@ def test_colours_of_a_jpeg_stay(mode: str) -> None:
     assert np.array_equal(images.opened(clean), images.opened(content))
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 def test_stripped_picture_gives_the_same_resizes(corpus: Path) -> None:
     spec = Spec.make("50x50", format="png")
@@ -306,6 +308,7 @@ def encoded_turned(picture: Image.Image, format: str) -> bytes:
 # What is refused.
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(FORMATS), st.data())
 def test_damaged_picture_raises_media_errors_alone(format: str, data: st.DataObject) -> None:
@@ -322,6 +325,7 @@ def test_damaged_picture_raises_media_errors_alone(format: str, data: st.DataObj
 ANNOTATED = {format: annotated(format) for format in FORMATS}
 
 
+@pytest.mark.slow
 @pytest.mark.needs("corpus")
 def test_file_of_the_corpus_raises_media_errors_alone(corpus: Path) -> None:
     for path in sorted((corpus / "hostile").glob("*/*")):
@@ -417,6 +421,7 @@ def test_jpeg_without_anything_behind_its_data_stays_as_it_is(kind: str) -> None
     assert stripped(content) == content
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.integers(12, 40), st.integers(12, 40), st.binary(max_size=400))
 def test_pixels_stay_whatever_stands_behind_them(width: int, height: int, junk: bytes) -> None:

@@ -124,6 +124,7 @@ def test_verify_reads_both_sides(old_row: OldRow, old_folder: Path) -> None:
     assert ("2 rows: 1 verified" in out, code) == (True, 1)
 
 
+@pytest.mark.slow
 def test_undo_and_finish_are_summed_up(old_row: OldRow, old_folder: Path) -> None:
     old_row(model=Switched)
     switched = {"label": "testapp.Switched.photo", "old": "image"}
@@ -184,6 +185,7 @@ def test_interrupted_import_ends_in_order_and_goes_on(
     assert len(stored()) == 6
 
 
+@pytest.mark.slow
 def test_storage_that_fails_for_many_rows_ends_the_run(
     old_row: OldRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,6 +138,7 @@ def test_import_that_was_killed_goes_on(step: str, link: bool, stored: Stored) -
     assert ImportedFile.objects.count() == ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("step", IMPORT_STEPS)
 def test_sweep_after_a_kill_takes_no_file_of_a_row(step: str) -> None:
@@ -151,6 +152,7 @@ def test_sweep_after_a_kill_takes_no_file_of_a_row(step: str) -> None:
     assert_each_row_has_its_file()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("step", UNDO_STEPS)
 def test_undo_that_was_killed_goes_on(step: str, stored: Stored) -> None:
@@ -163,6 +165,7 @@ def test_undo_that_was_killed_goes_on(step: str, stored: Stored) -> None:
     assert ImportedFile.objects.filter(state=ImportState.UNDONE).count() == ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("step", FINISH_STEPS)
 def test_finish_that_was_killed_goes_on(step: str, old_folder: Path, stored: Stored) -> None:

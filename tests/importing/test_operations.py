@@ -112,6 +112,7 @@ def old_shots(moved: Migrate, old_folder: Path) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(69)
 def test_migration_imports_files_and_backwards_undoes_it(
     moved: Migrate, old_shots: list[str], stored: Callable[[], list[str]]
@@ -127,6 +128,7 @@ def test_migration_imports_files_and_backwards_undoes_it(
     assert stored() == []
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(70)
 def test_row_that_cannot_be_imported_is_logged_and_the_migration_ends(
     moved: Migrate, old_shots: list[str], old_folder: Path, caplog: pytest.LogCaptureFixture
@@ -138,6 +140,7 @@ def test_row_that_cannot_be_imported_is_logged_and_the_migration_ends(
     assert "photos/2019/1.jpg: empty" in caplog.text
 
 
+@pytest.mark.slow
 def test_migration_that_failed_midway_goes_on(
     moved: Migrate,
     old_shots: list[str],
@@ -165,6 +168,7 @@ def test_migration_that_failed_midway_goes_on(
     assert not model.objects.filter(image__startswith="photos/").exists()
 
 
+@pytest.mark.slow
 def test_migration_is_not_undone_after_the_finish(
     moved: Migrate, old_shots: list[str], old_folder: Path
 ) -> None:
@@ -176,6 +180,7 @@ def test_migration_is_not_undone_after_the_finish(
     ImportedFile.objects.all().delete()  # so that the table can be removed
 
 
+@pytest.mark.slow
 def test_empty_table_is_migrated_without_the_table_of_imports(
     moved: Migrate, django_assert_num_queries: Any
 ) -> None:
@@ -186,6 +191,7 @@ def test_empty_table_is_migrated_without_the_table_of_imports(
         operation.database_forwards("moved", editor, project, project)
 
 
+@pytest.mark.slow
 def test_atomic_migration_is_refused(moved: Migrate) -> None:
     moved("0002_field")
     project = MigrationExecutor(connection).loader.project_state([("moved", "0002_field")])

@@ -68,6 +68,7 @@ def test_url_of_a_bucket_is_replaced_with_its_host() -> None:
     assert rewritten(text, prefix) == "/new/1.jpg and /photos/lake.jpg"
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_text_without_the_prefix_stays(text: str) -> None:
     if "/media/" not in text:

@@ -139,6 +139,7 @@ def test_finish_deletes_the_old_file_and_undo_refuses(
     assert ImportedFile.objects.for_name(NAME).get().state == ImportState.FINISHED
 
 
+@pytest.mark.slow
 def test_finish_deletes_a_file_of_two_rows_once_both_are_imported(
     old_row: OldRow, old_folder: Path
 ) -> None:
@@ -152,6 +153,7 @@ def test_finish_deletes_a_file_of_two_rows_once_both_are_imported(
     assert not ImportedFile.objects.exclude(state=ImportState.FINISHED).exists()
 
 
+@pytest.mark.slow
 def test_finish_leaves_a_file_that_the_old_column_still_has(
     old_row: OldRow, old_folder: Path
 ) -> None:
@@ -210,6 +212,7 @@ def test_finish_leaves_a_file_whose_copy_is_not_verified(
     assert ImportedFile.objects.get().state == ImportState.IMPORTED
 
 
+@pytest.mark.slow
 def test_finish_deletes_the_old_file_of_a_row_with_a_newer_upload(
     old_row: OldRow, old_folder: Path, stored: Stored
 ) -> None:

@@ -25,12 +25,14 @@ def run(name: str, *arguments: str, **options: Any) -> tuple[str, str]:
     return out.getvalue(), err.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_verbosity_0_prints_nothing(name: str, media_root: Path) -> None:
     assert run(name, *COMMANDS[name])[0] != ""
     assert run(name, *COMMANDS[name], verbosity=0) == ("", "")
 
 
+@pytest.mark.slow
 def test_doctor_prints_problems_alone_to_standard_error_at_verbosity_0(media_root: Path) -> None:
     out, err = io.StringIO(), io.StringIO()
     options: dict[str, Any] = {"site": "http://127.0.0.1:9", "timeout": 1.0, "verbosity": 0}
@@ -53,6 +55,7 @@ def test_help_has_no_default_that_says_nothing(name: str) -> None:
     assert "default: []" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_command_goes_on_if_the_reader_of_its_output_is_gone(media_root: Path) -> None:
     reader, writer = os.pipe()

@@ -37,6 +37,7 @@ shares = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(shares, st.integers(320, 1920), st.sampled_from([1, 2]))
 def test_each_page_has_a_width_with_enough_pixels_and_few_too_many(
     shares: list[tuple[str, int]], page: int, density: int

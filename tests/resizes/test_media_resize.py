@@ -208,6 +208,7 @@ def test_documents_and_videos_without_poster_are_skipped() -> None:
     assert "1 row: 2 resizes made" in run.out
 
 
+@pytest.mark.slow
 def test_pages_and_drawings_are_made_too() -> None:
     attachment = Attachment()
     attachment.file.save("paper.pdf", ContentFile(pdf()))
@@ -216,6 +217,7 @@ def test_pages_and_drawings_are_made_too() -> None:
     assert "1 row: 1 resize made" in run.out
 
 
+@pytest.mark.slow
 def test_command_gives_up_after_20_rows_of_failing_storage(
     storage: CountingStorage, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ def forget(original: str) -> None:
     mezzanines._attempts.delete(key_of(original))
 
 
+@pytest.mark.slow
 def test_first_resize_makes_mezzanine_and_next_reads_it_alone(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
@@ -97,6 +98,7 @@ def test_first_resize_makes_mezzanine_and_next_reads_it_alone(
     assert len(content(key_of(key))) * 2 < len(photograph)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "options"),
     [
@@ -257,6 +259,7 @@ def test_gif_or_storage_without_option_costs_no_look_for_mezzanine(
 # Batches
 
 
+@pytest.mark.slow
 def test_batch_makes_mezzanine_once_and_reads_it_once(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
@@ -279,6 +282,7 @@ def test_batch_makes_mezzanine_once_and_reads_it_once(
 # Failures
 
 
+@pytest.mark.slow
 def test_damaged_mezzanine_is_deleted_and_made_again_later(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
@@ -312,6 +316,7 @@ class LosingMezzanines(CountingStorage):
         return True
 
 
+@pytest.mark.slow
 def test_lost_mezzanine_is_made_once_in_ten_minutes(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,6 +349,7 @@ def test_mezzanine_of_original_deleted_meanwhile_is_deleted(
     assert stored() == set()
 
 
+@pytest.mark.slow
 def test_concurrent_resizes_make_one_mezzanine(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
@@ -366,6 +372,7 @@ def test_concurrent_resizes_make_one_mezzanine(
 # Access
 
 
+@pytest.mark.slow
 def test_request_for_mezzanine_is_404(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes
 ) -> None:
@@ -389,6 +396,7 @@ def test_mezzanine_option_is_refused_with_private_originals_on_s3() -> None:
 # Deletion
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_mezzanine_is_deleted_with_its_original(
     storage: CountingStorage, photograph: bytes
@@ -403,6 +411,7 @@ def test_mezzanine_is_deleted_with_its_original(
     assert stored() == set()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_media_cleanup_deletes_only_unused_mezzanines(
     storage: CountingStorage, photograph: bytes, site: Site

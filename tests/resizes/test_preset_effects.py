@@ -165,6 +165,7 @@ def test_round_corners_are_transparent_where_the_format_can() -> None:
 # Bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["jpg", "webp", "avif"])
 def test_file_is_no_larger_than_asked_for_in_the_best_quality(format: str) -> None:
     row = photo(images.photograph(400, 300))

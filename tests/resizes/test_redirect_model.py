@@ -21,6 +21,7 @@ def graphs() -> list[Graph]:
     return [explore(app, setting) for setting in redirect_model.settings()]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(83)
 def test_no_visit_loops_in_any_reachable_state(graphs: list[Graph]) -> None:
     for graph in graphs:
@@ -68,6 +69,7 @@ def test_app_that_always_redirects_ends_while_nothing_is_kept_or_lost() -> None:
     assert explore(NaiveApp(), Setting()).longest_visit() == 3
 
 
+@pytest.mark.slow
 def test_rule_with_301_does_not_loop_with_the_view() -> None:
     assert explore(RealApp(), Setting(301)).longest_visit() <= 4
 

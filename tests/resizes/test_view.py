@@ -292,6 +292,7 @@ def test_path_cannot_change_host_of_location(
     assert get(f"/media/{resize.key}")["Location"] == f"https://bucket.example/{resize.key}"
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(12)
 @pytest.mark.django_db
 def test_redirects_and_errors_are_no_store_without_cookie(
@@ -371,6 +372,7 @@ def test_storage_that_cannot_write_is_503_without_secrets(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(17, 30)
 def test_corrupt_original_is_422_and_read_once_for_all_resizes(
     storage: CountingStorage, add: Add, resize_of: ResizeOf

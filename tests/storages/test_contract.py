@@ -30,6 +30,7 @@ class Contract(MediaStorageContract):
         return types.get(key.rpartition(".")[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "check"), CASES, ids=[f"{storage.__name__}-{check}" for storage, check in CASES]
 )
@@ -50,6 +51,7 @@ def test_contract_without_make_storage_names_the_missing_method() -> None:
         MediaStorageContract().test_put_to_taken_key_returns_false_and_keeps_stored_bytes()
 
 
+@pytest.mark.slow
 def test_sound_storage_passes_what_broken_ones_fail(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"base_url": "https://cdn.example/", "fsync": False}
     contract = Contract(LocalMediaStorage(tmp_path, **arguments))

@@ -260,6 +260,7 @@ def test_private_url_is_valid_while_its_signing_key_is_listed(private: LocalMedi
         assert not private.may_read(KEY, query)
 
 
+@pytest.mark.slow
 def test_name_of_more_levels_than_pythons_stack_is_listed_and_deleted(tmp_path: Path) -> None:
     storage = LocalMediaStorage(tmp_path / "media", base_url="/m/", fsync=False)
     name = "a/" * 1300 + "b.txt"

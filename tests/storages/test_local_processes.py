@@ -93,6 +93,7 @@ for number in range(100):
     assert os.listdir(tmp_path / TEMPORARY) == left
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(40)
 def test_killed_writer_leaves_only_a_temporary_file_that_is_swept(
     storage: LocalMediaStorage, tmp_path: Path

@@ -111,6 +111,7 @@ def test_deconstruct_gives_public_path_and_options() -> None:
     assert (again.location, again.base_url, again.originals) == ("/srv/media", "/m/", "private")
 
 
+@pytest.mark.slow
 def test_local_storage_does_not_import_boto3(tmp_path: Path) -> None:
     code = (
         "import sys, shift_media.storages; from shift_media.storages import LocalMediaStorage\n"

@@ -101,6 +101,7 @@ def test_refusal_is_remembered_and_key_is_looked_for_before_each_write(plain: Pl
     assert fetch_bytes(storage, key) == b"first"
 
 
+@pytest.mark.slow
 def test_option_looks_for_key_where_the_condition_is_ignored(plain: PlainS3) -> None:
     key = str(new_key())
     put_bytes(storage_on(plain), key, b"first")
@@ -198,6 +199,7 @@ def site_on(server: PlainS3, folder: Path, **options: Any) -> Any:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_site_without_conditions_and_redirects_works_by_content_delivery(
     plain: PlainS3, tmp_path: Path

@@ -316,6 +316,7 @@ def test_reprs_show_no_secret(site: None) -> None:
     assert MARK not in repr(values) + str(values)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.parametrize("options", [["--json"], ["--json", "--verify"], []])
 def test_doctor_shows_no_secret(site: None, options: list[str]) -> None:
@@ -326,6 +327,7 @@ def test_doctor_shows_no_secret(site: None, options: list[str]) -> None:
     assert MARK not in out.getvalue() + err.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_admin_shows_no_secret_of_failed_deletion(site: None, admin_client: Client) -> None:
     storage = storages["media"]

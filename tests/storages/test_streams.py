@@ -14,6 +14,7 @@ from shift_media.storages.streams import SeekableStream
 CONTENT = bytes(range(256)) * 40
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 12_000), st.integers(-1, 4_000))))
 def test_stream_reads_like_the_file_and_receives_no_more(reads: list[tuple[int, int]]) -> None:
     file, furthest = BytesIO(CONTENT), 0

@@ -86,6 +86,7 @@ def test_private_original_has_signed_url(seaweedfs: SeaweedFS) -> None:
         assert answer.read() == b"x"
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_field_view_and_commands_work_on_it(tmp_path: Any) -> None:
     store = MemoryStore()

@@ -53,6 +53,7 @@ def film(db: None, media_storage: InMemoryMediaStorage, fake_transcoding: None) 
     return Film.objects.create(video=make_video(name="Trip.mp4"))
 
 
+@pytest.mark.slow
 def test_job_completes_without_ffmpeg(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert [job.state for job in run_transcode_jobs()] == [State.COMPLETE]
@@ -60,6 +61,7 @@ def test_job_completes_without_ffmpeg(film: Film, monkeypatch: pytest.MonkeyPatc
     assert kinds == {rendition.kind for rendition in media_settings.PROFILES["web"].renditions}
 
 
+@pytest.mark.slow
 def test_renditions_are_valid_files_that_the_app_serves(film: Film, tmp_path: Path) -> None:
     run_transcode_jobs()
     for rendition in film.video.renditions:
@@ -72,6 +74,7 @@ def test_renditions_are_valid_files_that_the_app_serves(film: Film, tmp_path: Pa
             assert (facts.width, facts.height) == (rendition.width, rendition.height)
 
 
+@pytest.mark.slow
 def test_resize_of_the_poster_is_shown(film: Film) -> None:
     run_transcode_jobs()
     assert film.video.poster is not None

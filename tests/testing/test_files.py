@@ -50,6 +50,7 @@ def test_unknown_format_names_the_known_ones(make: object) -> None:
         make(format="bmp")  # type: ignore[operator]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", VIDEOS)
 def test_video_is_accepted_and_can_be_played(format: str, tmp_path: Path) -> None:
     file = make_video(format=format)

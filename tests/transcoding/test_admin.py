@@ -27,6 +27,7 @@ def act(client: Client, action: str, job: TranscodeJob) -> str:
     return client.post(LIST, data, follow=True).content.decode()
 
 
+@pytest.mark.slow
 def test_job_pages_show_progress_and_cannot_be_edited(admin: Client, film: Film) -> None:
     TranscodeJob.objects.update(progress=42)
     job = TranscodeJob.objects.get()

@@ -114,11 +114,13 @@ def test_gain_reaches_the_loudness_unless_peaks_forbid_it(
     assert choose_gain(Audio(file="a.m4a", loudness=-16), facts) == gain
 
 
+@pytest.mark.slow
 def test_silence_stays_silent(draw: Draw, media_root: Path) -> None:
     song = save(draw("silence.wav", *graph("anullsrc=duration=1")))
     assert set(made(song, media_root)) == {"listen.m4a", "listen.ogg", "_poster.jpg"}
 
 
+@pytest.mark.slow
 def test_tag_offers_each_sound_in_the_order_of_the_profile(draw: Draw, media_root: Path) -> None:
     song = save(draw("quiet.wav", *SOURCES["quiet.wav"]))
     page = Template("{% load shift_media %}{% media_audio s.sound controls=True class_='p' %}")
@@ -131,12 +133,14 @@ def test_tag_offers_each_sound_in_the_order_of_the_profile(draw: Draw, media_roo
     assert page.render(Context({"s": Song()})) == ""
 
 
+@pytest.mark.slow
 def test_job_of_a_deleted_sound_is_deleted(draw: Draw, media_root: Path) -> None:
     song = save(draw("quiet.wav", *SOURCES["quiet.wav"]))
     song.delete()
     assert not TranscodeJob.objects.exists()
 
 
+@pytest.mark.slow
 def test_video_in_audio_field_is_refused_and_video_profile_needs_pictures(
     draw: Draw, media_root: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_unsafe_language_is_unknown() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 9_000), st.integers(1, 9_000)), max_size=8),
     st.integers(1, 7),

@@ -255,6 +255,7 @@ def test_model_field_and_pk_select_the_videos(new_film: NewFilm) -> None:
     assert forced.count(": complete") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_options_cancel_a_job_and_retry_failed_ones(film: Film) -> None:
     job = TranscodeJob.objects.get()
@@ -268,6 +269,7 @@ def test_options_cancel_a_job_and_retry_failed_ones(film: Film) -> None:
         command(cancel=99)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_failed_job_exits_with_1(new_film: NewFilm, draw: Draw, tmp_path: Path) -> None:
     whole = draw("whole.mp4", *pattern(seconds=3), *H264, "-movflags", "+faststart", "-g", "5")
@@ -377,6 +379,7 @@ def test_more_jobs_than_a_query_takes_parameters_are_chosen_from(new_film: NewFi
     assert services.claim("one", range(400_000)) == job
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_failed_job_is_reported_on_standard_error_alone(film: Film) -> None:
     Path(default_media_storage.path(film.video.name)).write_bytes(b"broken")
@@ -387,11 +390,13 @@ def test_failed_job_is_reported_on_standard_error_alone(film: Film) -> None:
     assert out.getvalue() == ""
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_verbose_command_prints_the_files_of_a_job(film: Film) -> None:
     assert "/480p.mp4\n" in command(verbosity=2)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_signal_releases_the_job_and_decides_the_exit_code(

@@ -44,6 +44,7 @@ def assert_published(film: Film) -> None:
     assert default_media_storage.exists(rendition.key)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_job_is_complete_if_the_reader_of_standard_output_is_gone(film: Film) -> None:
     reader, writer = os.pipe()
@@ -68,6 +69,7 @@ def test_command_exits_with_0_after_its_reader_is_gone(new_site: NewSite, clip: 
     assert len(site.keys()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_job_is_complete_if_its_progress_cannot_be_reported(
     film: Film, caplog: pytest.LogCaptureFixture
@@ -80,6 +82,7 @@ def test_job_is_complete_if_its_progress_cannot_be_reported(
     assert "The progress of web of" in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_job_is_complete_if_the_connection_is_lost_after_its_commit(
     film: Film, drop: Callable[[int], None], completed: list[int]
@@ -90,6 +93,7 @@ def test_job_is_complete_if_the_connection_is_lost_after_its_commit(
     assert completed == [TranscodeJob.objects.get().pk]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 @pytest.mark.parametrize("queries", [1, 2])
 def test_worker_waits_for_a_database_that_is_away_after_the_commit(
@@ -106,6 +110,7 @@ def test_worker_waits_for_a_database_that_is_away_after_the_commit(
     assert completed == [TranscodeJob.objects.get().pk]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_files_stay_if_the_worker_stops_waiting_for_the_database(
     film: Film, drop: Callable[[int], None]
@@ -122,6 +127,7 @@ def test_files_stay_if_the_worker_stops_waiting_for_the_database(
     assert_published(film)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_second_interrupt_while_old_files_are_deleted_keeps_the_new_ones(
     film: Film, completed: list[int], monkeypatch: pytest.MonkeyPatch
@@ -136,6 +142,7 @@ def test_second_interrupt_while_old_files_are_deleted_keeps_the_new_ones(
     assert completed == [TranscodeJob.objects.get().pk]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 def test_unexpected_error_while_old_files_are_deleted_prevents_no_signal(
     film: Film, completed: list[int], monkeypatch: pytest.MonkeyPatch
@@ -149,6 +156,7 @@ def test_unexpected_error_while_old_files_are_deleted_prevents_no_signal(
     assert completed == [TranscodeJob.objects.get().pk]
 
 
+@pytest.mark.slow
 def test_interrupt_before_completion_deletes_the_files(
     film: Film, stored: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def poster_of(film: Film) -> Image.Image:
     return Image.open(io.BytesIO(default_media_storage.open(poster.key).read()))
 
 
+@pytest.mark.slow
 def test_video_becomes_renditions_of_web_profile(
     film: Film, media_root: Path, stored: Stored, client: Client
 ) -> None:
@@ -129,6 +130,7 @@ def test_rotated_hdr_video_is_upright_and_has_no_location(
             assert b"51.37" not in content
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(52)
 def test_quarter_turn_is_applied_to_pixels(
     draw: Draw, new_film: NewFilm, media_root: Path
@@ -186,6 +188,7 @@ def pixel_format(path: Path) -> str:
         return str(media.streams.video[0].codec_context.pix_fmt)
 
 
+@pytest.mark.slow
 def test_renditions_have_no_metadata_or_chapters(
     draw: Draw, new_film: NewFilm, media_root: Path, tmp_path: Path
 ) -> None:
@@ -210,11 +213,13 @@ def test_renditions_have_no_metadata_or_chapters(
     )
 
 
+@pytest.mark.slow
 def test_mp4_begins_with_its_index(film: Film, media_root: Path) -> None:
     content = (media_root / made(film)["480p.mp4"]).read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(51)
 def test_truncated_source_is_error_although_ffmpeg_exits_with_0(
     draw: Draw, new_film: NewFilm, stored: Stored, tmp_path: Path
@@ -255,6 +260,7 @@ def test_own_renditions_and_audio_alone_are_made(film: Film, media_root: Path) -
     assert not list(media_root.rglob("rung-*"))
 
 
+@pytest.mark.slow
 def test_template_tag_shows_video_once_it_is_complete(film: Film) -> None:
     page = Template("{% load shift_media %}{% media_video f.video controls=True class_=c %}")
     assert page.render(Context({"f": film})) == ""

@@ -75,6 +75,7 @@ def made(
 Made = tuple[Path, JobReport]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hls", "long", "old"])
 def test_playlists_follow_the_rules_of_hls(name: str, made: Made) -> None:
     assert hls_rules.find_faults(made[0] / f"{name}.m3u8") == []
@@ -193,6 +194,7 @@ def test_dash_manifest_lists_segments_of_hls_at_their_times(made: Made) -> None:
         assert total == pytest.approx(7.2 * scale, rel=0.02)
 
 
+@pytest.mark.slow
 def test_peak_bit_rate_is_capped_by_the_size(draw: Draw, tmp_path: Path) -> None:
     noise = "nullsrc=size=320x240:rate=25:duration=3,geq=random(1)*255:128:128"
     source = draw("noise.mkv", *graph(noise), "-c:v", "ffv1")

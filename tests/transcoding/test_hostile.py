@@ -117,6 +117,7 @@ def ended(film: Film) -> TranscodeJob:
     return TranscodeJob.objects.get(original=film.video.key)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(50)
 @pytest.mark.parametrize("kind", KINDS)
 def test_text_that_names_other_files_is_refused_by_upload_and_job(
@@ -149,6 +150,7 @@ def with_subtitles_of_avi(path: Path, playlist: bytes) -> bytes:
     return content[:at] + b"01tx" + struct.pack("<I", len(chunk)) + chunk + content[at:]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(50)
 @pytest.mark.parametrize(
     "extension", ["ts", "mpg", "avi", "wmv", "flv", "ogg", "mp3", "flac", "wav"]
@@ -179,6 +181,7 @@ def test_playlist_in_other_container_opens_nothing(
         assert red < 200 or green > 60  # not the secret, which is red
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(50)
 def test_probe_would_leak_without_allow_lists(
     secret: Path, loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -221,6 +224,7 @@ def test_probe_would_leak_without_allow_lists(
     assert loopback.requests
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(50)
 def test_each_input_of_ffmpeg_follows_both_allow_lists(film: Film) -> None:
     from shift_media.transcoding.backends.ffmpeg import job as ffmpeg_job
@@ -253,6 +257,7 @@ def test_each_input_of_ffmpeg_follows_both_allow_lists(film: Film) -> None:
     assert inputs == 3  # The source, what a playlist is cut from, and the source of the still.
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(51)
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize(
@@ -278,6 +283,7 @@ def test_broken_video_fails_with_reason_and_leaves_nothing(
     assert stored() == [film.video.key]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(51)
 def test_header_with_wrong_duration_is_refused(draw: Draw, media_root: Path) -> None:
     content = draw("lying.mkv", *pattern(), *H264).read_bytes()
@@ -290,6 +296,7 @@ def test_header_with_wrong_duration_is_refused(draw: Draw, media_root: Path) -> 
     assert (job.state, job.error_code) == (State.ERROR, "incomplete")
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(51)
 def test_video_without_duration_or_picture_fails(draw: Draw, media_root: Path) -> None:
     alone = draw("alone.mp4", *sound())

@@ -92,6 +92,7 @@ def test_rolled_back_save_leaves_no_job_and_sends_no_signal(
 TASKS = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(41)
 @override_settings(
     SHIFT_MEDIA={**SMALL, "TASKS": "default"},
@@ -104,6 +105,7 @@ def test_task_starts_after_the_commit(new_film: NewFilm) -> None:
     assert the_job().state == State.COMPLETE
 
 
+@pytest.mark.slow
 @override_settings(
     SHIFT_MEDIA={**SMALL, "TASKS": "videos"},
     TASKS={"videos": {"BACKEND": f"{TASKS}.backends.dummy.DummyBackend"}},
@@ -178,6 +180,7 @@ def run_tasks(moment: Any = None, most: int = 20) -> list[str]:
     return states
 
 
+@pytest.mark.slow
 @DEFERRING
 @pytest.mark.acceptance(46)
 def test_task_that_follows_finds_that_the_worker_died(new_film: NewFilm) -> None:
@@ -240,6 +243,7 @@ def test_upload_whose_task_cannot_be_enqueued_stays_saved_and_its_hooks_run(
     assert "A hook that runs after the commit failed" in caplog.text
 
 
+@pytest.mark.slow
 def test_signals_are_sent_by_the_model_with_growing_progress(film: Film, sent: list[Any]) -> None:
     work()
     assert {sender for _, sender, _ in sent} == {Film}
@@ -248,6 +252,7 @@ def test_signals_are_sent_by_the_model_with_growing_progress(film: Film, sent: l
     assert shares == sorted(shares)
 
 
+@pytest.mark.slow
 def test_failed_deletion_of_older_files_does_not_prevent_the_signal(
     film: Film, sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +265,7 @@ def test_failed_deletion_of_older_files_does_not_prevent_the_signal(
     assert sent[-1][0] == "completed"
 
 
+@pytest.mark.slow
 def test_second_submission_returns_the_job_and_force_makes_another(
     film: Film, stored: Stored
 ) -> None:
@@ -341,6 +347,7 @@ def test_late_repeated_or_foreign_report_changes_nothing(film: Film) -> None:
     assert (the_job().state, the_job().error) == (State.COMPLETE, "")
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_abandoned_job_is_retried_until_its_attempts_are_used_up(
     film: Film, sent: list[Any], stored: Stored
@@ -365,6 +372,7 @@ def test_abandoned_job_is_retried_until_its_attempts_are_used_up(
     assert the_job().state == State.COMPLETE
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 @pytest.mark.parametrize(
     ("fault", "code"),
@@ -412,6 +420,7 @@ def test_heartbeat_ends_if_the_job_was_taken_over(film: Film) -> None:
     assert the_job().lease_until == job.lease_until
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_failing_storage_puts_the_job_off(
     film: Film, monkeypatch: pytest.MonkeyPatch, stored: Stored
@@ -432,6 +441,7 @@ def test_failing_storage_puts_the_job_off(
     assert the_job().attempts == 2
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_stopped_worker_releases_its_job_without_counting_the_attempt(
     film: Film, stored: Stored
@@ -445,6 +455,7 @@ def test_stopped_worker_releases_its_job_without_counting_the_attempt(
     assert the_job().state == State.COMPLETE
 
 
+@pytest.mark.slow
 def test_cancelled_job_leaves_no_files(film: Film, stored: Stored) -> None:
     def stop(job: TranscodeJob) -> None:
         services.cancel(TranscodeJob.objects.get(pk=job.pk))
@@ -458,6 +469,7 @@ def test_cancelled_job_leaves_no_files(film: Film, stored: Stored) -> None:
     assert film.video.transcode().state == State.PENDING
 
 
+@pytest.mark.slow
 def test_deleting_the_video_removes_renditions_and_jobs(film: Film, stored: Stored) -> None:
     work()
     assert len(stored()) == 3

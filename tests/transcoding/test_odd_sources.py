@@ -130,6 +130,7 @@ def check_times(name: str, made: Made) -> None:
 ALL = [*DRAWN, "size-changes.mkv", "cue-later.mkv", "unknown-first-sound.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_odd_source_lasts_from_beginning_to_end_in_each_rendition(
     name: str, make: Callable[..., Made]
@@ -150,6 +151,7 @@ def test_odd_source_lasts_from_beginning_to_end_in_each_rendition(
         assert picture.max() > 90  # A tone map without a matrix fails, or is black.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_other_container_is_accepted_by_its_full_type_and_transcoded(
     name: str, make: Callable[..., Made], draw: Draw, monkeypatch: pytest.MonkeyPatch
@@ -175,6 +177,7 @@ def combing(picture: numpy.ndarray[Any, Any]) -> float:
     return float(next_row - after_that)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", INTERLACED)
 def test_frames_of_two_fields_become_whole_in_each_rendition(
     name: str, make: Callable[..., Made], draw: Draw
@@ -202,6 +205,7 @@ def test_frames_of_two_fields_become_whole_in_each_rendition(
     assert max(combed.values()) < 3
 
 
+@pytest.mark.slow
 def test_poster_is_neither_black_nor_of_another_second(make: Callable[..., Made]) -> None:
     near = make(
         "black-then-red-then-blue.mkv", {**SMALL, "_poster.jpg": {"kind": "poster", "at": 0}}
@@ -216,6 +220,7 @@ def test_poster_is_neither_black_nor_of_another_second(make: Callable[..., Made]
     assert exact.poster_color() == BLUE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COLORS)
 def test_colors_have_the_range_and_the_tags_that_players_expect(
     name: str, make: Callable[..., Made]
@@ -251,6 +256,7 @@ def test_debian_ffmpeg_and_ffprobe_make_the_same_of_odd_source(
     check_times(name, make(name, program=str(needs("ffprobe").with_name("ffmpeg"))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", [SMALL, {"listen.m4a": {"kind": "audio"}}])
 def test_sound_that_cannot_be_decoded_is_an_error_and_not_silence(
     profile: dict[str, Any], draw: Draw, media_root: Path
@@ -263,6 +269,7 @@ def test_sound_that_cannot_be_decoded_is_an_error_and_not_silence(
     assert (job.state, job.error_code) == (State.ERROR, "unknown_sound")
 
 
+@pytest.mark.slow
 def test_song_with_cover_is_no_video_and_becomes_audio(
     draw: Draw, make: Callable[..., Made]
 ) -> None:

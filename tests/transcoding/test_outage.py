@@ -51,6 +51,7 @@ def away(times: float, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(65)
 def test_idle_worker_outlives_an_outage(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
     with override_settings(SHIFT_MEDIA={"TRANSCODE_LEASE": 1, "PROFILES": POSTER}):

@@ -63,6 +63,7 @@ def poll_times(clock: Clock, seconds: int) -> list[float]:
     return times
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(57)
 def test_unchanged_job_is_polled_at_growing_intervals(job: TranscodeJob) -> None:
     times = poll_times(Clock(), 200)
@@ -87,6 +88,7 @@ def test_throttled_polls_slow_down_and_the_job_goes_on(
     assert (job.state, job.error_code) == (State.PROGRESSING, "")
 
 
+@pytest.mark.slow
 def test_changed_job_is_polled_soon_again_and_an_ended_one_never(job: TranscodeJob) -> None:
     clock = Clock()
     poller = services.Poller(clock)
@@ -114,6 +116,7 @@ def test_wait_polls_until_the_jobs_have_ended(job: TranscodeJob) -> None:
     assert len(Scripted.read_ids) == 2
 
 
+@pytest.mark.slow
 def test_wait_after_the_limit_waits_for_the_jobs_that_were_run(new_film: NewFilm) -> None:
     new_film()
     new_film()
@@ -124,6 +127,7 @@ def test_wait_after_the_limit_waits_for_the_jobs_that_were_run(new_film: NewFilm
     assert states == {State.COMPLETE, State.PENDING}
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(46)
 def test_job_that_was_put_off_exits_with_3(film: Film, stored: Callable[[], list[str]]) -> None:
     default_media_storage.delete(film.video.key)
@@ -217,6 +221,7 @@ def complete_once(drop: Drop, queries: int) -> None:
     drop(queries)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(64)
 @pytest.mark.parametrize("queries", [0, 1, 2])
 def test_poll_whose_database_is_away_after_the_commit_loses_no_signal(

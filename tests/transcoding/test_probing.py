@@ -55,6 +55,7 @@ def probe_with_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[VideoFa
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VIDEOS)
 def test_both_readers_return_the_same_facts(
     name: str, draw: Draw, monkeypatch: pytest.MonkeyPatch
@@ -73,6 +74,7 @@ def test_both_readers_return_the_same_facts(
         assert (first.width, first.height) == (213, 120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("degrees", [90, 180, -90])
 def test_both_readers_return_the_size_of_the_upright_picture(
     degrees: int, draw: Draw, monkeypatch: pytest.MonkeyPatch
@@ -85,6 +87,7 @@ def test_both_readers_return_the_size_of_the_upright_picture(
     assert (first.width, first.height) == ((160, 120) if degrees == 180 else (120, 160))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(51)
 @pytest.mark.needs("corpus")
 @pytest.mark.parametrize(
@@ -117,6 +120,7 @@ def test_both_readers_return_the_same_facts_of_real_videos(
     assert (first.width, first.height, first.hdr) == (1080, 1920, True)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(50)
 @pytest.mark.usefixtures("each_reader")
 @pytest.mark.parametrize("kind", ["playlist", "ffconcat", "text"])
@@ -142,6 +146,7 @@ def test_text_that_names_another_file_is_refused(
         assert probe_video(path, VideoLimits()).format == "concat"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_reader")
 def test_each_reader_keeps_the_limits(draw: Draw) -> None:
     clip = draw("clip.mp4", *VIDEOS["clip.mp4"])
@@ -171,6 +176,7 @@ def test_probe_yields_facts_in_order_and_can_be_started_again(draw: Draw, tmp_pa
             assert widths == [213 if name == "wide.mp4" else 160 for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("each_reader")
 def test_frame_that_comes_late_is_found(draw: Draw) -> None:
     late = draw(

@@ -22,6 +22,7 @@ from shift_media.transcoding.services.attempts import build_attempt
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound
 
 
+@pytest.mark.slow
 @pytest.mark.needs("ffmpeg")
 @pytest.mark.django_db
 def test_progress_moves_through_the_whole_encode(

@@ -36,6 +36,7 @@ def hold(base: Path) -> tuple[subprocess.Popen[str], Path]:
     return worker, Path(worker.stdout.readline().strip())
 
 
+@pytest.mark.slow
 def test_folder_of_killed_worker_is_swept_and_that_of_living_worker_stays(tmp_path: Path) -> None:
     (dead, left), (living, used) = hold(tmp_path), hold(tmp_path)
     dead.kill()

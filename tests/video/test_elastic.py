@@ -149,6 +149,7 @@ def test_names_follow_rules_of_developer_guide(named: str, wanted: str) -> None:
     assert named == wanted
 
 
+@pytest.mark.slow
 @given(originals, st.text(max_size=80), st.sampled_from(["mp4", "m3u8"]))
 def test_any_output_key_gives_file_within_grammar_of_keys(
     original: OriginalKey, key: str, extension: str

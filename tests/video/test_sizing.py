@@ -113,6 +113,7 @@ def test_fitting_policy_crops_nothing_and_touches_box_or_source(
     assert touches or (policy == "ShrinkToFit" and whole)
 
 
+@pytest.mark.slow
 @given(sources, boxes)
 def test_fill_covers_box_and_stretch_equals_box(source: Sides, box: Sides) -> None:
     assert compute_frame("Fill", "NoPad", source, box).cropped == box
@@ -153,6 +154,7 @@ def test_frame_rate_above_maximum_is_divided_evenly(
     assert cap_frame_rate(Fraction(source), Fraction(most)) == made
 
 
+@pytest.mark.slow
 @given(st.fractions(1, 1000), st.fractions(1, 120))
 def test_capped_frame_rate_is_highest_divisor_of_source_rate(
     source: Fraction, most: Fraction

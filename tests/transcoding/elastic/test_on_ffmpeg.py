@@ -98,6 +98,7 @@ def check_hls(master: Path) -> None:
         assert {0, 50} <= set(found["keys"])  # each segment begins with one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("video", "sides", "shape"),
     [
@@ -167,6 +168,7 @@ def film_of(new_film: NewFilm, media_root: Path) -> Any:
     return make
 
 
+@pytest.mark.slow
 def test_padding_is_black_and_picture_centred(film_of: Any, draw: Draw) -> None:
     padded = film_of(defined(MaxWidth="160", MaxHeight="160", PaddingPolicy="Pad"))
     with av.open(str(padded)) as media:
@@ -177,6 +179,7 @@ def test_padding_is_black_and_picture_centred(film_of: Any, draw: Draw) -> None:
     assert max(frame.getpixel((60, 40))) > 64
 
 
+@pytest.mark.slow
 def test_thumbnails_are_made_at_interval_of_preset(
     new_film: NewFilm, draw: Draw, media_root: Path
 ) -> None:
@@ -196,6 +199,7 @@ def test_thumbnails_are_made_at_interval_of_preset(
         assert max(last.getpixel((32, 3))) < 32  # padded: 64 × 48 within 64 × 64
 
 
+@pytest.mark.slow
 def test_two_equal_outputs_are_both_made(new_film: NewFilm, media_root: Path) -> None:
     same = "1351620000001-000010"
     outputs = [{"Key": "a.mp4", "PresetId": WEB}, {"Key": "b.mp4", "PresetId": same}]
@@ -226,6 +230,7 @@ def test_webm_preset_gives_file_that_plays(
     assert 'type="video/webm"' in shown
 
 
+@pytest.mark.slow
 def test_silent_source_gives_silent_renditions(
     new_film: NewFilm, draw: Draw, media_root: Path
 ) -> None:
@@ -236,6 +241,7 @@ def test_silent_source_gives_silent_renditions(
     assert look(media_root / found["720p.mp4"].key)["tracks"] == 1
 
 
+@pytest.mark.slow
 def test_impossible_output_fails_with_alternative(new_film: NewFilm) -> None:
     outputs = [{"Key": "a.flv", "PresetId": "1351620000001-100210"}]
     with override_settings(SHIFT_MEDIA={"PROFILES": {"web": {"outputs": outputs}}}):

@@ -241,6 +241,7 @@ def test_throttled_read_is_503_and_repeated_with_the_next_delivery(
     assert (state(job), job.error_code) == (State.COMPLETE, "")
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(55)
 def test_job_deleted_meanwhile_is_answered_with_200(
     job: TranscodeJob, publish: Publish, monkeypatch: pytest.MonkeyPatch

@@ -32,6 +32,7 @@ def verify(message: dict[str, Any]) -> None:
     sns.verify(sns.parse(message), [TOPIC], lambda url: SIGNING.pem)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(53)
 @given(text=texts, subject=st.none() | texts, version=st.sampled_from(["1", "2"]))
 def test_any_text_is_accepted_only_as_it_was_signed(text: str, subject: Any, version: str) -> None:
@@ -43,6 +44,7 @@ def test_any_text_is_accepted_only_as_it_was_signed(text: str, subject: Any, ver
         verify(message | {"Subject": f"{subject or ''}x"})
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(53, 56)
 @given(name=st.sampled_from(sorted(envelope(Type="SubscriptionConfirmation"))), value=json_values)
 def test_any_other_value_is_refused(name: str, value: Any) -> None:
@@ -53,6 +55,7 @@ def test_any_other_value_is_refused(name: str, value: Any) -> None:
         verify(message | {name: value})
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(56)
 @given(value=json_values)
 def test_json_other_than_an_object_is_refused(value: Any) -> None:
