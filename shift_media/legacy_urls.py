@@ -3,11 +3,13 @@
 An ``ImageField`` has names such as ``photos/2019/lake.jpg``, and pages, search engines and mails
 have their URLs. Below the include
 
-- a name whose file was imported is answered with a redirect to the file that its row has now. It
-  is a 302 for five minutes, and never a 301, which browsers would keep after an undo;
+- a name whose file was imported is answered with a redirect to the file that its row has now, if
+  that is public. It is a 302 for five minutes, and never a 301, which browsers would keep after an
+  undo;
 - a file that a row still has under its old name is answered with, as ``FileSystemStorage`` did in
   development, but only if a media field, or the field that it is imported from, has the name;
-- all other names are a 404. Serving the whole folder would publish the files of other apps.
+- all other names are a 404. Serving the whole folder would publish the files of other apps, and a
+  signed URL of a private file is for those whom a view of the site has let in.
 
 With several old storages on local disk, one include for each:
 ``path("archive/", include("shift_media.legacy_urls"), {"storage": "archive"})``.
@@ -86,14 +88,13 @@ def _is_plain(name: str) -> bool:
 
 
 def _redirect_to_imported(name: str, alias: str) -> HttpResponse | None:
-    """Return a redirect to the file of a row whose file was imported; None without such a row."""
+    """Return a redirect to the public file of a row whose file was imported; None without one."""
     if len(name) > NAME_LENGTH:
         return None
     for imported in ImportedFile.objects.for_name(name).filter(old_storage=alias):
         file = current_file(imported)
-        if file is not None:
-            caching = http.NO_STORE if _is_private(file.storage) else _CACHING
-            headers = {**http.HEADERS, "Location": file.url, "Cache-Control": caching}
+        if file is not None and not _is_private(file.storage):
+            headers = {**http.HEADERS, "Location": file.url, "Cache-Control": _CACHING}
             return HttpResponse(status=302, headers=headers)
     return None
 

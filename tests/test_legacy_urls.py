@@ -113,12 +113,16 @@ def test_imported_name_of_a_replaced_file_leads_to_the_newer_one() -> None:
     assert get("/media/photos/2019/A%20lake.JPG")["Location"] == row.image.url
 
 
-def test_imported_name_of_a_private_file_is_not_kept_by_caches() -> None:
-    row = imported(model=Secret)
-    response = get("/media/photos/2019/A%20lake.JPG")
-    assert response.status_code == 302
-    assert response["Cache-Control"] == "no-store"
-    assert response["Location"].startswith(f"/private/{row.document.name}?")
+def test_imported_name_of_a_private_file_is_a_404_for_strangers(old: Path) -> None:
+    put(old, NAME)
+    imported(model=Secret)
+    assert get("/media/photos/2019/A%20lake.JPG").status_code == 404
+
+
+def test_name_of_a_private_and_a_public_row_leads_to_the_public_file() -> None:
+    row = imported()
+    imported(model=Secret)
+    assert get("/media/photos/2019/A%20lake.JPG")["Location"] == row.image.url
 
 
 @pytest.mark.parametrize("change", ["undone", "deleted", "emptied", "no field", "other field"])
