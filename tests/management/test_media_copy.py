@@ -202,6 +202,23 @@ def test_row_reads_its_file_from_the_new_storage(tmp_path: Path) -> None:
             assert file.read() == picture()
 
 
+def test_source_that_fields_use_under_another_alias_is_not_deleted(tmp_path: Path) -> None:
+    def local(folder: str, url: str) -> Any:
+        options = {"location": str(tmp_path / folder), "base_url": url}
+        return {"BACKEND": "shift_media.storages.LocalMediaStorage", "OPTIONS": options}
+
+    given = {
+        "media": local("one", "/media/"),
+        "same": local("one", "https://cdn.example/media/"),
+        "other": local("two", "/media/"),
+    }
+    with override_settings(STORAGES={**settings.STORAGES, **given}):
+        photo = Photo.objects.create(image=ContentFile(picture(), "a.jpg"))
+        with pytest.raises(CommandError, match=r"testapp\.Photo\.image.*the site's media storage"):
+            run("--delete-source", source="same", target="other")
+        assert list_keys(storages["media"], "") == [photo.image.name]  # type: ignore[arg-type]
+
+
 # Verification
 
 

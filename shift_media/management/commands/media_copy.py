@@ -116,7 +116,7 @@ class Command(MediaCommand):
                 "two different buckets, locations or folders.",
                 returncode=USAGE_ERROR,
             )
-        if chosen.delete_source and (users := _users(source)):
+        if chosen.delete_source and (users := _users(source, probe=not chosen.dry_run)):
             raise CommandError(
                 f"--delete-source is refused, because these use the storage {alias!r}: "
                 f"{', '.join(users)}. Change STORAGES to the new one first, restart the site and "
@@ -212,10 +212,20 @@ def _check_workers(number: int) -> int:
     return number
 
 
-def _users(storage: MediaStorage) -> list[str]:
-    """Return what uses a storage: the fields, and the site's media storage."""
-    fields = [
-        str(field) for field in all_media_fields() if is_same_storage(field.storage, storage)
-    ]
-    default = is_same_storage(default_media_storage, storage)
-    return [*fields, *(["the site's media storage"] if default else [])]
+def _users(source: MediaStorage, *, probe: bool) -> list[str]:
+    """Return what uses a storage under any alias: the fields, and the site's media storage.
+
+    With ``probe`` a storage of other options counts, too, if it has what the source has.
+    """
+    compared: dict[int, bool] = {}
+
+    def is_source(storage: Any) -> bool:
+        other = unwrap(storage)
+        if is_same_storage(other, source) or not (probe and isinstance(other, MediaStorage)):
+            return is_same_storage(other, source)
+        if id(other) not in compared:
+            compared[id(other)] = is_same_place(source, other)
+        return compared[id(other)]
+
+    fields = [str(field) for field in all_media_fields() if is_source(field.storage)]
+    return [*fields, *(["the site's media storage"] if is_source(default_media_storage) else [])]
