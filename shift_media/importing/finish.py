@@ -1,8 +1,9 @@
 """The end of an import: each copy is verified, then its old file is deleted.
 
-An old file stays if a row of any file field has its name, if its copy is not what was stored, or
-if it was written to since its import. Its rows in the table are marked before it is deleted, and
-what is marked is not undone any more.
+An old file stays if a row of any file field has its name, or a field has it as its default, if it
+is in the directory of another original, if its copy is not what was stored, or if it was written
+to since its import. Its rows in the table are marked before it is deleted, and what is marked is
+not undone any more.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from itertools import groupby, product
 from typing import Any, Final
 
 from django.apps import apps
+from django.core.files.storage import Storage
 from django.db import models
 from django.db.models import Q
 from django.db.models.fields.files import FileField
 from django.utils import timezone
 
 from shift_media.core.errors import MediaError
+from shift_media.core.keys import OriginalKey, directory_owner
 from shift_media.deletion.references import all_rows, history_columns, referenced_keys
 from shift_media.importing.claims import Claims
 from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, ImportState
@@ -29,6 +32,7 @@ from shift_media.importing.outcomes import RowOutcome, failed
 from shift_media.importing.plan import PAGE, ImportPlan
 from shift_media.importing.reading import storage_errors
 from shift_media.importing.verify import Comparison, check_copy, check_old
+from shift_media.storages import MediaStorage, unwrap
 
 _ENDING: Final = (ImportState.IMPORTED, ImportState.REPLACED, ImportState.FINISHING)
 
@@ -112,11 +116,12 @@ class FinishRun:
 
     def _without_held(self, files: Files) -> tuple[Files, list[RowOutcome]]:
         """Return the files whose names no row has, and the outcomes of the others."""
-        held = self.holders(list(files))
-        left = [
-            _left(files[name][0], "still_used", f"{holder} has this name.")
-            for name, holder in held.items()
-        ]
+        holders = self.holders(list(files))
+        held = {name: f"{holder} has this name." for name, holder in holders.items()}
+        for name, same in files.items():
+            if owner := _original_beside(self._plan.storage_of(same[0]), name):
+                held[name] = f"It is a part of {str(owner)!r}, and goes with it."
+        left = [_left(files[name][0], "still_used", reason) for name, reason in held.items()]
         return {name: same for name, same in files.items() if name not in held}, left
 
     def _verify(self, same: Sequence[ImportedFile], wanted: set[str]) -> Comparison:
@@ -172,11 +177,13 @@ class FinishRun:
         return None
 
     def holders(self, names: Sequence[str]) -> dict[str, str]:
-        """Return which field of a row has a name, for those of the names that a row has."""
+        """Return which field has a name, for those of the names that a row or a default has."""
         held: dict[str, str] = {
             name: self._odd_names[name] for name in names if name in self._odd_names
         }
         for field in _file_fields():
+            if field.has_default():
+                held.setdefault(str(field.get_default()), str(field))
             for rows in all_rows(field.model):
                 matching = rows.filter(**{f"{field.name}__in": list(names)})
                 for name in matching.values_list(field.name, flat=True).distinct():
@@ -185,7 +192,8 @@ class FinishRun:
             for rows, name in product(all_rows(column.model), names):
                 if rows.filter(**{f"{column.name}__{lookup}": name}).exists():
                     held.setdefault(name, str(column))
-        return held
+        # A database may take other spellings for the same name, which are other files.
+        return {name: holder for name, holder in held.items() if name in names}
 
     @cached_property
     def _odd_names(self) -> dict[str, str]:
@@ -208,6 +216,11 @@ def _file_fields() -> Iterator[models.Field[Any, Any]]:
             for field in model._meta.local_concrete_fields:
                 if isinstance(field, FileField):
                     yield field
+
+
+def _original_beside(storage: Storage, name: str) -> OriginalKey | None:
+    """Return the original in whose directory of a media storage a file is, such as a poster."""
+    return directory_owner(name) if isinstance(unwrap(storage), MediaStorage) else None
 
 
 def _done(record: ImportedFile) -> RowOutcome:

@@ -51,12 +51,26 @@ class UndoRun:
                 f"{ended} old files of {self._plan.field} were deleted by --finish, so the import "
                 "cannot be undone. Nothing was changed."
             )
+        self._check_columns()
         if not self._dry_run:
             Claims(self._plan).recover()
         for page in pages_of(self._imported):
             if self._stop.is_set():
                 return
             yield from self._undo_page(page)
+
+    def _check_columns(self) -> None:
+        """Refuse if a field with old names is gone: it has to say that a row is unchanged."""
+        there = {field.name for field in self._plan.model._meta.concrete_fields}
+        used = self._imported.exclude(from_field="").order_by("from_field")
+        for name in used.values_list("from_field", flat=True).distinct():
+            if name not in there:
+                raise PlanError(
+                    f"{self._plan.model._meta.label} has no field {name!r} any more, from which "
+                    f"{self._plan.field} was imported. To undo the import, add it again with its "
+                    "old names: go back before the migration that removed it, and restore its "
+                    "values from a backup. Nothing was changed."
+                )
 
     def count(self) -> int:
         """Return how many rows were imported."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.storage import storages
 from django.db import connection
 from django.test import override_settings
 
+from shift_media.core.keys import new_original_key
 from shift_media.importing.finish import FinishRun
 from shift_media.importing.models import ImportState
 from shift_media.importing.outcomes import RowOutcome
@@ -113,6 +117,16 @@ def test_undo_keeps_a_copy_that_another_row_refers_to(old_row: OldRow, stored: S
     assert [Photo.objects.get(pk=copy.pk).image.name] == stored()
 
 
+def test_undo_without_the_old_column_says_what_to_do(old_row: OldRow, stored: Stored) -> None:
+    row = old_row(model=Switched)
+    import_all(plan_of(*SWITCHED))
+    ImportedFile.objects.update(from_field="removed")
+    for options in ({}, {"dry_run": True}):
+        with pytest.raises(PlanError, match=r"no field 'removed'.*add it again"):
+            undo(plan_of(*SWITCHED[:2]), **options)
+    assert [Switched.objects.get(pk=row.pk).photo.name] == stored()
+
+
 def test_dry_undo_changes_nothing(old_row: OldRow, stored: Stored) -> None:
     row = old_row()
     import_all()
@@ -189,6 +203,32 @@ def test_finish_leaves_a_file_that_a_column_of_the_history_has(
     with override_settings(SHIFT_MEDIA={"HISTORY": {"testapp.Photo.title": "exact"}}):
         assert codes(finish()) == ["still_used"]
     assert (old_folder / NAME).exists()
+
+
+def test_finish_leaves_a_file_that_is_the_default_of_a_field(
+    old_row: OldRow, old_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_row()
+    import_all()
+    monkeypatch.setattr(Switched._meta.get_field("image"), "default", NAME)
+    monkeypatch.delitem(vars(Switched._meta.get_field("image")), "_get_default", raising=False)
+    assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+
+
+def test_finish_leaves_a_file_in_the_directory_of_another_row_s_video(
+    old_row: OldRow, stored: Stored
+) -> None:
+    with override_settings(STORAGES={**settings.STORAGES, "default": settings.STORAGES["media"]}):
+        key = new_original_key("film", "mp4")
+        poster = f"{key.prefix}_poster.jpg"
+        for name, content in ((str(key), b"video"), (poster, picture())):
+            storages["media"].put(name, io.BytesIO(content), content_type="image/jpeg")
+        Photo.objects.bulk_create([Photo(image=poster)])
+        assert codes(import_all()) == [""]
+        (outcome,) = finish()
+        assert (outcome.code, str(key) in outcome.detail) == ("still_used", True)
+    assert poster in stored()
 
 
 @pytest.mark.parametrize(
