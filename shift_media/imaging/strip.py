@@ -8,15 +8,24 @@ block of one entry.
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from shift_media.core.errors import NotStrippable
 from shift_media.core.formats import Format
 from shift_media.imaging.engine.data_end import cut_behind_data
 from shift_media.imaging.formats import IMAGE_FORMATS
-from shift_media.imaging.formats.base import ByteReader, Part, SourceLimits, append_part
+from shift_media.imaging.formats.base import (
+    ByteReader,
+    Part,
+    SourceLimits,
+    append_part,
+    part_length,
+)
 from shift_media.imaging.formats.segments import open_parts
 from shift_media.imaging.probe import DEFAULT_LIMITS, read_header
+
+_SPARE: Final = 1_000_000
+"""Bytes by which a file may grow: the numbers of a TIFF are written with more bytes."""
 
 
 def can_strip(format: Format) -> bool:
@@ -37,7 +46,12 @@ def strip(source: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> BinaryIO:
     stripped_parts = IMAGE_FORMATS[header.format.extension].stripped_parts
     if stripped_parts is None:
         raise NotStrippable(f"Metadata cannot be removed from {header.format.name} images.")
+    reader = ByteReader(source)
     parts: list[Part] = []
-    for part in stripped_parts(ByteReader(source), header):
+    length = 0
+    for part in stripped_parts(reader, header):
         append_part(parts, part)
+        length += part_length(part)
+        if length > reader.size + _SPARE:
+            raise NotStrippable("Its pictures share their bytes, which would each be written.")
     return cut_behind_data(source, header, open_parts(source, parts))

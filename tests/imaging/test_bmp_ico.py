@@ -9,7 +9,13 @@ from io import BytesIO
 import pytest
 from PIL import BmpImagePlugin, Image
 
-from shift_media.core.errors import MediaError, TooManyPixels, Undecodable, UnsupportedType
+from shift_media.core.errors import (
+    MediaError,
+    NotStrippable,
+    TooManyPixels,
+    Undecodable,
+    UnsupportedType,
+)
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.probe import probe
@@ -259,6 +265,15 @@ def test_text_of_a_picture_in_an_icon_is_stripped() -> None:
     assert strip(BytesIO(stripped)).read() == stripped
 
 
+@pytest.mark.acceptance(73)
+def test_icon_of_one_picture_in_many_entries_is_not_written_many_times() -> None:
+    once = icon((32, 24, masked(24)))
+    entry, picture = bytearray(once[6:22]), once[22:]
+    entry[12:] = struct.pack("<I", 6 + 16 * 200)
+    with pytest.raises(NotStrippable):
+        strip(BytesIO(struct.pack("<HHH", 0, 1, 200) + bytes(entry) * 200 + picture))
+
+
 @pytest.mark.acceptance(25, 30, 73)
 @pytest.mark.parametrize(
     "content",
@@ -270,6 +285,9 @@ def test_text_of_a_picture_in_an_icon_is_stripped() -> None:
         icon((64, 24, b"")),
         b"\0\0\1\0\xff\xff" + bytes(4) + b"\1\0\x20\0" + bytes(200),
         icon((64, 24, struct.pack("<IiiHHI", 40, 32, 64, 1, 24, 3) + bytes(4000))),
+        icon(
+            (64, 8, struct.pack("<IiiHHIIiiI", 40, 32, 64, 1, 8, 0, 0, 0, 0, 2**32 - 1) + bytes(9))
+        ),
     ],
 )
 def test_broken_icon_is_refused(content: bytes) -> None:

@@ -136,15 +136,23 @@ def codestream(
     *,
     depth: int = 8,
     style: bytes = b"\0\0\0\1\1\5\4\4\0\1",
+    more: bytes = b"",
 ) -> bytes:
-    """Write the main header of a codestream, and one empty tile."""
+    """Write the main header of a codestream, which may have more segments, and an empty tile."""
     siz = struct.pack(">H8IH", 0, *size, 0, 0, *tile, 0, 0, components)
     siz += bytes((depth - 1, 1, 1)) * components
     head = b"\xff\x4f\xff\x51" + struct.pack(">H", len(siz) + 2) + siz
     cod = b"\xff\x52" + struct.pack(">H", len(style) + 2) + style
     qcd = b"\xff\x5c\0\x13\x40" + bytes(16)
     part = b"\xff\x90\0\x0a" + struct.pack(">HIBB", 0, 14, 0, 1) + b"\xff\x93"
-    return head + cod + qcd + part + b"\xff\xd9"
+    return head + cod + qcd + more + part + b"\xff\xd9"
+
+
+def many_tile_parts() -> bytes:
+    """Write 120 parts of a tile, with 500 comments each."""
+    part = b"\xff\x90\0\x0a" + struct.pack(">HIBB", 0, 14 + 2000, 0, 1)
+    part += b"\xff\x64\0\2" * 500 + b"\xff\x93"
+    return codestream()[:-2] + part * 120 + b"\xff\xd9"
 
 
 def boxed(stream: bytes, size: tuple[int, int] = (256, 192), components: int = 3) -> bytes:
@@ -185,6 +193,16 @@ HOSTILE: dict[str, tuple[bytes, type[MediaError]]] = {
         boxed(codestream(style=b"\1\0\xff\xff\1\5\4\4\0\1" + b"\x33" * 6)),
         UnsupportedType,
     ),
+    "layers of all, precincts of one": (
+        boxed(
+            codestream(
+                style=b"\0\0\xff\xff\1\5\4\4\0\1",
+                more=b"\xff\x53\0\x0f\0\1\5\4\4\0\1" + b"\x33" * 6,
+            )
+        ),
+        UnsupportedType,
+    ),
+    "comments in many parts": (boxed(many_tile_parts()), Undecodable),
     "255 levels": (boxed(codestream(style=b"\0\0\0\1\1\xff\4\4\0\1")), Undecodable),
     "large code blocks": (boxed(codestream(style=b"\0\0\0\1\1\5\x0a\x0a\0\1")), Undecodable),
     "no header": (boxed(codestream()).replace(b"jp2h", b"free"), Undecodable),
@@ -200,6 +218,14 @@ def test_bomb_is_refused_before_the_decoder(name: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(decoders, "load", None)
     with pytest.raises(error):
         engine.preview(BytesIO(content))
+
+
+@pytest.mark.acceptance(71)
+def test_comment_that_reaches_behind_the_data_is_refused() -> None:
+    part = b"\xff\x90\0\x0a" + struct.pack(">HIBB", 0, 0, 0, 1) + b"\xff\x64" + bytes((0, 102))
+    outside = heics.box(b"free", bytes(92) + b"\xff\x93" + bytes(100))
+    with pytest.raises(Undecodable):
+        strip(BytesIO(boxed(codestream()[:-16] + part) + outside))
 
 
 @pytest.mark.acceptance(30)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from shift_media.core.errors import Undecodable, UnsupportedType
+from shift_media.core.errors import NotStrippable, Undecodable, UnsupportedType
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.imaging.formats import bmp
 from shift_media.imaging.formats.base import (
@@ -113,14 +113,21 @@ def _as_bmp(reader: ByteReader, span: Span) -> tuple[Part, ...]:
     height = int.from_bytes(head[8:12], "little") // 2
     bits, colors = int.from_bytes(head[14:16], "little"), int.from_bytes(head[32:36], "little")
     palette = 4 * (colors or 1 << bits) if bits <= 8 else 0
+    if palette > span.length:
+        raise truncated(span.offset + span.length)
     start = (bmp.FILE_HEADER + _INFO + palette).to_bytes(4, "little")
     written = b"BM" + bytes(8) + start + head[:8] + height.to_bytes(4, "little") + head[12:]
     return written, Span(span.offset + _INFO, span.length - _INFO)
 
 
 def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
-    """Write the directory anew, and behind it the pictures, a PNG without its metadata."""
+    """Write the directory anew, and behind it the pictures, a PNG without its metadata.
+
+    Raises `NotStrippable` for entries that share bytes, which would each be written.
+    """
     entries = _entries(reader)
+    if sum(entry.span.length for entry in entries) > reader.size:
+        raise NotStrippable("The ICO has several entries for one picture.")
     pictures = [list(_stripped_picture(reader, entry.span)) for entry in entries]
     at = _HEAD + _ENTRY * len(entries)
     yield reader.exact(0, _HEAD)

@@ -17,6 +17,7 @@ from shift_media.imaging.formats.bmff import Fields
 _SOC, _SIZ, _COD, _COC, _COM = 0xFF4F, 0xFF51, 0xFF52, 0xFF53, 0xFF64
 _SOT, _SOD, _EOC = 0xFF90, 0xFF93, 0xFFD9
 _MAX_MARKERS: Final = 50_000
+"""Segments and parts of tiles in the whole codestream."""
 _MAX_TILES: Final = 2_000
 _MAX_BLOCKS: Final = 250_000
 """Code blocks, and also precincts, that a decoder holds for a tile: 700 bytes each."""
@@ -41,6 +42,8 @@ class Codestream:
         tiles: how many there are.
         depths: bits of a sample, by component.
         levels: the fewest decompositions that a component of a tile has.
+        layers, packets: the most that a style has: layers of quality, and packets of a layer.
+        markers: how many were read.
         comments: where the contents of comments lie.
         end: the byte after the codestream.
     """
@@ -51,6 +54,9 @@ class Codestream:
     tiles: int
     depths: tuple[int, ...]
     levels: int = _MAX_LEVELS
+    layers: int = 1
+    packets: int = 0
+    markers: int = 0
     comments: list[Span] = field(default_factory=list)
     end: int = 0
 
@@ -63,9 +69,7 @@ def read_codestream(reader: ByteReader, span: Span) -> Codestream:
     found = _read_size(reader, at + 4)
     at = _read_segments(reader, at + 2, _SOT, found)
     seen: set[int] = set()
-    for _ in range(_MAX_MARKERS):
-        if at + 2 > end or reader.number(at, 2) == _EOC:
-            break
+    while at + 2 <= end and reader.number(at, 2) != _EOC:
         at = _read_tile_part(reader, Span(at, end - at), found, seen)
     found.end = min(at + 2, end)
     if at > end or len(seen) != found.tiles:
@@ -100,8 +104,11 @@ def _read_size(reader: ByteReader, at: int) -> Codestream:
 
 def _read_segments(reader: ByteReader, at: int, last: int, found: Codestream) -> int:
     """Read the marker segments up to a marker, and return where it stands."""
-    for _ in range(_MAX_MARKERS):
+    while True:
         marker = reader.number(at, 2)
+        found.markers += 1
+        if found.markers > _MAX_MARKERS:
+            raise Undecodable(f"The JPEG 2000 data has more than {_MAX_MARKERS} segments.")
         if marker == last:
             return at
         if not 0xFF50 <= marker <= 0xFF6F and marker != 0xFF78:
@@ -117,7 +124,6 @@ def _read_segments(reader: ByteReader, at: int, last: int, found: Codestream) ->
         elif marker == _COM:
             found.comments.append(Span(content.offset + 2, max(content.length - 2, 0)))
         at += 2 + length
-    raise Undecodable(f"The JPEG 2000 data has more than {_MAX_MARKERS} segments.")
 
 
 def _read_tile_part(reader: ByteReader, span: Span, found: Codestream, seen: set[int]) -> int:
@@ -130,9 +136,9 @@ def _read_tile_part(reader: ByteReader, span: Span, found: Codestream, seen: set
         raise Undecodable(f"The JPEG 2000 data has a tile {tile} of {found.tiles}.")
     seen.add(tile)
     data = _read_segments(reader, at + _TILE_HEAD, _SOD, found) + 2
+    if data > at + (length or left) or length > left:
+        raise truncated(at)
     if length:
-        if at + length < data or length > left:
-            raise truncated(at)
         return at + length
     # The last part may reach to the end marker.
     return at + left - 2 if reader.upto(at + left - 2, 2) == _EOC.to_bytes(2, "big") else at + left
@@ -141,19 +147,22 @@ def _read_tile_part(reader: ByteReader, span: Span, found: Codestream, seen: set
 def _check_style(fields: Fields, found: Codestream) -> None:
     has_precincts = fields.take(1) & 1
     fields.take(1)
-    layers = fields.take(2)
+    found.layers = max(found.layers, fields.take(2))
     fields.take(1)
-    _check_blocks(fields, found, layers, bool(has_precincts))
+    _check_blocks(fields, found, bool(has_precincts))
 
 
 def _check_component_style(fields: Fields, found: Codestream) -> None:
     fields.take(1)
     has_precincts = fields.take(1) & 1
-    _check_blocks(fields, found, 1, bool(has_precincts))
+    _check_blocks(fields, found, bool(has_precincts))
 
 
-def _check_blocks(fields: Fields, found: Codestream, layers: int, has_precincts: bool) -> None:
-    """Raise `UnsupportedType` for more blocks, precincts or packets than a photo can need."""
+def _check_blocks(fields: Fields, found: Codestream, has_precincts: bool) -> None:
+    """Raise `UnsupportedType` for more blocks, precincts or packets than a photo can need.
+
+    The layers of one segment hold for the precincts of others, so the most of both are counted.
+    """
     levels = fields.take(1)
     width, height = fields.take(1) + 2, fields.take(1) + 2
     fields.take(2)
@@ -166,7 +175,8 @@ def _check_blocks(fields: Fields, found: Codestream, layers: int, has_precincts:
     for count, inside in _count(found.tile, precincts, (width, height)):
         blocks += components * max(count, inside)
         most = max(most, count)
-    packets = layers * (levels + 1) * components * most
+    found.packets = max(found.packets, (levels + 1) * components * most)
+    packets = found.layers * found.packets
     if blocks > _MAX_BLOCKS or packets > _MAX_PACKETS:
         raise UnsupportedType(
             f"A JPEG 2000 image of {blocks} code blocks in a tile and {packets} packets is not "
