@@ -334,6 +334,39 @@ def test_lying_file_is_refused(name: str) -> None:
         engine.preview(BytesIO(write()))
 
 
+def in_pieces(items: int) -> bytes:
+    """Write an AVIF whose items lie in 65,535 pieces each, of which the box says nothing."""
+    count = struct.pack(">H", items)
+    pieces = b"".join(struct.pack(">HHH", item, 0, 65_535) for item in range(1, items + 1))
+    meta = heics.full_box(
+        b"meta",
+        heics.full_box(b"pitm", b"\0\1"),
+        heics.box(b"iprp", heics.box(b"ipco")),
+        heics.full_box(b"iloc", b"\0\0", count, pieces),
+    )
+    return heics.box(b"ftyp", b"avif", bytes(4), b"mif1avif") + meta
+
+
+@pytest.mark.acceptance(73)
+def test_items_in_many_pieces_are_refused() -> None:
+    with pytest.raises(Undecodable, match="pieces"):
+        probe(BytesIO(in_pieces(2)))
+
+
+@pytest.mark.acceptance(73)
+def test_units_of_all_items_count_together() -> None:
+    size = [heics.size_box(128, 96)]
+    padding = heics.Item(b"av01", b"\x7a\0" * 9_000, size)
+    with pytest.raises(Undecodable, match="units"):
+        probe(BytesIO(heics.write([padding] * 6, brand=b"avif")))
+    coded = heics.coded_item(heics.coded(UPRIGHT))
+    empty = struct.pack(">IBB", 2, 38 << 1, 1)
+    cells = [heics.Item(b"hvc1", empty * 9_000 + coded.data, coded.properties)] * 6
+    content = heics.write([heics.grid_item(3, 2, (384, 192), [*range(2, 8)]), *cells])
+    with pytest.raises(Undecodable, match="units"):
+        probe(BytesIO(content))
+
+
 @pytest.mark.acceptance(73)
 def test_identity_of_an_image_is_made() -> None:
     image = made(derived(b"iden", 3))

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats.base import ByteReader, Span
 from shift_media.imaging.formats.bits import Bits
+from shift_media.imaging.formats.units import UnitBudget
 
 _SEQUENCE_HEADER = 1
 PADDING: Final = 15
@@ -15,7 +16,6 @@ PICTURE_UNITS: Final = frozenset((_SEQUENCE_HEADER, 2, 3, 4, 6, 7))
 """The types of units that make a picture (6.2.2): all but metadata, padding and tile lists."""
 _HEAD_BYTES: Final = 512
 """Of a sequence header: more than all its operating points can take before the size."""
-_MAX_UNITS: Final = 10_000
 _TIERED_LEVEL = 7
 """The level above which an operating point has a bit for its tier (5.5.1)."""
 
@@ -28,28 +28,28 @@ class Unit(NamedTuple):
     content: Span
 
 
-def frame_sizes(reader: ByteReader) -> Iterator[tuple[int, int]]:
+def frame_sizes(reader: ByteReader, budget: UnitBudget) -> Iterator[tuple[int, int]]:
     """Yield the largest frame width and height of every sequence header in the data."""
-    for unit in units(reader):
+    for unit in units(reader, budget):
         if unit.type == _SEQUENCE_HEADER:
             start, length = unit.content
             yield _sequence_size(reader.upto(start, min(length, _HEAD_BYTES)))
 
 
-def units(reader: ByteReader) -> Iterator[Unit]:
+def units(reader: ByteReader, budget: UnitBudget) -> Iterator[Unit]:
     """Yield the units of the data (5.3)."""
     at = 0
-    for _ in range(_MAX_UNITS):
+    while True:
         head = reader.upto(at, 10)
         if not head:
             return
+        budget.take()
         type, extended, sized = head[0] >> 3 & 15, head[0] >> 2 & 1, head[0] >> 1 & 1
         start = 1 + extended
         length, width = _leb128(head[start:]) if sized else (reader.size - at - start, 0)
         content = Span(at + start + width, length)
         yield Unit(type, at, content)
         at = content.offset + length
-    raise Undecodable(f"The AV1 data has more than {_MAX_UNITS} units.")
 
 
 def _leb128(content: bytes) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from shift_media.imaging.formats.heif import (
     read_top,
 )
 from shift_media.imaging.formats.segments import open_parts
+from shift_media.imaging.formats.units import UnitBudget
 
 _FORMAT: Final = BY_EXTENSION["avif"]
 
@@ -81,12 +82,12 @@ def _check_items(reader: ByteReader, meta: Meta, limits: SourceLimits, pixels: i
 
     A decoder allocates what the data says, which may be far more than the box says.
     """
-    total = 0
+    total, budget = 0, UnitBudget()
     for item, type in meta.types.items():
         if type != b"av01":
             continue
         content = ByteReader(open_parts(reader.file, meta.locations.get(item, [])))
-        for width, height in av1.frame_sizes(content):
+        for width, height in av1.frame_sizes(content, budget):
             limits.check(_FORMAT, width, height)
             total += width * height
     if total > _LAYERS * limits.max_pixels(_FORMAT):

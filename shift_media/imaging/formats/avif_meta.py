@@ -11,6 +11,10 @@ from shift_media.imaging.formats.base import ByteReader, Span
 from shift_media.imaging.formats.bmff import Box, Fields, inner_boxes
 
 _MAX_BYTES: Final = 8_000_000
+_MAX_EXTENTS: Final = 20_000
+"""Pieces of all items. One may take no bytes of the box; a grid has up to 2,000 cells."""
+_MAX_ASSOCIATIONS: Final = 100_000
+"""Properties of all items."""
 _METADATA = (b"Exif", b"mime", b"uri ")
 HEVC_ITEMS: Final = frozenset((b"hvc1", b"hev1"))
 PICTURE_ITEMS: Final = frozenset(b"av01 grid iovl iden tmap".split()) | HEVC_ITEMS
@@ -107,9 +111,13 @@ def _add_associations(fields: Fields, meta: Meta) -> None:
     """Add which properties belong to which item (23008-12, 9.3)."""
     head = fields.take(4)
     wide_item, wide_index = head >> 24 > 0, head & 1
+    total = 0
     for _ in range(fields.take(4)):
         item = fields.take(4 if wide_item else 2)
         indexes = [fields.take(2 if wide_index else 1) for _ in range(fields.take(1))]
+        total += len(indexes)
+        if total > _MAX_ASSOCIATIONS:
+            raise Undecodable(f"The items have more than {_MAX_ASSOCIATIONS} properties.")
         mask = 0x7FFF if wide_index else 0x7F
         meta.associations.setdefault(item, []).extend(index & mask for index in indexes)
 
@@ -120,13 +128,18 @@ def _add_locations(fields: Fields, meta: Meta) -> None:
     sizes = fields.take(2)
     offset_size, length_size = sizes >> 12, sizes >> 8 & 15
     base_size, index_size = sizes >> 4 & 15, sizes & 15 if version else 0
+    total = 0
     for _ in range(fields.take(2 if version < 2 else 4)):
         item = fields.take(2 if version < 2 else 4)
         method = fields.take(2) & 15 if version else 0
         fields.take(2)
         base = fields.take(base_size)
         spans = meta.locations.setdefault(item, [])
-        for _ in range(fields.take(2)):
+        count = fields.take(2)
+        total += count
+        if total > _MAX_EXTENTS:
+            raise Undecodable(f"The items lie in more than {_MAX_EXTENTS} pieces.")
+        for _ in range(count):
             fields.take(index_size)
             start, length = base + fields.take(offset_size), fields.take(length_size)
             spans.append(Span(start + (meta.data_offset if method == 1 else 0), length))

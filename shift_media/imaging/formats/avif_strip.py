@@ -6,7 +6,8 @@ zeros and called ``free``, and so is what no item of the picture refers to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from shift_media.core.errors import NotStrippable
@@ -21,6 +22,7 @@ from shift_media.imaging.formats.avif_meta import (
 from shift_media.imaging.formats.base import ByteReader, Change, Header, Part, Span, zeros
 from shift_media.imaging.formats.bmff import Box, complete_boxes, inner_boxes
 from shift_media.imaging.formats.segments import open_parts, spans_of
+from shift_media.imaging.formats.units import UnitBudget
 
 _META: Final = frozenset(b"hdlr pitm iloc iinf iprp iref idat dinf grpl".split())
 _PROPERTIES: Final = frozenset(
@@ -67,30 +69,32 @@ def _changes(reader: ByteReader, top: list[Box]) -> Iterator[Change]:
     for box in top:
         if box not in (brands, meta_box) and box.type != b"mdat":
             yield from _blank(box)
-    if not all(any(_is_within(extent, span) for span in data) for extent in kept):
-        raise NotStrippable("The file has image data outside of its data boxes.")
+    placed = _place(kept, sorted(data))
+    budget = UnitBudget()
     for item in items:
-        yield from _changes_in_data(reader, meta, item)
+        yield from _changes_in_data(reader, meta, item, budget)
     for span in data:
-        yield from _gaps(span, [extent for extent in kept if _is_within(extent, span)])
+        yield from _gaps(span, placed.get(span, []))
 
 
-def _changes_in_data(reader: ByteReader, meta: Meta, item: int) -> Iterator[Change]:
+def _changes_in_data(
+    reader: ByteReader, meta: Meta, item: int, budget: UnitBudget
+) -> Iterator[Change]:
     """Blank what the data of an item holds besides its picture."""
     if meta.types.get(item) == b"av01":
-        yield from _changes_in_av1(reader, meta.locations.get(item, []))
+        yield from _changes_in_av1(reader, meta.locations.get(item, []), budget)
     elif meta.types.get(item) in HEVC_ITEMS:
-        yield from heic_strip.message_changes(reader, meta, item)
+        yield from heic_strip.message_changes(reader, meta, item, budget)
 
 
-def _changes_in_av1(reader: ByteReader, spans: list[Span]) -> Iterator[Change]:
+def _changes_in_av1(reader: ByteReader, spans: list[Span], budget: UnitBudget) -> Iterator[Change]:
     """Blank the units of AV1 data that are not of the picture, as units of padding.
 
     A unit of padding ends with a bit that is set, behind which nothing but zeros stands
     (AV1 specification, 5.3.4).
     """
     data = ByteReader(open_parts(reader.file, spans))
-    for type, head, content in av1.units(data):
+    for type, head, content in av1.units(data, budget):
         if type in av1.PICTURE_UNITS:
             continue
         flags = data.number(head, 1) & ~_UNIT_TYPE
@@ -122,7 +126,7 @@ def _picture_extents(meta: Meta, items: set[int]) -> list[Span]:
     other: list[Span] = []
     for item, spans in meta.locations.items():
         (kept if item in items else other).extend(spans)
-    if any(_overlaps(one, two) for one in other for two in kept):
+    if _share_bytes(kept, other):
         raise NotStrippable("The file has metadata that share their bytes with the picture.")
     return sorted(kept)
 
@@ -169,11 +173,24 @@ def _gaps(span: Span, kept: Iterable[Span]) -> Iterator[Change]:
         yield (at, span.offset + span.length - at, b"")
 
 
-def _is_within(inner: Span, outer: Span) -> bool:
-    end = outer.offset + outer.length
-    return outer.offset <= inner.offset and inner.offset + inner.length <= end
+def _place(extents: Iterable[Span], data: Sequence[Span]) -> dict[Span, list[Span]]:
+    """Return the extents by the one of the sorted data boxes that each is in."""
+    starts = [span.offset for span in data]
+    placed: dict[Span, list[Span]] = {}
+    for offset, length in extents:
+        index = bisect_right(starts, offset) - 1
+        if index < 0 or offset + length > data[index].offset + data[index].length:
+            raise NotStrippable("The file has image data outside of its data boxes.")
+        placed.setdefault(data[index], []).append(Span(offset, length))
+    return placed
 
 
-def _overlaps(one: Span, two: Span) -> bool:
-    start = max(one.offset, two.offset)
-    return start < min(one.offset + one.length, two.offset + two.length)
+def _share_bytes(kept: Iterable[Span], other: Iterable[Span]) -> bool:
+    """Return True if one of the spans overlaps one of the other ones."""
+    marked = [(*span, True) for span in kept] + [(*span, False) for span in other]
+    ends = {True: 0, False: 0}
+    for offset, length, is_kept in sorted(marked):
+        if length and offset < ends[not is_kept]:
+            return True
+        ends[is_kept] = max(ends[is_kept], offset + length)
+    return False

@@ -22,6 +22,7 @@ from shift_media.imaging.formats.base import (
 from shift_media.imaging.formats.bmff import Box, Fields
 from shift_media.imaging.formats.heic_items import HeicPicture, Items, Size, coded_sizes
 from shift_media.imaging.formats.heif import find_profile, read_color_space, read_top
+from shift_media.imaging.formats.units import UnitBudget
 
 _FORMAT: Final = BY_EXTENSION["heic"]
 
@@ -80,12 +81,12 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
 
 def _check_data(reader: ByteReader, pictures: list[HeicPicture], limits: SourceLimits) -> None:
     """Raise `TooManyPixels` or `Undecodable` if the HEVC data declares more than the boxes."""
-    total = 0
+    total, budget = 0, UnitBudget()
     for picture in pictures:
         seen = {}
         for image in picture.images:
             if image.data not in seen:
-                seen[image.data] = max(w * h for w, h in coded_sizes(reader, image))
+                seen[image.data] = max(w * h for w, h in coded_sizes(reader, image, budget))
                 _check_coded(image.size, seen[image.data], limits)
             total += seen[image.data]
         count = sum(span.length for image in picture.images for span in image.data)

@@ -13,6 +13,7 @@ from shift_media.imaging.formats.base import ByteReader, Span, truncated
 from shift_media.imaging.formats.bmff import Box, Fields, complete_boxes, inner_boxes
 from shift_media.imaging.formats.heif import is_alpha, read_size
 from shift_media.imaging.formats.segments import open_parts
+from shift_media.imaging.formats.units import UnitBudget
 
 _TRANSFORMATIONS: Final = frozenset((b"irot", b"imir", b"clap"))
 _MAX_CELLS: Final = 2_000
@@ -147,13 +148,14 @@ class Items:
         return spans
 
 
-def coded_sizes(reader: ByteReader, image: CodedImage) -> Iterator[Size]:
+def coded_sizes(reader: ByteReader, image: CodedImage, budget: UnitBudget) -> Iterator[Size]:
     """Yield the sizes that the HEVC data of an image declares; at least one.
 
     Raises `Undecodable` for data without a size or with several pictures.
     """
-    known = hevc.read_configuration(reader, image.configuration)
-    inside = hevc.picture_sizes(ByteReader(open_parts(reader.file, image.data)), known.length_size)
+    known = hevc.read_configuration(reader, image.configuration, budget)
+    data = ByteReader(open_parts(reader.file, image.data))
+    inside = hevc.picture_sizes(data, known.length_size, budget)
     sizes = [*known.sizes, *inside]
     if not sizes:
         raise Undecodable("The HEIC has an image whose data says nothing of its size.")

@@ -10,6 +10,7 @@ from shift_media.imaging.formats import hevc
 from shift_media.imaging.formats.avif_meta import Meta
 from shift_media.imaging.formats.base import ByteReader, Change, Span
 from shift_media.imaging.formats.segments import open_parts, spans_of
+from shift_media.imaging.formats.units import UnitBudget
 
 _HEAD: Final = 2
 """Bytes of the head of a unit, which stay."""
@@ -17,7 +18,9 @@ _MIN_MESSAGE: Final = 3
 _MAX_MESSAGE: Final = 1_000_000
 
 
-def message_changes(reader: ByteReader, meta: Meta, item: int) -> Iterator[Change]:
+def message_changes(
+    reader: ByteReader, meta: Meta, item: int, budget: UnitBudget
+) -> Iterator[Change]:
     """Yield the changes by which the messages of an item say nothing, each as long as before.
 
     Raise `NotStrippable` for units of unknown types.
@@ -26,11 +29,11 @@ def message_changes(reader: ByteReader, meta: Meta, item: int) -> Iterator[Chang
     for box in meta.properties_of(item):
         if box.type != b"hvcC":
             continue
-        known = hevc.read_configuration(reader, box.content)
+        known = hevc.read_configuration(reader, box.content, budget)
         for span in known.messages:
             yield from _changes(span, [Span(0, reader.size)])
         data = ByteReader(open_parts(reader.file, spans))
-        for type, _, span in hevc.units(data, known.length_size):
+        for type, _, span in hevc.units(data, known.length_size, budget):
             if type in hevc.PICTURE_UNITS:
                 continue
             if type not in hevc.MESSAGES:

@@ -10,6 +10,7 @@ from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats.base import ByteReader, Span
 from shift_media.imaging.formats.bits import Bits
 from shift_media.imaging.formats.bmff import Fields
+from shift_media.imaging.formats.units import UnitBudget
 
 _PARAMETER_SETS: Final = 33
 """The type of a unit with a sequence parameter set (H.265, table 7-1)."""
@@ -26,7 +27,6 @@ _FILLER: Final = 3
 _MAX_CONFIGURATION: Final = 65_536
 _SET_BYTES: Final = 512
 """Of a sequence parameter set: more than all before its size can take."""
-_MAX_UNITS: Final = 10_000
 _GENERAL_PROFILE: Final = 96
 """Bits of the profile and the level that every set has (7.3.3)."""
 _MAX_SUB_LAYERS: Final = 6
@@ -55,7 +55,7 @@ class HevcUnit(NamedTuple):
     span: Span
 
 
-def read_configuration(reader: ByteReader, span: Span) -> Configuration:
+def read_configuration(reader: ByteReader, span: Span, budget: UnitBudget) -> Configuration:
     """Read the configuration of coded pictures; raise `Undecodable` if it is broken."""
     if span.length > _MAX_CONFIGURATION:
         raise Undecodable(f"The HEVC configuration has {span.length} bytes.")
@@ -67,6 +67,7 @@ def read_configuration(reader: ByteReader, span: Span) -> Configuration:
     for _ in range(fields.take(1)):
         fields.take(1)  # the type of the units in it, but a decoder believes their own heads
         for _ in range(fields.take(2)):
+            budget.take()
             length = fields.take(2)
             unit = Span(span.offset + fields.at, length)
             fields.take(length)
@@ -78,28 +79,28 @@ def read_configuration(reader: ByteReader, span: Span) -> Configuration:
     return Configuration(length_size, tuple(sizes), tuple(messages))
 
 
-def units(reader: ByteReader, length_size: int) -> Iterator[HevcUnit]:
+def units(reader: ByteReader, length_size: int, budget: UnitBudget) -> Iterator[HevcUnit]:
     """Yield the units of the data of one item; raise `Undecodable` if the last is cut short."""
     at = 0
-    for _ in range(_MAX_UNITS):
-        if at + length_size + _UNIT_HEAD > reader.size:
-            return
+    while at + length_size + _UNIT_HEAD <= reader.size:
+        budget.take()
         span = Span(at + length_size, reader.number(at, length_size))
         at = span.offset + span.length
         if at > reader.size:
             raise Undecodable("The HEVC data ends within a unit.")
         head = reader.exact(span.offset, _UNIT_HEAD)
         yield HevcUnit(head[0] >> 1 & 0x3F, (head[0] & 1) << 5 | head[1] >> 3, span)
-    raise Undecodable(f"The HEVC data has more than {_MAX_UNITS} units.")
 
 
-def picture_sizes(reader: ByteReader, length_size: int) -> Iterator[tuple[int, int]]:
+def picture_sizes(
+    reader: ByteReader, length_size: int, budget: UnitBudget
+) -> Iterator[tuple[int, int]]:
     """Yield width and height of each parameter set inside the data of one picture.
 
     Raises `Undecodable` for data without a picture, or with several, which would each be decoded.
     """
     pictures = 0
-    for type, layer, span in units(reader, length_size):
+    for type, layer, span in units(reader, length_size, budget):
         if type == _PARAMETER_SETS:
             yield _read_size(reader.upto(span.offset, min(span.length, _SET_BYTES)))
         elif type <= _LAST_PICTURE and layer == 0:
