@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import posixpath
 import re
 import zipfile
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -36,7 +37,8 @@ def zip_response(request: HttpRequest, files: Iterable[Any], name: str) -> Strea
     The files are read from their storages one after another, as fast as the client takes them, so
     the archive needs little memory whatever its size. They are stored as they are, because
     pictures and videos are compressed already. Empty fields are left out. A file that is missing
-    in the storage is left out too, and named in ``missing.txt`` at the end of the archive.
+    in the storage is left out too, and named in ``missing.txt`` at the end of the archive. Files
+    with names from before the media field are read from their old storage.
 
     Args:
         request: the request of the view, which has checked who may read the files.
@@ -70,7 +72,7 @@ def _zip_blocks(files: list[Any]) -> Iterator[bytes]:
         for file in files:
             name = _free_name(_name_of(file), taken)
             try:
-                source = file.storage.fetch(file.key)
+                source = _open(file)
             except NotStored as error:
                 logger.warning("A file is left out of a ZIP archive: %s", error)
                 missing.append(name)
@@ -92,23 +94,35 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
+def _open(file: Any) -> Any:
+    """Open a file to be read once; one without a key where it was before the media field."""
+    if not file.is_legacy:
+        return file.storage.fetch(file.key)
+    name = file.stored_name
+    try:
+        return file.storage.open(name, "rb")
+    except FileNotFoundError as error:
+        raise NotStored(f"{file.field}: the file {name!r} is missing.") from error
+
+
 def _name_of(file: Any) -> str:
     """Return the name of an upload, with the extension of its key and without parts of paths."""
-    leaf = file.key.rpartition("/")[2]
+    leaf = _UNSAFE.sub("_", file.stored_name.rpartition("/")[2])
     known = file.known_metadata
     given = _UNSAFE.sub("_", (known.original_name if known else "") or leaf).strip(". ")
-    extension = extension_of(leaf)
-    stem = given.rpartition(".")[0] if extension_of(given) == extension else given
-    return f"{stem[:_LONGEST_STEM].rstrip('. ') or 'file'}.{extension}"
+    extension = extension_of(leaf)  # An old name may have none.
+    stem = given.rpartition(".")[0] if extension and extension_of(given) == extension else given
+    stem = stem[:_LONGEST_STEM].rstrip(". ") or "file"
+    return f"{stem}.{extension}" if extension else stem
 
 
 def _free_name(name: str, taken: set[str]) -> str:
     """Return a name that differs from all others, also where case does not count; and take it."""
-    stem, _, extension = name.rpartition(".")
+    stem, extension = posixpath.splitext(name)
     number, free = 1, name
     while free.casefold() in taken:
         number += 1
-        free = f"{stem} ({number}).{extension}"
+        free = f"{stem} ({number}){extension}"
     taken.add(free.casefold())
     return free
 

@@ -6,11 +6,14 @@ import asyncio
 import io
 import tracemalloc
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
-from django.test import AsyncRequestFactory, RequestFactory
+from django.core.files.storage import storages
+from django.test import AsyncRequestFactory, RequestFactory, override_settings
 
 from shift_media.archives import zip_blocks, zip_response
 from shift_media.core.errors import StorageError
@@ -18,6 +21,8 @@ from shift_media.core.keys import new_original_key
 from shift_media.core.metadata import Metadata
 from shift_media.testing import InMemoryMediaStorage
 from testproject.gallery.models import Photo
+from tests.testapp.models import Moving
+from tests.testapp.models import Photo as Old
 
 REQUEST = RequestFactory().get("/album.zip")
 
@@ -76,6 +81,21 @@ def test_name_in_an_archive_is_no_path_and_has_the_extension_of_its_bytes(
 def test_equal_names_are_numbered_whatever_their_case(storage: InMemoryMediaStorage) -> None:
     files = [add(storage, name) for name in ("a.jpg", "A.jpg", "a.jpg", "missing.txt")]
     assert list(read(zip_blocks(files))) == ["a.jpg", "A (2).jpg", "a (3).jpg", "missing.txt.jpg"]
+
+
+def test_files_from_before_the_media_field_are_in_the_archive_too(tmp_path: Path) -> None:
+    options = {"location": tmp_path, "base_url": "/old/"}
+    default = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}
+    names = ("a/Lake.JPG", "b/lake.jpg", "a/plain", "b/plain")
+    with override_settings(STORAGES={**settings.STORAGES, "default": default}):
+        for name in names:
+            storages["default"].save(name, ContentFile(name.encode()))
+        shown = Moving(image=names[0]).photo
+        files = [shown, *(Old(image=name).image for name in (*names[1:], "gone.png"))]
+        found = read(zip_response(REQUEST, files, "old.zip").streaming_content)
+    assert found.pop("missing.txt").endswith(b"\ngone.png\n")
+    expected = ("Lake.jpg", "lake (2).jpg", "plain", "plain (2)")
+    assert found == {new: name.encode() for new, name in zip(expected, names, strict=True)}
 
 
 def test_missing_original_is_named_at_the_end_and_the_others_are_there(
