@@ -15,8 +15,12 @@ def current_file(imported: ImportedFile) -> Any:
     field: Any = find_field(imported.source)
     if field is None or not is_media_field(field):
         return None
-    rows: models.QuerySet[Any]
-    rows = models.QuerySet(model=field.model, using=router.db_for_read(field.model))
+    # The table is in the database of the rows, unless a router says otherwise. In another database
+    # the same primary key is another row's.
+    here = imported._state.db
+    if here is None or not router.allow_migrate_model(here, field.model):
+        here = router.db_for_read(field.model)
+    rows: models.QuerySet[Any] = models.QuerySet(model=field.model, using=here)
     row = rows.filter(pk=imported.row).only(field.name).first()
     file = None if row is None else getattr(row, field.attname)
     return file if file is not None and file.name and not file.is_legacy else None

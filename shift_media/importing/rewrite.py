@@ -156,9 +156,15 @@ class RewriteRun:
                 if links:
                     yield self._write(pk, text, new, links)
 
+    @property
+    def _using(self) -> str:
+        """The alias of the database: that of the import, if it is not the usual one."""
+        using = self._plan.using
+        is_usual = using == router.db_for_write(self._plan.model)
+        return router.db_for_write(self._model) if is_usual else using
+
     def _rows(self) -> models.QuerySet[Any]:
-        rows: models.QuerySet[Any]
-        rows = models.QuerySet(model=self._model, using=router.db_for_write(self._model))
+        rows: models.QuerySet[Any] = models.QuerySet(model=self._model, using=self._using)
         return rows.filter(Q(**{f"{self._column}__contains": self._prefix})).order_by("pk")
 
     def _find(self, name: str) -> str | None:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import storages
 from django.test import override_settings
 
+from shift_media.deletion.site_marker import MARKER_KEY, claim
 from shift_media.importing.leftovers import package_of
 from tests.importing.test_command import run
 from tests.testapp.models import Attachment
@@ -94,6 +96,16 @@ def test_leftovers_are_deleted_and_what_a_row_has_stays(
     assert [path.exists() for path in left] == [False, False, True]
     assert (old_folder / "photos/lake.jpg").exists()
     assert run("--leftovers")[0] == "No thumbnails of other packages were found.\n"
+
+
+def test_leftovers_beside_the_storage_of_another_site_stay(left: list[Path]) -> None:
+    storage: Any = storages["media"]
+    storage.delete(MARKER_KEY)
+    claim(storage, "another.example")
+    _, err, code = run("--leftovers", "--delete")
+    assert ("another.example" in err, "Nothing was changed." in err, code) == (True, True, 1)
+    assert all(path.exists() for path in left)
+    assert run("--leftovers", "--delete", "--dry-run")[2] == 0
 
 
 def test_delete_without_leftovers_is_refused(old_folder: Path) -> None:

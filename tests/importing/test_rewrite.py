@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.flatpages.models import FlatPage
 from django.db.models.signals import pre_save
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,6 +100,27 @@ def test_dry_run_shows_a_diff_and_writes_nothing(old_row: OldRow) -> None:
     assert (err, code) == ("", 0)
     page.refresh_from_db()
     assert url in page.content
+
+
+class OtherDatabase:
+    """A router that looks in another database than that of an import."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return "other" if model in (Photo, FlatPage) else None
+
+    db_for_write = db_for_read
+
+
+@pytest.mark.django_db(transaction=True)
+def test_links_and_texts_are_those_of_the_database_of_the_import(old_row: OldRow) -> None:
+    page = text_with(old_row("photos/lake.jpg").image.url)
+    run()
+    key = Photo.objects.get().image.name
+    with override_settings(DATABASE_ROUTERS=[f"{__name__}.OtherDatabase"]):
+        out, _, code = run("--rewrite=flatpages.FlatPage.content", "--database=default")
+    assert (out.endswith("1 text: 1 link rewritten.\n"), code) == (True, 0)
+    page.refresh_from_db()
+    assert key in page.content
 
 
 @pytest.mark.django_db(transaction=True)

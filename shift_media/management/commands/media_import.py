@@ -173,6 +173,8 @@ class Command(MediaCommand):
         write_rewritten(self.stdout, self.stderr, label, run, dry_run=self.options["dry_run"])
 
     def _leftovers(self) -> None:
+        if self.options["delete"] and not self.options["dry_run"]:
+            self._check_owner()
         write_leftovers(self.stdout, self.stderr, LeftoverRun(self.plan), self.options)
 
     def _end(self) -> None:
