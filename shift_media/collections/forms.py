@@ -99,12 +99,20 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
         for item in items:
             self.rules.check_alt(item.alt)
         new = [item.file for item in items]
-        staying = [form.instance.file for form in self.initial_forms if not self._is_leaving(form)]
+        staying = [item.file for item in self._staying()]
         kept = self.rules.kept
         if kept is not None and len(new) <= kept:
             staying = staying[max(0, len(staying) + len(new) - kept) :]
         self.rules.check_count(len(staying) + len(new))
         self.rules.check_bytes(sum(file.size for file in (*staying, *new)))
+
+    def _staying(self) -> list[MediaItem]:
+        """Return the items that are not removed, with those that others have added meanwhile."""
+        forms = self.in_order()
+        shown = [form.instance for form in forms]
+        stored = [] if self.instance.pk is None else self.model.of(self.instance).all()
+        added = [item for item in stored if item not in shown]
+        return [*(form.instance for form in forms if not self._is_leaving(form)), *added]
 
     def _is_leaving(self, form: Any) -> bool:
         return bool(form.cleaned_data.get(DELETION_FIELD_NAME))
@@ -119,6 +127,7 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
             raise ValueError("A collection is saved as a whole. Call save() without commit=False.")
         owned = self.model.of(self.instance)
         with transaction.atomic(using=owned.using):
+            owned.lock()  # Nobody adds an item between the order and its check.
             saved = super().save()
             if self.may_order:
                 self._reorder(owned)

@@ -70,7 +70,7 @@ class OwnedItems(Generic[Item]):
     def add_items(self, items: Sequence[Any]) -> None:
         """Save new rows behind the others; see `add`."""
         with transaction.atomic(using=self.using):
-            present = self._lock()
+            present = self.lock()
             leaving = self._find_leaving(present, items)
             self.rules.check_count(len(present) - len(leaving) + len(items))
             position = max((item.position for item in present), default=-1) + 1
@@ -92,7 +92,7 @@ class OwnedItems(Generic[Item]):
         added or removed one.
         """
         with transaction.atomic(using=self.using):
-            present = {str(item.pk): item for item in self._lock()}
+            present = {str(item.pk): item for item in self.lock()}
             wanted = list(map(str, keys))
             if len(wanted) != len(set(wanted)) or set(wanted) != set(present):
                 raise collection_error("other_items")
@@ -104,7 +104,7 @@ class OwnedItems(Generic[Item]):
     def remove(self, keys: Iterable[Any]) -> None:
         """Delete rows, with their files. Raises ``ValidationError`` if too few would be left."""
         with transaction.atomic(using=self.using):
-            present, leaving = self._lock(), set(map(str, keys))
+            present, leaving = self.lock(), set(map(str, keys))
             items = [item for item in present if str(item.pk) in leaving]
             self.rules.check_count(len(present) - len(items))
             for item in items:
@@ -115,7 +115,7 @@ class OwnedItems(Generic[Item]):
         size = Cast(KeyTextTransform("size", "file_meta"), models.BigIntegerField())
         return self.all().order_by().aggregate(total=models.Sum(size))["total"] or 0
 
-    def _lock(self) -> list[Any]:
+    def lock(self) -> list[Any]:
         """Lock the object until the end of the transaction, and return its rows in order."""
         rows = type(self.owner)._base_manager.using(self.using).filter(pk=self.owner.pk)
         if connections[self.using].features.has_select_for_update:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils.datastructures import MultiValueDict
 
 from shift_media.collections.forms import CollectionFormSet, collection_formset
@@ -134,6 +136,26 @@ def test_item_that_was_added_meanwhile_stays_behind(tour: Tour) -> None:
     assert formset.is_valid()
     formset.save()
     assert titles(tour) == ["b", "a", "other"]
+
+
+def test_item_that_was_added_meanwhile_counts(tour: Tour) -> None:
+    items = add(tour, *"abc")
+    add(tour, "d")
+    formset = posted(tour, *map(row, items), new=[upload()], alts=["A view"])
+    assert not formset.is_valid()
+    assert formset.non_form_errors().as_data()[0].code == "too_many_files"
+    assert posted(tour, row(items[0], DELETE="on"), new=[upload()], alts=["A view"]).is_valid()
+
+
+def test_object_is_locked_before_its_items_are_read(tour: Tour) -> None:
+    a, b = add(tour, *"ab")
+    formset = posted(tour, row(a, ORDER=2), row(b, ORDER=1))
+    assert formset.is_valid()
+    with CaptureQueriesContext(connection) as queries:
+        formset.save()
+    first = next(q["sql"] for q in queries if "BEGIN" not in q["sql"])
+    assert "testapp_tour" in first
+    assert "UPDATE" in first
 
 
 def test_file_that_fails_to_be_stored_leaves_order_and_items_as_they_were(
