@@ -127,7 +127,7 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
             raise ValueError("A collection is saved as a whole. Call save() without commit=False.")
         owned = self.model.of(self.instance)
         with transaction.atomic(using=owned.using):
-            owned.lock()  # Nobody adds an item between the order and its check.
+            owned.lock()  # No item is added between the order and its check.
             saved = super().save()
             if self.may_order:
                 self._reorder(owned)
