@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any, Final, Literal
 
-from django.db import models
 from django.utils.module_loading import import_string
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import BY_EXTENSION
+from shift_media.deletion.references import all_rows
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import find_field
 from shift_media.resizes.builder import has_resizes
@@ -42,10 +42,12 @@ def prepare_poster(job: Any) -> None:
     field: Any = find_field(job.source)
     if not getattr(field, "holds_media", False) or field.prepare == "never":
         return
-    rows: models.QuerySet[Any] = field.model._base_manager.filter(**{field.name: job.original})
-    instance = rows.first()
-    if instance is not None:
-        _prepare(getattr(instance, field.name), field)
+    # A replica may not have the row yet, and it may be in any database.
+    for rows in all_rows(field.model):
+        instance = rows.filter(**{field.name: job.original}).first()
+        if instance is not None:
+            _prepare(getattr(instance, field.name), field)
+            return
 
 
 def _prepare(file: Any, field: AnyMediaField) -> None:

@@ -117,8 +117,16 @@ def test_failing_resize_is_logged_and_the_row_stays(
     assert "No resize 'unknown'" in caplog.text
 
 
+class LateReplica:
+    """A router that reads films from a database that has none yet."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str | None:
+        return "replica" if model is Film and not hints else None
+
+
+@pytest.mark.parametrize("routers", [[], [f"{__name__}.LateReplica"]])
 def test_resizes_of_a_video_are_made_of_its_poster_once_it_has_one(
-    prepare: Callable[[Any, str], None], stored: Stored
+    routers: list[str], prepare: Callable[[Any, str], None], stored: Stored
 ) -> None:
     prepare(Film, "save")
     key = "3c72aedc/ba25/41e6/a569/406c8f413974/film.mp4/film.mp4"
@@ -130,7 +138,8 @@ def test_resizes_of_a_video_are_made_of_its_poster_once_it_has_one(
     poster = f"{key.rpartition('/')[0]}/_poster.jpg"
     Film._meta.get_field("video").storage.put(poster, upload(picture()), content_type="image/jpeg")
     Rendition.objects.create(job=job, original=key, key=poster, kind="poster")
-    ahead.prepare_poster(job)
+    with override_settings(DATABASE_ROUTERS=routers):
+        ahead.prepare_poster(job)
     assert resizes(stored()) == [
         "20x-fit-79-noupscale", "32x24-fill-80-noupscale",
     ]  # fmt: skip
