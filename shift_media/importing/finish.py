@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import groupby, product
+from itertools import product
 from typing import Any, Final
 
 from django.apps import apps
@@ -92,10 +92,12 @@ class FinishRun:
             .values_list("old_name")
         )
         wanted = [name for (name,) in names.distinct()[:PAGE]]
-        all_records = self._plan.table.filter(old_name__in=wanted, old_storage=alias).order_by(
-            "old_name", "pk"
-        )
-        return [(name, list(same)) for name, same in groupby(all_records, lambda r: r.old_name)]
+        all_records = self._plan.table.filter(old_name__in=wanted, old_storage=alias)
+        # Not by groupby(), because a database may sort other spellings between equal names.
+        files: Files = {}
+        for record in all_records.order_by("old_name", "pk"):
+            files.setdefault(record.old_name, []).append(record)
+        return list(files.items())
 
     def _finish_page(
         self, page: Sequence[tuple[str, list[ImportedFile]]], pool: ThreadPoolExecutor

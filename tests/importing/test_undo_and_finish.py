@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import connection, models
 from django.test import override_settings
 
 from shift_media.core.keys import new_original_key
@@ -229,6 +229,31 @@ def test_finish_leaves_a_file_in_the_directory_of_another_row_s_video(
         (outcome,) = finish()
         assert (outcome.code, str(key) in outcome.detail) == ("still_used", True)
     assert poster in stored()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="NOCASE is a collation of SQLite")
+def test_finish_verifies_all_rows_of_a_name_that_a_database_sorts_without_case(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    rows = [old_row(name) for name in (NAME, NAME.title(), NAME)]
+    import_all()
+    key = Photo.objects.get(pk=rows[0].pk).image.name
+    Path(storages["media"].path(key)).write_bytes(b"damaged")
+    plain, alike = (
+        models.CharField(max_length=400),
+        models.CharField(max_length=400, db_collation="NOCASE"),
+    )
+    for field in (plain, alike):
+        field.set_attributes_from_name("old_name")
+        field.model = ImportedFile
+    with connection.schema_editor() as editor:
+        editor.alter_field(ImportedFile, plain, alike, strict=True)
+    try:
+        assert codes(finish()) == ["", "copy_differs"]
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_field(ImportedFile, alike, plain, strict=True)
+    assert (old_folder / NAME).exists()
 
 
 @pytest.mark.parametrize(
