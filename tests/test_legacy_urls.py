@@ -125,7 +125,9 @@ def test_name_of_a_private_and_a_public_row_leads_to_the_public_file() -> None:
     assert get("/media/photos/2019/A%20lake.JPG")["Location"] == row.image.url
 
 
-@pytest.mark.parametrize("change", ["undone", "deleted", "emptied", "no field", "other field"])
+@pytest.mark.parametrize(
+    "change", ["undone", "deleted", "emptied", "other key", "no field", "other field"]
+)
 def test_imported_name_without_a_file_in_its_row_is_a_404(change: str) -> None:
     row = imported()
     if change == "undone":
@@ -134,6 +136,8 @@ def test_imported_name_without_a_file_in_its_row_is_a_404(change: str) -> None:
         row.delete()
     elif change == "emptied":
         row.image.delete()
+    elif change == "other key":
+        ImportedFile.objects.update(row="ea28c5f4-2d2a-4947-8359-84bdd94584cb")
     else:
         source = "testapp.Photo.gone" if change == "no field" else "testapp.Photo.title"
         ImportedFile.objects.update(source=source)

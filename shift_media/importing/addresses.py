@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models, router
 
 from shift_media.importing.models import ImportedFile
@@ -21,6 +22,9 @@ def current_file(imported: ImportedFile) -> Any:
     if here is None or not router.allow_migrate_model(here, field.model):
         here = router.db_for_read(field.model)
     rows: models.QuerySet[Any] = models.QuerySet(model=field.model, using=here)
-    row = rows.filter(pk=imported.row).only(field.name).first()
+    try:
+        row = rows.filter(pk=imported.row).only(field.name).first()
+    except (ValueError, ValidationError):
+        return None  # The model has primary keys of another type by now.
     file = None if row is None else getattr(row, field.attname)
     return file if file is not None and file.name and not file.is_legacy else None
