@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +18,14 @@ from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
-from shift_media.transcoding.probing import VideoLimits, VideoProbe, ffprobe, probe_video, pyav
+from shift_media.transcoding.probing import (
+    VideoLimits,
+    VideoProbe,
+    ffprobe,
+    probe_video,
+    pyav,
+    pyav_worker,
+)
 from shift_media.video.facts import VideoFacts
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
 
@@ -249,3 +258,34 @@ def test_debian_ffmpeg_and_ffprobe_make_all_renditions(
     )
     version = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("ffmpeg version")
+
+
+def many_packets(count: int) -> bytes:
+    """Write an FLV of two bytes of sound in each of its packets, whose header has no end."""
+    body = b"\x3e\0\0"
+    tags = (
+        b"\x08\0\0\3" + struct.pack(">I", time)[1:] + bytes(4) + body + struct.pack(">I", 14)
+        for time in range(count)
+    )
+    return b"FLV\1\4\0\0\0\x09\0\0\0\0" + b"".join(tags)
+
+
+@pytest.mark.acceptance(73)
+@pytest.mark.usefixtures("each_reader")
+def test_memory_does_not_grow_with_the_packets(tmp_path: Path) -> None:
+    (tmp_path / "source.flv").write_bytes(many_packets(10_000))
+    tracemalloc.start()
+    try:
+        facts = probe_video(tmp_path / "source.flv", VideoLimits())
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert facts.duration == pytest.approx(10, abs=0.01)
+    assert most < 2_000_000
+
+
+@pytest.mark.parametrize("read", [ffprobe.parse_duration, pyav_worker.parse_duration])
+def test_duration_of_hundreds_of_digits_is_none(read: Callable[[str], float | None]) -> None:
+    assert read("00:01:02.500000000") == 62.5
+    assert read(f"{'9' * 400}:00:00.0") is None
+    assert read(f"00:{'9' * 400}:00.0") is None

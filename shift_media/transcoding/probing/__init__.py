@@ -111,7 +111,7 @@ class VideoProbe:
         try:
             for raw in self._reader.results():
                 yield None if raw is None else check_limits(_facts(raw), self._limits)
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             raise TranscodeError("The file cannot be read.", code="unreadable") from error
         except TranscodeError as error:
             if error.code != "failed":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -24,8 +24,13 @@ _PACKETS = (8, 100)
 packets of a stream may hold no complete frame."""
 
 _PACKET_ENTRIES = "packet=stream_index,pts_time,dts_time,duration_time"
-_DURATION_TAG = re.compile(r"(\d+):(\d+):(\d+\.\d+)")
+_COMPACT = "compact=print_section=0"
+"""A line for each packet, of which there may be millions."""
+
+_DURATION_TAG = re.compile(r"(\d{1,6}):(\d{1,6}):(\d{1,6}\.\d{1,20})")
 _MAX_REASON = 500  # characters
+_MAX_OUTPUT = 10_000_000
+"""Characters of the description of streams and of a frame."""
 
 
 class FFprobe(ProbeReader):
@@ -49,12 +54,12 @@ class FFprobe(ProbeReader):
         self._programs += [self._run(name, "-show_format", "-show_streams") for name in names]
         self._names += names
 
-    def _run(self, name: str, *options: str) -> Program:
+    def _run(self, name: str, *options: str, output: str = "json") -> Program:
         rules = self.rules
         lists = ["-protocol_whitelist", rules.protocols] if rules.protocols else []
         lists += ["-format_whitelist", rules.formats] if rules.formats else []
         command = [shutil.which("ffprobe") or "ffprobe", "-v", "error", *lists, "-threads", "1"]
-        return Program([*command, "-of", "json", *options, name], self.folder, self.bounds)
+        return Program([*command, "-of", output, *options, name], self.folder, self.bounds)
 
     def results(self) -> Iterator[RawFacts | None]:
         """Parse the output of each process."""
@@ -66,10 +71,7 @@ class FFprobe(ProbeReader):
                 output["frames"] = yield from self._frames(name, stream["index"])
             facts = _facts(output)
             if "refused" not in facts and (self._reads_packets or _lacks_an_end(facts)):
-                chosen = ["-show_packets", "-show_entries", _PACKET_ENTRIES]
-                self._programs.insert(0, self._run(name, *chosen))
-                packets = yield from self._read_output()
-                facts["packets"] = _packet_times(output["streams"], packets.get("packets", []))
+                facts["packets"] = yield from self._packet_times(name, output["streams"])
             yield facts
 
     def _frames(self, name: str, index: int) -> Generator[None, None, list[Any]]:
@@ -83,27 +85,57 @@ class FFprobe(ProbeReader):
                 return list(frames)
         return []
 
+    def _packet_times(
+        self, name: str, streams: list[dict[str, Any]]
+    ) -> Generator[None, None, dict[str, list[float]]]:
+        """Return the times of all packets, by the kind of their stream; empty if refused."""
+        chosen = ["-show_packets", "-show_entries", _PACKET_ENTRIES]
+        self._programs.insert(0, self._run(name, *chosen, output=_COMPACT))
+        times: dict[str, list[float]] = {}
+        kinds = {str(stream["index"]): _kind(stream) for stream in streams}
+        refused = yield from self._read_lines(lambda line: _add_packet(times, kinds, line))
+        return {} if refused else times
+
     def _read_output(self) -> Generator[None, None, dict[str, Any]]:
         """Return the parsed output of the first process, or why ffprobe refuses the file.
 
         Raises `TranscodeError` at the deadline.
         """
-        program, text = self._programs[0], []
+        text: list[str] = []
+        length = 0
+
+        def take(line: str) -> None:
+            nonlocal length
+            length += len(line)
+            if length > _MAX_OUTPUT:
+                raise TranscodeError("The file has far more streams or tags than usual.")
+            text.append(line)
+
+        if refused := (yield from self._read_lines(take)):
+            return {"refused": refused}
+        output: dict[str, Any] = json.loads("\n".join(text))
+        return output
+
+    def _read_lines(self, take: Callable[[str], None]) -> Generator[None, None, str]:
+        """Pass the lines of the first process on; return why ffprobe refuses the file, or ``""``.
+
+        Raises `TranscodeError` at the deadline.
+        """
+        program = self._programs[0]
         try:
             for line in program.lines():
                 if line:
-                    text.append(line)
+                    take(line)
                 else:
                     yield None
         except TranscodeError as error:
             if error.code == "deadline":
                 raise
             errors = program.error_output().splitlines() or [str(error)]
-            return {"refused": errors[-1][-_MAX_REASON:]}
+            return errors[-1][-_MAX_REASON:]
         finally:
             self._programs.pop(0).end()
-        output: dict[str, Any] = json.loads("\n".join(text))
-        return output
+        return ""
 
     def end(self) -> None:
         """End all processes."""
@@ -175,7 +207,12 @@ def _stream_end(stream: dict[str, Any]) -> float | None:
     """Return the end by the stream's duration, or by the tag that Matroska has instead."""
     if duration := _seconds(stream, "duration"):
         return duration + (_seconds(stream, "start_time") or 0.0)
-    tag = _DURATION_TAG.fullmatch(stream.get("tags", {}).get("DURATION", ""))
+    return parse_duration(stream.get("tags", {}).get("DURATION", ""))
+
+
+def parse_duration(text: str) -> float | None:
+    """Return the seconds of a tag of Matroska, ``"00:01:02.500000000"``; None for other texts."""
+    tag = _DURATION_TAG.fullmatch(text)
     return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
 
 
@@ -183,21 +220,16 @@ def _lacks_an_end(facts: RawFacts) -> bool:
     return any(facts["ends"].get(kind) is None for kind in ("video", "audio") if kind in facts)
 
 
-def _packet_times(
-    streams: list[dict[str, Any]], packets: list[dict[str, Any]]
-) -> dict[str, list[float]]:
-    """Return the times of the first and the last packet of each kind, and the end of the last."""
-    kinds = {stream["index"]: _kind(stream) for stream in streams}
-    times: dict[str, list[float]] = {}
-    for packet in packets:
-        kind, start = kinds.get(packet["stream_index"]), _seconds(packet, "pts_time")
-        start = _seconds(packet, "dts_time") if start is None else start
-        if not kind or start is None:
-            continue
-        end = start + (_seconds(packet, "duration_time") or 0.0)
-        known = times.setdefault(kind, [start, start, end])
-        known[:] = min(known[0], start), max(known[1], start), max(known[2], end)
-    return times
+def _add_packet(times: dict[str, list[float]], kinds: dict[str, str], line: str) -> None:
+    """Add a line of ffprobe to the times of the first and the last packet, and the end of it."""
+    packet = dict(entry.partition("=")[::2] for entry in line.split("|"))
+    kind, start = kinds.get(packet.get("stream_index", "")), _seconds(packet, "pts_time")
+    start = _seconds(packet, "dts_time") if start is None else start
+    if not kind or start is None:
+        return
+    end = start + (_seconds(packet, "duration_time") or 0.0)
+    known = times.setdefault(kind, [start, start, end])
+    known[:] = min(known[0], start), max(known[1], start), max(known[2], end)
 
 
 def _seconds(entry: dict[str, Any], name: str) -> float | None:

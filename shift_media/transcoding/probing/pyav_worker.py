@@ -118,7 +118,12 @@ def stream_end(stream: Any) -> Any:
     """Return the end by the stream's duration, or by the tag that Matroska has instead."""
     if stream.duration and stream.time_base:
         return float((stream.duration + (stream.start_time or 0)) * stream.time_base)
-    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.\d+)", stream.metadata.get("DURATION", ""))
+    return parse_duration(stream.metadata.get("DURATION", ""))
+
+
+def parse_duration(text: str) -> Any:
+    """Return the seconds of a tag of Matroska, ``"00:01:02.500000000"``; None for other texts."""
+    tag = re.fullmatch(r"(\d{1,6}):(\d{1,6}):(\d{1,6}\.\d{1,20})", text)
     return int(tag[1]) * 3600 + int(tag[2]) * 60 + float(tag[3]) if tag else None
 
 
