@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from shift_media.video.playlists import SEGMENTS_BEGIN_AT
 
 UNKNOWN_LANGUAGE = "und"
+
+MAX_BYTES = 2_000_000
+"""Of the text of a track; that of a film has 200 kB."""
+_MAX_TRACKS = 40
+"""A playlist has a segment of each every few seconds."""
+_MAX_REPEATED = 20_000_000
+"""Characters of cues in other segments than their first: a cue may be as long as the video."""
 
 _MPEG_TICKS = 90_000  # in a second
 _TWO_LETTERS = dict(
@@ -25,7 +33,10 @@ _TWO_LETTERS = dict(
 """Languages of ISO 639-2 by those of ISO 639-1, which HTML and HLS use (BCP 47)."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
-_CUE_TIMES = re.compile(r"((?:\d+:)?\d\d:\d\d\.\d{3})\s+-->\s+((?:\d+:)?\d\d:\d\d\.\d{3})")
+_CUE_TIMES = re.compile(
+    r"((?:\d{2,6}:)?\d\d:\d\d\.\d{3})[ \t]{1,9}-->[ \t]{1,9}((?:\d{2,6}:)?\d\d:\d\d\.\d{3})"
+)
+"""Without repetition that has no end: the text of a cue may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +57,11 @@ class CaptionTrack:
 def name_tracks(stem: str, found: Iterable[tuple[int, str]]) -> tuple[CaptionTrack, ...]:
     """Return the tracks of a source; ``found`` has number and language of each text stream.
 
-    The second track of a language is numbered: ``captions-en-2.vtt``.
+    The second track of a language is numbered: ``captions-en-2.vtt``. Tracks after the fortieth
+    are left out.
     """
     tracks, counts = [], dict[str, int]()
-    for stream, given in found:
+    for stream, given in islice(found, _MAX_TRACKS):
         lower = given.lower()
         known = lower if _LANGUAGE.fullmatch(lower) else UNKNOWN_LANGUAGE
         language = _TWO_LETTERS.get(known, known)
@@ -74,17 +86,33 @@ def cut_captions(text: str, seconds: int, duration: float) -> list[tuple[str, fl
     """Return the text and the duration of each segment; a cue is in all segments that it touches.
 
     Times are those of the whole file. ``X-TIMESTAMP-MAP`` says when the video begins (RFC 8216,
-    3.5).
+    3.5). A cue of a text that would be repeated too often is missing in later segments.
     """
-    cues = [block for block in re.split(r"\n\s*\n", text) if _CUE_TIMES.search(block)]
-    ticks = SEGMENTS_BEGIN_AT * _MPEG_TICKS
-    head = f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{ticks},LOCAL:00:00:00.000"
-    segments = []
-    for number in range(max(1, math.ceil(duration / seconds - 1e-3))):
-        start, end = number * seconds, min((number + 1) * seconds, duration)
-        inside = [cue.strip() for cue in cues if _touches(cue, start, end)]
-        segments.append(("\n\n".join([head, *inside]) + "\n", end - start))
-    return segments
+    spans = [
+        (number * seconds, min((number + 1) * seconds, duration))
+        for number in range(max(1, math.ceil(duration / seconds - 1e-3)))
+    ]
+    inside: list[list[str]] = [[] for _ in spans]
+    left = _MAX_REPEATED
+    for start, end, cue in _find_cues(text):
+        near = range(max(0, int(start // seconds) - 1), min(len(spans), int(end // seconds) + 2))
+        touched = [n for n in near if start < spans[n][1] and end > spans[n][0]]
+        for number in touched[: 1 + left // max(1, len(cue))]:
+            inside[number].append(cue)
+        left = max(0, left - len(cue) * (len(touched) - 1)) if touched else left
+    head = f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{SEGMENTS_BEGIN_AT * _MPEG_TICKS},LOCAL:00:00:00.000"
+    return [
+        ("\n\n".join([head, *cues]) + "\n", end - start)
+        for cues, (start, end) in zip(inside, spans, strict=True)
+    ]
+
+
+def _find_cues(text: str) -> Iterator[tuple[float, float, str]]:
+    """Yield the beginning, the end and the text of each cue."""
+    for block in re.split(r"\n[ \t\r]*\n\s*", text):
+        match = _CUE_TIMES.search(block)
+        if match is not None:
+            yield _parse_time(match[1]), _parse_time(match[2]), block.strip()
 
 
 def write_playlist(names: Iterable[str], durations: Iterable[float]) -> str:
@@ -95,11 +123,6 @@ def write_playlist(names: Iterable[str], durations: Iterable[float]) -> str:
     for name, seconds in zip(names, times, strict=True):
         lines += [f"#EXTINF:{seconds:.6f},", name]
     return "\n".join([*lines, "#EXT-X-ENDLIST"]) + "\n"
-
-
-def _touches(cue: str, start: float, end: float) -> bool:
-    match = _CUE_TIMES.search(cue)
-    return match is not None and _parse_time(match[1]) < end and _parse_time(match[2]) > start
 
 
 def _parse_time(text: str) -> float:

@@ -124,3 +124,15 @@ def test_each_cue_is_in_each_segment_that_it_touches(
         expected = [n for n, (a, b) in enumerate(cues) if a / 1000 < begin + length < 99]
         touched = [n for n in expected if cues[n][1] / 1000 > begin]
         assert [int(line[4:]) for line in text.splitlines() if line[:4] == "cue "] == touched
+
+
+@pytest.mark.acceptance(73)
+def test_hostile_captions_cost_little() -> None:
+    long = "00:00.000 --> 04:00:00.000\n" + "x" * 100_000
+    segments = cut_captions(f"WEBVTT\n\n{long}\n\n{long}", 2, 4 * 3600)
+    assert "x" in segments[0][0]
+    assert sum(len(text) for text, _ in segments) < 22_000_000
+    digits = f"WEBVTT\n\n{'1' * 200_000}\n\n00:00.000 --> 00:01.000\ncue"
+    ((text, _),) = cut_captions(digits, 6, 6)
+    assert text.endswith("cue\n")
+    assert len(name_tracks("captions", [(number, "en") for number in range(1000)])) == 40

@@ -12,7 +12,13 @@ from shift_media.transcoding.backends.ffmpeg import filters
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job, RenditionReport
 from shift_media.video import dash, planning, playlists
-from shift_media.video.captions import CaptionTrack, cut_captions, has_cues, write_playlist
+from shift_media.video.captions import (
+    MAX_BYTES,
+    CaptionTrack,
+    cut_captions,
+    has_cues,
+    write_playlist,
+)
 from shift_media.video.codec_strings import read_codec_strings
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
@@ -168,9 +174,11 @@ class OutputVerification:
         )
 
     def _has_cues(self, track: CaptionTrack) -> bool:
-        """Return True if a track has text; one without any is no rendition."""
+        """Return True if a track has text; one without any, or with far too much, is none."""
         path = self._folder / track.file
-        return path.exists() and has_cues(path.read_text(errors="replace"))
+        if not path.exists() or path.stat().st_size > MAX_BYTES:
+            return False
+        return has_cues(path.read_text(errors="replace"))
 
     def _caption_rendition(self, track: CaptionTrack) -> RenditionFiles:
         report = RenditionReport(
