@@ -216,6 +216,27 @@ def test_file_of_several_pages_is_not_stripped() -> None:
 # Files that are broken, lying or hostile
 
 
+def big(tag: int, type: int, number: int, value: int = 0) -> bytes:
+    """Write a BigTIFF of RGB with one more tag."""
+    tags = {**RGB, 279: (4, [len(PIXELS)]), 273: (4, [0])}
+    del tags[258]  # Three of them would need a place of their own.
+    start = 16 + 8 + 20 * (len(tags) + 2) + 8
+    tags[273] = (4, [start])
+    entries = {
+        each: struct.pack("<HHQQ", each, kind, 1, values[0])
+        for each, (kind, values) in tags.items()
+    }
+    entries[258] = struct.pack("<HHQHHHH", 258, 3, 3, 8, 8, 8, 0)
+    entries[tag] = struct.pack("<HHQQ", tag, type, number, value)
+    head = b"II\x2b\0\x08\0\0\0" + struct.pack("<QQ", 16, len(entries))
+    return head + b"".join(entries[each] for each in sorted(entries)) + bytes(8) + PIXELS
+
+
+def test_rows_of_a_strip_may_be_more_than_32_bits() -> None:
+    content = big(278, 16, 1, 2**40)
+    assert images.near(images.corners(made(content))[0], images.RED)
+
+
 def loop() -> bytes:
     return written({**RGB, 278: (4, [48])}, [PIXELS], next_at=8)
 
@@ -266,6 +287,11 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], type[MediaError]]] = {
     "no entries": (lambda: b"II*\0\x08\0\0\0\0\0\0\0\0\0", Undecodable),
     "directory behind the end": (lambda: b"II*\0\xff\xff\xff\x7f", Undecodable),
     "65,535 entries": (lambda: b"II*\0\x08\0\0\0\xff\xff" + bytes(99), Undecodable),
+    "no bits": (lambda: written({**RGB, 258: (3, [])}, [PIXELS]), UnsupportedType),
+    "BigTIFF of a tag with 2 ** 40 values of an unknown type": (
+        lambda: big(266, 99, 2**40),
+        Undecodable,
+    ),
     "BigTIFF of 2 ** 64 entries": (
         lambda: b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 2**64 - 1),
         Undecodable,

@@ -62,6 +62,8 @@ _REDUCED: Final = 1
 """The flag of a thumbnail."""
 _MAX_COMPRESSED: Final = 100_000_000
 """Bytes of all compressed data, and of a strip or tile of it once decoded: both are held."""
+_ALL_ROWS: Final = 2**32 - 1
+"""What a file of one strip may say (TIFF 6.0, RowsPerStrip)."""
 _FREE_PIXELS: Final = 1_000_000
 """Pixels that a strip or a tile may always have, or else twice those of the picture."""
 
@@ -115,7 +117,7 @@ def _read_page(directory: TiffDirectory) -> _Page:
     page = _Page(
         directory.number(_WIDTH),
         directory.number(_HEIGHT),
-        min(bits),
+        min(bits, default=0),
         samples,
         directory.number(_COMPRESSION, _UNCOMPRESSED),
         directory.numbers(_EXTRA_SAMPLES),
@@ -202,7 +204,8 @@ def _file(directory: TiffDirectory, chunks: list[Span], others: _Entries) -> tup
             entry = directory.tags[tag]
             entries[tag] = (entry.type, entry.number, directory.content(tag))
     if not is_tiled:
-        entries[_ROWS] = (LONG, 1, directory.number(_ROWS, 2**32 - 1).to_bytes(4, order))
+        rows = min(directory.number(_ROWS, _ALL_ROWS), _ALL_ROWS)
+        entries[_ROWS] = (LONG, 1, rows.to_bytes(4, order))
     lengths = b"".join(length.to_bytes(4, order) for _, length in chunks)
     tags = (_TILE_OFFSETS, _TILE_LENGTHS) if is_tiled else (_STRIP_OFFSETS, _STRIP_LENGTHS)
     entries[tags[1]] = (LONG, len(chunks), lengths)

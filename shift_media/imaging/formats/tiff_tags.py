@@ -69,9 +69,9 @@ class TiffDirectory:
 
     def content(self, tag: int) -> bytes:
         """Return the bytes of the values of a tag; raise `Undecodable` if there are too many."""
-        span = self.tags[tag].span
-        if span.length > _MAX_BYTES:
-            raise Undecodable(f"The tag {tag} of the TIFF has {span.length} bytes.")
+        _, number, span = self.tags[tag]
+        if max(number, span.length) > _MAX_BYTES:  # Values of an unknown type have no length.
+            raise Undecodable(f"The tag {tag} of the TIFF has {number} values.")
         return self.reader.exact(*span)
 
 
