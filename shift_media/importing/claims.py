@@ -58,13 +58,27 @@ class Claims:
             record = known.get((_text(claim.row), claim.row.name))
             if record is not None:
                 self._take_over(record, claim)
-        ids = [claim.id for claim in claims]
-        ours = set(self._plan.records.filter(key__in=ids).values_list("key", flat=True))
+        ours = self._ours(claims)
+        refused = [claim for claim in new if claim.id not in ours]
+        if refused:
+            self._take_over_alike(refused)
+            ours = self._ours(claims)
         self._held |= ours
         return (
             [claim for claim in claims if claim.id in ours],
             [claim.row for claim in claims if claim.id not in ours],
         )
+
+    def _ours(self, claims: Sequence[Claim]) -> set[str]:
+        ids = [claim.id for claim in claims]
+        return set(self._plan.records.filter(key__in=ids).values_list("key", flat=True))
+
+    def _take_over_alike(self, claims: Iterable[Claim]) -> None:
+        """Claim rows whose older name is the same to the database, which ignores case, say."""
+        for claim in claims:
+            alike = self._plan.records.filter(row=_text(claim.row), old_name=claim.row.name)
+            for record in alike:
+                self._take_over(record, claim)
 
     def _new_record(self, claim: Claim) -> ImportedFile:
         return ImportedFile(
@@ -90,7 +104,8 @@ class Claims:
         same = self._plan.records.filter(
             pk=record.pk, state=record.state, key=record.key, updated=record.updated
         )
-        if same.update(**self._claimed(claim)) and record.state == ImportState.COPYING:
+        claimed = {"old_name": claim.row.name, **self._claimed(claim)}
+        if same.update(**claimed) and record.state == ImportState.COPYING:
             discard(self._plan.target, record.key)
 
     def renew(self) -> None:

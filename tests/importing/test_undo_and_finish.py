@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,23 @@ def finish(plan: ImportPlan | None = None, **options: Any) -> list[RowOutcome]:
 
 def codes(outcomes: list[RowOutcome]) -> list[str]:
     return sorted(outcome.code for outcome in outcomes)
+
+
+@pytest.fixture
+def names_without_case() -> Iterator[None]:
+    """Let the table of imports compare old names without case, as MySQL does."""
+    if connection.vendor != "sqlite":
+        pytest.skip("NOCASE is a collation of SQLite.")
+    plain = models.CharField(max_length=400)
+    alike = models.CharField(max_length=400, db_collation="NOCASE")
+    for field in (plain, alike):
+        field.set_attributes_from_name("old_name")
+        field.model = ImportedFile
+    with connection.schema_editor() as editor:
+        editor.alter_field(ImportedFile, plain, alike, strict=True)
+    yield
+    with connection.schema_editor() as editor:
+        editor.alter_field(ImportedFile, alike, plain, strict=True)
 
 
 # Undo
@@ -231,7 +249,7 @@ def test_finish_leaves_a_file_in_the_directory_of_another_row_s_video(
     assert poster in stored()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="NOCASE is a collation of SQLite")
+@pytest.mark.usefixtures("names_without_case")
 def test_finish_verifies_all_rows_of_a_name_that_a_database_sorts_without_case(
     old_row: OldRow, old_folder: Path
 ) -> None:
@@ -239,21 +257,27 @@ def test_finish_verifies_all_rows_of_a_name_that_a_database_sorts_without_case(
     import_all()
     key = Photo.objects.get(pk=rows[0].pk).image.name
     Path(storages["media"].path(key)).write_bytes(b"damaged")
-    plain, alike = (
-        models.CharField(max_length=400),
-        models.CharField(max_length=400, db_collation="NOCASE"),
-    )
-    for field in (plain, alike):
-        field.set_attributes_from_name("old_name")
-        field.model = ImportedFile
-    with connection.schema_editor() as editor:
-        editor.alter_field(ImportedFile, plain, alike, strict=True)
-    try:
-        assert codes(finish()) == ["", "copy_differs"]
-    finally:
-        with connection.schema_editor() as editor:
-            editor.alter_field(ImportedFile, alike, plain, strict=True)
+    assert codes(finish()) == ["", "copy_differs"]
     assert (old_folder / NAME).exists()
+
+
+@pytest.mark.usefixtures("names_without_case")
+def test_row_whose_new_name_is_the_old_one_to_the_database_is_imported(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    row, stop = old_row(), threading.Event()
+    import_all()
+    undo()
+    target = old_folder / NAME.upper()
+    target.parent.mkdir()
+    (old_folder / NAME).rename(target)
+    Photo.objects.filter(pk=row.pk).update(image=NAME.upper())
+    limit = threading.Timer(5, stop.set)
+    limit.start()
+    outcomes = list(ImportRun(plan_of(), ImportOptions(), stop).outcomes())
+    limit.cancel()
+    assert [(outcome.code, outcome.old_name) for outcome in outcomes] == [("", NAME.upper())]
+    assert ImportedFile.objects.get().old_name == NAME.upper()
 
 
 @pytest.mark.parametrize(
