@@ -50,9 +50,12 @@ MAX_SIDE: Final = 100_000
 
 URL: Final = re.compile(r"url\(\s*(['\"]?)(?!\s*#|['\"])", re.IGNORECASE)
 """A reference of CSS to anything but an element of the drawing."""
+LOADING: Final = re.compile(
+    r"(?:image|image-set|cross-fade|src|expression|element)\s*\(", re.IGNORECASE
+)
+"""The functions of CSS that load something by a text; attributes such as ``mask`` have them."""
 UNSAFE_CSS: Final = re.compile(
-    r"[\\@]|(?:image|image-set|src|expression|element)\s*\(|-moz-binding|behavior\s*:|//",
-    re.IGNORECASE,
+    rf"[\\@]|{LOADING.pattern}|-moz-binding|behavior\s*:|//", re.IGNORECASE
 )
 """Escapes, imports and other ways of CSS to load something."""
 LENGTH: Final = re.compile(r"\s*\+?([0-9]*\.?[0-9]+(?:e[+-]?[0-9]{1,2})?)\s*([a-z]*)\s*")
@@ -122,7 +125,13 @@ def is_inside(name: str, value: str) -> bool:
     if name in HREFS:
         return value.strip().startswith("#")
     # An escape could hide a name of CSS, and what has two slashes is a URL of another host.
-    if name == BASE or "\\" in value or "//" in value or URL.search(value):
+    if (
+        name == BASE
+        or "\\" in value
+        or "//" in value
+        or URL.search(value)
+        or LOADING.search(value)
+    ):
         return False
     return name != "style" or not UNSAFE_CSS.search(value)
 

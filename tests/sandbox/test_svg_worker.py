@@ -55,6 +55,8 @@ OUTSIDE = [
     '<rect style="fill:u\\72l(http://evil.example/a)"/>',
     '<rect fill="u\\72l(http://evil.example/a)"/>',
     "<rect style=\"background:image-set('http://evil.example/a' 1x)\"/>",
+    "<rect mask=\"image-set('https:evil.example/a' 1x)\"/>",
+    "<rect style=\"mask:cross-fade('https:evil.example/a', red)\"/>",
     "<style>@import url(http://evil.example/a.css);</style>",
     "<style>@import 'http://evil.example/a.css';</style>",
     "<style>rect{fill:u\\72l(http://evil.example/a)}</style>",
