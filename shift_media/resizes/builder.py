@@ -151,6 +151,8 @@ def _resolve(extension: str, size: Any, *values: Any) -> _ResolvedSpec:
         merged["format"] = default_format
     digest = None if effects is None else effects.digest
     spec = Spec.make(qualities=settings.QUALITY, digest=digest, **merged)
+    if spec.crop is not None and effects is not None and effects.trim is not None:
+        raise InvalidSpec(f"The preset {size} has trim, which excludes crop: leave crop out.")
     if spec.page > 1 and not documents.has_pages(extension):
         raise InvalidSpec(f"A file of type {extension} has no pages: leave page out.")
     settings.limits.check(spec.width, spec.height)

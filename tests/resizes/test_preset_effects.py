@@ -16,6 +16,7 @@ from PIL import Image
 
 from shift_media.conf.presets import check_preset
 from shift_media.conf.reader import ConfigurationError
+from shift_media.core.errors import InvalidSpec
 from shift_media.core.preset_effects import EFFECT_VALUES, PresetEffects, Watermark
 from tests.fields.conftest import media, use
 from tests.imaging import images
@@ -141,6 +142,16 @@ def test_size_of_a_trimmed_resize_is_not_promised() -> None:
         assert row.image.resize("own").size is None
         tag = "{% load shift_media %}{% resize_img p.image 'own' %}"
         assert "<img" in Template(tag).render(Context({"p": row}))
+
+
+def test_crop_of_a_trimmed_preset_is_refused() -> None:
+    row = photo(images.quadrants())
+    presets = {"own": {"size": "100x", "trim": True}}
+    with (
+        override_settings(SHIFT_MEDIA={"PRESETS": presets}),
+        pytest.raises(InvalidSpec, match="trim"),
+    ):
+        row.image.resize("own", crop=(0, 0, 9, 9))
 
 
 def test_picture_of_one_color_stays_whole() -> None:
