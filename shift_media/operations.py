@@ -33,7 +33,8 @@ class ImportMedia(Operation):
 
     A row whose file cannot be imported keeps its old name, and is logged with a code. If the
     storage fails, the migration fails: run ``migrate`` again, and it goes on. Backwards, old names
-    are put back. A database without such rows is left alone.
+    are put back. A database without such rows is left alone. Functions in ``rules`` are no part
+    of migrations, so they are not called: use ``media_import`` for a field that has some.
 
     Args:
         model_name: the model.
