@@ -180,7 +180,7 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 from shift_media.deletion.references import is_referenced, referenced_keys
-from shift_media.fields.legacy import find_legacy_names
+from shift_media.fields.legacy_rows import find_legacy_names
 from tests.deletion.test_derived_names import LEAVES, new_directory
 from tests.testapp.models import Photo
 call_command("migrate", run_syncdb=True, verbosity=0)

@@ -63,6 +63,7 @@ def upload(page: Page, *files: Path) -> None:
 def open_first(page: Page) -> None:
     page.locator(".tile a").first.click()
     expect(page.locator("#modes-title")).to_be_visible()
+    page.wait_for_load_state()  # Until then a click may come before the script of the page.
 
 
 def on_picture(page: Page, x: float, y: float) -> tuple[float, float]:
