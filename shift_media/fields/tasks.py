@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import django
-
-from shift_media.conf import settings
-from shift_media.core.errors import MissingExtra
+from shift_media.concurrency.tasks import media_task
 from shift_media.fields import analysis
 
-if django.VERSION >= (6, 0):
-    from django.tasks import task
-else:
-    try:
-        from django_tasks import task  # type: ignore[no-redef]  # the backport
-    except ImportError as error:
-        raise MissingExtra("django-tasks", "tasks") from error
 
-
-@task(backend=settings.TASKS or "default")  # There may be no "default".
+@media_task
 def analyse(label: str, key: str, using: str) -> str:
     """Read the facts of a stored file into its rows; return ``kept`` or ``gone``."""
     return analysis.analyse(label, key, using)

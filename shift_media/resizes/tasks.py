@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import django
-
-from shift_media.conf import settings
-from shift_media.core.errors import MissingExtra
+from shift_media.concurrency.tasks import media_task
 from shift_media.resizes.service import ensure_many
 from shift_media.storages import resolve
 
-if django.VERSION >= (6, 0):
-    from django.tasks import task
-else:
-    try:
-        from django_tasks import task  # type: ignore[no-redef]  # the backport
-    except ImportError as error:
-        raise MissingExtra("django-tasks", "tasks") from error
 
-
-@task(backend=settings.TASKS or "default")  # There may be no "default".
+@media_task
 def make_resizes(keys: list[str], alias: str, source: str) -> dict[str, str]:
     """Make resizes by their signed keys; return ``made``, ``stored`` or an error's code for each.
 

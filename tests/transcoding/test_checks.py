@@ -92,7 +92,8 @@ def test_known_alias_of_tasks_has_no_message(alias: str | None) -> None:
 @pytest.mark.django_db
 @override_settings(SHIFT_MEDIA={"TASKS": "default"})
 def test_missing_package_of_tasks_is_e012(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "shift_media.transcoding.services.tasks", raising=False)
+    for name in ("concurrency.tasks", "transcoding.services.tasks"):
+        monkeypatch.delitem(sys.modules, f"shift_media.{name}", raising=False)
     monkeypatch.setattr(django, "VERSION", (5, 2))  # Only there the package may be missing.
     monkeypatch.setitem(sys.modules, "django_tasks", None)
     message = message_of("E012")

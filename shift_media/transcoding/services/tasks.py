@@ -7,26 +7,17 @@ import threading
 from datetime import timedelta
 from typing import Any
 
-import django
 from django.utils import timezone
 
+from shift_media.concurrency.tasks import media_task
 from shift_media.conf import settings
-from shift_media.core.errors import MissingExtra
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.attempts import transcoder
 from shift_media.transcoding.services.polling import poll
 from shift_media.transcoding.services.worker import Worker
 
-if django.VERSION >= (6, 0):
-    from django.tasks import task
-else:
-    try:
-        from django_tasks import task  # type: ignore[no-redef]  # the backport
-    except ImportError as error:
-        raise MissingExtra("django-tasks", "tasks") from error
 
-
-@task(backend=settings.TASKS or "default")  # There may be no "default".
+@media_task
 def transcode(pk: int) -> str:
     """Run a job that is due, or poll the one that a service runs; return its state.
 
