@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.parts import ROOT
+from tests.fields.test_concurrency import in_a_process
 from tests.servers.postgres import Postgres, postgres
 
 __all__ = ["postgres"]
@@ -165,30 +162,12 @@ for photo in Photo.objects.all():
 )
 
 
-def run_beside(tmp_path: Path, database: str, code: str = BESIDE) -> None:
-    """Run code in another process, on a database whose settings are Python source."""
-    settings = tmp_path / "beside_settings.py"
-    settings.write_text(f"from tests.settings import *\nDATABASES['default'] |= {database}\n")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "beside_settings",
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
-            "SHIFT_MEDIA_DEMO_DIR": str(tmp_path / "var"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.slow
 @pytest.mark.acceptance(69)
 def test_import_beside_uploads_and_deletions_leaves_each_row_its_file(tmp_path: Path) -> None:
-    run_beside(tmp_path, repr({"OPTIONS": {"timeout": 60, "transaction_mode": "IMMEDIATE"}}))
+    in_a_process(
+        BESIDE, tmp_path, repr({"OPTIONS": {"timeout": 60, "transaction_mode": "IMMEDIATE"}})
+    )
 
 
 @pytest.mark.slow
@@ -198,7 +177,7 @@ def test_import_beside_uploads_and_deletions_leaves_each_row_its_file(tmp_path: 
 def test_import_beside_uploads_and_deletions_leaves_each_row_its_file_on_postgres(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    run_beside(tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+    in_a_process(BESIDE, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
 
 
 @pytest.mark.slow
@@ -208,4 +187,4 @@ def test_import_beside_uploads_and_deletions_leaves_each_row_its_file_on_postgre
 def test_undo_beside_finish_leaves_each_row_its_file_on_postgres(
     tmp_path: Path, postgres: Postgres
 ) -> None:
-    run_beside(tmp_path, repr({"OPTIONS": {}, **postgres.settings}), UNDO_BESIDE_FINISH)
+    in_a_process(UNDO_BESIDE_FINISH, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
