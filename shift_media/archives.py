@@ -26,7 +26,7 @@ logger = logging.getLogger("shift_media")
 
 _BLOCK: Final = 1 << 18
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
-"""What no name in an archive may have, because some system takes it for a part of a path."""
+"""Characters that some systems take for a part of a path, and that no name in an archive has."""
 
 _LONGEST_STEM: Final = 120
 

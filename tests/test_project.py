@@ -203,11 +203,11 @@ def package_modules(package: Path) -> list[Path]:
 
 
 def odd_docstrings(path: Path) -> Iterator[str]:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    """Yield docstrings that open oddly, with the texts below constants and attributes."""
     for node in ast.walk(ast.parse(path.read_text())):
-        text = ast.get_docstring(node) if isinstance(node, documented) else None
-        if text and ODD_OPENING.match(text):
-            yield f"{path}:{getattr(node, 'lineno', 1)}: {text.splitlines()[0]}"
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))) if ODD_OPENING.match(text):
+                yield f"{path}:{node.lineno}: {text.splitlines()[0]}"
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
@@ -262,6 +262,9 @@ ODD_MODULE = """
 class Clock:
     '''Whether it runs.'''
 
+    hour = 0
+    '''What it shows.'''
+
 # Nobody
 f"mended {1}"
 """
@@ -270,7 +273,7 @@ f"mended {1}"
 def test_odd_language_is_found(tmp_path: Path) -> None:
     for name in ("one.py", "other.py"):
         (tmp_path / name).write_text(ODD_MODULE)
-    assert len(list(odd_docstrings(tmp_path / "one.py"))) == 2
+    assert len(list(odd_docstrings(tmp_path / "one.py"))) == 3
     words = [odd.rpartition(" ")[2] for odd in odd_words(tmp_path / "one.py")]
     assert words == ["mended", "Nobody"]
     assert len(list(names_used_twice(tmp_path))) == 1

@@ -50,10 +50,10 @@ _NAME = rf"[a-z0-9][a-z0-9_-]{{0,{_STEM_LENGTH - 1}}}\.(?:{'|'.join(ORIGINAL_FOR
 _SEGMENT = r"[a-z0-9][a-z0-9._-]{0,99}"
 _KEY = re.compile(rf"({ID_PATTERN})/({_NAME})/(.+)", re.DOTALL)
 ORIGINAL_PATTERN = rf"^({ID_PATTERN})/({_NAME})/\2$"
-"""What the keys of originals match, and few other texts, which have a reserved stem."""
+"""Matches the keys of originals, and few other texts, which have a reserved stem."""
 
 RESERVED_PATTERN = rf"upscale|/({'|'.join(sorted(_DEVICES))})\."
-"""What names match that look like keys of originals, but are none because of their stem."""
+"""Matches names that look like keys of originals, but have a reserved stem."""
 
 _ORIGINAL = re.compile(rf"({ID_PATTERN})/({_NAME})/\2")
 _RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE_FORMATS)})")

@@ -20,7 +20,7 @@ from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
 
 _KEPT: Final = "%/:?#[]@!$&()*+,;=~"
-"""What stays in a URL between single quotes, in a ``<style>`` as well as in an attribute."""
+"""Characters that stay in a URL between single quotes, in a ``<style>`` and in an attribute."""
 
 
 def render_image_set(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:

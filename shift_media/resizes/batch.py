@@ -107,7 +107,7 @@ class Row:
     files: list[FileResizes] = field(default_factory=list)
     counts: ResizeCounts = field(default_factory=lambda: ResizeCounts(rows=1))
     complete: bool = False
-    """Whether the whole row was done; False if Ctrl-C came before its end."""
+    """True if the whole row was done; False if Ctrl-C came before its end."""
 
 
 class Rows:

@@ -30,7 +30,7 @@ XLINK: Final = "http://www.w3.org/1999/xlink"
 HREFS: Final = ("href", f"{{{XLINK}}}href", "src", f"{{{XLINK}}}src")
 
 BASE: Final = "{http://www.w3.org/XML/1998/namespace}base"
-"""What links begin with."""
+"""The attribute that gives links their base."""
 
 PIXELS: Final = {
     "": 1.0,

@@ -97,7 +97,7 @@ class MediaStorage(DjangoInterface):
 
     default_delivery: ClassVar[DeliveryMode] = "content"
     serves_files: ClassVar[bool] = False
-    """Whether the app serves originals and renditions, because no server does.
+    """True if the app serves originals and renditions, because no server does.
 
     Then `fetch` must return a `SeekableSource`.
     """

@@ -1,7 +1,7 @@
 """Rows of a switched ImageField whose names are in the directory of an original.
 
-A project may have stored the key of a poster or of a resize in an ImageField. The name is no key
-of an original, so it is a legacy name, but its file is in the directory of one.
+A project may have stored the key of a poster or of a resize in an ImageField. The name is not
+the key of an original, so it is a legacy name, but its file is in the directory of one.
 """
 
 from __future__ import annotations

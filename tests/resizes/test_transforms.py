@@ -27,7 +27,7 @@ from shift_media.jinja2 import MediaExtension
 from shift_media.resizes import builder
 from tests.fields.conftest import media, use
 from tests.imaging import images
-from tests.parts import ROOT
+from tests.parts import ROOT, package
 from tests.testapp.models import Photo
 
 __all__ = ["media", "use"]  # fixtures
@@ -166,8 +166,7 @@ def test_preset_with_a_wrong_value_is_refused(options: dict[str, Any]) -> None:
 
 
 def test_preset_of_the_api_has_turned_sides() -> None:
-    serializers = pytest.importorskip("rest_framework.serializers")
-    assert serializers
+    package("rest_framework", "drf")
     from shift_media.contrib.rest_framework import MediaModelSerializer
 
     class PhotoSerializer(MediaModelSerializer):

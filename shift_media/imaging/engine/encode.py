@@ -28,7 +28,7 @@ _WEBP_ALPHA_METHODS: Final[Steps] = ((2_000_000, 4), (8_000_000, 2), (100_000_00
 """Soft transparency takes three times as long; 0 is quick, and up to 13 times as large."""
 _WEBP_LOSSLESS_METHODS: Final[Steps] = ((2_000_000, 4), (100_000_000, 1))
 LOSSLESS_EFFORT: Final = 20
-"""What the quality of a lossless WebP means: how long its encoder searches."""
+"""The quality of a lossless WebP, which says how long its encoder searches."""
 _WEBP_EXACT_ALPHA: Final = 2_000_000
 _COARSE_ALPHA: Final = 80
 _PNG_LEVELS: Final[Steps] = ((500_000, 6), (2_000_000, 4), (100_000_000, 2))

@@ -63,7 +63,7 @@ _REDUCED: Final = 1
 _MAX_COMPRESSED: Final = 100_000_000
 """Bytes of all compressed data, and of a strip or tile of it once decoded: both are held."""
 _ALL_ROWS: Final = 2**32 - 1
-"""What a file of one strip may say (TIFF 6.0, RowsPerStrip)."""
+"""The value that a file of one strip may have (TIFF 6.0, RowsPerStrip)."""
 _FREE_PIXELS: Final = 1_000_000
 """Pixels that a strip or a tile may always have, or else twice those of the picture."""
 

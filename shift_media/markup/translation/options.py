@@ -62,7 +62,7 @@ class Tag:
     options: dict[str, str]
     variable: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
-    """What stands behind ``--`` in the tags of imagekit."""
+    """The options behind ``--`` in the tags of imagekit."""
 
     @classmethod
     def parse(cls, content: str) -> Tag:

@@ -37,7 +37,7 @@ class Piece:
     kind: str = ""
     content: str = ""
     after: str | None = None
-    """What replaces it."""
+    """The text that replaces it."""
     change: TagChange | None = None
     library: str = ""
     """The library that it uses."""

@@ -30,9 +30,9 @@ class S3Compatible(MediaStorage, S3Storage):  # type: ignore[misc]  # has no ann
     """A media storage with the settings, URLs and plain file names of `S3Storage`."""
 
     abilities: Abilities
-    """What the server can do, as far as is known."""
+    """The features of the server, as far as they are known."""
     key_prefix: str = ""
-    """What stands before every key in the bucket: the ``location`` and a slash, or nothing."""
+    """The beginning of every key in the bucket: the ``location`` and a slash, or nothing."""
 
     def bucket_key(self, key: str) -> str:
         """Return the name of a key's object in the bucket."""

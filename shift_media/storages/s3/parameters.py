@@ -24,7 +24,7 @@ _KEPT_BY_COPY = (
     "ServerSideEncryption",
     "StorageClass",
 )
-"""What a copy does not take over from its source (Amazon S3 API reference, CopyObject)."""
+"""Parameters that a copy does not take from its source (Amazon S3 API reference, CopyObject)."""
 
 
 def send_with_each_request(client: S3Client, parameters: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ _ALTERNATIVES = {
     "flac": "AAC or MP3, such as 1351620000001-100110",
     "fmp4": "HLS, such as 1351620000001-200010, with the Format HLSv4",
 }
-"""What to write instead of a container that no other transcoder makes."""
+"""Advice for containers that no other transcoder makes."""
 _FALLBACK = "output"
 
 
