@@ -15,10 +15,10 @@ class ShiftMediaConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks, and what follows when originals and jobs are deleted.
+        """Register the system checks, and what follows deletions and completed jobs.
 
-        Also let the form inputs know the files of tickets, and the sweep what imports hold, which
-        layers above them make.
+        Also register what lower layers call without importing it: the files of tickets for form
+        inputs, and the keys that imports hold for the sweep.
         """
         from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.deletion.holding import register_holder
