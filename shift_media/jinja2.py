@@ -41,7 +41,7 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
 
 def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     """Return a ``<picture>``, as the tag ``resize_picture`` does."""
-    return render_picture(file, picture.render_picture, options.get("size"), widths, options)
+    return render_picture(file, picture.render_picture, None, widths, options)
 
 
 def resize_preload(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:

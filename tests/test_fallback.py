@@ -75,6 +75,7 @@ def test_picture_element_becomes_one_image() -> None:
         found = attributes(render(tag))
     assert found["src"] == URL
     assert "sizes" not in found
+    assert "width" not in found  # The size is a ratio, and not four pixels.
 
 
 def test_file_that_fails_shows_the_picture_in_production_alone(

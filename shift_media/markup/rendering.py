@@ -29,7 +29,7 @@ def render_picture(
     Args:
         file: the file of a field, or a key.
         renderer: takes the file, ``argument`` and the options.
-        size: what the tag says of the size of the picture.
+        size: of the picture, as the tag says it; None where it gives a ratio or nothing.
         argument: the size or the widths, as the renderer takes them.
         options: of the tag.
     """

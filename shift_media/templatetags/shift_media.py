@@ -53,7 +53,7 @@ def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     pages from a breakpoint on. Other options than those of a resize become attributes of the
     ``<img>``, as for ``resize_img``.
     """
-    return render_picture(file, picture.render_picture, options.get("size"), widths, options)
+    return render_picture(file, picture.render_picture, None, widths, options)
 
 
 @register.simple_tag
