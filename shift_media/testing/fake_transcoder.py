@@ -16,6 +16,7 @@ from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.testing.files import SAMPLES, VIDEO_SECONDS, VIDEO_SIZE, make_image
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, Transcoder
 from shift_media.video import planning
+from shift_media.video.codec_strings import type_codecs
 from shift_media.video.specs import RenditionSpec
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class FakeTranscoder(Transcoder):
             height=height,
             duration=VIDEO_SECONDS if spec.kind in ("mp4", "webm", "hls", "audio") else None,
             size=size,
+            codecs=_codecs(spec.file),
             legacy_key=planning.legacy_key(job.original, spec, width, height),
         )
 
@@ -134,6 +136,14 @@ def _files(spec: RenditionSpec) -> Mapping[str, bytes]:
     if spec.kind in ("poster", "stills"):
         return {spec.file: _picture(extension)}
     return {spec.file: (SAMPLES / f"second.{extension}").read_bytes()}
+
+
+def _codecs(file: str) -> str:
+    path = SAMPLES / f"second.{file.rpartition('.')[2]}"
+    if not path.exists():
+        return ""
+    with path.open("rb") as content:
+        return type_codecs(file, content)
 
 
 def _picture(format: str) -> bytes:

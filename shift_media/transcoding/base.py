@@ -118,6 +118,8 @@ class RenditionReport:
         width, height: in pixels, as they are shown.
         duration: in seconds.
         size: in bytes, of all its files together.
+        codecs: as in the type of a ``<source>`` (RFC 6381): ``"avc1.64001f,mp4a.40.2"``; empty if
+            unknown, and for playlists.
         legacy_key: the key that Elastic Transcoder would have written.
     """
 
@@ -129,6 +131,7 @@ class RenditionReport:
     height: int | None = None
     duration: float | None = None
     size: int | None = None
+    codecs: str = ""
     error_code: str = ""
     error: str = ""
     legacy_key: str = ""

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
+
+_MP4_EXTENSIONS = (".mp4", ".m4a")
 
 _CONTAINERS = (b"trak", b"mdia", b"minf", b"stbl")
 _HEADER_BYTES = 8
@@ -17,19 +19,36 @@ _AUDIO_BOXES_AT = 28
 _DECODER_CONFIG, _DECODER_SPECIFIC = 0x04, 0x05  # tags of descriptors, ISO/IEC 14496-1, 7.2.2
 
 
-def read_codec_strings(path: Path) -> list[str]:
+def type_codecs(name: str, file: BinaryIO) -> str:
+    """Return the codecs for the type of a ``<source>``: ``"avc1.64001f,mp4a.40.2"``.
+
+    It is empty for a file that is neither MP4 nor Ogg, or whose header is not complete.
+    """
+    if name.endswith(".ogg"):
+        return "opus"
+    if not name.endswith(_MP4_EXTENSIONS):
+        return ""
+    try:
+        return ",".join(read_codec_strings(file))
+    except ValueError:
+        return ""
+
+
+def read_codec_strings(file: BinaryIO) -> list[str]:
     """Return the codec of each track of an MP4 or of a header of segments.
 
     Raises `ValueError` for a file without tracks, or that is cut.
     """
-    with path.open("rb") as file:
-        while len(head := file.read(_HEADER_BYTES)) == _HEADER_BYTES:
-            size = int.from_bytes(head[:4], "big")
-            if head[4:] == b"moov":
-                return parse_codec_strings(file.read(size - _HEADER_BYTES))
-            if size < _HEADER_BYTES:
+    while len(head := file.read(_HEADER_BYTES)) == _HEADER_BYTES:
+        size = int.from_bytes(head[:4], "big")
+        if size < _HEADER_BYTES:
+            break
+        if head[4:] == b"moov":
+            moov = file.read(size - _HEADER_BYTES)
+            if len(moov) < size - _HEADER_BYTES:
                 break
-            file.seek(size - _HEADER_BYTES, os.SEEK_CUR)
+            return parse_codec_strings(moov)
+        file.seek(size - _HEADER_BYTES, os.SEEK_CUR)
     raise ValueError("The MP4 has no header.")
 
 

@@ -59,6 +59,8 @@ def test_job_completes_without_ffmpeg(film: Film, monkeypatch: pytest.MonkeyPatc
     assert [job.state for job in run_transcode_jobs()] == [State.COMPLETE]
     kinds = {rendition.kind for rendition in film.video.renditions}
     assert kinds == {rendition.kind for rendition in media_settings.PROFILES["web"].renditions}
+    codecs = {rendition.codecs for rendition in film.video.renditions if rendition.kind == "mp4"}
+    assert codecs == {"avc1.42c00a,mp4a.40.2"}
 
 
 @pytest.mark.slow

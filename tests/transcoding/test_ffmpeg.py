@@ -54,6 +54,8 @@ def test_video_becomes_renditions_of_web_profile(
     assert list(keys) == ["480p.mp4", "hls.m3u8", "_poster.jpg", "preview.vtt"]
     facts = facts_of(keys["480p.mp4"], media_root)
     assert (facts.width, facts.height, facts.codecs) == (160, 120, "h264, aac")
+    codecs = {r.kind: r.codecs for r in film.video.renditions}
+    assert codecs == {"mp4": "avc1.640014,mp4a.40.2", "hls": "", "poster": "", "sprite": ""}
     types = {}
     for key in stored():
         answer = client.get(f"/media/{key}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def test_video_becomes_renditions_of_web_profile(
         facts = facts_of(aws, made[file].key, tmp_path)
         assert (facts.width, facts.height, facts.codecs) == (*size, "h264, aac")
         assert (made[file].width, made[file].height) == size
+        assert re.fullmatch("avc1.42c0[0-9a-f]{2},mp4a.40.2", made[file].codecs)
         assert made[file].duration == pytest.approx(7, abs=0.1)
         assert made[file].size == len(aws.read(made[file].key))
     check_hls(aws, made["hls.m3u8"], tmp_path)

@@ -15,6 +15,7 @@ from shift_media.imaging import engine
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job
 from shift_media.video import planning
+from shift_media.video.codec_strings import type_codecs
 from shift_media.video.playlists import Playlist, parse_playlist
 
 TEXT_BYTES = 4 << 20
@@ -69,6 +70,12 @@ class StoredOutputs:
         except NotStored as error:
             raise self._missing(key) from error
         return content
+
+    def _codecs(self, key: str) -> str:
+        """Return the codecs of an MP4, whose header comes first; empty for other files."""
+        if not key.endswith((".mp4", ".m4a", ".ogg")):
+            return ""
+        return type_codecs(key, io.BytesIO(self._read(key, TEXT_BYTES)))
 
     def _playlist(self, key: str) -> Playlist:
         self._size_of(key)

@@ -26,6 +26,7 @@ _REPORTED = (
     "height",
     "duration",
     "size",
+    "codecs",
     "error_code",
     "error",
     "legacy_key",
@@ -79,6 +80,13 @@ class Rendition(models.Model):
     height = models.PositiveIntegerField(_("height"), null=True, blank=True)
     duration = models.FloatField(_("duration"), null=True, blank=True)
     size = models.PositiveBigIntegerField(_("size"), null=True, blank=True)
+    codecs = models.CharField(
+        _("codecs"),
+        max_length=100,
+        blank=True,
+        db_default="",  # for processes of an earlier version while a site is updated
+        help_text=_("As in the type of a source in HTML: avc1.64001f,mp4a.40.2"),
+    )
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error = models.TextField(_("error"), blank=True)
     legacy_key = models.CharField(_("legacy key"), max_length=1024, blank=True)

@@ -118,6 +118,7 @@ class ElasticOutputs(StoredOutputs):
             height=largest.get("Height") or None,
             duration=duration,
             size=sum(self._size_of(key) for key in files),
+            codecs=self._codecs(self._job.rendition_key(file)),
             legacy_key=self._legacy_key(legacy),
         )
 

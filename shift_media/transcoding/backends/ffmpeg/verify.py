@@ -19,7 +19,7 @@ from shift_media.video.captions import (
     has_cues,
     write_playlist,
 )
-from shift_media.video.codec_strings import read_codec_strings
+from shift_media.video.codec_strings import read_codec_strings, type_codecs
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.playlists import StreamEntry
@@ -156,7 +156,8 @@ class OutputVerification:
         header = index.headers[0] if index.headers else ""
         described = folder / header if header or rung is None else self._folder / rung.file
         try:
-            codecs = read_codec_strings(described)
+            with described.open("rb") as content:
+                codecs = read_codec_strings(content)
         except (ValueError, OSError) as error:
             raise bad_output(name, "its header names no codec") from error
         sides = rung.display_size if rung else (0, 0)
@@ -245,8 +246,16 @@ class OutputVerification:
             height=height,
             duration=duration,
             size=self._bytes([file]),
+            codecs=self._codecs(file),
         )
         return RenditionFiles(report, [file])
+
+    def _codecs(self, file: str) -> str:
+        """Return the codecs of a file; of a playlist, which is not written yet, an empty text."""
+        if not (self._folder / file).exists():
+            return ""
+        with (self._folder / file).open("rb") as content:
+            return type_codecs(file, content)
 
     def _with_files(self, rendition: RenditionFiles, files: list[str]) -> RenditionFiles:
         """Return the rendition with more files, which come before the one of the key."""

@@ -228,6 +228,7 @@ class MediaConvertOutputs(StoredOutputs):
             height=sides[1],
             duration=duration,
             size=size,
+            codecs=self._codecs(self._job.rendition_key(rendition)),
         )
 
 
