@@ -153,9 +153,14 @@ class DirectInput(MediaInput):
     """True if the form has refused the file, so that its ticket is not shown again."""
 
     class Media:
-        """The script."""
+        """The script, and those that it uses."""
 
-        js = ["shift_media/direct-upload.js"]
+        js = [
+            "shift_media/vendor/spark-md5.min.js",
+            "shift_media/direct-hashes.js",
+            "shift_media/direct-transport.js",
+            "shift_media/direct-upload.js",
+        ]
 
     def __init__(self, attrs: dict[str, Any] | None = None, url: str | None = None) -> None:
         super().__init__(attrs)

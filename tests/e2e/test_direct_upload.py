@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium")]
 CONTENT = picture(size=(640, 480))
 LARGE = CONTENT + bytes(9_000_013)
 """More than two of the chunks in which the script reads."""
-SCRIPT = ROOT / "shift_media/static/shift_media/direct-upload.js"
+STATIC = ROOT / "shift_media/static/shift_media"
 
 SETTINGS = """
 import json
@@ -186,6 +187,10 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def md5(content: bytes) -> str:
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
 @pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
 def test_form_submitted_during_upload_waits_and_carries_ticket(
     visit: Open, local: str, content: bytes
@@ -299,26 +304,24 @@ def test_file_that_is_too_small_or_of_another_type_is_refused_before_it_is_sent(
     assert form.saved == f"0 {sha256(CONTENT)}"
 
 
-def test_script_computes_sha256_of_server(browser: Browser) -> None:
-    """For all lengths around the blocks of SHA-256, in two chunks of any length."""
-    lengths = [*range(260), 100_003]
-    code = SCRIPT.read_text().partition("  const fraction")[2].partition("  const sha256 =")[0]
+def test_scripts_compute_sha256_and_md5_of_server(browser: Browser) -> None:
+    """For all lengths around the blocks of both hashes."""
+    contents = [bytes((i * 7 + n) % 256 for i in range(n)) for n in (*range(260), 100_003)]
     page = browser.new_page()
     try:
+        for script in ("vendor/spark-md5.min.js", "direct-hashes.js"):
+            page.add_script_tag(path=STATIC / script)
         seen = page.evaluate(
-            """([code, lengths]) => {
-              const Sha256 = new Function(`const fraction${code}; return Sha256;`)();
-              return lengths.map((length) => {
-                const bytes = Uint8Array.from({ length }, (_, i) => (i * 7 + length) % 256);
-                const sum = new Sha256(), middle = length % 97;
-                return sum.update(bytes.slice(0, middle)).update(bytes.slice(middle)).hex();
-              });
-            }""",
-            [code, lengths],
+            """(lengths) => Promise.all(lengths.map((length) => {
+              const bytes = Uint8Array.from({ length }, (_, i) => (i * 7 + length) % 256);
+              const blob = new Blob([bytes]);
+              return Promise.all([shiftMedia.sha256(blob), shiftMedia.md5(blob)]);
+            }))""",
+            [len(content) for content in contents],
         )
     finally:
         page.close()
-    assert seen == [sha256(bytes((i * 7 + n) % 256 for i in range(n))) for n in lengths]
+    assert seen == [[sha256(content), md5(content)] for content in contents]
 
 
 @pytest.fixture

@@ -3,120 +3,18 @@
 // larger or smaller than the field allows, or of another type, is not sent at all.
 "use strict";
 (() => {
-  const SLICE = 4 << 20; // Bytes that are read and hashed at once.
-  const HEAD = 4096; // Bytes by which the server tells the type. The browser goes by the name.
   const HASHING = 0.1; // Share of the progress bar: reading a file is faster than uploading it.
 
-  // SHA-256 (FIPS 180-4) in pieces, because a video may be larger than memory. crypto.subtle needs
-  // all bytes at once.
-  const fraction = (root) => ((root % 1) * 2 ** 32) | 0;
-  const primes = [];
-  for (let n = 2; primes.length < 64; n += 1) if (primes.every((p) => n % p)) primes.push(n);
-  const ROUNDS = Int32Array.from(primes, (p) => fraction(Math.cbrt(p)));
-  const FIRST = Int32Array.from(primes.slice(0, 8), (p) => fraction(Math.sqrt(p)));
-
-  class Sha256 {
-    state = FIRST.slice();
-    words = new Int32Array(64);
-    rest = new Uint8Array(0);
-    length = 0;
-
-    update(bytes) {
-      this.length += bytes.length;
-      const all = new Uint8Array(this.rest.length + bytes.length);
-      all.set(this.rest);
-      all.set(bytes, this.rest.length);
-      const view = new DataView(all.buffer);
-      let at = 0;
-      for (; at + 64 <= all.length; at += 64) this.block(view, at);
-      this.rest = all.slice(at);
-      return this;
-    }
-
-    block(view, at) {
-      const { state, words: w } = this;
-      for (let i = 0; i < 16; i += 1) w[i] = view.getInt32(at + 4 * i);
-      for (let i = 16; i < 64; i += 1) {
-        const x = w[i - 15], y = w[i - 2];
-        const s0 = (x >>> 7 | x << 25) ^ (x >>> 18 | x << 14) ^ (x >>> 3);
-        const s1 = (y >>> 17 | y << 15) ^ (y >>> 19 | y << 13) ^ (y >>> 10);
-        w[i] = (w[i - 16] + s0 + w[i - 7] + s1) | 0;
-      }
-      let a = state[0], b = state[1], c = state[2], d = state[3];
-      let e = state[4], f = state[5], g = state[6], h = state[7];
-      for (let i = 0; i < 64; i += 1) {
-        const s1 = (e >>> 6 | e << 26) ^ (e >>> 11 | e << 21) ^ (e >>> 25 | e << 7);
-        const t1 = (h + s1 + ((e & f) ^ (~e & g)) + ROUNDS[i] + w[i]) | 0;
-        const s0 = (a >>> 2 | a << 30) ^ (a >>> 13 | a << 19) ^ (a >>> 22 | a << 10);
-        const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
-        h = g; g = f; f = e; e = (d + t1) | 0;
-        d = c; c = b; b = a; a = (t1 + t2) | 0;
-      }
-      state[0] += a; state[1] += b; state[2] += c; state[3] += d;
-      state[4] += e; state[5] += f; state[6] += g; state[7] += h;
-    }
-
-    hex() {
-      const bytes = this.length;
-      const end = new DataView(new ArrayBuffer((119 - bytes % 64) % 64 + 9));
-      end.setUint8(0, 0x80);
-      end.setUint32(end.byteLength - 8, Math.floor(bytes / 2 ** 29));
-      end.setUint32(end.byteLength - 4, (bytes % 2 ** 29) * 8);
-      this.update(new Uint8Array(end.buffer));
-      return Array.from(this.state, (v) => (v >>> 0).toString(16).padStart(8, "0")).join("");
-    }
-  }
-
-  const sha256 = async (file, signal, progress) => {
-    const digest = new Sha256();
-    for (let at = 0; at < file.size; at += SLICE) {
-      digest.update(new Uint8Array(await file.slice(at, at + SLICE).arrayBuffer()));
-      signal.throwIfAborted();
-      progress(Math.min(1, (at + SLICE) / file.size));
-    }
-    return digest.hex();
-  };
-
-  // Not by fetch, which reports no progress of an upload.
-  const send = (file, target, headers, signal, progress) => new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open(target.method, target.url);
-    Object.entries(headers).forEach(([name, value]) => request.setRequestHeader(name, value));
-    request.upload.onprogress = (event) => progress(event.loaded / file.size);
-    request.onload = () => {
-      if (request.status < 300) resolve();
-      else reject(new Error(`${request.status} ${request.statusText}`));
-    };
-    request.onerror = () => reject(new Error(new URL(target.url, location).host));
-    signal.addEventListener("abort", () => { request.abort(); reject(signal.reason); });
-    request.send(file);
+  const upload = (input, file, signal, progress) => shiftMedia.upload(file, {
+    endpoint: input.dataset.uploadUrl,
+    field: input.dataset.uploadField,
+    headers: { "X-CSRFToken": input.form.elements.csrfmiddlewaretoken?.value ?? "" },
+    onprogress: ({ phase, loaded, total }) => {
+      const share = loaded / total;
+      progress(phase === "hashing" ? share * HASHING : HASHING + share * (1 - HASHING));
+    },
+    signal,
   });
-
-  const base64 = async (blob) => {
-    const bytes = new Uint8Array(await blob.arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  };
-
-  const upload = async (input, file, signal, progress) => {
-    const digest = await sha256(file, signal, (share) => progress(share * HASHING));
-    const csrf = { "X-CSRFToken": input.form.elements.csrfmiddlewaretoken?.value ?? "" };
-    const response = await fetch(input.dataset.uploadUrl, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", ...csrf },
-      body: JSON.stringify({
-        field: input.dataset.uploadField, name: file.name, type: file.type, size: file.size,
-        sha256: digest, head: await base64(file.slice(0, HEAD)),
-      }),
-      signal,
-    });
-    const answer = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(answer.message ?? `${response.status} ${response.statusText}`);
-    // A path is a URL of the app, which checks the CSRF token. A bucket would refuse its header.
-    const headers = answer.url.startsWith("/") ? { ...answer.headers, ...csrf } : answer.headers;
-    const sent = (share) => progress(HASHING + share * (1 - HASHING));
-    await send(file, answer, headers, signal, sent);
-    return answer.ticket;
-  };
 
   const running = new Map(); // file input → { stop, done }
 
