@@ -54,6 +54,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"UPLOADS": {"gallery.Photo.image": True}}, "a dict such as"),
     ({"TENANTS": "visit"}, "a dotted path"),
     ({"TENANTS": 1}, "a dotted path"),
+    ({"REMOTE_BYTES": 0}, "a whole number from 1"),
+    ({"REMOTE_PORTS": [80, 70000]}, "a list of ports"),
+    ({"REMOTE_PORTS": 443}, "a list of ports"),
+    ({"REMOTE_NETWORKS": "10.0.0.0/8"}, "a list of networks"),
+    ({"REMOTE_NETWORKS": ["10.0.0.1/8"]}, "a list of networks"),
     ({"ENGINE": "libvips"}, "one of 'pillow', 'vips', 'auto'"),
     ({"ENGINE": ["vips"]}, "one of 'pillow', 'vips', 'auto'"),
 ]

@@ -20,6 +20,7 @@ from django.core.signals import setting_changed
 from shift_media.conf.markup import MarkupSettings
 from shift_media.conf.presets import check_preset, read_effects
 from shift_media.conf.reader import ConfigurationError, wrong_value
+from shift_media.conf.remote import RemoteSettings
 from shift_media.conf.transcoding import TranscodingSettings
 from shift_media.core.errors import InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
@@ -35,7 +36,7 @@ __all__ = ["KEYS", "ConfigurationError", "Settings", "settings"]
 _SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
-class Settings(MarkupSettings, TranscodingSettings):
+class Settings(MarkupSettings, RemoteSettings, TranscodingSettings):
     """``SHIFT_MEDIA``, with a property for each key."""
 
     @cached_property

@@ -56,6 +56,10 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
     ),
     "upload_missing": _("The uploaded file is missing, or was used already. Choose it again."),
     "upload_unread": _("The uploaded file cannot be read at the moment. Send the form again."),
+    "remote_refused": _(
+        "No file can be fetched from this address. Choose a public one with http:// or https://."
+    ),
+    "remote_failed": _("The file could not be fetched. Check the address, or try again later."),
     "upload_differs": _("The uploaded file is not the one that was chosen. Choose it again."),
 }
 """The sentences that people read, by the ``code`` of the error."""

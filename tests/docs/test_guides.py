@@ -96,6 +96,40 @@ for page in ("/add/", "/admin/photos/photo/add/"):
     assert client.post(page, {"image-upload": ticket}).status_code == 302
     assert Photo.objects.count() == before + 1
 """,
+    "how-to/fetch-from-a-url": """
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from django.conf import settings
+from django.test import Client, override_settings
+from photos.models import Photo
+from shift_media.testing import make_image
+
+picture = make_image(100, 50).read()
+
+
+class Pictures(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", len(picture))
+        self.end_headers()
+        self.wfile.write(picture)
+
+    def log_message(self, *args):
+        pass
+
+
+client = Client(headers={"host": "localhost"})
+with HTTPServer(("127.0.0.1", 0), Pictures) as server:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = {"address": f"http://127.0.0.1:{server.server_port}/lake.jpg"}
+    assert "No file can be fetched" in client.post("/fetch/", address).content.decode()
+    allowed = {"REMOTE_NETWORKS": ["127.0.0.0/8"], "REMOTE_PORTS": [server.server_port]}
+    with override_settings(SHIFT_MEDIA={**settings.SHIFT_MEDIA, **allowed}):
+        assert client.post("/fetch/", address).status_code == 302
+    server.shutdown()
+assert Photo.objects.latest("pk").image.width == 100
+""",
     "how-to/focal-point": """
 from django.contrib.auth.models import User
 from django.test import Client
