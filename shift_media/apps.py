@@ -23,6 +23,7 @@ class ShiftMediaConfig(AppConfig):
         from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.deletion.holding import register_holder
         from shift_media.fields.ahead import prepare_poster
+        from shift_media.fields.posters import note_poster
         from shift_media.importing.claims import held_by_imports
         from shift_media.signals import media_deleted, transcode_completed
         from shift_media.transcoding import services
@@ -33,7 +34,10 @@ class ShiftMediaConfig(AppConfig):
         media_deleted.connect(
             lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
         )
-        transcode_completed.connect(
-            lambda job, **kwargs: prepare_poster(job), weak=False, dispatch_uid=__name__
-        )
+        for follow_up in (note_poster, prepare_poster):  # Resizes are made of the noted poster.
+            transcode_completed.connect(
+                lambda job, follow_up=follow_up, **kwargs: follow_up(job),
+                weak=False,
+                dispatch_uid=f"{__name__}.{follow_up.__name__}",
+            )
         pre_delete.connect(services.cancel_deleted, sender=TranscodeJob, dispatch_uid=__name__)

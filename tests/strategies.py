@@ -88,6 +88,7 @@ def specs(
         animated=format in MAYBE_ANIMATED and draw(st.booleans()),
         page=draw(pages),
         digest=draw(st.none() | digests),
+        poster=draw(st.none() | digests),
     )
 
 

@@ -6,6 +6,7 @@ whose directory it lies::
     original   3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/photo.jpg
     resize     …/photo.jpg/400x300-fill-80-noupscale-9f0c…c1.webp
     rendition  …/clip.mp4/_poster.jpg   …/clip.mp4/_web/720p.mp4
+    new poster …/clip.mp4/_new-poster/1a2b3c4d/poster.jpg
     mezzanine  …/photo.jpg/_m/2048.jpg
 """
 
@@ -60,6 +61,8 @@ _RESIZE = re.compile(rf"(.+)-([0-9a-f]{{{SIGNATURE_LENGTH}}})\.({'|'.join(RESIZE
 _RENDITION = re.compile(rf"_([a-z][a-z0-9-]{{1,31}})/({_SEGMENT}(?:/{_SEGMENT}){{0,2}})")
 _MEZZANINE = re.compile(rf"_m/([1-9][0-9]{{0,3}})\.({'|'.join(RESIZE_FORMATS)})")
 _POSTER = "_poster.jpg"
+NEW_POSTER = "new-poster"
+"""The folder of all posters but the first one, and the profile of those that a user has chosen."""
 _NAME_FILE = "_name"
 _DIRECTORY_SEGMENTS = 6  # five of the id, and the name
 
@@ -106,7 +109,7 @@ class ResizeKey:
     @property
     def source(self) -> str:
         """The key of the file that it is made from: the original, or the poster of a video."""
-        return source_key(self.original)
+        return source_key(self.original, self.spec.poster)
 
     def __str__(self) -> str:
         return f"{self.original.directory}/{self.spec}-{self.signature}.{self.spec.format}"
@@ -227,11 +230,16 @@ def directory_owner(name: str) -> OriginalKey | None:
         return None
 
 
-def source_key(original: OriginalKey) -> str:
+def source_key(original: OriginalKey, poster: str | None = None) -> str:
     """Return the key that resizes of an original are made from: its own, or a video's poster."""
-    if BY_EXTENSION[original.extension].kind == "video":
-        return f"{original.directory}/{_POSTER}"
-    return str(original)
+    is_video = BY_EXTENSION[original.extension].kind == "video"
+    return poster_key(original, poster) if is_video else str(original)
+
+
+def poster_key(original: OriginalKey, token: str | None = None) -> str:
+    """Return the key of the first poster, or of the new one that an attempt has made."""
+    leaf = _POSTER if token is None else f"_{NEW_POSTER}/{token}/poster.jpg"
+    return f"{original.directory}/{leaf}"
 
 
 def new_original_key(filename: str, extension: str) -> OriginalKey:

@@ -39,6 +39,7 @@ class Metadata:
         gps: latitude and longitude of the place in degrees.
         palette: up to five colours, ``"#rrggbb"``, the most frequent first.
         blurhash: 28 characters from which an app draws a placeholder, see blurha.sh.
+        poster: of a video whose poster was replaced, the attempt that has made the new one.
         extra: what the functions in ``keep_metadata`` have returned.
     """
 
@@ -64,6 +65,7 @@ class Metadata:
     gps: tuple[float, float] | None = None
     palette: tuple[str, ...] = ()
     blurhash: str = ""
+    poster: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
@@ -109,5 +111,5 @@ class Metadata:
 
 
 _NAMES = tuple(each.name for each in fields(Metadata))
-_RARE: Final = ("pages", "camera", "taken_at", "gps", "palette", "blurhash", "extra")
+_RARE: Final = ("pages", "camera", "taken_at", "gps", "palette", "blurhash", "poster", "extra")
 _PAIRS_AND_LISTS: Final = ("gps", "palette")

@@ -96,6 +96,8 @@ class Spec:
         animated: with avif only.
         page: of a document, from 1.
         digest: of the effects of a preset, eight hex digits; None without any.
+        poster: of a video, the attempt that has made its new poster, eight hex digits; None for
+            the first poster.
 
     Raises `InvalidSpec` for parameters that have no spelling.
     """
@@ -118,6 +120,7 @@ class Spec:
     animated: bool = False
     page: int = 1
     digest: str | None = None
+    poster: str | None = None
 
     def __post_init__(self) -> None:
         spec_values.check_sides(self.width, self.height, self.mode)
@@ -135,6 +138,7 @@ class Spec:
         )
         spec_values.check_page(self.page)
         spec_values.check_digest(self.digest)
+        spec_values.check_poster(self.poster)
 
     @classmethod
     def parse(cls, text: str, extension: str) -> Spec:

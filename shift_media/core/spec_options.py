@@ -185,11 +185,20 @@ DIGEST: Final = ResizeOption(
 )
 """The option that `core.preset_effects` writes into keys; no argument."""
 
+POSTER: Final = ResizeOption(
+    "poster",
+    "",
+    "of a video with a new poster: the attempt that has made the poster",
+    letter="p",
+    pattern=r"[0-9a-f]{8}",
+)
+"""The option by which the resizes of a new poster have keys of their own; no argument."""
+
 OPTION_NAMES: Final = tuple(option.name for option in OPTIONS)
 
 SPELLED: Final[Mapping[str, ResizeOption]] = {
     option.name: option
-    for option in sorted((*OPTIONS, DIGEST), key=lambda option: option.letter)
+    for option in sorted((*OPTIONS, DIGEST, POSTER), key=lambda option: option.letter)
     if option.letter
 }
 """The options with a letter, in the order of keys."""

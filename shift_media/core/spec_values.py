@@ -32,7 +32,7 @@ TURNS: Final = (0, 90, 180, 270)
 _SIDE = r"[1-9][0-9]{0,3}"
 SIZE_PATTERN: Final = rf"({_SIDE})?x({_SIDE})?"
 _COLOR = re.compile(r"[0-9a-f]{6}")
-_DIGEST = re.compile(r"[0-9a-f]{8}")
+_DIGEST = _TOKEN = re.compile(r"[0-9a-f]{8}")
 
 
 class Crop(NamedTuple):
@@ -184,6 +184,12 @@ def check_digest(digest: str | None) -> None:
     """Raise `InvalidSpec` for what is not a digest of effects."""
     if digest is not None and not _DIGEST.fullmatch(digest):
         raise InvalidSpec(f"{quote(digest)} is not a digest of eight hex digits.")
+
+
+def check_poster(poster: str | None) -> None:
+    """Raise `InvalidSpec` for what is not the name of an attempt that has made a poster."""
+    if poster is not None and not _TOKEN.fullmatch(poster):
+        raise InvalidSpec(f"{quote(poster)} is not a poster: expected eight hex digits.")
 
 
 def check_format_options(format: str, *, lossless: bool, animated: bool) -> None:

@@ -14,7 +14,7 @@ from shift_media.core.errors import AlreadyStored, InvalidKey
 from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.core.spec import Focal
 from shift_media.deletion import service as deletion
-from shift_media.fields import legacy
+from shift_media.fields import legacy, posters
 from shift_media.fields.database_key import database_key
 from shift_media.fields.described_file import DescribedFile
 from shift_media.fields.stored_upload import StoredUpload
@@ -24,6 +24,7 @@ from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset, scale
 from shift_media.storages.naming import is_same_storage
 from shift_media.transcoding.files import Video
+from shift_media.transcoding.services.posters import reset_poster
 from shift_media.validators import Inspection, seekable
 
 _ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs two
@@ -181,6 +182,19 @@ class MediaFile(Video, DescribedFile):
             known = copy._metadata_cache
             copy.name = known.original_name if known else self.name
         return copy
+
+    # Posters of videos; `transcoding.files` has how one is chosen.
+
+    def reset_poster(self) -> bool:
+        """Use the poster of the profile again; return False if no other one was chosen."""
+        was_chosen = reset_poster(self)
+        posters.write_facts(self.field, self.key)
+        self._renditions = None
+        if self.field.metadata_field:
+            self.instance.refresh_from_db(fields=[self.field.metadata_field])
+        return was_chosen
+
+    reset_poster.alters_data = True  # type: ignore[attr-defined]
 
     # Resizes.
 

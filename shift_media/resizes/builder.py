@@ -33,6 +33,9 @@ Arguments = tuple[Any, ...]
 _SIZE: Final = re.compile(r"[0-9]|x[0-9]|x?$")
 """The beginning of what is meant as a size, right or wrong."""
 
+_VIDEOS: Final = frozenset(f.extension for f in FORMATS if f.kind == "video")
+"""Extensions of originals whose resizes are made from a poster, which may be a new one."""
+
 _TRANSPARENT_AS: Final = {f.extension: f.transparent_as for f in FORMATS if f.transparent_as}
 """Extensions of originals of which a transparent one is resized as another format."""
 
@@ -82,6 +85,9 @@ def build_from_arguments(
     if not is_complete or (follows_focal and facts.may_have_focal):
         spec = _adapt_to_original(resolved, facts())
         leaf = leaf if spec is resolved.spec else build_leaf(spec)
+    if extension in _VIDEOS and (poster := facts.poster) is not None:
+        spec = replace(spec, poster=poster)
+        leaf = build_leaf(spec)
     return Resize(original, spec, storage, facts, leaf)
 
 
@@ -94,6 +100,14 @@ def build_scaled(resize: Resize, factor: int) -> Resize:
     larger = Resize(resize.original, spec, resize.storage, resize._facts)
     settings.limits.check(larger.width, larger.height)
     return larger
+
+
+def build_of_poster(resize: Resize, token: str | None) -> Resize:
+    """Build the same resize of the new poster that an attempt has made; None for the first one."""
+    if resize.spec.poster == token:
+        return resize
+    spec = replace(resize.spec, poster=token)
+    return Resize(resize.original, spec, resize.storage, resize._facts)
 
 
 @lru_cache(maxsize=8192)

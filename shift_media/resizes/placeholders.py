@@ -14,6 +14,7 @@ from shift_media.core.errors import EmptyCrop
 from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
 from shift_media.core.keys import Key, OriginalKey, ResizeKey
 from shift_media.core.metadata import Metadata
+from shift_media.core.posters import poster_token
 from shift_media.imaging import engine
 from shift_media.registry import all_media_fields
 from shift_media.resizes.resize import known_size
@@ -71,7 +72,8 @@ def find_placeholder(
 def _is_picture(key: Key) -> bool:
     if isinstance(key, OriginalKey):
         return BY_EXTENSION[key.extension].kind == "image"
-    return isinstance(key, ResizeKey) or str(key).endswith(f"/{_POSTER}")
+    is_poster = str(key).endswith(f"/{_POSTER}") or poster_token(str(key)) is not None
+    return isinstance(key, ResizeKey) or is_poster
 
 
 def _find_metadata(original: str) -> Metadata | None:

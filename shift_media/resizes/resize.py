@@ -43,6 +43,15 @@ class Facts(NamedTuple):
         return Metadata.from_json(self.data, self.key) or self.remembered
 
     @property
+    def poster(self) -> str | None:
+        """The attempt that has made the new poster of a video; None for the first poster."""
+        data, _, remembered = self
+        if remembered is None and type(data) is dict and "poster" not in data:
+            return None  # A cheap check, made for each URL.
+        known = self()
+        return (known.poster or None) if known else None
+
+    @property
     def may_have_focal(self) -> bool:
         """True if the metadata may hold a focal point; a cheap check, made for each URL."""
         data, _, remembered = self

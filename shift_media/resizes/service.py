@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from shift_media.conf import settings
 from shift_media.core.errors import BadSignature, MediaError
 from shift_media.core.faults import translated_faults
-from shift_media.core.keys import OriginalKey, ResizeKey, parse_resize_key
+from shift_media.core.keys import ResizeKey, parse_resize_key
 from shift_media.resizes.making import make_batch, make_once, recently_made
 from shift_media.resizes.stored import StoredResize, find, find_keys
 from shift_media.storages import default_media_storage
@@ -110,14 +110,14 @@ def deliver_many(
     Keys of one original come together. The bytes of stored resizes are not read.
     """
     storage = _default_to_site(storage)
-    groups: dict[OriginalKey, list[ResizeKey]] = {}
+    groups: dict[str, list[ResizeKey]] = {}
     for key in dict.fromkeys(keys):
         try:
             parsed = verify(key)
         except MediaError as error:
             yield key, error
         else:
-            groups.setdefault(parsed.original, []).append(parsed)
+            groups.setdefault(parsed.source, []).append(parsed)
     for group in groups.values():
         rest = iter(group)
         while batch := list(islice(rest, BATCH_SIZE)):

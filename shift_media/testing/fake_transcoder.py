@@ -14,10 +14,11 @@ from django.test import override_settings
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.testing.files import SAMPLES, VIDEO_SECONDS, VIDEO_SIZE, make_image
+from shift_media.transcoding.backends.reports import choose_poster_key
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State, Transcoder
 from shift_media.video import planning
 from shift_media.video.codec_strings import type_codecs
-from shift_media.video.specs import RenditionSpec
+from shift_media.video.specs import PosterSpec, RenditionSpec
 
 if TYPE_CHECKING:
     from shift_media.transcoding.models import TranscodeJob
@@ -96,15 +97,17 @@ class FakeTranscoder(Transcoder):
         size = 0
         if spec.kind == "captions":  # as of a source with a track in English
             spec = replace(spec, file=f"{spec.file.removesuffix('.vtt')}-en.vtt")
-        for file, content in _files(spec).items():
+        for file, content in self._files(spec).items():
             key = job.rendition_key(spec if file == spec.file else file)
+            if isinstance(spec, PosterSpec):
+                key = choose_poster_key(job, spec, content)
             kind = planning.content_type_for(file)
             job.storage.put(key, io.BytesIO(content), content_type=kind, size=len(content))
             size += len(content)
         has_picture = spec.kind not in ("audio", "captions", "dash", "sprite")
         width, height = VIDEO_SIZE if has_picture else (None, None)
         return RenditionReport(
-            key=job.rendition_key(spec),
+            key=key,  # That of the last file is that to play.
             kind=spec.kind,
             content_type=planning.content_type_for(spec.file),
             state=State.COMPLETE,
@@ -116,9 +119,12 @@ class FakeTranscoder(Transcoder):
             legacy_key=planning.legacy_key(job.original, spec, width, height),
         )
 
+    def _files(self, spec: RenditionSpec) -> Mapping[str, bytes]:
+        """Return the files of a rendition by their names; the one to play comes last."""
+        return _files(spec)
+
 
 def _files(spec: RenditionSpec) -> Mapping[str, bytes]:
-    """Return the files of a rendition by their names; the one to play comes last."""
     stem, _, extension = spec.file.rpartition(".")
     if spec.kind == "hls":
         return {

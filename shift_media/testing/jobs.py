@@ -110,9 +110,9 @@ def check_complete(report: JobReport) -> None:
 def check_key(job: Job, rendition: RenditionReport) -> None:
     """Assert that the key of a rendition is where this attempt may write."""
     if rendition.kind == "poster":
-        assert rendition.key == f"{job.original.directory}/_poster.jpg", (
-            f"{rendition.key} is not the key of a poster"
-        )
+        allowed = {job.poster} if job.poster else set()
+        allowed |= {job.rendition_key(one) for one in job.profile.of_kind("poster")}
+        assert rendition.key in allowed, f"{rendition.key} is not the key of a poster"
     else:
         assert rendition.key.startswith(job.prefix), (
             f"{rendition.key} does not begin with {job.prefix}"

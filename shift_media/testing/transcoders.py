@@ -156,8 +156,8 @@ class TranscoderContract:
         for report in reports:
             for rendition in report.renditions:
                 check_key(job, rendition)
-        poster = f"{job.original.directory}/_poster.jpg"
-        outside = {key for key in stored_keys(job) if not key.startswith(job.prefix)} - {poster}
+        posters = {job.rendition_key(poster) for poster in job.profile.of_kind("poster")}
+        outside = {key for key in stored_keys(job) if not key.startswith(job.prefix)} - posters
         assert not outside, f"files lie outside of {job.prefix}: {sorted(outside)}"
         assert job.storage.stat(str(job.original)) is not None, "the original is gone"
 

@@ -16,12 +16,12 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.errors import TranscodeError
-from shift_media.core.keys import OriginalKey
+from shift_media.core.keys import NEW_POSTER, OriginalKey, poster_key
 from shift_media.transcoding.events import JobEvent
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
 from shift_media.video.profiles import Profile
-from shift_media.video.specs import RenditionSpec
+from shift_media.video.specs import PosterSpec, RenditionSpec
 
 if TYPE_CHECKING:
     from shift_media.storages import MediaStorage
@@ -57,6 +57,9 @@ class Priority(IntEnum):
     NORMAL = 0
     """Of uploads, for which a user waits."""
 
+    POSTER = 10
+    """Of a poster that a user has chosen, and waits for: it takes a second."""
+
 
 MOST_PRIORITY = 50
 """The highest priority, as MediaConvert has it; the lowest is its negative."""
@@ -85,6 +88,8 @@ class Job:
         external_id: what `Transcoder.submit` has returned, else empty.
         payload: the `JobReport.payload` that was stored with the row.
         priority: from -50 to 50; jobs with a higher one are to be run first.
+        poster: key of the poster that this profile has made before; empty if there is none. Its
+            successor gets a key of its own, because what is stored under a key is cached.
     """
 
     id: int
@@ -97,14 +102,21 @@ class Job:
     external_id: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
     priority: int = Priority.NORMAL
+    poster: str = ""
 
     @property
     def prefix(self) -> str:
-        """The prefix of this attempt's keys, except the poster, which all profiles share."""
+        """The prefix of this attempt's keys, except the poster: see `rendition_key`."""
         return f"{self.original.directory}/_{self.profile.name}/{self.token}/"
 
     def rendition_key(self, rendition: RenditionSpec | str) -> str:
-        """Return the key of one of this attempt's renditions, or of one of its files."""
+        """Return the key of one of this attempt's renditions, or of one of its files.
+
+        The first poster lies beside the original. A new one has the attempt in its key.
+        """
+        if isinstance(rendition, PosterSpec):
+            is_new = self.poster or self.profile.name == NEW_POSTER
+            return str(poster_key(self.original, self.token if is_new else None))
         return planning.rendition_key(self.original, self.profile.name, self.token, rendition)
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from django.db import models
 from django.utils import timezone
 
+from shift_media.core.posters import find_poster, poster_token
 from shift_media.registry import media_fields
+from shift_media.resizes.builder import build_of_poster
 from shift_media.resizes.resize import Resize
 from shift_media.transcoding.types import VideoFile
 
@@ -52,11 +54,12 @@ class Poster:
 
     def resize(self, size: str, **spec: Any) -> Resize:
         """Build a resize of the poster; see `MediaFile.resize`."""
-        return self.file.resize(size, **spec)
+        return build_of_poster(self.file.resize(size, **spec), poster_token(self.key))
 
     def ladder(self, widths: Sequence[int], **spec: Any) -> dict[int, Resize]:
         """Build resizes of the poster in several widths; see `MediaFile.ladder`."""
-        return self.file.ladder(widths, **spec)
+        resizes, token = self.file.ladder(widths, **spec), poster_token(self.key)
+        return {width: build_of_poster(each, token) for width, each in resizes.items()}
 
     @property
     def known_metadata(self) -> Metadata | None:
@@ -84,9 +87,23 @@ class Video:
 
     transcode.alters_data = True  # type: ignore[attr-defined]  # Templates must not call it.
 
+    def choose_poster(self, seconds: float) -> TranscodeJob:
+        """Submit a job that takes a new poster, exactly at a time of the video, and return it.
+
+        The poster is in use once the job is complete. It has a key of its own, and so have its
+        resizes. It stays in use if the renditions are made again, until another one is chosen, or
+        `reset_poster` is called. Raises `NotTranscodable`, and ``ValueError`` for a time that is
+        not in the video.
+        """
+        from shift_media.transcoding import services
+
+        return services.choose_poster(cast("VideoFile", self), seconds)
+
+    choose_poster.alters_data = True  # type: ignore[attr-defined]
+
     @property
     def renditions(self) -> list[Rendition]:
-        """The complete renditions, in the order of the profile.
+        """The complete renditions, in the order of the profile, with the poster that is in use.
 
         Each access costs a query. For a list of rows use `prefetch_renditions`.
         """
@@ -95,6 +112,8 @@ class Video:
             return []
         prefetched = self._renditions
         renditions = _complete_renditions([file.key]) if prefetched is None else list(prefetched)
+        in_use = find_poster(renditions)
+        renditions = [each for each in renditions if each.kind != "poster" or each is in_use]
         for rendition in renditions:
             rendition._storage = file.storage
         return renditions

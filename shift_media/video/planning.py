@@ -296,7 +296,7 @@ def rendition_key(
 ) -> str:
     """Return the key of a rendition, or of one of its files.
 
-    A poster lies beside the original, everything else in the folder of the attempt.
+    The first poster lies beside the original, everything else in the folder of the attempt.
     Raises `InvalidKey` for a file name outside the grammar of keys.
     """
     if isinstance(rendition, PosterSpec):

@@ -22,6 +22,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from shift_media.core.errors import InvalidProfile
+from shift_media.core.keys import NEW_POSTER
 from shift_media.video.specs import (
     POSTER,
     Audio,
@@ -119,6 +120,15 @@ def check_name(name: object) -> None:
             f"{name!r} is not a valid name of a profile. Use 2 to 32 of the characters a-z, 0-9 "
             "and -, beginning with a letter."
         )
+    if name == NEW_POSTER:
+        raise InvalidProfile(
+            f"{name!r} is the name under which new posters are stored. Choose another one."
+        )
+
+
+def new_poster_profile(second: float) -> Profile:
+    """Return the profile of the job that takes a new poster at a second of a video."""
+    return Profile(NEW_POSTER, (PosterSpec(file=POSTER, second=second),))
 
 
 def parse_rendition(file: object, options: object) -> RenditionSpec:

@@ -12,6 +12,9 @@ from shift_media.video.sizing import FrameSize, Padding, Policy, Sides, compute_
 POSTER = "_poster.jpg"
 """The file name of a poster. It lies beside the original, so its key contains no profile."""
 
+_LAST_FRAME_SECONDS = 0.2
+"""The time before the end in which there may be no frame any more, at five frames a second."""
+
 SAMPLE_RATE = 48_000
 """In Hz, of sounds whose loudness is changed."""
 
@@ -98,7 +101,7 @@ class PosterSpec(RenditionSpec):
     kind = "poster"
     extension = "jpg"
     at: int = 10
-    second: int = -1
+    second: float = -1
     height: int = 4320
 
     @property
@@ -109,7 +112,8 @@ class PosterSpec(RenditionSpec):
     def moment(self, duration: float) -> float:
         """Return the time of the picture in seconds; that of the last second if it is later."""
         if self.is_exact:
-            return min(float(self.second), max(0.0, duration - 1))
+            is_inside = self.second <= duration - _LAST_FRAME_SECONDS
+            return float(self.second) if is_inside else max(0.0, duration - 1)
         return duration * self.at / 100
 
 

@@ -419,7 +419,7 @@ def test_pickle_from_before_an_option_was_added_has_its_default() -> None:
 def test_every_option_of_the_table_is_an_argument_and_a_field() -> None:
     names = {field.name for field in fields(Spec)}
     arguments = inspect.signature(Spec.make).parameters.keys()
-    assert names - {"width", "height", "digest"} == set(OPTION_NAMES)
+    assert names - {"width", "height", "digest", "poster"} == set(OPTION_NAMES)
     own = arguments - {"size", "qualities", "effects", "digest"}
     assert own | set(Effects._fields) == set(OPTION_NAMES)
     letters = [option.letter for option in SPELLED.values()]

@@ -13,13 +13,15 @@ from django.db import connections, models
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
+from shift_media.core.keys import NEW_POSTER
 from shift_media.management.base import MediaCommand, counted
 from shift_media.management.outage import AWAY, Outage
 from shift_media.management.progress import INTERRUPTED, stop_on_interrupt
+from shift_media.management.transcode_options import check_options
 from shift_media.management.transcode_output import TranscodeReport
 from shift_media.management.video_rows import VideoRows
 from shift_media.transcoding import services
-from shift_media.transcoding.base import MOST_PRIORITY, Priority, State
+from shift_media.transcoding.base import Priority, State
 from shift_media.transcoding.models import TranscodeJob, TranscodeJobQuerySet
 
 PUT_OFF = 3
@@ -52,6 +54,12 @@ class Command(MediaCommand):
         add("--profile", help="name of the profile; default: the field's")
         add("--force", action="store_true", help="make complete renditions again")
         add(
+            "--poster",
+            type=float,
+            metavar="SECONDS",
+            help="take a new poster, exactly at this time of each video",
+        )
+        add(
             "--priority",
             type=int,
             default=Priority.BACKFILL.value,
@@ -79,7 +87,7 @@ class Command(MediaCommand):
         self.remaining = options["limit"]
         self.lock = threading.Lock()
         self.run = 0
-        _check(options)
+        check_options(options)
         if options["cancel"] is not None:
             return self._cancel(options["cancel"])
         only = self._submit(options)
@@ -135,6 +143,7 @@ class Command(MediaCommand):
         for field, row in self._videos(options):
             file = getattr(row, field.name)
             name = options["profile"] or getattr(field, "transcode", None)
+            name = name if options["poster"] is None else NEW_POSTER
             if options["dry_run"]:
                 job = TranscodeJob.objects.on_primary().of(file.key, name or "").first()
                 state = "no job" if job is None else job.state
@@ -142,12 +151,15 @@ class Command(MediaCommand):
                 continue
             try:
                 ids.append(self._transcode(file, options).pk)
-            except MediaError as error:
+            except (MediaError, ValueError) as error:
                 self.failed += 1
                 self.stderr.write(f"{row._meta.label} {row.pk}: {error}")
         return ids
 
     def _transcode(self, file: Any, options: dict[str, Any]) -> TranscodeJob:
+        if options["poster"] is not None:
+            chosen: TranscodeJob = file.choose_poster(options["poster"])
+            return chosen
         job: TranscodeJob = file.transcode(
             options["profile"], force=options["force"], priority=options["priority"]
         )
@@ -276,18 +288,3 @@ def _parts(
         return
     for start in range(0, len(only), _PARAMETERS):
         yield jobs.filter(pk__in=only[start : start + _PARAMETERS])
-
-
-def _check(options: dict[str, Any]) -> None:
-    if options["pk"] and len(options["field"]) != 1:
-        raise CommandError("--pk needs exactly one model or field.", returncode=2)
-    if options["workers"] < 1 or (options["limit"] is not None and options["limit"] < 1):
-        raise CommandError("--workers and --limit must be at least 1.", returncode=2)
-    if abs(options["priority"]) > MOST_PRIORITY:
-        raise CommandError(
-            f"--priority {options['priority']} is too large: write -{MOST_PRIORITY} to "
-            f"{MOST_PRIORITY}.",
-            returncode=2,
-        )
-    if (options["force"] or options["profile"]) and not options["field"]:
-        raise CommandError("--force and --profile need a model or field.", returncode=2)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shift_media.core.errors import TranscodeError
+from shift_media.core.errors import NotStored, TranscodeError
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.video import planning
-from shift_media.video.specs import RenditionSpec
+from shift_media.video.specs import PosterSpec, RenditionSpec
 
 
 class Unwanted(TranscodeError):
@@ -38,3 +38,15 @@ def planned_report(job: Job, rendition: RenditionSpec) -> RenditionReport:
         content_type=planning.content_type_for(rendition.file),
         state=State.PROGRESSING,
     )
+
+
+def choose_poster_key(job: Job, poster: PosterSpec, content: bytes) -> str:
+    """Return the key under which a poster is stored: that of the last one if it is the same."""
+    if job.poster:
+        try:
+            with job.storage.fetch(job.poster) as stored:
+                if stored.size == len(content) and stored.read() == content:
+                    return job.poster
+        except NotStored:
+            pass
+    return job.rendition_key(poster)

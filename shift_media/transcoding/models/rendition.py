@@ -38,8 +38,12 @@ class RenditionQuerySet(models.QuerySet["Rendition"]):
     """A selection of renditions."""
 
     def complete(self, originals: Iterable[str]) -> Self:
-        """Select what can be played of some originals, in the order of their profiles."""
-        return self.filter(original__in=originals, state=State.COMPLETE).order_by("pk")
+        """Select what can be played of some originals, in the order of their profiles.
+
+        Each has the name of its profile as an attribute.
+        """
+        rows = self.filter(original__in=originals, state=State.COMPLETE).order_by("pk")
+        return rows.annotate(profile=models.F("job__profile"))
 
     def store(self, job: JobRow, report: RenditionReport) -> None:
         """Create or update the row that a transcoder reports for a job."""
@@ -92,6 +96,9 @@ class Rendition(models.Model):
     legacy_key = models.CharField(_("legacy key"), max_length=1024, blank=True)
 
     objects = RenditionQuerySet.as_manager()
+
+    profile: str = ""
+    """The name of the job's profile; set by `RenditionQuerySet.complete`."""
 
     # Set by a `MediaFile`, because a storage that only the field has is in no setting.
     _storage: MediaStorage | None = None

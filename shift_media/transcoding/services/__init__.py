@@ -18,6 +18,7 @@ from shift_media.transcoding.services.jobs import (
 )
 from shift_media.transcoding.services.leases import claim, recover
 from shift_media.transcoding.services.polling import Poller, poll, refresh
+from shift_media.transcoding.services.posters import choose_poster, reset_poster
 from shift_media.transcoding.services.worker import Worker
 
 __all__ = [
@@ -26,11 +27,13 @@ __all__ = [
     "Worker",
     "cancel",
     "cancel_deleted",
+    "choose_poster",
     "claim",
     "delete_jobs",
     "poll",
     "recover",
     "refresh",
+    "reset_poster",
     "retry",
     "submit",
     "transcoder",

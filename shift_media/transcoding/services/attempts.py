@@ -13,16 +13,19 @@ from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.core.keys import parse_original_key
+from shift_media.core.keys import NEW_POSTER, parse_original_key, poster_key
 from shift_media.core.metadata import Metadata
 from shift_media.deletion.budget import current_budget
 from shift_media.registry import find_field
-from shift_media.transcoding.base import Job, State, Transcoder
+from shift_media.transcoding.base import Job, Transcoder
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.video.facts import VideoFacts
-from shift_media.video.profiles import Profile
+from shift_media.video.profiles import Profile, new_poster_profile
 
 logger = logging.getLogger("shift_media")
+
+POSTER_SECOND = "poster_second"
+"""The key in the payload of a job for a new poster: the time in the video, in seconds."""
 
 
 @functools.cache
@@ -58,6 +61,26 @@ def get_profile(name: str) -> Profile:
         ) from None
 
 
+def find_profile(job: TranscodeJob) -> Profile:
+    """Return the profile of a job; that of a new poster is made of the time that was chosen."""
+    if job.profile == NEW_POSTER:
+        return new_poster_profile(float(job.payload.get(POSTER_SECOND, 0)))
+    return get_profile(job.profile)
+
+
+def find_replaced_poster(job: TranscodeJob) -> str:
+    """Return the key of the poster that a job makes again; empty if there is none.
+
+    One that a user has chosen stays in use, so that a profile makes no new poster beside it.
+    """
+    posters = Rendition.objects.using(job.database).complete([job.original]).filter(kind="poster")
+    posters = posters.exclude(job=job.pk)
+    if posters.filter(job__profile=NEW_POSTER).exists():
+        return ""
+    keys = posters.filter(job__profile=job.profile).values_list("key", flat=True)
+    return keys.last() or ""
+
+
 def build_attempt(job: TranscodeJob, profile: Profile | None = None) -> Job:
     """Build what a transcoder is given for the current attempt of a job.
 
@@ -68,13 +91,14 @@ def build_attempt(job: TranscodeJob, profile: Profile | None = None) -> Job:
         id=job.pk,
         token=job.token,
         original=parse_original_key(job.original),
-        profile=profile or get_profile(job.profile),
+        profile=profile or find_profile(job),
         storage=job.get_storage(),
         wanted=job.is_wanted,
         facts=partial(read_facts, job),
         external_id=job.external_id,
         payload=job.payload,
         priority=job.priority,
+        poster=find_replaced_poster(job),
     )
 
 
@@ -119,12 +143,13 @@ def cancel_at_service(job: TranscodeJob) -> None:
 
 
 def delete_files(job: TranscodeJob, attempt: Job) -> None:
-    """Delete what an attempt has stored; the poster only if no other job has made it."""
+    """Delete what an attempt has stored; the first poster only if no job has completed one."""
     try:
         attempt.storage.delete_prefix(attempt.prefix)
-        poster = f"{attempt.original.directory}/_poster.jpg"
-        posters = Rendition.objects.using(job.database).filter(key=poster)
-        if not posters.filter(state=State.COMPLETE).exists():
-            attempt.storage.delete(poster)
+        posters = Rendition.objects.using(job.database).complete([job.original])
+        if attempt.poster:
+            attempt.storage.delete(poster_key(attempt.original, attempt.token))
+        elif not posters.filter(kind="poster").exists():
+            attempt.storage.delete(poster_key(attempt.original))
     except (MediaError, OSError, DatabaseError) as error:
         logger.warning("Files of %s could not be deleted: %s", job, error)

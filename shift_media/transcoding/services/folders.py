@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from shift_media.core.keys import NEW_POSTER
 from shift_media.deletion.references import databases, tenants
 from shift_media.transcoding.models import Rendition, TranscodeJob
 
@@ -36,7 +37,8 @@ def _used_by_rows(originals: Sequence[str], alias: str) -> Iterator[str]:
     # Jobs first: one that completes meanwhile is found as live, or its renditions are.
     live = TranscodeJob.objects.using(alias).live().filter(original__in=originals)
     for original, profile, token in live.values_list("original", "profile", "token"):
-        yield f"{original.rpartition('/')[0]}/_{profile}/{token}/"
+        for folder in (profile, NEW_POSTER):
+            yield f"{original.rpartition('/')[0]}/_{folder}/{token}/"
     made = Rendition.objects.using(alias).filter(original__in=originals)
     for original, key in made.values_list("original", "key"):
         directory = original.rpartition("/")[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db import IntegrityError, connections, router, transaction
 
 from shift_media import signals
@@ -43,7 +45,7 @@ def submit(
     """
     _check_priority(priority)
     name = _find_profile(file, profile)
-    original = _original_video(file)
+    original = find_original(file)
     jobs = TranscodeJob.objects.on_primary()
     newest = jobs.of(str(original), name).first()
     if newest is not None and (newest.is_live or (newest.state == State.COMPLETE and not force)):
@@ -53,12 +55,29 @@ def submit(
         newest.raise_priority(priority)
         retry(newest)
         return newest
+    return submit_new(file, name, priority, using=using)
+
+
+def submit_new(
+    file: VideoFile,
+    profile: str,
+    priority: int,
+    *,
+    payload: Mapping[str, object] | None = None,
+    using: str | None = None,
+) -> TranscodeJob:
+    """Create a job, or return the live one of the same profile that another process has created.
+
+    See `submit` for the database that it is in.
+    """
+    jobs = TranscodeJob.objects.on_primary()
     job = TranscodeJob(
-        original=str(original),
+        original=file.key,
         source=str(file.field),
         storage=find_alias(file.storage),
-        profile=name,
+        profile=profile,
         priority=priority,
+        payload=dict(payload or {}),
     )
     own = using or router.db_for_write(type(file.instance), instance=file.instance)
     if own != jobs.db and connections[own].in_atomic_block:
@@ -99,7 +118,8 @@ def _find_profile(file: VideoFile, profile: str | None) -> str:
     return str(name)
 
 
-def _original_video(file: VideoFile) -> OriginalKey:
+def find_original(file: VideoFile) -> OriginalKey:
+    """Return the key of a video or a sound; raise `NotTranscodable` for all other files."""
     if file.stored_name and is_legacy_name(file.name or ""):
         raise NotTranscodable(
             f"{file.stored_name[:300]!r} is a name from before {file.field} was a media field, so "

@@ -12,6 +12,7 @@ from django.utils import timezone
 from shift_media.conf import settings
 from shift_media.core.backoff import Backoff
 from shift_media.core.errors import MediaError, TranscodeError
+from shift_media.core.keys import NEW_POSTER
 from shift_media.transcoding.base import LIVE, RUNNING, Job, JobReport, State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.attempts import (
@@ -45,7 +46,7 @@ def poll(job: TranscodeJob) -> bool:
         announce(job)
     if job.state not in RUNNING or not job.external_id or transcoder().embedded:
         return True
-    if job.profile not in settings.PROFILES:
+    if job.profile not in (*settings.PROFILES, NEW_POSTER):
         _end_without_profile(job)
         return True
     try:

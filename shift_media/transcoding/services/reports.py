@@ -10,7 +10,7 @@ from shift_media import signals
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.deletion.references import referenced_names
 from shift_media.transcoding.base import Job, JobReport, State
-from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt, delete_files, transcoder
 from shift_media.transcoding.services.enqueuing import enqueue_again
 
@@ -78,7 +78,9 @@ def _delete_older_files(job: TranscodeJob) -> None:
     current = tuple(f"{folder}{token}/" for token in tokens)
     keys = [entry.key for entry in attempt.storage.entries(folder)]
     older = [key for key in keys if not key.startswith(current)]
-    named = referenced_names(older)  # by a column that was an ImageField's
+    made = Rendition.objects.using(job.database).complete([job.original])
+    used = set(made.values_list("key", flat=True))  # such as a new poster of another profile
+    named = used | referenced_names(older)  # by a column that was an ImageField's
     for key in older:
         if key not in named:
             attempt.storage.delete(key)

@@ -222,8 +222,8 @@ def poster_commands(
     """Yield commands that make a still picture alone; each is for the case that the last failed.
 
     A source without pictures has a drawing of its sound instead.
-    The first takes the frame that was asked for, the second the first frame. A position past the
-    last frame writes no file, and is no error either.
+    The first takes the frame that was asked for, the second one of the second before it, the last
+    the first frame. A position past the last frame writes no file, and is no error either.
     """
     if not facts.video:
         output = ["-map", "[v0]", *_jpeg_output(_POSTER_QUALITY, poster.file)]
@@ -241,7 +241,8 @@ def poster_commands(
         f"0:v:{facts.video_stream}",
         *_jpeg_output(_POSTER_QUALITY, poster.file),
     ]
-    for start in dict.fromkeys((poster.moment(facts.duration), 0.0)):
+    moment = poster.moment(facts.duration)
+    for start in dict.fromkeys((moment, max(0.0, moment - 1), 0.0)):
         yield [options.program, *_QUIET, *input_arguments(options, source, start=start), *output]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.transcoding.backends.ffmpeg import filters
-from shift_media.transcoding.backends.reports import bad_output
+from shift_media.transcoding.backends.reports import bad_output, choose_poster_key
 from shift_media.transcoding.base import Job, RenditionReport
 from shift_media.video import dash, planning, playlists
 from shift_media.video.captions import (
@@ -209,7 +209,10 @@ class OutputVerification:
 
     def _check_poster(self, poster: PosterSpec) -> RenditionFiles:
         self._check((self._folder / poster.file).exists(), poster.file, "it is missing")
-        return self._rendition("poster", poster.file, *filters.poster_size(poster, self._source))
+        sides = filters.poster_size(poster, self._source)
+        rendition = self._rendition("poster", poster.file, *sides)
+        key = choose_poster_key(self._job, poster, (self._folder / poster.file).read_bytes())
+        return replace(rendition, report=replace(rendition.report, key=key))
 
     def _check_sprite(self, sprite: Sprite) -> RenditionFiles:
         layout = SpriteLayout(sprite, self._source)

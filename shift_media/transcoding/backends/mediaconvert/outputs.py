@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -12,6 +13,7 @@ from PIL import Image
 from shift_media.core.formats import detect
 from shift_media.imaging import engine
 from shift_media.transcoding.backends.mediaconvert.job_settings import OutputGroup, capture_file
+from shift_media.transcoding.backends.reports import choose_poster_key
 from shift_media.transcoding.backends.stored_outputs import (
     PICTURE_BYTES,
     TEXT_BYTES,
@@ -130,12 +132,16 @@ class MediaConvertOutputs(StoredOutputs):
         if captures:
             # Another process may have stored the poster and deleted the captures.
             with contextlib.suppress(MissingOutput):
-                self._put(key, self._read(captures[-1], PICTURE_BYTES))
+                content = self._read(captures[-1], PICTURE_BYTES)
+                key = choose_poster_key(self._job, poster, content)
+                self._put(key, content)
+        if self._job.poster and self._job.storage.stat(key) is None:
+            key = self._job.poster  # The other process has found that it is the same picture.
         content = self._read(key, PICTURE_BYTES)
         with open_picture(poster.file, content) as picture:
             sides = picture.size
         self._delete(captures)
-        return self._complete(poster, sides, len(content))
+        return replace(self._complete(poster, sides, len(content)), key=key)
 
     def _sprite(self, sprite: Sprite) -> RenditionReport:
         """Store all captures as tiles of one JPEG, and the list of their places."""
