@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from django import forms
 from django.core.files.base import File
@@ -21,10 +22,19 @@ from shift_media.validators import (
     seekable,
     size_text,
 )
-from shift_media.widgets import DirectInput, FilesInput, FocalValue, MediaInput
+from shift_media.widgets import (
+    DirectInput,
+    FilesInput,
+    FocalValue,
+    MediaInput,
+    crops_text,
+    focal_text,
+)
 
 _NOT_NAMED = frozenset(["heic"])
 """Extensions of formats that the ``accept`` of an input does not name."""
+
+_PERCENT: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
 
 _lazy_size_text = lazy(size_text, str)
 
@@ -80,7 +90,10 @@ class MediaFormField(forms.FileField):
         return file
 
     def clean(self, data: Any, initial: Any = None) -> Any:
-        """Return the file, on which the focal point of a `FocalInput` is set as ``form_focal``."""
+        """Return the file, on which the focal point of a `FocalInput` is set as ``form_focal``.
+
+        The crop boxes of a `CropInput` are set as ``form_crops``, in percent.
+        """
         try:
             return self._clean(data, initial)
         except InvalidMedia as error:
@@ -95,12 +108,15 @@ class MediaFormField(forms.FileField):
             return super().clean(data, initial)
         file = super().clean(data.file, initial)
         focal = _parse_focal(data) if file else None
-        if focal is not None and getattr(file, "old_file", None) is not None:
+        crops = _parse_crops(data.crops) if file else {}
+        chosen = focal is not None or any(crops.values())
+        if chosen and getattr(file, "old_file", None) is not None:
             raise forms.ValidationError(
                 _("This picture has no focal point yet. Upload it again to set one."), code="focal"
             )
         if file:
             file.form_focal = focal
+            file.form_crops = crops
         return file
 
     def bound_data(self, data: Any, initial: Any) -> Any:
@@ -112,9 +128,11 @@ class MediaFormField(forms.FileField):
         if not isinstance(data, FocalValue):
             return super().has_changed(initial, data)
         known = getattr(initial, "known_metadata", None)
-        before = known.focal if known else None
-        shown = tuple(map(str, before)) if before else ("", "")
-        moved = bool(initial) and (data.across, data.down) != shown
+        shown = crops_text(known)
+        moved = (data.across, data.down) != focal_text(known) or any(
+            numbers != shown.get(ratio, ("", "", "")) for ratio, numbers in data.crops.items()
+        )
+        moved = bool(initial) and moved
         return super().has_changed(initial, data.file) or (moved and not self.disabled)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -181,6 +199,30 @@ def _parse_focal(data: FocalValue) -> tuple[int, int] | None:
             code="focal",
         )
     return int(data.across), int(data.down)
+
+
+def _parse_crops(
+    crops: Mapping[str, tuple[str, ...]],
+) -> dict[str, tuple[float, float, float] | None]:
+    """Return the boxes by ratio, in percent; None for three empty inputs, which is no box."""
+    parsed: dict[str, tuple[float, float, float] | None] = {}
+    for ratio, numbers in crops.items():
+        if not any(numbers):
+            parsed[ratio] = None
+            continue
+        right = all(_PERCENT.fullmatch(n) and float(n) <= 100 for n in numbers)
+        if not right or float(numbers[2]) == 0:
+            raise forms.ValidationError(
+                _(
+                    "Write left, top and width of the crop %(ratio)s as three numbers from 0 to "
+                    "100, such as 12.5, the width above 0, or leave all three empty."
+                ),
+                code="crop",
+                params={"ratio": ratio.replace("x", ":")},
+            )
+        left, top, width = map(float, numbers)
+        parsed[ratio] = (left, top, width)
+    return parsed
 
 
 def _accept_attribute(accept: list[str]) -> list[str]:

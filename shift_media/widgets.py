@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from django.forms.widgets import ClearableFileInput, FileInput
@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from shift_media.conf import settings
+from shift_media.core.crops import crop_to_percent, ratio_name
 from shift_media.core.errors import MediaError
 from shift_media.resizes.resize import Resize
 
@@ -36,6 +37,7 @@ class MediaInput(ClearableFileInput):
     """
 
     template_name = "shift_media/widgets/media_input.html"
+    picture_size = PREVIEW
     _ticket: Any = None  # of one form, because each form has its own copy of the widget
 
     class Media:
@@ -60,7 +62,7 @@ class MediaInput(ClearableFileInput):
         """Add the resize and the name of the current file."""
         context = super().get_context(name, value, attrs)
         current = self.format_value(value)
-        context["widget"]["preview"] = _preview(current)
+        context["widget"]["preview"] = _preview(current, self.picture_size)
         context["widget"]["current_name"] = _display_name(current)
         if getattr(current, "old_file", None) is not None:
             context["widget"]["required"] = True  # There is nothing to clear in this column.
@@ -83,11 +85,15 @@ class FilesInput(FileInput):
 
 @dataclass(frozen=True, slots=True)
 class FocalValue:
-    """The value of a `FocalInput`: the value of a `MediaInput`, and two numbers as text."""
+    """The value of a `FocalInput`: the value of a `MediaInput`, and two numbers as text.
+
+    That of a `CropInput` has three numbers for each ratio, too.
+    """
 
     file: Any
     across: str
     down: str
+    crops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class FocalInput(MediaInput):
@@ -124,6 +130,83 @@ class FocalInput(MediaInput):
         """Return True if the form sent neither a file nor numbers."""
         omitted = super().value_omitted_from_data(data, files, name)
         return omitted and f"{name}-across" not in data
+
+
+class CropInput(FocalInput):
+    """A `FocalInput` with crop boxes for some ratios, on the current picture or a chosen one.
+
+    ``widgets = {"image": CropInput(ratios=["16:9", "1:1"])}``. What is cut out by ``fill`` for a
+    resize of a ratio is the box of that ratio, or else it is around the focal point. The numbers
+    can be typed in without the script. The picture of a file that is not sent yet is shown by it.
+
+    Args:
+        ratios: ``"4:3"``, or sizes such as ``"400x300"``; by a dict each has a text that is shown
+            as its title, such as the names of presets.
+    """
+
+    template_name = "shift_media/widgets/crop_input.html"
+    picture_size = "720x720"
+
+    class Media:
+        """The script and the style sheet, instead of the script of `FocalInput`."""
+
+        extend = False
+        css = {"all": ["shift_media/media-input.css", "shift_media/crop-input.css"]}
+        js = ["shift_media/crop-input.js"]
+
+    def __init__(
+        self, attrs: dict[str, Any] | None = None, ratios: Sequence[str] | Mapping[str, str] = ()
+    ) -> None:
+        super().__init__(attrs)
+        texts = ratios if isinstance(ratios, Mapping) else dict.fromkeys(ratios, "")
+        self.ratios = {ratio_name(ratio): text for ratio, text in texts.items()}
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Add the boxes of the current file, in percent."""
+        context = super().get_context(name, value, attrs)
+        widget, known = (
+            context["widget"],
+            getattr(self.format_value(value), "known_metadata", None),
+        )
+        shown = FocalValue(None, *focal_text(known), crops_text(known))
+        widget["focal_text"] = (shown.across, shown.down)
+        widget["crops"] = [
+            {
+                "ratio": ratio,
+                "label": ratio.replace("x", ":"),
+                "presets": text,
+                "name": f"{name}-{ratio}",
+                "values": shown.crops.get(ratio, ()),
+            }
+            for ratio, text in self.ratios.items()
+        ]
+        return context
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
+        """Return a `FocalValue` with the numbers of each ratio that were sent."""
+        value = super().value_from_datadict(data, files, name)
+        if not isinstance(value, FocalValue):
+            return value
+        crops: dict[str, tuple[str, ...]] = {}
+        for ratio in self.ratios:
+            sent = [data.get(f"{name}-{ratio}-{side}") for side in ("left", "top", "width")]
+            if None not in sent:
+                crops[ratio] = tuple(str(number).strip() for number in sent)
+        return replace(value, crops=crops)
+
+
+def focal_text(known: Any) -> tuple[str, str]:
+    """Return the focal point of metadata as the inputs show it; two empty texts for the centre."""
+    return (str(known.focal.x), str(known.focal.y)) if known and known.focal else ("", "")
+
+
+def crops_text(known: Any) -> dict[str, tuple[str, ...]]:
+    """Return the crop boxes of metadata as the inputs show them, in percent, by ratio."""
+    size = known.resizable_size if known else None
+    if not size:
+        return {}
+    percent = {ratio: crop_to_percent(box, *size) for ratio, box in known.crops.items()}
+    return {ratio: tuple(f"{number:g}" for number in box) for ratio, box in percent.items()}
 
 
 class DirectInput(MediaInput):
@@ -193,11 +276,11 @@ class DirectInput(MediaInput):
         return context
 
 
-def _preview(file: Any) -> Resize | None:
+def _preview(file: Any, size: str) -> Resize | None:
     if not file or not hasattr(file, "resize"):
         return None
     try:
-        resize: Resize = file.resize(PREVIEW)
+        resize: Resize = file.resize(size)
         resize.url  # noqa: B018 (it may raise, and must do so here, not in the template)
     except MediaError:
         return None  # A video or a document has no picture; the template shows a link to it.

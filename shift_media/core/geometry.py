@@ -70,6 +70,15 @@ def turned_focal(spec: Spec, focal: Focal) -> Focal:
     return Focal(100 - x if spec.flip else x, y)
 
 
+def turned_crop(spec: Spec, crop: Crop, width: int, height: int) -> Crop:
+    """Return where a box of the upright original lies once it is turned and mirrored."""
+    x, y, cut_width, cut_height = crop
+    for _ in range(spec.rotate // 90):
+        x, y, cut_width, cut_height = height - y - cut_height, x, cut_height, cut_width
+        width, height = height, width
+    return Crop(width - x - cut_width if spec.flip else x, y, cut_width, cut_height)
+
+
 def clip_crop(crop: Crop | None, width: int, height: int) -> Crop:
     """Return a crop box clipped to the image, which is all of it for None.
 

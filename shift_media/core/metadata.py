@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Final
 
 from shift_media.core.rasters import RASTER_SIDE, scaled_size
-from shift_media.core.spec import Focal
+from shift_media.core.spec import Crop, Focal
 
 _DRAWING: Final = "image/svg+xml"
 
@@ -41,6 +41,7 @@ class Metadata:
         blurhash: 28 characters from which an app draws a placeholder, see blurha.sh.
         poster: of a video whose poster was replaced, the attempt that has made the new one.
         extra: what the functions in ``keep_metadata`` have returned.
+        crops: the boxes that ``fill`` cuts out, by ratio: ``{"4x3": Crop(0, 120, 1600, 1200)}``.
     """
 
     content_type: str
@@ -65,8 +66,10 @@ class Metadata:
     gps: tuple[float, float] | None = None
     palette: tuple[str, ...] = ()
     blurhash: str = ""
-    poster: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    # New facts stand at the end, because pickles have them in this order.
+    poster: str = ""
+    crops: Mapping[str, Crop] = field(default_factory=dict, hash=False)
 
     @property
     def resizable_size(self) -> tuple[int, int] | None:
@@ -87,6 +90,7 @@ class Metadata:
         """
         data = asdict(self)
         data["focal"] = list(self.focal) if self.focal else None
+        data["crops"] = {ratio: list(box) for ratio, box in self.crops.items()}
         for name in _RARE:
             if not data[name]:
                 del data[name]
@@ -102,14 +106,30 @@ class Metadata:
         known = {name: data[name] for name in _NAMES if name in data}
         try:
             known["focal"] = Focal(*known["focal"]) if known.get("focal") else None
+            if known.get("crops"):
+                known["crops"] = {name: Crop(*box) for name, box in known["crops"].items()}
             for name in _PAIRS_AND_LISTS:
                 if known.get(name):
                     known[name] = tuple(known[name])
             return cls(**known)
-        except TypeError:
+        except (TypeError, AttributeError):
             return None
 
 
+def _set_state(metadata: Metadata, state: list[Any]) -> None:
+    """Restore a pickle, also one that was made when there were fewer facts."""
+    values = dict(zip(_NAMES, state, strict=False))
+    for each in fields(Metadata):
+        empty = each.default_factory() if each.default_factory is not MISSING else each.default
+        object.__setattr__(metadata, each.name, values.get(each.name, empty))
+
+
+# Sites keep pickles of rows in their caches. The dataclass's own method leaves fields unset.
+Metadata.__setstate__ = _set_state  # type: ignore[attr-defined]
+
 _NAMES = tuple(each.name for each in fields(Metadata))
-_RARE: Final = ("pages", "camera", "taken_at", "gps", "palette", "blurhash", "poster", "extra")
+_RARE: Final = (
+    *("pages", "camera", "taken_at", "gps", "palette", "blurhash", "poster"),
+    *("extra", "crops"),
+)
 _PAIRS_AND_LISTS: Final = ("gps", "palette")

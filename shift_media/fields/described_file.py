@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import floor
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -11,10 +11,11 @@ from django.core.exceptions import FieldError
 from django.core.files.base import File
 from django.db import models
 
+from shift_media.core.crops import Percent, check_crops, crop_from_percent
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.core.metadata import Metadata
-from shift_media.core.spec import Focal
+from shift_media.core.spec import Crop, Focal
 from shift_media.core.spec_arguments import find_point
 from shift_media.fields import legacy
 from shift_media.fields.old_file import OldFileShown
@@ -205,17 +206,58 @@ class DescribedFile(OldFileShown):
 
     @focal.setter
     def focal(self, point: tuple[float, float] | str | None) -> None:
+        self._check_framing("focal point")
+        self._change_metadata(focal=_focal(point))
+
+    @property
+    def crops(self) -> Mapping[str, Crop]:
+        """The boxes that ``fill`` cuts out, by ratio: ``{"4x3": Crop(0, 120, 1600, 1200)}``.
+
+        Set them and save the row: ``photo.image.crops = {"4:3": (0, 120, 1600, 1200)}``, in pixels
+        of the upright picture. They go before the focal point for resizes of their ratio. Stored
+        in the metadata field. Raises ``FieldError`` without one, and `InvalidSpec` for a box of
+        another ratio or outside the picture.
+        """
+        return self.metadata.crops
+
+    @crops.setter
+    def crops(self, crops: Mapping[str, tuple[int, int, int, int]]) -> None:
+        self._check_framing("crop box")
+        size = self.metadata.resizable_size
+        if size is None and crops:
+            raise InvalidSpec(
+                "A file without width and height has no crop boxes: they are parts of a picture."
+            )
+        self._change_metadata(crops=check_crops(crops, *size) if size else {})
+
+    def take_framing(self, focal: Focal | None, crops: Mapping[str, Percent | None]) -> None:
+        """Set what a form has sent, as far as it differs: a box in percent, None to remove it."""
+        known = self.known_metadata
+        if focal != (known.focal if known else None):
+            self.focal = focal
+        size = self.metadata.resizable_size if any(crops.values()) else None
+        before = known.crops if known else {}
+        after = {ratio: box for ratio, box in before.items() if ratio not in crops}
+        for ratio, percent in crops.items():
+            if percent and size:
+                after[ratio] = crop_from_percent(ratio, percent, size, before.get(ratio))
+        if after != before:
+            self.crops = after
+
+    def _check_framing(self, what: str) -> None:
         if not self.field.metadata_field:
             raise FieldError(
-                f"{self.field} has no metadata field, in which a focal point is stored. Add "
+                f"{self.field} has no metadata field, in which a {what} is stored. Add "
                 f'metadata_field="{self.field.name}_meta" and a JSONField of that name.'
             )
         if self.old_file is not None:
             raise FieldError(
-                f"{self.field} shows the file of {self.field.imported_from!r}, which has no focal "
-                "point. Store the file in this field first, by media_import or by an upload."
+                f"{self.field} shows the file of {self.field.imported_from!r}, which has no "
+                f"{what}. Store the file in this field first, by media_import or by an upload."
             )
-        metadata = replace(self.metadata, focal=_focal(point))
+
+    def _change_metadata(self, **changes: Any) -> None:
+        metadata = replace(self.metadata, **changes)
         self._metadata_cache = metadata
         if self._committed:
             self.field.write_metadata_columns(self.instance, metadata)

@@ -256,16 +256,14 @@ class MediaField(MetadataColumns, CheckedFiles):
     # Forms.
 
     def save_form_data(self, instance: models.Model, data: Any) -> None:
-        """Assign the cleaned file of a form, and the focal point that came with it."""
+        """Assign the cleaned file of a form, and the framing that came with it."""
         super().save_form_data(instance, data)
         if not hasattr(data, "form_focal"):
             return
-        focal = data.form_focal
-        del data.form_focal  # The file may be assigned again, by a form without a focal point.
         file: MediaFile = getattr(instance, self.attname)
-        known = file.known_metadata
-        if focal != (known.focal if known else None):
-            file.focal = focal
+        file.take_framing(data.form_focal, data.form_crops)
+        # The file may be assigned again, by a form without a focal point.
+        del data.form_focal, data.form_crops
 
     def formfield(self, **kwargs: Any) -> Any:
         """Return a form field with the same rules, whose widget shows the current picture."""

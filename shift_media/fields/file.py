@@ -12,7 +12,6 @@ from django.db import models, router
 
 from shift_media.core.errors import AlreadyStored, InvalidKey
 from shift_media.core.keys import OriginalKey, new_original_key
-from shift_media.core.spec import Focal
 from shift_media.deletion import service as deletion
 from shift_media.fields import legacy, posters
 from shift_media.fields.database_key import database_key
@@ -61,7 +60,7 @@ class MediaFile(Video, DescribedFile):
         Returns the stored upload, whose `rollback` undoes it. Raises `InvalidMedia`.
         """
         was_closed = getattr(content, "closed", False)
-        focal = self._pending_focal(content)
+        framing = self._pending_framing(content)
         file = seekable(content, self.field.max_bytes)
         try:
             prepared, inspection = self.field.prepare_upload(file, name)
@@ -78,7 +77,7 @@ class MediaFile(Video, DescribedFile):
         upload = StoredUpload(self, key)
         self.name, self._committed, self._file = str(key), True, None
         self._renditions = None
-        self._metadata_cache = replace(inspection.metadata, focal=focal)
+        self._metadata_cache = replace(inspection.metadata, **framing)
         setattr(self.instance, self.field.attname, self)
         self.field.write_metadata_columns(self.instance, self._metadata_cache)
         self._upload, self.is_new = file, True
@@ -91,13 +90,14 @@ class MediaFile(Video, DescribedFile):
         if callable(on_stored):
             on_stored()
 
-    def _pending_focal(self, content: object) -> Focal | None:
-        """Return the focal point that was set for an upload before it was stored."""
-        if content is self and self.known_metadata:
-            return self.known_metadata.focal  # The same picture is stored again.
-        if self._committed or self._metadata_cache is None or content is not self._file:
-            return None
-        return self._metadata_cache.focal
+    def _pending_framing(self, content: object) -> dict[str, Any]:
+        """Return the focal point and crops that were set for an upload before it was stored."""
+        known = self.known_metadata
+        if content is not self or not known:  # Otherwise the same picture is stored again.
+            if self._committed or self._metadata_cache is None or content is not self._file:
+                return {}
+            known = self._metadata_cache
+        return {"focal": known.focal, "crops": known.crops}
 
     def _put(self, file: File[Any], inspection: Inspection) -> OriginalKey:
         """Store a file under a new key, and return the key."""

@@ -13,6 +13,7 @@ from shift_media.conf import settings
 from shift_media.conf.presets import spec_options
 from shift_media.conf.reader import suggest
 from shift_media.core import geometry
+from shift_media.core.crops import find_crop
 from shift_media.core.errors import EmptyCrop, InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, FORMATS
 from shift_media.core.keys import OriginalKey, parse_original_key
@@ -81,8 +82,8 @@ def build_from_arguments(
         resolved = _resolve(extension, *arguments)
     except TypeError:
         resolved = _resolve_unhashable(extension, arguments)
-    spec, leaf, is_complete, follows_focal = resolved
-    if not is_complete or (follows_focal and facts.may_have_focal):
+    spec, leaf, is_complete, follows_framing, _ = resolved
+    if not is_complete or (follows_framing and facts.may_have_framing):
         spec = _adapt_to_original(resolved, facts())
         leaf = leaf if spec is resolved.spec else build_leaf(spec)
     if extension in _VIDEOS and (poster := facts.poster) is not None:
@@ -139,13 +140,15 @@ class _ResolvedSpec(NamedTuple):
         spec: the spec, before an original's own size and focal point are applied.
         leaf: how keys with this spec end.
         is_complete: whether the spec alone limits the size of the resize.
-        follows_focal: whether a stored focal point changes the spec.
+        follows_framing: whether a stored focal point changes the spec.
+        follows_crops: whether a stored crop box does, before the focal point.
     """
 
     spec: Spec
     leaf: Leaf
     is_complete: bool
-    follows_focal: bool
+    follows_framing: bool
+    follows_crops: bool
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -170,11 +173,14 @@ def _resolve(extension: str, size: Any, *values: Any) -> _ResolvedSpec:
     if spec.page > 1 and not documents.has_pages(extension):
         raise InvalidSpec(f"A file of type {extension} has no pages: leave page out.")
     settings.limits.check(spec.width, spec.height)
+    follows_framing = spec.mode == "fill" and merged.get("focal") is None
+    trims = effects is not None and effects.trim is not None
     return _ResolvedSpec(
         spec,
         build_leaf(spec),
         is_complete=spec.crop is None and spec.width is not None and spec.height is not None,
-        follows_focal=spec.mode == "fill" and merged.get("focal") is None,
+        follows_framing=follows_framing,
+        follows_crops=follows_framing and spec.crop is None and not trims,
     )
 
 
@@ -200,13 +206,17 @@ def _resolve_unhashable(extension: str, arguments: Arguments) -> _ResolvedSpec:
 
 
 def _adapt_to_original(resolved: _ResolvedSpec, known: Metadata | None) -> Spec:
-    """Return the spec with the stored focal point; check the limits on the original's size."""
+    """Return the spec with the stored framing; check the limits on the original's size."""
     spec, size = resolved.spec, known_size(known) if resolved.spec.page == 1 else None
-    stored = known.focal if known is not None and resolved.follows_focal else None
-    if size is None or (resolved.is_complete and stored is None):
+    follows = known is not None and resolved.follows_framing
+    stored = known.focal if known is not None and follows else None
+    crops = known.crops if known is not None and resolved.follows_crops else {}
+    if size is None or (resolved.is_complete and stored is None and not crops):
         return spec
     try:
-        if stored is not None:
+        if (crop := find_crop(crops, spec, *size)) is not None:
+            spec = replace(spec, crop=crop)
+        elif stored is not None:
             # Stored in percent of the whole picture, asked for in percent of what a crop leaves.
             focal = geometry.focal_in_crop(stored, spec, *size)
             spec = spec if focal == CENTRE else replace(spec, focal=focal)

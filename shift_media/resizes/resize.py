@@ -52,11 +52,11 @@ class Facts(NamedTuple):
         return (known.poster or None) if known else None
 
     @property
-    def may_have_focal(self) -> bool:
-        """True if the metadata may hold a focal point; a cheap check, made for each URL."""
+    def may_have_framing(self) -> bool:
+        """True if there may be a focal point or crop boxes; a cheap check, made for each URL."""
         data, _, remembered = self
         if remembered is None and type(data) is dict:
-            return bool(data.get("focal"))
+            return bool(data.get("focal") or data.get("crops"))
         return remembered is not None or bool(data)
 
 
