@@ -22,6 +22,7 @@ from shift_media.conf.presets import check_preset, read_effects
 from shift_media.conf.reader import ConfigurationError, wrong_value
 from shift_media.conf.remote import RemoteSettings
 from shift_media.conf.transcoding import TranscodingSettings
+from shift_media.conf.upload_parts import UploadPartSettings
 from shift_media.core.errors import InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.preset_effects import PresetEffects
@@ -36,7 +37,7 @@ __all__ = ["KEYS", "ConfigurationError", "Settings", "settings"]
 _SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
-class Settings(MarkupSettings, RemoteSettings, TranscodingSettings):
+class Settings(MarkupSettings, RemoteSettings, UploadPartSettings, TranscodingSettings):
     """``SHIFT_MEDIA``, with a property for each key."""
 
     @cached_property

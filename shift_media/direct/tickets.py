@@ -30,6 +30,7 @@ from shift_media.core.formats import (
 from shift_media.core.keys import display_name, new_original_key
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
+from shift_media.storages.multipart import MOST_PARTS
 from shift_media.validators import InvalidMedia, storable_format, too_large
 
 if TYPE_CHECKING:
@@ -40,11 +41,18 @@ SECONDS: Final = 3600
 """How long a ticket is valid: not longer than the least grace time of ``media_cleanup``, which
 would otherwise remove staged files that can still be used."""
 
+PARTS_SECONDS: Final = 86400
+"""How long the ticket of an upload in parts is valid: a slow connection takes its time."""
+
 LARGEST: Final = 5_000_000_000
 """The most bytes of one PUT to S3 (5 GB), which limits fields without ``max_bytes``."""
 
+LARGEST_IN_PARTS: Final = 5_000_000_000_000
+"""The most bytes of an upload in parts (5 TB), which limits fields without ``max_bytes``."""
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME_LENGTH = 1000
+_MIB = 1 << 20
 
 MayUpload = Callable[[HttpRequest, MediaField], bool]
 
@@ -57,9 +65,12 @@ class Ticket:
         field: the field's label, ``"gallery.photo.image"``.
         key: the key of the staged bytes.
         name: the client's name for the file.
-        content_type, size, sha256: type, length and digest that the bytes must have.
+        content_type, size, sha256: type, length and digest that the bytes must have. An upload in
+            parts has no digest, because its client hashes one part after another.
         owner: the primary key of the user, or ``""`` for users who are not logged in.
         expires: seconds since the epoch.
+        part_size: bytes of each part but the last one; 0 for an upload in one piece.
+        upload_id: what the storage calls an upload in parts.
     """
 
     field: str
@@ -70,6 +81,8 @@ class Ticket:
     sha256: str
     owner: str
     expires: int
+    part_size: int = 0
+    upload_id: str = ""
 
     @property
     def token(self) -> str:
@@ -101,15 +114,13 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
     client cannot tell these apart.
     """
     field = _permitted_field(request, announced.get("field"))
-    name, size, sha256 = (announced.get(fact) for fact in ("name", "size", "sha256"))
-    if not isinstance(name, str) or not isinstance(sha256, str) or type(size) is not int:
-        raise InvalidMedia("upload_refused", "name, size or sha256 is missing or invalid.")
-    if not _SHA256.fullmatch(sha256) or len(name) > _NAME_LENGTH:
-        raise InvalidMedia("upload_refused", "sha256 is not 64 hex digits, or name is too long.")
+    in_parts = announced.get("parts") is True
+    name, size, sha256 = _read_facts(announced, in_parts)
     head = announced.get("head")
     types = [announced.get("type")] if head is None else _types_of(_decode_head(head), name)
     format = _accepted_format(field, types)
-    limit = LARGEST if field.max_bytes is None else min(field.max_bytes, LARGEST)
+    largest = LARGEST_IN_PARTS if in_parts else LARGEST
+    limit = largest if field.max_bytes is None else min(field.max_bytes, largest)
     if size > limit:
         raise too_large(min(size, 10**15), limit)  # A number of any length would fill the answer.
     if size < 1:
@@ -117,9 +128,16 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
     field.file_rules.check_bytes(size)
     name = display_name(name) or "file"
     key = str(new_original_key(name, format.extension))
-    expires = int(time.time()) + SECONDS
+    expires = int(time.time()) + (PARTS_SECONDS if in_parts else SECONDS)
     facts = (name, format.content_type, size, sha256)
-    return Ticket(field_label(field), key, *facts, owner_of(request), expires)
+    part_size = part_size_of(size) if in_parts else 0
+    return Ticket(field_label(field), key, *facts, owner_of(request), expires, part_size)
+
+
+def part_size_of(size: int) -> int:
+    """Return the size of the parts of a file: more than the setting if there were too many."""
+    least = -(-size // MOST_PARTS)
+    return max(settings.UPLOAD_PART_BYTES, -(-least // _MIB) * _MIB)
 
 
 def verify(token: str, request: HttpRequest) -> Ticket:
@@ -190,6 +208,17 @@ def _permitted_field(request: HttpRequest, label: object) -> MediaField:
     if not rule(request, field):
         raise PermissionDenied
     return field
+
+
+def _read_facts(announced: Mapping[str, Any], in_parts: bool) -> tuple[str, int, str]:
+    """Return name, size and SHA-256 that a client announces; in parts there is no SHA-256."""
+    name, size = announced.get("name"), announced.get("size")
+    sha256 = "" if in_parts else announced.get("sha256")
+    if not isinstance(name, str) or not isinstance(sha256, str) or type(size) is not int:
+        raise InvalidMedia("upload_refused", "name, size or sha256 is missing or invalid.")
+    if not (in_parts or _SHA256.fullmatch(sha256)) or len(name) > _NAME_LENGTH:
+        raise InvalidMedia("upload_refused", "sha256 is not 64 hex digits, or name is too long.")
+    return name, size, sha256
 
 
 def _types_of(head: bytes, name: str) -> list[object]:

@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 
 from shift_media.core.errors import Busy, SourceTruncated, StorageError
-from shift_media.direct import tickets
+from shift_media.direct import parts, tickets
+from shift_media.direct.parts import HEADER
 from shift_media.direct.tickets import Ticket
 from shift_media.http import HEADERS, NO_STORE, without_transactions
 from shift_media.storages.validation import get_served_type
@@ -21,7 +22,6 @@ from shift_media.validators import InvalidMedia
 
 logger = logging.getLogger("shift_media")
 
-HEADER = "X-Upload-Ticket"
 _METHODS = ("POST", "PUT")
 _RETRY_SECONDS = 5
 
@@ -43,6 +43,8 @@ def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
             response = HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)})
     except PermissionDenied:
         response = _refused(403, "forbidden", "You may not upload here.")
+    except parts.PartsRefused as error:
+        response = JsonResponse(error.content, status=error.status)
     except InvalidMedia as error:
         response = _refused(400, str(error.code), error.sentence)
     except (Busy, StorageError) as error:
@@ -61,7 +63,11 @@ def _issue_ticket(request: HttpRequest) -> HttpResponse:
         raise InvalidMedia("upload_refused", "The request is not JSON.") from error
     if not isinstance(announced, dict):
         raise InvalidMedia("upload_refused", "The request is not a JSON object.")
+    if "action" in announced:
+        return parts.act(request, announced)
     ticket = tickets.issue(request, announced)
+    if ticket.part_size:
+        return parts.begin(ticket)
     token = ticket.token
     presigned = _presign(ticket)
     if presigned is None:
@@ -89,6 +95,8 @@ def _receive(request: HttpRequest) -> HttpResponse:
     A second upload with the same ticket succeeds too, because its bytes are the same.
     """
     ticket = tickets.verify(request.headers.get(HEADER, ""), request)
+    if ticket.part_size:
+        return parts.receive(request, ticket)
     if _presign(ticket) is not None:
         raise PermissionDenied
     if request.META.get("CONTENT_LENGTH") != str(ticket.size):

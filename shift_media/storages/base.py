@@ -22,6 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 from shift_media.core.errors import MediaError, NotStored
 from shift_media.core.keys import name_key
 from shift_media.storages.interface import DjangoInterface, MissingFile, Name, Stat, missing
+from shift_media.storages.multipart import MultipartUploads, PresignedUpload
 from shift_media.storages.server_copy import ServerCopy
 from shift_media.storages.streams import Readable
 from shift_media.storages.validation import (
@@ -72,14 +73,6 @@ class Entry:
     key: str
     size: int
     modified: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PresignedUpload:
-    """A signed URL to write one key by one PUT, with these headers beside the browser's own."""
-
-    url: str
-    headers: Mapping[str, str]
 
 
 class MediaStorage(DjangoInterface):
@@ -262,6 +255,11 @@ class MediaStorage(DjangoInterface):
 
         Returns None if the storage has no such URLs: then the app takes the bytes and calls `put`.
         """
+        return None
+
+    @property
+    def multipart(self) -> MultipartUploads | None:
+        """The uploads in parts of this storage; None if it has none."""
         return None
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:

@@ -8,13 +8,9 @@ under a lock that all writers of the storage hold one after the other.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat as modes
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, ClassVar, cast
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -37,6 +33,7 @@ from shift_media.storages.filesystem import disk_errors
 from shift_media.storages.interface import READ_MODES, Name
 from shift_media.storages.signed_originals import SignedOriginals
 from shift_media.storages.streams import Readable, Source, StoredFile, in_mode
+from shift_media.storages.temporary_files import TEMPORARY, TemporaryFiles
 from shift_media.storages.validation import (
     check_base_url,
     check_key,
@@ -46,12 +43,6 @@ from shift_media.storages.validation import (
     require_name,
     tidy_name,
 )
-
-TEMPORARY = ".tmp"
-"""The folder inside the location that holds files until they are complete."""
-
-STALE = timedelta(days=1)
-"""The age from which a temporary file is taken for the remains of a dead process."""
 
 _PUBLISH_ATTEMPTS = 100
 """Attempts to link a file into a folder that concurrent deletions keep removing."""
@@ -66,7 +57,7 @@ _RENAME_LOCK = "rename.lock"
 _RENAME_POLL_SECONDS = 0.005
 
 
-class LocalMediaStorage(SignedOriginals, FileSystemStorage):
+class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
     """A media storage in a folder, by default ``MEDIA_ROOT``, served under ``MEDIA_URL``.
 
     Takes the options of Django's `FileSystemStorage` and those of `MediaStorage`.
@@ -243,16 +234,6 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
                     (folders if entry.is_dir() else files).append(entry.name)
         return [name for name in folders if name != TEMPORARY], files
 
-    def sweep_temporary(self, older_than: timedelta = STALE) -> int:
-        """Remove temporary files that no process is writing any more, and return how many."""
-        limit = time.time() - older_than.total_seconds()
-        with disk_errors(TEMPORARY):
-            files = list(filesystem.walk(os.path.join(self._root, TEMPORARY), "", ""))
-            stale = [file.key for file in files if file.modified.timestamp() < limit]
-            return sum(
-                filesystem.unlink(os.path.join(self._root, TEMPORARY, key)) for key in stale
-            )
-
     def _open(self, name: Name, mode: str = "rb") -> File[Any]:
         name = tidy_name(name)
         if not has_key_shape(name):
@@ -271,19 +252,6 @@ class LocalMediaStorage(SignedOriginals, FileSystemStorage):
         if self._public_url is None:
             return FileSystemStorage.url(self, name)
         return self.derived_url(filepath_to_uri(check_key(name)))
-
-    @contextlib.contextmanager
-    def _temporary(self, key: str) -> Iterator[str]:
-        folder = os.path.join(self._root, TEMPORARY)
-        path = os.path.join(folder, uuid.uuid4().hex)
-        with disk_errors(key):
-            filesystem.make_folder(self._root, self.directory_permissions_mode)
-            filesystem.make_folder_like_parent(folder)
-        try:
-            yield path
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
 
     def _publish(self, temporary: str, path: str, place: Callable[[str, str], None]) -> bool:
         """Put a file into its place, and return whether the name was free.

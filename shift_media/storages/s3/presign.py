@@ -10,7 +10,7 @@ import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from shift_media.storages.base import PresignedUpload
+from shift_media.storages.multipart import PresignedUpload
 from shift_media.storages.s3.abilities import Abilities
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from shift_media.storages.s3.client import (
     READ_TIMEOUT,
 )
 from shift_media.storages.s3.errors import translate_errors
+from shift_media.storages.s3.multipart import BucketMultipart
 from shift_media.storages.s3.object_copy import ObjectCopy
 from shift_media.storages.s3.options import (
     are_harmless,
@@ -217,6 +218,12 @@ class S3MediaStorage(S3Bucket):
         """Return a signed conditional PUT; None if the site uses signatures of version 2."""
         parameters = self.build_parameters(check_key(key), content_type)
         return presign_put(self.client, parameters, size, sha256, seconds, self.abilities)
+
+    @property
+    def multipart(self) -> BucketMultipart | None:
+        """The uploads in parts; None if the site uses signatures of version 2."""
+        config: Any = self.client.meta.config
+        return BucketMultipart(self) if config.signature_version == "s3v4" else None
 
     def copy(self, key: str, new_key: str) -> bool:
         """Copy inside the bucket, with type and headers; return whether this call wrote it.
