@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import pre_delete
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 
@@ -18,7 +19,8 @@ class ShiftMediaConfig(AppConfig):
         """Register the system checks, and what follows deletions and completed jobs.
 
         Also register what lower layers call without importing it: the files of tickets for form
-        inputs, and the keys that imports hold for the sweep.
+        inputs, and the keys that imports hold for the sweep; and the serializer field of a media
+        field, if Django REST framework is installed.
         """
         from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.deletion.holding import register_holder
@@ -31,6 +33,8 @@ class ShiftMediaConfig(AppConfig):
 
         register_holder("importing", held_by_imports)
         widgets.register_tickets(direct.file_of_ticket)
+        if apps.is_installed("rest_framework"):
+            import_string("shift_media.contrib.rest_framework.register")()
         media_deleted.connect(
             lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
         )

@@ -52,6 +52,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"UPLOADS": ["gallery.Photo.image"]}, "a dict such as"),
     ({"UPLOADS": {"Photo.image": "a.rule"}}, "a dict such as"),
     ({"UPLOADS": {"gallery.Photo.image": True}}, "a dict such as"),
+    ({"UPLOAD_AUTHENTICATION": "user"}, "a dotted path"),
+    ({"UPLOAD_QUOTA": len}, "a dotted path"),
     ({"TENANTS": "visit"}, "a dotted path"),
     ({"TENANTS": 1}, "a dotted path"),
     ({"REMOTE_BYTES": 0}, "a whole number from 1"),

@@ -23,6 +23,7 @@ from shift_media.conf.reader import ConfigurationError, wrong_value
 from shift_media.conf.remote import RemoteSettings
 from shift_media.conf.transcoding import TranscodingSettings
 from shift_media.conf.upload_parts import UploadPartSettings
+from shift_media.conf.uploads import UploadSettings
 from shift_media.core.errors import InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.preset_effects import PresetEffects
@@ -37,7 +38,9 @@ __all__ = ["KEYS", "ConfigurationError", "Settings", "settings"]
 _SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
-class Settings(MarkupSettings, RemoteSettings, UploadPartSettings, TranscodingSettings):
+class Settings(
+    MarkupSettings, RemoteSettings, UploadPartSettings, UploadSettings, TranscodingSettings
+):
     """``SHIFT_MEDIA``, with a property for each key."""
 
     @cached_property
@@ -173,13 +176,7 @@ class Settings(MarkupSettings, RemoteSettings, UploadPartSettings, TranscodingSe
         each of them queries must see the tables of that tenant. Before an original is deleted, the
         rows of all tenants are searched for its key.
         """
-        path: object = self._raw.get("TENANTS")
-        if path is None:
-            return None
-        if not isinstance(path, str) or "." not in path:
-            expected = 'None or a dotted path, such as "mysite.tenants.visit"'
-            raise wrong_value("TENANTS", path, expected)
-        return path
+        return self._dotted_path("TENANTS", "mysite.tenants.visit")
 
     @cached_property
     def DELETE_SECONDS(self) -> float:
@@ -222,36 +219,6 @@ class Settings(MarkupSettings, RemoteSettings, UploadPartSettings, TranscodingSe
         if not isinstance(name, str) or not _SITE.fullmatch(name):
             raise wrong_value("SITE", name, 'a short name, such as "example.com-production"')
         return name
-
-    @cached_property
-    def UPLOADS(self) -> dict[str, str]:
-        """Fields that take direct uploads, and for each the rule that decides who may upload.
-
-        ``{"gallery.Photo.image": "shift_media.direct.may_add"}``: a rule is the dotted path of a
-        function of the request and the field. This one permits users who may add rows of the
-        model. Default: none.
-        """
-        wanted = 'a dict such as {"gallery.Photo.image": "shift_media.direct.may_add"}'
-        given = self._typed("UPLOADS", {}, dict, wanted)
-        for label, rule in given.items():
-            dotted = isinstance(rule, str) and "." in rule
-            if not isinstance(label, str) or label.count(".") != 2 or not dotted:
-                raise wrong_value("UPLOADS", given, wanted)
-        return given
-
-    @cached_property
-    def UPLOAD_ORIGINS(self) -> tuple[str, ...]:
-        """Origins of pages that upload into the bucket, ``["https://www.example.com"]``.
-
-        ``media_bucket`` allows them in the bucket's CORS rules, unless ``--upload-origin`` names
-        others. Default: none.
-        """
-        origins = self._raw.get("UPLOAD_ORIGINS", ())
-        right = isinstance(origins, list | tuple) and all(isinstance(one, str) for one in origins)
-        if not right:
-            wanted = 'a list of origins, such as ["https://www.example.com"]'
-            raise wrong_value("UPLOAD_ORIGINS", origins, wanted)
-        return tuple(origins)
 
     @cached_property
     def limits(self) -> Limits:

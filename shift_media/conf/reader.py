@@ -103,3 +103,9 @@ class SettingsReader:
         if type(value) is not int or value < least:  # A bool is an int too, and no number here.
             raise wrong_value(name, value, f"a whole number from {least}, such as {default}")
         return value
+
+    def _dotted_path(self, name: str, example: str) -> str | None:
+        path: object = self._raw.get(name)
+        if path is not None and (not isinstance(path, str) or "." not in path):
+            raise wrong_value(name, path, f'None or a dotted path, such as "{example}"')
+        return path

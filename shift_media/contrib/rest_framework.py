@@ -9,37 +9,39 @@
             model = Photo
             fields = ["id", "title", "image"]
 
+If ``rest_framework`` is in ``INSTALLED_APPS``, each ``ModelSerializer`` has such a field for each
+`MediaField`; see `register`.
+
 An upload is accepted in the ways of the framework's ``FileField``, with the rules of the model's
-field. The ticket of a direct upload is accepted too, as ``image-upload``, if the serializer has
-the request in its context, as in the framework's views. A file is represented by an object of URLs
-and facts, without a query and without a request to the storage.
+field. The ticket of a direct upload is accepted too, as ``{"ticket": …}`` or, in a form, as
+``image-upload``, if the serializer has the request in its context, as in the framework's views. A
+file is represented by an object of URLs and facts, without a query and without a request to the
+storage.
 """
 
 from __future__ import annotations
 
 import importlib
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
-from django.conf import settings as django_settings
 from django.core.exceptions import FieldDoesNotExist
 from django.core.files.base import File
 from django.db import models
+from django.http import HttpRequest
 
-from shift_media.conf import settings
-from shift_media.core.errors import MediaError, MissingExtra
-from shift_media.direct import StagedFile
+from shift_media.core.errors import MissingExtra
+from shift_media.direct import NotAuthenticated, StagedFile
 from shift_media.fields import MediaField
-from shift_media.fields.file import MediaFile
-from shift_media.resizes.builder import has_resizes
-from shift_media.resizes.legacy import guess_extension
+from shift_media.markup.representation import media_json
+from shift_media.remote import from_url
 from shift_media.validators import (
     IMAGES,
     FieldValidator,
     FileRules,
     Rule,
+    file_of_data_uri,
     inspect,
     run_rules,
     seekable,
@@ -48,14 +50,12 @@ from shift_media.widgets import SUFFIX
 
 try:
     from rest_framework import serializers
+    from rest_framework.authentication import SessionAuthentication
+    from rest_framework.exceptions import APIException
+    from rest_framework.request import Request
     from rest_framework.settings import api_settings
 except ImportError as error:
     raise MissingExtra("Django REST framework", "drf") from error
-
-logger = logging.getLogger("shift_media")
-
-FACTS = ("content_type", "size", "width", "height", "duration", "placeholder", "color")
-"""The facts of an original beside its URL; each is null if the metadata field lacks it."""
 
 
 class MediaSerializerField(serializers.FileField):
@@ -71,6 +71,9 @@ class MediaSerializerField(serializers.FileField):
         accept, max_bytes: as of a `MediaField`; by default those of the model's field.
         rules: functions, as of a `MediaField`, beside those of the model's field. They are called
             with the row that is updated, or None for a new one.
+        url_only: True to represent a file by its URL alone, as the framework's field does.
+        data_uris: True to accept ``"data:image/png;base64,…"``, of which the whole is in memory.
+        remote: True to accept ``{"from_url": "https://…"}``, which the site fetches.
         kwargs: the other rules of a `MediaField`, such as ``min_size``, beside those of the
             model's field, and the framework's arguments.
     """
@@ -82,6 +85,9 @@ class MediaSerializerField(serializers.FileField):
         accept: Sequence[str] | None = None,
         max_bytes: int | None = None,
         rules: Sequence[Rule] = (),
+        url_only: bool = False,
+        data_uris: bool = False,
+        remote: bool = False,
         **kwargs: Any,
     ) -> None:
         self.rules = list(rules)
@@ -95,6 +101,9 @@ class MediaSerializerField(serializers.FileField):
         self.presets = presets
         self.accept = accept
         self.max_bytes = max_bytes
+        self.url_only = url_only
+        self.data_uris = data_uris
+        self.remote = remote
 
     def bind(self, field_name: str, parent: Any) -> None:
         """Leave out the model's ``max_length``, which is that of a key and not of a name."""
@@ -105,7 +114,11 @@ class MediaSerializerField(serializers.FileField):
 
     @property
     def represents_object(self) -> bool:
-        """True if the representation is an object; False for ``use_url=False``."""
+        """True if the representation is an object; False for a URL or a key as text."""
+        return self._has_url and not self.url_only
+
+    @property
+    def _has_url(self) -> bool:
         return bool(getattr(self, "use_url", api_settings.UPLOADED_FILES_USE_URL))
 
     @property
@@ -129,9 +142,9 @@ class MediaSerializerField(serializers.FileField):
 
     def to_internal_value(self, data: Any) -> File[Any]:
         """Return the file; raise `InvalidMedia` if it is not accepted."""
-        upload = super().to_internal_value(data)
         field = self.model_field
         max_bytes = self.max_bytes or (field.max_bytes if field else None)
+        upload = super().to_internal_value(self._received(data, max_bytes))
         file = seekable(upload, max_bytes)
         row = getattr(self.parent, "instance", None)
         row = row if isinstance(row, models.Model) else None  # It is a queryset with many=True.
@@ -144,41 +157,50 @@ class MediaSerializerField(serializers.FileField):
         run_rules(self.rules, file, inspection, row)
         return file
 
+    def _received(self, data: Any, max_bytes: int | None) -> Any:
+        """Return the file that a value of JSON stands for, or the value if it is none of them."""
+        if isinstance(data, str) and self.data_uris:
+            return file_of_data_uri(data, max_bytes)
+        if not isinstance(data, Mapping):
+            return data
+        if isinstance(token := data.get("ticket"), str):
+            return StagedFile(token, self.context.get("request"))
+        if self.remote and isinstance(url := data.get("from_url"), str):
+            return from_url(url, max_bytes=max_bytes)
+        return data
+
     def to_representation(self, value: Any) -> Any:
         """Return the URL, the facts and the resizes; None for an empty field."""
-        if not value:
-            return None
-        if not self.represents_object:
+        if value and not self._has_url:
             return value.stored_name
-        known = value.known_metadata
-        return {
-            "url": self._absolute(value.url),
-            **{name: getattr(known, name, None) for name in FACTS},
-            "resizes": self._resizes(value),
-        }
-
-    def _resizes(self, file: MediaFile) -> dict[str, dict[str, Any]]:
-        names = settings.PRESETS if self.presets is None else self.presets
-        name = file.stored_name
-        extension = guess_extension(name) if file.is_legacy else name.rpartition(".")[2]
-        if not has_resizes(extension):
-            return {}
-        resizes = {}
-        for name in names:
-            try:
-                resize = file.resize(name)
-                url = self._absolute(resize.url)
-            except MediaError as error:
-                if django_settings.DEBUG:
-                    raise  # A wrong preset is a mistake in the code: show it.
-                logger.warning("A resize was left out of a response: %s: %s", error.code, error)
-            else:
-                resizes[name] = {"url": url, "width": resize.width, "height": resize.height}
-        return resizes
+        if value and self.url_only:
+            return self._absolute(value.url)
+        return media_json(value, self.presets, self._absolute)
 
     def _absolute(self, url: str) -> str:
         request = self.context.get("request")
         return url if request is None else str(request.build_absolute_uri(url))
+
+
+def user_of_token(request: HttpRequest) -> Any:
+    """Return the user whom the framework's authentication classes know, for direct uploads.
+
+    For ``SHIFT_MEDIA["UPLOAD_AUTHENTICATION"]``. ``SessionAuthentication`` is left out: users of a
+    session are those of Django, with its CSRF check. Raises `NotAuthenticated`.
+    """
+    kinds: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES  # imported, against the stubs
+    for kind in kinds:
+        if issubclass(kind, SessionAuthentication):
+            continue
+        authenticator, wrapped = kind(), Request(request)
+        try:
+            found = authenticator.authenticate(wrapped)
+        except APIException as error:
+            challenge = authenticator.authenticate_header(wrapped) or "Bearer"
+            raise NotAuthenticated(str(error.detail), challenge=challenge) from error
+        if found is not None:
+            return found[0]
+    return None
 
 
 class MediaModelSerializer(serializers.ModelSerializer[Any]):
@@ -188,6 +210,15 @@ class MediaModelSerializer(serializers.ModelSerializer[Any]):
         **serializers.ModelSerializer.serializer_field_mapping,
         MediaField: MediaSerializerField,
     }
+
+
+def register() -> None:
+    """Give each `MediaField` a `MediaSerializerField` in every ``ModelSerializer``.
+
+    The app does so at the start of a site with ``rest_framework`` in ``INSTALLED_APPS``. For an
+    API whose clients expect the URL alone: ``extra_kwargs = {"image": {"url_only": True}}``.
+    """
+    serializers.ModelSerializer.serializer_field_mapping[MediaField] = MediaSerializerField
 
 
 if find_spec("drf_spectacular"):

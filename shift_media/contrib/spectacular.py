@@ -6,7 +6,10 @@ from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import append_meta, build_basic_type, build_object_type
+from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.types import OpenApiTypes
+
+from shift_media.conf import settings
 
 _FACT_TYPES: Final = {
     "content_type": OpenApiTypes.STR,
@@ -27,14 +30,34 @@ class MediaFieldSchema(OpenApiSerializerFieldExtension):  # type: ignore[misc]  
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> Any:
-        """Return the schema of a request or of a response."""
-        if direction == "request":
-            return build_basic_type(OpenApiTypes.BINARY)
-        if not self.target.represents_object:
-            schema = build_basic_type(OpenApiTypes.STR)
-        else:
-            schema = _object()
+        """Return the schema of a request or of a response.
+
+        As of the framework's ``FileField``, requests differ from responses only with the setting
+        ``COMPONENT_SPLIT_REQUEST`` of drf-spectacular. Otherwise both have one schema, which must
+        be that of responses.
+        """
+        if direction == "request" and spectacular_settings.COMPONENT_SPLIT_REQUEST:
+            return self._accepted()
+        text = OpenApiTypes.URI if self.target.url_only else OpenApiTypes.STR
+        schema = _object() if self.target.represents_object else build_basic_type(text)
         return schema if self.target.required else append_meta(schema, {"nullable": True})
+
+    def _accepted(self) -> Any:
+        """Return the schema of what a request may contain: a file, and the values of JSON."""
+        text = build_basic_type(OpenApiTypes.STR)
+        accepted = [build_basic_type(OpenApiTypes.BINARY)]
+        if self._takes_tickets():
+            accepted.append(_complete({"ticket": text}))
+        if self.target.data_uris:
+            accepted.append({**text, "pattern": "^data:"})
+        if self.target.remote:
+            accepted.append(_complete({"from_url": build_basic_type(OpenApiTypes.URI)}))
+        return {"oneOf": accepted} if len(accepted) > 1 else accepted[0]
+
+    def _takes_tickets(self) -> bool:
+        field = self.target.model_field
+        label = "" if field is None else f"{field.model._meta.label_lower}.{field.name}"
+        return label in {name.lower() for name in settings.UPLOADS}
 
 
 def _object() -> Any:

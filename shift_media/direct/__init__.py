@@ -30,7 +30,8 @@ under a URL that only its uploader knows. Until the transaction that stores the 
 form with another error can be sent again with the same ticket. After the commit an empty object
 replaces the staged one, so that the ticket can neither be written nor read again. That object,
 and every upload that is not completed, is an orphan, which ``media_cleanup`` removes after its
-grace time. There is no table of tickets.
+grace time. There is no table of tickets. Only a site with a quota has a table of reservations, so
+that tickets that are not used yet count in it.
 
 The cost: the app reads each file from the bucket once and writes it once, in the request that
 completes the upload. A user who may upload can stage any number of files until they are removed.
@@ -38,13 +39,17 @@ completes the upload. A user who may upload can stage any number of files until 
 
 from __future__ import annotations
 
+from shift_media.direct.access import NotAuthenticated
 from shift_media.direct.middleware import DirectUploadMiddleware
+from shift_media.direct.quotas import QuotaExceeded
 from shift_media.direct.staged_file import StagedFile, file_of_ticket, files
 from shift_media.direct.tickets import SECONDS, Ticket, may_add
 
 __all__ = [
     "SECONDS",
     "DirectUploadMiddleware",
+    "NotAuthenticated",
+    "QuotaExceeded",
     "StagedFile",
     "Ticket",
     "file_of_ticket",

@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 
 from shift_media.core.errors import MediaError
-from shift_media.direct import tickets
+from shift_media.direct import quotas, tickets
 from shift_media.direct.tickets import PARTS_SECONDS, SECONDS, Ticket
 from shift_media.storages.multipart import (
     DifferingPart,
@@ -54,7 +54,11 @@ class PartsRefused(MediaError):
 
 def begin(ticket: Ticket) -> JsonResponse:
     """Begin an upload in parts, and answer with its ticket."""
-    upload_id = _multipart(ticket).begin(ticket.key, content_type=ticket.staged_type)
+    try:
+        upload_id = _multipart(ticket).begin(ticket.key, content_type=ticket.staged_type)
+    except MediaError:
+        quotas.release(ticket.key)  # The client has no ticket.
+        raise
     token = replace(ticket, upload_id=upload_id).token
     content = {"ticket": token, "part_size": ticket.part_size, "seconds": PARTS_SECONDS}
     return JsonResponse(content, status=201)
@@ -140,6 +144,7 @@ def _answer_abort(
 ) -> HttpResponse:
     """Delete the parts; a completed upload stays as it is."""
     _multipart(ticket).abort(ticket.key, ticket.upload_id)
+    quotas.release(ticket.key)
     return HttpResponse(status=204)
 
 

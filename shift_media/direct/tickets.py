@@ -28,6 +28,7 @@ from shift_media.core.formats import (
     detect,
 )
 from shift_media.core.keys import display_name, new_original_key
+from shift_media.direct.quotas import reserve
 from shift_media.fields import MediaField
 from shift_media.registry import find_field
 from shift_media.storages.multipart import MOST_PARTS
@@ -109,9 +110,9 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
     Its type is that of the first bytes, if the client has sent them as base64 in ``head``.
     Browsers tell the type by the name of the file, which may be wrong.
 
-    Raises `InvalidMedia` for a file that the field does not accept. Raises `PermissionDenied` if
-    there is no such field, if it takes no direct uploads, or if this user may not upload. The
-    client cannot tell these apart.
+    Raises `InvalidMedia` for a file that the field does not accept, and `QuotaExceeded`. Raises
+    `PermissionDenied` if there is no such field, if it takes no direct uploads, or if this user
+    may not upload. The client cannot tell these apart.
     """
     field = _permitted_field(request, announced.get("field"))
     in_parts = announced.get("parts") is True
@@ -131,7 +132,9 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
     expires = int(time.time()) + (PARTS_SECONDS if in_parts else SECONDS)
     facts = (name, format.content_type, size, sha256)
     part_size = part_size_of(size) if in_parts else 0
-    return Ticket(field_label(field), key, *facts, owner_of(request), expires, part_size)
+    ticket = Ticket(field_label(field), key, *facts, owner_of(request), expires, part_size)
+    reserve(request, ticket)
+    return ticket
 
 
 def part_size_of(size: int) -> int:

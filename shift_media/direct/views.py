@@ -14,7 +14,9 @@ from django.http.request import UnreadablePostError
 
 from shift_media.core.errors import Busy, SourceTruncated, StorageError
 from shift_media.direct import parts, tickets
+from shift_media.direct.access import refused, with_known_user
 from shift_media.direct.parts import HEADER
+from shift_media.direct.quotas import QuotaExceeded
 from shift_media.direct.tickets import Ticket
 from shift_media.http import HEADERS, NO_STORE, without_transactions
 from shift_media.storages.validation import get_served_type
@@ -28,11 +30,13 @@ _RETRY_SECONDS = 5
 
 @login_not_required
 @without_transactions
+@with_known_user
 def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
-    """Answer with a ticket (201), or store the bytes of one (204); refuse with 400, 403, 405, 503.
+    """Answer with a ticket (201), or store the bytes of one (204); refuse with an error.
 
     ``storage`` comes from the include and is not used, because a ticket names its field. The view
-    serves the site's own pages alone: it has CSRF protection, and sends no CORS headers.
+    serves the site's own pages, with CSRF protection, and apps with tokens: it sends no CORS
+    headers. The status of an error is 400, 401, 403, 405, 413 or 503.
     """
     try:
         if request.method == "POST":
@@ -42,14 +46,16 @@ def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
         else:
             response = HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)})
     except PermissionDenied:
-        response = _refused(403, "forbidden", "You may not upload here.")
+        response = refused(403, "forbidden", "You may not upload here.")
     except parts.PartsRefused as error:
         response = JsonResponse(error.content, status=error.status)
+    except QuotaExceeded as error:
+        response = refused(error.status, error.code, str(error.message))
     except InvalidMedia as error:
-        response = _refused(400, str(error.code), error.sentence)
+        response = refused(400, str(error.code), error.sentence)
     except (Busy, StorageError) as error:
         logger.warning("A direct upload failed: %s: %s", error.code, error)
-        response = _refused(503, error.code, error.public)
+        response = refused(503, error.code, error.public)
         response["Retry-After"] = str(_RETRY_SECONDS)
     response["X-Content-Type-Options"] = HEADERS["X-Content-Type-Options"]
     response["Cache-Control"] = NO_STORE
@@ -137,7 +143,3 @@ class _Body:
 
     def _is_complete(self) -> bool:
         return not self._left and self._digest.hexdigest() == self._ticket.sha256
-
-
-def _refused(status: int, code: str, message: str) -> JsonResponse:
-    return JsonResponse({"code": code, "message": message}, status=status)

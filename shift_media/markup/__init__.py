@@ -1,1 +1,1 @@
-"""HTML of resizes and videos, for every template engine."""
+"""HTML and JSON of media files, for every template engine and API."""

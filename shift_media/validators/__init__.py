@@ -13,6 +13,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils.deconstruct import deconstructible
 
 from shift_media.validators.converting import convert
+from shift_media.validators.data_uris import file_of_data_uri
 from shift_media.validators.errors import (
     MESSAGES,
     InvalidMedia,
@@ -51,6 +52,7 @@ __all__ = [
     "NamedFile",
     "Rule",
     "convert",
+    "file_of_data_uri",
     "inspect",
     "keep_facts",
     "read_facts",

@@ -56,6 +56,7 @@ MESSAGES: Final[Mapping[str, str | Promise]] = {
     ),
     "upload_missing": _("The uploaded file is missing, or was used already. Choose it again."),
     "upload_unread": _("The uploaded file cannot be read at the moment. Send the form again."),
+    "invalid_data_uri": _("The file must be sent as a data URI: data:image/png;base64,…"),
     "remote_refused": _(
         "No file can be fetched from this address. Choose a public one with http:// or https://."
     ),

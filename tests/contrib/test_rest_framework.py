@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 import sys
+from base64 import b64encode
 from typing import Any, ClassVar
 
 import pytest
+from django.apps import apps
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import RequestFactory, override_settings
 
 from shift_media.core.errors import InvalidSpec
+from shift_media.fields import MediaField
 from shift_media.validators import MediaValidator, inspection
 from tests.fields.conftest import media, use
 from tests.fields.material import HTML, MP4, PDF, picture
 from tests.parts import package
+from tests.remote.conftest import RawServer, body
 from tests.resizes.counting import CountingStorage
 from tests.sandbox.pdf import pdf
 from tests.testapp.models import Attachment, Photo, Portrait
@@ -27,6 +31,7 @@ from shift_media.contrib.rest_framework import (  # noqa: E402
     MediaModelSerializer,
     MediaSerializerField,
 )
+from shift_media.contrib.rest_framework_viewsets import MediaViewSet  # noqa: E402
 
 __all__ = ["media", "use"]  # fixtures
 
@@ -321,3 +326,160 @@ def test_empty_file_is_allowed_without_a_model_alone() -> None:
     bound = Bound(data={"image": file(b"")})
     assert not bound.is_valid()
     assert bound.errors["image"][0].code == "empty"
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the app register its field, as on a site that has the framework installed."""
+    mapping = dict(serializers.ModelSerializer.serializer_field_mapping)
+    monkeypatch.setattr(serializers.ModelSerializer, "serializer_field_mapping", mapping)
+    monkeypatch.setattr(apps, "is_installed", lambda name: name == "rest_framework")
+    apps.get_app_config("shift_media").ready()
+
+
+@pytest.mark.usefixtures("registered")
+def test_plain_serializer_of_a_site_with_the_framework_has_the_media_field() -> None:
+    serializer = PlainSerializer(data={"image": file()})
+    assert serializer.is_valid(), serializer.errors
+    assert serializer.save().image.width == 64
+    assert serializer.data["image"]["width"] == 64
+
+
+@pytest.mark.usefixtures("registered")
+def test_serializer_returns_the_url_alone_where_clients_expect_it() -> None:
+    class Old(serializers.ModelSerializer[Photo]):
+        class Meta:
+            model = Photo
+            fields = ("image",)
+            extra_kwargs: ClassVar[Any] = {"image": {"url_only": True}}
+
+    assert not Old(data={"image": file(HTML)}).is_valid()
+    sent = Old(data={"image": file()}, context={"request": RequestFactory().get("/")})
+    assert sent.is_valid()
+    photo = sent.save()
+    assert sent.data["image"] == f"http://testserver{photo.image.url}"
+    assert Old(Photo()).data["image"] is None
+
+
+def test_site_without_the_framework_registers_nothing() -> None:
+    assert MediaField not in serializers.ModelSerializer.serializer_field_mapping
+
+
+class Anything(serializers.Serializer[Any]):
+    image = MediaSerializerField(data_uris=True, remote=True, max_bytes=20_000)
+    images = serializers.ListField(child=MediaSerializerField(data_uris=True), required=False)
+
+
+def data_uri(content: bytes, head: str = "data:image/jpeg;base64") -> str:
+    return f"{head},{b64encode(content).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        ("data:image/jpeg;base64", "file"),
+        ("DATA:;BASE64", "file"),
+        ("data:text/html;charset=utf-8;base64", "file"),
+        ("data:image/jpeg;name=M%C3%BCritz.jpg;base64", "Müritz.jpg"),
+    ],
+)
+def test_data_uri_is_a_file(head: str, name: str) -> None:
+    sent = Anything(data={"image": data_uri(picture(), head)})
+    assert sent.is_valid(), sent.errors
+    assert sent.validated_data["image"].name == name
+    assert sent.validated_data["image"].read() == picture()
+
+
+def test_data_uris_in_a_list_are_files() -> None:
+    sent = Anything(data={"image": data_uri(picture()), "images": [data_uri(picture("PNG"))] * 2})
+    assert sent.is_valid(), sent.errors
+    assert len(sent.validated_data["images"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (data_uri(HTML), "unsupported_type"),
+        (data_uri(b"x" * 20_001), "too_large"),
+        (data_uri(b""), "empty"),
+        ("data:image/png;base64,%%%", "invalid_data_uri"),
+        ("data:image/png;base64,ä", "invalid_data_uri"),
+        ("data:image/png,abc", "invalid_data_uri"),
+        ("data:" + ";a=b" * 9000 + ";base64,", "invalid_data_uri"),
+        ("https://example.org/a.jpg", "invalid_data_uri"),
+        ({"ticket": 7}, "invalid"),
+        ({"url": "https://example.org/a.jpg"}, "invalid"),
+        ({"from_url": "http://127.0.0.1/a.jpg"}, "remote_refused"),
+        ([], "invalid"),
+        (7, "invalid"),
+    ],
+)
+def test_value_that_is_no_file_is_an_error_of_the_field(value: Any, code: str) -> None:
+    sent = Anything(data={"image": value})
+    assert not sent.is_valid()
+    assert [error.code for error in sent.errors["image"]] == [code]
+
+
+@pytest.mark.parametrize("value", [data_uri(picture()), {"from_url": "http://127.0.0.1/a.jpg"}])
+def test_data_uri_and_url_are_refused_unless_the_field_accepts_them(value: Any) -> None:
+    sent = PhotoSerializer(data={"image": value})
+    assert not sent.is_valid()
+    assert [error.code for error in sent.errors["image"]] == ["invalid"]
+
+
+def test_remote_file_is_fetched_for_a_field_that_accepts_urls() -> None:
+    server = RawServer()
+    server.answers["/lake.jpg"] = body(picture())
+    allowed = {"REMOTE_PORTS": [server.port], "REMOTE_NETWORKS": ["127.0.0.0/8"]}
+    with override_settings(SHIFT_MEDIA=allowed):
+        sent = Anything(data={"image": {"from_url": server.url("/lake.jpg", "127.0.0.1")}})
+        assert sent.is_valid(), sent.errors
+    assert sent.validated_data["image"].name == "lake.jpg"
+    server.close()
+
+
+class PhotoMedia(MediaViewSet):
+    queryset = Photo.objects.order_by("pk")
+    renderer_classes = (renderers.JSONRenderer,)
+
+
+def get_media(action: str = "list", query: str = "", **arguments: Any) -> Any:
+    view = PhotoMedia.as_view({"get": action})
+    with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
+        return view(RequestFactory().get(f"/media/{query}"), **arguments)
+
+
+def test_view_set_lists_facts_and_urls_with_one_query(
+    media: CountingStorage, django_assert_num_queries: Any
+) -> None:
+    for _ in range(3):
+        post(image=file())
+    media.calls.clear()
+    with django_assert_num_queries(1):
+        response = get_media()
+    assert not media.calls
+    assert [list(row) for row in response.data] == [["id", "image"]] * 3
+    assert list(response.data[0]["image"]["resizes"]) == ["avatar", "wide"]
+    row = Photo.objects.latest("pk")
+    assert get_media("retrieve", pk=row.pk).data["image"]["width"] == 64
+
+
+def test_view_set_shows_the_presets_that_the_request_chooses() -> None:
+    post(image=file())
+    assert list(get_media(query="?presets=wide").data[0]["image"]["resizes"]) == ["wide"]
+    assert get_media(query="?presets=").data[0]["image"]["resizes"] == {}
+    for unknown in ("900x900", "wide,x"):
+        refused = get_media(query=f"?presets={unknown}")
+        assert refused.status_code == 400
+        assert "The known ones: avatar, wide." in str(refused.data["presets"])
+
+
+def test_view_set_only_reads_the_fields_that_it_names() -> None:
+    class Named(PhotoMedia):
+        media_fields = ("image",)
+        presets = ("9x",)
+
+    post(image=file())
+    (row,) = Named.as_view({"get": "list"})(RequestFactory().get("/")).data
+    assert list(row["image"]["resizes"]) == ["9x"]
+    assert Named.as_view({"get": "list"})(RequestFactory().post("/")).status_code == 405

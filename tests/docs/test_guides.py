@@ -229,6 +229,39 @@ made = client.post("/api/photos/", {"image": make_image()}).json()
 assert set(made["image"]["resizes"]) == {"avatar", "800x"}, made
 assert_resized(made["image"]["resizes"]["avatar"]["url"], client=client)
 assert len(client.get("/api/photos/").json()) == 2
+(listed, _) = client.get("/api/media/photos/?presets=avatar").json()
+assert list(listed["image"]["resizes"]) == ["avatar"]
+from photos.serializers import OldPhotoSerializer
+from photos.models import Photo
+assert OldPhotoSerializer(Photo.objects.first()).data["image"].startswith("/media/")
+""",
+    "how-to/mobile-apps": """
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from photos.models import Snapshot
+from rest_framework.authtoken.models import Token
+from shift_media.testing import make_image, upload_directly
+
+call_command("migrate", verbosity=0)
+token = Token.objects.create(user=User.objects.create_superuser("bob"))
+app = Client(enforce_csrf_checks=True, headers={
+    "host": "localhost", "authorization": f"Token {token}",
+})
+for number in range(2):
+    ticket = upload_directly(app, "photos.Snapshot.image", make_image())
+    sent = app.post("/api/snapshots/", {"image": {"ticket": ticket}}, "application/json")
+    assert sent.status_code == 201, sent.content
+    assert sent.json()["image"]["resizes"]["card"]
+assert Snapshot.objects.get(pk=sent.json()["id"]).owner == token.user
+assert not app.cookies
+Snapshot.objects.update(image_meta={"size": 500_000_000})
+try:
+    upload_directly(app, "photos.Snapshot.image", make_image())
+except AssertionError as error:
+    assert "At most 1 GB" in str(error)
+else:
+    raise AssertionError("The quota has not been applied.")
 """,
     "how-to/switch-from-imagefield": """
 from django.test import Client
