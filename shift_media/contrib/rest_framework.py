@@ -213,7 +213,7 @@ class MediaModelSerializer(serializers.ModelSerializer[Any]):
 
 
 def register() -> None:
-    """Give each `MediaField` a `MediaSerializerField` in every ``ModelSerializer``.
+    """Map each `MediaField` to a `MediaSerializerField` in every ``ModelSerializer``.
 
     The app does so at the start of a site with ``rest_framework`` in ``INSTALLED_APPS``. For an
     API whose clients expect the URL alone: ``extra_kwargs = {"image": {"url_only": True}}``.
