@@ -41,9 +41,9 @@ from __future__ import annotations
 
 from shift_media.direct.access import NotAuthenticated
 from shift_media.direct.middleware import DirectUploadMiddleware
-from shift_media.direct.quotas import QuotaExceeded
 from shift_media.direct.staged_file import StagedFile, file_of_ticket, files
 from shift_media.direct.tickets import SECONDS, Ticket, may_add
+from shift_media.quotas import QuotaExceeded
 
 __all__ = [
     "SECONDS",

@@ -19,8 +19,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 
 from shift_media.core.errors import MediaError
-from shift_media.direct import quotas, tickets
+from shift_media.direct import tickets
 from shift_media.direct.tickets import PARTS_SECONDS, SECONDS, Ticket
+from shift_media.quotas import release
 from shift_media.storages.multipart import (
     DifferingPart,
     MultipartUploads,
@@ -57,7 +58,7 @@ def begin(ticket: Ticket) -> JsonResponse:
     try:
         upload_id = _multipart(ticket).begin(ticket.key, content_type=ticket.staged_type)
     except MediaError:
-        quotas.release(ticket.key)  # The client has no ticket.
+        release(ticket.key)  # The client has no ticket.
         raise
     token = replace(ticket, upload_id=upload_id).token
     content = {"ticket": token, "part_size": ticket.part_size, "seconds": PARTS_SECONDS}
@@ -144,7 +145,7 @@ def _answer_abort(
 ) -> HttpResponse:
     """Delete the parts; a completed upload stays as it is."""
     _multipart(ticket).abort(ticket.key, ticket.upload_id)
-    quotas.release(ticket.key)
+    release(ticket.key)
     return HttpResponse(status=204)
 
 

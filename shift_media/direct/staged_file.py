@@ -16,9 +16,10 @@ from shift_media.core.documents import may_be
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
 from shift_media.deletion.budget import request_budget
-from shift_media.direct import quotas, tickets
+from shift_media.direct import tickets
 from shift_media.direct.middleware import current_request
 from shift_media.direct.tickets import Ticket
+from shift_media.quotas import release
 from shift_media.validators import InvalidMedia
 from shift_media.widgets import SUFFIX
 
@@ -98,7 +99,7 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         if self.ticket is None:
             return
         storage, key = self.ticket.storage, self.ticket.key
-        quotas.release(key)
+        release(key)
 
         def replace() -> None:
             storage.delete(key)

@@ -28,8 +28,8 @@ from shift_media.core.formats import (
     detect,
 )
 from shift_media.core.keys import display_name, new_original_key
-from shift_media.direct.quotas import reserve
 from shift_media.fields import MediaField
+from shift_media.quotas import reserve
 from shift_media.registry import find_field
 from shift_media.storages.multipart import MOST_PARTS
 from shift_media.validators import InvalidMedia, storable_format, too_large
@@ -133,7 +133,7 @@ def issue(request: HttpRequest, announced: Mapping[str, Any]) -> Ticket:
     facts = (name, format.content_type, size, sha256)
     part_size = part_size_of(size) if in_parts else 0
     ticket = Ticket(field_label(field), key, *facts, owner_of(request), expires, part_size)
-    reserve(request, ticket)
+    reserve(request, key=key, owner=ticket.owner, size=size, expires=expires)
     return ticket
 
 

@@ -16,9 +16,9 @@ from shift_media.core.errors import Busy, SourceTruncated, StorageError
 from shift_media.direct import parts, tickets
 from shift_media.direct.access import refused, with_known_user
 from shift_media.direct.parts import HEADER
-from shift_media.direct.quotas import QuotaExceeded
 from shift_media.direct.tickets import Ticket
 from shift_media.http import HEADERS, NO_STORE, without_transactions
+from shift_media.quotas import QuotaExceeded
 from shift_media.storages.validation import get_served_type
 from shift_media.validators import InvalidMedia
 

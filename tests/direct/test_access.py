@@ -14,8 +14,8 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from shift_media.conf import ConfigurationError
-from shift_media.direct import NotAuthenticated, QuotaExceeded, quotas
-from shift_media.direct.models import UploadReservation
+from shift_media.direct import NotAuthenticated
+from shift_media.quotas import QuotaExceeded, UploadReservation
 from shift_media.storages import LocalMediaStorage
 from tests.direct.part_steps import act
 from tests.direct.steps import FIELD, announced, ask, errors, form, put, ticket
@@ -234,7 +234,7 @@ def test_file_is_saved_although_its_reservation_cannot_be_released(
     def fail(**lookup: object) -> None:
         raise DatabaseError("gone")
 
-    monkeypatch.setattr(quotas.UploadReservation.objects, "filter", fail)
+    monkeypatch.setattr(UploadReservation.objects, "filter", fail)
     form(client, given["ticket"]).save()
     assert Photo.objects.count() == 1
 

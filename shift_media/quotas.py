@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from django.db import DatabaseError
+from django.db import DatabaseError, models
 from django.db.models import Count, Sum
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,12 +16,33 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.direct.models import UploadReservation
-
-if TYPE_CHECKING:
-    from shift_media.direct.tickets import Ticket
+from shift_media.core.keys import KEY_LENGTH
 
 logger = logging.getLogger("shift_media")
+
+_OWNER_LENGTH = 255
+
+
+class UploadReservation(models.Model):
+    """A ticket that counts in its user's quota, until its file has a row or it expires.
+
+    There is a row only on a site with ``UPLOAD_QUOTA``.
+    """
+
+    key = models.CharField(_("key"), max_length=KEY_LENGTH, unique=True)
+    owner = models.CharField(_("owner"), max_length=_OWNER_LENGTH, db_index=True)
+    size = models.PositiveBigIntegerField(_("size"))
+    expires = models.DateTimeField(_("expires"), db_index=True)
+
+    class Meta:
+        """The names of the model."""
+
+        verbose_name = _("upload reservation")
+        verbose_name_plural = _("upload reservations")
+
+    def __str__(self) -> str:
+        return self.key
+
 
 Quota = Callable[[HttpRequest, int, int], None]
 
@@ -52,20 +73,27 @@ class QuotaExceeded(MediaError):
         self.status = status
 
 
-def reserve(request: HttpRequest, ticket: Ticket) -> None:
+def reserve(request: HttpRequest, *, key: str, owner: str, size: int, expires: int) -> None:
     """Count a ticket in its user's quota; raise `QuotaExceeded` if the site's function does.
 
     The reservation is written before the function is called. Of two requests at the same time each
     counts the other one, so that both may be refused, but never both accepted wrongly.
+
+    Args:
+        request: of the user.
+        key: of the staged bytes.
+        owner: as in the ticket.
+        size: announced bytes.
+        expires: seconds since the epoch.
     """
     if settings.UPLOAD_QUOTA is None:
         return
     check = _quota(settings.UPLOAD_QUOTA)
     rows = UploadReservation.objects
     rows.filter(expires__lte=timezone.now()).delete()
-    expires = datetime.fromtimestamp(ticket.expires, UTC)
-    row = rows.create(key=ticket.key, owner=ticket.owner, size=ticket.size, expires=expires)
-    unused = rows.filter(owner=ticket.owner).aggregate(size=Sum("size"), count=Count("pk"))
+    end = datetime.fromtimestamp(expires, UTC)
+    row = rows.create(key=key, owner=owner, size=size, expires=end)
+    unused = rows.filter(owner=owner).aggregate(size=Sum("size"), count=Count("pk"))
     try:
         check(request, unused["size"], unused["count"])
     except BaseException:
