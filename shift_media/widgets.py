@@ -241,6 +241,7 @@ class DirectInput(MediaInput):
         js = [
             "shift_media/vendor/spark-md5.min.js",
             "shift_media/direct-hashes.js",
+            "shift_media/direct-parts.js",
             "shift_media/direct-transport.js",
             "shift_media/direct-upload.js",
         ]
@@ -263,6 +264,7 @@ class DirectInput(MediaInput):
         widget["attrs"] |= {
             "data-upload-url": self.url or reverse("shift_media:upload"),
             "data-upload-field": self.upload_field,
+            "data-upload-parts": str(settings.UPLOAD_PARTS_ABOVE),
         }
         if self.max_bytes is not None:
             text = _("The file is too large; at most %s are allowed.") % self.limit_text

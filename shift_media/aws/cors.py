@@ -23,10 +23,11 @@ _UPLOAD_HEADERS = (
     "content-type",
     "cache-control",
     "content-disposition",
+    "content-md5",
     "if-none-match",
     "x-amz-*",
 )
-"""The headers that a browser sends with an upload of `MediaStorage.presigned_upload`."""
+"""The headers that a browser sends with an upload that the app has signed, or a part of one."""
 
 
 def rule_ids(prefix: str = "") -> tuple[str, str]:

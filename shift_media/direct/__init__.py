@@ -25,6 +25,13 @@ An upload has three steps. None of them relies on what the client says::
    were read under another key. What was inspected is therefore what is stored, even if the staged
    object changes meanwhile.
 
+A file above ``UPLOAD_PARTS_ABOVE`` is sent in parts, several at once, and goes on where it was
+after a loss of the network or a reload. Its ticket names the upload that the app has begun. Each
+part is hashed in the browser and signed with its length and MD5 (``Content-MD5``), which every S3
+server compares. SHA-256 is not used for it, because some servers accept a wrong one. Which parts
+are stored the app asks the bucket, with ``ListParts``. On a local disk the same requests go to the
+app.
+
 A staged object has the key of an original that no row refers to. It is as public as an original,
 under a URL that only its uploader knows. Until the transaction that stores the file commits, a
 form with another error can be sent again with the same ticket. After the commit an empty object

@@ -182,6 +182,7 @@ def test_cors_allows_every_origin_to_read_and_given_origins_to_upload() -> None:
                     "content-type",
                     "cache-control",
                     "content-disposition",
+                    "content-md5",
                     "if-none-match",
                     "x-amz-*",
                     "range",

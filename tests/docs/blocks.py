@@ -111,7 +111,7 @@ def _check_command(words: list[str]) -> None:
 
 
 def check_text(block: Block) -> None:
-    """Assert that a block of JSON, XML or INI can be parsed, and that nginx is tested."""
+    """Assert that a block of JSON, XML or INI can be parsed, and that others are tested."""
     match block.language:
         case "json":
             json.loads(block.text)
@@ -119,7 +119,7 @@ def check_text(block: Block) -> None:
             ElementTree.fromstring(block.text)
         case "ini":
             configparser.ConfigParser(strict=False, interpolation=None).read_string(block.text)
-        case "nginx":
+        case "js" | "nginx":
             tests = [*(ROOT / "tests").rglob("*.py")]
             assert any(block.file.name in test.read_text() for test in tests)
         case language:

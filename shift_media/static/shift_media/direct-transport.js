@@ -20,7 +20,9 @@
 "use strict";
 (() => {
   const HEAD = 4096; // Bytes by which the server tells the type. The browser goes by the name.
+  const PARTS_ABOVE = 100e6;
   const ATTEMPTS = 8; // of one request, before the upload is given up
+  const FIRST_ATTEMPTS = 3; // the same, if no byte has arrived: the bucket may refuse this page
   const BACK_OFF = 500; // Milliseconds before the second attempt; doubled each time, with jitter.
   const MOST_BACK_OFF = 30e3;
 
@@ -28,20 +30,31 @@
     Object.assign(new Error(message), { code, isTemporary })
   );
 
+  const base64 = async (blob) => {
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  };
+
   // One upload: its signal, its pauses, and its progress.
   class Run {
     constructor(file, options) {
       this.file = file;
       this.options = options;
-      this.signal = options.signal ?? new AbortController().signal;
+      this.controller = new AbortController();
+      this.signal = this.controller.signal; // is aborted by the caller, and by a failure
       this.period = new AbortController(); // until the next pause
       this.paused = null;
       this.phase = "hashing";
+      this.hasArrived = false;
       this.loaded = new Map(); // part, or 0 for all of the file → bytes
-      this.signal.addEventListener("abort", () => {
-        this.period.abort(this.signal.reason);
-        this.resume();
-      });
+      options.signal?.addEventListener("abort", () => this.stop(options.signal.reason));
+      if (options.signal?.aborted) this.stop(options.signal.reason);
+    }
+
+    stop(reason) {
+      this.controller.abort(reason);
+      this.period.abort(reason);
+      this.resume();
     }
 
     pause = () => {
@@ -87,8 +100,9 @@
           return await attempt(signal);
         } catch (error) {
           this.signal.throwIfAborted();
+          const most = this.hasArrived ? ATTEMPTS : FIRST_ATTEMPTS;
           if (signal.aborted) failed = -1;
-          else if (!error.isTemporary || failed + 1 >= ATTEMPTS) throw error;
+          else if (!error.isTemporary || failed + 1 >= most) throw error;
           else await this.backOff(failed);
         }
       }
@@ -116,20 +130,29 @@
     }
 
     // Posts JSON to the app and returns its answer.
+    async post(content, signal) {
+      const response = await fetch(this.options.endpoint, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...this.appHeaders },
+        body: JSON.stringify(content),
+        signal,
+      }).catch((error) => { throw failure(error.message, "network", true); });
+      const answer = await response.json().catch(() => ({}));
+      if (response.ok) return answer;
+      const isTemporary = response.status >= 500 || [408, 429].includes(response.status);
+      const message = answer.message ?? `${response.status} ${response.statusText}`;
+      throw Object.assign(failure(message, answer.code ?? "refused", isTemporary), { answer });
+    }
+
     ask(content) {
-      return this.insist(async (signal) => {
-        const response = await fetch(this.options.endpoint, {
-          method: "POST",
-          headers: { "Content-Type": "application/json", ...this.appHeaders },
-          body: JSON.stringify(content),
-          signal,
-        }).catch((error) => { throw failure(error.message, "network", true); });
-        const answer = await response.json().catch(() => ({}));
-        if (response.ok) return answer;
-        const isTemporary = response.status >= 500 || [408, 429].includes(response.status);
-        const message = answer.message ?? `${response.status} ${response.statusText}`;
-        throw Object.assign(failure(message, answer.code ?? "refused", isTemporary), { answer });
-      });
+      return this.insist((signal) => this.post(content, signal));
+    }
+
+    // Asks for a ticket.
+    async announce(facts) {
+      const { name, type, size } = this.file, { field } = this.options;
+      const head = await base64(this.file.slice(0, HEAD));
+      return this.ask({ field, name, type, size, head, ...facts });
     }
 
     // Sends bytes, not by fetch, which reports no progress of an upload.
@@ -146,7 +169,10 @@
         Object.entries({ ...target.headers, ...own }).forEach(([name, value]) => (
           request.setRequestHeader(name, value)
         ));
-        request.upload.onprogress = (event) => this.progress(part, event.loaded);
+        request.upload.onprogress = (event) => {
+          this.hasArrived = true;
+          this.progress(part, Math.min(event.loaded, blob.size));
+        };
         request.onload = () => {
           if (request.status < 300) {
             this.progress(part, blob.size);
@@ -162,24 +188,13 @@
     }
   }
 
-  const base64 = async (blob) => {
-    const bytes = new Uint8Array(await blob.arrayBuffer());
-    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
-  };
-
-  const announce = async (run, facts) => {
-    const { name, type, size } = run.file, { field } = run.options;
-    const head = await base64(run.file.slice(0, HEAD));
-    return run.ask({ field, name, type, size, head, ...facts });
-  };
-
   // Sends a file by one request.
   const sendWhole = async (run) => {
     run.enter("hashing");
     const digest = await shiftMedia.sha256(run.file, run.signal, (bytes) => (
       run.options.onprogress?.({ phase: "hashing", loaded: bytes, total: run.file.size })
     ));
-    const answer = await announce(run, { sha256: digest });
+    const answer = await run.announce({ sha256: digest });
     run.enter("sending");
     await run.insist((signal) => run.send(run.file, answer, 0, signal));
     return answer.ticket;
@@ -187,7 +202,8 @@
 
   const start = async (run) => {
     run.signal.throwIfAborted();
-    const ticket = await sendWhole(run);
+    const isLarge = run.file.size > (run.options.partsAbove ?? PARTS_ABOVE);
+    const ticket = (isLarge && await shiftMedia.sendParts(run)) || await sendWhole(run);
     run.enter("done");
     return ticket;
   };

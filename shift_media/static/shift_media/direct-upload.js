@@ -8,6 +8,7 @@
   const upload = (input, file, signal, progress) => shiftMedia.upload(file, {
     endpoint: input.dataset.uploadUrl,
     field: input.dataset.uploadField,
+    partsAbove: +input.dataset.uploadParts || undefined,
     headers: { "X-CSRFToken": input.form.elements.csrfmiddlewaretoken?.value ?? "" },
     onprogress: ({ phase, loaded, total }) => {
       const share = loaded / total;
