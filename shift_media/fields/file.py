@@ -23,7 +23,6 @@ from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset, scale
 from shift_media.storages.naming import is_same_storage
 from shift_media.transcoding.files import Video
-from shift_media.transcoding.services.posters import reset_poster
 from shift_media.validators import Inspection, seekable
 
 _ATTEMPTS: Final = 5  # to find a free id; only a broken source of randomness needs two
@@ -187,6 +186,9 @@ class MediaFile(Video, DescribedFile):
 
     def reset_poster(self) -> bool:
         """Use the poster of the profile again; return False if no other one was chosen."""
+        # On use, because the models that it imports need the settings of a site.
+        from shift_media.transcoding.services.posters import reset_poster
+
         was_chosen = reset_poster(self)
         posters.write_facts(self.field, self.key)
         self._renditions = None
