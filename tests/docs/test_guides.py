@@ -131,6 +131,7 @@ with HTTPServer(("127.0.0.1", 0), Pictures) as server:
 assert Photo.objects.latest("pk").image.width == 100
 """,
     "how-to/django-ninja": """
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
 from shift_media.testing import make_image, upload_directly
@@ -139,7 +140,7 @@ client = Client(headers={"host": "localhost"})
 assert client.post("/api/photos", {"image": make_image()}).json()["image"]["width"] == 64
 client.force_login(User.objects.create_superuser("ada"))
 uploads = {"UPLOADS": {"photos.Photo.image": "shift_media.direct.may_add"}}
-with override_settings(SHIFT_MEDIA=uploads):
+with override_settings(SHIFT_MEDIA={**settings.SHIFT_MEDIA, **uploads}):
     ticket = upload_directly(client, "photos.Photo.image", make_image())
     sent = client.post("/api/photos/uploaded", {"image": {"ticket": ticket}}, "application/json")
 assert sent.status_code == 200, sent.content
