@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django import forms
 from django.core.files.base import File
-from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
@@ -20,11 +20,11 @@ from shift_media.validators import (
     inspect,
     run_rules,
     seekable,
-    size_text,
+    too_many_files,
 )
+from shift_media.validators.limits import UploadLimits
 from shift_media.widgets import (
     DirectInput,
-    FilesInput,
     FocalValue,
     MediaInput,
     crops_text,
@@ -35,8 +35,6 @@ _NOT_NAMED = frozenset(["heic"])
 """Extensions of formats that the ``accept`` of an input does not name."""
 
 _PERCENT: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,2})?", re.ASCII)
-
-_lazy_size_text = lazy(size_text, str)
 
 
 class MediaFormField(forms.FileField):
@@ -62,16 +60,21 @@ class MediaFormField(forms.FileField):
     ) -> None:
         self.accept = list(accept)
         self.max_bytes = max_bytes
+        self.upload_field = upload_field
         self.rules = list(rules)
         self.file_rules = FileRules.take(kwargs)
         self.file_rules.check_values()
         super().__init__(**kwargs)
         widget: Any = self.widget  # an instance, which Django has made of the class above
+        if isinstance(widget, MediaInput):
+            widget.limits = self.limits
         if isinstance(widget, DirectInput):
-            widget.upload_field, widget.max_bytes = upload_field, max_bytes
-            widget.limit_text = _lazy_size_text(max_bytes or 0)
-            widget.min_bytes = self.file_rules.min_bytes
-            widget.least_text = _lazy_size_text(widget.min_bytes or 0)
+            widget.upload_field = upload_field
+
+    @property
+    def limits(self) -> UploadLimits:
+        """The limits that the input shows, and that its script checks before a file is sent."""
+        return UploadLimits(accept=self.accept, max_bytes=self.max_bytes, rules=self.file_rules)
 
     def to_python(self, data: Any) -> File[Any] | None:
         """Return the file; raise `InvalidMedia` if it is not accepted."""
@@ -98,9 +101,9 @@ class MediaFormField(forms.FileField):
             return self._clean(data, initial)
         except InvalidMedia as error:
             widget: Any = self.widget
-            if isinstance(widget, DirectInput):
+            if isinstance(widget, MediaInput) and error.code != "upload_unread":
                 # The same ticket would be refused again, unless only the storage failed.
-                widget.is_refused = error.code != "upload_unread"
+                widget.forget(data.file if isinstance(data, FocalValue) else data)
             raise
 
     def _clean(self, data: Any, initial: Any) -> Any:
@@ -149,9 +152,24 @@ class MediaFilesField(MediaFormField):
 
     Each file is checked as by `MediaFormField`. Of several that are not accepted, each has an
     error with its name.
+
+    Args:
+        max_files: the most files.
+        kwargs: those of a `MediaFormField`, such as ``widget=DirectInput``.
     """
 
-    widget: type[forms.FileInput] = FilesInput
+    def __init__(self, *, max_files: int | None = None, **kwargs: Any) -> None:
+        self.max_files = max_files
+        super().__init__(**kwargs)
+        widget: Any = self.widget  # an instance, which Django has made of the class
+        if isinstance(widget, forms.FileInput):
+            widget.allow_multiple_selected = True
+            widget.attrs.setdefault("multiple", True)
+
+    @property
+    def limits(self) -> UploadLimits:
+        """The limits of each file, and the most files."""
+        return replace(super().limits, max_files=self.max_files)
 
     @classmethod
     def like(cls, field: MediaFormField, **kwargs: Any) -> MediaFilesField:
@@ -160,6 +178,7 @@ class MediaFilesField(MediaFormField):
             accept=field.accept,
             max_bytes=field.max_bytes,
             rules=field.rules,
+            upload_field=field.upload_field,
             **field.file_rules.given,
             **kwargs,
         )
@@ -170,6 +189,8 @@ class MediaFilesField(MediaFormField):
             if self.required:
                 raise forms.ValidationError(self.error_messages["required"], code="required")
             return []
+        if self.max_files is not None and len(data) > self.max_files:
+            raise too_many_files(len(data), self.max_files)
         accepted, errors = [], []
         for file in data:
             try:

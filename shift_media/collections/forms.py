@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.collections.rules import Collection
 from shift_media.forms import MediaFilesField, MediaFormField
-from shift_media.widgets import FilesInput
+from shift_media.widgets import DirectInput
 
 if TYPE_CHECKING:
     from shift_media.collections.models import MediaItem
@@ -45,6 +45,7 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
             files=self.files if self.is_bound and self.may_add else None,
             prefix=self.prefix,
             field=field,
+            model=self.model,
         )
 
     @property
@@ -58,7 +59,7 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
         own = forms.Media(
             css={"all": ["shift_media/collection.css"]}, js=["shift_media/collection.js"]
         )
-        return super().media + own
+        return super().media + self.new_files.media + own
 
     def is_multipart(self) -> bool:
         """Return True, because there is an input for files."""
@@ -147,13 +148,55 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
             owned.reorder(wanted)
 
 
+class DescribedInput(DirectInput):
+    """An input for several files, with a description for each: ``files-alt`` beside ``files``.
+
+    Args:
+        length: the most characters of a description.
+        required: whether each file needs one.
+    """
+
+    template_name = "shift_media/widgets/described_input.html"
+
+    def __init__(self, length: int | None, *, required: bool) -> None:
+        super().__init__(multiple=True)
+        self.length, self.required = length, required
+        self.alts: list[str] = []
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        """Return the files, and keep their descriptions, which are sent in the same order."""
+        self.alts = data.getlist(f"{name}-alt") if hasattr(data, "getlist") else []
+        return super().value_from_datadict(data, files, name)
+
+    def alt_of(self, index: int) -> str:
+        """Return the description of a file by its place among the others."""
+        return self.alts[index].strip() if index < len(self.alts) else ""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Add the rules of the descriptions, and those of kept uploads."""
+        context = super().get_context(name, value, attrs)
+        widget = context["widget"]
+        widget |= {"alt_length": self.length, "alt_required": self.required}
+        for kept in widget["kept"]:
+            kept["alt"] = self.alt_of(kept["index"])
+        return context
+
+
 class NewFiles(forms.Form):
     """The input for new files, and a description for each of them that the script has shown."""
 
-    def __init__(self, *args: Any, field: MediaFormField, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, field: MediaFormField, model: type[MediaItem], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        rules = model.collection
+        widget = DescribedInput(_length_of_alt(model), required=rules.require_alt)
         self.fields["new"] = MediaFilesField.like(
-            field, required=False, label=_("Add files"), widget=FilesInput()
+            field,
+            required=False,
+            label=_("Add files"),
+            widget=widget,
+            max_files=rules.kept or rules.max,
         )
 
     @property
@@ -161,12 +204,6 @@ class NewFiles(forms.Form):
         """The files that were sent, before they are checked."""
         sent: list[Any] = self["new"].data if self.is_bound else []
         return sent
-
-    @property
-    def alts(self) -> list[str]:
-        """The descriptions that were sent, in the order of the files."""
-        name = f"{self.prefix}-new-alt"
-        return self.data.getlist(name) if hasattr(self.data, "getlist") else []
 
     def build(self, model: type[MediaItem], owner: models.Model | None = None) -> list[MediaItem]:
         """Return unsaved rows for the accepted files."""
@@ -179,9 +216,9 @@ class NewFiles(forms.Form):
         ]
 
     def _described(self) -> Iterator[tuple[Any, str]]:
-        alts = self.alts
+        widget = cast("DescribedInput", self.fields["new"].widget)
         for index, file in enumerate(self.cleaned_data["new"]):
-            yield file, alts[index].strip() if index < len(alts) else ""
+            yield file, widget.alt_of(index)
 
 
 def _length_of_alt(model: type[MediaItem]) -> int | None:

@@ -10,6 +10,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from shift_media.collections.rules import Collection, collection_error
+from shift_media.validators import too_many_files
 
 Item = TypeVar("Item", bound=models.Model)
 """A `MediaItem`, which the layer above defines."""
@@ -131,5 +132,5 @@ class OwnedItems(Generic[Item]):
         if kept is None:
             return []
         if len(new) > kept:
-            raise collection_error("too_many_files", count=len(new), limit=kept)
+            raise too_many_files(len(new), kept)
         return present[: max(0, len(present) + len(new) - kept)]

@@ -10,14 +10,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
-from shift_media.validators import size_text
+from shift_media.validators import size_text, too_many_files
 
 MESSAGES: Final[dict[str, Any]] = {
-    "too_many_files": ngettext_lazy(
-        "At most %(limit)d file is allowed; these are %(count)d.",
-        "At most %(limit)d files are allowed; these are %(count)d.",
-        "limit",
-    ),
     "too_few_files": ngettext_lazy(
         "At least %(limit)d file is needed; there would be %(count)d.",
         "At least %(limit)d files are needed; there would be %(count)d.",
@@ -63,7 +58,7 @@ class Collection:
     def check_count(self, count: int) -> None:
         """Raise ``ValidationError`` if there would be too many or too few files."""
         if self.max is not None and count > self.max:
-            raise collection_error("too_many_files", count=count, limit=self.max)
+            raise too_many_files(count, self.max)
         if count < self.min:
             raise collection_error("too_few_files", count=count, limit=self.min)
 

@@ -19,6 +19,7 @@ from shift_media.validators.errors import (
     InvalidMedia,
     size_text,
     too_large,
+    too_many_files,
     too_small,
 )
 from shift_media.validators.inspection import (
@@ -63,6 +64,7 @@ __all__ = [
     "stored_file",
     "strip_metadata",
     "too_large",
+    "too_many_files",
     "too_small",
 ]
 

@@ -8,7 +8,7 @@ from typing import Final, cast
 from django.core.exceptions import ValidationError
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.errors import (
@@ -107,6 +107,16 @@ class InvalidMedia(MediaError, ValidationError):
 def too_large(size: int, limit: int) -> InvalidMedia:
     """Return the error for a file of ``size`` bytes where at most ``limit`` are allowed."""
     return _wrong_size("too_large", size, limit)
+
+
+def too_many_files(count: int, limit: int) -> ValidationError:
+    """Return the error for ``count`` files where at most ``limit`` are allowed."""
+    message = ngettext_lazy(
+        "At most %(limit)d file is allowed; these are %(count)d.",
+        "At most %(limit)d files are allowed; these are %(count)d.",
+        "limit",
+    )
+    return ValidationError(message, code="too_many_files", params={"count": count, "limit": limit})
 
 
 def too_small(size: int, limit: int) -> InvalidMedia:

@@ -120,15 +120,15 @@ class FileRules:
         if not width or not height:
             raise _unknown(_("size in pixels"))
         low, high = self.min_size or (None, None), self.max_size or (None, None)
-        seen = _sides_text((width, height))
+        seen = sides_text((width, height))
         if width < (low[0] or 0) or height < (low[1] or 0):
-            raise InvalidMedia("picture_too_small", seen=seen, limit=_sides_text(low))
+            raise InvalidMedia("picture_too_small", seen=seen, limit=sides_text(low))
         if width > (high[0] or width) or height > (high[1] or height):
-            raise InvalidMedia("picture_too_large", seen=seen, limit=_sides_text(high))
+            raise InvalidMedia("picture_too_large", seen=seen, limit=sides_text(high))
         if self.ratio is not None:
             wanted, tolerance = parse_ratio(self.ratio)
             if abs(width / height - wanted) > wanted * tolerance:
-                raise InvalidMedia("wrong_ratio", seen=seen, ratio=_ratio_text(self.ratio))
+                raise InvalidMedia("wrong_ratio", seen=seen, ratio=ratio_text(self.ratio))
 
     def _check_duration(self, metadata: Metadata) -> None:
         least, most = self.min_duration, self.max_duration
@@ -140,10 +140,10 @@ class FileRules:
         # Rounded away from the limit, so that no message says "10 seconds; at least 10".
         if least is not None and seconds < least:
             seen = math.floor(seconds * _HUNDREDTHS) / _HUNDREDTHS
-            raise InvalidMedia("too_short", seen=_seconds_text(seen), limit=_seconds_text(least))
+            raise InvalidMedia("too_short", seen=seconds_text(seen), limit=seconds_text(least))
         if most is not None and seconds > most:
             seen = math.ceil(seconds * _HUNDREDTHS) / _HUNDREDTHS
-            raise InvalidMedia("too_long", seen=_seconds_text(seen), limit=_seconds_text(most))
+            raise InvalidMedia("too_long", seen=seconds_text(seen), limit=seconds_text(most))
 
     def _check_audio(self, metadata: Metadata) -> None:
         if self.with_audio is None:
@@ -242,7 +242,8 @@ def _unknown(fact: str) -> InvalidMedia:
     return InvalidMedia("unknown_fact", fact=gettext(fact))
 
 
-def _sides_text(sides: Sides) -> str:
+def sides_text(sides: Sides) -> str:
+    """Return sides as text: ``"800 × 600 pixels"``, ``"800 pixels in width"``."""
     width, height = sides
     if width is None:
         return gettext("%s pixels in height") % number_format(height or 0)
@@ -252,11 +253,13 @@ def _sides_text(sides: Sides) -> str:
     return gettext("%(width)s × %(height)s pixels") % {"width": width, "height": height}
 
 
-def _ratio_text(ratio: Ratio) -> str:
+def ratio_text(ratio: Ratio) -> str:
+    """Return a ratio as text: ``"16:9"``, ``"1.5:1"``."""
     value = ratio[0] if isinstance(ratio, tuple) else ratio
     return value if isinstance(value, str) else f"{number_format(round(value, 3))}:1"
 
 
-def _seconds_text(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Return a duration as text: ``"90 seconds"``."""
     whole = float(seconds).is_integer()
     return gettext("%s seconds") % number_format(int(seconds) if whole else seconds)

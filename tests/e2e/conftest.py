@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
@@ -15,7 +15,8 @@ from time import monotonic, sleep
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.parts import ROOT, package
+
 START_SECONDS = 60
 QUIET = (
     "--no-sandbox",
@@ -66,18 +67,24 @@ class Console:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Site]:
     """Run an empty gallery with two processes of gunicorn."""
-    port, folder = free_port(), tmp_path_factory.mktemp("site")
+    with serving("testproject.settings", tmp_path_factory.mktemp("site"), free_port()) as site:
+        yield site
+
+
+@contextmanager
+def serving(settings: str, folder: Path, port: int, *, processes: int = 2) -> Iterator[Site]:
+    """Run the gallery with other settings by gunicorn."""
     site = Site(f"http://127.0.0.1:{port}", folder)
     env = {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "testproject.settings",
-        "SHIFT_MEDIA_DEMO_DIR": str(site.folder),
+        "DJANGO_SETTINGS_MODULE": settings,
+        "SHIFT_MEDIA_DEMO_DIR": str(folder),
         "SHIFT_MEDIA_DEMO_DEBUG": "0",
     }
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
     subprocess.run(migrate, cwd=ROOT, env=env, check=True)
-    gunicorn = f"gunicorn -b 127.0.0.1:{port} -w 2 -k gthread --threads 4 --log-level warning"
-    command = [sys.executable, "-m", *gunicorn.split(), "testproject.wsgi"]
+    gunicorn = f"gunicorn -b 127.0.0.1:{port} -w {processes} -k gthread --threads 4"
+    command = [sys.executable, "-m", *gunicorn.split(), "--log-level=warning", "testproject.wsgi"]
     with (folder / "gunicorn.log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
@@ -168,3 +175,10 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], Path
         return path
 
     return take
+
+
+def violations(page: Page) -> list[str]:
+    """Return the rules of accessibility that a page breaks, and where, as axe finds them."""
+    axe = package("axe_playwright_python.sync_playwright", "dev").Axe()
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]

@@ -23,7 +23,8 @@ DROP = """([root, files]) => {
   for (const [name, bytes] of files) {
     transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
   }
-  root.dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: transfer}));
+  const options = {bubbles: true, cancelable: true, dataTransfer: transfer};
+  root.dispatchEvent(new DragEvent("drop", options));
 }"""
 
 
@@ -47,13 +48,13 @@ def test_pictures_are_dropped_described_moved_and_downloaded(
 ) -> None:
     page.goto("/albums/add/")
     page.fill("#id_title", "Colours")
-    root: Any = page.locator(".media-collection").element_handle()
+    root: Any = page.locator(".media-collection-new .shift-media-zone").element_handle()
     files = [[f"{name}.png", picture(name)] for name in ("red", "green", "blue", "grey")]
     page.evaluate(DROP, [root, files])
-    chosen = page.locator(".media-collection-chosen")
+    chosen = page.locator(".media-collection-new .shift-media-files")
     chosen.get_by_label("Description").nth(0).fill("Red")
     chosen.get_by_label("Description").nth(2).fill("Blue")
-    chosen.get_by_role("button", name="Do not add this file").nth(3).click()
+    chosen.get_by_role("button", name="Remove: grey.png").click()
     expect(chosen.locator("li")).to_have_count(3)
     expect(chosen.get_by_label("Description").nth(2)).to_have_value("Blue")
     chosen.get_by_label("Description").nth(1).fill("Green")
@@ -66,9 +67,10 @@ def test_pictures_are_dropped_described_moved_and_downloaded(
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("button", name="Move down").nth(0).press("Enter")
     assert places(page) == ["Green", "Red", "Blue"]
-    expect(page.get_by_role("status")).to_contain_text(["", "Moved to place 2."])
+    expect(page.locator(".media-collection-status")).to_have_text("Moved to place 2.")
     items = page.locator(".media-collection-item")
-    items.nth(2).drag_to(items.nth(0), target_position={"x": 30, "y": 4})
+    grip = items.nth(2).locator(".media-collection-grip")
+    grip.drag_to(items.nth(0), target_position={"x": 30, "y": 4})
     assert places(page) == ["Blue", "Green", "Red"]
     shot(page, "album-edit")
     for width in (360, 768):
@@ -90,9 +92,9 @@ def test_pictures_are_dropped_described_moved_and_downloaded(
 def test_missing_description_stops_the_form_before_anything_is_sent(page: Page) -> None:
     page.goto("/albums/add/")
     page.fill("#id_title", "Nothing")
-    root: Any = page.locator(".media-collection").element_handle()
+    root: Any = page.locator(".media-collection-new .shift-media-zone").element_handle()
     page.evaluate(DROP, [root, [["red.png", picture("red")]]])
     page.get_by_role("button", name="Save").click()
-    missing = page.locator(".media-collection-chosen input:invalid")
+    missing = page.locator(".media-collection-new .shift-media-files input:invalid")
     expect(missing).to_be_focused()
     assert re.search(r"/albums/add/$", page.url)

@@ -107,7 +107,7 @@ def test_accept_attribute_lists_accepted_types_and_extensions() -> None:
     html = str(PlainForm()["image"])
     assert 'accept="image/png,.png"' in html
     every: Any = MediaFormField(accept=["*/*"])
-    assert "accept" not in every.widget.render("file", None)
+    assert "accept=" not in every.widget.render("file", None)
     images = MediaFormField().widget.attrs["accept"].split(",")
     assert "image/*" not in images
     assert {"image/jpeg", ".jpg", ".avif"} <= set(images)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -17,7 +20,8 @@ from django.test.utils import isolate_apps
 from shift_media.contrib.rest_framework import MediaModelSerializer, MediaSerializerField
 from shift_media.fields import MediaField
 from shift_media.forms import MediaFormField
-from shift_media.validators import InvalidMedia, MediaValidator
+from shift_media.validators import FileRules, InvalidMedia, MediaValidator
+from shift_media.validators.limits import UploadLimits
 from tests.direct.steps import ask
 from tests.fields.conftest import media, stored, use
 from tests.fields.material import picture, upload
@@ -117,16 +121,37 @@ def anybody(request: object, field: object) -> bool:
     return True
 
 
-def test_direct_input_has_the_smallest_size_for_its_script() -> None:
-    from shift_media.widgets import DirectInput
+def test_input_shows_the_limits_and_has_them_for_its_script() -> None:
+    shown = str(modelform_factory(Ruled, fields=["image"])()["image"])
+    (limits,) = re.findall(r'data-limits="([^"]+)"', shown)
+    found = [(each["fact"], each["least"], each["most"]) for each in json.loads(unescape(limits))]
+    assert found == [
+        ("bytes", 20, None),
+        ("width", 32, None),
+        ("width", None, 320),
+        ("height", 24, None),
+        ("ratio", pytest.approx(1.32), pytest.approx(1.3467, abs=1e-3)),
+    ]
+    assert (
+        "at least 20 bytes · at least 32 × 24 pixels · at most 320 pixels in width · ratio 4:3"
+        in shown
+    )
+    assert 'aria-describedby="id_image_limits"' in shown
 
-    uploads = {"testapp.ruled.image": "shift_media.direct.may_add"}
-    form_of = modelform_factory(Ruled, fields=["image"], widgets={"image": DirectInput})
-    with override_settings(SHIFT_MEDIA={"UPLOADS": uploads}):
-        shown = str(form_of())
-    assert 'data-upload-least="20"' in shown
-    assert 'data-upload-too-small="The file is too small; at least 20 bytes are needed."' in shown
-    assert 'data-upload-wrong-type="This type of file is not accepted."' in shown
+
+def test_limits_of_sounds_documents_and_several_files_are_told() -> None:
+    rules = FileRules(min_duration=2, max_duration=90.5, with_audio=False)
+    limits = UploadLimits(accept=["video/mp4"], max_bytes=10**9, rules=rules, max_files=1)
+    assert limits.as_text() == (
+        "MP4 · up to 1 GB · at least 2 seconds · at most 90.5 seconds · without sound · "
+        "at most 1 file"
+    )
+    message = "The file lasts {seen}; at most 90.5 seconds are allowed."
+    assert limits.as_data()[-1] == {
+        "fact": "seconds", "least": None, "most": 90.5, "message": message,
+    }  # fmt: skip
+    assert UploadLimits().as_text() == ""
+    assert UploadLimits().as_data() == []
 
 
 def test_form_field_and_validator_have_the_same_rules() -> None:
