@@ -211,8 +211,7 @@ class CropInput(FocalInput):
         self, attrs: dict[str, Any] | None = None, ratios: Sequence[str] | Mapping[str, str] = ()
     ) -> None:
         super().__init__(attrs)
-        texts = ratios if isinstance(ratios, Mapping) else dict.fromkeys(ratios, "")
-        self.ratios = {ratio_name(ratio): text for ratio, text in texts.items()}
+        self.ratios = named_ratios(ratios)
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Add the boxes of the current file, in percent."""
@@ -246,6 +245,12 @@ class CropInput(FocalInput):
             if None not in sent:
                 crops[ratio] = tuple(str(number).strip() for number in sent)
         return replace(value, crops=crops)
+
+
+def named_ratios(ratios: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return a title for each ratio, by its name."""
+    texts = ratios if isinstance(ratios, Mapping) else dict.fromkeys(ratios, "")
+    return {ratio_name(ratio): text for ratio, text in texts.items()}
 
 
 def focal_text(known: Any) -> tuple[str, str]:

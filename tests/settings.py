@@ -32,6 +32,9 @@ SILENCED_SYSTEM_CHECKS = [
 # migrations, in each worker and in the processes that tests start. The app's migrations run.
 MIGRATION_MODULES = dict.fromkeys(("admin", "auth", "contenttypes", "sessions"))
 
+# Users of tests log in often, and the default hasher takes a second of each, on purpose.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 STORAGES = {
     **gallery.STORAGES,
     "private": {

@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.keys import directory_owner
-from shift_media.registry import all_media_fields, find_field
+from shift_media.registry import RegisteredField, all_media_fields, find_field
 
 _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
 _PREFIXES_PER_QUERY = 100  # SQLite nests at most 1000 expressions
@@ -65,6 +65,18 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
                         referenced |= _keys_of_column(field, field.model, alias, left)
             referenced |= _keys_of_history(set(keys) - referenced, using)
     return referenced
+
+
+def referring_rows(key: str) -> Iterator[tuple[RegisteredField, models.QuerySet[Any]]]:
+    """Yield each MediaField with its rows that refer to an original, if there are any.
+
+    Each model is read where its router reads it, and with tenants only the current one.
+    """
+    for field in all_media_fields():
+        alias = router.db_for_read(field.model)
+        rows = _rows(field.model, alias).filter(_refers(field.name, [key], alias))
+        if rows.exists():
+            yield field, rows
 
 
 def referenced_names(names: Collection[str]) -> set[str]:

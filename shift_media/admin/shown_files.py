@@ -1,0 +1,148 @@
+"""What pages of the admin show of a file: its kind, its name, its jobs and its facts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
+
+from django.core.exceptions import SuspiciousOperation
+from django.db import models
+from django.template.defaultfilters import filesizeformat
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from shift_media.core.errors import MediaError
+from shift_media.core.formats import BY_EXTENSION, UNKNOWN, Format, accepted_formats
+from shift_media.core.metadata import Metadata
+from shift_media.fields.types import AnyMediaField
+from shift_media.registry import media_fields
+from shift_media.resizes.legacy import guess_extension
+from shift_media.transcoding.files import prefetch_renditions
+from shift_media.transcoding.models import TranscodeJob
+
+logger = logging.getLogger("shift_media")
+
+JOBS: Final = "admin_jobs"
+"""Name in the ``__dict__`` of a file of the jobs that were loaded for a whole list."""
+
+_KEYS_PER_QUERY: Final = 500
+_PLAYABLE: Final = ("video", "audio")
+
+
+def fields_of(model: type[models.Model]) -> list[AnyMediaField]:
+    """Return the media fields of a model."""
+    return cast("list[AnyMediaField]", media_fields(model))
+
+
+def holds(field: AnyMediaField, *kinds: str) -> bool:
+    """Return True if a field accepts files of one of some kinds: ``"image"``, ``"video"``."""
+    return any(format.kind in kinds for format in accepted_formats(field.accept))
+
+
+def is_playable(file: Any) -> bool:
+    """Return True for a video or a sound that may have renditions."""
+    return not file.is_legacy and format_of(file).kind in _PLAYABLE
+
+
+def format_of(file: Any) -> Format:
+    """Return the format of a file by its extension, without I/O."""
+    name = str(file.stored_name)
+    if file.is_legacy:
+        return BY_EXTENSION[guess_extension(name)]
+    return BY_EXTENSION.get(name.rpartition(".")[2], UNKNOWN)
+
+
+def shown_name(file: Any) -> str:
+    """Return the client's name of a file if it is known without I/O, or else that in its key."""
+    known = file.known_metadata
+    return (known.original_name if known else "") or str(file.stored_name).rpartition("/")[2]
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as players show it: ``"1:05:09"``."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    text = f"{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+    return f"{hours}:{text}" if hours else text
+
+
+# Jobs and renditions.
+
+
+def load_videos(rows: Iterable[models.Model], model: type[models.Model]) -> None:
+    """Load the renditions and the newest jobs of all videos of some rows: a few queries."""
+    names = [field.name for field in fields_of(model) if holds(field, *_PLAYABLE)]
+    if not names:
+        return
+    loaded = prefetch_renditions(rows, *names)
+    files: dict[str, list[Any]] = {}
+    for row in loaded:
+        for name in names:
+            file = getattr(row, name)
+            if file.name:
+                file.__dict__[JOBS] = []
+                files.setdefault(file.name, []).append(file)
+    keys = list(files)
+    for start in range(0, len(keys), _KEYS_PER_QUERY):
+        for job in _jobs(keys[start : start + _KEYS_PER_QUERY]):
+            for file in files[job.original]:
+                file.__dict__[JOBS].append(job)
+
+
+def jobs_of(file: Any) -> list[TranscodeJob]:
+    """Return the newest job of each profile of a video, the newest first."""
+    loaded = file.__dict__.get(JOBS)
+    newest: dict[str, TranscodeJob] = {}
+    for job in _jobs([file.name]) if loaded is None else loaded:
+        newest.setdefault(job.profile, job)
+    return list(newest.values())
+
+
+def _jobs(keys: Sequence[str]) -> models.QuerySet[TranscodeJob]:
+    return TranscodeJob.objects.filter(original__in=keys).order_by("-pk")
+
+
+# Facts.
+
+
+def read_metadata(file: Any) -> Metadata | None:
+    """Return the metadata of a file, read from it if need be; None if that fails."""
+    try:
+        return cast("Metadata", file.read_once())
+    except (MediaError, OSError, SuspiciousOperation, ValueError) as error:
+        logger.warning("The metadata of %s could not be read: %s", file.stored_name, error)
+        return None
+
+
+def facts_of(file: Any, metadata: Metadata | None) -> list[tuple[str, str]]:
+    """Return the facts of a file with their labels, those that are known."""
+    facts = [(_("Name"), shown_name(file)), *(_described(metadata) if metadata else [])]
+    facts += [(_("Key"), str(file.stored_name)), (_("Field"), str(file.field))]
+    return [(label, value) for label, value in facts if value]
+
+
+def _described(known: Metadata) -> list[tuple[str, str]]:
+    sides = f"{known.width} × {known.height}" if known.width and known.height else ""
+    taken = parse_datetime(known.taken_at) if known.taken_at else None
+    fps = f"{known.fps:g}" if known.fps else ""
+    return [
+        (_("Type"), known.content_type),
+        (_("Size"), filesizeformat(known.size)),
+        (_("Dimensions"), sides),
+        (_("Duration"), clock(known.duration) if known.duration else ""),
+        (_("Frames"), str(known.frames) if known.frames and known.frames > 1 else ""),
+        (_("Frames per second"), fps),
+        (_("Codecs"), known.codecs),
+        (_("Channels of sound"), "" if known.channels is None else str(known.channels)),
+        (_("Pages"), str(known.pages or "")),
+        (_("Camera"), known.camera),
+        (_("Taken"), date_format(taken, "DATETIME_FORMAT") if taken else known.taken_at),
+        (_("Place"), ", ".join(f"{degrees:.5f}" for degrees in known.gps or ())),
+        (_("Transparent"), _("yes") if known.has_alpha else ""),
+        (_("Focal point"), " % · ".join(map(str, known.focal)) + " %" if known.focal else ""),
+        (_("Crops"), ", ".join(name.replace("x", ":") for name in known.crops)),
+        *((str(name), str(value)) for name, value in known.extra.items()),
+        ("SHA-256", known.sha256),
+    ]

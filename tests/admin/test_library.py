@@ -1,0 +1,117 @@
+"""The library: all files that a user may view, their search, and where they are used."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+
+from shift_media.admin import search
+from tests.admin.conftest import Login, new_films
+from tests.fields.material import picture, upload
+from tests.testapp.models import Anything, Gallery, Pair, Photo
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+
+LIBRARY = "/admin/shift_media/libraryfile/"
+
+
+def page_of(client: Client, **query: str) -> str:
+    response = client.get(LIBRARY, query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def names(page: str) -> list[str]:
+    parts = page.split('class="shift-media-grid-name">')[1:]
+    return [part.partition("<")[0] for part in parts]
+
+
+def test_library_shows_the_files_of_all_models(admin_client: Client) -> None:
+    Pair.objects.create(left=upload(name="left.jpg"), right=upload(name="right.jpg"))
+    Anything.objects.create(file=upload(name="any.jpg"))
+    assert sorted(names(page_of(admin_client))) == ["any.jpg", "left.jpg", "right.jpg"]
+    assert "Media library" in admin_client.get("/admin/").content.decode()
+
+
+def test_search_finds_names_and_what_the_admin_of_the_model_finds(admin_client: Client) -> None:
+    Pair.objects.create(left=upload(name="Ä lake.jpg"))
+    new_films(1)[0]
+    Photo.objects.create(title="Wood", image=upload(name="x.jpg"))
+    assert names(page_of(admin_client, q="lake")) == ["Ä lake.jpg"]
+    assert names(page_of(admin_client, q="wood")) == ["x.jpg"]
+    assert names(page_of(admin_client, type="video")) == ["clip.mp4"]
+    assert names(page_of(admin_client, **{"in": "testapp.photo.image"})) == ["x.jpg"]
+    assert names(page_of(admin_client, q="a\0b", p="x")) == []
+
+
+def test_user_sees_only_files_of_models_that_they_may_view(login: Login) -> None:
+    pair = Pair.objects.create(left=upload(name="left.jpg"))
+    Anything.objects.create(file=upload(name="any.jpg"))
+    client = login("view_anything")
+    assert names(page_of(client)) == ["any.jpg"]
+    url = f"{LIBRARY}testapp.pair.left/{pair.pk}/"
+    assert client.get(url).status_code == 404
+    assert client.get(f"{LIBRARY}testapp.nothing.left/1/").status_code == 404
+
+
+def test_user_without_any_model_has_no_library(login: Login) -> None:
+    client = login("view_user")
+    assert "Media library" not in client.get("/admin/").content.decode()
+    assert names(page_of(client)) == []
+    client.logout()
+    assert client.get(LIBRARY).status_code == 302
+
+
+def test_pages_go_from_one_model_to_the_next(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "PAGE", 2)
+    monkeypatch.setattr("shift_media.admin.library.PAGE", 2)
+    for number in range(3):
+        Anything.objects.create(file=upload(name=f"any{number}.jpg"))
+    Pair.objects.create(left=upload(name="left.jpg"))
+    assert names(page_of(admin_client)) == ["any2.jpg", "any1.jpg"]
+    second = page_of(admin_client, p="2", q="jpg")
+    assert names(second) == ["any0.jpg", "left.jpg"]
+    assert "Page 2 of 2" in second
+    assert "?q=jpg&amp;p=1" in second
+
+
+def test_library_asks_as_many_queries_for_60_files_as_for_6(admin_client: Client) -> None:
+    new_films(6)
+    page_of(admin_client)
+    with CaptureQueriesContext(connection) as few:
+        page_of(admin_client)
+    new_films(54)
+    with CaptureQueriesContext(connection) as many:
+        assert len(names(page_of(admin_client))) == 60
+    assert len(many) == len(few)
+
+
+def test_file_page_shows_facts_presets_and_where_it_is_used(admin_client: Client) -> None:
+    photo = Photo.objects.create(title="Lake", image=upload(picture(), "Lake.jpg"))
+    Photo.objects.create(title="Copy", image=photo.image)
+    gallery = Gallery.objects.create(cover=photo)
+    gallery.photos.add(photo)
+    with override_settings(SHIFT_MEDIA={"PRESETS": {"card": {"size": "40x30"}}}):
+        url = f"{LIBRARY}testapp.photo.image/{photo.pk}/"
+        page = admin_client.get(url).content.decode()
+        assert photo.image.resize("card").url in page
+    assert "64 × 48" in page
+    assert page.count('<a href="/admin/testapp/photo/') >= 2
+    uses = page.partition("Where it is used")[2]
+    assert "Gallery: cover" in uses
+    assert "Gallery: photos" in uses
+    assert f"/admin/testapp/gallery/{gallery.pk}/" in uses
+
+
+def test_rows_that_the_user_may_not_view_are_only_counted(login: Login) -> None:
+    photo = Photo.objects.create(title="Lake", image=upload())
+    Gallery.objects.create(cover=photo)
+    client = login("view_photo")
+    page = client.get(f"{LIBRARY}testapp.photo.image/{photo.pk}/").content.decode()
+    uses = page.partition("Gallery: cover")[2]
+    assert "1 more row" in uses
+    assert "/admin/testapp/gallery/" not in page
