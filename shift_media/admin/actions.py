@@ -116,13 +116,13 @@ class MediaAction:
 
     def _run(
         self, model_admin: Any, request: HttpRequest, rows: QuerySet[Any]
-    ) -> tuple[str | None, batches.Outcome, int]:
+    ) -> tuple[str | None, batches.BatchOutcome, int]:
         """Work until the time is over; return the last primary key, and how many are left."""
         is_part = "after" in request.POST
         if after := request.POST.get("after"):
             rows = rows.filter(pk__gt=after)
         deadline = time.monotonic() + (PART_SECONDS if is_part else SECONDS)
-        outcome, work, last = batches.Outcome(), self.work(request), None
+        outcome, work, last = batches.BatchOutcome(), self.work(request), None
         for row in rows.iterator(chunk_size=50):
             if last is not None and time.monotonic() > deadline:
                 return str(last), outcome, rows.filter(pk__gt=last).count()
@@ -134,7 +134,7 @@ class MediaAction:
         return None, outcome, 0
 
     def _report(
-        self, model_admin: Any, request: HttpRequest, outcome: batches.Outcome, left: int
+        self, model_admin: Any, request: HttpRequest, outcome: batches.BatchOutcome, left: int
     ) -> None:
         texts = self.texts()
         said = [f"{texts[name]}: {number}" for name, number in outcome.counts.items() if number]

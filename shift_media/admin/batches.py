@@ -22,12 +22,12 @@ from shift_media.transcoding.models import TranscodeJob
 
 MOST_FAILURES: Final = 20
 
-Work = Callable[["Outcome", Any], None]
+Work = Callable[["BatchOutcome", Any], None]
 
 
 @dataclass(slots=True)
-class Outcome:
-    """What came of the files of some rows.
+class BatchOutcome:
+    """Count the outcomes of an action on the files of some rows.
 
     Attributes:
         counts: numbers by ``"done"``, ``"kept"``, ``"skipped"`` and ``"failed"``.
@@ -64,7 +64,7 @@ class Outcome:
 def make_resizes(presets: Sequence[str]) -> Work:
     """Return the work that makes the resizes of some presets."""
 
-    def work(outcome: Outcome, file: Any) -> None:
+    def work(outcome: BatchOutcome, file: Any) -> None:
         if not has_resizes(format_of(file).extension):
             outcome.counts["skipped"] += 1
             return
@@ -78,7 +78,7 @@ def make_resizes(presets: Sequence[str]) -> Work:
     return work
 
 
-def strip_metadata(outcome: Outcome, file: Any) -> None:
+def strip_metadata(outcome: BatchOutcome, file: Any) -> None:
     """Replace an image that has metadata by one without; its focal point and crops stay.
 
     An original never changes, so the stripped one has a key of its own, and the row refers to it.
@@ -103,7 +103,7 @@ def strip_metadata(outcome: Outcome, file: Any) -> None:
     outcome.counts["done"] += 1
 
 
-def transcode_again(outcome: Outcome, file: Any) -> None:
+def transcode_again(outcome: BatchOutcome, file: Any) -> None:
     """Submit the job of a video again, unless one is under way."""
     if not is_playable(file) or not file.field.transcode:
         outcome.counts["skipped"] += 1

@@ -23,7 +23,7 @@ PAGE: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LibrarySource:
     """One media field of a model that the user may view."""
 
     field: AnyMediaField
@@ -55,7 +55,7 @@ class FoundFile:
     thumbnail: str
 
 
-def sources_of(site: Any, request: HttpRequest) -> list[Source]:
+def sources_of(site: Any, request: HttpRequest) -> list[LibrarySource]:
     """Return the media fields of the models that are registered and that the user may view.
 
     Each column stands once, although a proxy or a child of its model may be registered too.
@@ -68,7 +68,7 @@ def sources_of(site: Any, request: HttpRequest) -> list[Source]:
             column = (field.model, field.name)
             if column not in seen and model_admin.has_view_or_change_permission(request):
                 seen.add(column)
-                found.append(Source(field, model_admin))
+                found.append(LibrarySource(field, model_admin))
     return sorted(found, key=lambda source: source.label)
 
 
@@ -79,7 +79,7 @@ class LibrarySearch:
     for each of the fields, and two for all videos of a model.
     """
 
-    def __init__(self, request: HttpRequest, sources: list[Source]) -> None:
+    def __init__(self, request: HttpRequest, sources: list[LibrarySource]) -> None:
         self.request = request
         self.query = request.GET.get("q", "").strip().replace("\0", "")
         self.label = request.GET.get("in", "")
@@ -119,7 +119,7 @@ class LibrarySearch:
         """The number of the page behind."""
         return self.page + 1
 
-    def _rows(self, source: Source) -> Any:
+    def _rows(self, source: LibrarySource) -> Any:
         name = source.field.name
         rows: Any = source.model_admin.get_queryset(self.request)
         rows = rows.filter(**{f"{name}__gt": ""}).order_by("-pk")
@@ -137,7 +137,7 @@ class LibrarySearch:
             matching |= Q(pk__in=found.order_by().values("pk"))
         return rows.filter(matching)
 
-    def _shown(self, source: Source, rows: models.QuerySet[Any]) -> list[FoundFile]:
+    def _shown(self, source: LibrarySource, rows: models.QuerySet[Any]) -> list[FoundFile]:
         loaded = list(rows)
         load_videos(loaded, source.model_admin.model)
         site = source.model_admin.admin_site.name

@@ -1,4 +1,4 @@
-"""What pages of the admin show of a file: its kind, its name, its jobs and its facts."""
+"""The kind, the name, the jobs and the facts of a file, as pages of the admin show them."""
 
 from __future__ import annotations
 
