@@ -57,7 +57,7 @@ class MediaForms(FormBase):
     def formfield_for_dbfield(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
-        """Return a form field; that of a media field has its input, unless another one is named."""
+        """Return a form field; that of a media field has its input, unless one is named."""
         named = any(
             issubclass(each, MediaField) and "widget" in options
             for each, options in self.formfield_overrides.items()

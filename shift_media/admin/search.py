@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -128,7 +129,10 @@ class LibrarySearch:
             rows = rows.filter(has_extension_of(name, [f for f in formats if f.kind == self.kind]))
         if not self.query:
             return rows
-        matching = Q(**{f"{name}__icontains": self.query})
+        # In the name at the end of a key, because many words are digits of the id before it.
+        is_key = "/" in self.query
+        lookup = ("icontains", self.query) if is_key else ("iregex", _in_name(self.query))
+        matching = Q(**{f"{name}__{lookup[0]}": lookup[1]})
         if source.field.metadata_field:
             original = f"{source.field.metadata_field}__original_name__icontains"
             matching |= Q(**{original: self.query})
@@ -148,3 +152,8 @@ class LibrarySearch:
             url = reverse(f"{site}:shift_media_libraryfile_change", args=arguments)
             found.append(FoundFile(shown_name(file), str(row), source.title, url, thumbnail(file)))
         return found
+
+
+def _in_name(text: str) -> str:
+    """Return a regular expression for names that contain a text, in the dialect of any database."""
+    return f"{re.escape(text)}[^/]*$"

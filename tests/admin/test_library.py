@@ -44,6 +44,10 @@ def test_search_finds_names_and_what_the_admin_of_the_model_finds(admin_client: 
     assert names(page_of(admin_client, type="video")) == ["clip.mp4"]
     assert names(page_of(admin_client, **{"in": "testapp.photo.image"})) == ["x.jpg"]
     assert names(page_of(admin_client, q="a\0b", p="x")) == []
+    assert names(page_of(admin_client, q="[.*", type="x")) == []
+    key = Photo.objects.get().image.key
+    assert names(page_of(admin_client, q=key)) == ["x.jpg"]
+    assert names(page_of(admin_client, q=key[:4])) == []
 
 
 def test_user_sees_only_files_of_models_that_they_may_view(login: Login) -> None:
