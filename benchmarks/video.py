@@ -24,12 +24,12 @@ from benchmarks.report import Report
 from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.storages.local import LocalMediaStorage
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, commands, find_program, has_filter
-from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
+from shift_media.transcoding.backends.ffmpeg.inputs import FFmpegOptions
 from shift_media.transcoding.base import LIVE, Job, State
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import TranscodePlan
+from shift_media.video.planned import TranscodePlan
 from shift_media.video.profiles import BUILT_IN, Profile, parse_profile
 from tests import parts
 
@@ -127,16 +127,13 @@ def commands_for_each_file(options: FFmpegOptions, plan: TranscodePlan) -> list[
     alone = [replace(nothing, videos=(one,)) for one in plan.videos]
     alone += [replace(nothing, sprites=(one,)) for one in plan.sprites]
     lines = [commands.encode_command(options, _SOURCE, one) for one in alone]
-    lines += [
-        next(commands.poster_commands(options, _SOURCE, one, plan.facts)) for one in plan.posters
-    ]
+    lines += [next(commands.poster_commands(options, _SOURCE, one, plan)) for one in plan.posters]
     return [*lines, *playlists(options, plan)]
 
 
 def playlists(options: FFmpegOptions, plan: TranscodePlan) -> list[list[str]]:
     """Return the commands that cut the encoded files into segments."""
-    has_audio = bool(plan.facts.audio)
-    return [commands.playlist_command(options, one, has_audio) for one in plan.playlists]
+    return [commands.playlist_command(options, one, plan) for one in plan.playlists]
 
 
 def run_commands(lines: list[list[str]], plan: TranscodePlan, source: Path) -> None:

@@ -60,10 +60,11 @@ def spec_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_effects(options: Mapping[str, Any]) -> PresetEffects | None:
     """Return the effects of a preset, with the bytes of its watermark; raise `InvalidSpec`."""
-    return make_preset_effects(options, _read_file)
+    return make_preset_effects(options, read_picture)
 
 
-def _read_file(path: str) -> bytes:
+def read_picture(path: str) -> bytes:
+    """Return the bytes of the picture of a watermark; raise `InvalidSpec` if it is none."""
     try:
         content = Path(path).read_bytes()
         probe(BytesIO(content))

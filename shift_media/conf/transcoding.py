@@ -7,6 +7,7 @@ import re
 from functools import cached_property
 from typing import Any, Final
 
+from shift_media.conf.presets import read_picture
 from shift_media.conf.reader import ConfigurationError, SettingsReader, wrong_value
 from shift_media.core.errors import InvalidProfile
 from shift_media.video.elastic.profiles import read_profile
@@ -25,12 +26,13 @@ class TranscodingSettings(SettingsReader):
         """Named sets of renditions of a video. A profile ``"web"`` replaces the built-in one.
 
         ``{"small": {"480p.mp4": {"kind": "mp4", "height": 480}}}``: each rendition has a kind, one
-        of ``mp4``, ``hls``, ``poster``, ``sprite`` and ``audio``, and its options. A profile with
-        ``"outputs"`` is a job of Elastic Transcoder.
+        of ``mp4``, ``hls``, ``dash``, ``poster``, ``sprite``, ``captions`` and ``audio``, and its
+        options. ``"language"``, ``"trim"`` and ``"watermark"`` are options of a whole profile. A
+        profile with ``"outputs"`` is a job of Elastic Transcoder.
         """
         given = self._typed("PROFILES", {}, dict, "a dict of profiles")
         try:
-            parsed = [read_profile(*item) for item in {**BUILT_IN, **given}.items()]
+            parsed = [read_profile(*item, read_picture) for item in {**BUILT_IN, **given}.items()]
         except InvalidProfile as error:
             raise ConfigurationError(
                 f'SHIFT_MEDIA["PROFILES"]: {error}', key="PROFILES"

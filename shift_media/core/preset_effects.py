@@ -90,14 +90,18 @@ def make_preset_effects(
     if "trim" in given and options.get("crop") is not None:
         raise InvalidSpec("trim and crop exclude each other: leave one of them out.")
     return PresetEffects(
-        watermark=_make_watermark(given.get("watermark"), read),
+        watermark=make_watermark(given.get("watermark"), read),
         trim=_make_trim(given.get("trim")),
         round=_make_number("round", given.get("round", 0), 0, 50),
         max_bytes=_make_max_bytes(given.get("max_bytes"), options.get("format")),
     )
 
 
-def _make_watermark(given: Any, read: Callable[[str], bytes]) -> Watermark | None:
+def make_watermark(given: Any, read: Callable[[str], bytes]) -> Watermark | None:
+    """Return the watermark that a dict of settings describes; raise `InvalidSpec`.
+
+    ``read`` returns the bytes of a file. None stays None.
+    """
     if given is None:
         return None
     if not isinstance(given, Mapping) or "file" not in given:

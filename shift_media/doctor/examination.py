@@ -12,6 +12,7 @@ from shift_media.doctor import (
     local_storage,
     ownership,
     pillow,
+    players,
     public_access,
     redirects,
     signing_keys,
@@ -33,6 +34,7 @@ HOST_CHECKS: tuple[Check, ...] = (
     cache.check_cache,
     pillow.check_pillow,
     video.check_videos,
+    players.check_encoders,
     video.check_workers,
 )
 """The checks of this host and its settings, which need no storage."""
@@ -101,6 +103,8 @@ class Examination:
         else:
             yield from _run_check(partial(public_access.check_public, deployment))
             readable = not self._failed("public-read")
+            if readable:
+                yield from _run_check(partial(players.check_players, deployment))
             yield from _run_check(partial(redirects.check_missing, deployment, readable=readable))
         yield from _run_check(partial(app.check_cors, deployment))
 

@@ -48,6 +48,10 @@ CODES: dict[str, Code] = {
         "ffmpeg and its encoders",
         "Without them no video is transcoded: jobs stay pending, or end as errors.",
     ),
+    "encoders": Code(
+        "Encoders of HEVC, AV1 and hardware",
+        "A profile that names a codec fails for every video if ffmpeg cannot encode it.",
+    ),
     "transcoder": Code(
         "The transcoder",
         "If the service refuses the requests of this check, it refuses every job too.",
@@ -140,6 +144,11 @@ CODES: dict[str, Code] = {
         "Cross-origin requests",
         "Browsers send a direct upload only if the bucket allows the site's origin. A site "
         "without direct uploads does not need it.",
+    ),
+    "media-cors": Code(
+        "Media for players and captions",
+        "Players that are scripts, such as hls.js, read playlists and segments, and browsers load "
+        "captions of another origin only if that allows it.",
     ),
     # A missing resize.
     "missing-redirect": Code(

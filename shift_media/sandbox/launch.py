@@ -4,6 +4,8 @@ It runs as a script, in an isolated Python without site packages::
 
     launch.py PARENT CPU_SECONDS FILE_BYTES MEMORY_BYTES PROGRAM ARGUMENT …
 
+A limit of 0 bytes of memory is none.
+
 The alternative, a function between fork and exec (``preexec_fn``), is unsafe in a process that has
 threads.
 """
@@ -29,7 +31,7 @@ def main() -> None:
     for kind, value in (
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_FSIZE, file_bytes),
-        (resource.RLIMIT_AS, memory),
+        *([(resource.RLIMIT_AS, memory)] if memory else []),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(kind)[1]

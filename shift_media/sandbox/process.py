@@ -31,7 +31,13 @@ _KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 """Signals of the machine or its administrators. Others, such as SIGSEGV, are about the file."""
 
 # The environment of the program: what is needed to start it, and none of the site's secrets.
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
+_ENVIRONMENT = (
+    *("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR"),
+    *("LIBVA_DRIVER_NAME", "LIBVA_DRIVERS_PATH", "CUDA_VISIBLE_DEVICES"),
+)
+
+# SVT-AV1 writes what it does to the standard error, unless it is to write errors alone.
+_CONSTANT = {"LC_ALL": "C.UTF-8", "SVT_LOG": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Bounds:
         seconds: by the clock.
         cpu_seconds: of all cores together.
         file_bytes: of the largest file that it writes.
-        memory_bytes: of its address space.
+        memory_bytes: of its address space; 0 for no limit.
     """
 
     seconds: float
@@ -90,7 +96,7 @@ class Program:
                 stderr=stderr,
                 start_new_session=True,
                 env={
-                    "LC_ALL": "C.UTF-8",
+                    **_CONSTANT,
                     **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
                 },
             )

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from shift_media.video.languages import UNKNOWN_LANGUAGE, name_languages
 from shift_media.video.playlists import SEGMENTS_BEGIN_AT
-
-UNKNOWN_LANGUAGE = "und"
 
 MAX_BYTES = 2_000_000
 """Of the text of a track; that of a film has 200 kB."""
@@ -20,19 +19,6 @@ _MAX_REPEATED = 20_000_000
 """Characters of cues in other segments than their first: a cue may be as long as the video."""
 
 _MPEG_TICKS = 90_000  # in a second
-_TWO_LETTERS = dict(
-    pair.split(":")
-    for pair in (
-        "ara:ar bul:bg cat:ca ces:cs cze:cs chi:zh zho:zh dan:da deu:de ger:de dut:nl nld:nl"
-        " ell:el gre:el eng:en est:et fin:fi fra:fr fre:fr heb:he hin:hi hrv:hr hun:hu ind:id"
-        " ita:it jpn:ja kor:ko lav:lv lit:lt may:ms msa:ms nob:nb nor:no per:fa fas:fa pol:pl"
-        " por:pt ron:ro rum:ro rus:ru slk:sk slo:sk slv:sl spa:es srp:sr swe:sv tam:ta tha:th"
-        " tur:tr ukr:uk vie:vi"
-    ).split()
-)
-"""Languages of ISO 639-2 by those of ISO 639-1, which HTML and HLS use (BCP 47)."""
-
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
 _CUE_TIMES = re.compile(
     r"((?:\d{2,6}:)?\d\d:\d\d\.\d{3})[ \t]{1,9}-->[ \t]{1,9}((?:\d{2,6}:)?\d\d:\d\d\.\d{3})"
 )
@@ -60,15 +46,10 @@ def name_tracks(stem: str, found: Iterable[tuple[int, str]]) -> tuple[CaptionTra
     The second track of a language is numbered: ``captions-en-2.vtt``. Tracks after the fortieth
     are left out.
     """
-    tracks, counts = [], dict[str, int]()
-    for stream, given in islice(found, _MAX_TRACKS):
-        lower = given.lower()
-        known = lower if _LANGUAGE.fullmatch(lower) else UNKNOWN_LANGUAGE
-        language = _TWO_LETTERS.get(known, known)
-        counts[language] = counts.get(language, 0) + 1
-        number = f"-{counts[language]}" if counts[language] > 1 else ""
-        tracks.append(CaptionTrack(stream, language, f"{stem}-{language}{number}.vtt"))
-    return tuple(tracks)
+    return tuple(
+        CaptionTrack(stream, language, f"{stem}-{name}.vtt")
+        for stream, language, name in name_languages(islice(found, _MAX_TRACKS))
+    )
 
 
 def language_of(file: str) -> str:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from xml.sax.saxutils import quoteattr
 
-from shift_media.video.playlists import SEGMENTS_BEGIN_AT, StreamEntry
+from shift_media.video.languages import UNKNOWN_LANGUAGE
+from shift_media.video.playlists import SEGMENTS_BEGIN_AT, SoundEntry, StreamEntry
 
 _TIMESCALE = 1_000_000  # units in a second
 _PROFILE = "urn:mpeg:dash:profile:isoff-live:2011"
 
 
 def write_manifest(
-    streams: Sequence[StreamEntry], sound: StreamEntry | None, duration: float
+    streams: Sequence[StreamEntry], sounds: Sequence[SoundEntry], duration: float
 ) -> str:
-    """Return a static manifest of fragmented MP4; ``duration`` is in seconds."""
+    """Return a static manifest of fragmented MP4; ``duration`` is in seconds.
+
+    Each codec is a set of its own, because players keep to one set, and each sound is, too.
+    """
     longest = max(seconds for stream in streams for _, _, seconds in stream.segments)
     head = {
         "xmlns": "urn:mpeg:dash:schema:mpd:2011",
@@ -24,18 +29,23 @@ def write_manifest(
         "minBufferTime": _format_duration(longest),
     }
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<MPD{_attributes(head)}>", "<Period>"]
-    lines += _adaptation_set("video", streams)
-    lines += _adaptation_set("audio", [sound]) if sound else []
+    for _, ladder in groupby(streams, key=lambda stream: stream.codecs[0].partition(".")[0]):
+        lines += _adaptation_set("video", list(ladder))
+    for sound in sounds:
+        lines += _adaptation_set("audio", [sound.stream], sound.language)
     return "\n".join([*lines, "</Period>", "</MPD>"]) + "\n"
 
 
-def _adaptation_set(kind: str, streams: Sequence[StreamEntry]) -> list[str]:
+def _adaptation_set(
+    kind: str, streams: Sequence[StreamEntry], language: str = UNKNOWN_LANGUAGE
+) -> list[str]:
     head = {
         "contentType": kind,
         "mimeType": f"{kind}/mp4",
         "segmentAlignment": "true",
         "startWithSAP": "1",
     }
+    head |= {} if language == UNKNOWN_LANGUAGE else {"lang": language}
     lines = [f"<AdaptationSet{_attributes(head)}>"]
     for stream in streams:
         lines += _representation(stream)

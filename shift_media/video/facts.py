@@ -38,6 +38,8 @@ class VideoFacts:
         video, audio: names of the codecs; empty if there is no such stream.
         video_stream, audio_stream: numbers of the streams among those of their kind, from 0.
         channels: number of audio channels.
+        sounds: number among the audio streams, and language as in BCP 47, of each that has a
+            decoder.
         unknown_audio: number of audio streams that have no decoder.
         captions: number among the subtitle streams, and language, of each text track.
         loudness: in LUFS (EBU R 128), if it was measured; 0 if not, or for silence.
@@ -67,6 +69,7 @@ class VideoFacts:
     video_stream: int = 0
     audio_stream: int = 0
     channels: int = 0
+    sounds: tuple[tuple[int, str], ...] = ()
     unknown_audio: int = 0
     captions: tuple[tuple[int, str], ...] = ()
     loudness: float = 0.0

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import BY_EXTENSION, RENDITION_TYPES
 from shift_media.core.keys import OriginalKey, RenditionKey, parse_key
-from shift_media.video.captions import CaptionTrack, name_tracks
+from shift_media.video.captions import name_tracks
 from shift_media.video.elastic import naming
 from shift_media.video.encoding import VideoEncoding, choose_peak_kbps
-from shift_media.video.facts import VideoFacts, build_ladder, display_size, fit_short_side
+from shift_media.video.facts import VideoFacts, build_ladder, fit_short_side
+from shift_media.video.languages import name_languages
+from shift_media.video.parts import choose_sound
+from shift_media.video.planned import PlannedPlaylist, PlannedSound, PlannedVideo, TranscodePlan
 from shift_media.video.profiles import Profile
-from shift_media.video.sizing import FrameSize
-from shift_media.video.specs import (
-    Audio,
-    Dash,
-    Hls,
-    Mp4,
-    PosterSpec,
-    RenditionSpec,
-    Sprite,
-    StillsSpec,
-)
+from shift_media.video.specs import Audio, Hls, Mp4, PosterSpec, RenditionSpec, StillsSpec
 
 CONTENT_TYPES = {
     **RENDITION_TYPES,
@@ -40,121 +32,25 @@ _TOLERANCE_SECONDS = 0.5
 _TOLERANCE_SHARE = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedVideo:
-    """One file with a video stream: an MP4 or WebM that is published, or only a rung of HLS.
-
-    Attributes:
-        crf, preset: x264's quality and speed, if ``encoding`` does not set a bit rate.
-        max_kbps: peak bit rate in kbit/s, if ``encoding`` is None.
-        published: False for a file from which only segments are cut.
-        label: name of a rung's folder, where the profile gives one.
-        encoding, frame: what the profile says beyond that, if anything.
-    """
-
-    file: str
-    width: int
-    height: int
-    crf: int
-    preset: str
-    audio_kbps: int
-    max_kbps: int = 0
-    published: bool = True
-    label: str = ""
-    encoding: VideoEncoding | None = None
-    frame: FrameSize | None = None
-
-    @property
-    def display_size(self) -> tuple[int, int]:
-        """The sides as a player displays them; they differ if pixels are not square."""
-        if self.frame is None:
-            return self.width, self.height
-        return display_size(self.width, self.height, pixel_ratio=self.frame.pixel_ratio)
-
-    @property
-    def codec(self) -> str:
-        """The video codec, by the name that probing uses."""
-        return "h264" if self.encoding is None else self.encoding.codec
-
-    @property
-    def kind(self) -> str:
-        """The kind of rendition."""
-        return "mp4" if self.codec == "h264" else "webm"
-
-    def has_audio(self, facts: VideoFacts) -> bool:
-        """Return True if the file gets an audio stream from this source."""
-        return bool(facts.audio) and (self.encoding is None or self.encoding.audio is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedPlaylist:
-    """An HLS rendition and its streams, largest first."""
-
-    rendition: Hls
-    rungs: tuple[PlannedVideo, ...]
-
-    @property
-    def stem(self) -> str:
-        """The common beginning of the folders of its segments."""
-        return self.rendition.file.removesuffix(".m3u8")
-
-    def folder(self, rung: PlannedVideo) -> str:
-        """Return the name of one stream's folder."""
-        return f"{self.stem}-{rung.label or f'{min(rung.width, rung.height)}p'}"
-
-    @property
-    def sound_folder(self) -> str:
-        """The name of the folder of the sound, if it is apart."""
-        return f"{self.stem}-sound"
-
-    def has_sound_apart(self, facts: VideoFacts) -> bool:
-        """Return True if the sound is a stream of its own, as CMAF demands.
-
-        Streams in Elastic Transcoder's vocabulary have sounds of different bit rates.
-        """
-        is_cmaf = self.rendition.segments == "fmp4" and not self.rendition.streams
-        return is_cmaf and self.has_audio(facts)
-
-    def has_audio(self, facts: VideoFacts) -> bool:
-        """Return True if the streams have audio; either all of them have it or none."""
-        return any(rung.has_audio(facts) for rung in self.rungs)
-
-
-@dataclass(frozen=True, slots=True)
-class TranscodePlan:
-    """Everything that is made of one source."""
-
-    facts: VideoFacts
-    videos: tuple[PlannedVideo, ...]
-    playlists: tuple[PlannedPlaylist, ...]
-    audio_files: tuple[Audio, ...]
-    posters: tuple[PosterSpec, ...]
-    sprites: tuple[Sprite, ...]
-    stills: tuple[StillsSpec, ...] = ()
-    manifests: tuple[Dash, ...] = ()
-    captions: tuple[CaptionTrack, ...] = ()
-
-    @property
-    def segment_seconds(self) -> int:
-        """The interval of keyframes at which segments of all playlists begin; 0 without HLS."""
-        return math.gcd(*(each.rendition.segment_seconds for each in self.playlists))
-
-
 def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
     """Return what a profile makes of a source.
 
     Raises `TranscodeError` for a source without the streams that the profile needs.
     """
+    options = profile.options
+    facts = options.part.cut(choose_sound(facts, options.language))
     _check(profile, facts)
     videos = _plan_videos([*profile.of_kind("mp4"), *profile.of_kind("webm")], facts)
     playlists = []
     for rendition in profile.of_kind("hls"):
         rungs = _plan_named_streams(rendition, facts)
-        rungs += [_plan_rung(rendition, size, videos) for size in _sizes(rendition, facts)]
+        rungs += [_plan_rung(*rung, videos) for rung in _ladders(rendition, facts)]
         videos += [rung for rung in rungs if rung not in videos]
-        playlists.append(PlannedPlaylist(rendition, tuple(rungs)))
+        sounds = tuple(_plan_sounds(rendition, facts))
+        playlists.append(PlannedPlaylist(rendition, tuple(rungs), sounds))
     return TranscodePlan(
         facts=facts,
+        part=options.part,
         videos=tuple(videos),
         playlists=tuple(playlists),
         audio_files=tuple(profile.of_kind("audio")) if facts.audio else (),
@@ -167,6 +63,7 @@ def build_plan(profile: Profile, facts: VideoFacts) -> TranscodePlan:
             for spec in profile.of_kind("captions")
             for track in name_tracks(spec.file.removesuffix(".vtt"), facts.captions)
         ),
+        watermark=options.watermark,
     )
 
 
@@ -200,7 +97,7 @@ def _plan_videos(renditions: Iterable[Mp4], facts: VideoFacts) -> list[PlannedVi
             chosen[spec.file] = _plan_encoded(spec.file, spec.encoding, spec, facts)
             continue
         video = _plan_video(spec, facts)
-        picture = video.width, video.height, video.crf
+        picture = _picture(video)
         if lowest.setdefault(picture, spec.height) != spec.height:
             chosen = {file: one for file, one in chosen.items() if _picture(one) != picture}
             lowest[picture] = spec.height
@@ -209,13 +106,15 @@ def _plan_videos(renditions: Iterable[Mp4], facts: VideoFacts) -> list[PlannedVi
 
 
 def _picture(video: PlannedVideo) -> object:
-    return None if video.encoding else (video.width, video.height, video.crf)
+    return None if video.encoding else (video.width, video.height, video.crf, video.codec)
 
 
 def _plan_video(spec: Mp4, facts: VideoFacts) -> PlannedVideo:
     size = fit_short_side(facts.width, facts.height, spec.height)
     peak = spec.max_kbps or choose_peak_kbps(min(size))
-    return PlannedVideo(spec.file, *size, spec.crf, spec.preset, spec.audio_kbps, peak)
+    return PlannedVideo(
+        spec.file, *size, spec.crf, spec.preset, spec.audio_kbps, peak, codec=spec.codec
+    )
 
 
 def _plan_encoded(
@@ -231,6 +130,7 @@ def _plan_encoded(
         kbps,
         published=not label,
         label=label,
+        codec=encoding.codec,
         encoding=encoding,
         frame=frame,
     )
@@ -243,25 +143,42 @@ def _plan_named_streams(rendition: Hls, facts: VideoFacts) -> list[PlannedVideo]
     ]
 
 
-def _sizes(rendition: Hls, facts: VideoFacts) -> list[tuple[int, int]]:
+def _ladders(rendition: Hls, facts: VideoFacts) -> Iterator[tuple[Hls, str, tuple[int, int]]]:
+    """Yield the rungs of each codec; every codec has all of them, because players keep to one."""
     if rendition.streams:
-        return []
-    return [size[1:] for size in build_ladder(facts.width, facts.height, rendition.heights)]
+        return
+    sizes = [size[1:] for size in build_ladder(facts.width, facts.height, rendition.heights)]
+    for codec in rendition.codecs:
+        for size in sizes:
+            yield rendition, codec, size
 
 
-def _plan_rung(rendition: Hls, size: tuple[int, int], videos: list[PlannedVideo]) -> PlannedVideo:
+def _plan_rung(
+    rendition: Hls, codec: str, size: tuple[int, int], videos: list[PlannedVideo]
+) -> PlannedVideo:
     """Return an equal MP4 that is made anyway, else a rung: each size is encoded once."""
+    name = f"rung-{min(size)}-{rendition.crf}-{rendition.preset}-{rendition.audio_kbps}"
     rung = PlannedVideo(
-        f"rung-{min(size)}-{rendition.crf}-{rendition.preset}-{rendition.audio_kbps}.mp4",
+        f"{name}-{codec}.mp4",
         *size,
         rendition.crf,
         rendition.preset,
         rendition.audio_kbps,
         choose_peak_kbps(min(size)),
         published=False,
+        codec=codec,
     )
     equal = [one for one in videos if replace(one, file=rung.file, published=False) == rung]
     return equal[0] if equal else rung
+
+
+def _plan_sounds(rendition: Hls, facts: VideoFacts) -> Iterator[PlannedSound]:
+    """Yield the sounds beside that of the rungs, if the playlist is to have all of them."""
+    if rendition.sounds != "all" or not facts.audio or rendition.streams:
+        return
+    others = [one for one in facts.sounds if one[0] != facts.audio_stream]
+    for stream, language, name in name_languages(others):
+        yield PlannedSound(name, stream, language, rendition.audio_kbps)
 
 
 def is_full_length(duration: float, source_duration: float) -> bool:

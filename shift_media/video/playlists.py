@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from shift_media.video.languages import UNKNOWN_LANGUAGE
+
 _URI = re.compile(r'URI="([^"]+)"')
 
 SEGMENTS_BEGIN_AT = 10
@@ -108,20 +110,32 @@ class StreamEntry:
         return math.ceil(8 * sum(size for _, size, _ in self.segments) / max(seconds, 0.001))
 
 
+@dataclass(frozen=True, slots=True)
+class SoundEntry:
+    """A sound that is a stream of its own; ``language`` is as in BCP 47."""
+
+    stream: StreamEntry
+    language: str = UNKNOWN_LANGUAGE
+
+
 def write_master(
     streams: Iterable[StreamEntry],
-    sound: StreamEntry | None = None,
+    sounds: Sequence[SoundEntry] = (),
     captions: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return a master playlist. Players without measurements begin with its first stream.
 
-    ``sound`` is that of all streams, if they have none themselves; ``captions`` has the language
-    and the playlist of each text track.
+    ``sounds`` are those of all streams, if these have none themselves; the first one is played
+    unless the user chooses another. ``captions`` has the language and the playlist of each text
+    track.
     """
     lines = ["#EXTM3U", f"#EXT-X-VERSION:{VERSION}", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    if sound is not None:
-        group = f'TYPE=AUDIO,GROUP-ID="{_SOUND}",NAME="{_SOUND}",DEFAULT=YES,AUTOSELECT=YES'
-        lines.append(f'#EXT-X-MEDIA:{group},CHANNELS="2",URI="{sound.uri}"')
+    for number, sound in enumerate(sounds, 1):
+        name = _SOUND if len(sounds) == 1 else f"{sound.language} {number}"
+        group = f'TYPE=AUDIO,GROUP-ID="{_SOUND}",NAME="{name}"{_language(sound.language)}'
+        default = "YES" if number == 1 else "NO"
+        group += f',DEFAULT={default},AUTOSELECT=YES,CHANNELS="2"'
+        lines.append(f'#EXT-X-MEDIA:{group},URI="{sound.stream.uri}"')
     for number, (language, uri) in enumerate(captions, 1):
         group = f'TYPE=SUBTITLES,GROUP-ID="{_CAPTIONS}",NAME="{language} {number}"'
         lines.append(
@@ -129,13 +143,18 @@ def write_master(
         )
     shown = f',SUBTITLES="{_CAPTIONS}"' if captions else ""
     for stream in streams:
-        lines += [f"#EXT-X-STREAM-INF:{_format_attributes(stream, sound)}{shown}", stream.uri]
+        lines += [f"#EXT-X-STREAM-INF:{_format_attributes(stream, sounds)}{shown}", stream.uri]
     return "\n".join(lines) + "\n"
 
 
-def _format_attributes(stream: StreamEntry, sound: StreamEntry | None) -> str:
-    """Return the attributes of ``EXT-X-STREAM-INF``, which count the sound as well."""
-    together = [stream, *([sound] if sound else [])]
+def _language(language: str) -> str:
+    return "" if language == UNKNOWN_LANGUAGE else f',LANGUAGE="{language}"'
+
+
+def _format_attributes(stream: StreamEntry, sounds: Sequence[SoundEntry]) -> str:
+    """Return the attributes of ``EXT-X-STREAM-INF``, which count the largest sound as well."""
+    heard = max((one.stream for one in sounds), key=lambda one: one.peak_bandwidth, default=None)
+    together = [stream, *([heard] if heard else [])]
     codecs = ",".join(codec for one in together for codec in one.codecs)
     attributes = [
         f"BANDWIDTH={sum(one.peak_bandwidth for one in together)}",
@@ -144,4 +163,4 @@ def _format_attributes(stream: StreamEntry, sound: StreamEntry | None) -> str:
         f"RESOLUTION={stream.width}x{stream.height}",
     ]
     attributes += [f"FRAME-RATE={stream.fps:.3f}"] if stream.fps else []
-    return ",".join([*attributes, *([f'AUDIO="{_SOUND}"'] if sound else [])])
+    return ",".join([*attributes, *([f'AUDIO="{_SOUND}"'] if sounds else [])])

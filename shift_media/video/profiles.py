@@ -9,6 +9,9 @@ A profile maps the file name of each rendition to its options::
         "preview.vtt": {"kind": "sprite"},
     }}
 
+``"language"``, ``"trim"`` and ``"watermark"`` are options of the whole profile: see
+`shift_media.video.profile_options`.
+
 A profile with ``"outputs"`` is written in the vocabulary of Elastic Transcoder:
 `shift_media.video.elastic.profiles` translates it into the specs of `shift_media.video.specs`.
 """
@@ -23,7 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 from shift_media.core.errors import InvalidProfile
 from shift_media.core.keys import NEW_POSTER
+from shift_media.video.profile_options import NO_OPTIONS, ProfileOptions, ReadFile, parse_options
 from shift_media.video.specs import (
+    CODECS,
     POSTER,
     Audio,
     Captions,
@@ -59,10 +64,18 @@ class Profile:
     name: str
     renditions: tuple[RenditionSpec, ...]
     elastic: ElasticJob | None = None
+    options: ProfileOptions = NO_OPTIONS
 
     def of_kind(self, kind: str) -> list[Any]:
         """Return the renditions of one kind."""
         return [rendition for rendition in self.renditions if rendition.kind == kind]
+
+    @property
+    def codecs(self) -> set[str]:
+        """The video codecs of the renditions that are not of Elastic Transcoder's vocabulary."""
+        named = {one.codec for one in self.of_kind("mp4") if one.encoding is None}
+        playlists = [one for one in self.of_kind("hls") if not one.streams]
+        return named.union(*(one.codecs for one in playlists))
 
     @property
     def payload(self) -> dict[str, object]:
@@ -90,16 +103,34 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
 """The profiles of every site; a profile of the same name in the settings replaces one."""
 
 
-def parse_profile(name: object, renditions: object) -> Profile:
-    """Parse one profile. Raises `InvalidProfile`, whose text says what to write."""
+def parse_profile(name: object, given: object, read: ReadFile | None = None) -> Profile:
+    """Parse one profile. Raises `InvalidProfile`, whose text says what to write.
+
+    ``read`` returns the bytes of a watermark's file, and raises `InvalidSpec` if it cannot.
+    """
     check_name(name)
-    if not isinstance(renditions, Mapping) or not renditions:
+    options, renditions = NO_OPTIONS, dict[str, Any]()
+    if isinstance(given, Mapping):
+        options, renditions = parse_options(given, read)
+    if not renditions:
         raise InvalidProfile(
-            f'{name!r} is {renditions!r}. Write {{"720p.mp4": {{"kind": "mp4", "height": 720}}}}.'
+            f'{name!r} is {given!r}. Write {{"720p.mp4": {{"kind": "mp4", "height": 720}}}}.'
         )
-    profile = Profile(str(name), tuple(parse_rendition(*item) for item in renditions.items()))
+    parsed = tuple(parse_rendition(*item) for item in renditions.items())
+    profile = Profile(str(name), parsed, options=options)
+    _check_segments(profile)
     _check_manifests(profile)
     return profile
+
+
+def _check_segments(profile: Profile) -> None:
+    for playlist in profile.of_kind("hls"):
+        for option, default in (("codecs", ("h264",)), ("sounds", "one")):
+            if playlist.segments == "ts" and getattr(playlist, option) != default:
+                raise InvalidProfile(
+                    f'"{playlist.file}": "{option}" needs "segments": "fmp4". Players read other '
+                    "codecs and sounds that are apart in fragmented MP4."
+                )
 
 
 def _check_manifests(profile: Profile) -> None:
@@ -169,22 +200,30 @@ def _value(where: str, option: str, value: object, default: object) -> object:
     if isinstance(default, tuple):
         if not isinstance(value, list | tuple) or not value:
             raise InvalidProfile(f"{where} must be a list such as {list(default)}, got {value!r}.")
-        return tuple(_number(where, "height", item) for item in value)
-    if isinstance(default, str):
-        if value not in _CHOICES[option]:
-            choices = ", ".join(_CHOICES[option])
-            raise InvalidProfile(f"{where} must be one of {choices}, got {value!r}.")
-        return value
-    return _number(where, option, value)
+        parse = _choice if option in _CHOICES else _number
+        return tuple(dict.fromkeys(parse(where, option, item) for item in value))
+    parse = _choice if isinstance(default, str) else _number
+    return parse(where, option, value)
+
+
+def _choice(where: str, option: str, value: object) -> object:
+    if value not in _CHOICES[option]:
+        choices = ", ".join(_CHOICES[option])
+        raise InvalidProfile(f"{where} must be one of {choices}, got {value!r}.")
+    return value
 
 
 _NOT_OPTIONS = "file", "legacy", "encoding", "streams"
 _CHOICES = {
+    "codec": CODECS,
+    "codecs": CODECS,
+    "sounds": ["one", "all"],
     "preset": "ultrafast superfast veryfast faster fast medium slow slower".split(),
     "segments": ["fmp4", "ts"],
 }
 _RANGES = {
     "height": _SIDES,
+    "heights": _SIDES,
     "crf": range(52),
     "at": range(101),
     "second": range(-1, 86_401),

@@ -12,6 +12,9 @@ from shift_media.video.sizing import FrameSize, Padding, Policy, Sides, compute_
 POSTER = "_poster.jpg"
 """The file name of a poster. It lies beside the original, so its key contains no profile."""
 
+CODECS = ("h264", "hevc", "av1")
+"""The video codecs that a profile can name."""
+
 _LAST_FRAME_SECONDS = 0.2
 """The time before the end in which there may be no frame any more, at five frames a second."""
 
@@ -35,10 +38,10 @@ class RenditionSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mp4(RenditionSpec):
-    """H.264 and AAC in an MP4 that plays while it loads; ``height`` is that of the short side.
+    """An MP4 with AAC that plays while it loads; ``height`` is that of the short side.
 
-    ``max_kbps`` is the peak bit rate; 0 chooses it by the size. ``encoding`` replaces the other
-    options where it is given.
+    ``crf`` and ``preset`` are on the scales of x264 for all codecs. ``max_kbps`` is the peak bit
+    rate; 0 chooses it by the size. ``encoding`` replaces the other options where it is given.
     """
 
     kind = "mp4"
@@ -48,6 +51,7 @@ class Mp4(RenditionSpec):
     preset: str = "veryfast"
     audio_kbps: int = 128
     max_kbps: int = 0
+    codec: str = "h264"
     encoding: VideoEncoding | None = None
 
 
@@ -64,10 +68,11 @@ class Webm(Mp4):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hls(RenditionSpec):
-    """A playlist with one stream of segments for each rung.
+    """A playlist with one stream of segments for each rung of each codec.
 
     Segments are fragmented MP4 with the sound apart (CMAF), which DASH uses too, or MPEG-TS.
-    ``streams`` contains names and encodings of rungs, and replaces ``heights``.
+    ``sounds`` is ``"all"`` if players may choose among the sounds of the source. ``streams``
+    contains names and encodings of rungs, and replaces ``heights``.
     """
 
     kind = "hls"
@@ -78,6 +83,8 @@ class Hls(RenditionSpec):
     crf: int = 23
     preset: str = "veryfast"
     audio_kbps: int = 128
+    codecs: tuple[str, ...] = ("h264",)
+    sounds: str = "one"
     streams: tuple[tuple[str, VideoEncoding], ...] = ()
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from shift_media.doctor import cache, pillow, signing_keys, video
+from shift_media.doctor import cache, pillow, players, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
 from shift_media.transcoding.backends.ffmpeg import find_program
 from shift_media.transcoding.base import State
@@ -152,6 +152,22 @@ def test_missing_ffmpeg_is_an_error(tmp_path: Path) -> None:
 def test_ffmpeg_of_the_extra_is_ok() -> None:
     found = video.check_ffmpeg("")
     assert found.severity == Severity.OK, found.seen
+
+
+@pytest.mark.slow
+@pytest.mark.needs("ffmpeg")
+def test_encoders_of_profiles_are_tried_and_hardware_that_is_not_there_is_an_error() -> None:
+    assert list(players.check_encoders()) == []
+    profile = {"720p.mp4": {"kind": "mp4", "codec": "av1"}}
+    with override_settings(SHIFT_MEDIA={"PROFILES": {"web": profile}}):
+        found = only(players.check_encoders())
+        assert (found.code, found.severity) == ("encoders", Severity.OK), found.seen
+        assert "libsvtav1" in found.seen
+    hardware = {"OPTIONS": {"encoder": "vaapi", "device": "/dev/null"}}
+    with override_settings(SHIFT_MEDIA={"TRANSCODER": hardware}):
+        found = only(players.check_encoders())
+        assert found.severity == Severity.ERROR
+        assert "h264_vaapi does not encode a second: " in found.seen
 
 
 # MediaConvert

@@ -41,9 +41,21 @@ def _master_faults(master: Path) -> Iterator[str]:
         *(master.parent / one["URI"] for one in media),
     ]:
         yield from _media_faults(index)
+    yield from _ladder_faults([entry for entry, _ in entries])
     durations = {tuple(_measure(index)[2]) for _, index in entries}
     if len(durations) != 1:
         yield f"The streams have segments of different durations: {durations}."
+
+
+def _ladder_faults(entries: list[dict[str, str]]) -> Iterator[str]:
+    """Yield codecs without a complete ladder (Apple, "multiple codecs"), and H.264 not first."""
+    ladders: dict[str, list[str]] = {}
+    for entry in entries:
+        ladders.setdefault(entry["CODECS"][:4], []).append(entry["RESOLUTION"])
+    if len({tuple(sizes) for sizes in ladders.values()}) > 1:
+        yield f"The codecs have different ladders: {ladders}."
+    if "avc1" in ladders and next(iter(ladders)) != "avc1":
+        yield "Players that know H.264 alone begin with the first entry."
 
 
 def _entry_faults(
@@ -51,14 +63,17 @@ def _entry_faults(
 ) -> Iterator[str]:
     yield from (f"{name} is missing." for name in _REQUIRED if name not in entry)
     peak, average, _ = _measure(index)
-    groups = {(one["TYPE"], one["GROUP-ID"]): one for one in media}
     for kind in ("AUDIO", "SUBTITLES"):
-        group = groups.get((kind, entry.get(kind, "")))
-        if kind in entry and group is None:
+        group = [one for one in media if (one["TYPE"], one["GROUP-ID"]) == (kind, entry.get(kind))]
+        if kind in entry and not group:
             yield f"There is no group {entry[kind]}."
-        elif group and kind == "AUDIO":
-            of_sound = _measure(index.parent.parent / group["URI"])
-            peak, average = peak + of_sound[0], average + of_sound[1]
+        if len({one["NAME"] for one in group}) < len(group):
+            yield f"Members of {entry[kind]} have the same NAME."
+        if sum(one["DEFAULT"] == "YES" for one in group) > 1:
+            yield f"{entry[kind]} has more than one DEFAULT."
+        if group and kind == "AUDIO":
+            sounds = [_measure(index.parent.parent / one["URI"])[:2] for one in group]
+            peak, average = peak + max(sounds)[0], average + max(sounds)[1]
     for name, measured in (("BANDWIDTH", peak), ("AVERAGE-BANDWIDTH", average)):
         if abs(int(entry[name]) - measured) > _TOLERANCE * measured:
             yield f"{name} is {entry[name]}, measured are {measured:.0f}."

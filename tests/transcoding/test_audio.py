@@ -14,7 +14,7 @@ from django.template import Context, Template
 from django.test import override_settings
 from PIL import Image
 
-from shift_media.transcoding.backends.ffmpeg import commands
+from shift_media.transcoding.backends.ffmpeg import measuring
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import AUDIO_FORMATS, VideoLimits, probe_video
@@ -95,8 +95,8 @@ def test_sound_becomes_aac_and_opus_of_one_loudness_and_a_drawing(
 
 def test_loudness_is_read_from_messages() -> None:
     messages = '{"input_i" : "-30.00", "input_tp" : "-10.00", "input_lra" : "1"}'
-    assert commands.parse_loudness(messages) == (-30, -10)
-    assert commands.parse_loudness('{"input_i" : "-inf", "input_tp" : "-inf"}') == (0, 0)
+    assert measuring.parse_loudness(messages) == (-30, -10)
+    assert measuring.parse_loudness('{"input_i" : "-inf", "input_tp" : "-inf"}') == (0, 0)
 
 
 @pytest.mark.parametrize(

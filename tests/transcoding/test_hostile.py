@@ -21,7 +21,7 @@ from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import new_original_key
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import probing, services
-from shift_media.transcoding.backends.ffmpeg import commands, find_program
+from shift_media.transcoding.backends.ffmpeg import find_program, inputs
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import VideoLimits, probe_video
@@ -193,7 +193,7 @@ def test_probe_would_leak_without_allow_lists(
     (folder / "list.m3u8").write_bytes(texts(secret, loopback.url)["hls-http"])
     (folder / "list.mp4").write_text(f"ffconcat version 1.0\nfile {secret.name}\n")
     shutil.copy(secret, folder)
-    options = commands.FFmpegOptions(find_program(), VideoLimits())
+    options = inputs.FFmpegOptions(find_program(), VideoLimits())
 
     def leaks(name: str) -> bool:
         out = folder / "out.mp4"
@@ -202,7 +202,7 @@ def test_probe_would_leak_without_allow_lists(
             options.program,
             "-loglevel",
             "error",
-            *commands.input_arguments(options, name),
+            *inputs.input_arguments(options, name),
             out,
         ]
         subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL)

@@ -46,6 +46,9 @@ EVERYTHING = {
     "sound.m4a": {"kind": "audio", "kbps": 100},
     "_poster.jpg": {"kind": "poster", "at": 100},
     "preview.vtt": {"kind": "sprite", "seconds": 7},
+    "hevc.mp4": {"kind": "mp4", "codec": "hevc"},
+    "av1.mp4": {"kind": "mp4", "codec": "av1", "preset": "slow"},
+    "both.m3u8": {"kind": "hls", "heights": [720, 360], "codecs": ["h264", "hevc", "av1"]},
 }
 
 
@@ -62,6 +65,28 @@ EVERYTHING = {
 def test_settings_of_profile_are_valid(profile: Profile, facts: VideoFacts) -> None:
     request = {"Role": ROLE, "Settings": settings_for(profile, facts)}
     assert list(schema.find_faults(request)) == []
+
+
+def test_each_codec_has_a_complete_ladder() -> None:
+    settings = settings_for(parse_profile("all", EVERYTHING))
+    (group,) = [one for one in settings["OutputGroups"] if one["Name"] == "both.m3u8"]
+    made = [
+        (one["NameModifier"], one["VideoDescription"]["CodecSettings"]["Codec"])
+        for one in group["Outputs"]
+        if "VideoDescription" in one
+    ]
+    assert made == [
+        ("-720p", "H_264"),
+        ("-360p", "H_264"),
+        ("-720p-hevc", "H_265"),
+        ("-360p-hevc", "H_265"),
+        ("-720p-av1", "AV1"),
+        ("-360p-av1", "AV1"),
+    ]
+    hevc, av1 = (group["Outputs"][n]["VideoDescription"]["CodecSettings"] for n in (2, 4))
+    assert hevc["H265Settings"]["WriteMp4PackagingType"] == "HVC1"
+    assert hevc["H265Settings"]["GopSize"] == 1  # in seconds, as another list has segments of 5
+    assert av1["Av1Settings"]["GopSize"] == 25  # in frames
 
 
 def test_invalid_names_and_values_are_found() -> None:

@@ -23,6 +23,7 @@ from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planning import build_plan
+from shift_media.video.profiles import parse_profile
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, work
 
 FACTS = VideoFacts(duration=9, width=640, height=360, fps=25, video="h264", audio="", hdr=False)
@@ -50,6 +51,22 @@ def test_memory_grows_with_pixels_threads_and_hdr(
     least, most = sorted((few, more))
     assert LEAST <= needed_memory(plan, least) <= needed_memory(plan, most)
     assert needed_memory(plan, few) <= needed_memory(larger, few)
+
+
+def test_memory_is_enough_for_measured_codecs() -> None:
+    facts = replace(FACTS, width=3840, height=2160)
+    needed = {
+        codec: needed_memory(
+            build_plan(
+                parse_profile("one", {"a.mp4": {"kind": "mp4", "height": 2160, "codec": codec}}),
+                facts,
+            ),
+            16,
+        )
+        for codec in ("h264", "hevc", "av1")
+    }
+    for codec, measured_mb in {"h264": 2718, "hevc": 3674, "av1": 8275}.items():
+        assert needed[codec] > measured_mb << 20
 
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, 1), (2, 3), (8, 12), (16, 16), (128, 16)])

@@ -254,7 +254,13 @@ def test_debian_ffmpeg_and_ffprobe_make_all_renditions(
     small = next(media_root.rglob("480p.mp4"))
     facts = probe_video(small, VideoLimits())
     assert replace(facts, fps=0, format="", duration=0, pixel_format="") == VideoFacts(
-        width=100, height=134, video="h264", audio="aac", channels=2, frames=1
+        width=100,
+        height=134,
+        video="h264",
+        audio="aac",
+        channels=2,
+        sounds=((0, "und"),),
+        frames=1,
     )
     version = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("ffmpeg version")

@@ -85,21 +85,29 @@ def _read_mark(content: bytes) -> Image.Image:
     return transform.apply_orientation(mark, header.orientation).convert("RGBA")
 
 
-def _lay_over(image: Image.Image, watermark: Watermark) -> Image.Image:
+def place_mark(watermark: Watermark, size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
+    """Return a watermark in RGBA, as large as it is on a picture, and where it begins there.
+
+    ``size`` is that of the picture.
+    """
     mark = _read_mark(watermark.content)
-    width = max(1, image.width * watermark.width // 100)
+    width = max(1, size[0] * watermark.width // 100)
     height = max(1, round(mark.height * width / mark.width))
-    if height > image.height:
-        width, height = max(1, width * image.height // height), image.height
+    if height > size[1]:
+        width, height = max(1, width * size[1] // height), size[1]
     mark = transform.shrink(mark, (width, height))
     if watermark.opacity < 100:
         mark.putalpha(mark.getchannel("A").point(lambda value: value * watermark.opacity // 100))
-    margin = round(min(image.size) * _MARGIN)
+    margin = round(min(size) * _MARGIN)
     focal = COMPASS[watermark.position]
-    place = (
-        _position(image.width - width, margin, focal.x),
-        _position(image.height - height, margin, focal.y),
+    return mark, (
+        _position(size[0] - width, margin, focal.x),
+        _position(size[1] - height, margin, focal.y),
     )
+
+
+def _lay_over(image: Image.Image, watermark: Watermark) -> Image.Image:
+    mark, place = place_mark(watermark, image.size)
     mode = "RGBA" if image.mode in ("LA", "RGBA") else "RGB"
     result = image.convert("RGBA")
     result.alpha_composite(mark, place)

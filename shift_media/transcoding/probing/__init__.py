@@ -21,6 +21,7 @@ from shift_media.transcoding.probing import ffprobe, pyav
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
 from shift_media.transcoding.probing.timing import measure_times
 from shift_media.video.facts import VideoFacts, display_size
+from shift_media.video.languages import parse_language
 
 PROTOCOLS = "file"
 FORMATS = "mov,mp4,matroska,webm,mpegts,mpeg,avi,asf,flv,ogg"
@@ -167,6 +168,7 @@ def _facts(raw: RawFacts) -> VideoFacts:
     rotation = int(raw.pop("rotation", 0))
     ratio = Fraction(*raw.pop("pixel_ratio", (1, 1)))
     raw["captions"] = tuple((number, str(language)) for number, language in raw["captions"])
+    raw["sounds"] = tuple((n, parse_language(str(language))) for n, language in raw["sounds"])
     facts = VideoFacts(**raw, hdr=bool(raw.get("transfer")))
     if not facts.width:
         return facts

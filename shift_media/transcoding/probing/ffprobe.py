@@ -161,6 +161,7 @@ def _facts(output: dict[str, Any]) -> RawFacts:
     # ffprobe knows the format of samples only if it has a decoder.
     known = [(n, stream) for n, stream in enumerate(sounds) if stream.get("sample_fmt")]
     facts["unknown_audio"] = len(sounds) - len(known)
+    facts["sounds"] = [[n, stream.get("tags", {}).get("language", "")] for n, stream in known]
     texts = [stream for stream in streams if stream.get("codec_type") == "subtitle"]
     facts["captions"] = [
         [number, stream.get("tags", {}).get("language", "")]

@@ -36,6 +36,7 @@ def read_facts(
         }
         sounds = list(enumerate(media.streams.audio))
         known = [(n, s.codec_context) for n, s in sounds if has_decoder(s)]
+        facts["sounds"] = [[n, sounds[n][1].metadata.get("language", "")] for n, _ in known]
         if known:
             number, sound = known[0]
             channels = sound.channels

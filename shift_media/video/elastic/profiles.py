@@ -22,6 +22,7 @@ from shift_media.video.elastic.job import (
     parse_job,
 )
 from shift_media.video.encoding import VideoEncoding
+from shift_media.video.profile_options import NAMES, ReadFile
 from shift_media.video.profiles import Profile, check_name, parse_profile, parse_rendition
 from shift_media.video.specs import Audio, Hls, Mp4, RenditionSpec, StillsSpec, Webm
 
@@ -39,11 +40,19 @@ _ALTERNATIVES = {
 _FALLBACK = "output"
 
 
-def read_profile(name: object, options: object) -> Profile:
-    """Parse a profile of either vocabulary. Raises `InvalidProfile`."""
+def read_profile(name: object, options: object, read: ReadFile | None = None) -> Profile:
+    """Parse a profile of either vocabulary. Raises `InvalidProfile`.
+
+    ``read`` returns the bytes of a watermark's file.
+    """
     if not isinstance(options, Mapping) or OUTPUTS not in options:
-        return parse_profile(name, options)
+        return parse_profile(name, options, read)
     check_name(name)
+    if foreign := [option for option in NAMES if option in options]:
+        raise InvalidProfile(
+            f'"{foreign[0]}" is no option of a profile with "outputs", because Elastic Transcoder '
+            'has none like it. Write the profile with "kind".'
+        )
     job = parse_job({key: options[key] for key in KEYS if key in options})
     additional = {file: given for file, given in options.items() if file not in KEYS}
     renditions = tuple(parse_rendition(*item) for item in additional.items())

@@ -7,7 +7,8 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,8 +18,16 @@ from shift_media.core.errors import MediaError, MissingExtra
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import memory
-from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
+from shift_media.transcoding.backends.ffmpeg.codecs import (
+    HARDWARE,
+    IN_SOFTWARE,
+    SOFTWARE,
+    SVT_AV1,
+    Encoders,
+)
+from shift_media.transcoding.backends.ffmpeg.inputs import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.job import Run
+from shift_media.transcoding.backends.ffmpeg.trial import choose_av1
 from shift_media.transcoding.backends.reports import failure
 from shift_media.transcoding.base import RUNNING, Job, JobReport, Transcoder
 from shift_media.transcoding.probing import VideoLimits
@@ -38,8 +47,11 @@ class FFmpeg(Transcoder):
         timeout: seconds that the encoding of one job may take.
         max_file_bytes: size of the largest file that ffmpeg may write.
         max_memory_bytes: address space of ffmpeg; 0 for at least 4 GB, and more for many threads
-            and pixels.
+            and pixels. With hardware 0 is no limit, because drivers reserve much of it.
         threads: of the decoder and of each encoder; 0 for 1.5 for each core, 16 at most.
+        encoder: ``"software"``, or a kind of hardware: ``"vaapi"``, ``"nvenc"``,
+            ``"videotoolbox"``. Codecs that it does not have are encoded in software.
+        device: the device of VAAPI.
         folder: where private folders are made; by default in the folder for temporary files.
     """
 
@@ -56,6 +68,8 @@ class FFmpeg(Transcoder):
         max_file_bytes: int = 8 << 30,
         max_memory_bytes: int = 0,
         threads: int = 0,
+        encoder: str = SOFTWARE,
+        device: str = IN_SOFTWARE.device,
         folder: str | os.PathLike[str] | None = None,
     ) -> None:
         self._program = program
@@ -65,9 +79,10 @@ class FFmpeg(Transcoder):
             timeout,
             timeout * (os.cpu_count() or 1),
             max_file_bytes,
-            max_memory_bytes or memory.LEAST,
+            max_memory_bytes or (memory.LEAST if encoder == SOFTWARE else 0),
         )
-        self._memory_grows = not max_memory_bytes
+        self._memory_grows = not max_memory_bytes and encoder == SOFTWARE
+        self.encoders = Encoders(encoder, device)
         self._threads = threads or memory.default_threads()
         self._folder = None if folder is None else Path(folder)
         self._runs: dict[str, Run] = {}
@@ -76,10 +91,21 @@ class FFmpeg(Transcoder):
         """Prepare a run; `read` works on it."""
         program = find_program(self._program)
         probing.check_available()
-        tone_map = has_filter(program, "zscale")
-        options = FFmpegOptions(program, self._limits, self._threads, tone_map, self._memory_grows)
+        options = FFmpegOptions(
+            program,
+            self._limits,
+            self._threads,
+            tone_map=has_filter(program, "zscale"),
+            memory_grows=self._memory_grows,
+            encoders=self.choose_encoders(program, job.profile.codecs),
+        )
         self._runs.setdefault(job.token, Run(job, options, self._bounds, self._folder))
         return f"{os.getpid()}/{job.token}"
+
+    def choose_encoders(self, program: str, codecs: Collection[str]) -> Encoders:
+        """Return the encoders of codecs; that of AV1 in software is chosen by a trial."""
+        is_needed = "av1" in codecs and self.encoders.name_of("av1") == SVT_AV1
+        return replace(self.encoders, av1=choose_av1(program)) if is_needed else self.encoders
 
     def read(self, job: Job) -> JobReport:
         """Work on the job for a quarter of a second and return its progress."""
@@ -114,6 +140,13 @@ class FFmpeg(Transcoder):
                 str(error),
                 hint="Jobs stay pending until it is installed.",
                 id="shift_media.W005",
+            )
+        if self.encoders.hardware not in (SOFTWARE, *HARDWARE):
+            known = ", ".join((SOFTWARE, *HARDWARE))
+            yield Error(
+                f'"encoder" is {self.encoders.hardware!r}, expected one of {known}.',
+                hint='Correct "encoder" in the OPTIONS of SHIFT_MEDIA["TRANSCODER"].',
+                id="shift_media.E006",
             )
         if self._program and not os.access(self._program, os.X_OK):
             yield Error(

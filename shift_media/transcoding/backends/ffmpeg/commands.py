@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import encoders, filters
-from shift_media.transcoding.probing import VideoLimits
+from shift_media.transcoding.backends.ffmpeg.inputs import (
+    QUIET,
+    WITHOUT_EXTRAS,
+    FFmpegOptions,
+    input_arguments,
+)
+from shift_media.transcoding.backends.marks import Mark
 from shift_media.video.captions import CaptionTrack
 from shift_media.video.encoding import MAX_FPS, AudioEncoding
-from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
+from shift_media.video.planned import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.playlists import SEGMENTS_BEGIN_AT
 from shift_media.video.specs import Audio, PosterSpec
 from shift_media.video.sprites import SpriteLayout
 
-# Neither metadata (a phone writes where it was), chapters, subtitles nor data streams.
-_WITHOUT_EXTRAS = "-map_metadata -1 -map_chapters -1 -sn -dn".split()
-_QUIET = "-hide_banner -nostdin -y -loglevel error -nostats".split()
 _PROGRESS = "-stats_period 0.25 -progress pipe:1".split()
 _FAST_START = ["-movflags", "+faststart"]
 
@@ -28,75 +29,69 @@ _FAST_START = ["-movflags", "+faststart"]
 # filter `scale` accepts such frames.
 _ONE_GRAPH = "-reinit_filter:v 0".split()
 
-_FIELD_FRAMES = 200
-_FIELDS = re.compile(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+)")
-
 _TIME = re.compile(r"out_time_us=([0-9]+)|frame:.* pts_time:([0-9]+(?:\.[0-9]+)?)")
 
-_LOUDNESS = re.compile(r'"input_(i|tp)" *: *"(-?(?:inf|[0-9.]+))"')
 _AUDIO_CONTAINERS = {"mp3": ["-f", "mp3"], "opus": ["-f", "ogg"]}
 
 # On ffmpeg's scale for JPEG, where 2 is best and 31 is worst.
 _SPRITE_QUALITY, _POSTER_QUALITY = 5, 3
 
 
-@dataclass(frozen=True, slots=True)
-class FFmpegOptions:
-    """The parts of the argument lists that do not come from the plan.
-
-    Attributes:
-        program: path of ffmpeg.
-        threads: of the decoder, the filters and each encoder; 0 leaves them to ffmpeg.
-        tone_map: True if this ffmpeg has the filter that HDR needs.
-        memory_grows: True if the limit of memory grows with threads and pixels.
-    """
-
-    program: str
-    limits: VideoLimits
-    threads: int = 0
-    tone_map: bool = False
-    memory_grows: bool = False
+Marks = Mapping[tuple[int, int], Mark]
+"""Watermarks by the size of the video."""
 
 
-def input_arguments(options: FFmpegOptions, file: str, *, start: float = 0) -> list[str]:
-    """Return the arguments that open an input, from ``start`` seconds on.
-
-    Both allow-lists precede every input, because ffmpeg applies them to the next one only.
-    """
-    seek = ["-ss", f"{start:.3f}"] if start else []
-    allowed = ["-protocol_whitelist", probing.PROTOCOLS] if probing.PROTOCOLS else []
-    formats = probing.formats_for(file)
-    allowed += ["-format_whitelist", formats] if formats else []
-    limits = ["-max_pixels", str(options.limits.pixels), "-t", f"{options.limits.seconds:g}"]
-    return [*allowed, *limits, *seek, "-i", file]
-
-
-def encode_command(options: FFmpegOptions, source: str, plan: TranscodePlan) -> list[str]:
+def encode_command(
+    options: FFmpegOptions, source: str, plan: TranscodePlan, marks: Marks | None = None
+) -> list[str]:
     """Return the command that makes everything that comes from the source, which it decodes once.
 
     That is all but the playlists, and but a poster if nothing else decodes all frames: see
     `poster_commands`.
     """
-    command = [options.program, *_QUIET, *_PROGRESS, *_ONE_GRAPH]
-    command += _thread_arguments(options)
-    command += input_arguments(options, source)
-    facts = plan.facts
-    of_videos = [0.0] * sum(video.has_audio(facts) for video in plan.videos)
-    gains = [*of_videos, *(filters.choose_gain(audio, facts) for audio in plan.audio_files)]
-    sound_graph, sounds = filters.split_sound(facts, gains)
+    command = [options.program, *QUIET, *_PROGRESS, *_ONE_GRAPH]
+    command += [*_thread_arguments(options), *options.encoders.device_arguments()]
+    command += input_arguments(options, source, part=plan.part)
+    graphs, sounds = filters.split_sounds(plan.facts, list(_list_sounds(plan)))
+    mapped = iter(sounds)
     branches: list[str] = []
     outputs: list[list[str]] = []
-    for branch, output in _video_outputs(options, plan, iter(sounds)):
+    for video in plan.videos:
+        filter, output = _video_output(options, video, plan, mapped)
+        if mark := (marks or {}).get((video.width, video.height)):
+            command += _mark_input(mark)
+            filter += filters.mark_filters(len(branches) + 1, mark)
+        outputs.append(["-map", f"[v{len(branches)}]", *output])
+        branches.append(f"{filter},{options.encoders.last_filters(video)}")
+    for branch, output in _picture_outputs(plan):
         outputs.append(["-map", f"[v{len(branches)}]", *output])
         branches.append(branch)
-    for audio, sound in zip(plan.audio_files, sounds[len(of_videos) :], strict=True):
-        outputs.append(["-map", sound, *_audio_output(audio)])
-    graphs = [sound_graph] if sound_graph else []
+    outputs += [["-map", next(mapped), *_audio_output(audio)] for audio in plan.audio_files]
+    for sound in plan.sounds:
+        encoding = AudioEncoding(kbps=sound.kbps)
+        outputs.append(["-map", next(mapped), *_sound_output(encoding, sound.file)])
     if branches:
-        source_filters = filters.source_filters(facts, tone_map=options.tone_map)
-        graphs.insert(0, filters.split_graph(facts.video_stream, source_filters, branches))
+        steps = filters.source_filters(plan.facts, tone_map=options.tone_map)
+        graphs.insert(0, filters.split_graph(plan.facts.video_stream, steps, branches))
     command += ["-filter_complex", ";".join(graphs)] if graphs else []
     return [*command, *(word for output in outputs for word in output)]
+
+
+def _list_sounds(plan: TranscodePlan) -> Iterator[tuple[int, float]]:
+    """Yield the audio stream and the gain of each output that has sound."""
+    chosen = plan.facts.audio_stream
+    for video in plan.videos:
+        if video.has_audio(plan.facts):
+            yield chosen, 0.0
+    for audio in plan.audio_files:
+        yield chosen, filters.choose_gain(audio, plan.facts)
+    for sound in plan.sounds:
+        yield sound.stream, 0.0
+
+
+def _mark_input(mark: Mark) -> list[str]:
+    allowed = ["-protocol_whitelist", probing.PROTOCOLS, "-format_whitelist", "png_pipe"]
+    return [*allowed, "-f", "png_pipe", "-i", mark.file]
 
 
 def _thread_arguments(options: FFmpegOptions) -> list[str]:
@@ -106,22 +101,20 @@ def _thread_arguments(options: FFmpegOptions) -> list[str]:
     return ["-filter_complex_threads", str(options.threads), "-threads", str(options.threads)]
 
 
-def _video_outputs(
-    options: FFmpegOptions, plan: TranscodePlan, sounds: Iterator[str]
-) -> Iterator[tuple[str, list[str]]]:
-    """Yield the filters and the encoder options of each output that shows frames.
+def _video_output(
+    options: FFmpegOptions, video: PlannedVideo, plan: TranscodePlan, sounds: Iterator[str]
+) -> tuple[str, list[str]]:
+    """Return the filters and the options of a video; ``sounds`` are what outputs map."""
+    output = _video_options(options, video, plan.segment_seconds)
+    has_audio = video.has_audio(plan.facts)
+    output += ["-map", next(sounds), *_audio_options(video)] if has_audio else ["-an"]
+    container = ["-f", "webm"] if video.kind == "webm" else [*_FAST_START, "-f", "mp4"]
+    filter = filters.video_filter(video, plan.facts)
+    return filter, [*output, *WITHOUT_EXTRAS, *container, video.file]
 
-    ``sounds`` are what the outputs with sound map.
-    """
-    for video in plan.videos:
-        output = _video_options(options, video, plan.segment_seconds)
-        has_audio = video.has_audio(plan.facts)
-        output += ["-map", next(sounds), *_audio_options(video)] if has_audio else ["-an"]
-        container = ["-f", "webm"] if video.kind == "webm" else [*_FAST_START, "-f", "mp4"]
-        yield (
-            f"{filters.video_filter(video, plan.facts)},format=yuv420p",
-            [*output, *_WITHOUT_EXTRAS, *container, video.file],
-        )
+
+def _picture_outputs(plan: TranscodePlan) -> Iterator[tuple[str, list[str]]]:
+    """Yield the filters and the options of sprites, posters and stills."""
     for sprite in plan.sprites:
         layout = SpriteLayout(sprite, plan.facts)
         yield filters.sprite_filter(layout), _jpeg_output(_SPRITE_QUALITY, layout.file)
@@ -143,7 +136,9 @@ def posters_while_encoding(plan: TranscodePlan) -> tuple[PosterSpec, ...]:
 
 
 def _video_options(options: FFmpegOptions, video: PlannedVideo, segment_seconds: int) -> list[str]:
-    words = [*encoders.video_encoder(video), "-pix_fmt", "yuv420p", "-fpsmax", str(MAX_FPS)]
+    words = encoders.video_encoder(video, options.encoders, options.threads)
+    words += [] if options.encoders.is_hardware(video) else ["-pix_fmt", "yuv420p"]
+    words += ["-fpsmax", str(MAX_FPS)]
     words += ["-threads", str(options.threads)] if options.threads else []
     if segment_seconds:
         words += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds})"]
@@ -156,36 +151,44 @@ def _audio_options(video: PlannedVideo) -> list[str]:
 
 
 def _audio_output(audio: Audio) -> list[str]:
-    encoding = audio.choose_encoding()
+    return _sound_output(audio.choose_encoding(), audio.file)
+
+
+def _sound_output(encoding: AudioEncoding, file: str) -> list[str]:
     container = _AUDIO_CONTAINERS.get(encoding.codec, [*_FAST_START, "-f", "mp4"])
-    return ["-vn", *encoders.audio_encoder(encoding), *_WITHOUT_EXTRAS, *container, audio.file]
+    return ["-vn", *encoders.audio_encoder(encoding), *WITHOUT_EXTRAS, *container, file]
 
 
 def _jpeg_output(quality: int, file: str, *, frames: int = 1) -> list[str]:
-    return ["-an", *_WITHOUT_EXTRAS, *encoders.jpeg_encoder(quality, file, frames=frames)]
+    return ["-an", *WITHOUT_EXTRAS, *encoders.jpeg_encoder(quality, file, frames=frames)]
 
 
 def playlist_command(
-    options: FFmpegOptions, playlist: PlannedPlaylist, facts: VideoFacts
+    options: FFmpegOptions, playlist: PlannedPlaylist, plan: TranscodePlan
 ) -> list[str]:
     """Return the command that cuts encoded files into segments, without encoding them again."""
-    command = [options.program, *_QUIET]
-    streams = []
-    has_audio, is_apart = playlist.has_audio(facts), playlist.has_sound_apart(facts)
-    for rung in playlist.rungs:
-        command += input_arguments(options, rung.file)
+    command = [options.program, *QUIET]
+    streams, maps = [], list[str]()
+    has_audio = playlist.has_audio(plan.facts)
+    is_apart = playlist.has_sound_apart(plan.facts)
+    for file in [*(rung.file for rung in playlist.rungs), *(one.file for one in playlist.sounds)]:
+        command += input_arguments(options, file)
     for number, rung in enumerate(playlist.rungs):
-        command += ["-map", f"{number}:v:0"]
+        maps += ["-map", f"{number}:v:0"]
+        maps += [f"-tag:v:{number}", "hvc1"] if rung.codec == "hevc" else []
         audio = ""
         if has_audio and not is_apart:
-            command += ["-map", f"{number}:a:0"]
+            maps += ["-map", f"{number}:a:0"]
             audio = f"a:{number},"
         streams.append(f"v:{number},{audio}name:{playlist.folder(rung)}")
     if is_apart:
-        command += ["-map", "0:a:0"]
+        maps += ["-map", "0:a:0"]
         streams.append(f"a:0,name:{playlist.sound_folder}")
+    for number, sound in enumerate(playlist.sounds, 1):
+        maps += ["-map", f"{len(playlist.rungs) + number - 1}:a:0"]
+        streams.append(f"a:{number},name:{playlist.folder_of(sound)}")
     rendition = playlist.rendition
-    command += ["-c", "copy", *_WITHOUT_EXTRAS, "-f", "hls"]
+    command += [*maps, "-c", "copy", *WITHOUT_EXTRAS, "-f", "hls"]
     command += ["-output_ts_offset", str(SEGMENTS_BEGIN_AT)]
     command += ["-hls_time", str(rendition.segment_seconds), "-hls_playlist_type", "vod"]
     command += ["-hls_flags", "independent_segments", "-hls_list_size", "0"]
@@ -203,13 +206,13 @@ _SEGMENTS = {
 
 
 def captions_command(
-    options: FFmpegOptions, source: str, tracks: Sequence[CaptionTrack]
+    options: FFmpegOptions, source: str, plan: TranscodePlan, tracks: Sequence[CaptionTrack]
 ) -> list[str]:
     """Return the command that writes text tracks as WebVTT; it decodes neither picture nor sound.
 
     It is not part of the command that does, because ffmpeg waits for tracks with long pauses.
     """
-    command = [options.program, *_QUIET, *input_arguments(options, source)]
+    command = [options.program, *QUIET, *input_arguments(options, source, part=plan.part)]
     for track in tracks:
         command += ["-map", f"0:s:{track.stream}", "-map_metadata", "-1", "-c:s", "webvtt"]
         command += ["-f", "webvtt", track.file]
@@ -217,7 +220,7 @@ def captions_command(
 
 
 def poster_commands(
-    options: FFmpegOptions, source: str, poster: PosterSpec, facts: VideoFacts
+    options: FFmpegOptions, source: str, poster: PosterSpec, plan: TranscodePlan
 ) -> Iterator[list[str]]:
     """Yield commands that make a still picture alone; each is for the case that the last failed.
 
@@ -225,57 +228,20 @@ def poster_commands(
     The first takes the frame that was asked for, the second one of the second before it, the last
     the first frame. A position past the last frame writes no file, and is no error either.
     """
+    facts, start = plan.facts, [options.program, *QUIET]
+    drawn = _jpeg_output(_POSTER_QUALITY, poster.file)
     if not facts.video:
-        output = ["-map", "[v0]", *_jpeg_output(_POSTER_QUALITY, poster.file)]
-        graph = ["-filter_complex", filters.waveform_graph(facts.audio_stream)]
-        yield [options.program, *_QUIET, *input_arguments(options, source), *graph, *output]
+        graph = ["-filter_complex", filters.waveform_graph(facts.audio_stream), "-map", "[v0]"]
+        yield [*start, *input_arguments(options, source, part=plan.part), *graph, *drawn]
         return
     # The sought picture is there, so none has to be shown again.
     source_filters = filters.source_filters(replace(facts, last_end=0), tone_map=options.tone_map)
     near = [] if poster.is_exact else ["fps=4,thumbnail=12"]
     draw = ",".join([*source_filters, filters.poster_filter(poster, facts), *near])
-    output = [
-        "-vf",
-        draw,
-        "-map",
-        f"0:v:{facts.video_stream}",
-        *_jpeg_output(_POSTER_QUALITY, poster.file),
-    ]
-    moment = poster.moment(facts.duration)
-    for start in dict.fromkeys((moment, max(0.0, moment - 1), 0.0)):
-        yield [options.program, *_QUIET, *input_arguments(options, source, start=start), *output]
-
-
-def fields_command(options: FFmpegOptions, source: str, facts: VideoFacts) -> list[str]:
-    """Return the command that counts, in its messages, the frames that consist of two fields."""
-    quiet = [*_QUIET, "-loglevel", "info", *input_arguments(options, source)]
-    frames = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(_FIELD_FRAMES), "-vf", "idet"]
-    return [options.program, *quiet, *frames, *_WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
-
-
-def loudness_command(options: FFmpegOptions, source: str, facts: VideoFacts) -> list[str]:
-    """Return the command that measures the loudness (EBU R 128) and writes it to its messages."""
-    quiet = [*_QUIET, "-loglevel", "info", *input_arguments(options, source)]
-    measured = ["-map", f"0:a:{facts.audio_stream}", "-af", "loudnorm=print_format=json"]
-    return [options.program, *quiet, *measured, *_WITHOUT_EXTRAS, "-vn", "-f", "null", "-"]
-
-
-def parse_loudness(messages: str) -> tuple[float, float]:
-    """Return the loudness in LUFS and the true peak in dBTP; zeros for silence."""
-    found = {name: float(value) for name, value in _LOUDNESS.findall(messages)}
-    loudness, peak = found.get("i", -math.inf), found.get("tp", -math.inf)
-    return (loudness, peak) if math.isfinite(loudness + peak) else (0.0, 0.0)
-
-
-def parse_field_order(messages: str) -> str:
-    """Return ``tff`` or ``bff`` if most frames consist of two fields, by the messages of idet."""
-    found = _FIELDS.findall(messages)
-    if not found:
-        return ""
-    top, bottom, progressive = map(int, found[-1])
-    if top + bottom <= progressive:
-        return ""
-    return "tff" if top >= bottom else "bff"
+    output = ["-vf", draw, "-map", f"0:v:{facts.video_stream}", *drawn]
+    at = poster.moment(facts.duration)
+    for moment in dict.fromkeys((at, max(0.0, at - 1), 0.0)):
+        yield [*start, *input_arguments(options, source, part=plan.part, start=moment), *output]
 
 
 def parse_progress(line: str, duration: float) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shift_media.video.encoding import PEAK_SECONDS, AudioEncoding, VideoEncoding
+from shift_media.transcoding.backends.ffmpeg.codecs import Encoders
+from shift_media.video.encoding import AudioEncoding, VideoEncoding
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import PlannedVideo
+from shift_media.video.planned import PlannedVideo
 from shift_media.video.specs import StillsSpec
 
 _AUDIO_ENCODERS = {"aac": "aac", "mp3": "libmp3lame", "vorbis": "libvorbis", "opus": "libopus"}
@@ -17,12 +18,11 @@ _VPX = {
 _VPX_CONSTANT_QUALITY = {"vp8": "-crf 10 -b:v 4000k".split(), "vp9": "-crf 32 -b:v 0".split()}
 
 
-def video_encoder(video: PlannedVideo) -> list[str]:
-    """Return the video encoder and its options."""
+def video_encoder(video: PlannedVideo, encoders: Encoders, threads: int) -> list[str]:
+    """Return the video encoder and its options; ``threads`` is 0 to leave them to ffmpeg."""
     encoding = video.encoding
     if encoding is None:
-        quality = ["-crf", str(video.crf), "-profile:v", "high", *_cap(video)]
-        return ["-c:v", "libx264", "-preset", video.preset, *quality]
+        return encoders.arguments(video, threads)
     rates = _rates(encoding)
     if video.codec in _VPX:
         return [
@@ -37,11 +37,6 @@ def video_encoder(video: PlannedVideo) -> list[str]:
     # A fixed distance of keyframes must not be broken by one more at a change of scene.
     fixed = ["-sc_threshold", "0"] if encoding.gop and encoding.fixed_gop else []
     return [*options, *rates, *fixed]
-
-
-def _cap(video: PlannedVideo) -> list[str]:
-    buffer = round(video.max_kbps * PEAK_SECONDS)
-    return ["-maxrate", f"{video.max_kbps}k", "-bufsize", f"{buffer}k"]
 
 
 def _rates(encoding: VideoEncoding) -> list[str]:

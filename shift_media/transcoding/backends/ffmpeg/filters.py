@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shift_media.transcoding.backends.marks import Mark
 from shift_media.video.facts import MAX_GAP_SECONDS, VideoFacts, fit_short_side
-from shift_media.video.planning import PlannedVideo
+from shift_media.video.planned import PlannedVideo
 from shift_media.video.sizing import FrameSize
 from shift_media.video.specs import Audio, PosterSpec, StillsSpec
 from shift_media.video.sprites import SpriteLayout
@@ -70,10 +71,14 @@ def split_graph(stream: int, source: Sequence[str], branches: Sequence[str]) -> 
 def silence_filters(facts: VideoFacts) -> list[str]:
     """Return the filters that add silence before and after a sound that is shorter.
 
-    A player that reads segments waits at a time for which it has no sound.
+    A player that reads segments waits at a time for which it has no sound. Of several sounds only
+    the longest was measured.
     """
-    before = ["aresample=async=1:first_pts=0"] if facts.sound_start > MAX_GAP_SECONDS else []
-    after = [f"apad=whole_dur={facts.silence_end:.3f}"] if facts.silence_end else []
+    is_one_of_many = len(facts.sounds) > 1 and bool(facts.last_end)
+    is_late = facts.sound_start > MAX_GAP_SECONDS or is_one_of_many
+    end = facts.last_end if is_one_of_many else facts.silence_end
+    before = ["aresample=async=1:first_pts=0"] if is_late else []
+    after = [f"apad=whole_dur={end:.3f}"] if end else []
     return before + after
 
 
@@ -88,24 +93,27 @@ def choose_gain(audio: Audio, facts: VideoFacts) -> float:
     return min(audio.loudness - facts.loudness, MAX_TRUE_PEAK - facts.true_peak)
 
 
-def split_sound(facts: VideoFacts, gains: Sequence[float]) -> tuple[str, list[str]]:
-    """Return the graph of the sound, and what each output maps; ``gains`` are those of outputs.
+def split_sounds(
+    facts: VideoFacts, outputs: Sequence[tuple[int, float]]
+) -> tuple[list[str], list[str]]:
+    """Return the graphs of the sounds, and what each output maps.
 
-    Without filters there is no graph, and outputs map the source's sound. The graph must be that
-    of the pictures. With filters of each output alone, ffmpeg 9 waits for ever if one of them
-    yields much silence at once.
+    ``outputs`` are the number of an audio stream, and a gain in dB. A stream without filters has
+    no graph, and its outputs map it. The graphs must be those of the pictures. With filters of
+    each output alone, ffmpeg 9 waits for ever if one of them yields much silence at once.
     """
+    graphs, maps = [], [f"0:a:{stream}" for stream, _ in outputs]
     steps = silence_filters(facts)
-    if not gains or not (steps or any(gains)):
-        return "", [f"0:a:{facts.audio_stream}"] * len(gains)
-    inner = "".join(f"[b{number}]" for number in range(len(gains)))
-    chain = ",".join([*steps, f"asplit={len(gains)}"])
-    branches = [
-        f"[b{number}]{f'volume={gain:.2f}dB' if gain else 'anull'}[a{number}]"
-        for number, gain in enumerate(gains)
-    ]
-    graph = ";".join([f"[0:a:{facts.audio_stream}]{chain}{inner}", *branches])
-    return graph, [f"[a{number}]" for number in range(len(gains))]
+    for stream in dict.fromkeys(stream for stream, _ in outputs):
+        gains = {place: gain for place, (own, gain) in enumerate(outputs) if own == stream}
+        if not (steps or any(gains.values())):
+            continue
+        inner = "".join(f"[b{place}]" for place in gains)
+        graphs.append(f"[0:a:{stream}]{','.join([*steps, f'asplit={len(gains)}'])}{inner}")
+        for place, gain in gains.items():
+            graphs.append(f"[b{place}]{f'volume={gain:.2f}dB' if gain else 'anull'}[a{place}]")
+            maps[place] = f"[a{place}]"
+    return graphs, maps
 
 
 def waveform_graph(stream: int) -> str:
@@ -123,6 +131,13 @@ def video_filter(video: PlannedVideo, facts: VideoFacts) -> str:
     rate = video.encoding.choose_frame_rate(facts.fps)
     drop_frames = f"fps={rate.numerator}/{rate.denominator}," if rate else ""
     return f"{drop_frames}{frame_filter(video.frame, colours)}"
+
+
+def mark_filters(number: int, mark: Mark) -> str:
+    """Return the filters that lay a watermark over a picture; ``number`` is that of its input."""
+    known = "scale=out_color_matrix=bt709:out_range=tv,format=yuva420p"
+    x, y = mark.place
+    return f"[p{number}];[{number}:v]{known}[m{number}];[p{number}][m{number}]overlay={x}:{y}"
 
 
 def color_filters(facts: VideoFacts) -> str:

@@ -11,17 +11,18 @@ from pathlib import Path
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding import probing
-from shift_media.transcoding.backends.ffmpeg import commands
-from shift_media.transcoding.backends.ffmpeg.commands import FFmpegOptions
+from shift_media.transcoding.backends.ffmpeg import commands, measuring
+from shift_media.transcoding.backends.ffmpeg.inputs import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.memory import needed_memory
 from shift_media.transcoding.backends.ffmpeg.verify import OutputVerification, RenditionFiles
 from shift_media.transcoding.backends.ffmpeg.workspace import Workspace
+from shift_media.transcoding.backends.marks import draw_marks
 from shift_media.transcoding.backends.reports import Unwanted, planned_report
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.transcoding.probing import VideoProbe
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import TranscodePlan
+from shift_media.video.planned import TranscodePlan
 
 FETCHED, ENCODED, CUT, PUBLISHED = 2, 85, 95, 99
 """Percent at the end of each stage. A job has 100 once its row is complete."""
@@ -93,8 +94,7 @@ class Run:
 
     def _make(self, probe: VideoProbe) -> Generator[JobReport, None, list[RenditionFiles]]:
         yield from self._fetch()
-        facts = yield from self._read_facts(probe)
-        plan = planning.build_plan(self.job.profile, facts)
+        plan = yield from self._plan(probe)
         planned = tuple(self._planned_renditions(plan))
         yield replace(self._report(0, FETCHED, FETCHED), renditions=planned)
         yield from self._encode(plan)
@@ -107,6 +107,14 @@ class Run:
         verification = OutputVerification(self.job, plan, self._folder)
         return verification.verify(dict(zip(files, answers, strict=True)))
 
+    def _plan(self, probe: VideoProbe) -> Generator[JobReport, None, TranscodePlan]:
+        facts = yield from self._read_facts(probe)
+        plan = planning.build_plan(self.job.profile, facts)
+        if any(audio.loudness for audio in plan.audio_files):
+            facts = yield from self._measure_loudness(plan)
+            plan = replace(plan, facts=facts)
+        return plan
+
     def _read_facts(self, probe: VideoProbe) -> Generator[JobReport, None, VideoFacts]:
         """Return the facts of the source, with the times of its packets.
 
@@ -117,20 +125,18 @@ class Run:
         if facts.may_hide_fields:
             order = yield from self._measure_fields(facts)
             facts = replace(facts, field_order=order)
-        if facts.audio and any(one.loudness for one in self.job.profile.of_kind("audio")):
-            facts = yield from self._measure_loudness(facts)
         return facts
 
     def _measure_fields(self, facts: VideoFacts) -> Generator[JobReport, None, str]:
-        command = commands.fields_command(self._options, self._source, facts)
+        command = measuring.fields_command(self._options, self._source, facts)
         messages = yield from self._read_messages(command, _PROBE_SECONDS)
-        return commands.parse_field_order(messages)
+        return measuring.parse_field_order(messages)
 
-    def _measure_loudness(self, facts: VideoFacts) -> Generator[JobReport, None, VideoFacts]:
-        command = commands.loudness_command(self._options, self._source, facts)
+    def _measure_loudness(self, plan: TranscodePlan) -> Generator[JobReport, None, VideoFacts]:
+        command = measuring.loudness_command(self._options, self._source, plan)
         messages = yield from self._read_messages(command, self._bounds.seconds)
-        loudness, true_peak = commands.parse_loudness(messages)
-        return replace(facts, loudness=loudness, true_peak=true_peak)
+        loudness, true_peak = measuring.parse_loudness(messages)
+        return replace(plan.facts, loudness=loudness, true_peak=true_peak)
 
     def _read_messages(
         self, command: list[str], seconds: float
@@ -182,7 +188,10 @@ class Run:
     def _encode(self, plan: TranscodePlan) -> Iterator[JobReport]:
         if not (plan.videos or plan.audio_files or plan.sprites or plan.stills):
             return
-        command = commands.encode_command(self._options, self._source, plan)
+        marks = draw_marks(plan)
+        for mark in marks.values():
+            (self._folder / mark.file).write_bytes(mark.content)
+        command = commands.encode_command(self._options, self._source, plan, marks)
         bounds = self._bounds
         if self._options.memory_grows:
             bounds = replace(bounds, memory_bytes=needed_memory(plan, self._options.threads))
@@ -203,16 +212,33 @@ class Run:
                 (self._folder / playlist.folder(rung)).mkdir()
             if playlist.has_sound_apart(plan.facts):
                 (self._folder / playlist.sound_folder).mkdir()
-            work.append(commands.playlist_command(self._options, playlist, plan.facts))
-        if plan.captions:
-            work.append(commands.captions_command(self._options, self._source, plan.captions))
+            for sound in playlist.sounds:
+                (self._folder / playlist.folder_of(sound)).mkdir()
+            work.append(commands.playlist_command(self._options, playlist, plan))
         yield from self._run_at_once(work)
+        yield from self._write_captions(plan)
         for poster in plan.posters:
-            for command in commands.poster_commands(
-                self._options, self._source, poster, plan.facts
-            ):
+            for command in commands.poster_commands(self._options, self._source, poster, plan):
                 if not (self._folder / poster.file).exists():
                     yield from self._run_at_once([command])
+
+    def _write_captions(self, plan: TranscodePlan) -> Iterator[JobReport]:
+        """Write the text tracks; one that ffmpeg cannot write is left out, with a warning."""
+        if not plan.captions:
+            return
+        together = [plan.captions, *([track] for track in plan.captions)]
+        for tracks in together:
+            command = commands.captions_command(self._options, self._source, plan, tracks)
+            try:
+                yield from self._run_at_once([command])
+            except TranscodeError as error:
+                if error.code != "failed":
+                    raise
+                if len(tracks) == 1:
+                    (self._folder / tracks[0].file).unlink(missing_ok=True)
+            else:
+                if tracks is plan.captions:
+                    return
 
     def _run_at_once(self, work: list[list[str]]) -> Iterator[JobReport]:
         bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _CUT_SECONDS))

@@ -9,20 +9,14 @@ from pathlib import Path
 from shift_media.core.errors import TranscodeError
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.transcoding.backends.ffmpeg import filters
+from shift_media.transcoding.backends.ffmpeg.lists import PlaylistWriter
 from shift_media.transcoding.backends.reports import bad_output, choose_poster_key
 from shift_media.transcoding.base import Job, RenditionReport
-from shift_media.video import dash, planning, playlists
-from shift_media.video.captions import (
-    MAX_BYTES,
-    CaptionTrack,
-    cut_captions,
-    has_cues,
-    write_playlist,
-)
-from shift_media.video.codec_strings import read_codec_strings, type_codecs
+from shift_media.video import planning
+from shift_media.video.captions import MAX_BYTES, CaptionTrack, has_cues
+from shift_media.video.codec_strings import type_codecs
 from shift_media.video.facts import VideoFacts
-from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
-from shift_media.video.playlists import StreamEntry
+from shift_media.video.planned import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.specs import Audio, PosterSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
@@ -116,63 +110,15 @@ class OutputVerification:
         self, playlist: PlannedPlaylist, facts: Mapping[str, VideoFacts]
     ) -> Iterator[RenditionFiles]:
         """Check the streams, and write the master playlist from what was measured of them."""
-        streams = [
-            self._measure_stream(playlist.folder(rung), rung, facts[rung.file])
-            for rung in playlist.rungs
-        ]
-        folders = [playlist.folder(rung) for rung in playlist.rungs]
-        sound = None
-        if playlist.has_sound_apart(self._source):
-            sound = self._measure_stream(playlist.sound_folder)
-            folders.append(playlist.sound_folder)
-        files = [
-            f"{folder}/{path.name}"
-            for folder in folders
-            for path in sorted((self._folder / folder).iterdir())
-        ]
-        captions = [self._cut_captions(playlist, track) for track in self._tracks]
-        files += [file for _, written in captions for file in written]
-        languages = [track.language for track in self._tracks]
-        listed = list(zip(languages, [uri for uri, _ in captions], strict=True))
+        lists = PlaylistWriter(playlist, self._plan, self._folder)
+        files = lists.write(facts, self._tracks)
         file, largest = playlist.rendition.file, playlist.rungs[0]
         sides, duration = (largest.width, largest.height), self._source.duration
-        (self._folder / file).write_text(playlists.write_master(streams, sound, listed))
         yield self._with_files(self._rendition("hls", file, *sides, duration=duration), files)
         for manifest in self._plan.manifests:
             if manifest.playlist_file == file:
-                text = dash.write_manifest(streams, sound, duration)
-                (self._folder / manifest.file).write_text(text)
+                lists.write_manifest(manifest.file)
                 yield self._rendition("dash", manifest.file, *sides, duration=duration)
-
-    def _measure_stream(
-        self, name: str, rung: PlannedVideo | None = None, facts: VideoFacts | None = None
-    ) -> StreamEntry:
-        """Return a stream of HLS, after a check that it is complete; without a rung, the sound."""
-        folder = self._folder / name
-        index = playlists.parse_playlist((folder / "index.m3u8").read_text())
-        self._check(index.is_ended, name, "its playlist has no end")
-        is_full_length = planning.is_full_length(index.seconds, self._source.duration)
-        self._check(is_full_length, name, "segments are missing")
-        header = index.headers[0] if index.headers else ""
-        described = folder / header if header or rung is None else self._folder / rung.file
-        try:
-            with described.open("rb") as content:
-                codecs = read_codec_strings(content)
-        except (ValueError, OSError) as error:
-            raise bad_output(name, "its header names no codec") from error
-        sides = rung.display_size if rung else (0, 0)
-        return StreamEntry(
-            uri=f"{name}/index.m3u8",
-            codecs=tuple(codecs),
-            width=sides[0],
-            height=sides[1],
-            fps=facts.fps if facts else 0.0,
-            header=header,
-            segments=tuple(
-                (segment, (folder / segment).stat().st_size, seconds)
-                for segment, seconds in index.segments
-            ),
-        )
 
     def _has_cues(self, track: CaptionTrack) -> bool:
         """Return True if a track has text; one without any, or with far too much, is none."""
@@ -190,22 +136,6 @@ class OutputVerification:
             size=self._bytes([track.file]),
         )
         return RenditionFiles(report, [track.file])
-
-    def _cut_captions(
-        self, playlist: PlannedPlaylist, track: CaptionTrack
-    ) -> tuple[str, list[str]]:
-        """Write the segments of a track; return the name of their playlist, and all files."""
-        name = f"{playlist.stem}-{track.file.removesuffix('.vtt')}"
-        (self._folder / name).mkdir()
-        text = (self._folder / track.file).read_text(errors="replace")
-        seconds = playlist.rendition.segment_seconds
-        segments = cut_captions(text, seconds, self._source.duration)
-        names = [f"s{number:05}.vtt" for number in range(len(segments))]
-        for file, (content, _) in zip(names, segments, strict=True):
-            (self._folder / name / file).write_text(content)
-        index = write_playlist(names, (seconds for _, seconds in segments))
-        (self._folder / name / "index.m3u8").write_text(index)
-        return f"{name}/index.m3u8", [f"{name}/{file}" for file in [*names, "index.m3u8"]]
 
     def _check_poster(self, poster: PosterSpec) -> RenditionFiles:
         self._check((self._folder / poster.file).exists(), poster.file, "it is missing")

@@ -1,4 +1,4 @@
-"""The settings of codecs: H.264, VP8, VP9, AAC, MP3, Opus and Vorbis."""
+"""The settings of codecs: H.264, HEVC, AV1, VP8, VP9, AAC, MP3, Opus and Vorbis."""
 
 from __future__ import annotations
 
@@ -62,6 +62,27 @@ def _rates(encoding: VideoEncoding) -> Settings:
     if encoding.peak_kbps > encoding.kbps:
         settings |= {"RateControlMode": "VBR", "MaxBitrate": encoding.peak_kbps * 1000}
     return settings
+
+
+_OF_HEVC = {"CodecProfile": "MAIN_MAIN", "WriteMp4PackagingType": "HVC1"}
+"""Safari plays HEVC of this packaging only."""
+
+_OF_AV1 = (
+    *("RateControlMode", "QvbrSettings", "MaxBitrate"),
+    *("FramerateControl", "FramerateNumerator", "FramerateDenominator"),
+)
+_FPS = 30  # of a source whose rate is unknown
+
+
+def video_codec(codec: str, h264: Settings, fps: float) -> Settings:
+    """Return the settings of H.264, or those of HEVC or AV1 that say the same."""
+    if codec == "hevc":
+        return {"Codec": "H_265", "H265Settings": {**h264, **_OF_HEVC}}
+    if codec == "av1":  # It counts frames, and its pixels are square.
+        settings = {name: h264[name] for name in _OF_AV1 if name in h264}
+        settings["GopSize"] = max(1, round(h264["GopSize"] * (fps or _FPS)))
+        return {"Codec": "AV1", "Av1Settings": settings}
+    return {"Codec": "H_264", "H264Settings": h264}
 
 
 def vpx(encoding: VideoEncoding, h264: Settings) -> Settings:

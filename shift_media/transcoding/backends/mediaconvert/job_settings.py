@@ -18,7 +18,7 @@ from shift_media.transcoding.backends.mediaconvert.frames import (
 )
 from shift_media.video.encoding import MAX_FPS, PEAK_SECONDS, AudioEncoding, choose_peak_kbps
 from shift_media.video.facts import VideoFacts, fit_short_side
-from shift_media.video.planning import PlannedPlaylist, PlannedVideo, TranscodePlan
+from shift_media.video.planned import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.specs import Audio, PosterSpec, Sprite, StillsSpec
 from shift_media.video.sprites import SpriteLayout
 
@@ -203,7 +203,7 @@ def _video_description(plan: TranscodePlan, video: PlannedVideo) -> Settings:
         if h264["RateControlMode"] == "CBR":
             del h264["MaxBitrate"]
         frame |= placement(video.frame, (plan.facts.width, plan.facts.height))
-    codec = {"Codec": "H_264", "H264Settings": h264}
+    codec = codecs.video_codec(video.codec, h264, plan.facts.fps)
     if video.kind == "webm" and video.encoding is not None:
         codec = codecs.vpx(video.encoding, h264)
     return {**frame, "CodecSettings": codec}
