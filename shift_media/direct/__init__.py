@@ -21,9 +21,11 @@ An upload has three steps. None of them relies on what the client says::
    the request had contained it. `DirectUploadMiddleware` keeps the request for the input, which
    could not compare its user with the ticket's otherwise. When the file is read, the server reads
    the bytes and compares size, SHA-256 and type with the ticket, whose user and time are checked
-   too. Then the rules of the field apply, as to any upload. Saving the row stores the bytes that
-   were read under another key. What was inspected is therefore what is stored, even if the staged
-   object changes meanwhile.
+   too. Then the rules of the field apply, as to any upload. Saving the row copies the object to
+   another key inside the bucket, with the headers of an original, and compares the ETag
+   afterwards, because some servers ignore the condition of a copy. What was inspected is therefore
+   what is stored, even if the staged object changes meanwhile. On a local disk the file gets a
+   second name.
 
 A file above ``UPLOAD_PARTS_ABOVE`` is sent in parts, several at once, and goes on where it was
 after a loss of the network or a reload. Its ticket names the upload that the app has begun. Each
@@ -40,8 +42,10 @@ and every upload that is not completed, is an orphan, which ``media_cleanup`` re
 grace time. There is no table of tickets. Only a site with a quota has a table of reservations, so
 that tickets that are not used yet count in it.
 
-The cost: the app reads each file from the bucket once and writes it once, in the request that
-completes the upload. A user who may upload can stage any number of files until they are removed.
+The cost: the app reads each file from the bucket once, in the request that completes the upload. A
+picture is held in a temporary file meanwhile, and so is each file up to 16 MB. A larger one is
+hashed as it arrives, and its header is read by ranges. A user who may upload can stage any number
+of files until they are removed.
 """
 
 from __future__ import annotations

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import logging
 from functools import cached_property
 from typing import Any
 
 from django.core.files.base import File
+from django.core.files.storage import Storage
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
-from shift_media.core.documents import may_be
 from shift_media.core.errors import MediaError, NotStored, StorageError
-from shift_media.core.formats import HEAD_BYTES, SAFE_TYPE, detect
+from shift_media.core.formats import SAFE_TYPE
 from shift_media.deletion.budget import request_budget
 from shift_media.direct import tickets
 from shift_media.direct.middleware import current_request
+from shift_media.direct.staged_bytes import StagedBytes, open_staged
 from shift_media.direct.tickets import Ticket
 from shift_media.quotas import release
+from shift_media.storages.naming import is_same_storage
+from shift_media.storages.server_copy import ServerCopy, SourceChanged
 from shift_media.validators import InvalidMedia
 from shift_media.widgets import SUFFIX
 
 logger = logging.getLogger("shift_media")
-
-_CHUNK = 1 << 20
 
 
 def files(request: HttpRequest) -> MultiValueDict[str, Any]:
@@ -75,9 +75,29 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         """The announced size in bytes, with which that of the bytes is compared."""
         return self.ticket.size if self.ticket else 1
 
+    @property
+    def known_sha256(self) -> str:
+        """The SHA-256 of the bytes, which were hashed when they were compared."""
+        return self._bytes.sha256
+
+    @property
+    def is_read_by_ranges(self) -> bool:
+        """True if the file is large and in a bucket, so that each jump in it is a request."""
+        return self._bytes.is_read_by_ranges
+
+    def server_copy(self, storage: Storage) -> ServerCopy | None:
+        """Return a copy of the bytes that were read, which a storage makes by itself, or None."""
+        if self.ticket is None or not is_same_storage(storage, self.ticket.storage):
+            return None
+        return self._bytes.version
+
     @cached_property
     def file(self) -> File[Any]:  # type: ignore[override]
         """The bytes, once they have been compared with the ticket."""
+        return self._bytes.file
+
+    @cached_property
+    def _bytes(self) -> StagedBytes:
         if self.ticket is None:
             error = self._error or InvalidMedia("upload_refused")
             if error.code == "upload_unsupported":
@@ -87,9 +107,9 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
 
     def __del__(self) -> None:
         # Django closes the files that came with a request, but not this one.
-        opened: File[Any] | None = self.__dict__.get("file")
+        opened: StagedBytes | None = self.__dict__.get("_bytes")
         if opened is not None:
-            opened.close()
+            opened.file.close()
 
     def on_stored(self) -> None:
         """Replace the staged bytes with an empty object, after they were stored elsewhere.
@@ -122,54 +142,18 @@ def _verify(token: str, request: HttpRequest | None) -> Ticket:
     )
 
 
-def _fetch(ticket: Ticket) -> File[Any]:
+def _fetch(ticket: Ticket) -> StagedBytes:
     """Return the staged bytes of a ticket; raise `InvalidMedia` if they are not as announced.
 
     A storage that fails is an error of the form too: the ticket stays valid, and the user can send
     the same form again.
     """
     try:
-        return _read(ticket)
+        return open_staged(ticket)
     except NotStored as error:
         raise InvalidMedia("upload_missing", str(error)) from error
+    except SourceChanged as error:
+        raise InvalidMedia("upload_differs", str(error)) from error
     except (StorageError, OSError) as error:
         logger.exception("The direct upload %r cannot be read.", ticket.key)
         raise InvalidMedia("upload_unread", f"{ticket.key!r} cannot be read: {error}") from error
-
-
-def _read(ticket: Ticket) -> File[Any]:
-    stat = ticket.storage.stat(ticket.key)
-    if stat is None or stat.size == 0:
-        raise InvalidMedia("upload_missing", f"{ticket.key!r} is missing or was used.")
-    if stat.size != ticket.size:
-        raise InvalidMedia(
-            "upload_differs",
-            f"{ticket.key!r} has {stat.size} bytes, not the announced {ticket.size}.",
-        )
-    file = ticket.storage.open(ticket.key)
-    try:
-        _compare(file, ticket)
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _compare(file: File[Any], ticket: Ticket) -> None:
-    """Compare a file with its ticket, by reading all of it; leave it at its beginning."""
-    digest, size, head = hashlib.sha256(), 0, b""
-    while chunk := file.read(_CHUNK):
-        head = head or chunk[:HEAD_BYTES]
-        size += len(chunk)
-        digest.update(chunk)
-    if size != ticket.size or digest.hexdigest() != ticket.sha256:
-        raise InvalidMedia(
-            "upload_differs", f"{ticket.key!r} does not have the announced SHA-256."
-        )
-    format = detect(head)
-    if not may_be(format, ticket.content_type):
-        raise InvalidMedia(
-            "upload_differs",
-            f"{ticket.key!r} is {format.content_type}, but {ticket.content_type} was announced.",
-        )
-    file.seek(0)

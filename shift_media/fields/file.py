@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -12,6 +13,7 @@ from django.db import models, router
 
 from shift_media.core.errors import AlreadyStored, InvalidKey
 from shift_media.core.keys import OriginalKey, new_original_key
+from shift_media.core.metadata import Metadata
 from shift_media.deletion import service as deletion
 from shift_media.fields import legacy, posters
 from shift_media.fields.database_key import database_key
@@ -22,6 +24,7 @@ from shift_media.resizes import builder
 from shift_media.resizes.resize import Resize
 from shift_media.resizes.srcset import build_by_width, format_srcset, scale
 from shift_media.storages.naming import is_same_storage
+from shift_media.storages.server_copy import CopyUnsupported, ServerCopy
 from shift_media.transcoding.files import Video
 from shift_media.validators import Inspection, seekable
 
@@ -103,22 +106,28 @@ class MediaFile(Video, DescribedFile):
         metadata = inspection.metadata
         for _ in range(_ATTEMPTS):
             key = new_original_key(metadata.original_name, inspection.format.extension)
-            file.seek(0)
-            written = self._own_storage.put_original(
-                str(key),
-                file,
-                size=metadata.size,
-                content_type=metadata.content_type,
-                sha256=metadata.sha256,
-                download_name=metadata.original_name,
-            )
-            if written:
+            if self._write(str(key), file, metadata):
                 file.seek(0)
                 return key
         raise AlreadyStored(
             f"{_ATTEMPTS} new random ids in a row were taken in the storage already. Check the "
             "source of randomness of this machine."
         )
+
+    def _write(self, key: str, file: File[Any], metadata: Metadata) -> bool:
+        """Write a file to a key, as a copy on the server if it is there already."""
+        facts = {
+            "content_type": metadata.content_type,
+            "sha256": metadata.sha256,
+            "download_name": metadata.original_name,
+        }
+        server_copy = getattr(file, "server_copy", None)
+        copy: ServerCopy | None = server_copy(self._own_storage) if server_copy else None
+        if copy is not None:
+            with contextlib.suppress(CopyUnsupported):
+                return copy.write(key, **facts)
+        file.seek(0)
+        return self._own_storage.put_original(key, file, size=metadata.size, **facts)
 
     def delete(self, save: bool = True) -> None:
         """Empty the field, and delete the original and everything derived from it.

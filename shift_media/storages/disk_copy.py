@@ -74,6 +74,12 @@ class DiskCopy:
         """Open the file."""
         return open(self.path, "rb")
 
+    def open_range(self, first: int, length: int) -> BinaryIO:
+        """Open the file at a position."""
+        file = self.open()
+        file.seek(first)
+        return file
+
     def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
         """Store the file under a key; return False if something was stored there."""
         with disk_errors(key), open(self.path, "rb") as file:

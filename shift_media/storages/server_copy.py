@@ -37,6 +37,12 @@ class ServerCopy(Protocol):
     def open(self) -> Any:
         """Open the file to be read, perhaps only once, in this version."""
 
+    def open_range(self, first: int, length: int) -> Any:
+        """Open ``length`` bytes from a position on, to be read once, in this version.
+
+        Raises `SourceChanged` if the file is not the same any more.
+        """
+
     def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
         """Store the file under a key; return False if something was stored there.
 

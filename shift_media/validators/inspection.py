@@ -127,8 +127,12 @@ def _inspect(
 
 
 def _with_checksum(inspection: Inspection, file: Any) -> Inspection:
-    stored = io.BytesIO(inspection.replacement) if inspection.replacement else file
-    return replace(inspection, metadata=replace(inspection.metadata, sha256=_sha256(stored)))
+    if inspection.replacement:
+        sha256 = _sha256(io.BytesIO(inspection.replacement))
+    else:
+        # A direct upload was hashed when it was compared with its ticket.
+        sha256 = getattr(file, "known_sha256", "") or _sha256(file)
+    return replace(inspection, metadata=replace(inspection.metadata, sha256=sha256))
 
 
 def stored_file(file: File[Any], inspection: Inspection) -> File[Any]:

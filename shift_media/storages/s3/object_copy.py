@@ -77,10 +77,26 @@ class ObjectCopy:
 
     def open(self) -> Source:
         """Open the object in this version by one GET."""
+        return self._get()
+
+    def open_range(self, first: int, length: int) -> Source:
+        """Open a range of the object in this version by one GET."""
+        return self._get(Range=f"bytes={first}-{first + length - 1}")
+
+    def _get(self, **options: str) -> Source:
         name = self.source["Key"]
         with translate_errors(name, as_read_error):
-            got = self._client.get_object(**cast("Any", self.source), IfMatch=self.etag)
+            try:
+                request: Any = {**self.source, **options, "IfMatch": self.etag}
+                got = self._client.get_object(**request)
+            except ClientError as error:
+                if get_status(error.response) == 412:
+                    raise _changed(name) from error
+                raise
         body = cast("BinaryIO", got["Body"])
+        if got["ETag"] != self.etag:  # The server ignores the condition.
+            body.close()
+            raise _changed(name)
         return Source(body, got["ContentLength"], name, translate_errors)
 
     def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
@@ -169,7 +185,11 @@ class ObjectCopy:
 
     def _require_unchanged(self) -> None:
         if self._client.head_object(**cast("Any", self.source))["ETag"] != self.etag:
-            raise SourceChanged(f"{self.source['Key']!r} was replaced while it was copied.")
+            raise _changed(self.source["Key"])
+
+
+def _changed(name: str) -> SourceChanged:
+    return SourceChanged(f"{name!r} was replaced while it was read or copied.")
 
 
 def begin(storage: CopyBucket, source: Storage, name: str) -> ObjectCopy | None:

@@ -6,6 +6,7 @@ process probes all files of a job, and because pip can pin its version.
 
 from __future__ import annotations
 
+import io
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding.probing import ffprobe, pyav
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
+from shift_media.transcoding.probing.sparse import copy_sparsely
 from shift_media.transcoding.probing.timing import measure_times
 from shift_media.video.facts import VideoFacts, display_size
 from shift_media.video.languages import parse_language
@@ -149,14 +151,23 @@ def probe_upload(
         if temporary_file_path is not None:  # Django has written a large upload to disk.
             copy.symlink_to(temporary_file_path())
         else:
-            file.seek(0)
             with copy.open("wb") as target:
-                while chunk := file.read(_CHUNK):
-                    target.write(chunk)
+                _copy(file, target)
         try:
             return probe_video(copy, limits, _UPLOAD_SECONDS, formats)
         except (TranscodeError, OSError):
             return None
+
+
+def _copy(file: BinaryIO, target: BinaryIO) -> None:
+    """Copy an upload; of a large one that is in a bucket, only what a probe reads."""
+    if getattr(file, "is_read_by_ranges", False):
+        size = file.seek(0, io.SEEK_END)
+        if copy_sparsely(file, target, size):
+            return
+    file.seek(0)
+    while chunk := file.read(_CHUNK):
+        target.write(chunk)
 
 
 def _facts(raw: RawFacts) -> VideoFacts:
