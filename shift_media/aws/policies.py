@@ -36,6 +36,7 @@ OBJECT_ACTIONS = (
     "s3:PutObject",
     "s3:DeleteObject",
     "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
 )
 """The actions on objects that the storage uses. Parts of an upload need PutObject too."""
 
@@ -201,6 +202,8 @@ def iam_policy(
     statements = [
         _allow("ShiftMediaObjects", list(OBJECT_ACTIONS), f"{arn}/{prefix}*"),
         _allow_listing("ShiftMediaList", arn, prefix),
+        # It knows no condition for a prefix. media_cleanup aborts only uploads below its own.
+        _allow("ShiftMediaListUploads", "s3:ListBucketMultipartUploads", arn),
     ]
     if mediaconvert_role:
         statements += _mediaconvert_statements(mediaconvert_role)

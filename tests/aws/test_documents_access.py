@@ -38,13 +38,25 @@ BUCKET_STATEMENTS = [
     {
         "Sid": "ShiftMediaObjects",
         "Effect": "Allow",
-        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+        "Action": [
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+        ],
         "Resource": "arn:aws:s3:::b/*",
     },
     {
         "Sid": "ShiftMediaList",
         "Effect": "Allow",
         "Action": "s3:ListBucket",
+        "Resource": "arn:aws:s3:::b",
+    },
+    {
+        "Sid": "ShiftMediaListUploads",
+        "Effect": "Allow",
+        "Action": "s3:ListBucketMultipartUploads",
         "Resource": "arn:aws:s3:::b",
     },
 ]
@@ -125,7 +137,9 @@ NEEDED = {
     "head_object": {"s3:GetObject"},
     "get_object": {"s3:GetObject"},
     "generate_presigned_url": {"s3:GetObject"},
-    "get_paginator": {"s3:ListBucket"},
+    "list_objects_v2": {"s3:ListBucket"},
+    "list_parts": {"s3:ListMultipartUploadParts"},
+    "list_multipart_uploads": {"s3:ListBucketMultipartUploads"},
     "delete_object": {"s3:DeleteObject"},
     "delete_objects": {"s3:DeleteObject"},
     "copy_object": {"s3:GetObject", "s3:PutObject"},
@@ -139,9 +153,9 @@ NEEDED = {
 
 
 def calls_of_clients(path: Path) -> set[str]:
-    """Return the methods that a module calls on ``….client``."""
+    """Return the operations that a module calls on ``….client``, by a paginator too."""
     return {
-        node.func.attr
+        ast.literal_eval(node.args[0]) if node.func.attr == "get_paginator" else node.func.attr
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -156,7 +170,7 @@ def test_iam_policy_allows_exactly_what_storage_calls() -> None:
     )
     assert {"put_object", "delete_objects"} <= called
     needed = set().union(*(NEEDED[name] for name in called))
-    assert needed == {*OBJECT_ACTIONS, "s3:ListBucket"}
+    assert needed == {*OBJECT_ACTIONS, "s3:ListBucket", "s3:ListBucketMultipartUploads"}
 
 
 def operations_of(backend: str) -> set[str]:

@@ -12,12 +12,14 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections, router
 from django.template.defaultfilters import filesizeformat
 
-from shift_media.core.errors import MediaError
+from shift_media.core.errors import MediaError, StorageError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation, PendingWork
 from shift_media.deletion.site_marker import ForeignStorage, check_site, foreign_rows
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
+from shift_media.deletion.unfinished import abort_unfinished
+from shift_media.direct.tickets import PARTS_SECONDS
 from shift_media.fields.legacy_rows import find_legacy_names_of
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
@@ -80,6 +82,7 @@ class Command(MediaCommand):
             self._deletions(dry_run)
             self._invalidations(dry_run)
             self._temporary(storage, dry_run)
+            self._unfinished(storage, options)
             report = self._sweep(storage, options)
         except MediaError as error:
             raise CommandError(
@@ -165,6 +168,21 @@ class Command(MediaCommand):
         if isinstance(storage, LocalMediaStorage) and not dry_run:
             removed = storage.sweep_temporary()
             self.stdout.write(f"Temporary files of killed uploads: {removed} removed.")
+
+    def _unfinished(self, storage: MediaStorage, options: dict[str, Any]) -> None:
+        """Abort uploads in parts whose ticket has expired."""
+        grace = max(timedelta(hours=options["grace"]), timedelta(seconds=PARTS_SECONDS))
+        oldest = datetime.now(UTC) - grace
+        try:
+            found = abort_unfinished(storage, oldest, dry_run=options["dry_run"])
+        except StorageError as error:
+            self.stderr.write(
+                f"Uploads in parts were left to the bucket's lifecycle rule: {error} The site's "
+                "user needs s3:ListBucketMultipartUploads: see media_bucket print iam-policy."
+            )
+            return
+        outcome = "would be aborted" if options["dry_run"] else "aborted"
+        self.stdout.write(f"Uploads in parts that were never completed: {found} {outcome}.")
 
     def _sweep(self, storage: MediaStorage, options: dict[str, Any]) -> SweepReport:
         """Count what would be removed, and remove it if that is not suspicious."""
