@@ -59,7 +59,7 @@ def thumbnail(file: Any) -> SafeString:
     if not file:
         return SafeString("")
     return format_html(
-        '<span class="shift-media-thumb">{}{}</span>', _picture(file), _caption(file)
+        '<span class="shift-media-still">{}{}</span>', _picture(file), _caption(file)
     )
 
 
@@ -77,7 +77,7 @@ def _picture(file: Any) -> SafeString:
             name,
         )
     extension = format_of(file).extension.upper()
-    label = '<span class="shift-media-thumb-type" title="{}">{}</span>'
+    label = '<span class="shift-media-still-type" title="{}">{}</span>'
     return format_html(label, name, extension)
 
 

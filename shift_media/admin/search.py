@@ -155,5 +155,5 @@ class LibrarySearch:
 
 
 def _in_name(text: str) -> str:
-    """Return a regular expression for names that contain a text, in the dialect of any database."""
+    """Return a regular expression for names that contain a text, for any database."""
     return f"{re.escape(text)}[^/]*$"

@@ -38,7 +38,7 @@ class PanelInput(DirectInput, MediaInput):
 class FramedInput(PanelInput, CropInput):  # type: ignore[misc]  # whose classes Media differ
     """The same for fields with pictures, whose focal point and crop boxes can be stored."""
 
-    input_template = "shift_media/widgets/crop_input.html"
+    input_template = "shift_media/widgets/focal_input.html"
     has_picture = True
 
     def __init__(self, ratios: Sequence[str] | Mapping[str, str] = ()) -> None:

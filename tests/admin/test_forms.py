@@ -53,7 +53,7 @@ def test_form_shows_the_picture_with_its_boxes_and_facts(admin_client: Client) -
     assert "image/jpeg" in page
     assert "64 × 48" in page
     assert pair.left.metadata.sha256 in page
-    assert page.count("crop-input.js") == 1
+    assert page.count("focal-input.js") == 1
     panel = page.partition('class="shift-media-frame"')[2].partition("submit-row")[0]
     assert "style=" not in panel
     assert "<script" not in panel

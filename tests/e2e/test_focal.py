@@ -51,10 +51,10 @@ def save(page: Page) -> None:
 
 def test_click_and_arrow_keys_move_focal_point(admin: Page, console: Console) -> None:
     across, down = admin.locator("[name=image-across]"), admin.locator("[name=image-down]")
-    mark = admin.locator(".shift-media-focal-mark")
+    mark = admin.locator(".shift-media-frame-mark")
     expect(across).to_have_value("")
     expect(mark).to_be_visible()
-    preview = admin.locator(".shift-media-input-preview")
+    preview = admin.locator(".shift-media-frame-stage img")
     preview.scroll_into_view_if_needed()
     box = preview.bounding_box()
     assert box is not None

@@ -149,4 +149,11 @@ def test_input_has_no_inline_style_or_script() -> None:
     html = str(CropForm(instance=stored_photo(_4x3=BOX))["image"])
     assert "style=" not in html
     assert "<script" not in html
-    assert str(CropForm().media).count(".js") == 1
+    assert str(CropForm().media).count("focal-input.js") == 1
+
+
+def test_numbers_of_a_form_with_errors_are_shown_again() -> None:
+    data = sent(**{"image-across": "30", "image-4x3-left": "1", "image-4x3-top": "2"})
+    html = str(CropForm({**data, "image-4x3-width": "50"}, instance=stored_photo())["image"])
+    assert 'name="image-across" value="30"' in html
+    assert 'name="image-4x3-width" value="50"' in html

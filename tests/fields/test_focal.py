@@ -99,7 +99,7 @@ def test_input_shows_the_focal_point_of_the_current_file(focal: Any) -> None:
     html = FocalForm(instance=stored_photo(focal)).as_p()
     assert 'name="image-across"' in html
     assert ('value="30"' in html and 'value="0"' in html) == (focal is not None)
-    assert "shift-media-focal-mark" in html
+    assert "shift-media-frame-mark" in html
     assert "focal-input.js" in str(FocalForm().media)
 
 

@@ -1,10 +1,9 @@
-"""Form inputs: files with previews, with a focal point, and with direct uploads."""
+"""Form inputs: files with previews, and with direct uploads."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.forms.widgets import ClearableFileInput
@@ -12,7 +11,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from shift_media.conf import settings
-from shift_media.core.crops import crop_to_percent, ratio_name
 from shift_media.core.errors import MediaError
 from shift_media.resizes.resize import Resize
 
@@ -134,137 +132,6 @@ class MediaInput(ClearableFileInput):
             known = [widget["attrs"].get("aria-describedby"), _limits_id(widget)]
             widget["attrs"]["aria-describedby"] = " ".join(filter(None, known))
         return context
-
-
-@dataclass(frozen=True, slots=True)
-class FocalValue:
-    """The value of a `FocalInput`: the value of a `MediaInput`, and two numbers as text.
-
-    That of a `CropInput` has three numbers for each ratio, too.
-    """
-
-    file: Any
-    across: str
-    down: str
-    crops: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-class FocalInput(MediaInput):
-    """A `MediaInput` with a focal point: two numbers, which a click on the picture sets.
-
-    Use it for a `MediaField` with a metadata field: ``widgets = {"image": FocalInput}`` in a form,
-    ``formfield_overrides = {MediaField: {"widget": FocalInput}}`` in the admin. The numbers can be
-    typed in without the script. With it, the arrow keys move the mark on the picture.
-    """
-
-    template_name = "shift_media/widgets/focal_input.html"
-
-    class Media:
-        """The script."""
-
-        js = ["shift_media/focal-input.js"]
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Add the focal point of the current file."""
-        context = super().get_context(name, value, attrs)
-        known = getattr(self.format_value(value), "known_metadata", None)
-        context["widget"]["focal"] = known.focal if known else None
-        return context
-
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Return a `FocalValue`, or only the file if the form sent no numbers."""
-        file = super().value_from_datadict(data, files, name)
-        across, down = data.get(f"{name}-across"), data.get(f"{name}-down")
-        if across is None or down is None:
-            return file
-        return FocalValue(file, across.strip(), down.strip())
-
-    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
-        """Return True if the form sent neither a file nor numbers."""
-        omitted = super().value_omitted_from_data(data, files, name)
-        return omitted and f"{name}-across" not in data
-
-
-class CropInput(FocalInput):
-    """A `FocalInput` with crop boxes for some ratios, on the current picture or a chosen one.
-
-    ``widgets = {"image": CropInput(ratios=["16:9", "1:1"])}``. What is cut out by ``fill`` for a
-    resize of a ratio is the box of that ratio, or else it is around the focal point. The numbers
-    can be typed in without the script. The picture of a file that is not sent yet is shown by it.
-
-    Args:
-        ratios: ``"4:3"``, or sizes such as ``"400x300"``; by a dict each has a text that is shown
-            as its title, such as the names of presets.
-    """
-
-    template_name = "shift_media/widgets/crop_input.html"
-    picture_size = "720x720"
-
-    class Media:
-        """The scripts and the style sheet, without the script of `FocalInput`."""
-
-        extend = False
-        css = {"all": ["shift_media/media-input.css", "shift_media/crop-input.css"]}
-        js = [*SCRIPTS, "shift_media/crop-input.js"]
-
-    def __init__(
-        self, attrs: dict[str, Any] | None = None, ratios: Sequence[str] | Mapping[str, str] = ()
-    ) -> None:
-        super().__init__(attrs)
-        self.ratios = named_ratios(ratios)
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Add the boxes of the current file, in percent."""
-        context = super().get_context(name, value, attrs)
-        widget, known = (
-            context["widget"],
-            getattr(self.format_value(value), "known_metadata", None),
-        )
-        shown = FocalValue(None, *focal_text(known), crops_text(known))
-        widget["focal_text"] = (shown.across, shown.down)
-        widget["crops"] = [
-            {
-                "ratio": ratio,
-                "label": ratio.replace("x", ":"),
-                "presets": text,
-                "name": f"{name}-{ratio}",
-                "values": shown.crops.get(ratio, ()),
-            }
-            for ratio, text in self.ratios.items()
-        ]
-        return context
-
-    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
-        """Return a `FocalValue` with the numbers of each ratio that were sent."""
-        value = super().value_from_datadict(data, files, name)
-        if not isinstance(value, FocalValue):
-            return value
-        crops: dict[str, tuple[str, ...]] = {}
-        for ratio in self.ratios:
-            sent = [data.get(f"{name}-{ratio}-{side}") for side in ("left", "top", "width")]
-            if None not in sent:
-                crops[ratio] = tuple(str(number).strip() for number in sent)
-        return replace(value, crops=crops)
-
-
-def named_ratios(ratios: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return a title for each ratio, by its name."""
-    texts = ratios if isinstance(ratios, Mapping) else dict.fromkeys(ratios, "")
-    return {ratio_name(ratio): text for ratio, text in texts.items()}
-
-
-def focal_text(known: Any) -> tuple[str, str]:
-    """Return the focal point of metadata as the inputs show it; two empty texts for the centre."""
-    return (str(known.focal.x), str(known.focal.y)) if known and known.focal else ("", "")
-
-
-def crops_text(known: Any) -> dict[str, tuple[str, ...]]:
-    """Return the crop boxes of metadata as the inputs show them, in percent, by ratio."""
-    size = known.resizable_size if known else None
-    if not size:
-        return {}
-    percent = {ratio: crop_to_percent(box, *size) for ratio, box in known.crops.items()}
-    return {ratio: tuple(f"{number:g}" for number in box) for ratio, box in percent.items()}
 
 
 class DirectInput(MediaInput):
