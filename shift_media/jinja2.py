@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MissingExtra
-from shift_media.markup import elements, image_set, picture
+from shift_media.markup import elements, image_set, picture, players
 from shift_media.markup.rendering import build_resize, render_element, render_picture, render_url
 from shift_media.markup.widths import AUTO
 from shift_media.resizes.resize import Resize
@@ -56,12 +56,17 @@ def resize_image_set(file: Any, size: str, **options: Any) -> SafeString:
 
 def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
     """Return a ``<video>``, as the tag ``media_video`` does."""
-    return render_element("video", file, elements.render_video, str(captions), options)
+    return render_element("video", file, players.render_video, str(captions), options)
+
+
+def media_player(**options: Any) -> SafeString:
+    """Return the ``<script>`` of the player, as the tag ``media_player`` does."""
+    return players.render_player(options)
 
 
 def media_audio(file: Any, **options: Any) -> SafeString:
     """Return an ``<audio>``, as the tag ``media_audio`` does."""
-    return render_element("audio", file, elements.render_audio, options)
+    return render_element("audio", file, players.render_audio, options)
 
 
 FUNCTIONS = (
@@ -73,6 +78,7 @@ FUNCTIONS = (
     resize_image_set,
     media_video,
     media_audio,
+    media_player,
 )
 """The functions that templates call, one for each tag."""
 

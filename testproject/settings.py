@@ -2,7 +2,8 @@
 
 Environment variables change the folder of its data (``SHIFT_MEDIA_DEMO_DIR``), the secret key
 (``SHIFT_MEDIA_DEMO_SECRET_KEY``) and more host names, separated by commas
-(``SHIFT_MEDIA_DEMO_HOSTS``), and turn off debugging (``SHIFT_MEDIA_DEMO_DEBUG=0``).
+(``SHIFT_MEDIA_DEMO_HOSTS``), turn off debugging (``SHIFT_MEDIA_DEMO_DEBUG=0``), and name a file
+``hls.min.js`` to serve in place of that of the CDN, or none (``SHIFT_MEDIA_DEMO_HLS_JS``).
 """
 
 from __future__ import annotations
@@ -82,7 +83,18 @@ STORAGES: dict[str, dict[str, Any]] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
+# The same bytes, from a file of this machine or from npm's CDN.
+_HLS_JS = os.environ.get("SHIFT_MEDIA_DEMO_HLS_JS")
+_HLS_URL = "https://cdn.jsdelivr.net/npm/hls.js@1.7.4/dist/hls.min.js"
+_HLS_INTEGRITY = "sha384-p9vgU/7IYJWd3I4STrtqxqR/2cAQlhIX7D/HrTnIMEjjcUox165b7se7sxmm3zDg"
+SHIFT_MEDIA: dict[str, Any] = {
+    "HLS_JS": {"src": "hls.min.js" if _HLS_JS else _HLS_URL, "integrity": _HLS_INTEGRITY}
+}
+if _HLS_JS == "none":
+    SHIFT_MEDIA["HLS_JS"] = None
+
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [Path(_HLS_JS).parent] if _HLS_JS and _HLS_JS != "none" else []
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True

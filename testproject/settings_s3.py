@@ -44,7 +44,7 @@ if _cache := os.environ.get("SHIFT_MEDIA_DEMO_CACHE"):
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache}
     }
 if _locks := os.environ.get("SHIFT_MEDIA_DEMO_LOCK_DIR"):
-    SHIFT_MEDIA = {"LOCK_DIR": _locks}
+    SHIFT_MEDIA = {**gallery.SHIFT_MEDIA, "LOCK_DIR": _locks}
 
 # The panel polls more than once a second, and its requests would hide the others.
 LOGGING = {

@@ -120,6 +120,17 @@ def _old_botocore() -> Path | None:
     return old_botocore.find()
 
 
+def _player(name: str) -> Part:
+    """Return the part that is a player from npm."""
+
+    def find() -> Path | None:
+        from tests.servers import npm
+
+        return npm.find(name)
+
+    return Part(find, "npm (apt-get install npm) packs it into var/, which needs the network")
+
+
 def _server(name: str) -> Part:
     """Return the part that is an application server from PyPI."""
     return Part(_programs(name), 'pip install "django-shift-media[dev]"')
@@ -137,6 +148,8 @@ PARTS = {
     "old-botocore": Part(
         _old_botocore, "boto3==1.42.17 is installed by pip into var/, which needs the network"
     ),
+    "hls.js": _player("hls.js"),
+    "shaka-player": _player("shaka-player"),
     "daphne": _server("daphne"),
     "gunicorn": _server("gunicorn"),
     "hypercorn": _server("hypercorn"),

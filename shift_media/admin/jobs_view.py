@@ -114,5 +114,5 @@ class JobsView(View):
         return True, _("A new poster is being made.")
 
     def _reset(self, file: Any) -> Said:
-        done = services.reset_poster(file)
+        done = file.reset_poster()
         return done, _("The first poster is shown again.") if done else _("It is shown already.")

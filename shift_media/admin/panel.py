@@ -20,7 +20,7 @@ from shift_media.admin.shown_files import (
 )
 from shift_media.core.errors import MediaError
 from shift_media.core.keys import NEW_POSTER
-from shift_media.markup.elements import PLAYABLE
+from shift_media.markup.players import PLAYABLE
 from shift_media.transcoding.base import State
 
 PICTURE: Final = "720x480"

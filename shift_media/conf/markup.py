@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from urllib.parse import urlsplit
 
 from shift_media.conf.reader import SettingsReader, wrong_value
 
+_INTEGRITY = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/]{43,86}={0,2}")
 _BREAKPOINTS = {"sm": 640, "md": 768, "lg": 1024, "xl": 1280, "2xl": 1536}
 
 
@@ -46,6 +48,28 @@ class MarkupSettings(SettingsReader):
         if picture is not None and (not isinstance(picture, str) or not picture):
             raise wrong_value("FALLBACK", picture, 'None or a path such as "img/no-photo.svg"')
         return picture
+
+    @cached_property
+    def HLS_JS(self) -> dict[str, str] | None:
+        """Where ``media_player`` finds ``hls.js``, by which browsers play HLS. Default: None.
+
+        ``{"src": "vendor/hls.min.js", "integrity": "sha384-…"}``: a static file or a URL, and the
+        digest of the file (SRI), which a URL of another host must have. Without the setting, a
+        browser that does not play HLS by itself plays the MP4s.
+        """
+        given = self._raw.get("HLS_JS")
+        if given is None:
+            return None
+        expected = 'None or a dict such as {"src": "vendor/hls.min.js", "integrity": "sha384-…"}'
+        is_dict = isinstance(given, dict) and {"src"} <= set(given) <= {"src", "integrity"}
+        if not is_dict or not all(isinstance(text, str) and text for text in given.values()):
+            raise wrong_value("HLS_JS", given, expected)
+        integrity = given.get("integrity")
+        if integrity is None and urlsplit(given["src"]).netloc:
+            raise wrong_value("HLS_JS", given, "an integrity too, because it is on another host")
+        if integrity is not None and not _INTEGRITY.fullmatch(integrity):
+            raise wrong_value("HLS_JS", given, expected)
+        return dict(given)
 
     @cached_property
     def SITE_URL(self) -> str | None:

@@ -1,13 +1,12 @@
-"""The HTML of the template tags ``<img>`` and ``<video>``."""
+"""The HTML of an ``<img>``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.conf import settings as django_settings
 from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from shift_media.core.errors import MediaError
@@ -17,20 +16,11 @@ from shift_media.resizes.absolute import make_absolute
 from shift_media.resizes.builder import OPTIONS, build_scaled
 from shift_media.resizes.legacy import shown_size
 from shift_media.resizes.resize import Resize
-from shift_media.video.captions import language_of
 
 Renderer = Callable[..., SafeString]
 
 _OBJECT_FIT = {"fill": "cover", "pad": "contain"}
 """How browsers fit a picture into a box of another ratio, by the mode of the resize."""
-
-_WAITING = (
-    "<p>This file is not transcoded yet, and no worker ran for an hour. Run: "
-    "<code>python manage.py media_transcode</code></p>"
-)
-
-PLAYABLE = "hls", "mp4", "webm", "audio"
-"""The kinds of renditions that a ``<video>`` offers, in this order: browsers take the first."""
 
 
 def render_image(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
@@ -57,60 +47,6 @@ def build_double(resize: Resize) -> Resize | None:
         return None  # Its sides are over a limit that the single resize keeps.
     is_same = double.width is not None and double.size == resize.size
     return None if is_same else double
-
-
-def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeString:
-    """Render a ``<video>`` with its sources, poster and captions; nothing without sources.
-
-    When ``DEBUG``, a paragraph says instead that no worker runs the job of the video.
-    """
-    given, others = split_options(options, ("captions", "srclang", "label"))
-    renditions = file.renditions
-    playable = [r for kind in PLAYABLE for r in renditions if r.kind == kind]
-    if not playable and not file.is_legacy:
-        return SafeString(_WAITING if django_settings.DEBUG and file.waits_for_worker else "")
-    attributes: dict[str, Any] = {"preload": "metadata", "playsinline": True}
-    largest = next((r for r in playable if r.width), None)
-    if largest is not None:
-        attributes |= {"width": largest.width, "height": largest.height}
-    for name, kind in (("poster", "poster"), ("data-preview", "sprite")):
-        extra = next((r for r in renditions if r.kind == kind), None)
-        attributes |= {name: extra.url} if extra else {}
-    track = {"srclang": given.get("srclang", "en"), "label": given.get("label")}
-    attributes |= others
-    sources = _render_sources(file, playable)
-    if captions:
-        track = {"kind": "captions", "src": captions, **track}
-        sources += format_html("<track{}>", flatatt(drop_unset(track)))
-    else:
-        sources += format_html_join(
-            "",
-            '<track kind="captions" src="{}" srclang="{}">',
-            ((r.url, language_of(r.key)) for r in renditions if r.kind == "captions"),
-        )
-    return format_html("<video{}>{}</video>", flatatt(drop_unset(attributes)), sources)
-
-
-def render_audio(file: Any, options: Mapping[str, Any]) -> SafeString:
-    """Render an ``<audio>`` with its sources; nothing without sources.
-
-    When ``DEBUG``, a paragraph says instead that no worker runs the job of the sound.
-    """
-    _, others = split_options(options, ())
-    playable = [rendition for rendition in file.renditions if rendition.kind == "audio"]
-    if not playable and not file.is_legacy:
-        return SafeString(_WAITING if django_settings.DEBUG and file.waits_for_worker else "")
-    attributes = {"preload": "metadata", **others}
-    sources = _render_sources(file, playable)
-    return format_html("<audio{}>{}</audio>", flatatt(drop_unset(attributes)), sources)
-
-
-def _render_sources(file: Any, playable: Sequence[Any]) -> SafeString:
-    """Render a ``<source>`` for each rendition; of a legacy name for the file itself."""
-    if file.is_legacy:
-        return format_html('<source src="{}">', file.url)
-    pairs = ((rendition.url, rendition.content_type) for rendition in playable)
-    return format_html_join("", '<source src="{}" type="{}">', pairs)
 
 
 def render_img(

@@ -12,7 +12,7 @@ from django import template
 from django.template.base import Parser, Token
 from django.utils.safestring import SafeString
 
-from shift_media.markup import elements, image_set, picture
+from shift_media.markup import elements, image_set, picture, players
 from shift_media.markup.rendering import render_element, render_picture
 from shift_media.markup.widths import AUTO
 from shift_media.templatetags.nodes import ResizeNode, ResizeUrlNode
@@ -78,11 +78,21 @@ def resize_image_set(file: Any, size: str, **options: Any) -> SafeString:
 def media_video(file: Any, *, captions: Any = "", **options: Any) -> SafeString:
     """Render a ``<video>``: ``{% media_video clip.video controls=True captions=clip.vtt.url %}``.
 
-    HLS comes first, for browsers that play it, then the MP4s, largest first. As long as there is
-    nothing to play it renders nothing. ``captions`` is a URL of WebVTT, with ``srclang`` and
-    ``label``. Other options become attributes, with ``-`` for ``_``.
+    HLS comes first, for browsers that play it, then the MP4s by codec and size, best first. As
+    long as there is nothing to play it renders nothing. ``captions`` is a URL of WebVTT, with
+    ``srclang`` and ``label``. Other options become attributes, with ``-`` for ``_``.
     """
-    return render_element("video", file, elements.render_video, str(captions), options)
+    return render_element("video", file, players.render_video, str(captions), options)
+
+
+@register.simple_tag
+def media_player(**options: Any) -> SafeString:
+    """Render the ``<script>`` that plays HLS in all browsers: ``{% media_player %}``, once a page.
+
+    It loads ``hls.js`` where a video needs it, from where ``SHIFT_MEDIA["HLS_JS"]`` says. Options
+    become attributes, such as ``nonce``.
+    """
+    return players.render_player(options)
 
 
 @register.simple_tag
@@ -92,4 +102,4 @@ def media_audio(file: Any, **options: Any) -> SafeString:
     Its sources are the sounds of the profile, in its order. As long as there is nothing to play it
     renders nothing. Options become attributes, with ``-`` for ``_``.
     """
-    return render_element("audio", file, elements.render_audio, options)
+    return render_element("audio", file, players.render_audio, options)

@@ -15,7 +15,7 @@ from time import monotonic, sleep
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.parts import ROOT, package
+from tests.parts import ROOT, locate, package
 
 START_SECONDS = 60
 QUIET = (
@@ -39,6 +39,16 @@ class Site:
 
     url: str
     folder: Path
+
+    def environment(self, settings: str = "testproject.settings") -> dict[str, str]:
+        """Return the variables for another process of the site."""
+        return {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": settings,
+            "SHIFT_MEDIA_DEMO_DIR": str(self.folder),
+            "SHIFT_MEDIA_DEMO_DEBUG": "0",
+            "SHIFT_MEDIA_DEMO_HLS_JS": str(locate("hls.js") or "none"),
+        }
 
     def files(self) -> list[Path]:
         """Return the files in its media folder."""
@@ -75,12 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int])
 def serving(settings: str, folder: Path, port: int, *, processes: int = 2) -> Iterator[Site]:
     """Run the gallery with other settings by gunicorn."""
     site = Site(f"http://127.0.0.1:{port}", folder)
-    env = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": settings,
-        "SHIFT_MEDIA_DEMO_DIR": str(folder),
-        "SHIFT_MEDIA_DEMO_DEBUG": "0",
-    }
+    env = site.environment(settings)
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
     subprocess.run(migrate, cwd=ROOT, env=env, check=True)
     gunicorn = f"gunicorn -b 127.0.0.1:{port} -w {processes} -k gthread --threads 4"

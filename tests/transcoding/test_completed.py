@@ -12,7 +12,8 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
-from shift_media.storages import default_media_storage, unwrap
+from shift_media.core.errors import StorageError
+from shift_media.storages import LocalMediaStorage, default_media_storage, unwrap
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
@@ -181,3 +182,16 @@ def test_late_report_does_not_complete_a_job_that_was_recovered(new_film: NewFil
     assert recover() == 1  # The site has another transcoder now.
     assert not apply(job, report)
     assert TranscodeJob.objects.get().state == State.PENDING
+
+
+def test_job_is_complete_if_the_storage_is_away_after_the_commit(
+    film: Film, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: object, prefix: str) -> Iterator[Any]:
+        raise StorageError("The storage is away.")
+
+    monkeypatch.setattr(LocalMediaStorage, "entries", fail)
+    Worker().run_one()
+    assert_published(film)
+    assert "stay until media_cleanup runs: The storage is away." in caplog.text
+    assert "Traceback" not in caplog.text

@@ -61,7 +61,10 @@ def announce(job: TranscodeJob) -> None:
         return
     if job.state == State.COMPLETE:
         job.send(signals.transcode_completed)
-        _delete_older_files(job)
+        try:
+            _delete_older_files(job)
+        except (MediaError, OSError) as error:
+            logger.warning("Older files of %s stay until media_cleanup runs: %s", job, error)
     else:
         job.send(signals.transcode_failed)
 

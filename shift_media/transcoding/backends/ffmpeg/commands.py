@@ -200,6 +200,9 @@ _SEGMENTS = {
     "fmp4": [
         *["-hls_segment_type", "fmp4", "-hls_fmp4_init_filename", "init.mp4"],
         *["-hls_segment_filename", "%v/s%05d.m4s"],
+        # The decode times of fragments begin at the offset. Otherwise it would be in the edit list
+        # alone, which players of segments ignore, so that DASH and subtitles would be late.
+        *["-hls_segment_options", "movflags=+frag_discont"],
     ],
     "ts": ["-hls_segment_type", "mpegts", "-hls_segment_filename", "%v/s%05d.ts"],
 }
