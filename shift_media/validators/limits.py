@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.utils.functional import Promise
 from django.utils.text import get_text_list
 from django.utils.translation import gettext, ngettext
-from django.utils.translation import gettext_noop as _
+from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
 from shift_media.validators.errors import MESSAGES, size_text
@@ -29,7 +30,8 @@ SEEN: Final = "{seen}"
 
 Limit = dict[str, Any]
 
-_PHRASES: Final[tuple[tuple[str, str, Callable[[Any], str]], ...]] = (
+# Lazy, because this module is imported before there are settings, which gettext_noop() needs.
+_PHRASES: Final[tuple[tuple[str, Promise, Callable[[Any], str]], ...]] = (
     ("min_bytes", _("at least %s"), size_text),
     ("min_size", _("at least %s"), sides_text),
     ("max_size", _("at most %s"), sides_text),
@@ -75,7 +77,7 @@ class UploadLimits:
             yield gettext("up to %s") % size_text(self.max_bytes)
         for name, phrase, text in _PHRASES:
             if (value := getattr(self.rules, name)) is not None:
-                yield gettext(phrase) % text(value)
+                yield str(phrase) % text(value)
         if self.rules.with_audio is not None:
             yield gettext("with sound") if self.rules.with_audio else gettext("without sound")
         if self.max_files is not None:
