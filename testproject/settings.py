@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "shift_media.direct.middleware.DirectUploadMiddleware",
 ]
 
 ROOT_URLCONF = "testproject.urls"
@@ -88,7 +89,11 @@ _HLS_JS = os.environ.get("SHIFT_MEDIA_DEMO_HLS_JS")
 _HLS_URL = "https://cdn.jsdelivr.net/npm/hls.js@1.7.4/dist/hls.min.js"
 _HLS_INTEGRITY = "sha384-p9vgU/7IYJWd3I4STrtqxqR/2cAQlhIX7D/HrTnIMEjjcUox165b7se7sxmm3zDg"
 SHIFT_MEDIA: dict[str, Any] = {
-    "HLS_JS": {"src": "hls.min.js" if _HLS_JS else _HLS_URL, "integrity": _HLS_INTEGRITY}
+    "HLS_JS": {"src": "hls.min.js" if _HLS_JS else _HLS_URL, "integrity": _HLS_INTEGRITY},
+    "UPLOADS": {
+        "gallery.Clip.video": "testproject.gallery.forms.may_upload",
+        "gallery.AlbumPicture.file": "testproject.gallery.forms.may_upload",
+    },
 }
 if _HLS_JS == "none":
     SHIFT_MEDIA["HLS_JS"] = None

@@ -43,8 +43,10 @@ if _cache := os.environ.get("SHIFT_MEDIA_DEMO_CACHE"):
     CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _cache}
     }
+# Ceph's gateway answers the preflight of a PUT so that no browser goes on: forms send the files.
+SHIFT_MEDIA = {**gallery.SHIFT_MEDIA, "UPLOADS": {}}
 if _locks := os.environ.get("SHIFT_MEDIA_DEMO_LOCK_DIR"):
-    SHIFT_MEDIA = {**gallery.SHIFT_MEDIA, "LOCK_DIR": _locks}
+    SHIFT_MEDIA["LOCK_DIR"] = _locks
 
 # The panel polls more than once a second, and its requests would hide the others.
 LOGGING = {

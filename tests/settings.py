@@ -22,6 +22,9 @@ INSTALLED_APPS = [
     "django.contrib.sites",
     "tests.testapp",
 ]
+# Tests of direct uploads install the middleware and name the fields themselves.
+MIDDLEWARE = [name for name in gallery.MIDDLEWARE if not name.startswith("shift_media.")]
+SHIFT_MEDIA = {**gallery.SHIFT_MEDIA, "UPLOADS": {}}
 ROOT_URLCONF = "tests.urls"
 SILENCED_SYSTEM_CHECKS = [
     "shift_media.W101",  # two models of the tests do without metadata

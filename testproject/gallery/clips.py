@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse_lazy
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.generic import DeleteView
 
 from shift_media.transcoding.files import prefetch_renditions
 from shift_media.transcoding.models import TranscodeJob
 from testproject.gallery.forms import ClipForm
-from testproject.gallery.models import MAX_VIDEO_BYTES, Clip
+from testproject.gallery.models import Clip
 
 MAX_CLIPS = 48
 """Videos on the page; the newest are shown."""
@@ -27,13 +27,17 @@ def clip_list(request: HttpRequest) -> HttpResponse:
     form = ClipForm(request.POST, request.FILES) if request.method == "POST" else ClipForm()
     if form.is_bound and form.is_valid():
         return redirect(form.save())
-    context = {
-        "form": form,
-        "clips": prefetch_renditions(Clip.objects.all()[:MAX_CLIPS]),
-        "accept": ",".join(Clip._meta.get_field("video").accept),
-        "max_bytes": MAX_VIDEO_BYTES,
-    }
+    clips = prefetch_renditions(Clip.objects.all()[:MAX_CLIPS])
+    context = {"form": form, "clips": _with_jobs(clips)}
     return render(request, "gallery/clips.html", context, status=422 if form.errors else 200)
+
+
+def _with_jobs(clips: list[Clip]) -> list[tuple[Clip, TranscodeJob | None]]:
+    """Return each video with its newest job, by one query for all."""
+    keys = [clip.video.key for clip in clips]
+    jobs = TranscodeJob.objects.filter(original__in=keys, profile="web").order_by("pk")
+    newest = {job.original: job for job in jobs}
+    return [(clip, newest.get(clip.video.key)) for clip in clips]
 
 
 @require_safe
@@ -50,6 +54,14 @@ def state(request: HttpRequest, pk: int) -> JsonResponse:
     context = _job_context(clip)
     player = render_to_string("gallery/_player.html", {"clip": clip, **context}, request)
     return JsonResponse({"live": context["live"], "player": player})
+
+
+@require_POST
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Submit the job of a video again."""
+    clip = get_object_or_404(Clip, pk=pk)
+    clip.video.transcode(force=True)
+    return redirect(clip)
 
 
 def _job_context(clip: Clip) -> dict[str, Any]:

@@ -6,14 +6,22 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.http import HttpRequest
 
 from shift_media.core.errors import InvalidSpec, LimitExceeded
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.spec import LOSSLESS, MODES
+from shift_media.fields import MediaField
 from shift_media.resizes.resize import Resize
+from shift_media.widgets import DirectInput
 from testproject.gallery.models import Album, Clip, Photo
 
 COLOR = RegexValidator(r"^#?[0-9A-Fa-f]{6}$", 'Write six hex digits, such as "ff8800".')
+
+
+def may_upload(request: HttpRequest, field: MediaField) -> bool:
+    """Return True: every visitor may upload, because this is a demonstration."""
+    return True
 
 
 class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -26,14 +34,26 @@ class PhotoForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: ClassVar = ["image"]
 
 
+class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The title and the description of a picture."""
+
+    class Meta:
+        """The texts."""
+
+        model = Photo
+        fields: ClassVar = ["title", "alt"]
+
+
 class ClipForm(forms.ModelForm):  # type: ignore[type-arg]
-    """An upload of one video."""
+    """An upload of one video, which goes on its way as soon as it is chosen."""
 
     class Meta:
         """Only the file."""
 
         model = Clip
         fields: ClassVar = ["video"]
+        widgets: ClassVar = {"video": DirectInput}
+        labels: ClassVar = {"video": "Add a video"}
 
 
 class AlbumForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -17,7 +17,7 @@ from django.views.generic import DeleteView, ListView
 from shift_media.core.errors import MediaError
 from shift_media.core.formats import accepted_formats
 from shift_media.resizes.resize import Resize
-from testproject.gallery.forms import FocalForm, PhotoForm, ResizeForm
+from testproject.gallery.forms import DetailsForm, FocalForm, PhotoForm, ResizeForm
 from testproject.gallery.models import MAX_BYTES, Photo
 
 BOX = "320x320"
@@ -56,7 +56,7 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _page_after_upload(request, stored, refused)
     if refused:
         return JsonResponse({"errors": refused[0][1]}, status=422)
-    tile = render_to_string("gallery/_tile.html", {"photo": stored[0]}, request)
+    tile = render_to_string("gallery/_photo_tile.html", {"photo": stored[0]}, request)
     url, count = stored[0].get_absolute_url(), Photo.objects.count()
     return JsonResponse({"url": url, "tile": tile, "count": count}, status=201)
 
@@ -102,6 +102,7 @@ def photo(request: HttpRequest, pk: int) -> HttpResponse:
         "photo": photo,
         "facts": photo.image.metadata,
         "focal_form": FocalForm({"x": x, "y": y}, label_suffix=""),
+        "details_form": DetailsForm(instance=photo, label_suffix=""),
         "modes": _modes(photo),
         "formats": _formats(photo),
         "form": form,
@@ -134,6 +135,19 @@ def focal(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.error(request, "A focal point is two whole numbers from 0 to 100.")
     return HttpResponseRedirect(f"{photo.get_absolute_url()}#focal")
+
+
+@require_POST
+def details(request: HttpRequest, pk: int) -> HttpResponse:
+    """Save the title and the description."""
+    photo = get_object_or_404(Photo, pk=pk)
+    form = DetailsForm(request.POST, instance=photo)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Title and description saved.")
+    else:
+        messages.error(request, "The title or the description is too long.")
+    return redirect(photo)
 
 
 class PhotoDelete(DeleteView):  # type: ignore[type-arg]

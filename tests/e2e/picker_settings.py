@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from testproject.settings import *  # noqa: F403 (the settings of the gallery, but for these)
-from testproject.settings import MIDDLEWARE
 
 ROOT_URLCONF = "tests.e2e.picker_urls"
-MIDDLEWARE = [*MIDDLEWARE, "shift_media.direct.middleware.DirectUploadMiddleware"]
 SHIFT_MEDIA = {"UPLOADS": {"gallery.Photo.image": "tests.e2e.picker_urls.may_upload"}}

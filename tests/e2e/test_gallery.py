@@ -140,7 +140,7 @@ def test_upload_form_works_without_javascript(
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("plain.jpg")
     page.get_by_label("Left, %").fill("5")
-    page.get_by_role("button", name="Save").click()
+    page.locator("#focal").get_by_role("button", name="Save").click()
     expect(page.locator("#modes input[value*='-f5.50-']")).to_have_count(1)
     page.get_by_label("Size", exact=True).fill("100x100")
     page.get_by_role("button", name="Show").click()
@@ -196,6 +196,7 @@ def test_drag_sets_crop_and_shows_resize(
         assert abs(number - wanted) <= 3
     assert "crop=" in page.url
     assert f"-c{'.'.join(map(str, crop))}-" in (result.get_attribute("src") or "")
+    expect(result).to_be_in_viewport()
     assert_all_drawn(page, 11)
     shot(page, "crop-desktop")
     assert console.errors == []

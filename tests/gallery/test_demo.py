@@ -52,9 +52,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @pytest.fixture(scope="module")
 def drawn(demo: Demo) -> dict[str, bytes]:
-    """Return the originals that the demo stored, by name."""
+    """Return the pictures that the demo stored, by name."""
     files = (demo[0] / "media").rglob("*.*")
-    return {f.name: f.read_bytes() for f in files if f.is_file() and f.parent.name == f.name}
+    originals = [file for file in files if file.is_file() and file.parent.name == file.name]
+    return {file.name: file.read_bytes() for file in originals if file.suffix != ".mp4"}
 
 
 @pytest.mark.slow
@@ -95,6 +96,15 @@ def test_demo_prints_password_and_progress(demo: Demo) -> None:
     _, output = demo
     assert re.search(r"admin, password [\w-]{10,}\n", output)
     assert f"12 of {len(PICTURES)}" in output
+    assert "5 of them" in output
+    assert "evening-sea.mp4" in output
+
+
+def test_album_of_the_demo_shares_the_files_of_its_pictures(
+    demo: Demo, drawn: dict[str, bytes]
+) -> None:
+    names = [path.name for path in (demo[0] / "media").rglob("*.jpg") if path.is_file()]
+    assert names.count("dunes.jpg") == 1
 
 
 @pytest.mark.slow
@@ -127,7 +137,7 @@ def _check_page(url: str) -> None:
     sources = re.findall(r'src="(/media/[^"]+)"', _get(url).decode())
     assert len(sources) == len(PICTURES)
     with Image.open(io.BytesIO(_get(url.rstrip("/") + sources[0]))) as first:
-        assert first.height == 440
+        assert first.width == 1080
 
 
 def _until_ready(server: subprocess.Popen[str]) -> str:

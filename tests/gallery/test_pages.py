@@ -59,6 +59,27 @@ def test_list_shows_resizes_that_are_served(client: Client, photo: Photo) -> Non
         assert made.size == (640, 400)
 
 
+def test_tiles_are_offered_as_avif_and_the_first_loads_at_once(
+    client: Client, photo: Photo
+) -> None:
+    Photo(image=photo.image.name, image_meta=photo.image_meta).save()
+    page = body(client.get("/"))
+    assert page.count('type="image/avif"') == 2
+    assert page.count('fetchpriority="high"') == 1
+    assert page.count('loading="lazy"') == 1
+    assert page.index('fetchpriority="high"') < page.index('loading="lazy"')
+
+
+def test_title_and_description_are_saved(client: Client, photo: Photo) -> None:
+    url = reverse("gallery:details", args=[photo.pk])
+    page = client.post(url, {"title": "Lake", "alt": "A lake between hills"}, follow=True)
+    assert "Title and description saved." in body(page)
+    assert 'alt="A lake between hills"' in body(page)
+    refused = client.post(url, {"title": "x" * 201}, follow=True)
+    assert "is too long" in body(refused)
+    assert Photo.objects.get().title == "Lake"
+
+
 def test_list_makes_same_queries_for_one_picture_as_for_many(
     client: Client, photo: Photo, django_assert_num_queries: object
 ) -> None:
@@ -208,7 +229,7 @@ def test_admin_list_shows_resizes(admin_client: Client, photo: Photo) -> None:
     page = body(admin_client.get(reverse("admin:gallery_photo_changelist")))
     source = SRC.search(page)
     assert source is not None
-    assert "64x64-fill" in source[1]
+    assert "-fill-" in source[1]
     form = admin_client.get(reverse("admin:gallery_photo_change", args=[photo.pk]))
     assert form.status_code == 200
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import template
 
 register = template.Library()
@@ -13,3 +15,22 @@ def decimal_size(size: int) -> str:
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} kB"
     return f"{size / 1_000_000:.1f}".removesuffix(".0") + " MB"
+
+
+@register.filter
+def clock(seconds: float) -> str:
+    """Format a duration as players do: ``0:06``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def tile_sizes(facts: Any) -> str:
+    """Return ``sizes`` of a tile, whose rows are 8.5rem high on phones and 15rem elsewhere.
+
+    A row is stretched to the width of the page, by a quarter at most as a rule.
+    """
+    ratio = (facts.width or 16) / (facts.height or 9)
+    phone, desktop = round(136 * ratio * 1.25), round(240 * ratio * 1.25)
+    return f"(max-width: 34rem) {phone}px, {desktop}px"

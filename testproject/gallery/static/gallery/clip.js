@@ -1,7 +1,14 @@
 // Polls the state of the video's job, and shows the player once there is one.
 
 const player = document.getElementById("player");
+const state = document.getElementById("state");
 const POLL = 700; // milliseconds
+
+// Screen readers hear of a new state, and not of each percent.
+function say() {
+  const text = player.querySelector(".waiting")?.textContent.split(",")[0].trim() ?? "Ready to play";
+  if (state.textContent !== text) state.textContent = text;
+}
 
 async function poll() {
   let answer;
@@ -11,7 +18,10 @@ async function poll() {
   } catch {
     answer = null; // The server is busy or does not respond: try again.
   }
-  if (answer && !document.querySelector("#player video")) player.innerHTML = answer.player;
+  if (answer && !document.querySelector("#player video")) {
+    player.innerHTML = answer.player;
+    say();
+  }
   if (!answer || answer.live) setTimeout(poll, POLL);
 }
 

@@ -69,6 +69,7 @@ async function send(element, parts) {
     else if (location.search) form("resize").requestSubmit(); // It may follow the focal point.
     show();
     measure();
+    if (get) form("result").scrollIntoView({ block: "nearest" });
   } catch {
     element.submit(); // Without script, so that the browser shows what is wrong.
   }
