@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.apps import apps
 from django.apps.registry import Apps
 from django.contrib import admin
 from django.db import models
@@ -31,13 +32,17 @@ else:
     LibraryBase = admin.ModelAdmin
 
 
+_apps = Apps()
+_apps.app_configs["shift_media"] = apps.get_app_config("shift_media")
+
+
 class LibraryFile(models.Model):
     """Stands for the library in the index of the admin. It has neither table nor permissions."""
 
     class Meta:
         """In a registry of its own, so that there are no migrations of it."""
 
-        apps = Apps()
+        apps = _apps
         app_label = "shift_media"
         managed = False
         default_permissions: ClassVar = ()
@@ -111,7 +116,7 @@ class LibraryAdmin(LibraryBase):
             request,
             shown_name(file),
             source=source,
-            panel=render_panel(file, site.name, may_change=False, with_picture=True),
+            panel=render_panel(file, site.name, may_change=False, with_picture=True, is_open=True),
             uses=find_uses(site, request, file),
             resizes=_resizes(file),
             page=page_of(site, row),

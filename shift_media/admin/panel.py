@@ -31,7 +31,9 @@ _SHOWN_BY_BROWSERS: Final = ("mp4", "webm", "m4a", "mp3", "ogg", "wav", "flac")
 _RETRIABLE: Final = (State.ERROR, State.CANCELED)
 
 
-def render_panel(file: Any, site: str, *, may_change: bool, with_picture: bool) -> SafeString:
+def render_panel(
+    file: Any, site: str, *, may_change: bool, with_picture: bool, is_open: bool = False
+) -> SafeString:
     """Return the panel of a file.
 
     Args:
@@ -39,12 +41,14 @@ def render_panel(file: Any, site: str, *, may_change: bool, with_picture: bool) 
         site: the name of the admin site, for the URL of its jobs.
         may_change: whether the user may retry and cancel jobs.
         with_picture: whether the panel shows the picture, which an input does by itself.
+        is_open: whether the facts are shown without a click.
     """
     metadata = read_metadata(file)
     context = {
         "name": shown_name(file),
         "facts": facts_of(file, metadata),
         "colors": _colors(metadata),
+        "is_open": is_open,
         "url": _url(file),
         "picture": _picture(file) if with_picture else None,
         "video": render_video(file, site, may_change=may_change) if is_playable(file) else "",
@@ -71,7 +75,7 @@ def render_video(
         "waits": file.waits_for_worker,
         "url": file_url(file, site),
         "may_change": may_change,
-        "may_transcode": bool(file.field.transcode) and not any(job.is_live for job in jobs),
+        "may_transcode": bool(file.field.transcode) and not any(map(_can_go_on, jobs)),
         "may_choose_poster": format_of(file).kind == "video" and has_player,
         "has_chosen_poster": any(job.profile == NEW_POSTER for job in jobs),
         "said": said,
@@ -88,6 +92,11 @@ def file_url(file: Any, site: str) -> str:
         return reverse(name, args=[quote(file.instance.pk), file.field.name])
     except NoReverseMatch:
         return ""
+
+
+def _can_go_on(job: Any) -> bool:
+    """Return True for a job that runs, or has a button by which it runs again."""
+    return job.is_live or (job.state in _RETRIABLE and job.profile != NEW_POSTER)
 
 
 def _job(job: Any) -> dict[str, Any]:

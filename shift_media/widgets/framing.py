@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from shift_media.core.crops import crop_to_percent, ratio_name
 from shift_media.widgets.file_inputs import MediaInput
+
+
+class Ratio(NamedTuple):
+    """A ratio of crop boxes: how it is written, and its title, such as the names of presets."""
+
+    label: str
+    title: str
+
 
 Ratios = Sequence[str] | Mapping[str, str]
 """Ratios of crop boxes, or titles by ratio."""
@@ -40,7 +48,7 @@ class FocalInput(MediaInput):
 
     template_name = "shift_media/widgets/focal_input.html"
     picture_size = "720x720"
-    ratios: Mapping[str, str] = {}
+    ratios: Mapping[str, Ratio] = {}
     # Of one form, because each form has its own copy of the widget.
     _sent: FocalValue | None = None
 
@@ -58,13 +66,13 @@ class FocalInput(MediaInput):
         context["widget"]["focal"] = (shown.across, shown.down)
         context["widget"]["crops"] = [
             {
-                "ratio": ratio,
-                "label": ratio.replace("x", ":"),
-                "title": title,
-                "name": f"{name}-{ratio}",
-                "values": shown.crops.get(ratio, ()),
+                "ratio": key,
+                "label": ratio.label,
+                "title": ratio.title,
+                "name": f"{name}-{key}",
+                "values": shown.crops.get(key, ()),
             }
-            for ratio, title in self.ratios.items()
+            for key, ratio in self.ratios.items()
         ]
         return context
 
@@ -106,10 +114,14 @@ class CropInput(FocalInput):
         self.ratios = named_ratios(ratios)
 
 
-def named_ratios(ratios: Ratios) -> dict[str, str]:
-    """Return a title for each ratio, by its name."""
+def named_ratios(ratios: Ratios) -> dict[str, Ratio]:
+    """Return the ratios by their names, ``"7x3"`` for ``"21:9"``."""
     titles = ratios if isinstance(ratios, Mapping) else dict.fromkeys(ratios, "")
-    return {ratio_name(ratio): title for ratio, title in titles.items()}
+    names = {ratio_name(given): (given, title) for given, title in titles.items()}
+    return {
+        name: Ratio(given if ":" in given else name.replace("x", ":"), title)
+        for name, (given, title) in names.items()
+    }
 
 
 def focal_text(known: Any) -> tuple[str, str]:

@@ -122,10 +122,7 @@
   });
 
   // Files dropped above a list: some at once, each with its progress.
-  const area = document.querySelector(".shift-media-drop");
-  if (!area) {
-    // There is no list on this page, or nothing may be added.
-  } else {
+  const enable = (area) => {
     const list = area.querySelector(".shift-media-dropped");
     const input = area.querySelector("[type=file]");
     const waiting = [];
@@ -213,12 +210,15 @@
       event.preventDefault();
       take(event.dataTransfer.files);
     });
-  }
+  };
 
-  const start = () => document.querySelectorAll(".shift-media-jobs").forEach((part) => {
-    label(part);
-    watch(part);
-  });
+  const start = () => {
+    document.querySelectorAll(".shift-media-drop").forEach(enable);
+    document.querySelectorAll(".shift-media-jobs").forEach((part) => {
+      label(part);
+      watch(part);
+    });
+  };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
 })();

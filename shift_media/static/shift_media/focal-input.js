@@ -124,7 +124,8 @@
       moveBox(root, from.left + across, from.top + down, from.cut);
       return;
     }
-    const grown = Math.max(across * corner[0], down * corner[1] / from.share);
+    const [x, y] = [across * corner[0], down * corner[1] / from.share];
+    const grown = Math.abs(x) > Math.abs(y) ? x : y; // The other side follows from the ratio.
     const most = Math.min( // as far as the edge of the picture on the sides that move
       corner[0] < 0 ? from.left + from.cut : 100 - from.left,
       (corner[1] < 0 ? from.top + from.cut * from.share : 100 - from.top) / from.share,
