@@ -47,7 +47,7 @@ class RenditionInline(RenditionInlineBase):
 class TranscodeJobAdmin(TranscodeJobBase):
     """Transcoding jobs, with progress and errors, and actions that retry and cancel them."""
 
-    list_display = ("original", "profile", "state", "bar", "attempts", "created", "error_code")
+    list_display = ("original", "profile", "state", "bar", "attempts", "created", "notes")
     list_filter = ("state", "profile", "priority", "transcoder", "source")
     search_fields = ("original", "external_id")
     date_hierarchy = "created"
@@ -75,6 +75,11 @@ class TranscodeJobAdmin(TranscodeJobBase):
             job.progress,
             "" if left is None else f" (−{left // 60}:{left % 60:02})",
         )
+
+    @admin.display(description=_("error"), ordering="error_code")
+    def notes(self, job: TranscodeJob) -> str:
+        """Return the code of an error, or what is missing in a complete job."""
+        return job.error_code or " ".join(job.warnings)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Return the columns of the list; what a job has cost only with a price."""

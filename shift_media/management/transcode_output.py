@@ -79,6 +79,7 @@ def _line(job: TranscodeJob) -> str:
     line = f"#{job.pk} {_name(job)}: {job.state}, {job.progress} %{_time_left(job)}"
     if job.cost is not None:
         line += f", {job.billed_minutes:.1f} min of output for {job.cost:.4f}"
+    line += "".join(f"\n  {warning}" for warning in job.warnings)
     return f"{line}: {job.error_code}: {job.error}" if job.error_code else line
 
 

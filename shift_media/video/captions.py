@@ -13,7 +13,7 @@ from shift_media.video.playlists import SEGMENTS_BEGIN_AT
 
 MAX_BYTES = 2_000_000
 """Of the text of a track; that of a film has 200 kB."""
-_MAX_TRACKS = 40
+MAX_TRACKS = 40
 """A playlist has a segment of each every few seconds."""
 _MAX_REPEATED = 20_000_000
 """Characters of cues in other segments than their first: a cue may be as long as the video."""
@@ -48,7 +48,7 @@ def name_tracks(stem: str, found: Iterable[tuple[int, str]]) -> tuple[CaptionTra
     """
     return tuple(
         CaptionTrack(stream, language, f"{stem}-{name}.vtt")
-        for stream, language, name in name_languages(islice(found, _MAX_TRACKS))
+        for stream, language, name in name_languages(islice(found, MAX_TRACKS))
     )
 
 

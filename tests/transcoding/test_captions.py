@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import m3u8
 import pytest
 from django.core.files.base import ContentFile
+from django.core.management.base import OutputWrapper
 from django.template import Context, Template
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shift_media.management.transcode_output import TranscodeReport
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.video.captions import cut_captions, name_tracks
 from shift_media.video.playlists import SEGMENTS_BEGIN_AT
+from shift_media.video.profiles import parse_profile
 from tests.testapp.models import Film
 from tests.transcoding import hls_rules
 from tests.transcoding.conftest import H264, Draw, save_film, work
 from tests.transcoding.odd_sources import AAC, picture, tone
+from tests.transcoding.test_hls import run
 
 CUES = "1\n00:00:00,200 --> 00:00:01,000\n{0}\n\n2\n00:00:01,500 --> 00:00:02,500\nlater {0}\n"
 PROFILE = {
@@ -92,6 +98,39 @@ def test_text_tracks_become_files_of_their_language_and_subtitles(
     second = (master.parent / "hls-captions-de" / "s00001.vtt").read_text()
     assert first.count("-->") == 2  # The second cue begins in the first segment,
     assert second.count("-->") == 1  # and ends in the second one.
+
+
+@pytest.mark.slow
+@pytest.mark.acceptance(84)
+@pytest.mark.needs("ffmpeg")
+@pytest.mark.parametrize("program", ["newest", "debian"])
+def test_track_that_ffmpeg_cannot_write_is_left_out_with_a_warning(
+    program: str, draw: Draw, tmp_path: Path, needs: Callable[[str], Path]
+) -> None:
+    source = tmp_path / "latin.mkv"
+    content = subtitled(draw, "mkv", "srt").read_bytes()
+    source.write_bytes(content.replace(b"<b>ger</b>", b"<b>g\xe9r</b>"))  # It is not UTF-8.
+    path = str(needs("ffprobe").with_name("ffmpeg")) if program == "debian" else ""
+    _, report = run(source, tmp_path / "media", parse_profile("web", PROFILE), path)
+    files = [one.key.rpartition("/")[2] for one in report.renditions if one.kind == "captions"]
+    assert files == ["captions-en.vtt", "captions-en-2.vtt", "captions-und.vtt"]
+    (warning,) = report.payload["warnings"]
+    assert warning.startswith("The text track captions-de.vtt is left out: ")
+    master = next((tmp_path / "media").rglob("hls.m3u8"))
+    assert hls_rules.find_faults(master) == []
+    assert '"de"' not in master.read_text()
+
+
+def test_warnings_of_a_job_are_read_from_its_payload() -> None:
+    said = {"warnings": ["A track is left out."], "Warnings": [{"Code": 230001, "Count": 2}]}
+    assert TranscodeJob(payload=said).warnings == [
+        "A track is left out.",
+        "MediaConvert gave the warning 230001.",
+    ]
+    job = TranscodeJob(pk=3, original="a/b.mp4", profile="web", state="complete", payload=said)
+    out = io.StringIO()
+    TranscodeReport(OutputWrapper(out), OutputWrapper(out)).update(job)
+    assert "\n  A track is left out.\n" in out.getvalue()
 
 
 def test_unsafe_language_is_unknown() -> None:

@@ -115,6 +115,13 @@ class JobColumns(models.Model):
         return sum(max(each, _LEAST_BILLED_SECONDS) for each in seconds) / 60 if seconds else None
 
     @property
+    def warnings(self) -> list[str]:
+        """Sentences about what is missing although the job is complete, such as captions."""
+        warnings = [str(warning) for warning in self.payload.get("warnings", [])]
+        codes = [one.get("Code") for one in self.payload.get("Warnings", [])]
+        return warnings + [f"MediaConvert gave the warning {code}." for code in codes]
+
+    @property
     def cost(self) -> float | None:
         """The price of the job at MediaConvert; None without ``SHIFT_MEDIA["TRANSCODE_PRICE"]``.
 

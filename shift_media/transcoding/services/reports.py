@@ -48,6 +48,8 @@ def _complete(job: TranscodeJob, report: JobReport) -> bool:
         logger.warning("%s is complete, but the database did not confirm it: %s", job, error)
     signals.after_commit(announce, job, using=job.database)
     job.reload()
+    for warning in job.warnings:
+        logger.warning("%s is complete, but: %s", job, warning)
     return True
 
 

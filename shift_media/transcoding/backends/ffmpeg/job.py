@@ -42,6 +42,7 @@ class Run:
         self.job = job
         self._options, self._bounds, self._base = options, bounds, base
         self._progress = 0
+        self._warnings: list[str] = []
         self._steps = self._work()
 
     def step(self) -> JobReport:
@@ -84,10 +85,13 @@ class Run:
                 state=State.COMPLETE,
                 progress=100,
                 renditions=reports,
-                payload=self.job.profile.payload,
+                payload={**self.job.profile.payload, **self._payload()},
             )
         finally:
             workspace.close()
+
+    def _payload(self) -> dict[str, list[str]]:
+        return {"warnings": self._warnings} if self._warnings else {}
 
     def _failure(self, error: TranscodeError) -> JobReport:
         return JobReport(state=State.ERROR, progress=self._progress, error=error)
@@ -105,7 +109,9 @@ class Run:
         yield from self._cut(plan)
         answers = yield from self._wait_for(probe, ENCODED, CUT)
         verification = OutputVerification(self.job, plan, self._folder)
-        return verification.verify(dict(zip(files, answers, strict=True)))
+        renditions = verification.verify(dict(zip(files, answers, strict=True)))
+        self._warnings = verification.find_warnings()
+        return renditions
 
     def _plan(self, probe: VideoProbe) -> Generator[JobReport, None, TranscodePlan]:
         facts = yield from self._read_facts(probe)

@@ -13,7 +13,7 @@ from shift_media.transcoding.backends.ffmpeg.lists import PlaylistWriter
 from shift_media.transcoding.backends.reports import bad_output, choose_poster_key
 from shift_media.transcoding.base import Job, RenditionReport
 from shift_media.video import planning
-from shift_media.video.captions import MAX_BYTES, CaptionTrack, has_cues
+from shift_media.video.captions import MAX_BYTES, MAX_TRACKS, CaptionTrack, has_cues
 from shift_media.video.codec_strings import type_codecs
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planned import PlannedPlaylist, PlannedVideo, TranscodePlan
@@ -45,7 +45,7 @@ class OutputVerification:
 
     def _verify_all(self, facts: Mapping[str, VideoFacts]) -> Iterator[RenditionFiles]:
         plan = self._plan
-        self._tracks = [track for track in plan.captions if self._has_cues(track)]
+        self._tracks = [track for track in plan.captions if not self._find_fault(track)]
         for video in plan.videos:
             duration = self._check_video(video, facts[video.file])
             if video.published:
@@ -120,12 +120,25 @@ class OutputVerification:
                 lists.write_manifest(manifest.file)
                 yield self._rendition("dash", manifest.file, *sides, duration=duration)
 
-    def _has_cues(self, track: CaptionTrack) -> bool:
-        """Return True if a track has text; one without any, or with far too much, is none."""
+    def _find_fault(self, track: CaptionTrack) -> str:
+        """Return why a text track is left out, or an empty text."""
         path = self._folder / track.file
-        if not path.exists() or path.stat().st_size > MAX_BYTES:
-            return False
-        return has_cues(path.read_text(errors="replace"))
+        if not path.exists():
+            return "ffmpeg cannot write it as WebVTT"
+        if path.stat().st_size > MAX_BYTES:
+            return f"it has more than {MAX_BYTES} bytes"
+        return "" if has_cues(path.read_text(errors="replace")) else "it has no cue"
+
+    def find_warnings(self) -> list[str]:
+        """Return a sentence for each part of the source that is missing in complete renditions."""
+        warnings = [
+            f"The text track {track.file} is left out: {fault}."
+            for track in self._plan.captions
+            if (fault := self._find_fault(track))
+        ]
+        if self._plan.captions and (more := len(self._source.captions) - MAX_TRACKS) > 0:
+            warnings.append(f"{more} text tracks are left out: only {MAX_TRACKS} are made.")
+        return warnings
 
     def _caption_rendition(self, track: CaptionTrack) -> RenditionFiles:
         report = RenditionReport(
