@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shift_media.video.languages import UNKNOWN_LANGUAGE, name_languages
+from shift_media.video.parts import Part
 from shift_media.video.playlists import SEGMENTS_BEGIN_AT
+from shift_media.video.sprites import format_time
 
 MAX_BYTES = 2_000_000
 """Of the text of a track; that of a film has 200 kB."""
@@ -86,6 +88,18 @@ def cut_captions(text: str, seconds: int, duration: float) -> list[tuple[str, fl
         ("\n\n".join([head, *cues]) + "\n", end - start)
         for cues, (start, end) in zip(inside, spans, strict=True)
     ]
+
+
+def trim_captions(text: str, part: Part) -> str:
+    """Return WebVTT as the part of a source has it, without the cues outside of it."""
+    end = part.end or math.inf
+    kept = ["WEBVTT"]
+    for start, until, cue in _find_cues(text):
+        if start < end and until > part.start:
+            times = (max(start, part.start) - part.start, min(until, end) - part.start)
+            shifted = " --> ".join(format_time(seconds) for seconds in times)
+            kept.append(_CUE_TIMES.sub(shifted, cue, count=1))
+    return "\n\n".join(kept) + "\n"
 
 
 def _find_cues(text: str) -> Iterator[tuple[float, float, str]]:

@@ -37,12 +37,13 @@ class SpriteLayout:
             left = number % self.columns * self.width
             top = number // self.columns * self.height
             cues.append(
-                f"{_format_time(start)} --> {_format_time(min(end, self._duration))}\n"
+                f"{format_time(start)} --> {format_time(min(end, self._duration))}\n"
                 f"{self.file}#xywh={left},{top},{self.width},{self.height}"
             )
         return "\n\n".join(cues) + "\n"
 
 
-def _format_time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
+    """Return a time as WebVTT has it, with hours."""
     whole, thousandths = divmod(round(seconds * 1000), 1000)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{thousandths:03}"

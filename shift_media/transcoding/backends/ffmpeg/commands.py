@@ -209,13 +209,14 @@ _SEGMENTS = {
 
 
 def captions_command(
-    options: FFmpegOptions, source: str, plan: TranscodePlan, tracks: Sequence[CaptionTrack]
+    options: FFmpegOptions, source: str, tracks: Sequence[CaptionTrack]
 ) -> list[str]:
     """Return the command that writes text tracks as WebVTT; it decodes neither picture nor sound.
 
-    It is not part of the command that does, because ffmpeg waits for tracks with long pauses.
+    They are whole, because ffmpeg moves what begins before a part. The command is not part of the
+    one that does, because ffmpeg waits for tracks with long pauses.
     """
-    command = [options.program, *QUIET, *input_arguments(options, source, part=plan.part)]
+    command = [options.program, *QUIET, *input_arguments(options, source)]
     for track in tracks:
         command += ["-map", f"0:s:{track.stream}", "-map_metadata", "-1", "-c:s", "webvtt"]
         command += ["-f", "webvtt", track.file]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from shift_media.transcoding.backends.reports import Unwanted, planned_report
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.transcoding.probing import VideoProbe
 from shift_media.video import planning
+from shift_media.video.captions import MAX_BYTES, CaptionTrack, trim_captions
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planned import TranscodePlan
 
@@ -229,22 +230,33 @@ class Run:
                     yield from self._run_at_once([command])
 
     def _write_captions(self, plan: TranscodePlan) -> Iterator[JobReport]:
-        """Write the text tracks; one that ffmpeg cannot write is left out, with a warning."""
+        """Write the text tracks; those that ffmpeg cannot write are missing afterwards."""
         if not plan.captions:
             return
-        together = [plan.captions, *([track] for track in plan.captions)]
-        for tracks in together:
-            command = commands.captions_command(self._options, self._source, plan, tracks)
+        try:
+            yield from self._write_tracks(plan.captions)
+        except TranscodeError as error:
+            if error.code != "failed":
+                raise
+            yield from self._write_each_track(plan.captions)
+        for track in plan.captions if plan.part else ():
+            path = self._folder / track.file
+            if path.exists() and path.stat().st_size <= MAX_BYTES:
+                text = path.read_text(errors="replace")
+                path.write_text(trim_captions(text, plan.part))
+
+    def _write_each_track(self, tracks: Sequence[CaptionTrack]) -> Iterator[JobReport]:
+        for track in tracks:
             try:
-                yield from self._run_at_once([command])
+                yield from self._write_tracks([track])
             except TranscodeError as error:
                 if error.code != "failed":
                     raise
-                if len(tracks) == 1:
-                    (self._folder / tracks[0].file).unlink(missing_ok=True)
-            else:
-                if tracks is plan.captions:
-                    return
+                (self._folder / track.file).unlink(missing_ok=True)
+
+    def _write_tracks(self, tracks: Sequence[CaptionTrack]) -> Iterator[JobReport]:
+        command = commands.captions_command(self._options, self._source, tracks)
+        yield from self._run_at_once([command])
 
     def _run_at_once(self, work: list[list[str]]) -> Iterator[JobReport]:
         bounds = replace(self._bounds, seconds=min(self._bounds.seconds, _CUT_SECONDS))
