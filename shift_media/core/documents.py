@@ -32,6 +32,13 @@ _MOST_QUOTED: Final = 900
 """S3 keeps 2 KB of an object's headers (Amazon S3 User Guide, "Working with object metadata")."""
 
 _MARKUP: Final = re.compile(rb"<[a-zA-Z!?/]")
+_BEGINNINGS: Final = {
+    "vtt": re.compile(rb"(?:\xef\xbb\xbf)?WEBVTT[ \t\r\n]"),
+    "srt": re.compile(
+        rb"(?:\xef\xbb\xbf)?\s{0,99}\d{1,9}\s{1,9}\d\d:\d\d:\d\d[,.]\d{3}[ \t]{1,9}-->"
+    ),
+}
+"""Captions have tags in their text. What begins like this is no page for any browser."""
 _CONTROL: Final = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")
 _CHUNK: Final = 1 << 20
 
@@ -49,7 +56,10 @@ def choose_by_name(format: Format, name: str, file: BinaryIO) -> Format:
     named = BY_EXTENSION.get(extension_of(name))
     if named is None or named.base != format.extension:
         return format
-    fits = _is_text(file) if named.base == "bin" else _has_member(file, named.member)
+    if named.extension in _BEGINNINGS:
+        fits = _begins_with(file, _BEGINNINGS[named.extension])
+    else:
+        fits = _is_text(file) if named.base == "bin" else _has_member(file, named.member)
     return named if fits else format
 
 
@@ -107,6 +117,12 @@ def _is_text(file: BinaryIO) -> bool:
         if b"\0" in chunk:
             return False
     return True
+
+
+def _begins_with(file: BinaryIO, beginning: re.Pattern[bytes]) -> bool:
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    return beginning.match(head) is not None and not _CONTROL.search(head)
 
 
 def _has_member(file: BinaryIO, member: str) -> bool:

@@ -221,6 +221,8 @@ FORMATS: Final[tuple[Format, ...]] = (
     Format("tab-separated values", "tsv", "text/tab-separated-values", "document", base="bin"),
     Format("JSON", "json", "application/json", "document", base="bin"),
     Format("Markdown", "md", "text/markdown", "document", base="bin"),
+    Format("WebVTT", "vtt", "text/vtt", "document", base="bin"),
+    Format("SubRip", "srt", "application/x-subrip", "document", base="bin"),
 )
 
 BY_EXTENSION: Final = {format.extension: format for format in FORMATS}

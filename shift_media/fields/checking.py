@@ -34,7 +34,15 @@ from shift_media.validators import (
 class CheckedFiles(FileField):
     """A ``FileField`` that reads the type and the facts of its files, and refuses some of them."""
 
-    non_db_attrs = (*FileField.non_db_attrs, "accept", "max_bytes", "strip", "convert", *RULES)
+    non_db_attrs = (
+        *FileField.non_db_attrs,
+        "accept",
+        "max_bytes",
+        "strip",
+        "convert",
+        "captions",
+        *RULES,
+    )
 
     def __init__(
         self,
@@ -45,6 +53,7 @@ class CheckedFiles(FileField):
         rules: Sequence[Rule],
         keep_metadata: Sequence[str | Extractor] = (),
         convert: Mapping[str, str] | None = None,
+        captions: Mapping[str, str] | None = None,
         analyse: Analyse = "save",
         **kwargs: Any,
     ) -> None:
@@ -52,6 +61,7 @@ class CheckedFiles(FileField):
         self.max_bytes = max_bytes
         self.strip = strip
         self.convert = {} if convert is None else convert
+        self.captions = {} if captions is None else captions
         self.rules = list(rules) if isinstance(rules, tuple | list) else rules
         self.keep_metadata = (
             list(keep_metadata) if isinstance(keep_metadata, tuple | list) else keep_metadata

@@ -19,6 +19,7 @@ E115      ``accept`` admits SVG, but a package that drawings are sanitized with 
 E116      ``presets`` or ``prepare`` has a wrong value, or ``TASKS`` is missing for it
 E117      ``keep_metadata`` has an unknown name, or there is no ``metadata_field`` or no ``TASKS``
 E118      ``convert`` names a format that is no image, or in which no image is made
+E119      ``captions`` does not name media fields of the same model for WebVTT, by language
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused
@@ -36,6 +37,7 @@ from django.db import models
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.formats import FORMATS, RESIZE_FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
+from shift_media.fields.caption_checks import check_captions
 from shift_media.fields.preset_checks import check_presets
 from shift_media.fields.rule_checks import check_rules
 from shift_media.fields.storage_checks import check_storages
@@ -43,6 +45,7 @@ from shift_media.fields.types import AnyMediaField
 from shift_media.imaging.engine import find_missing
 from shift_media.imaging.strip import can_strip
 from shift_media.registry import find_sibling, own_media_fields
+from shift_media.validators.converting import CAPTIONS
 from shift_media.validators.inspection import ANY
 
 
@@ -53,6 +56,7 @@ def check(field: AnyMediaField) -> list[CheckMessage]:
         *_check_accept(field),
         *_check_decoders(field),
         *_check_convert(field),
+        *check_captions(field),
         *_check_max_bytes(field),
         *check_rules(field),
         *_check_metadata_field(field),
@@ -116,13 +120,16 @@ def _check_decoders(field: AnyMediaField) -> Iterator[CheckMessage]:
 def _check_convert(field: AnyMediaField) -> Iterator[CheckMessage]:
     given: object = field.convert
     sources = {f.extension for f in FORMATS if f.kind == "image"}
+    images = dict(given) if isinstance(given, dict) else {}
+    if images.get(CAPTIONS[0]) == CAPTIONS[1]:
+        del images[CAPTIONS[0]]
     if not isinstance(given, dict) or not (
-        given.keys() <= sources and set(given.values()) <= RESIZE_FORMATS.keys()
+        images.keys() <= sources and set(images.values()) <= RESIZE_FORMATS.keys()
     ):
         yield Error(
             f"'convert' must have extensions of images, and of images to make, got {given!r}.",
-            hint='Write convert={"heic": "jpg"}. Images are made in '
-            f"{', '.join(RESIZE_FORMATS)}.",
+            hint='Write convert={"heic": "jpg"}, or {"srt": "vtt"} for captions. Images are made '
+            f"in {', '.join(RESIZE_FORMATS)}.",
             obj=field,
             id="shift_media.E118",
         )

@@ -36,6 +36,8 @@ _NO_COLUMN_OPTIONS: Final = (
     "height_field",
     "duration_field",
     "strip",
+    "convert",
+    "captions",
     "transcode",
     "legacy_storage",
     "imported_from",
@@ -67,7 +69,9 @@ class MediaField(MetadataColumns, CheckedFiles):
             ``validators`` they run whenever a file is saved, and are not part of migrations.
         convert: formats that are stored in another one: ``{"heic": "jpg"}``. The picture is
             encoded anew in its full size, upright, in sRGB and without metadata; a transparent one
-            becomes a PNG in place of a JPEG.
+            becomes a PNG in place of a JPEG. ``{"srt": "vtt"}`` stores SubRip as WebVTT.
+        captions: the fields of the same model with captions of a video, by their language:
+            ``{"de": "captions_de"}``. They must accept ``text/vtt``.
         keep_metadata: further facts that are kept in the metadata field: ``"camera"``,
             ``"taken_at"`` and ``"gps"`` of EXIF, also with ``strip=True``, ``"palette"`` and
             ``"blurhash"``; and functions that are called with the `Inspection` of a file and
@@ -186,6 +190,7 @@ class MediaField(MetadataColumns, CheckedFiles):
             "duration_field": (self.duration_field, None),
             "strip": (self.strip, False),
             "convert": (self.convert, {}),
+            "captions": (self.captions, {}),
             "transcode": (self.transcode, None),
             "legacy_storage": (self.legacy_storage, None),
             "imported_from": (self.imported_from, None),

@@ -27,6 +27,7 @@ class AnyMediaField(RegisteredField, Protocol):
     rules: Any
     keep_metadata: Any
     convert: Any
+    captions: Any
     analyse: Any
     file_rules: FileRules
     width_field: str | None

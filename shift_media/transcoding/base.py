@@ -6,7 +6,7 @@ Jobs and reports are frozen dataclasses, so that a backend needs neither the row
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -76,6 +76,19 @@ def states_before(state: State) -> tuple[State, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadedCaptions:
+    """WebVTT that a user has uploaded for a video.
+
+    Attributes:
+        key: of the file in ``storage``.
+    """
+
+    language: str
+    key: str
+    storage: MediaStorage
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One attempt to make one profile of one original, as a transcoder is given it.
 
@@ -85,6 +98,7 @@ class Job:
         wanted: returns False once the original was replaced or deleted, or the job was cancelled
             or taken over by another worker.
         facts: returns what the metadata column says of the original; None if that is not enough.
+        captions: returns the captions that users have uploaded for the video.
         external_id: what `Transcoder.submit` has returned, else empty.
         payload: the `JobReport.payload` that was stored with the row.
         priority: from -50 to 50; jobs with a higher one are to be run first.
@@ -99,6 +113,7 @@ class Job:
     storage: MediaStorage
     wanted: Callable[[], bool] = lambda: True
     facts: Callable[[], VideoFacts | None] = lambda: None
+    captions: Callable[[], Sequence[UploadedCaptions]] = tuple
     external_id: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
     priority: int = Priority.NORMAL

@@ -14,6 +14,7 @@ from shift_media.registry import media_fields
 from shift_media.resizes.builder import build_of_poster
 from shift_media.resizes.resize import Resize
 from shift_media.transcoding.types import VideoFile
+from shift_media.video.captions import language_of
 
 if TYPE_CHECKING:
     from shift_media.core.metadata import Metadata
@@ -67,6 +68,18 @@ class Poster:
         return self.file.known_metadata
 
 
+@dataclass(frozen=True, slots=True)
+class CaptionSource:
+    """Captions of a video as WebVTT.
+
+    Attributes:
+        language: as in BCP 47; ``und`` if unknown.
+    """
+
+    language: str
+    url: str
+
+
 class Video:
     """The part of a `MediaFile` that is about renditions."""
 
@@ -117,6 +130,33 @@ class Video:
         for rendition in renditions:
             rendition._storage = file.storage
         return renditions
+
+    @property
+    def captions(self) -> list[CaptionSource]:
+        """The captions of a video: those of the fields that ``captions`` names, and of its file.
+
+        An uploaded file replaces the tracks of its language.
+        """
+        return self.list_captions(self.renditions)
+
+    def list_captions(self, renditions: Sequence[Rendition]) -> list[CaptionSource]:
+        """Return the captions, if the renditions are known already."""
+        file = cast("VideoFile", self)
+        uploaded = {
+            language: getattr(file.instance, name)
+            for language, name in file.field.captions.items()
+        }
+        listed = [
+            CaptionSource(language, captions.url)
+            for language, captions in uploaded.items()
+            if captions and captions.stored_name.endswith(".vtt")
+        ]
+        replaced = {one.language for one in listed}
+        for rendition in renditions:
+            language = language_of(rendition.key)
+            if rendition.kind == "captions" and language not in replaced:
+                listed.append(CaptionSource(language, rendition.url))
+        return listed
 
     @property
     def waits_for_worker(self) -> bool:

@@ -26,6 +26,10 @@ _CUE_TIMES = re.compile(
 )
 """Without repetition that has no end: the text of a cue may be anything."""
 
+_SUBRIP_TIMES = re.compile(
+    r"(\d\d:\d\d:\d\d)[,.](\d{3})[ \t]{1,9}-->[ \t]{1,9}(\d\d:\d\d:\d\d)[,.](\d{3})"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CaptionTrack:
@@ -88,6 +92,21 @@ def cut_captions(text: str, seconds: int, duration: float) -> list[tuple[str, fl
         ("\n\n".join([head, *cues]) + "\n", end - start)
         for cues, (start, end) in zip(inside, spans, strict=True)
     ]
+
+
+def subrip_to_webvtt(content: bytes) -> str:
+    """Return a SubRip file as WebVTT; empty if it is larger than `MAX_BYTES`.
+
+    Its text is UTF-8, or else Windows-1252, which most other files of the format have.
+    """
+    if len(content) > MAX_BYTES:
+        return ""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("cp1252", errors="replace")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "WEBVTT\n\n" + _SUBRIP_TIMES.sub(r"\1.\2 --> \3.\4", lines).strip() + "\n"
 
 
 def trim_captions(text: str, part: Part) -> str:

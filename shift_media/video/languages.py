@@ -22,6 +22,11 @@ _TWO_LETTERS = dict(
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
+def is_language(text: str) -> bool:
+    """Return True for a code of two or three lower-case letters."""
+    return _LANGUAGE.fullmatch(text) is not None
+
+
 def parse_language(text: str) -> str:
     """Return a language that a container names; ``und`` for what is none."""
     lower = text.lower()

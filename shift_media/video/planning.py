@@ -19,8 +19,8 @@ from shift_media.video.profiles import Profile
 from shift_media.video.specs import Audio, Hls, Mp4, PosterSpec, RenditionSpec, StillsSpec
 
 CONTENT_TYPES = {
-    **RENDITION_TYPES,
     **{extension: row.content_type for extension, row in BY_EXTENSION.items()},
+    **RENDITION_TYPES,
 }
 """The content types under which renditions are stored, by extension."""
 

@@ -119,6 +119,21 @@ class Film(models.Model):
     video_meta = meta()
 
 
+class Lecture(models.Model):
+    """A video with captions that users upload."""
+
+    video = MediaField(
+        accept=["video/*"],
+        transcode="web",
+        captions={"de": "captions_de", "en": "captions_en"},
+        blank=True,
+    )
+    captions_de = MediaField(
+        accept=["text/vtt", "application/x-subrip"], convert={"srt": "vtt"}, blank=True
+    )
+    captions_en = MediaField(accept=["text/vtt"], blank=True)
+
+
 class Song(models.Model):
     """A sound that is transcoded."""
 

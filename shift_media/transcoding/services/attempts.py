@@ -17,7 +17,7 @@ from shift_media.core.keys import NEW_POSTER, parse_original_key, poster_key
 from shift_media.core.metadata import Metadata
 from shift_media.deletion.budget import current_budget
 from shift_media.registry import find_field
-from shift_media.transcoding.base import Job, Transcoder
+from shift_media.transcoding.base import Job, Transcoder, UploadedCaptions
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.video.facts import VideoFacts
 from shift_media.video.profiles import Profile, new_poster_profile
@@ -95,11 +95,28 @@ def build_attempt(job: TranscodeJob, profile: Profile | None = None) -> Job:
         storage=job.get_storage(),
         wanted=job.is_wanted,
         facts=partial(read_facts, job),
+        captions=partial(read_captions, job),
         external_id=job.external_id,
         payload=job.payload,
         priority=job.priority,
         poster=find_replaced_poster(job),
     )
+
+
+def read_captions(job: TranscodeJob) -> list[UploadedCaptions]:
+    """Read which captions were uploaded for a video: WebVTT in the fields of its row."""
+    field: Any = find_field(job.source)
+    if field is None or not field.captions:
+        return []
+    database = router.db_for_write(field.model)
+    rows = field.model._default_manager.using(database).filter(**{field.name: job.original})
+    keys = rows.values(*field.captions.values()).first() or {}
+    storages = {name: field.model._meta.get_field(name).storage for name in keys}
+    return [
+        UploadedCaptions(language, str(keys[name]), storages[name])
+        for language, name in field.captions.items()
+        if str(keys.get(name) or "").endswith(".vtt")
+    ]
 
 
 def read_facts(job: TranscodeJob) -> VideoFacts | None:

@@ -12,6 +12,7 @@ from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import commands, measuring
+from shift_media.transcoding.backends.ffmpeg.caption_files import CaptionFiles
 from shift_media.transcoding.backends.ffmpeg.inputs import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.memory import needed_memory
 from shift_media.transcoding.backends.ffmpeg.verify import OutputVerification, RenditionFiles
@@ -21,7 +22,7 @@ from shift_media.transcoding.backends.reports import Unwanted, planned_report
 from shift_media.transcoding.base import Job, JobReport, RenditionReport, State
 from shift_media.transcoding.probing import VideoProbe
 from shift_media.video import planning
-from shift_media.video.captions import MAX_BYTES, CaptionTrack, trim_captions
+from shift_media.video.captions import CaptionTrack
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planned import TranscodePlan
 
@@ -67,6 +68,7 @@ class Run:
         workspace = Workspace(self._base)
         try:
             self._folder = workspace.folder
+            self._captions = CaptionFiles(workspace.folder)
             formats = probing.formats_for(self._source)
             limits = self._options.limits
             with VideoProbe(self._folder, limits, _PROBE_SECONDS, formats) as probe:
@@ -109,9 +111,12 @@ class Run:
         probe.start(files, _PROBE_SECONDS)
         yield from self._cut(plan)
         answers = yield from self._wait_for(probe, ENCODED, CUT)
-        verification = OutputVerification(self.job, plan, self._folder)
+        if plan.playlists:
+            self._captions.fetch(self.job.captions(), plan.part)
+        uploaded = self._captions.uploaded
+        verification = OutputVerification(self.job, plan, self._folder, uploaded)
         renditions = verification.verify(dict(zip(files, answers, strict=True)))
-        self._warnings = verification.find_warnings()
+        self._warnings = [*self._captions.warnings, *verification.find_warnings()]
         return renditions
 
     def _plan(self, probe: VideoProbe) -> Generator[JobReport, None, TranscodePlan]:
@@ -223,36 +228,11 @@ class Run:
                 (self._folder / playlist.folder_of(sound)).mkdir()
             work.append(commands.playlist_command(self._options, playlist, plan))
         yield from self._run_at_once(work)
-        yield from self._write_captions(plan)
+        yield from self._captions.write(plan, self._write_tracks)
         for poster in plan.posters:
             for command in commands.poster_commands(self._options, self._source, poster, plan):
                 if not (self._folder / poster.file).exists():
                     yield from self._run_at_once([command])
-
-    def _write_captions(self, plan: TranscodePlan) -> Iterator[JobReport]:
-        """Write the text tracks; those that ffmpeg cannot write are missing afterwards."""
-        if not plan.captions:
-            return
-        try:
-            yield from self._write_tracks(plan.captions)
-        except TranscodeError as error:
-            if error.code != "failed":
-                raise
-            yield from self._write_each_track(plan.captions)
-        for track in plan.captions if plan.part else ():
-            path = self._folder / track.file
-            if path.exists() and path.stat().st_size <= MAX_BYTES:
-                text = path.read_text(errors="replace")
-                path.write_text(trim_captions(text, plan.part))
-
-    def _write_each_track(self, tracks: Sequence[CaptionTrack]) -> Iterator[JobReport]:
-        for track in tracks:
-            try:
-                yield from self._write_tracks([track])
-            except TranscodeError as error:
-                if error.code != "failed":
-                    raise
-                (self._folder / track.file).unlink(missing_ok=True)
 
     def _write_tracks(self, tracks: Sequence[CaptionTrack]) -> Iterator[JobReport]:
         command = commands.captions_command(self._options, self._source, tracks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,8 +32,11 @@ class RenditionFiles:
 class OutputVerification:
     """Compares the files in a workspace with the plan."""
 
-    def __init__(self, job: Job, plan: TranscodePlan, folder: Path) -> None:
+    def __init__(
+        self, job: Job, plan: TranscodePlan, folder: Path, uploaded: Sequence[CaptionTrack] = ()
+    ) -> None:
         self._job, self._plan, self._folder = job, plan, folder
+        self._uploaded = uploaded
         self._source = plan.facts
 
     def verify(self, facts: Mapping[str, VideoFacts]) -> list[RenditionFiles]:
@@ -111,7 +114,9 @@ class OutputVerification:
     ) -> Iterator[RenditionFiles]:
         """Check the streams, and write the master playlist from what was measured of them."""
         lists = PlaylistWriter(playlist, self._plan, self._folder)
-        files = lists.write(facts, self._tracks)
+        replaced = {track.language for track in self._uploaded}
+        others = [track for track in self._tracks if track.language not in replaced]
+        files = lists.write(facts, [*self._uploaded, *others])
         file, largest = playlist.rendition.file, playlist.rungs[0]
         sides, duration = (largest.width, largest.height), self._source.duration
         yield self._with_files(self._rendition("hls", file, *sides, duration=duration), files)
