@@ -16,7 +16,6 @@ from django.utils.translation import gettext
 from shift_media.conf import settings
 from shift_media.markup.elements import drop_unset
 from shift_media.markup.options import split_options
-from shift_media.video.captions import language_of
 
 _WAITING = (
     "<p>This file is not transcoded yet, and no worker ran for an hour. Run: "
@@ -62,7 +61,7 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
         content += format_html_join(
             "",
             '<track kind="captions" src="{}" srclang="{}">',
-            ((each.url, language_of(each.key)) for each in renditions if each.kind == "captions"),
+            ((each.url, each.language) for each in file.list_captions(renditions)),
         )
     if sprite := found.get("sprite"):
         content += format_html('<track kind="metadata" label="thumbnails" src="{}">', sprite)

@@ -11,6 +11,7 @@ import m3u8
 import pytest
 from django.core.files.base import ContentFile
 from django.db import models
+from django.template import Context, Template
 from django.test import Client, override_settings
 from django.test.utils import isolate_apps
 
@@ -123,6 +124,11 @@ def test_uploaded_captions_are_listed_in_place_of_the_tracks_of_their_language(
     lecture.captions_en = ContentFile(WEBVTT.encode(), "b.vtt")
     lecture.save()
     assert [one.language for one in lecture.video.captions] == ["de", "en", "und"]
+    page = Template("{% load shift_media %}{% media_video lecture.video %}")
+    html = page.render(Context({"lecture": lecture}))
+    for one in lecture.video.captions:
+        assert f'<track kind="captions" src="{one.url}" srclang="{one.language}">' in html
+    assert html.count('kind="captions"') == 3
 
 
 @pytest.mark.slow
