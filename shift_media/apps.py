@@ -25,6 +25,7 @@ class ShiftMediaConfig(AppConfig):
         from shift_media import checks, direct, widgets  # noqa: F401
         from shift_media.deletion.holding import register_holder
         from shift_media.fields.ahead import prepare_poster
+        from shift_media.fields.pending import held_by_pending
         from shift_media.fields.posters import note_poster
         from shift_media.importing.claims import held_by_imports
         from shift_media.signals import media_deleted, transcode_completed
@@ -32,6 +33,7 @@ class ShiftMediaConfig(AppConfig):
         from shift_media.transcoding.models import TranscodeJob
 
         register_holder("importing", held_by_imports)
+        register_holder("pending", held_by_pending)
         widgets.register_tickets(direct.file_of_ticket)
         if apps.is_installed("rest_framework"):
             import_string("shift_media.contrib.rest_framework.register")()

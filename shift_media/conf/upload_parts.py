@@ -34,3 +34,13 @@ class UploadPartSettings(SettingsReader):
             expected = f"a whole number from {_LEAST_PART} to {_MOST_PART}, such as {16 << 20}"
             raise wrong_value("UPLOAD_PART_BYTES", size, expected)
         return size
+
+    @cached_property
+    def UPLOAD_TASK_ABOVE(self) -> int:
+        """Bytes above which a task stores direct uploads, with ``TASKS``. Default: 50,000,000.
+
+        Pictures are never left to it, nor files of a field with ``rules``, ``validators``,
+        ``strip`` or ``convert``, or without a metadata field. Until it has stored a file,
+        ``row.file.is_pending`` is true.
+        """
+        return self._positive("UPLOAD_TASK_ABOVE", 50_000_000)

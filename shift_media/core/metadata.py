@@ -11,6 +11,9 @@ from shift_media.core.spec import Crop, Focal
 
 _DRAWING: Final = "image/svg+xml"
 
+PENDING, FAILED = "pending", "failed"
+"""The states of a file that is not stored: a task is to store it, or could not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
@@ -41,6 +44,8 @@ class Metadata:
         blurhash: 28 characters from which an app draws a placeholder, see blurha.sh.
         poster: of a video whose poster was replaced, the attempt that has made the new one.
         extra: what the functions in ``keep_metadata`` have returned.
+        state: ``"pending"`` until a task has stored a large direct upload, ``"failed"`` if it
+            could not; empty for all other files.
         crops: the boxes that ``fill`` cuts out, by ratio: ``{"4x3": Crop(0, 120, 1600, 1200)}``.
     """
 
@@ -67,6 +72,7 @@ class Metadata:
     palette: tuple[str, ...] = ()
     blurhash: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    state: str = ""
     # New facts stand at the end, because pickles have them in this order.
     poster: str = ""
     crops: Mapping[str, Crop] = field(default_factory=dict, hash=False)
@@ -130,6 +136,6 @@ Metadata.__setstate__ = _set_state  # type: ignore[attr-defined]
 _NAMES = tuple(each.name for each in fields(Metadata))
 _RARE: Final = (
     *("pages", "camera", "taken_at", "gps", "palette", "blurhash", "poster"),
-    *("extra", "crops"),
+    *("extra", "crops", "state"),
 )
 _PAIRS_AND_LISTS: Final = ("gps", "palette")

@@ -46,6 +46,9 @@ The cost: the app reads each file from the bucket once, in the request that comp
 picture is held in a temporary file meanwhile, and so is each file up to 16 MB. A larger one is
 hashed as it arrives, and its header is read by ranges. A user who may upload can stage any number
 of files until they are removed.
+
+With ``TASKS`` a large file is not read in that request. Its row is written as pending, and a task
+hashes and copies it: see `shift_media.fields.pending`.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 from django.core.files.base import File
 
+from shift_media.conf import settings
 from shift_media.core.documents import may_be
 from shift_media.core.errors import NotStored, StorageError
 from shift_media.core.formats import HEAD_BYTES, detect
@@ -37,15 +38,26 @@ class StagedBytes:
 
     Attributes:
         file: the bytes, seekable and at their beginning.
-        sha256: of the bytes, in hex.
+        ticket: what was announced.
         version: of the bytes, to be copied by the storage; None if it copies nothing by itself.
         is_read_by_ranges: whether each jump in the file is a request.
+        may_wait: whether a task may hash and store it.
     """
 
     file: File[Any]
-    sha256: str
+    ticket: Ticket
     version: ServerCopy | None
     is_read_by_ranges: bool = False
+    may_wait: bool = False
+    _sha256: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 in hex, for which a file that might have waited is read now."""
+        if not self._sha256:
+            with cast("ServerCopy", self.version).open() as stream:
+                self._sha256 = _compare(stream, self.ticket)
+        return self._sha256
 
 
 def open_staged(ticket: Ticket) -> StagedBytes:
@@ -66,18 +78,29 @@ def open_staged(ticket: Ticket) -> StagedBytes:
 
 
 def _open(ticket: Ticket, version: ServerCopy | None) -> StagedBytes:
-    opened = ticket.storage.open(ticket.key) if version is None else version.open()
-    if version is None or opened.seekable():
-        file = opened if isinstance(opened, File) else File(opened, ticket.key)
-        return StagedBytes(file, _compared(file, ticket), version)
-    if _is_held(ticket):
-        with opened:
-            spool = File(_spooled(opened), ticket.key)
-        return StagedBytes(spool, _compared(spool, ticket), version)
+    if version is None:
+        return _compared(StagedBytes(ticket.storage.open(ticket.key), ticket, None))
+    if not _is_held(ticket):
+        return _open_large(ticket, version)
+    opened = version.open()
+    if opened.seekable():  # It is on this machine.
+        return _compared(StagedBytes(File(opened, ticket.key), ticket, version))
     with opened:
-        sha256 = _compare(opened, ticket)
+        spool = File(_spooled(opened), ticket.key)
+    return _compared(StagedBytes(spool, ticket, version))
+
+
+def _open_large(ticket: Ticket, version: ServerCopy) -> StagedBytes:
     ranges = _StagedRanges(ticket.size, version.open_range)
-    return StagedBytes(File(cast("Any", ranges), ticket.key), sha256, version, True)
+    file = File(cast("Any", ranges), ticket.key)
+    waits = settings.TASKS is not None and ticket.size > settings.UPLOAD_TASK_ABOVE
+    staged = StagedBytes(file, ticket, version, is_read_by_ranges=True, may_wait=waits)
+    if waits:
+        _check_type(file.read(HEAD_BYTES), ticket)
+        file.seek(0)
+    else:
+        staged.sha256  # noqa: B018 (compares the bytes with the ticket)
+    return staged
 
 
 def _is_held(ticket: Ticket) -> bool:
@@ -113,15 +136,15 @@ def _spooled(stream: Any) -> Any:
     return spool
 
 
-def _compared(file: File[Any], ticket: Ticket) -> str:
-    """Compare a file, and leave it at its beginning; close it if it differs."""
+def _compared(staged: StagedBytes) -> StagedBytes:
+    """Compare a file with its ticket, and leave it at its beginning; close it if it differs."""
     try:
-        sha256 = _compare(file, ticket)
-        file.seek(0)
+        staged._sha256 = _compare(staged.file, staged.ticket)
+        staged.file.seek(0)
     except BaseException:
-        file.close()
+        staged.file.close()
         raise
-    return sha256
+    return staged
 
 
 def _compare(stream: Any, ticket: Ticket) -> str:
@@ -138,10 +161,14 @@ def _compare(stream: Any, ticket: Ticket) -> str:
     if size != ticket.size or ticket.sha256 not in ("", sha256):
         detail = f"{ticket.key!r} does not have the announced SHA-256."
         raise InvalidMedia("upload_differs", detail)
+    _check_type(head, ticket)
+    return sha256
+
+
+def _check_type(head: bytes, ticket: Ticket) -> None:
     format = detect(head)
     if not may_be(format, ticket.content_type):
         raise InvalidMedia(
             "upload_differs",
             f"{ticket.key!r} is {format.content_type}, but {ticket.content_type} was announced.",
         )
-    return sha256

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from functools import cached_property
 from typing import Any
@@ -12,14 +11,12 @@ from django.core.files.storage import Storage
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
-from shift_media.core.errors import MediaError, NotStored, StorageError
-from shift_media.core.formats import SAFE_TYPE
-from shift_media.deletion.budget import request_budget
+from shift_media.core.errors import NotStored, StorageError
 from shift_media.direct import tickets
 from shift_media.direct.middleware import current_request
 from shift_media.direct.staged_bytes import StagedBytes, open_staged
 from shift_media.direct.tickets import Ticket
-from shift_media.quotas import release
+from shift_media.fields.pending import retire_staged
 from shift_media.storages.naming import is_same_storage
 from shift_media.storages.server_copy import ServerCopy, SourceChanged
 from shift_media.validators import InvalidMedia
@@ -85,6 +82,21 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         """True if the file is large and in a bucket, so that each jump in it is a request."""
         return self._bytes.is_read_by_ranges
 
+    @property
+    def may_wait(self) -> bool:
+        """True if the file is so large that a task may hash it, and store it."""
+        return self._bytes.may_wait
+
+    @property
+    def staged_key(self) -> str:
+        """The key of the staged bytes."""
+        return self.ticket.key if self.ticket else ""
+
+    @property
+    def announced_sha256(self) -> str:
+        """The SHA-256 that the client has announced; ``""`` for an upload in parts."""
+        return self.ticket.sha256 if self.ticket else ""
+
     def server_copy(self, storage: Storage) -> ServerCopy | None:
         """Return a copy of the bytes that were read, which a storage makes by itself, or None."""
         if self.ticket is None or not is_same_storage(storage, self.ticket.storage):
@@ -116,19 +128,8 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
 
         If the object were only deleted, the presigned URL could write it again.
         """
-        if self.ticket is None:
-            return
-        storage, key = self.ticket.storage, self.ticket.key
-        release(key)
-
-        def replace() -> None:
-            storage.delete(key)
-            storage.put(key, io.BytesIO(), content_type=SAFE_TYPE, size=0)
-
-        try:
-            request_budget().start(replace)
-        except (MediaError, OSError) as error:
-            logger.warning("%s stays until media_cleanup removes it: %s", key, error)
+        if self.ticket is not None:
+            retire_staged(self.ticket.storage, self.ticket.key)
 
 
 def _verify(token: str, request: HttpRequest | None) -> Ticket:

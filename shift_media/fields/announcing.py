@@ -15,6 +15,8 @@ from shift_media.fields import loaded
 from shift_media.fields.ahead import prepare_image
 from shift_media.fields.analysis import analyse_later
 from shift_media.fields.database_key import current_key
+from shift_media.fields.pending import enqueue
+from shift_media.fields.types import AnyMediaField
 from shift_media.signals import after_commit, media_saved
 
 SAVED: Final = "_shift_media_saved"
@@ -41,21 +43,32 @@ def announce(instance: models.Model, using: str) -> None:
         after_commit(_confirm, instance, using=using)
     for field in saved:
         key = current_key(instance, field)
-        if key:
-            send = partial(
-                media_saved.send_robust,
-                sender=type(instance),
-                instance=instance,
-                field=field,
-                key=key,
-            )
-            after_commit(send, using=using)
-            file = getattr(instance, field.attname)
+        if not key:
+            continue
+        file = getattr(instance, field.attname)
+        if file.pending_upload is not None:
             after_commit(file.on_committed, using=using)
-            if field.analyse == "task":
-                after_commit(analyse_later, file, field, using, using=using)
-            if field.prepare != "never":
-                after_commit(prepare_image, file, field, using=using)
+            after_commit(enqueue, key, using, using=using)
+        else:
+            announce_stored(instance, field, using)
+
+
+def announce_stored(instance: models.Model, field: AnyMediaField, using: str) -> None:
+    """Send `media_saved` for a stored file, after the commit, and do what follows it."""
+    file = getattr(instance, field.attname)
+    send = partial(
+        media_saved.send_robust,
+        sender=type(instance),
+        instance=instance,
+        field=field,
+        key=file.key,
+    )
+    after_commit(send, using=using)
+    after_commit(file.on_committed, using=using)
+    if field.analyse == "task":
+        after_commit(analyse_later, file, field, using, using=using)
+    if field.prepare != "never":
+        after_commit(prepare_image, file, field, using=using)
 
 
 def forget_save(instance: models.Model) -> None:

@@ -75,6 +75,11 @@ class CheckedFiles(FileField):
         """Validators for a file that is not assigned to a row, as in a serializer."""
         return [*super().validators, FieldValidator(self)]
 
+    @property
+    def has_validators(self) -> bool:
+        """True if the project has added validators, which may read a file."""
+        return bool(self._validators or self.default_validators)  # type: ignore[attr-defined]
+
     def inspect(self, file: File[Any], name: str | None = None) -> Inspection:
         """Return the type and the metadata of a file.
 

@@ -14,7 +14,7 @@ from django.db import models
 from shift_media.core.crops import Percent, check_crops, crop_from_percent
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
-from shift_media.core.metadata import Metadata
+from shift_media.core.metadata import FAILED, PENDING, Metadata
 from shift_media.core.spec import Crop, Focal
 from shift_media.core.spec_arguments import find_point
 from shift_media.fields import legacy
@@ -166,6 +166,21 @@ class DescribedFile(OldFileShown):
             return Metadata(content_type=format.served_type, size=self.storage.size(self.key))
         with self.storage.open(self.key) as file:
             return read_facts(cast("BinaryIO", file), format, file.size)
+
+    @property
+    def is_pending(self) -> bool:
+        """True until a task has stored a large direct upload: its URL has nothing yet."""
+        return self._state == PENDING
+
+    @property
+    def has_failed(self) -> bool:
+        """True if a task could not store a large direct upload: assign another file."""
+        return self._state == FAILED
+
+    @property
+    def _state(self) -> str:
+        known = self.known_metadata
+        return known.state if known else ""
 
     @property
     def size(self) -> int:

@@ -222,11 +222,16 @@ class MediaField(MetadataColumns, CheckedFiles):
 
     # Saving.
 
-    def store_assigned(self, instance: models.Model) -> list[StoredUpload]:
-        """Store the file that was assigned to a row; return the stored upload, if there is one."""
+    def store_assigned(
+        self, instance: models.Model, *, may_wait: bool = False
+    ) -> list[StoredUpload]:
+        """Store the file that was assigned to a row; return the stored upload, if there is one.
+
+        With ``may_wait`` a task may store it, if the caller writes what that needs with the row.
+        """
         file: MediaFile = getattr(instance, self.attname)
         if file.name and not file._committed:
-            return [file.store(file.name, file.file)]
+            return [file.store(file.name, file.file, may_wait=may_wait)]
         return []
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:

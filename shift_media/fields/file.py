@@ -18,6 +18,7 @@ from shift_media.deletion import service as deletion
 from shift_media.fields import legacy, posters
 from shift_media.fields.database_key import database_key
 from shift_media.fields.described_file import DescribedFile
+from shift_media.fields.pending import as_pending, may_wait, with_digest
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.types import AnyMediaField
 from shift_media.resizes import builder
@@ -35,6 +36,8 @@ class MediaFile(Video, DescribedFile):
     """A file of a `MediaField`: the original and everything derived from it."""
 
     _upload: object = None  # the uploaded file, until a committed row refers to its copy
+    pending_upload: Any = None
+    """The direct upload that a task is to store, until a committed row refers to it."""
     is_new: bool = False
     """True from the upload by this object until a row that refers to it is committed."""
 
@@ -56,10 +59,13 @@ class MediaFile(Video, DescribedFile):
 
     save.alters_data = True  # type: ignore[attr-defined]  # templates must not call it
 
-    def store(self, name: str | None, content: File[Any]) -> StoredUpload:
+    def store(
+        self, name: str | None, content: File[Any], *, may_wait: bool = False
+    ) -> StoredUpload:
         """Check a file and store it under a new key, without saving the row.
 
-        Returns the stored upload, whose `rollback` undoes it. Raises `InvalidMedia`.
+        Returns the stored upload, whose `rollback` undoes it. Raises `InvalidMedia`. With
+        ``may_wait`` a large direct upload is left to a task: see `shift_media.fields.pending`.
         """
         was_closed = getattr(content, "closed", False)
         framing = self._pending_framing(content)
@@ -67,7 +73,9 @@ class MediaFile(Video, DescribedFile):
         try:
             prepared, inspection = self.field.prepare_upload(file, name)
             self.field.run_rules(prepared, inspection, self.instance)
-            key = self._put(prepared, inspection)
+            waits = may_wait and self._may_wait(prepared, inspection)
+            inspection = as_pending(inspection) if waits else with_digest(inspection, prepared)
+            key = self._put(prepared, inspection, waits=waits)
         finally:
             if was_closed:  # seekable() has opened it: it is the file of another row, say.
                 file.close()
@@ -83,11 +91,15 @@ class MediaFile(Video, DescribedFile):
         setattr(self.instance, self.field.attname, self)
         self.field.write_metadata_columns(self.instance, self._metadata_cache)
         self._upload, self.is_new = file, True
+        self.pending_upload = file if waits else None
         return upload
 
     def on_committed(self) -> None:
         """Call ``on_stored()`` of the uploaded file, if it has that, once its copy has a row."""
         upload, self._upload, self.is_new = self._upload, None, False
+        if self.pending_upload is not None:
+            self.pending_upload = None
+            return
         on_stored = getattr(upload, "on_stored", None)
         if callable(on_stored):
             on_stored()
@@ -101,12 +113,12 @@ class MediaFile(Video, DescribedFile):
             known = self._metadata_cache
         return {"focal": known.focal, "crops": known.crops}
 
-    def _put(self, file: File[Any], inspection: Inspection) -> OriginalKey:
-        """Store a file under a new key, and return the key."""
+    def _put(self, file: File[Any], inspection: Inspection, *, waits: bool) -> OriginalKey:
+        """Store a file under a new key, unless a task does, and return the key."""
         metadata = inspection.metadata
         for _ in range(_ATTEMPTS):
             key = new_original_key(metadata.original_name, inspection.format.extension)
-            if self._write(str(key), file, metadata):
+            if waits or self._write(str(key), file, metadata):
                 file.seek(0)
                 return key
         raise AlreadyStored(
@@ -121,13 +133,20 @@ class MediaFile(Video, DescribedFile):
             "sha256": metadata.sha256,
             "download_name": metadata.original_name,
         }
-        server_copy = getattr(file, "server_copy", None)
-        copy: ServerCopy | None = server_copy(self._own_storage) if server_copy else None
+        copy = self._server_copy(file)
         if copy is not None:
             with contextlib.suppress(CopyUnsupported):
                 return copy.write(key, **facts)
         file.seek(0)
         return self._own_storage.put_original(key, file, size=metadata.size, **facts)
+
+    def _server_copy(self, file: File[Any]) -> ServerCopy | None:
+        server_copy = getattr(file, "server_copy", None)
+        return server_copy(self._own_storage) if server_copy else None
+
+    def _may_wait(self, file: File[Any], inspection: Inspection) -> bool:
+        is_own = self._given_storage is None
+        return is_own and may_wait(self.field, inspection, self._server_copy(file))
 
     def delete(self, save: bool = True) -> None:
         """Empty the field, and delete the original and everything derived from it.

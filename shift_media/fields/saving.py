@@ -82,7 +82,7 @@ def _wrap_save_base(save_base: Callable[..., None]) -> Callable[..., None]:
         uploads: list[StoredUpload] = []
         try:
             for field in written_fields(self, media_fields(type(self)), update_fields):
-                uploads += field.store_assigned(self)
+                uploads += field.store_assigned(self, may_wait=True)
             save_base(self, *arguments, using, update_fields)
         except BaseException:
             for upload in reversed(uploads):

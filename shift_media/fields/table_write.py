@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 
 from django.db import connections, models, transaction
 
-from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.deletion import service as deletion
 from shift_media.fields import legacy, loaded
 from shift_media.fields.announcing import PROVISIONAL, SAVED
@@ -26,6 +25,8 @@ from shift_media.fields.database_key import (
     set_database_key,
 )
 from shift_media.fields.file import MediaFile
+from shift_media.fields.jobs import has_job, submit_job
+from shift_media.fields.pending import is_pending, write_pending
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import (
     RegisteredField,
@@ -79,7 +80,9 @@ class TableWrite:
         is scheduled in the same transaction. The job of a new video is created in it, too.
         """
         for field in self.fields:
-            field.store_assigned(self.instance)  # A receiver of pre_save may have assigned a file.
+            field.store_assigned(
+                self.instance, may_wait=True
+            )  # A receiver of pre_save may have assigned a file.
         if self.instance.__dict__.get(PROVISIONAL) and not self.instance._state.adding:
             self._read_keys()
         self.changed = [field for field in self.fields if self._has_changed(field)]
@@ -87,8 +90,8 @@ class TableWrite:
             if not self.instance._state.adding or current_key(self.instance, field):
                 field.sync_metadata_columns(self.instance)
         replaced = self.changed if may_exist and self._may_exist() else []
-        videos = [field for field in self.changed if self._is_to_be_transcoded(field)]
-        with self._transaction([*replaced, *videos]):
+        followed = [field for field in self.changed if self._is_followed(field)]
+        with self._transaction([*replaced, *followed]):
             old_keys = self._lock_and_read_keys(replaced)
             # An instance that was made of the values of a row does not know that it has them.
             now = {field: current_key(self.instance, field) for field in old_keys}
@@ -96,7 +99,7 @@ class TableWrite:
             self._keep_borrowed(replaced)
             updated = self._save(save)
             self._schedule_deletions(old_keys)
-            self._submit_jobs([field for field in videos if field not in self.unchanged_keys])
+            self._follow([field for field in followed if field not in self.unchanged_keys])
         self._record()
         return updated
 
@@ -167,19 +170,17 @@ class TableWrite:
                 else:
                     deletion.schedule(field, key, self.using)
 
-    def _is_to_be_transcoded(self, field: AnyMediaField) -> bool:
-        key = current_key(self.instance, field)
-        kind = BY_EXTENSION.get(key.rpartition(".")[2], UNKNOWN).kind
-        can_have_renditions = kind in ("video", "audio") and not is_legacy_name(key)
-        return bool(field.transcode) and can_have_renditions and is_installed(self.table)
+    def _is_followed(self, field: AnyMediaField) -> bool:
+        """Return True if a task is to store the file, or to transcode it."""
+        file: MediaFile = getattr(self.instance, field.attname)
+        is_waiting = file.pending_upload is not None
+        return is_installed(self.table) and (is_waiting or has_job(field, file.name or ""))
 
-    def _submit_jobs(self, videos: list[AnyMediaField]) -> None:
-        """Create the jobs of new videos, in the transaction that writes the row."""
-        if videos:
-            from shift_media.transcoding import services  # models, which cannot be loaded earlier
-
-            for field in videos:
-                services.submit(getattr(self.instance, field.attname), using=self.using)
+    def _follow(self, fields: list[AnyMediaField]) -> None:
+        """Write what tasks need about new files, in the transaction that writes the row."""
+        for field in fields:
+            is_waiting = getattr(self.instance, field.attname).pending_upload is not None
+            (write_pending if is_waiting else submit_job)(self.instance, field, self.using)
 
     def update(self, values: Sequence[Value], update: Callable[[list[Value]], Any]) -> Any:
         """Write by ``update`` what the instance has changed; return what that returns.
@@ -255,7 +256,7 @@ class TableWrite:
                 legacy.check_new_name(field, key)
             return
         is_new = self.instance._state.adding and not self._may_exist()
-        if deletion.keep(field, key, self.using) or is_new:
+        if deletion.keep(field, key, self.using) or is_new or is_pending(key, self.using):
             return
         if field.storage.stat(key) is None:
             raise deletion.deleted_meanwhile(field, key)

@@ -51,7 +51,7 @@ class AnyMediaField(RegisteredField, Protocol):
     ) -> None:
         """Call the functions of ``rules`` with the inspection of a file that is to be stored."""
 
-    def store_assigned(self, instance: models.Model) -> list[Any]:
+    def store_assigned(self, instance: models.Model, *, may_wait: bool = False) -> list[Any]:
         """Store the file that was assigned to a row; return the stored uploads."""
 
     @property

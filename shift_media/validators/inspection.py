@@ -89,6 +89,8 @@ def inspect(
         *(extension_of(name), checksum),
     )
     rules.check_bytes(byte_length(file))
+    # A large direct upload is hashed when it is certain that no task does it.
+    checksum = checksum and not getattr(file, "may_wait", False)
     cached = getattr(file, _CACHE, None)
     if cached is None or cached[0] != cause:
         found = _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits)

@@ -11,18 +11,22 @@ from django.core.files.storage import InvalidStorageError
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections, router
 from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
 
 from shift_media.core.errors import MediaError, StorageError
 from shift_media.deletion import invalidation
 from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation, PendingWork
+from shift_media.deletion.references import all_rows
 from shift_media.deletion.site_marker import ForeignStorage, check_site, foreign_rows
 from shift_media.deletion.sweep import SHARDS, ObjectCount, SuspiciousSweep, Sweep, SweepReport
 from shift_media.deletion.unfinished import abort_unfinished
 from shift_media.direct.tickets import PARTS_SECONDS
+from shift_media.fields import pending_run
 from shift_media.fields.legacy_rows import find_legacy_names_of
 from shift_media.management.base import MediaCommand
 from shift_media.management.progress import Progress
+from shift_media.staging import PendingUpload
 from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
 from shift_media.transcoding import services
 
@@ -30,6 +34,9 @@ GRACE_HOURS = 24
 """Longer than any transaction takes from storing an upload to its commit."""
 
 LEAST_GRACE_HOURS = 1
+
+LOST_AFTER = timedelta(minutes=15)
+"""How late a task may be before this command does its work."""
 
 
 class Command(MediaCommand):
@@ -81,6 +88,7 @@ class Command(MediaCommand):
             self._check_owner(storage, dry_run)
             self._deletions(dry_run)
             self._invalidations(dry_run)
+            self._pending(dry_run)
             self._temporary(storage, dry_run)
             self._unfinished(storage, options)
             report = self._sweep(storage, options)
@@ -163,6 +171,18 @@ class Command(MediaCommand):
             due += waiting
             left += rows.count()
         return due, done, left
+
+    def _pending(self, dry_run: bool) -> None:
+        """Store direct uploads whose task was lost."""
+        due = 0
+        for rows in all_rows(PendingUpload):
+            waiting = rows.filter(not_before__lte=timezone.now() - LOST_AFTER)
+            due += waiting.count()
+            if not dry_run:
+                pending_run.run_due(waiting)
+        if due:
+            outcome = "would be tried" if dry_run else "were tried"
+            self.stdout.write(f"Direct uploads that no task has stored: {due} {outcome}.")
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:
