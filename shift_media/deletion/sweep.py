@@ -7,9 +7,7 @@ once, and only those are in memory.
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,17 +23,11 @@ from shift_media.core.keys import (
 )
 from shift_media.deletion.holding import held_keys
 from shift_media.deletion.references import default_keys, referenced_keys, referenced_names
+from shift_media.deletion.shards import SHARDS, list_shards
 from shift_media.deletion.sweep_report import ObjectCount, SuspiciousSweep, SweepReport
 from shift_media.storages import Entry, MediaStorage
 
 __all__ = ["SHARDS", "ObjectCount", "SuspiciousSweep", "Sweep", "SweepReport", "UsedFolders"]
-
-SHARDS = tuple(f"{number:02x}" for number in range(256))
-"""Prefixes that together list every id: two hexadecimal digits."""
-
-LISTINGS = 8
-"""Shards listed at once. A listing takes no processor time here: it waits for the storage."""
-
 
 UsedFolders = Callable[[Collection[str]], set[str]]
 """Returns which of some folders of renditions, such as ``…/clip.mp4/_web/0a1b2c3d/``, are used."""
@@ -97,22 +89,11 @@ class Sweep:
 
     def run(self) -> SweepReport:
         """Sweep shard by shard, and return the report."""
-        for done, entries in enumerate(self._listings(), 1):
+        for done, entries in enumerate(list_shards(self.storage), 1):
             if entries:
                 self._sweep_shard(entries)
             self.on_progress(done, self.report)
         return self.report
-
-    def _listings(self) -> Iterator[list[Entry]]:
-        """Yield the entries of each shard in order; the next `LISTINGS` are listed meanwhile."""
-        with ThreadPoolExecutor(LISTINGS) as pool:
-            ahead: deque[Future[list[Entry]]] = deque()
-            for shard in SHARDS:
-                ahead.append(pool.submit(lambda prefix: list(self.storage.entries(prefix)), shard))
-                if len(ahead) == LISTINGS:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
 
     def _sweep_shard(self, entries: Sequence[Entry]) -> None:
         self.report.listed.add(entries)

@@ -25,6 +25,11 @@ from shift_media.direct.tickets import PARTS_SECONDS
 from shift_media.fields import pending_run
 from shift_media.fields.legacy_rows import find_legacy_names_of
 from shift_media.management.base import MediaCommand
+from shift_media.management.preset_cleanup import (
+    add_preset_arguments,
+    clean_presets,
+    list_resizes,
+)
 from shift_media.management.progress import Progress
 from shift_media.staging import PendingUpload
 from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
@@ -71,6 +76,7 @@ class Command(MediaCommand):
             help="remove orphans even if they are more than 10 and more than 5 %% of the "
             "originals, or if no original has a row; renditions likewise",
         )
+        add_preset_arguments(parser)
         parser.add_argument(
             "--dry-run", action="store_true", help="count what would be done, and change nothing"
         )
@@ -86,6 +92,9 @@ class Command(MediaCommand):
         dry_run: bool = options["dry_run"]
         try:
             self._check_owner(storage, dry_run)
+            if options["presets"] or options["list_resizes"]:
+                self._presets(storage, options)
+                return
             self._deletions(dry_run)
             self._invalidations(dry_run)
             self._pending(dry_run)
@@ -105,6 +114,12 @@ class Command(MediaCommand):
         self._write_report(report, dry_run)
         for names in find_legacy_names_of(storage):
             self.stdout.write(f"Not looked at: {names} {names.what_to_do}")
+
+    def _presets(self, storage: MediaStorage, options: dict[str, Any]) -> None:
+        if options["list_resizes"]:
+            list_resizes(storage, self.stdout)
+        if given := options["presets"]:
+            clean_presets(storage, given, self.stdout, dry_run=options["dry_run"])
 
     def _storage(self, alias: str) -> MediaStorage:
         try:
