@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import random
 import struct
 import tracemalloc
 import zlib
@@ -22,6 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 from shift_media.core.errors import MediaError, NotStrippable, Undecodable, UnsupportedType
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
+from shift_media.imaging.engine import decode
 from shift_media.imaging.probe import probe
 from shift_media.imaging.strip import strip
 from tests.imaging import images
@@ -415,6 +417,39 @@ def test_bytes_behind_the_data_of_a_jpeg_are_removed(kind: str, junk: bytes, end
     assert clean == content
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", JPEGS)
+def test_megabytes_behind_the_data_of_a_jpeg_are_removed_with_few_decodes(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each decode of a large photograph takes a second."""
+    decoded = counted(monkeypatch, decode, "open_image")
+    content = jpeg(**JPEGS[kind])
+    assert stripped(content) == content
+    assert len(decoded) <= 10
+    decoded.clear()
+    assert (
+        stripped(
+            content[:-2] + random.Random(1).randbytes(500_000).replace(b"\xff", b"") + content[-2:]
+        )
+        == content
+    )
+    assert len(decoded) <= 12
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
+    """Return a list that gets an entry for each call of a function."""
+    function = getattr(module, name)
+    calls: list[str] = []
+
+    def call(*args: Any) -> Any:
+        calls.append(name)
+        return function(*args)
+
+    monkeypatch.setattr(module, name, call)
+    return calls
+
+
 @pytest.mark.parametrize("kind", JPEGS)
 def test_jpeg_without_anything_behind_its_data_stays_as_it_is(kind: str) -> None:
     content = jpeg(**JPEGS[kind])
@@ -610,6 +645,21 @@ def test_bytes_behind_the_data_of_a_webp_are_removed(kind: str) -> None:
             if junk.strip(b"\0"):
                 assert len(clean) <= len(content) + 4
             assert stripped(clean) == clean
+
+
+@pytest.mark.parametrize("kind", ["lossy", "lossless"])
+def test_pixels_of_a_webp_are_compared_few_times(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = WEBPS[kind]()
+    type = b"VP8 " if kind == "lossy" else b"VP8L"
+    compared = counted(monkeypatch, decode, "pixel_digest")
+    assert stripped(content) == content
+    assert len(compared) <= 6
+    compared.clear()
+    clean = stripped(longer_webp(content, COMMENT * 999, type))
+    assert same_pixels(clean, content)
+    assert len(compared) <= 14
 
 
 @pytest.mark.parametrize("kind", ["alpha", "lossless"])

@@ -29,7 +29,7 @@ from shift_media.core.errors import Undecodable
 
 Box = tuple[int, int, int, int]
 
-_BLOCK: Final = 65_536
+BLOCK: Final = 65_536
 """Bytes that a decoder is given at once."""
 
 
@@ -58,12 +58,20 @@ class IndependentImageFile(ImageFile.ImageFile):
         self.fp = None
         return Image.Image.load(self)
 
+    def start_decoder(self) -> Any:
+        """Return a new decoder of an image whose data is in one piece, which its caller feeds."""
+        self.load_prepare()
+        name, extents, _, args = self.tile[0]
+        decoder = _core_decoder(name)(self.mode, *_as_tuple(args), *self.decoderconfig)
+        decoder.setimage(self.im, extents)
+        return decoder
+
     def _seek_data(self, offset: int) -> None:
         getattr(self, "load_seek", cast(Any, self.fp).seek)(offset)
 
     def _read_data(self) -> bytes:
         read = getattr(self, "load_read", cast(Any, self.fp).read)
-        return cast(bytes, read(_BLOCK))
+        return cast(bytes, read(BLOCK))
 
     def _decode(self, decoder: Any) -> None:
         """Call a decoder with the data until it is done; raise `OSError` if it fails."""
@@ -91,7 +99,7 @@ class IndependentImageFile(ImageFile.ImageFile):
 class _Jpeg(JpegImageFile, IndependentImageFile):
     def _read_data(self) -> bytes:
         # `load_read` would add an end marker to a file that is cut short.
-        return cast(IO[bytes], self.fp).read(_BLOCK)
+        return cast(IO[bytes], self.fp).read(BLOCK)
 
     def _end_data(self, left: int) -> None:
         """Raise `EndMissing`: no JPEG is decoded to its end without its end marker."""
@@ -128,11 +136,8 @@ class _Gif(GifImageFile, IndependentImageFile):
 
     def _feed(self, pieces: Sequence[bytes]) -> int | None:
         """Return the piece with which a new decoder is done, by its index; None if none is."""
-        self.load_prepare()
-        name, extents, _, args = self.tile[0]
-        decoder = _core_decoder(name)(self.mode, *_as_tuple(args), *self.decoderconfig)
+        decoder = self.start_decoder()
         try:
-            decoder.setimage(self.im, extents)
             rest = b""
             for index, piece in enumerate(pieces):
                 rest += piece
@@ -226,6 +231,11 @@ def independent(plugin: type[ImageFile.ImageFile]) -> type[IndependentImageFile]
 def open_gif(file: IO[bytes]) -> _Gif:
     """Open a GIF of one frame."""
     return _Gif(file)
+
+
+def open_jpeg(file: IO[bytes]) -> _Jpeg:
+    """Open a JPEG."""
+    return _Jpeg(file)
 
 
 def _core_decoder(name: str) -> Callable[..., Any]:

@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, Final
 
+from PIL import Image
+
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.engine import codecs, decode
+from shift_media.imaging.engine.bisect import shortest
 from shift_media.imaging.engine.codec_errors import DECODER_ERRORS, translated_errors
-from shift_media.imaging.formats import gif, jpeg, jpeg_ending, webp_strip
+from shift_media.imaging.engine.jpeg_data_end import cut_jpeg
+from shift_media.imaging.formats import gif, webp_strip
 from shift_media.imaging.formats.base import (
     ByteReader,
     Chunk,
@@ -28,8 +32,6 @@ from shift_media.imaging.formats.base import (
 from shift_media.imaging.formats.segments import open_parts
 from shift_media.imaging.probe import read_header
 
-_STEP: Final = 16
-"""How many times more bytes are left out in each attempt."""
 _GIF_END: Final = 2
 """Bytes that the code for the end of the data may take behind that of the last pixel."""
 _WEBP_END: Final = 2
@@ -48,38 +50,6 @@ def cut_behind_data(source: BinaryIO, header: Header, stripped: BinaryIO) -> Bin
         return stripped
     with translated_errors(header):
         return cut(source, header, stripped)
-
-
-def _shortest(length: int, is_same: Callable[[int], bool]) -> int:
-    """Return the shortest length that gives the same pixels as all of the data.
-
-    A file without anything behind its data is found so by one attempt.
-    """
-    known, step = length, 1
-    while known > 0 and is_same(max(known - step, 0)):
-        known, step = max(known - step, 0), step * _STEP
-    low = max(known - step, -1)  # the pixels differ at this length
-    while known - low > 1:
-        middle = (known + low) // 2
-        if is_same(middle):
-            known = middle
-        else:
-            low = middle
-    return known
-
-
-def _cut_jpeg(source: BinaryIO, header: Header, stripped: BinaryIO) -> BinaryIO:
-    """Cut the data of the last scan, and all that follows up to the end marker."""
-    start, end = jpeg.last_scan(ByteReader(stripped))
-    pixels = decode.pixel_digest(decode.decode_all_data(source, header, (1.0, 1.0)).image)
-
-    def is_same(length: int, ending: tuple[Part, ...] = (jpeg_ending.END,)) -> bool:
-        return _digest(stripped, header, (Span(0, start + length), *ending)) == pixels
-
-    length = _shortest(end - start, is_same)
-    while length < end - start and not is_same(length, jpeg_ending.FILLED_END):
-        length += 1  # Its bits are zeros, which the decoder also puts in place of missing ones.
-    return open_parts(stripped, [Span(0, start + length), jpeg_ending.END])
 
 
 def _cut_gif(source: BinaryIO, header: Header, stripped: BinaryIO) -> BinaryIO:
@@ -130,34 +100,40 @@ def _webp_length(stripped: BinaryIO, header: Header, chunks: Sequence[Chunk], in
     """Return how many bytes of a chunk belong to its picture."""
     reader = ByteReader(stripped)
     start, whole = chunks[index].content
-    pixels = _digest(stripped, header, webp_strip.picture_parts(reader, chunks, {}))
-    if pixels is None:
-        raise Undecodable("The WebP has a picture that cannot be decoded.")
+
+    def load(length: int) -> Image.Image | None:
+        return _load(stripped, header, webp_strip.picture_parts(reader, chunks, {start: length}))
 
     def is_same(length: int) -> bool:
-        parts = webp_strip.picture_parts(reader, chunks, {start: length})
-        return _digest(stripped, header, parts) == pixels
+        shortened = load(length)
+        return shortened is not None and decode.pixel_digest(shortened) == pixels
 
+    picture = load(whole)
+    if picture is None:
+        raise Undecodable("The WebP has a picture that cannot be decoded.")
+    pixels = decode.pixel_digest(picture)
     if whole <= _WEBP_END or not is_same(whole - _WEBP_END - 1):
         return whole
-    length = _shortest(whole, is_same)
-    while length < whole and reader.exact(start + length, 1) == b"\0":
-        length += 1  # A decoder takes missing bytes for zeros.
-    return min(length + _WEBP_END, whole)
+    least = shortest(0, whole, lambda length: load(length) is not None)
+    while least < whole and not is_same(least):
+        least += 1
+    while least < whole and reader.exact(start + least, 1) == b"\0":
+        least += 1  # A decoder takes missing bytes for zeros.
+    return min(least + _WEBP_END, whole)
 
 
-def _digest(source: BinaryIO, header: Header, parts: tuple[Part, ...]) -> bytes | None:
-    """Return the digest of the pixels of these parts; None if the decoder refuses them."""
+def _load(source: BinaryIO, header: Header, parts: tuple[Part, ...]) -> Image.Image | None:
+    """Decode these parts of a file; return None if the decoder refuses them."""
     try:
         image = decode.open_image(source, header, parts)
         image.load()
     except (Undecodable, *DECODER_ERRORS):
         return None
-    return decode.pixel_digest(image)
+    return image
 
 
 _CUTS: Final[dict[str, Callable[[BinaryIO, Header, BinaryIO], BinaryIO]]] = {
-    "jpg": _cut_jpeg,
+    "jpg": cut_jpeg,
     "gif": _cut_gif,
     "webp": _cut_webp,
 }

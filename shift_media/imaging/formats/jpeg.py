@@ -210,14 +210,38 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     yield b"\xff\xd9"
 
 
-def last_scan(reader: ByteReader) -> tuple[int, int]:
-    """Return where the data of the last scan begins, and where it ends at the latest."""
-    start = end = 0
-    for marker, span in _all_segments(reader):
-        if marker == SOS:
-            start = span.offset + 2 + reader.number(span.offset + 2, 2)
-            end = span.offset + span.length
-    return start, end
+class LastScan(NamedTuple):
+    """Where the data of the last scan begins, and where it ends at the latest.
+
+    Attributes:
+        single: it is the only scan.
+        first_alone: it has data of the first component of the frame alone.
+    """
+
+    start: int
+    end: int
+    single: bool
+    first_alone: bool
+
+
+def last_scan(reader: ByteReader) -> LastScan:
+    """Find the last scan of a JPEG, which has one."""
+    first, scans = b"", []
+    for segment in _all_segments(reader):
+        if segment.marker in FRAMES:
+            first = reader.exact(segment.content.offset + 6, 1)
+        if segment.marker == SOS:
+            scans.append(segment.span)
+    at, length = scans[-1]
+    components = reader.exact(at + 4, 2)
+    start = at + 2 + reader.number(at + 2, 2)
+    return LastScan(start, at + length, len(scans) == 1, components == b"\x01" + first)
+
+
+def has_end(reader: ByteReader) -> bool:
+    """Return True if an end marker follows the segments of a JPEG."""
+    *_, (_, last) = _all_segments(reader)
+    return last.offset + last.length < reader.size
 
 
 def _all_segments(reader: ByteReader) -> Iterator[Segment]:
