@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 from PIL import Image
 
+from shift_media.core.errors import Undecodable
+from shift_media.imaging.probe import probe
 from tests.imaging import heics, images, test_bmp_ico, test_heic, test_jp2, test_tiff
 from tests.imaging.conftest import Measured
+from tests.imaging.heics import box
 from tests.imaging.limits import CPU_SECONDS, HEADER, LARGEST
 from tests.kept import kept
 
@@ -96,3 +100,30 @@ def test_largest_original_stays_within_the_bound(name: str, measured: Measured) 
     assert outcome == ["made"] * 2
     assert megabytes <= LARGEST
     assert seconds <= 2 * CPU_SECONDS  # a resize and a preview
+
+
+def of_empty_boxes(outer: bytes, inner: bytes) -> bytes:
+    """Return an AVIF with as many boxes as one box may have in each of some boxes."""
+    content = images.encoded(images.quadrants(), "avif")
+    empty = box(b"free") * 9_999
+    return content + box(outer, *(box(inner, empty) for _ in range(8)))
+
+
+@pytest.mark.acceptance(25)
+@pytest.mark.parametrize(("outer", "inner"), [(b"moov", b"trak"), (b"moof", b"stbl")])
+def test_boxes_of_a_file_are_limited_in_all(outer: bytes, inner: bytes) -> None:
+    """Twenty megabytes of empty boxes took ten seconds."""
+    with pytest.raises(Undecodable, match="50000 boxes"):
+        probe(BytesIO(of_empty_boxes(outer, inner)))
+
+
+def test_boxes_of_properties_are_limited_in_all() -> None:
+    content = images.encoded(images.quadrants(), "avif")
+    at = content.index(b"iprp") - 4
+    length = int.from_bytes(content[at : at + 4], "big")
+    longer = box(b"iprp", content[at + 8 : at + length], *[box(b"ipco", box(b"free") * 9_999)] * 8)
+    start = content.index(b"meta") - 4
+    size = int.from_bytes(content[start : start + 4], "big") + len(longer) - length
+    changed = content[:start] + size.to_bytes(4, "big") + content[start + 4 : at]
+    with pytest.raises(Undecodable, match="50000 boxes"):
+        probe(BytesIO(changed + longer + content[at + length :]))

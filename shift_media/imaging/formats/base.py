@@ -215,13 +215,18 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 class ByteReader:
-    """Exact reads at offsets of a seekable file, of which small ones are served from a window."""
+    """Exact reads at offsets of a seekable file, of which small ones are served from a window.
 
-    __slots__ = ("_start", "_window", "file", "size")
+    Attributes:
+        boxes: how many boxes of the file were read, by parsers of files that are made of boxes.
+    """
+
+    __slots__ = ("_start", "_window", "boxes", "file", "size")
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self.size = file.seek(0, 2)
+        self.boxes = 0
         self._start = 0
         self._window = b""
 

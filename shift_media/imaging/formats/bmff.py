@@ -10,7 +10,8 @@ from shift_media.core.errors import Undecodable
 from shift_media.imaging.formats.base import ByteReader, Span, truncated
 
 _MAX_BOXES: Final = 10_000
-"""Against files of empty boxes; those of cameras have some tens."""
+_MAX_ALL_BOXES: Final = 50_000
+"""Within one box and in all, against files of empty boxes; those of cameras have some tens."""
 _TYPE: Final = re.compile(rb"[ -~]{4}")
 """The type of a box: printable characters."""
 
@@ -37,6 +38,9 @@ def boxes(reader: ByteReader, start: int, end: int) -> Iterator[Box]:
         box = _read_box(reader, at, end)
         if box is None:
             raise truncated(at)
+        reader.boxes += 1
+        if reader.boxes > _MAX_ALL_BOXES:
+            raise Undecodable(f"The file has more than {_MAX_ALL_BOXES} boxes.")
         yield box
         at = box.end
     raise Undecodable(f"The file has more than {_MAX_BOXES} boxes.")
