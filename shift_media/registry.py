@@ -63,6 +63,15 @@ def own_media_fields(model: type[models.Model]) -> list[RegisteredField]:
     return list(filter(is_media_field, concrete._meta.local_concrete_fields))
 
 
+def default_names(field: object) -> set[str]:
+    """Return the names of files that a file field has by its ``default`` or ``db_default``."""
+    column: Any = field
+    values = [column.get_default()] if column.has_default() else []
+    database_default = getattr(column, "db_default", None)
+    values.append(getattr(database_default, "value", database_default))
+    return {str(value) for value in values if isinstance(value, str) and value}
+
+
 def find_sibling(field: RegisteredField, name: str) -> object | None:
     """Return the field with a name, or None if it has no column in the same table."""
     meta = field.model._meta

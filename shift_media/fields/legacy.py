@@ -19,7 +19,7 @@ from shift_media.core.errors import InvalidKey, MediaError
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.core.metadata import Metadata
 from shift_media.fields.types import AnyMediaField, AnyMediaFile
-from shift_media.registry import RegisteredField
+from shift_media.registry import RegisteredField, default_names
 from shift_media.resizes.builder import Arguments
 from shift_media.resizes.legacy import LegacyResize, build_legacy
 from shift_media.resizes.resize import Facts, known_size
@@ -37,9 +37,8 @@ _warned: dict[str, float] = {}
 
 
 def is_default(field: RegisteredField, name: str) -> bool:
-    """Return True for the name that a field has as its ``default``: it is in the own storage."""
-    column = cast("models.Field[Any, Any]", field)
-    return column.has_default() and column.get_default() == name
+    """Return True for the name of a default of a field, whose file is in the own storage."""
+    return name in default_names(field)
 
 
 def storage_of(field: AnyMediaField) -> Storage:
@@ -76,6 +75,18 @@ def note_replaced(row: models.Model, field: AnyMediaField, name: str, using: str
     The old file stays until ``media_import --finish`` deletes it, which the log says. Call it in
     the transaction that writes the row, on the database ``using``.
     """
+    _note(row, field, name, using, "has another file")
+
+
+def note_deleted(row: models.Model, field: AnyMediaField, name: str, using: str) -> None:
+    """Note that a row with a legacy name is deleted, in the transaction that deletes it.
+
+    See `note_replaced`.
+    """
+    _note(row, field, name, using, "is deleted")
+
+
+def _note(row: models.Model, field: AnyMediaField, name: str, using: str, event: str) -> None:
     # Imported here, because fields are imported before the models can be loaded.
     from shift_media.models import ImportedFile
 
@@ -85,10 +96,11 @@ def note_replaced(row: models.Model, field: AnyMediaField, name: str, using: str
     table = ImportedFile.objects.using(using if here else router.db_for_write(ImportedFile))
     table.note_replaced(field, row.pk, name, find_alias(storage_of(field)))
     logger.warning(
-        "%s of row %s has another file. The old one, %r, has a name that is not a key of "
-        "shift_media, so it stays. This deletes such files: %s --finish",
+        "%s of row %s %s. The old file, %r, has a name that is not a key of shift_media, so it "
+        "stays. This deletes such files: %s --finish",
         field,
         row.pk,
+        event,
         name,
         import_command(field),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.core.exceptions import FieldError
 from django.core.files.storage import Storage
@@ -15,7 +15,7 @@ from django.db.models import Q
 from shift_media.core.keys import ORIGINAL_PATTERN, RESERVED_PATTERN
 from shift_media.fields.database_columns import find_columns
 from shift_media.fields.legacy import import_command
-from shift_media.registry import RegisteredField
+from shift_media.registry import RegisteredField, default_names
 from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages.naming import is_same_storage
 
@@ -94,9 +94,8 @@ def legacy_rows(field: RegisteredField, using: str) -> Iterator[tuple[Any, str]]
     is_key = Q(**{f"{field.name}__regex": ORIGINAL_PATTERN})
     is_reserved = Q(**{f"{field.name}__regex": RESERVED_PATTERN})
     rows = rows.filter(~is_key | is_reserved, **{f"{field.name}__gt": ""})
-    column = cast("models.Field[Any, Any]", field)
-    if column.has_default():
-        rows = rows.exclude(**{field.name: column.get_default()})
+    for name in default_names(field):
+        rows = rows.exclude(**{field.name: name})
     for pk, name in rows.values_list("pk", field.name).iterator():
         if is_legacy_name(name):
             yield pk, name

@@ -27,13 +27,14 @@ from django.db.models.signals import class_prepared, post_delete, pre_delete
 
 from shift_media.core.errors import MediaError
 from shift_media.deletion import service as deletion
-from shift_media.fields import loaded
+from shift_media.fields import legacy, loaded
 from shift_media.fields.announcing import announce, forget_save
 from shift_media.fields.database_key import current_key, database_key, set_database_key
 from shift_media.fields.stored_upload import StoredUpload
 from shift_media.fields.table_write import TableWrite, written_fields
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import RegisteredField, is_installed, media_fields, own_media_fields
+from shift_media.resizes.legacy import is_legacy_name
 
 logger = logging.getLogger("shift_media")
 
@@ -216,15 +217,20 @@ def _schedule_deletions(
 ) -> None:
     """Schedule the deletion of a row's files, in the transaction that deletes the row."""
     for field in cast("list[AnyMediaField]", own_media_fields(sender)):
-        keys = {database_key(instance, field)}
+        stored = database_key(instance, field)
         deferred = field.attname not in instance.__dict__
         if deferred:  # It is loaded here, while the row still exists, and not from a replica.
             instance.refresh_from_db(using=using, fields=[field.attname])
+            stored = current_key(instance, field)
+        keys = {stored}
         # A file that was assigned and not stored has no key.
         if deferred or getattr(instance, field.attname)._committed:
             keys.add(current_key(instance, field))
-        for key in keys - {None, ""}:
-            deletion.schedule(field, str(key), using, collect=True)
+        for key in map(str, keys - {None, ""}):
+            if not is_legacy_name(key):
+                deletion.schedule(field, key, using, collect=True)
+            elif key == stored and is_installed(sender):
+                legacy.note_deleted(instance, field, key, using)
 
 
 def _write_deletions(sender: type[models.Model], using: str, **kwargs: Any) -> None:

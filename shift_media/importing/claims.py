@@ -138,7 +138,7 @@ class Claims:
             state=ImportState.COPYING, updated__lte=timezone.now() - LEASE
         )
         for record in dead.iterator():
-            key = self._plan.current_keys([record.row]).get(record.row, "")
+            key = self._plan.current_keys([record]).get(record.row, "")
             same = dead.filter(pk=record.pk, key=record.key)
             if key.startswith(record.key):
                 same.update(state=ImportState.IMPORTED, key=key, updated=timezone.now())

@@ -31,7 +31,9 @@ from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, Imp
 from shift_media.importing.outcomes import RowOutcome, failed
 from shift_media.importing.plan import PAGE, ImportPlan
 from shift_media.importing.reading import storage_errors
+from shift_media.importing.spellings import folded, ignores_case, in_any_case, spelt_otherwise
 from shift_media.importing.verify import Comparison, check_copy, check_old
+from shift_media.registry import default_names
 from shift_media.storages import MediaStorage, unwrap
 
 _ENDING: Final = (ImportState.IMPORTED, ImportState.REPLACED, ImportState.FINISHING)
@@ -63,6 +65,7 @@ class FinishRun:
         self._workers = workers
         self._dry_run = dry_run
         self._stop = stop or threading.Event()
+        self._spellings: dict[str, str] = {}
 
     def outcomes(self) -> Iterator[RowOutcome]:
         """Delete old files, and yield what was done with each; ``row`` is one of its rows."""
@@ -73,8 +76,8 @@ class FinishRun:
             for alias in list(aliases.distinct()):
                 last = ""
                 while (page := self._page(alias, last)) and not self._stop.is_set():
-                    last = page[-1][0]
-                    yield from self._finish_page(page, pool)
+                    last = max(page)
+                    yield from self._finish_page(self._with_other_spellings(alias, page), pool)
 
     def count(self) -> int:
         """Return how many old files there are."""
@@ -84,7 +87,7 @@ class FinishRun:
     def _mine(self) -> ImportedFileQuerySet:
         return self._plan.records.filter(state__in=_ENDING)
 
-    def _page(self, alias: str, after: str) -> list[tuple[str, list[ImportedFile]]]:
+    def _page(self, alias: str, after: str) -> Files:
         """Return the next old names, each with its rows in the table."""
         names = (
             self._mine.filter(old_storage=alias, old_name__gt=after)
@@ -96,15 +99,34 @@ class FinishRun:
         # Not by groupby(), because a database may sort other spellings between equal names.
         files: Files = {}
         for record in all_records.order_by("old_name", "pk"):
-            files.setdefault(record.old_name, []).append(record)
-        return list(files.items())
+            if self._plan.is_beside(record):
+                files.setdefault(record.old_name, []).append(record)
+        return files
 
-    def _finish_page(
-        self, page: Sequence[tuple[str, list[ImportedFile]]], pool: ThreadPoolExecutor
-    ) -> Iterator[RowOutcome]:
-        keys = [record.key for _, same in page for record in same if record.key]
+    def _with_other_spellings(self, alias: str, files: Files) -> Files:
+        """Return files with what the table has about them in other spellings of their names."""
+        names = [
+            name
+            for name, same in files.items()
+            if ignores_case(self._plan.storage_of(same[0]), name)
+        ]
+        self._spellings = folded(names)
+        if not names:
+            return files
+        alike = in_any_case(
+            self._plan.table.filter(old_storage=alias), "old_name", self._spellings
+        )
+        for record in alike:
+            name = self._spellings.get(record.old_name.casefold(), record.old_name)
+            if name != record.old_name and self._plan.is_beside(record):
+                files.pop(record.old_name, None)
+                files[name].append(record)
+        return files
+
+    def _finish_page(self, files: Files, pool: ThreadPoolExecutor) -> Iterator[RowOutcome]:
+        keys = [record.key for same in files.values() for record in same if record.key]
         wanted = referenced_keys(keys)
-        free, left = self._without_held(dict(page))
+        free, left = self._without_held(files)
         yield from left
         compared = pool.map(lambda same: self._verify(same, wanted), free.values())
         for (name, same), problem in zip(list(free.items()), compared, strict=True):
@@ -120,6 +142,7 @@ class FinishRun:
         """Return the files whose names no row has, and the outcomes of the others."""
         holders = self.holders(list(files))
         held = {name: f"{holder} has this name." for name, holder in holders.items()}
+        held |= self._holders_of_spellings(files)
         for name, same in files.items():
             if owner := _original_beside(self._plan.storage_of(same[0]), name):
                 held[name] = f"It is a part of {str(owner)!r}, and goes with it."
@@ -184,8 +207,8 @@ class FinishRun:
             name: self._odd_names[name] for name in names if name in self._odd_names
         }
         for field in _file_fields():
-            if field.has_default():
-                held.setdefault(str(field.get_default()), str(field))
+            for default in default_names(field):
+                held.setdefault(default, str(field))
             for rows in all_rows(field.model):
                 matching = rows.filter(**{f"{field.name}__in": list(names)})
                 for name in matching.values_list(field.name, flat=True).distinct():
@@ -196,6 +219,16 @@ class FinishRun:
                     held.setdefault(name, str(column))
         # A database may take other spellings for the same name, which are other files.
         return {name: holder for name, holder in held.items() if name in names}
+
+    def _holders_of_spellings(self, files: Files) -> dict[str, str]:
+        """Return which field has another spelling of a name, where the file system ignores it."""
+        names = {fold: name for fold, name in self._spellings.items() if name in files}
+        found: dict[str, str] = {}
+        for field in _file_fields() if names else ():
+            for rows in all_rows(field.model):
+                for name, value in spelt_otherwise(rows, field.name, names):
+                    found[name] = f"{field} has it as {value!r}, which is the same file here."
+        return found
 
     @cached_property
     def _odd_names(self) -> dict[str, str]:
@@ -226,8 +259,13 @@ def _original_beside(storage: Storage, name: str) -> OriginalKey | None:
 
 
 def _done(record: ImportedFile) -> RowOutcome:
+    is_orphan = record.state == ImportState.REPLACED
     return RowOutcome(
-        row=record.row, old_name=record.old_name, key=record.key, size=record.size or 0
+        row=record.row,
+        old_name=record.old_name,
+        key=record.key,
+        size=record.size or 0,
+        detail="The row has another file, or was deleted." if is_orphan else "",
     )
 
 

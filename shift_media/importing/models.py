@@ -66,7 +66,7 @@ class ImportedFileQuerySet(models.QuerySet["ImportedFile"]):
         return self.filter(state=ImportState.COPYING, updated__gte=oldest)
 
     def note_replaced(self, field: Any, row: object, name: str, alias: str) -> None:
-        """Store the old name of a row that was given another file.
+        """Store the old name of a row that was given another file, or is deleted.
 
         ``media_import --finish`` deletes the old file. Call it in the transaction that writes the
         row, on its database. ``row`` is the primary key, ``alias`` the old file's storage.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, cast
 
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.core.files.storage import FileSystemStorage, Storage
 from django.db import models
 from django.db.models import Q
@@ -21,6 +21,7 @@ from shift_media.importing.models import ImportedFile, ImportedFileQuerySet
 from shift_media.registry import find_field, is_media_field
 from shift_media.resizes.legacy import is_legacy_name
 from shift_media.storages import MediaStorage, find_alias, get_storage, unwrap
+from shift_media.storages.naming import is_same_storage
 
 PAGE: Final = 100
 """Rows that are read, and claimed, with one query."""
@@ -94,11 +95,40 @@ class ImportPlan:
         return find_alias(self.storage)
 
     def storage_of(self, record: ImportedFile) -> Any:
-        """Return the storage that had the file of a row of the table.
+        """Return the storage that had the file of a row of the table, of any field.
 
-        The field with the old names may be gone by now.
+        One that is not in ``STORAGES`` is that of the field with the old names. Raises `PlanError`
+        if that is gone by now.
         """
-        return get_storage(record.old_storage) if record.old_storage else self.storage
+        if record.old_storage:
+            return get_storage(record.old_storage)
+        is_ours = record.source == str(self.field)
+        if not record.from_field or (is_ours and self.old and record.from_field == self.old.name):
+            return self.storage
+        field = self.field if is_ours else find_field(record.source)
+        fields = {} if field is None else {f.name: f for f in field.model._meta.concrete_fields}
+        storage = getattr(fields.get(record.from_field), "storage", None)
+        if storage is None:
+            raise PlanError(
+                f"The file {record.old_name!r} was in a storage that is not in STORAGES, and the "
+                f"field {record.from_field!r} of {record.source}, which had it, is gone. Add the "
+                "storage to STORAGES, and write its alias into the column old_storage of these "
+                "rows of ImportedFile. Nothing was changed."
+            )
+        return storage
+
+    def is_beside(self, record: ImportedFile) -> bool:
+        """Return True if the file of a row of the table may be in the storage of this plan.
+
+        Storages that are not in ``STORAGES`` have no name that would tell them apart.
+        """
+        if record.old_storage or record.source == str(self.field):
+            return True
+        try:
+            other = self.storage_of(record)
+        except PlanError:
+            return True
+        return is_same_storage(other, self.storage) or bool(unwrap(other) == unwrap(self.storage))
 
     @property
     def target(self) -> MediaStorage:
@@ -181,7 +211,7 @@ class ImportPlan:
 
     def restore(self, record: ImportedFile) -> bool:
         """Write what was in the column before; return False if it has another file by now."""
-        same = self.rows.filter(pk=record.row, **{self.field.name: record.key})
+        same = self._row_of(record).filter(**{self.field.name: record.key})
         before: str | None = record.old_name
         if record.from_field:
             same = same.filter(**{record.from_field: record.old_name})
@@ -191,10 +221,31 @@ class ImportPlan:
             columns[self.field.metadata_field] = {}
         return bool(same.update(**columns))
 
-    def current_keys(self, rows: list[str]) -> dict[str, str]:
+    def current_keys(self, records: Sequence[ImportedFile]) -> dict[str, str]:
         """Return what the column has now, by the primary keys as text."""
-        values = self.rows.filter(pk__in=rows).values_list("pk", self.field.name)
-        return {str(pk): value or "" for pk, value in values}
+        pks = {record.row: self._read_pk(record.row) for record in records}
+        readable = [pk for pk in pks.values() if pk is not None]
+        values = self.rows.filter(pk__in=readable).values_list("pk", self.field.name)
+        found = {str(pk): value or "" for pk, value in values}
+        for record in records:
+            if pks[record.row] is None:
+                for value in self._row_of(record).values_list(self.field.name, flat=True)[:1]:
+                    found[record.row] = value
+        return found
+
+    def _row_of(self, record: ImportedFile) -> models.QuerySet[Any]:
+        """Select the row of a file: by its key, if primary keys have another type by now."""
+        pk = self._read_pk(record.row)
+        if pk is not None:
+            return self.rows.filter(pk=pk)
+        same = self.rows.filter(**{f"{self.field.name}__startswith": record.key})
+        return same if record.key else same.none()
+
+    def _read_pk(self, text: str) -> Any:
+        try:
+            return self.model._meta.pk.to_python(text)
+        except (ValueError, TypeError, ValidationError):
+            return None
 
     @property
     def _candidates(self) -> Q:

@@ -120,7 +120,7 @@ def read_status(plan: ImportPlan) -> ImportStatus:
     for page in plan.pages():
         _count_waiting(plan, page, status)
     for rows in pages_of(records.stored()):
-        now = plan.current_keys([record.row for record in rows])
+        now = plan.current_keys(rows)
         same = sum(now.get(record.row) == record.key for record in rows)
         status.imported += same
         status.changed += len(rows) - same

@@ -88,12 +88,14 @@ class UndoRun:
             return list(outcomes.values())
         try:
             with transaction.atomic(using=self._plan.using):
-                for record in there:
-                    if not self._undo(record):
-                        outcomes[record.pk] = _skipped(record)
+                undone = [record for record in there if self._plan.restore(record)]
+                self._mark(undone)
+                for record in undone:
+                    deletion.schedule(self._plan.field, record.key, self._plan.using, collect=True)
                 deletion.write_collected(self._plan.using)
         except DatabaseError as error:
             return [failed(record.row, record.old_name, error) for record in page]
+        outcomes |= {record.pk: _skipped(record) for record in there if record not in undone}
         return list(outcomes.values())
 
     def _look_up(self, record: ImportedFile) -> RowOutcome:
@@ -109,15 +111,12 @@ class UndoRun:
             return RowOutcome(row=record.row, old_name=name, code="not_stored", detail=_MISSING)
         return outcome
 
-    def _undo(self, record: ImportedFile) -> bool:
-        """Put an old name back; return False if the row has another file by now."""
-        if not self._plan.restore(record):
-            return False
-        same = self._plan.records.filter(pk=record.pk, state=record.state, key=record.key)
-        if not same.update(state=ImportState.UNDONE, updated=timezone.now()):
-            raise DatabaseError("The import of this row was ended or undone by another run.")
-        deletion.schedule(self._plan.field, record.key, self._plan.using, collect=True)
-        return True
+    def _mark(self, undone: list[ImportedFile]) -> None:
+        """Note in the table which rows have their old names again."""
+        keys, pks = [record.key for record in undone], [record.pk for record in undone]
+        same = self._imported.filter(pk__in=pks, key__in=keys)
+        if same.update(state=ImportState.UNDONE, updated=timezone.now()) != len(undone):
+            raise DatabaseError("The imports of these rows were ended or undone by another run.")
 
 
 def _skipped(record: ImportedFile) -> RowOutcome:

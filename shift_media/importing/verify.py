@@ -111,7 +111,7 @@ class VerifyRun:
             for page in pages_of(self._records):
                 if self._stop.is_set():
                     return
-                now = self._plan.current_keys([record.row for record in page])
+                now = self._plan.current_keys(page)
                 same = [record for record in page if now.get(record.row) == record.key]
                 found = pool.map(lambda record: compare(self._plan, record), same)
                 problems = dict(zip((record.pk for record in same), found, strict=True))

@@ -62,8 +62,8 @@ class ImportOutput:
     def _print(self, outcome: RowOutcome) -> None:
         if outcome.code:
             self._err.write(printable(str(outcome)))
-        elif self._verbose:
-            told = outcome.detail if outcome.skipped else outcome.key or "ok"
+        elif self._verbose or (outcome.detail and not outcome.skipped):
+            told = outcome.detail or outcome.key or "ok"
             self._out.write(printable(f"{outcome.row}: {outcome.old_name}: {told}"))
 
     def _detail(self, total: int, seconds: float) -> str:
@@ -102,7 +102,7 @@ def status_lines(status: ImportStatus) -> Iterator[str]:
     yield f"Changed since: {status.changed}"
     others: dict[str, Any] = {
         "Being copied": status.copying,
-        "Replaced by an upload before their import": status.replaced,
+        "Replaced, or of deleted rows, before their import": status.replaced,
         "Old files deleted": status.finished,
     }
     yield from (f"{title}: {number}" for title, number in others.items() if number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.files.storage import storages
-from django.db import connection, models
+from django.core.files.storage import FileSystemStorage, storages
+from django.core.management import call_command
+from django.db import connection, models, transaction
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from shift_media.core.keys import new_original_key
 from shift_media.importing.finish import FinishRun
@@ -23,7 +26,7 @@ from shift_media.importing.run import ImportOptions, ImportRun
 from shift_media.importing.undo import UndoRun
 from shift_media.models import ImportedFile
 from tests.fields.material import picture, upload
-from tests.testapp.models import Photo, Switched
+from tests.testapp.models import Moving, Photo, Switched
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance(69)]
 
@@ -370,3 +373,168 @@ def test_import_without_checksums_is_verified_by_its_bytes(
     default_storage.delete("photos/2.jpg")
     assert codes(finish()) == ["", "", "copy_differs"]
     assert [path.name for path in old_folder.rglob("*.jpg")] == ["1.jpg"]
+
+
+# Databases, storages and file systems that are not as they were, or not as usual
+
+
+class StorageWithoutCase(FileSystemStorage):
+    """A folder in which names in other case are of the same file, as on macOS and Windows."""
+
+    def path(self, name: str) -> str:
+        folder = os.path.abspath(self.location)
+        return super().path(name) if name.startswith(folder) else super().path(name.lower())
+
+
+@pytest.fixture
+def folder_without_case(old_row: OldRow, old_folder: Path) -> Iterator[Path]:
+    kind = f"{__name__}.StorageWithoutCase"
+    default = {"BACKEND": kind, "OPTIONS": {"location": old_folder}}
+    with override_settings(STORAGES={**settings.STORAGES, "default": default}):
+        yield old_folder
+
+
+@pytest.mark.usefixtures("folder_without_case")
+def test_finish_leaves_a_file_that_a_row_has_in_another_case(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row()
+    other = Switched.objects.create()
+    Switched.objects.filter(pk=other.pk).update(image="Photos/LAKE.jpg")
+    import_all()
+    (outcome,) = finish()
+    assert (outcome.code, "Photos/LAKE.jpg" in outcome.detail) == ("still_used", True)
+    assert (old_folder / NAME).exists()
+    Switched.objects.update(image="")
+    assert codes(finish()) == [""]
+
+
+@pytest.mark.usefixtures("folder_without_case")
+def test_finish_verifies_the_copies_of_all_spellings_of_a_file(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row()
+    other = Photo.objects.create()
+    Photo.objects.filter(pk=other.pk).update(image="photos/Lake.jpg")
+    assert codes(import_all()) == ["", ""]
+    key = Photo.objects.get(pk=other.pk).image.name
+    whole = Path(storages["media"].path(key)).read_bytes()
+    Path(storages["media"].path(key)).write_bytes(b"damaged")
+    assert codes(finish()) == ["copy_differs"]
+    Path(storages["media"].path(key)).write_bytes(whole)
+    assert codes(finish()) == [""]
+    assert not (old_folder / NAME).exists()
+    assert not ImportedFile.objects.exclude(state=ImportState.FINISHED).exists()
+
+
+def test_finish_leaves_a_file_that_is_the_database_default_of_a_field(
+    old_row: OldRow, old_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_row()
+    import_all()
+    monkeypatch.setattr(Switched._meta.get_field("image"), "db_default", models.Value(NAME))
+    assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+
+
+def test_row_with_the_database_default_is_not_imported(
+    old_row: OldRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = old_row()
+    monkeypatch.setattr(Photo._meta.get_field("image"), "db_default", models.Value(NAME))
+    assert import_all() == []
+    assert Photo.objects.get(pk=row.pk).image.name == NAME
+
+
+def test_files_of_storages_without_a_name_are_told_apart(
+    old_row: OldRow, old_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two fields had storages that are not in STORAGES, and files of the same name in them."""
+    folders = {Switched: tmp_path / "first", Moving: tmp_path / "second"}
+    for model, folder in folders.items():
+        (folder / "photos").mkdir(parents=True)
+        (folder / NAME).write_bytes(picture(size=(30 + len(folder.name), 20)))
+        monkeypatch.setattr(
+            model._meta.get_field("image"), "storage", FileSystemStorage(folder), raising=False
+        )
+        row = model.objects.create()
+        model.objects.filter(pk=row.pk).update(image=NAME)
+        assert codes(import_all(plan_of(model, "photo", "image"))) == [""]
+        model.objects.update(image="")
+    assert codes(finish(plan_of(Switched, "photo", "image"))) == [""]
+    assert not (folders[Switched] / NAME).exists()
+    assert (folders[Moving] / NAME).exists()
+    assert codes(finish(plan_of(Moving, "photo", "image"))) == [""]
+    assert not (folders[Moving] / NAME).exists()
+
+
+def test_finish_without_the_field_of_a_storage_without_a_name_is_refused(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row(model=Switched)
+    import_all(plan_of(*SWITCHED))
+    ImportedFile.objects.update(from_field="removed", old_storage="")
+    with pytest.raises(PlanError, match=r"'removed' of testapp.Switched.photo.*Add the storage"):
+        finish(plan_of(*SWITCHED[:2]))
+    assert (old_folder / NAME).exists()
+
+
+@pytest.mark.parametrize("mode", ["--status", "--verify", "--undo"])
+def test_import_is_read_after_the_primary_key_has_changed_its_type(
+    old_row: OldRow, mode: str
+) -> None:
+    row = old_row()
+    import_all()
+    ImportedFile.objects.update(row="0a1b2c3d-0000-4000-8000-00000000000a")
+    out = io.StringIO()
+    call_command("media_import", "testapp.Photo.image", mode, stdout=out, stderr=out)
+    assert ("1" in out.getvalue(), "0 imported" in out.getvalue()) == (True, False)
+    name = Photo.objects.get(pk=row.pk).image.name
+    assert (name == NAME) == (mode == "--undo")
+
+
+def test_undo_notes_the_rows_of_a_page_with_one_statement(old_row: OldRow) -> None:
+    for number in range(3):
+        old_row(f"photos/{number}.jpg")
+    import_all()
+    with CaptureQueriesContext(connection) as queries:
+        assert codes(undo()) == [""] * 3
+    table = ImportedFile._meta.db_table
+    assert sum(each["sql"].startswith(f'UPDATE "{table}"') for each in queries) == 1
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["instance", "queryset"])
+def test_finish_lists_and_deletes_the_old_file_of_a_deleted_row(
+    old_row: OldRow, old_folder: Path, whole: bool
+) -> None:
+    row = old_row()
+    kept = old_row("photos/kept.jpg")
+    if whole:
+        row.delete()
+    else:
+        Photo.objects.filter(pk=row.pk).delete()
+    out = io.StringIO()
+    words = ("media_import", "testapp.Photo.image", "--finish")
+    call_command(*words, "--dry-run", stdout=out, stderr=out)
+    assert f"{NAME}: The row has another file, or was deleted." in out.getvalue()
+    assert (old_folder / NAME).exists()
+    call_command(*words, stdout=out, stderr=out)
+    assert not (old_folder / NAME).exists()
+    assert (old_folder / kept.image.name).exists()
+
+
+def test_finish_leaves_the_old_file_of_a_deleted_row_that_another_row_has(
+    old_row: OldRow, old_folder: Path
+) -> None:
+    old_row().delete()
+    old_row()
+    assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+
+
+def test_old_file_is_not_noted_if_the_deletion_is_rolled_back(old_row: OldRow) -> None:
+    row = old_row()
+    with transaction.atomic():
+        row.delete()
+        transaction.set_rollback(True)
+    assert not ImportedFile.objects.exists()
