@@ -83,7 +83,7 @@ class _Tail:
         return end - self._scan.start
 
     def _feed(self, start: int, step: int) -> int | None:
-        """Give a decoder the file, from ``start`` on in pieces of ``step`` bytes.
+        """Feed a decoder the file, from ``start`` on in pieces of ``step`` bytes.
 
         Returns the end of the piece with which all blocks are read; None if the decoder wants
         more than the file has before its end marker.
