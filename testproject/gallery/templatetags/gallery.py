@@ -6,6 +6,9 @@ from typing import Any
 
 from django import template
 
+FIRST_ROWS = 6
+"""Tiles that are in view on a wide page as soon as it is open."""
+
 register = template.Library()
 
 
@@ -34,3 +37,15 @@ def tile_sizes(facts: Any) -> str:
     ratio = (facts.width or 16) / (facts.height or 9)
     phone, desktop = round(136 * ratio * 1.25), round(240 * ratio * 1.25)
     return f"(max-width: 34rem) {phone}px, {desktop}px"
+
+
+@register.filter
+def loading(place: int | None) -> str:
+    """Return the value of ``loading`` for a tile: those of the first rows are not lazy."""
+    return "eager" if place and place <= FIRST_ROWS else "lazy"
+
+
+@register.filter
+def priority(place: int | None) -> str:
+    """Return the value of ``fetchpriority`` for a tile."""
+    return "high" if place == 1 else "auto"
