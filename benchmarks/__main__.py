@@ -34,7 +34,7 @@ def main() -> None:
     """Measure what the options choose: by default images, URLs and templates."""
     arguments = parse_arguments(sys.argv[1:])
     logging.disable(logging.CRITICAL)
-    if arguments.videos or arguments.documents or arguments.heic:
+    if arguments.videos or arguments.documents or arguments.heic or arguments.uploads:
         settings.configure(SECRET_KEY="of-the-benchmarks")  # No peer is needed.
     elif not arguments.quality:
         site.start()
@@ -45,6 +45,10 @@ def main() -> None:
         from benchmarks import video
 
         video.measure(report, arguments.rounds)
+    elif arguments.uploads:
+        from benchmarks import uploads
+
+        uploads.measure(report)
     elif arguments.documents:
         from benchmarks import documents
 
@@ -77,6 +81,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quality", action="store_true", help="only qualities and efforts")
     parser.add_argument("--videos", action="store_true", help="only videos")
+    parser.add_argument("--uploads", action="store_true", help="only an upload of 5 GB, to Ceph")
     parser.add_argument("--documents", action="store_true", help="only PDF and SVG")
     parser.add_argument("--heic", action="store_true", help="only HEIC")
     arguments = parser.parse_args(words)

@@ -22,8 +22,10 @@ from django.db import models, router
 
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.metadata import Metadata
+from shift_media.deletion.references import all_rows
 from shift_media.registry import RegisteredField, all_media_fields
 from shift_media.resizes.legacy import is_legacy_name
+from shift_media.staging import PendingUpload
 from shift_media.storages import MediaStorage, Source
 from shift_media.storages.naming import is_same_storage
 
@@ -158,6 +160,8 @@ class IntegrityCheck:
         if lost and not _is_referred_to(original):
             # The row was deleted or its file replaced meanwhile, and the original with it.
             state = IntegrityState.SAME
+        if lost and _is_pending(original):
+            state = IntegrityState.UNKNOWN  # A task is still to store it.
         self.counts.by_state[state] += 1
         self.counts.bytes += size
         self.position = original.position
@@ -255,6 +259,10 @@ def _original(media_field: RegisteredField, row: models.Model) -> OriginalRow:
     data = getattr(row, media_field.metadata_field) if media_field.metadata_field else None
     metadata = Metadata.from_json(data, key)
     return OriginalRow(str(media_field), row.pk, key, metadata.sha256 if metadata else "")
+
+
+def _is_pending(original: OriginalRow) -> bool:
+    return any(rows.filter(key=original.key).exists() for rows in all_rows(PendingUpload))
 
 
 def _is_referred_to(original: OriginalRow) -> bool:

@@ -59,8 +59,7 @@ mon_data_avail_crit = 1
 [osd]
 keyring = {folder}/keyring
 osd_data = {folder}/osd
-osd_objectstore = memstore
-memstore_device_bytes = 2147483648
+{store}
 osd_op_num_shards = 1
 osd_op_num_threads_per_shard = 2
 [client.rgw]
@@ -77,6 +76,14 @@ rgw_enable_usage_log = false
 rgw_enable_ops_log = false
 """
 
+
+_IN_MEMORY = "osd_objectstore = memstore\nmemstore_device_bytes = 2147483648"
+_ON_DISK = """osd_objectstore = bluestore
+bluestore_block_size = {disk_bytes}
+bluestore_block_db_create = false
+bluestore_block_wal_create = false
+bluestore_cache_autotune = false
+bluestore_cache_size = 67108864"""
 
 PACKAGES = {
     "ceph": "ceph-common",
@@ -96,18 +103,23 @@ def missing_packages() -> list[str]:
 
 
 class RGW:
-    """A single-node cluster in memory, with its gateway."""
+    """A single-node cluster with its gateway: in memory, or in a file of ``disk_bytes``."""
 
     access_key = "AKTEST00000000000000"
     secret_key = "SKTEST0000000000000000000000000000000000"  # noqa: S105 (a made-up one)
     region = "us-east-1"
 
     def __init__(
-        self, folder: Path, ports: Sequence[int] = (), adopted: Sequence[int] = ()
+        self,
+        folder: Path,
+        ports: Sequence[int] = (),
+        adopted: Sequence[int] = (),
+        disk_bytes: int = 0,
     ) -> None:
         """Prepare a new cluster, or use the running one on these ports with these processes."""
         self._folder = folder
         self._config = folder / "ceph.conf"
+        self._store = _ON_DISK.format(disk_bytes=disk_bytes) if disk_bytes else _IN_MEMORY
         self._monitor1, self._monitor2, self.port = ports or free_ports(3)
         self._processes = Processes(folder / "output.log", adopted)
 
@@ -169,6 +181,7 @@ class RGW:
             monitor1=self._monitor1,
             monitor2=self._monitor2,
             gateway=self.port,
+            store=self._store,
         )
         self._config.write_text(config)
         keyring = self._folder / "keyring"

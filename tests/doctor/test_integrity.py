@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from shift_media.doctor import integrity
 from shift_media.doctor.integrity import IntegrityCheck, IntegrityState
+from shift_media.staging import PendingUpload
 from shift_media.storages import default_media_storage
 from tests.doctor.broken import InterruptingStorage
 from tests.doctor.conftest import Doctor, media_storage
@@ -166,6 +167,17 @@ def test_row_deleted_during_verify_is_not_reported_missing(root: Path) -> None:
     assert next(running).by_state[IntegrityState.MISSING] == 0
     assert reported == []
     assert first.image.storage.exists(first.image.key)
+
+
+def test_file_that_a_task_is_to_store_is_not_reported_missing(root: Path) -> None:
+    missing, pending = upload(2)
+    for photo in (missing, pending):
+        (root / photo.image.key).unlink()
+    PendingUpload.objects.create(source="", key=pending.image.key, staged="", size=1)
+    check = IntegrityCheck(default_media_storage)  # type: ignore[arg-type]
+    assert list(check.run())
+    states = check.counts.by_state
+    assert (states[IntegrityState.MISSING], states[IntegrityState.UNKNOWN]) == (1, 1)
 
 
 def test_verify_reads_rows_in_pages(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

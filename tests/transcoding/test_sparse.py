@@ -11,7 +11,7 @@ from shift_media.testing import make_video
 from shift_media.transcoding import probing
 from shift_media.transcoding.probing import VideoLimits, sparse
 
-LONG = 20_000_000
+LONG = 3_000_000
 
 
 class Ranged(io.BytesIO):
@@ -36,7 +36,8 @@ def box(kind: bytes, content: bytes) -> bytes:
 def test_probe_of_a_long_video_reads_its_headers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sparse, "_HEAD_BYTES", 1 << 20)
     short = make_video().read()
-    whole = io.BytesIO(short + box(b"mdat", bytes(LONG)) + box(b"free", b"end"))
+    holes = box(b"mdat", bytes(LONG)) + box(b"free", bytes(LONG)) + box(b"skip", bytes(LONG))
+    whole = io.BytesIO(short + holes + box(b"udta", b"end"))
     ranged = Ranged(whole.getvalue())
     limits = VideoLimits()
     assert probing.probe_upload(ranged, "mp4", limits) == probing.probe_upload(
@@ -47,7 +48,7 @@ def test_probe_of_a_long_video_reads_its_headers_alone(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"short", b"\x1aE\xdf\xa3" + bytes(100), box(b"free", b"") * 300],
+    [b"", b"short", b"\x1aE\xdf\xa3" + bytes(100), box(b"moov", b"") * 300],
     ids=["empty", "short", "matroska", "many"],
 )
 def test_file_of_another_kind_is_read_whole(content: bytes, tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_file_of_another_kind_is_read_whole(content: bytes, tmp_path: Path) -> N
 
 
 def test_headers_behind_the_media_are_copied(tmp_path: Path) -> None:
-    content = box(b"ftyp", b"mp42") + box(b"mdat", b"x" * 30_000_000) + box(b"moov", b"y" * 99)
+    content = box(b"ftyp", b"mp42") + box(b"mdat", b"x" * 20_000_000) + box(b"moov", b"y" * 99)
     target = tmp_path / "copy"
     with target.open("wb") as file:
         assert sparse.copy_sparsely(io.BytesIO(content), file, len(content))
@@ -65,4 +66,4 @@ def test_headers_behind_the_media_are_copied(tmp_path: Path) -> None:
     assert len(copy) == len(content)
     assert copy[: 1 << 20] == content[: 1 << 20]
     assert copy[-115:] == content[-115:]
-    assert copy[25_000_000:25_000_100] == bytes(100)
+    assert copy[18_000_000:18_000_100] == bytes(100)

@@ -1,7 +1,8 @@
 """Copies of large videos of which only the parts that a probe reads are there.
 
 A file in a bucket is read by ranges, and its copy has holes. Source: ISO/IEC 14496-12, in which
-the box ``mdat`` has the media, and all others what is known about them.
+the box ``mdat`` has the media, ``free`` and ``skip`` have nothing, and all others have what is
+known about the media.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ _MOST_BOXES: Final = 200  # A file of more fragments is read whole.
 _LONG: Final = 16  # bytes of the header of a box whose size has 64 bits
 
 _FIRST_TYPES: Final = frozenset((b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"))
+_HOLES: Final = frozenset((b"mdat", b"free", b"skip"))
 
 Range = tuple[int, int]
 """The first byte of a part, and the one behind it."""
@@ -38,15 +40,15 @@ def copy_sparsely(file: BinaryIO, target: BinaryIO, size: int) -> bool:
 
 
 def _header_ranges(file: BinaryIO, size: int) -> list[Range] | None:
-    """Return the boxes but those of the media; None for a file of another kind."""
+    """Return the boxes that a probe reads; None for a file of another kind."""
     ranges: list[Range] = []
     total = 0
     for number, (kind, first, end) in enumerate(_boxes(file, size)):
-        total += 0 if kind == b"mdat" else end - first
+        total += 0 if kind in _HOLES else end - first
         unknown = number == 0 and kind not in _FIRST_TYPES
         if unknown or number >= _MOST_BOXES or total > _MOST_HEADER_BYTES:
             return None
-        if kind != b"mdat":
+        if kind not in _HOLES:
             ranges.append((first, end))
     return ranges or None
 
