@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.core.files.base import File
-from django.db import models
+from django.db import models, router, transaction
 
 from shift_media import validators
 from shift_media.admin.shown_files import fields_of, format_of, is_playable, shown_name
@@ -21,6 +21,14 @@ from shift_media.resizes.service import ensure_many
 from shift_media.transcoding.models import TranscodeJob
 
 MOST_FAILURES: Final = 20
+
+
+class ReplacedMeanwhile(MediaError):
+    """The file of a row was replaced while another version of it was made."""
+
+    code = "replaced_meanwhile"
+    public = "The file was replaced meanwhile, so nothing was changed."
+
 
 Work = Callable[["BatchOutcome", Any], None]
 
@@ -87,20 +95,38 @@ def strip_metadata(outcome: BatchOutcome, file: Any) -> None:
     if not can_strip(format_of(file)):
         outcome.counts["skipped"] += 1
         return
-    row, column, name = file.instance, file.field, shown_name(file)
-    known = file.known_metadata
-    with file.storage.open(file.key) as source:
-        inspection = column.inspect(source, name)
+    old_key, name = file.key, shown_name(file)
+    with file.storage.open(old_key) as source:
+        inspection = file.field.inspect(source, name)
         stripped, after = validators.strip_metadata(source, inspection)
         if after.metadata.sha256 == inspection.metadata.sha256:
             outcome.counts["kept"] += 1
             return
-        setattr(row, column.name, File(stripped.file, name))
-        if known and (known.focal or known.crops):
-            framed = getattr(row, column.name)
-            framed.focal, framed.crops = known.focal, known.crops
-        row.save(update_fields=[column.name])
+        _replace(file, old_key, File(stripped.file, name))
     outcome.counts["done"] += 1
+
+
+def _replace(file: Any, old_key: str, content: File[Any]) -> None:
+    """Store another version of a file, and write its row unless the file was replaced meanwhile.
+
+    The focal point and the crops are those that the row has by now.
+    """
+    row, column = file.instance, file.field
+    using = router.db_for_write(type(row), instance=row)
+    rows: models.QuerySet[Any] = models.QuerySet(model=type(row), using=using)
+    upload = file.store(content.name, content)
+    try:
+        with transaction.atomic(using=using):
+            found = rows.filter(pk=row.pk, **{column.name: old_key}).select_for_update().first()
+            if found is None:
+                raise ReplacedMeanwhile(f"{old_key} is not the file of row {row.pk} any more.")
+            known = getattr(found, column.name).known_metadata
+            if known and (known.focal or known.crops):
+                file.focal, file.crops = known.focal, known.crops
+            row.save(using=using, update_fields=[column.name])
+    except BaseException:
+        upload.rollback(using)
+        raise
 
 
 def transcode_again(outcome: BatchOutcome, file: Any) -> None:

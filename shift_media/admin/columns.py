@@ -18,6 +18,7 @@ from shift_media.admin.shown_files import (
     shown_name,
 )
 from shift_media.core.errors import MediaError
+from shift_media.core.keys import NEW_POSTER
 from shift_media.resizes.legacy import shown_size
 from shift_media.resizes.resize import Resize
 from shift_media.transcoding.base import State
@@ -98,7 +99,7 @@ def _caption(file: Any) -> SafeString:
     """Return the duration of a video, or the state of its newest job if that is not complete."""
     if not is_playable(file):
         return SafeString("")
-    job = next(iter(jobs_of(file)), None)
+    job = next((each for each in jobs_of(file) if each.profile != NEW_POSTER), None)
     if job is not None and job.state != State.COMPLETE:
         label = State(job.state).label
         text = f"{label} {job.progress} %" if job.state == State.PROGRESSING else label

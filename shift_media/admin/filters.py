@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.admin.shown_files import fields_of, holds
 from shift_media.core.formats import Format, accepted_formats
+from shift_media.core.keys import NEW_POSTER
 from shift_media.fields.types import AnyMediaField
 from shift_media.transcoding.base import LIVE, State
 from shift_media.transcoding.models import TranscodeJob
@@ -126,6 +127,7 @@ class StateFilter(FileFilter):
         if value is None:
             return queryset
         jobs = TranscodeJob.objects.filter(original=models.OuterRef(self.field.name))
+        jobs = jobs.exclude(profile=NEW_POSTER)
         state = models.Subquery(jobs.order_by("-pk").values("state")[:1])
         rows = queryset.alias(media_job_state=state)
         if value == NONE:

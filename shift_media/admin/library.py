@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.apps import apps
 from django.apps.registry import Apps
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -102,10 +103,9 @@ class LibraryAdmin(LibraryBase):
 
     def file_view(self, request: HttpRequest, label: str, object_id: str) -> HttpResponse:
         """Show one file: its picture, its facts, its resizes, and where it is used."""
-        source = next(
-            (each for each in sources_of(self.admin_site, request) if each.label == label), None
-        )
-        row = None if source is None else source.model_admin.get_object(request, object_id)
+        sources = {each.label: each for each in sources_of(self.admin_site, request)}
+        source, pk = sources.get(label), unquote(object_id)
+        row = None if source is None else source.model_admin.get_object(request, pk)
         if source is None or row is None or not getattr(row, source.field.name):
             raise Http404(_("There is no such file, or you may not view it."))
         if not source.model_admin.has_view_or_change_permission(request, row):

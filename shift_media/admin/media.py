@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.http import HttpRequest
 from django.urls import URLPattern, path
@@ -20,7 +21,10 @@ from shift_media.admin.framing import ratios_of
 from shift_media.admin.panel import render_panel
 from shift_media.admin.shown_files import fields_of, holds, load_videos
 from shift_media.admin.widgets import FramedInput, PanelInput
+from shift_media.conf.reader import suggest
+from shift_media.core.errors import InvalidSpec
 from shift_media.fields import MediaField
+from shift_media.widgets import named_ratios
 
 if TYPE_CHECKING:
     FormBase = BaseModelAdmin[Any]
@@ -53,6 +57,25 @@ class MediaForms(FormBase):
     def media(self) -> forms.Media:
         """The scripts and style sheets."""
         return super().media + ASSETS
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Raise ``TypeError`` if the mixin stands behind the class whose methods it extends."""
+        super().__init_subclass__(**options)
+        order = cls.__mro__
+        if BaseModelAdmin in order and order.index(BaseModelAdmin) < order.index(MediaForms):
+            raise TypeError(
+                f"{cls.__name__} must name {cls._first_mixin()} first: "
+                f"class {cls.__name__}({cls._first_mixin()}, ModelAdmin)."
+            )
+        if (ratios := vars(cls).get("crop_ratios")) is not None:
+            try:
+                named_ratios(ratios)
+            except InvalidSpec as error:
+                raise ImproperlyConfigured(f"{cls.__name__}.crop_ratios: {error}") from error
+
+    @classmethod
+    def _first_mixin(cls) -> str:
+        return "MediaAdmin" if issubclass(cls, MediaAdmin) else "MediaForms"
 
     def formfield_for_dbfield(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
@@ -136,6 +159,7 @@ class MediaAdmin(MediaForms, ModelAdminBase):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        _check_options(self)
         if self.actions is not None:
             self.actions = [*self.actions, *actions.functions_of(self.media_actions)]
 
@@ -218,6 +242,19 @@ class MediaAdmin(MediaForms, ModelAdminBase):
             path("<path:object_id>/media/<str:field>/", wrap(jobs), name=f"{prefix}_media"),
         ]
         return [*own, *super().get_urls()]
+
+
+def _check_options(media_admin: MediaAdmin) -> None:
+    """Raise ``ImproperlyConfigured`` for a wrong value of an attribute of `MediaAdmin`."""
+    name, drop = type(media_admin).__name__, media_admin.drop_field
+    names = [field.name for field in fields_of(media_admin.model)]
+    if drop and drop not in names:
+        raise ImproperlyConfigured(f"{name}.drop_field is {drop!r}{suggest(drop, names)}")
+    for action in media_admin.media_actions:
+        if action not in actions.ACTIONS:
+            raise ImproperlyConfigured(
+                f"{name}.media_actions has {action!r}{suggest(action, actions.ACTIONS)}"
+            )
 
 
 def _thumbnail_column(field: Any) -> Column:

@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client, override_settings
 from PIL import Image
 
-from shift_media.admin import actions
+from shift_media.admin import actions, batches
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from tests.admin.conftest import Login, new_films
@@ -150,3 +150,24 @@ def test_get_of_a_confirmation_does_nothing(admin_client: Client) -> None:
     query = {"action": "transcode_again", "_selected_action": film.pk, "confirmed": "yes"}
     admin_client.get(FILMS, query)
     assert not TranscodeJob.objects.filter(state=State.PENDING).exists()
+
+
+def test_file_that_is_replaced_meanwhile_is_not_overwritten(
+    admin_client: Client, stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = Pair.objects.create(left=upload(with_gps(), "old.jpg"))
+    strip = batches.validators.strip_metadata
+
+    def strip_slowly(*arguments: Any) -> Any:
+        other = Pair.objects.get()
+        other.left = upload(picture("PNG"), "new.png", "image/png")
+        other.save()
+        return strip(*arguments)
+
+    monkeypatch.setattr(batches.validators, "strip_metadata", strip_slowly)
+    page = post(admin_client, PAIRS, "strip_metadata", [pair], confirmed="yes").content.decode()
+    assert "The file was replaced meanwhile, so nothing was changed." in page
+    assert "Failed: 1" in page
+    key = Pair.objects.get().left.key
+    assert key.endswith("new.png")
+    assert not [name for name in stored() if name not in (key, pair.left.key)]

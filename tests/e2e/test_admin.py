@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.e2e.conftest import violations
 from tests.parts import ROOT
 
 if TYPE_CHECKING:
@@ -245,3 +246,28 @@ def test_job_is_retried_and_cancelled_without_leaving_the_form(
     expect(jobs).to_contain_text("The job was cancelled.")
     expect(admin.locator("#id_title")).to_have_value("Not saved yet")
     assert console.errors == []
+
+
+@pytest.mark.parametrize("admin", ["desk", "phone"], indirect=True)
+def test_own_parts_of_the_pages_break_no_rule_of_accessibility(
+    admin: Page, wide: Path, clip: int
+) -> None:
+    broken = []
+    admin.goto(ADD)
+    admin.set_input_files("#id_image", wide)
+    admin.fill("#id_title", "A gradient")
+    save(admin)
+    paths = {
+        "form": admin.url,
+        "clip": f"/admin/gallery/clip/{clip}/change/",
+        "list": "/admin/gallery/photo/",
+        "library": "/admin/shift_media/libraryfile/",
+    }
+    for name, path in paths.items():
+        admin.goto(path)
+        if name == "form":
+            admin.get_by_role("button", name="1:1").click()
+        broken += [f"{name}: {each}" for each in violations(admin) if "shift-media" in each]
+        width = admin.viewport_size["width"] if admin.viewport_size else 0
+        assert admin.evaluate("document.documentElement.scrollWidth") <= width, name
+    assert broken == []
