@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
+from shift_media.direct.form_views import upload_form
+from shift_media.direct.s3_views import upload_s3
 from shift_media.direct.views import upload
 from shift_media.resizes import views
 from shift_media.transcoding.webhooks import views as webhook_views
@@ -19,6 +21,8 @@ app_name = "shift_media"
 
 urlpatterns = [
     path("upload/", upload, name="upload"),
+    path("upload/form/", upload_form, name="upload_form"),
+    path("upload/s3/", upload_s3, name="upload_s3"),
     path("sns/", webhook_views.sns, name="sns"),
     # Every path with the shape of a key, with line breaks too, so that all wrong keys get one and
     # the same 404. Other files below the include are left to the patterns that follow it.

@@ -120,8 +120,8 @@ def _old_botocore() -> Path | None:
     return old_botocore.find()
 
 
-def _player(name: str) -> Part:
-    """Return the part that is a player from npm."""
+def _npm_package(name: str) -> Part:
+    """Return the part that is a package from npm."""
 
     def find() -> Path | None:
         from tests.servers import npm
@@ -148,13 +148,16 @@ PARTS = {
     "old-botocore": Part(
         _old_botocore, "boto3==1.42.17 is installed by pip into var/, which needs the network"
     ),
-    "hls.js": _player("hls.js"),
-    "shaka-player": _player("shaka-player"),
+    "hls.js": _npm_package("hls.js"),
+    "shaka-player": _npm_package("shaka-player"),
     "daphne": _server("daphne"),
     "gunicorn": _server("gunicorn"),
     "hypercorn": _server("hypercorn"),
     "uvicorn": _server("uvicorn"),
     "uwsgi": _server("uwsgi"),
+    "filepond": _npm_package("filepond"),
+    "typescript": _npm_package("typescript"),
+    "uppy": _npm_package("uppy"),
     "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
     "postgres": Part(_postgres, "apt-get install postgresql"),
     "redis": Part(_programs("redis-server"), "apt-get install redis-server"),

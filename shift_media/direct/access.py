@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.http import HEADERS, NO_STORE
+from shift_media.http import NO_STORE
 
 View = Callable[..., HttpResponse]
 
@@ -35,15 +35,6 @@ class NotAuthenticated(MediaError):
         self.challenge = challenge
 
 
-def refused(status: int, code: str, message: str) -> JsonResponse:
-    """Return the answer to a request that is refused, with a message for the user."""
-    headers = {
-        "X-Content-Type-Options": HEADERS["X-Content-Type-Options"],
-        "Cache-Control": NO_STORE,
-    }
-    return JsonResponse({"code": code, "message": message}, status=status, headers=headers)
-
-
 def with_known_user(view: View) -> View:
     """Set ``request.user`` to the user of a token, or check the CSRF token of a session's user.
 
@@ -57,9 +48,9 @@ def with_known_user(view: View) -> View:
         try:
             has_token = _has_token(request)
         except NotAuthenticated as error:
-            response = refused(401, error.code, error.public)
-            response["WWW-Authenticate"] = error.challenge
-            return response
+            content = {"code": error.code, "message": error.public}
+            headers = {"WWW-Authenticate": error.challenge, "Cache-Control": NO_STORE}
+            return JsonResponse(content, status=401, headers=headers)
         may_be_forged = not has_token and _may_be_forged(request)
         rejected = _csrf_rejection(request) if may_be_forged else None
         if rejected is not None:

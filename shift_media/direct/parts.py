@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -78,8 +79,14 @@ def act(request: HttpRequest, content: Mapping[str, Any]) -> HttpResponse:
 
 def receive(request: HttpRequest, ticket: Ticket) -> HttpResponse:
     """Store the part in the body of a request, if the storage leaves that to the app."""
-    number = _number(ticket, _as_int(request.headers.get(PART_HEADER, "")))
-    size, md5 = _size(ticket, number), _md5(request.headers.get("Content-MD5"))
+    number = request.headers.get(PART_HEADER, "")
+    return receive_part(request, ticket, number, _md5(request.headers.get("Content-MD5")))
+
+
+def receive_part(request: HttpRequest, ticket: Ticket, part: str, md5: str = "") -> HttpResponse:
+    """Store a part, of which the number is a text, and the MD5 empty if the client sends none."""
+    number = _number(ticket, _as_int(part))
+    size = _size(ticket, number)
     if _sign(ticket, number, md5) is not None:
         raise PermissionDenied
     if request.META.get("CONTENT_LENGTH") != str(size):
@@ -96,11 +103,19 @@ def receive(request: HttpRequest, ticket: Ticket) -> HttpResponse:
 
 
 def _answer_sign(request: HttpRequest, ticket: Ticket, content: Mapping[str, Any]) -> HttpResponse:
-    """Answer with the signed PUT of one part, or with the one to this view."""
-    number, md5 = _number(ticket, content.get("number")), _md5(content.get("md5"))
+    """Answer with the signed PUT of one part, or with the one to this view.
+
+    For a client that cannot send headers, ``unchecked`` leaves out the MD5.
+    """
+    number = _number(ticket, content.get("number"))
+    unchecked = content.get("unchecked") is True
+    md5 = "" if unchecked else _md5(content.get("md5"))
     signed = _sign(ticket, number, md5)
     if signed is not None:
         target: dict[str, Any] = {"url": signed.url, "headers": dict(signed.headers)}
+    elif unchecked:
+        query = urlencode({"ticket": ticket.token, "number": number})
+        target = {"url": f"{request.path}s3/?{query}", "headers": {}}
     else:
         headers = {HEADER: ticket.token, PART_HEADER: str(number), "Content-MD5": md5}
         target = {"url": request.path, "headers": headers}
@@ -109,14 +124,23 @@ def _answer_sign(request: HttpRequest, ticket: Ticket, content: Mapping[str, Any
 
 def _answer_list(request: HttpRequest, ticket: Ticket, content: Mapping[str, Any]) -> HttpResponse:
     """Answer with the numbers of the parts that are stored."""
+    return JsonResponse({"part_size": ticket.part_size, "parts": stored_numbers(ticket)})
+
+
+def stored_numbers(ticket: Ticket) -> list[int]:
+    """Return the numbers of the parts that are stored whole."""
     missing = _missing(ticket, _stored(ticket))
-    there = [number for number in _numbers(ticket) if number not in missing]
-    return JsonResponse({"part_size": ticket.part_size, "parts": there})
+    return [number for number in _numbers(ticket) if number not in missing]
 
 
 def _answer_complete(
     request: HttpRequest, ticket: Ticket, content: Mapping[str, Any]
 ) -> HttpResponse:
+    complete(ticket)
+    return JsonResponse({"ticket": ticket.token})
+
+
+def complete(ticket: Ticket) -> None:
     """Make one file of the parts; do nothing if that was done before."""
     stored = _stored(ticket)
     missing = sorted(_missing(ticket, stored))
@@ -126,7 +150,6 @@ def _answer_complete(
     if stored is not None:
         _complete(ticket, {number: stored[number] for number in _numbers(ticket)})
         _require_whole(ticket)
-    return JsonResponse({"ticket": ticket.token})
 
 
 def _complete(ticket: Ticket, stored: Mapping[int, StoredPart]) -> None:
@@ -143,10 +166,14 @@ def _complete(ticket: Ticket, stored: Mapping[int, StoredPart]) -> None:
 def _answer_abort(
     request: HttpRequest, ticket: Ticket, content: Mapping[str, Any]
 ) -> HttpResponse:
+    abort(ticket)
+    return HttpResponse(status=204)
+
+
+def abort(ticket: Ticket) -> None:
     """Delete the parts; a completed upload stays as it is."""
     _multipart(ticket).abort(ticket.key, ticket.upload_id)
     release(ticket.key)
-    return HttpResponse(status=204)
 
 
 Action = Callable[[HttpRequest, Ticket, Mapping[str, Any]], HttpResponse]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -12,54 +11,29 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 
-from shift_media.core.errors import Busy, SourceTruncated, StorageError
+from shift_media.core.errors import SourceTruncated
 from shift_media.direct import parts, tickets
-from shift_media.direct.access import refused, with_known_user
+from shift_media.direct.access import with_known_user
+from shift_media.direct.answers import answering_errors
 from shift_media.direct.parts import HEADER
 from shift_media.direct.tickets import Ticket
-from shift_media.http import HEADERS, NO_STORE, without_transactions
-from shift_media.quotas import QuotaExceeded
+from shift_media.http import without_transactions
 from shift_media.storages.validation import get_served_type
 from shift_media.validators import InvalidMedia
-
-logger = logging.getLogger("shift_media")
-
-_METHODS = ("POST", "PUT")
-_RETRY_SECONDS = 5
 
 
 @login_not_required
 @without_transactions
 @with_known_user
+@answering_errors("POST", "PUT")
 def upload(request: HttpRequest, storage: str | None = None) -> HttpResponse:
-    """Answer with a ticket (201), or store the bytes of one (204); refuse with an error.
+    """Answer with a ticket (201), or store the bytes of one (204).
 
     ``storage`` comes from the include and is not used, because a ticket names its field. The view
     serves the site's own pages, with CSRF protection, and apps with tokens: it sends no CORS
-    headers. The status of an error is 400, 401, 403, 405, 413 or 503.
+    headers.
     """
-    try:
-        if request.method == "POST":
-            response = _issue_ticket(request)
-        elif request.method == "PUT":
-            response = _receive(request)
-        else:
-            response = HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)})
-    except PermissionDenied:
-        response = refused(403, "forbidden", "You may not upload here.")
-    except parts.PartsRefused as error:
-        response = JsonResponse(error.content, status=error.status)
-    except QuotaExceeded as error:
-        response = refused(error.status, error.code, str(error.message))
-    except InvalidMedia as error:
-        response = refused(400, str(error.code), error.sentence)
-    except (Busy, StorageError) as error:
-        logger.warning("A direct upload failed: %s: %s", error.code, error)
-        response = refused(503, error.code, error.public)
-        response["Retry-After"] = str(_RETRY_SECONDS)
-    response["X-Content-Type-Options"] = HEADERS["X-Content-Type-Options"]
-    response["Cache-Control"] = NO_STORE
-    return response
+    return _issue_ticket(request) if request.method == "POST" else _receive(request)
 
 
 def _issue_ticket(request: HttpRequest) -> HttpResponse:

@@ -79,7 +79,7 @@ class DiskMultipart:
         checked = _CheckedPart(content, size)
         try:
             filesystem.write_new_file(temporary, checked, key, mode=0o600, fsync=False)
-            if checked.left or checked.md5 != md5:
+            if checked.left or checked.md5 != (md5 or checked.md5):
                 raise DifferingPart(f"Part {number} of {key!r} is not the announced one.")
             with disk_errors(key), _while_there(key):
                 os.replace(temporary, os.path.join(folder, f"{number:05d}"))

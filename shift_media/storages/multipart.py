@@ -78,7 +78,8 @@ class MultipartUploads(Protocol):
             upload_id: what `begin` has returned.
             number: of the part, from 1.
             size: of the part, in bytes.
-            md5: of the part, in base64: the header ``Content-MD5``, which the storage compares.
+            md5: of the part, in base64: the header ``Content-MD5``, which the storage compares. It
+                is empty for clients that cannot send the header.
             seconds: how long the URL is valid.
         """
 

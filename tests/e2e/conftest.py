@@ -27,7 +27,7 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
-PATIENCE_MS = 60_000
+PATIENCE_MS = 12_000
 """Most milliseconds until a page shows what is expected, also on a busy machine."""
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,44 @@ def test_file_is_written_and_compared(tmp_path: Path) -> None:
         run("--check", f"--output={file}")
     with pytest.raises(CommandError, match="--output FILE"):
         run("--check")
+
+
+USE = """
+import type { Media, MediaPreset } from "./media";
+
+const names: MediaPreset[] = ["avatar", "card-2"];
+const media: Media = {
+  url: "/media/a.jpg", content_type: "image/jpeg", size: 1, width: 2, height: null,
+  duration: null, placeholder: null, color: "#ffffff",
+  resizes: { avatar: { url: "/media/b.jpg", width: 16, height: null } },
+};
+const width: number | null | undefined = media.resizes[names[0]]?.width;
+const own: Media<"9x"> = { ...media, resizes: {} };
+const url: string | undefined = own.resizes["9x"]?.url;
+export { url, width };
+"""
+
+MISUSE = {
+    "media.resizes.avatar.url;": "'media.resizes.avatar' is possibly 'undefined'",
+    "media.resizes.huge;": "Property 'huge' does not exist",
+    "media.width + 1;": "'media.width' is possibly 'null'",
+}
+"""Lines that the compiler must refuse, and why."""
+
+
+@pytest.mark.slow
+@pytest.mark.needs("typescript")
+def test_compiler_accepts_the_types_and_refuses_misuse(
+    needs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "media.d.ts").write_text(run())
+    (tmp_path / "use.ts").write_text(USE)
+    imported = 'import type { Media } from "./media";\ndeclare const media: Media;\n'
+    (tmp_path / "misuse.ts").write_text(imported + "\n".join(MISUSE))
+    tsc = ["node", str(needs("typescript")), "--noEmit", "--strict", "--target", "es2022"]
+    ran = subprocess.run([*tsc, "use.ts", "misuse.ts"], cwd=tmp_path, capture_output=True)
+    lines = ran.stdout.decode().splitlines()
+    assert len(lines) == len(MISUSE), lines
+    for line, expected in zip(lines, MISUSE.values(), strict=True):
+        assert line.startswith("misuse.ts")
+        assert expected in line

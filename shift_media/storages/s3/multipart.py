@@ -91,11 +91,12 @@ class BucketMultipart:
         self, key: str, upload_id: str, number: int, *, size: int, md5: str, seconds: int
     ) -> PresignedUpload | None:
         """Return a signed PUT of one part, with its length and MD5 among what is signed."""
-        part = {"PartNumber": number, "ContentLength": size, "ContentMD5": md5}
+        checked = {"ContentMD5": md5} if md5 else {}
+        part = {"PartNumber": number, "ContentLength": size, **checked}
         url = self.storage.client.generate_presigned_url(
             "upload_part", Params=self._place(key, upload_id) | part, ExpiresIn=seconds
         )
-        return PresignedUpload(url, {"Content-MD5": md5})
+        return PresignedUpload(url, {"Content-MD5": md5} if md5 else {})
 
     def put_part(
         self, key: str, upload_id: str, number: int, content: Readable, *, size: int, md5: str
