@@ -92,16 +92,18 @@ def add(request):
 urlpatterns = [path("add/", add), path("media/", include("shift_media.urls"))]
 """
 TASK = """
-import sys, time, resource
+import sys, time
 import django
 django.setup()
 from shift_media.fields import pending_run
-begin = resource.getrusage(resource.RUSAGE_SELF)
-clock = time.perf_counter()
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+
+memory, cpu, clock = peak(), time.process_time(), time.perf_counter()
 outcome = pending_run.store_pending(sys.argv[1], "default")
-end = resource.getrusage(resource.RUSAGE_SELF)
-cpu = end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
-print(outcome, (end.ru_maxrss - begin.ru_maxrss) / 1024, cpu, time.perf_counter() - clock)
+print(outcome, peak() - memory, time.process_time() - cpu, time.perf_counter() - clock)
 """
 
 

@@ -20,12 +20,15 @@ from urllib.parse import urlsplit
 from shift_media.storages.base import DeliveryMode, Originals
 from shift_media.testing.contract.deleting import DeletingContract
 from shift_media.testing.contract.django_methods import DjangoContract
+from shift_media.testing.contract.multipart import MultipartContract
 from shift_media.testing.contract.reading import ReadingContract
 from shift_media.testing.contract.writing import WritingContract
 from shift_media.testing.steps import new_key
 
 
-class MediaStorageContract(WritingContract, ReadingContract, DeletingContract, DjangoContract):
+class MediaStorageContract(
+    WritingContract, ReadingContract, MultipartContract, DeletingContract, DjangoContract
+):
     """Tests of all that shift_media relies on in a media storage."""
 
     def test_urls_begin_with_the_public_url(self) -> None:

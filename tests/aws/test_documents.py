@@ -210,6 +210,7 @@ def test_upload_origin_with_path_or_wildcard_is_refused(origin: str) -> None:
         cors_configuration([origin])
 
 
+@pytest.mark.acceptance(77)
 def test_lifecycle_aborts_unfinished_multipart_uploads() -> None:
     lifecycle = lifecycle_configuration()
     assert lifecycle == {

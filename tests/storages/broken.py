@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
+import io
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -16,6 +19,8 @@ from django.core.files.storage import FileSystemStorage
 
 from shift_media.storages import Entry, LocalMediaStorage, Source, Stat
 from shift_media.storages.base import DeletedPrefixes
+from shift_media.storages.disk_multipart import DiskMultipart
+from shift_media.storages.multipart import StoredPart
 from shift_media.storages.streams import CHUNK, Readable
 from shift_media.storages.validation import check_prefix
 
@@ -346,6 +351,52 @@ class DeletingNothing(LocalMediaStorage):
     def delete(self, name: Any) -> None:
         if name:
             super().delete(name)
+
+
+class _UnorderedParts(DiskMultipart):
+    def complete(self, key: str, upload_id: str, parts: Mapping[int, StoredPart]) -> bool:
+        turned = {len(parts) + 1 - number: part for number, part in parts.items()}
+        folder = self._folder(key, upload_id)
+        names = {number: os.path.join(folder, f"{number:05d}") for number in parts}
+        for number in parts:
+            os.rename(names[number], f"{names[number]}x")
+        for number in parts:
+            os.rename(f"{names[number]}x", names[len(parts) + 1 - number])
+        return super().complete(key, upload_id, turned)
+
+
+class MixingParts(LocalMediaStorage):
+    """A storage that puts the parts together in another order than that of their numbers."""
+
+    caught_by = ("test_parts_in_any_order_become_one_file",)
+    multipart = property(_UnorderedParts)  # type: ignore[assignment]
+
+
+class _TrustingParts(DiskMultipart):
+    def put_part(self, *place: Any, size: int, md5: str) -> None:
+        content = place[3].read()
+        digest = hashlib.md5(content, usedforsecurity=False).digest()
+        place = (*place[:3], io.BytesIO(content))
+        super().put_part(*place, size=len(content), md5=base64.b64encode(digest).decode())
+
+
+class TrustingParts(LocalMediaStorage):
+    """A storage that stores a part whatever was announced of it."""
+
+    caught_by = ("test_part_with_other_bytes_than_announced_is_refused",)
+    multipart = property(_TrustingParts)  # type: ignore[assignment]
+
+
+class _KeptParts(DiskMultipart):
+    def abort(self, key: str, upload_id: str) -> None:
+        pass
+
+
+class KeepingParts(LocalMediaStorage):
+    """A storage that keeps the parts of an aborted upload."""
+
+    caught_by = ("test_aborted_upload_is_gone_and_may_be_aborted_again",)
+    multipart = property(_KeptParts)  # type: ignore[assignment]
 
 
 class _Once:

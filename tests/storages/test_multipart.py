@@ -1,30 +1,19 @@
-"""Uploads in parts: on the disk, where the app takes them, and on two S3 servers."""
+"""Uploads in parts, beyond the contract: on the disk, and on two S3 servers."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import http.client
-import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from shift_media.storages import LocalMediaStorage, MediaStorage, S3MediaStorage
-from shift_media.storages.multipart import (
-    LEAST_PART,
-    DifferingPart,
-    MultipartUploads,
-    NoSuchUpload,
-    StoredPart,
-)
+from shift_media.storages.multipart import MultipartUploads, NoSuchUpload, StoredPart
+from shift_media.testing.contract.multipart import send_part
 from shift_media.testing.steps import fetch_bytes, new_key, put_bytes
 from tests.servers.fixtures import new_bucket, storage_options
 
-FIRST, LAST = b"a" * LEAST_PART, b"the end"
+LAST = b"the end"
 
 
 @pytest.fixture(
@@ -58,90 +47,23 @@ def key() -> str:
     return str(new_key("mp4"))
 
 
-def md5(content: bytes) -> str:
-    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-
-
-def send(
-    multipart: MultipartUploads,
-    key: str,
-    upload_id: str,
-    number: int,
-    content: bytes,
-    **other: Any,
-) -> int:
-    """Send a part as a client does; return the status, 400 if the storage refused it."""
-    facts = {"size": len(content), "md5": md5(content)} | other
-    signed = multipart.sign(key, upload_id, number, seconds=60, **facts)
-    if signed is None:
-        try:
-            multipart.put_part(key, upload_id, number, io.BytesIO(content), **facts)
-        except DifferingPart:
-            return 400
-        return 200
-    url = urlsplit(signed.url)
-    connection = http.client.HTTPConnection(url.netloc, timeout=60)
-    try:
-        connection.request("PUT", f"{url.path}?{url.query}", content, dict(signed.headers))
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def test_parts_in_any_order_become_one_file(
-    storage: MediaStorage, multipart: MultipartUploads, key: str
-) -> None:
-    begun = multipart.begin(key, content_type="video/mp4")
-    for number, content in ((2, LAST), (1, FIRST)):
-        assert send(multipart, key, begun, number, content) == 200
-    parts = multipart.parts(key, begun)
-    assert {number: part.size for number, part in parts.items()} == {1: LEAST_PART, 2: len(LAST)}
-    assert storage.stat(key) is None
-    assert multipart.complete(key, begun, parts)
-    assert fetch_bytes(storage, key) == FIRST + LAST
-    with pytest.raises(NoSuchUpload):
-        multipart.parts(key, begun)
-
-
-def test_part_with_other_bytes_than_its_md5_or_size_is_refused(
-    multipart: MultipartUploads, key: str
-) -> None:
-    begun = multipart.begin(key, content_type="video/mp4")
-    assert send(multipart, key, begun, 1, LAST, md5=md5(b"another")) >= 400
-    assert send(multipart, key, begun, 1, LAST, size=len(LAST) - 1) >= 400
-    assert multipart.parts(key, begun) == {}
-    multipart.abort(key, begun)
-
-
 def test_part_that_is_sent_again_replaces_the_first(
     storage: MediaStorage, multipart: MultipartUploads, key: str, request: pytest.FixtureRequest
 ) -> None:
     begun = multipart.begin(key, content_type="video/mp4")
     for content in (b"first", LAST):
-        assert send(multipart, key, begun, 1, content) == 200
+        assert send_part(multipart, key, begun, 1, content)
     assert multipart.complete(key, begun, multipart.parts(key, begun))
     # SeaweedFS keeps both, and takes either if they came in the same second.
     whole = [LAST, b"first"] if "seaweedfs" in request.node.name else [LAST]
     assert fetch_bytes(storage, key) in whole
 
 
-def test_aborted_upload_is_gone_and_may_be_aborted_again(
-    storage: MediaStorage, multipart: MultipartUploads, key: str
-) -> None:
-    begun = multipart.begin(key, content_type="video/mp4")
-    send(multipart, key, begun, 1, LAST)
-    for _ in range(2):
-        multipart.abort(key, begun)
-    with pytest.raises(NoSuchUpload):
-        multipart.parts(key, begun)
-    assert storage.stat(key) is None
-
-
 def test_unfinished_uploads_are_listed_with_their_age(
     multipart: MultipartUploads, key: str
 ) -> None:
     begun = multipart.begin(key, content_type="video/mp4")
-    send(multipart, key, begun, 1, LAST)
+    send_part(multipart, key, begun, 1, LAST)
     found = {one.upload_id: one for one in multipart.unfinished()}
     assert found[begun].key == key
     assert abs(datetime.now(UTC) - found[begun].begun) < timedelta(minutes=5)
@@ -164,7 +86,7 @@ def test_taken_key_stays_as_it_is(
     storage: MediaStorage, multipart: MultipartUploads, key: str
 ) -> None:
     begun = multipart.begin(key, content_type="video/mp4")
-    send(multipart, key, begun, 1, LAST)
+    send_part(multipart, key, begun, 1, LAST)
     put_bytes(storage, key, b"taken")
     assert not multipart.complete(key, begun, multipart.parts(key, begun))
     assert fetch_bytes(storage, key) == b"taken"
@@ -174,6 +96,6 @@ def test_taken_key_stays_as_it_is(
 def test_sweep_of_temporary_files_leaves_parts_alone(tmp_path: Path, key: str) -> None:
     storage = LocalMediaStorage(location=tmp_path, base_url="/media/")
     begun = storage.multipart.begin(key, content_type="video/mp4")
-    send(storage.multipart, key, begun, 1, LAST)
+    send_part(storage.multipart, key, begun, 1, LAST)
     assert storage.sweep_temporary(timedelta(seconds=-60)) == 0
     assert storage.multipart.parts(key, begun) == {1: StoredPart(len(LAST))}

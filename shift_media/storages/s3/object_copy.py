@@ -36,7 +36,7 @@ logger = logging.getLogger("shift_media.storages")
 MAX_SINGLE_COPY = 1 << 30
 """The most bytes that are copied by one request: S3 takes 5 GiB, but minutes to answer."""
 
-PART_BYTES = 256 << 20
+PART_BYTES = 64 << 20
 """Bytes of one part of a copy in parts; S3 takes at most 10,000 parts."""
 
 _MAX_PARTS = 10_000
