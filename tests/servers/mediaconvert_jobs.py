@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Settings = dict[str, Any]
 
 _TYPES = {
+    "vtt": "text/vtt",
     "m3u8": "application/vnd.apple.mpegurl",
     "mp4": "video/mp4",
     "m4a": "audio/mp4",
@@ -38,9 +39,16 @@ class JobRun:
         """Make and upload all outputs, and return the job's ``outputGroupDetails``."""
         (one,) = self._settings["inputs"]
         assert one["videoSelector"]["rotate"] == "AUTO"  # ffmpeg rotates by itself
-        bucket, _, key = one["fileInput"].removeprefix("s3://").partition("/")
-        self._source.write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        self._captions = {
+            name: self._read(selector["sourceSettings"]["fileSourceSettings"]["sourceFile"])
+            for name, selector in one.get("captionSelectors", {}).items()
+        }
+        self._source.write_bytes(self._read(one["fileInput"]))
         return [self._group(group) for group in self._settings["outputGroups"]]
+
+    def _read(self, url: str) -> bytes:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        return self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def _group(self, group: Settings) -> Settings:
         settings = group["outputGroupSettings"]
@@ -105,6 +113,11 @@ class JobRun:
         master = ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"]
         for output in outputs:
             name = f"{base}{output['nameModifier']}"
+            for mark in _marks(output):
+                assert self._read(mark["imageInserterInput"]).startswith(b"\x89PNG")
+            if captions := output.get("captionDescriptions"):
+                master.append(self._subtitles(captions[0], name))
+                continue
             extension = "cmfv" if "videoDescription" in output else "cmfa"
             segments = ["-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type", "vod"]
             segments += ["-hls_time", str(own["segmentLength"])]
@@ -113,6 +126,23 @@ class JobRun:
             self._run(*_video(output), *_audio(output), *segments, f"{name}.m3u8")
             master += _stream(output, name)
         (self._out / f"{base}.m3u8").write_text("\n".join(master) + "\n")
+
+    def _subtitles(self, captions: Settings, name: str) -> str:
+        """Write the captions in one segment; return their line in the master playlist."""
+        text = self._captions[captions["captionSelectorName"]]
+        (self._out / f"{name}_000000001.vtt").write_bytes(text)
+        head = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{round(self._seconds)}"]
+        segment = [f"#EXTINF:{self._seconds},", f"{name}_000000001.vtt", "#EXT-X-ENDLIST"]
+        (self._out / f"{name}.m3u8").write_text("\n".join([*head, *segment]) + "\n")
+        language = captions["customLanguageCode"]
+        group = f'GROUP-ID="text",NAME="{language}",LANGUAGE="{language}"'
+        return f'#EXT-X-MEDIA:TYPE=SUBTITLES,{group},URI="{name}.m3u8"'
+
+
+def _marks(output: Settings) -> list[Settings]:
+    own = output.get("videoDescription", {}).get("videoPreprocessors", {})
+    marks: list[Settings] = own.get("imageInserter", {}).get("insertableImages", [])
+    return marks
 
 
 def _scale(video: Settings) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.files.base import ContentFile
 from django.test import override_settings
 from PIL import Image
 
@@ -17,7 +18,7 @@ from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition
 from shift_media.transcoding.probing import VideoLimits, probe_video
-from tests.testapp.models import Film
+from tests.testapp.models import Film, Lecture
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work
 from tests.transcoding.mediaconvert_site import (
     SMALL,
@@ -151,6 +152,31 @@ def test_files_of_job_are_below_the_location_of_the_storage(
         keys = {made.key for made in film.video.renditions} | {film.video.name}
     assert len(keys) == 3
     assert set(aws.stored()) == {f"shop/{key}" for key in keys}
+
+
+@pytest.mark.slow
+def test_uploaded_captions_and_watermark_are_read_from_the_bucket(
+    aws: MediaConvertSite, clip: Path, tmp_path: Path
+) -> None:
+    logo = tmp_path / "logo.png"
+    Image.new("RGBA", (40, 20), (255, 0, 0, 255)).save(logo)
+    web = {"hls.m3u8": {"kind": "hls", "heights": [96]}, "watermark": {"file": str(logo)}}
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES={"web": web})):
+        captions = b"1\n00:00:00,100 --> 00:00:00,900\nGr\xfc\xdfe\n"
+        lecture = Lecture.objects.create(
+            video=ContentFile(clip.read_bytes(), clip.name),
+            captions_de=ContentFile(captions, "a.srt"),
+        )
+        work()
+        aws.finish()
+        job = services.refresh(the_job())
+        assert (job.state, job.error) == (State.COMPLETE, "")
+        (hls,) = lecture.video.renditions
+    master = aws.read(hls.key).decode()
+    assert 'TYPE=SUBTITLES,GROUP-ID="text",NAME="de"' in master
+    (segment,) = [key for key in aws.stored() if key.endswith("_000000001.vtt")]
+    assert "Grüße" in aws.read(segment).decode()
+    assert any(key.endswith("/mark-128x96.png") for key in aws.stored())
 
 
 @pytest.mark.acceptance(46)

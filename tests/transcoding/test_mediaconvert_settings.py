@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,19 @@ import pytest
 from botocore.stub import ANY, Stubber
 from django.core.files.storage import storages
 from django.test import override_settings
+from PIL import Image
 
+from shift_media.conf.presets import read_picture
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import new_original_key
+from shift_media.transcoding.backends.marks import draw_marks
 from shift_media.transcoding.backends.mediaconvert import MediaConvert, inputs, schema
-from shift_media.transcoding.backends.mediaconvert.job_settings import build_groups, build_settings
+from shift_media.transcoding.backends.mediaconvert.job_settings import (
+    Additions,
+    build_groups,
+    build_settings,
+)
+from shift_media.transcoding.backends.mediaconvert.sources import CaptionInput, input_settings
 from shift_media.transcoding.backends.stored_outputs import resolve_name
 from shift_media.transcoding.base import Job
 from shift_media.video import planning
@@ -29,9 +39,14 @@ WEB = parse_profile("web", BUILT_IN["web"])
 WIDE = VideoFacts(duration=60, width=1920, height=1080, fps=25, video="h264", audio="aac")
 
 
-def settings_for(profile: Profile = WEB, facts: VideoFacts = WIDE) -> dict[str, Any]:
-    groups = build_groups(planning.build_plan(profile, facts), DESTINATION)
-    return build_settings(groups, "s3://bucket/key/film.mp4")
+def settings_for(
+    profile: Profile = WEB, facts: VideoFacts = WIDE, captions: Sequence[CaptionInput] = ()
+) -> dict[str, Any]:
+    plan = planning.build_plan(profile, facts)
+    additions = Additions(draw_marks(plan), captions)
+    groups = build_groups(plan, DESTINATION, additions)
+    source = input_settings(plan, "s3://bucket/key/film.mp4", captions)
+    return build_settings(groups, source)
 
 
 def videos_of(settings: dict[str, Any]) -> list[dict[str, Any]]:
@@ -296,3 +311,82 @@ def test_field_with_videos_on_disk_is_check_error() -> None:
     found = [str(m.msg) for m in MediaConvert(role=ROLE, region="eu-central-1").check()]
     field = Film._meta.get_field("video")
     assert f"{field} is not on S3, but MediaConvert reads from S3 alone." in found
+
+
+TALK = VideoFacts(
+    duration=60,
+    width=1280,
+    height=720,
+    fps=29.97,
+    video="h264",
+    audio="aac",
+    sounds=((0, "en"), (1, "de"), (2, "und")),
+)
+
+
+def test_part_begins_and_ends_with_a_frame_of_the_source() -> None:
+    web = parse_profile("web", {**BUILT_IN["web"], "trim": {"start": 5.5, "end": 65}})
+    plan = planning.build_plan(web, replace(TALK, duration=90))
+    assert plan.facts.duration == 59.5
+    settings = settings_for(web, replace(TALK, duration=90))
+    # 5.5 seconds are 165 frames at 29.97, which a timecode counts as 30 a second.
+    assert settings["Inputs"][0]["InputClippings"] == [
+        {"StartTimecode": "00:00:05:15", "EndTimecode": "00:01:04:27"}
+    ]
+    assert list(schema.find_faults({"Role": ROLE, "Settings": settings})) == []
+    assert "InputClippings" not in settings_for()["Inputs"][0]
+
+
+def test_sounds_and_captions_are_tracks_of_the_playlist() -> None:
+    hls = {"hls.m3u8": {"kind": "hls", "sounds": "all"}, "language": "de"}
+    captions = [CaptionInput("fr", "s3://bucket/captions.vtt")]
+    settings = settings_for(parse_profile("talk", hls), TALK, captions)
+    assert list(schema.find_faults({"Role": ROLE, "Settings": settings})) == []
+    (source,) = settings["Inputs"]
+    tracks = {name: one["Tracks"] for name, one in source["AudioSelectors"].items()}
+    assert tracks == {
+        "Audio Selector 1": [2],
+        "Audio Selector 2": [1],
+        "Audio Selector 4": [3],
+    }
+    file = source["CaptionSelectors"]["Captions Selector 1"]["SourceSettings"]
+    assert file["FileSourceSettings"] == {"SourceFile": "s3://bucket/captions.vtt"}
+    outputs = {one["NameModifier"]: one for one in settings["OutputGroups"][0]["Outputs"]}
+    names = ["-720p", "-480p", "-sound", "-sound-en", "-sound-und", "-captions-fr"]
+    assert list(outputs) == names
+    languages = {
+        name: outputs[name]["AudioDescriptions"][0].get("CustomLanguageCode")
+        for name in names
+        if name.startswith("-sound")
+    }
+    assert languages == {"-sound": "de", "-sound-en": "en", "-sound-und": None}
+    kinds = [
+        outputs[name]["ContainerSettings"]["CmfcSettings"]["AudioTrackType"]
+        for name in ("-sound", "-sound-en")
+    ]
+    assert kinds == [
+        "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
+        "ALTERNATE_AUDIO_AUTO_SELECT",
+    ]
+
+
+def test_facts_of_sounds_survive_in_the_job() -> None:
+    kept = inputs.parse_facts(inputs.format_facts(replace(TALK, fps=0, sounds=TALK.sounds)))
+    assert kept == replace(TALK, fps=0)
+    many = replace(TALK, sounds=tuple((number, "und") for number in range(20)))
+    assert len(inputs.format_facts(many)) < 256
+
+
+def test_watermark_is_inserted_into_each_video_of_its_size(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.png"
+    Image.new("RGBA", (40, 20), (255, 0, 0, 128)).save(logo)
+    mark = {"file": str(logo), "position": "northwest", "width": 25}
+    web = parse_profile("web", {**BUILT_IN["web"], "watermark": mark}, read_picture)
+    settings = settings_for(web)
+    assert list(schema.find_faults({"Role": ROLE, "Settings": settings})) == []
+    inserted = [one["VideoPreprocessors"].get("ImageInserter") for one in videos_of(settings)]
+    assert [bool(one) for one in inserted] == [True, True, True, True, False, False]
+    (picture,) = inserted[0]["InsertableImages"]
+    assert picture["ImageInserterInput"] == f"{DESTINATION}mark-1280x720.png"
+    assert (picture["ImageX"], picture["ImageY"]) == (22, 22)
+    assert (picture["Width"], picture["Height"]) == (320, 160)

@@ -15,6 +15,7 @@ from PIL import Image
 from shift_media.transcoding import services
 from shift_media.transcoding.backends.mediaconvert import schema
 from shift_media.transcoding.backends.mediaconvert.job_settings import build_groups, build_settings
+from shift_media.transcoding.backends.mediaconvert.sources import input_settings
 from shift_media.transcoding.base import State
 from shift_media.video import planning
 from shift_media.video.elastic.presets import system
@@ -39,7 +40,8 @@ HLS = [id for id in system() if "-2000" in id]
 
 def settings_for(profile: dict[str, Any], facts: VideoFacts = WIDE) -> dict[str, Any]:
     plan = planning.build_plan(read_profile("web", profile), facts)
-    return build_settings(build_groups(plan, "s3://b/k/_web/0a1b2c3d/"), "s3://b/k/film.mp4")
+    groups = build_groups(plan, "s3://b/k/_web/0a1b2c3d/")
+    return build_settings(groups, input_settings(plan, "s3://b/k/film.mp4"))
 
 
 def made_here() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -15,9 +16,10 @@ from shift_media.core.errors import TranscodeError
 from shift_media.registry import all_media_fields
 from shift_media.transcoding.backends.aws_client import ServiceJob
 from shift_media.transcoding.backends.aws_transcoder import AwsTranscoder, user_metadata
-from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema
+from shift_media.transcoding.backends.marks import Mark, draw_marks
+from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema, sources
 from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, MediaConvertClient
-from shift_media.transcoding.backends.mediaconvert.job_settings import OutputGroup
+from shift_media.transcoding.backends.mediaconvert.job_settings import Additions, OutputGroup
 from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
 from shift_media.transcoding.backends.reports import failure, planned_report
 from shift_media.transcoding.base import MOST_PRIORITY, Job, JobReport, RenditionReport, State
@@ -25,6 +27,7 @@ from shift_media.transcoding.events import JobEvent
 from shift_media.transcoding.probing import VideoLimits
 from shift_media.video import planning
 from shift_media.video.facts import VideoFacts
+from shift_media.video.planned import TranscodePlan
 
 STATES = {
     "SUBMITTED": State.SUBMITTED,
@@ -112,7 +115,9 @@ class MediaConvert(AwsTranscoder):
 
     def _build_request(self, job: Job) -> dict[str, Any]:
         facts = inputs.read_facts(job, self._limits)
-        groups = self._build_groups(job, facts)
+        plan = planning.build_plan(job.profile, facts)
+        additions = Additions(self._store_marks(job, plan), sources.list_captions(job))
+        groups = job_settings.build_groups(plan, inputs.s3_url(job, job.prefix), additions)
         if all(group.kind in ("poster", "sprite", "stills") for group in groups):
             raise TranscodeError(
                 "MediaConvert makes no pictures without a video. Add an MP4 to the profile "
@@ -131,19 +136,32 @@ class MediaConvert(AwsTranscoder):
                 "shift-media-job": str(job.id),
                 "shift-media-profile": job.profile.name,
             },
-            "Settings": job_settings.build_settings(groups, inputs.s3_url(job, str(job.original))),
+            "Settings": job_settings.build_settings(
+                groups,
+                sources.input_settings(
+                    plan, inputs.s3_url(job, str(job.original)), additions.captions
+                ),
+            ),
         }
         if faults := list(schema.find_faults(request)):
             raise TranscodeError("; ".join(faults), code="bad_settings")
         return request
+
+    def _store_marks(self, job: Job, plan: TranscodePlan) -> dict[tuple[int, int], Mark]:
+        """Store the watermarks beside the renditions, where MediaConvert reads them."""
+        marks = draw_marks(plan)
+        for mark in marks.values():
+            content, size = io.BytesIO(mark.content), len(mark.content)
+            key = job.rendition_key(mark.file)
+            job.storage.put(key, content, content_type="image/png", size=size)
+        return marks
 
     def priority_of(self, job: Job) -> int:
         """Return the priority in the queue: that of the site's option plus that of the job."""
         priority: int = self._options["Priority"] + job.priority
         return max(-MOST_PRIORITY, min(priority, MOST_PRIORITY))
 
-    def _build_groups(self, job: Job, facts: VideoFacts) -> list[OutputGroup]:
-        plan = planning.build_plan(job.profile, facts)
+    def _build_groups(self, job: Job, plan: TranscodePlan) -> list[OutputGroup]:
         return job_settings.build_groups(plan, inputs.s3_url(job, job.prefix))
 
     # Reading.
@@ -164,16 +182,17 @@ class MediaConvert(AwsTranscoder):
         return JobReport(state=state, progress=progress, renditions=renditions)
 
     def _planned(self, job: Job, service_job: ServiceJob) -> Iterator[RenditionReport]:
-        files = {group.file for group in self._build_groups(job, _facts(service_job))}
+        plan = planning.build_plan(job.profile, _facts(service_job))
+        files = {group.file for group in self._build_groups(job, plan)}
         for rendition in job.profile.renditions:
             if rendition.file in files:
                 yield planned_report(job, rendition)
 
     def _verify(self, job: Job, service_job: ServiceJob) -> Iterable[RenditionReport]:
-        facts = _facts(service_job)
-        groups = self._build_groups(job, facts)
+        plan = planning.build_plan(job.profile, _facts(service_job))
+        groups = self._build_groups(job, plan)
         details = service_job.get("OutputGroupDetails", [])
-        outputs = MediaConvertOutputs(job, facts)
+        outputs = MediaConvertOutputs(job, plan.facts)
         reports = outputs.reports(groups, details)
         by_file = dict(zip((group.file for group in groups), reports, strict=True))
         by_file |= {one.file: outputs.manifest(one) for one in job.profile.of_kind("dash")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from shift_media.core.errors import TranscodeError
@@ -19,7 +20,9 @@ MIN_SIDE = 32
 """The smallest side in pixels that MediaConvert makes."""
 
 _CHUNK = 4 << 20
-_FACTS = re.compile(r"(\d+)x(\d+) (\d+\.\d+)s (\w*) (\w*)")
+_FACTS = re.compile(r"(\d+)x(\d+) (\d+\.\d+)s (\w*) (\w*)(?: ([0-9a-z:,]+))?")
+_MAX_SOUNDS = 20
+"""The text of the facts may have 256 characters."""
 
 
 def s3_url(job: Job, key: str) -> str:
@@ -33,7 +36,11 @@ def read_facts(job: Job, limits: VideoLimits) -> VideoFacts:
     The upload stored them as a rule. Otherwise the original is fetched and probed.
     Raises `TranscodeError` for a video outside the limits.
     """
-    facts = job.facts() or _probe(job, limits)
+    facts = job.facts()
+    needs_sounds = _needs_sounds(job)
+    if facts is None or (needs_sounds and facts.audio):
+        facts = _probe(job, limits)
+    facts = replace(facts, sounds=facts.sounds[:_MAX_SOUNDS] if needs_sounds else ())
     sides = f"{facts.width} × {facts.height} pixels"
     if facts.video and min(facts.width, facts.height) < MIN_SIDE:
         text = f"The video has {sides}, but MediaConvert makes no side below {MIN_SIDE}."
@@ -48,6 +55,12 @@ def read_facts(job: Job, limits: VideoLimits) -> VideoFacts:
         )
         raise TranscodeError(text, code="too_long")
     return facts
+
+
+def _needs_sounds(job: Job) -> bool:
+    """Return True if the plan depends on the languages of sounds, which no column has."""
+    playlists = job.profile.of_kind("hls")
+    return bool(job.profile.options.language) or any(one.sounds == "all" for one in playlists)
 
 
 def _probe(job: Job, limits: VideoLimits) -> VideoFacts:
@@ -65,7 +78,9 @@ def format_facts(facts: VideoFacts) -> str:
     The job keeps them, so that the same renditions are planned again when it is complete.
     """
     size = f"{facts.width}x{facts.height}"
-    return f"{size} {facts.duration:.3f}s {facts.video} {facts.audio}"
+    text = f"{size} {facts.duration:.3f}s {facts.video} {facts.audio}"
+    sounds = ",".join(f"{stream}:{language}" for stream, language in facts.sounds)
+    return f"{text} {sounds}" if sounds else text
 
 
 def parse_facts(text: str) -> VideoFacts:
@@ -74,7 +89,14 @@ def parse_facts(text: str) -> VideoFacts:
     if match is None:
         text = f"The job was not created by shift_media: its {SOURCE_KEY} is {text!r}."
         raise TranscodeError(text, code="foreign_job")
-    width, height, seconds, video, audio = match.groups()
+    width, height, seconds, video, audio, sounds = match.groups()
+    tracks = [one.partition(":") for one in (sounds or "").split(",") if one]
     return VideoFacts(
-        width=int(width), height=int(height), duration=float(seconds), video=video, audio=audio
+        width=int(width),
+        height=int(height),
+        duration=float(seconds),
+        video=video,
+        audio=audio,
+        audio_stream=int(tracks[0][0]) if tracks else 0,
+        sounds=tuple((int(stream), language) for stream, _, language in tracks),
     )

@@ -6,17 +6,30 @@ extension: MediaConvert adds nothing to the name of a single output in a group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from shift_media.transcoding.backends.mediaconvert import codecs
+from shift_media.transcoding.backends.marks import Mark
+from shift_media.transcoding.backends.mediaconvert.descriptions import (
+    audio_description,
+    gop_seconds,
+    video_audio,
+    video_description,
+)
 from shift_media.transcoding.backends.mediaconvert.frames import (
     capture_output,
     frame_settings,
     placement,
 )
-from shift_media.video.encoding import MAX_FPS, PEAK_SECONDS, AudioEncoding, choose_peak_kbps
+from shift_media.transcoding.backends.mediaconvert.sources import (
+    CaptionInput,
+    audio_selector,
+    caption_selector,
+    language_settings,
+    main_language,
+)
+from shift_media.video.encoding import AudioEncoding
 from shift_media.video.facts import VideoFacts, fit_short_side
 from shift_media.video.planned import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.specs import Audio, PosterSpec, Sprite, StillsSpec
@@ -24,13 +37,10 @@ from shift_media.video.sprites import SpriteLayout
 
 Settings = dict[str, Any]
 
-AUDIO = "Audio Selector 1"
 AUDIO_GROUP = "sound"
 AUDIO_SUFFIX = "-sound"
 """At the end of the names of audio files. Stored playlists name these files."""
 
-_HQ_PRESETS = ("slow", "slower")
-_GOP_SECONDS = 2
 _JPEG_QUALITY = {"poster": 90, "sprite": 70, "stills": 90}
 
 
@@ -43,32 +53,65 @@ class OutputGroup:
     settings: Settings
 
 
-def build_settings(groups: list[OutputGroup], source: str) -> Settings:
-    """Return the ``Settings`` of a job that reads one file, given by its S3 URL."""
+def build_settings(groups: list[OutputGroup], source: Settings) -> Settings:
+    """Return the ``Settings`` of a job; ``source`` is the input."""
     return {
         "TimecodeConfig": {"Source": "ZEROBASED"},
-        "Inputs": [
-            {
-                "FileInput": source,
-                "TimecodeSource": "ZEROBASED",
-                "VideoSelector": {"Rotate": "AUTO", "ColorSpace": "FOLLOW"},
-                "AudioSelectors": {AUDIO: {"DefaultSelection": "DEFAULT"}},
-            }
-        ],
+        "Inputs": [source],
         "OutputGroups": [group.settings for group in groups],
     }
 
 
-def build_groups(plan: TranscodePlan, destination: str) -> list[OutputGroup]:
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """Files in the bucket that a job needs beside its source.
+
+    Attributes:
+        marks: the watermark for each size of video; their files lie in the destination.
+        captions: uploaded captions, for the playlists.
+    """
+
+    marks: Mapping[tuple[int, int], Mark] = field(default_factory=dict)
+    captions: Sequence[CaptionInput] = ()
+
+
+NO_ADDITIONS = Additions()
+
+
+def build_groups(
+    plan: TranscodePlan, destination: str, additions: Additions = NO_ADDITIONS
+) -> list[OutputGroup]:
     """Return a group for each rendition; ``destination`` is an S3 URL that ends with a slash."""
     groups = [_video(plan, video, destination) for video in plan.videos if video.published]
-    groups += [_hls(plan, playlist, destination) for playlist in plan.playlists]
+    groups += [_hls(plan, one, destination, additions.captions) for one in plan.playlists]
+    for group in groups:
+        _insert_marks(group, destination, additions.marks)
     groups += [_audio(audio, destination) for audio in plan.audio_files]
     if plan.facts.video:  # MediaConvert does not draw sounds.
         groups += [_poster(plan.facts, poster, destination) for poster in plan.posters]
     groups += [_sprite(plan.facts, sprite, destination) for sprite in plan.sprites]
     groups += [_stills(plan.facts, stills, destination) for stills in plan.stills]
     return groups
+
+
+def _insert_marks(
+    group: OutputGroup, destination: str, marks: Mapping[tuple[int, int], Mark]
+) -> None:
+    """Add the watermark to each video of a group."""
+    for output in group.settings["Outputs"]:
+        video = output.get("VideoDescription")
+        mark = marks.get((video["Width"], video["Height"])) if video else None
+        if mark is not None:
+            picture = {
+                "ImageInserterInput": f"{destination}{mark.file}",
+                "ImageX": mark.place[0],
+                "ImageY": mark.place[1],
+                "Width": mark.sides[0],
+                "Height": mark.sides[1],
+                "Layer": 1,
+                "Opacity": 100,  # The picture has its own.
+            }
+            video["VideoPreprocessors"] |= {"ImageInserter": {"InsertableImages": [picture]}}
 
 
 def _file_group(file: str, destination: str, output: Settings) -> Settings:
@@ -85,16 +128,16 @@ def _file_group(file: str, destination: str, output: Settings) -> Settings:
 
 def _video(plan: TranscodePlan, video: PlannedVideo, destination: str) -> OutputGroup:
     container = _WEBM if video.kind == "webm" else _MP4
-    output = {**container, "VideoDescription": _video_description(plan, video)}
+    output = {**container, "VideoDescription": video_description(plan, video)}
     if video.has_audio(plan.facts):
-        output["AudioDescriptions"] = [_video_audio(video)]
+        output["AudioDescriptions"] = [video_audio(video)]
     return OutputGroup(video.kind, video.file, _file_group(video.file, destination, output))
 
 
 def _audio(audio: Audio, destination: str) -> OutputGroup:
     encoding = audio.choose_encoding()
     container = _AUDIO_CONTAINERS.get(encoding.codec, _MP4)
-    description = _audio_description(encoding)
+    description = audio_description(encoding)
     if audio.loudness:
         description["AudioNormalizationSettings"] = {**_LOUDNESS, "TargetLkfs": audio.loudness}
     output = {**container, "AudioDescriptions": [description]}
@@ -120,19 +163,25 @@ _LOUDNESS: Settings = {
 _WEBM: Settings = {"ContainerSettings": {"Container": "WEBM"}}
 
 
-def _hls(plan: TranscodePlan, playlist: PlannedPlaylist, destination: str) -> OutputGroup:
+def _hls(
+    plan: TranscodePlan,
+    playlist: PlannedPlaylist,
+    destination: str,
+    captions: Sequence[CaptionInput],
+) -> OutputGroup:
     """Return a CMAF group: fragmented MP4 with playlists for HLS, audio and video separate."""
     seconds = playlist.rendition.segment_seconds
     outputs = list(_rungs(plan, playlist))
     if playlist.has_audio(plan.facts):
-        outputs.append(_audio_track(playlist))
+        outputs += _audio_tracks(plan, playlist)
+    outputs += [_caption_track(number, one) for number, one in enumerate(captions, 1)]
     cmaf = {
         "Destination": f"{destination}{playlist.stem}",
         "WriteHlsManifest": "ENABLED",
         "WriteDashManifest": "ENABLED" if _has_manifest(plan, playlist) else "DISABLED",
         "SegmentControl": "SEGMENTED_FILES",
         "SegmentLength": seconds,
-        "FragmentLength": _gop_seconds(seconds),
+        "FragmentLength": gop_seconds(seconds),
         "ManifestDurationFormat": "FLOATING_POINT",
         "ManifestCompression": "NONE",
         "StreamInfResolution": "INCLUDE",
@@ -148,15 +197,38 @@ def _has_manifest(plan: TranscodePlan, playlist: PlannedPlaylist) -> bool:
     return any(one.playlist_file == playlist.rendition.file for one in plan.manifests)
 
 
-def _audio_track(playlist: PlannedPlaylist) -> Settings:
-    track = {
-        "AudioGroupId": AUDIO_GROUP,
-        "AudioTrackType": "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT",
+def _audio_tracks(plan: TranscodePlan, playlist: PlannedPlaylist) -> Iterator[Settings]:
+    """Yield the sound of the rungs, which is played by default, and the further ones."""
+    description = video_audio(playlist.rungs[0]) | language_settings(main_language(plan.facts))
+    yield _audio_track(AUDIO_SUFFIX, "ALTERNATE_AUDIO_AUTO_SELECT_DEFAULT", description)
+    for sound in playlist.sounds:
+        description = audio_description(AudioEncoding(kbps=sound.kbps))
+        description |= {"AudioSourceName": audio_selector(sound.stream), "StreamName": sound.name}
+        description |= language_settings(sound.language)
+        suffix = f"{AUDIO_SUFFIX}-{sound.name}"
+        yield _audio_track(suffix, "ALTERNATE_AUDIO_AUTO_SELECT", description)
+
+
+def _audio_track(suffix: str, kind: str, description: Settings) -> Settings:
+    track = {"AudioGroupId": AUDIO_GROUP, "AudioTrackType": kind}
+    return {
+        "NameModifier": suffix,
+        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": track},
+        "AudioDescriptions": [description],
+    }
+
+
+def _caption_track(number: int, captions: CaptionInput) -> Settings:
+    description = {
+        "CaptionSelectorName": caption_selector(number),
+        "CustomLanguageCode": captions.language,
+        "LanguageDescription": captions.language,
+        "DestinationSettings": {"DestinationType": "WEBVTT"},
     }
     return {
-        "NameModifier": AUDIO_SUFFIX,
-        "ContainerSettings": {"Container": "CMFC", "CmfcSettings": track},
-        "AudioDescriptions": [_video_audio(playlist.rungs[0])],
+        "NameModifier": f"-captions-{captions.language}",
+        "ContainerSettings": {"Container": "CMFC"},
+        "CaptionDescriptions": [description],
     }
 
 
@@ -166,75 +238,8 @@ def _rungs(plan: TranscodePlan, playlist: PlannedPlaylist) -> Iterator[Settings]
         yield {
             "NameModifier": playlist.folder(rung).removeprefix(playlist.stem),
             "ContainerSettings": {"Container": "CMFC", "CmfcSettings": audio},
-            "VideoDescription": _video_description(plan, rung),
+            "VideoDescription": video_description(plan, rung),
         }
-
-
-def _gop_seconds(segment_seconds: int) -> int:
-    """Return the seconds between keyframes: each segment must begin with one."""
-    return _GOP_SECONDS if segment_seconds % _GOP_SECONDS == 0 else 1
-
-
-def _video_description(plan: TranscodePlan, video: PlannedVideo) -> Settings:
-    h264 = {
-        "RateControlMode": "QVBR",
-        "QvbrSettings": {"QvbrQualityLevel": _quality(video.crf)},
-        "MaxBitrate": _peak_kbps(video) * 1000,
-        "HrdBufferSize": round(_peak_kbps(video) * 1000 * PEAK_SECONDS),
-        "QualityTuningLevel": "MULTI_PASS_HQ" if video.preset in _HQ_PRESETS else "SINGLE_PASS_HQ",
-        "SceneChangeDetect": "TRANSITION_DETECTION",
-        "CodecProfile": "HIGH",
-        "CodecLevel": "AUTO",
-        "InterlaceMode": "PROGRESSIVE",
-        "GopSizeUnits": "SECONDS",
-        "GopSize": _gop_seconds(plan.segment_seconds),
-        "GopClosedCadence": 1,
-        "ParControl": "SPECIFIED",
-        "ParNumerator": 1,
-        "ParDenominator": 1,
-        **_frame_rate(plan.facts),
-    }
-    frame = frame_settings(video.width, video.height)
-    if video.encoding is not None and video.frame is not None:
-        h264 |= codecs.h264(video.encoding, video.frame, plan.facts, bool(plan.segment_seconds))
-        # The API refuses settings of another mode than the one that is chosen.
-        if h264["RateControlMode"] != "QVBR":
-            del h264["QvbrSettings"]
-        if h264["RateControlMode"] == "CBR":
-            del h264["MaxBitrate"]
-        frame |= placement(video.frame, (plan.facts.width, plan.facts.height))
-    codec = codecs.video_codec(video.codec, h264, plan.facts.fps)
-    if video.kind == "webm" and video.encoding is not None:
-        codec = codecs.vpx(video.encoding, h264)
-    return {**frame, "CodecSettings": codec}
-
-
-def _frame_rate(facts: VideoFacts) -> Settings:
-    if facts.fps <= MAX_FPS:
-        return {"FramerateControl": "INITIALIZE_FROM_SOURCE"}
-    rate = {"FramerateNumerator": MAX_FPS, "FramerateDenominator": 1}
-    return {"FramerateControl": "SPECIFIED", **rate}
-
-
-def _peak_kbps(video: PlannedVideo) -> int:
-    return video.max_kbps or choose_peak_kbps(min(video.width, video.height))
-
-
-def _quality(crf: int) -> int:
-    """Return the quality level of QVBR (1 to 10, more is better) for a CRF of x264.
-
-    A CRF of 23, which is x264's default, corresponds to level 7; less is better.
-    """
-    return max(1, min(10, round(7 + (23 - crf) / 3)))
-
-
-def _video_audio(video: PlannedVideo) -> Settings:
-    encoding = video.encoding and video.encoding.audio
-    return _audio_description(encoding or AudioEncoding(kbps=video.audio_kbps))
-
-
-def _audio_description(encoding: AudioEncoding) -> Settings:
-    return {"AudioSourceName": AUDIO, "CodecSettings": codecs.audio_codec(encoding)}
 
 
 def _poster(facts: VideoFacts, poster: PosterSpec, destination: str) -> OutputGroup:
