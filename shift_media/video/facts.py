@@ -15,6 +15,12 @@ UNMARKED_CODECS = frozenset(
 )
 """Codecs, by FFmpeg's names, of which many encoders do not mark interlaced frames."""
 
+BROADCAST_LINES = frozenset((480, 486, 540, 576, 1080, 1088))
+"""The heights of pictures of two fields, 540 being that of 480 lines with square pixels."""
+
+_MOST_FRAMES = 30.5
+"""Pictures of two fields in a second; what has more shows each field as a picture of its own."""
+
 MAX_GAP_SECONDS = 0.25
 """The time by which picture and sound may end apart, because players do not stop there."""
 
@@ -98,6 +104,15 @@ class VideoFacts:
         """True if frames may consist of two fields although they do not say so."""
         may_hide = self.claims_fields or self.video in UNMARKED_CODECS
         return may_hide and not self.interlaced
+
+    @property
+    def may_be_marked_wrongly(self) -> bool:
+        """True if frames that are said to be whole may consist of two fields.
+
+        Many converters and capture cards drop the mark. It is looked for where fields are usual.
+        """
+        usual = self.height in BROADCAST_LINES and self.fps <= _MOST_FRAMES
+        return usual and not (self.interlaced or self.may_hide_fields)
 
     @property
     def still_end(self) -> float:

@@ -47,6 +47,10 @@ INTERLACED: dict[str, list[str]] = {
 }
 """Frames of two fields: marked so by the stream, or to be measured."""
 
+TALL = FIELDS.replace(SIZE, "64x480").replace("16x48", "16x480")
+DENIED: dict[str, list[str]] = {"marked-as-whole.mp4": [*graph(TALL), *H264]}
+"""Frames of two fields that the stream says are whole ones, as many converters write them."""
+
 COLORS: dict[str, list[str]] = {
     "full-range.mp4": [
         *graph(f"color=white:size={SIZE}:rate=10:duration=1,format=yuvj420p"),
@@ -109,7 +113,7 @@ SOUNDS: dict[str, list[str]] = {
     "container.wav": tone(),
 }
 
-SOURCES = SCENES | SOUNDS | CONTAINERS | DRAWN | INTERLACED | COLORS
+SOURCES = SCENES | SOUNDS | CONTAINERS | DRAWN | INTERLACED | DENIED | COLORS
 
 
 def draw_source(draw: Draw, name: str) -> Path:

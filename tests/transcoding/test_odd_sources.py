@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,23 @@ from PIL import Image
 
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.transcoding import probing
+from shift_media.transcoding.backends.ffmpeg import measuring
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import ffprobe
 from shift_media.validators import InvalidMedia
+from shift_media.video.facts import VideoFacts
 from shift_media.video.playlists import parse_playlist
 from tests.testapp.models import Film
 from tests.transcoding.conftest import Draw, save_film, work
-from tests.transcoding.odd_sources import COLORS, CONTAINERS, DRAWN, INTERLACED, draw_source
+from tests.transcoding.odd_sources import (
+    COLORS,
+    CONTAINERS,
+    DENIED,
+    DRAWN,
+    INTERLACED,
+    draw_source,
+)
 
 pytestmark = [
     pytest.mark.needs("ffmpeg"),
@@ -178,7 +187,7 @@ def combing(picture: numpy.ndarray[Any, Any]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", INTERLACED)
+@pytest.mark.parametrize("name", [*INTERLACED, *DENIED])
 def test_frames_of_two_fields_become_whole_in_each_rendition(
     name: str, make: Callable[..., Made], draw: Draw
 ) -> None:
@@ -283,3 +292,38 @@ def test_song_with_cover_is_no_video_and_becomes_audio(
         work()
     job = TranscodeJob.objects.latest("pk")
     assert (job.state, job.error_code) == (State.ERROR, "no_video")
+
+
+DETECTION = "[idet] Multi frame detection: TFF:{:6} BFF:{:6} Progressive:{:6} Undetermined:{:6}"
+
+
+@pytest.mark.parametrize(
+    ("counts", "order", "sure"),
+    [
+        ((50, 0, 0, 0), "tff", "tff"),
+        ((0, 48, 2, 0), "bff", "bff"),
+        ((38, 37, 25, 0), "tff", ""),  # measured of testsrc2, a drawing with fine lines
+        ((30, 0, 20, 0), "tff", ""),
+        ((30, 0, 0, 20), "tff", ""),
+        ((0, 0, 50, 0), "", ""),
+        ((0, 0, 0, 50), "", ""),
+        ((0, 0, 0, 0), "", ""),
+    ],
+)
+def test_fields_that_a_stream_denies_need_more_proof(
+    counts: tuple[int, ...], order: str, sure: str
+) -> None:
+    messages = DETECTION.format(*counts)
+    assert measuring.parse_field_order(messages) == order
+    assert measuring.parse_sure_field_order(messages) == sure
+    assert measuring.parse_field_order("") == measuring.parse_sure_field_order("") == ""
+
+
+def test_whole_frames_are_measured_only_where_fields_are_usual() -> None:
+    hd = VideoFacts(video="h264", width=1920, height=1080, fps=25)
+    assert hd.may_be_marked_wrongly
+    assert not replace(hd, fps=50).may_be_marked_wrongly
+    assert not replace(hd, width=1280, height=720).may_be_marked_wrongly
+    assert not replace(hd, width=1080, height=1920).may_be_marked_wrongly
+    assert not replace(hd, interlaced=True).may_be_marked_wrongly
+    assert replace(hd, height=576, fps=0).may_be_marked_wrongly

@@ -135,14 +135,16 @@ class Run:
         probe.start([self._source], _PROBE_SECONDS, reads_packets=True)
         (facts,) = yield from self._wait_for(probe, 0, FETCHED)
         if facts.may_hide_fields:
-            order = yield from self._measure_fields(facts)
-            facts = replace(facts, field_order=order)
+            messages = yield from self._measure_fields(facts, measuring.FIELD_FRAMES)
+            return replace(facts, field_order=measuring.parse_field_order(messages))
+        if facts.may_be_marked_wrongly:
+            messages = yield from self._measure_fields(facts, measuring.SURE_FRAMES)
+            return replace(facts, field_order=measuring.parse_sure_field_order(messages))
         return facts
 
-    def _measure_fields(self, facts: VideoFacts) -> Generator[JobReport, None, str]:
-        command = measuring.fields_command(self._options, self._source, facts)
-        messages = yield from self._read_messages(command, _PROBE_SECONDS)
-        return measuring.parse_field_order(messages)
+    def _measure_fields(self, facts: VideoFacts, frames: int) -> Generator[JobReport, None, str]:
+        command = measuring.fields_command(self._options, self._source, facts, frames)
+        return (yield from self._read_messages(command, _PROBE_SECONDS))
 
     def _measure_loudness(self, plan: TranscodePlan) -> Generator[JobReport, None, VideoFacts]:
         command = measuring.loudness_command(self._options, self._source, plan)

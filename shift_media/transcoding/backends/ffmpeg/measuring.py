@@ -14,17 +14,32 @@ from shift_media.transcoding.backends.ffmpeg.inputs import (
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planned import TranscodePlan
 
-_FIELD_FRAMES = 200
-_FIELDS = re.compile(r"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+)")
+FIELD_FRAMES, SURE_FRAMES = 200, 50
+"""Frames that are decoded for a source that may have fields, and for one that says it has none.
+
+Fifty frames of 1920 x 1080 pixels take 0.3 seconds of CPU time.
+"""
+
+_FIELDS_AT = 0.1
+_SURE_SHARE, _SURE_ORDER = 0.75, 0.9
+_FIELDS = re.compile(
+    r"Multi frame detection: TFF: *(\d+) BFF: *(\d+) Progressive: *(\d+) +Undetermined: *(\d+)"
+)
 
 _LOUDNESS = re.compile(r'"input_(i|tp)" *: *"(-?(?:inf|[0-9.]+))"')
 
 
-def fields_command(options: FFmpegOptions, source: str, facts: VideoFacts) -> list[str]:
-    """Return the command that counts, in its messages, the frames that consist of two fields."""
-    quiet = [*QUIET, "-loglevel", "info", *input_arguments(options, source)]
-    frames = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(_FIELD_FRAMES), "-vf", "idet"]
-    return [options.program, *quiet, *frames, *WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
+def fields_command(
+    options: FFmpegOptions, source: str, facts: VideoFacts, frames: int
+) -> list[str]:
+    """Return the command that counts, in its messages, the frames that consist of two fields.
+
+    It decodes so many frames from a tenth of the duration on, because a title may stand still.
+    """
+    start = facts.duration * _FIELDS_AT
+    quiet = [*QUIET, "-loglevel", "info", *input_arguments(options, source, start=start)]
+    chosen = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(frames), "-vf", "idet"]
+    return [options.program, *quiet, *chosen, *WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
 
 
 def loudness_command(options: FFmpegOptions, source: str, plan: TranscodePlan) -> list[str]:
@@ -43,10 +58,27 @@ def parse_loudness(messages: str) -> tuple[float, float]:
 
 def parse_field_order(messages: str) -> str:
     """Return ``tff`` or ``bff`` if most frames consist of two fields, by the messages of idet."""
-    found = _FIELDS.findall(messages)
-    if not found:
-        return ""
-    top, bottom, progressive = map(int, found[-1])
+    top, bottom, progressive, _ = _count_fields(messages)
     if top + bottom <= progressive:
         return ""
     return "tff" if top >= bottom else "bff"
+
+
+def parse_sure_field_order(messages: str) -> str:
+    """Return the order only if it is beyond doubt, for frames that are said to be whole.
+
+    Drawings with fine lines are taken for fields now and then, but in both orders alike.
+    """
+    counts = _count_fields(messages)
+    most, fields = max(counts[:2]), sum(counts[:2])
+    is_sure = fields >= _SURE_SHARE * sum(counts) and most >= _SURE_ORDER * fields
+    return parse_field_order(messages) if fields and is_sure else ""
+
+
+def _count_fields(messages: str) -> tuple[int, int, int, int]:
+    """Return the frames with the top field first, with the bottom one, whole ones, and others."""
+    found = _FIELDS.findall(messages)
+    if not found:
+        return 0, 0, 0, 0
+    top, bottom, progressive, undetermined = map(int, found[-1])
+    return top, bottom, progressive, undetermined
