@@ -136,6 +136,17 @@ def test_files_are_chosen_dropped_pasted_ordered_and_removed(visit: Open) -> Non
     form.expect_saved(2, "green.jpg", "blue.jpg")
 
 
+def test_file_that_misses_the_picker_does_not_replace_the_page(visit: Open) -> None:
+    form = visit("many")
+    dispatch = """() => {
+      const carried = new DataTransfer();
+      carried.items.add(new File(["x"], "x.jpg", { type: "image/jpeg" }));
+      const options = { dataTransfer: carried, bubbles: true, cancelable: true };
+      return !document.querySelector("h1").dispatchEvent(new DragEvent("dragover", options));
+    }"""
+    assert form.page.evaluate(dispatch) is True
+
+
 def test_uploads_and_files_of_the_form_keep_their_order(visit: Open) -> None:
     form = visit("many&direct")
     form.page.route("**/upload/", refuse, times=1)
@@ -281,8 +292,7 @@ def test_input_added_later_is_a_picker_too(visit: Open) -> None:
     expect(form.rows).to_have_count(1)
 
 
-@pytest.mark.parametrize("direction", ["ltr", "rtl"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("direction", "scheme"), [("ltr", "light"), ("rtl", "dark")])
 def test_picker_fits_a_phone_and_axe_finds_nothing(
     visit: Open, shot: Callable[[Page, str], Any], direction: str, scheme: str
 ) -> None:

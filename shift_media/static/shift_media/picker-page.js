@@ -36,8 +36,12 @@
   document.addEventListener("dragover", (event) => {
     if (!hasFiles(event)) return;
     const picker = pickerOf(event.target);
+    const isElsewhere = !picker && !event.target.closest?.("input[type=file]");
     mark(picker?.root);
-    if (picker) event.preventDefault();
+    if (event.defaultPrevented) return; // Another part of the page takes the files.
+    // A file that misses the picker would open in place of the page, and the form would be lost.
+    if (picker || isElsewhere) event.preventDefault();
+    if (isElsewhere) event.dataTransfer.dropEffect = "none";
   });
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) mark(null); });
   document.addEventListener("drop", (event) => {

@@ -109,6 +109,7 @@ addEventListener("dragover", (event) => {
 addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) mark(false);
 });
+addEventListener("paste", (event) => add(event.clipboardData?.files ?? []));
 addEventListener("drop", (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
