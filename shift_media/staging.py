@@ -35,7 +35,7 @@ class PendingUpload(models.Model):
     staged = models.CharField(
         _("staged key"),
         max_length=KEY_LENGTH,
-        db_index=True,
+        unique=True,  # A ticket is used once.
         help_text=_("Where the file is until then."),
     )
     sha256 = models.CharField(

@@ -19,6 +19,7 @@ from shift_media.core.documents import may_be
 from shift_media.core.errors import NotStored, StorageError
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.direct.tickets import Ticket
+from shift_media.fields.pending import held_by_pending
 from shift_media.storages.ranges import RangedFile
 from shift_media.storages.server_copy import ServerCopy, SourceChanged
 from shift_media.storages.validation import format_of_key
@@ -96,6 +97,8 @@ def _open_large(ticket: Ticket, version: ServerCopy) -> StagedBytes:
     waits = settings.TASKS is not None and ticket.size > settings.UPLOAD_TASK_ABOVE
     staged = StagedBytes(file, ticket, version, is_read_by_ranges=True, may_wait=waits)
     if waits:
+        if held_by_pending([ticket.key]):
+            raise InvalidMedia("upload_missing", f"{ticket.key!r} was used: a task has it.")
         _check_type(file.read(HEAD_BYTES), ticket)
         file.seek(0)
     else:

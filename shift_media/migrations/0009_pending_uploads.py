@@ -29,9 +29,9 @@ class Migration(migrations.Migration):
                 (
                     "staged",
                     models.CharField(
-                        db_index=True,
                         help_text="Where the file is until then.",
                         max_length=200,
+                        unique=True,
                         verbose_name="staged key",
                     ),
                 ),

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.test import Client, override_settings
 from django.utils import timezone
 
@@ -23,6 +24,7 @@ from shift_media.signals import media_saved
 from shift_media.staging import PendingUpload
 from shift_media.storages import default_media_storage
 from shift_media.testing import make_video
+from shift_media.validators import InvalidMedia
 from tests.direct.part_steps import anybody
 from tests.direct.steps import put, request_of, ticket
 from tests.fields.conftest import Use
@@ -70,6 +72,13 @@ def local(use: Use, queue: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
 
 def staged(client: Client, content: bytes = CONTENT, **facts: Any) -> StagedFile:
     """Upload a file directly, and return it as a form does."""
+    return StagedFile(*staged_token(client, content, **facts))
+
+
+def staged_token(
+    client: Client, content: bytes = CONTENT, **facts: Any
+) -> tuple[str, HttpRequest]:
+    """Upload a file directly, and return its ticket and a request with it."""
     facts = {"field": FIELD, "name": "data.bin", "type": "application/octet-stream"} | facts
     given = ticket(client, content, **facts)
     if given["url"].startswith("/"):
@@ -78,7 +87,7 @@ def staged(client: Client, content: bytes = CONTENT, **facts: Any) -> StagedFile
         from tests.direct.test_presigned import send
 
         assert send(given, content) == 200
-    return StagedFile(given["ticket"], request_of(client, given["ticket"]))
+    return given["ticket"], request_of(client, given["ticket"])
 
 
 def exists(key: str) -> bool:
@@ -124,6 +133,31 @@ def test_ticket_of_a_pending_file_is_used_once_it_is_stored(
     stat = default_media_storage.stat(file.staged_key)
     assert stat is not None
     assert stat.size == 0
+
+
+def test_ticket_of_a_pending_file_is_refused_a_second_time(
+    client: Client, local: Callable[[], list[Any]]
+) -> None:
+    token, request = staged_token(client)
+    row = Attachment.objects.create(file=StagedFile(token, request))
+    with pytest.raises(InvalidMedia) as refused:
+        Attachment.objects.create(file=StagedFile(token, request))
+    assert refused.value.code == "upload_missing"
+    assert pending_run.store_pending(row.file.key, "default") == "stored"
+    assert Attachment.objects.count() == 1
+
+
+def test_two_rows_that_use_one_ticket_at_once_are_one(
+    client: Client, local: Callable[[], list[Any]]
+) -> None:
+    token, request = staged_token(client)
+    first, second = (Attachment(file=StagedFile(token, request)) for _ in range(2))
+    for row in (first, second):
+        row.full_clean()
+    first.save()
+    with pytest.raises(IntegrityError):
+        second.save()
+    assert Attachment.objects.get() == first
 
 
 def test_staged_bytes_of_another_digest_fail_and_the_row_says_so(

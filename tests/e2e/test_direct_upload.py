@@ -37,7 +37,10 @@ import os
 from testproject.settings import *
 
 ROOT_URLCONF = "direct_urls"
-SHIFT_MEDIA = {"UPLOADS": {"gallery.Photo.image": "direct_urls.may_upload"}}
+SHIFT_MEDIA = {
+    "UPLOADS": {"gallery.Photo.image": "direct_urls.may_upload"},
+    "UPLOAD_PART_BYTES": 5 << 20,
+}
 STORAGES["media"].update(json.loads(os.environ["DIRECT_MEDIA"]))
 """
 
@@ -201,6 +204,18 @@ def test_form_submitted_during_upload_waits_and_carries_ticket(
     form.add()
     assert form.saved == f"0 {sha256(content)}"
     assert form.uploads == [("POST", f"{local}/media/upload/"), ("PUT", f"{local}/media/upload/")]
+    assert form.errors == []
+
+
+@pytest.mark.acceptance(77)
+def test_large_file_is_sent_in_parts_and_saved_by_the_form(visit: Open, local: str) -> None:
+    form = visit(local)
+    form.page.eval_on_selector("[data-upload-parts]", "root => { root.dataset.uploadParts = 6e6 }")
+    form.choose(LARGE)
+    form.add()
+    assert form.saved == f"0 {sha256(LARGE)}"
+    methods = [how for how, _ in form.uploads]
+    assert (methods.count("POST"), methods.count("PUT")) == (4, 2)
     assert form.errors == []
 
 

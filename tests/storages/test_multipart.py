@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shift_media.storages import LocalMediaStorage, MediaStorage, S3MediaStorage
-from shift_media.storages.multipart import MultipartUploads, NoSuchUpload, StoredPart
+from shift_media.storages.multipart import (
+    DifferingPart,
+    MultipartUploads,
+    NoSuchUpload,
+    StoredPart,
+)
 from shift_media.testing.contract.multipart import send_part
 from shift_media.testing.steps import fetch_bytes, new_key, put_bytes
 from tests.servers.fixtures import new_bucket, storage_options
@@ -80,6 +87,19 @@ def test_upload_of_another_key_is_not_there(multipart: MultipartUploads, key: st
             with pytest.raises(NoSuchUpload):
                 multipart.parts(key, wrong)
     multipart.abort(key, begun)
+
+
+def test_app_may_send_a_part_itself(
+    storage: MediaStorage, multipart: MultipartUploads, key: str
+) -> None:
+    begun = multipart.begin(key, content_type="video/mp4")
+    facts: dict[str, Any] = {"size": 3, "md5": "rL0Y20zC+Fzt72VPzMSk2A=="}  # of "foo"
+    for content in (b"bar", b"fo", b"foo!"):
+        with pytest.raises(DifferingPart):
+            multipart.put_part(key, begun, 1, io.BytesIO(content), **facts)
+    multipart.put_part(key, begun, 1, io.BytesIO(b"foo"), **facts)
+    assert multipart.complete(key, begun, multipart.parts(key, begun))
+    assert fetch_bytes(storage, key) == b"foo"
 
 
 def test_taken_key_stays_as_it_is(
