@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.importing.models import ImportedFile
-from shift_media.quotas import UploadReservation
+from shift_media.quotas.models import UploadReservation
 from shift_media.staging import PendingUpload
 from shift_media.transcoding.models import RENDITION_KEY_LENGTH, Rendition, TranscodeJob, new_token
 

@@ -11,7 +11,7 @@ import io
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models, router
 from django.utils.module_loading import import_string
@@ -24,9 +24,11 @@ from shift_media.deletion.budget import request_budget
 from shift_media.deletion.references import all_rows
 from shift_media.fields.types import AnyMediaField
 from shift_media.quotas import release
-from shift_media.staging import PendingUpload
 from shift_media.storages.server_copy import ServerCopy
 from shift_media.validators import Inspection
+
+if TYPE_CHECKING:
+    from shift_media.staging import PendingUpload
 
 logger = logging.getLogger("shift_media")
 
@@ -70,7 +72,7 @@ def with_digest(inspection: Inspection, file: Any) -> Inspection:
 def write_pending(instance: models.Model, field: AnyMediaField, using: str) -> None:
     """Write what the task needs, in the transaction that writes the row."""
     file = getattr(instance, field.attname)
-    rows = PendingUpload.objects.using(database_of(using))
+    rows = _model().objects.using(database_of(using))
     rows.create(
         source=str(field),
         key=file.key,
@@ -82,8 +84,16 @@ def write_pending(instance: models.Model, field: AnyMediaField, using: str) -> N
 
 def database_of(using: str) -> str:
     """Return the alias of the database with the pending uploads of rows in another one."""
-    here = router.allow_migrate_model(using, PendingUpload)
-    return using if here else router.db_for_write(PendingUpload)
+    model = _model()
+    here = router.allow_migrate_model(using, model)
+    return using if here else router.db_for_write(model)
+
+
+def _model() -> type[PendingUpload]:
+    # On use, because a model needs the settings of a site, and the fields import this module.
+    from shift_media.staging import PendingUpload
+
+    return PendingUpload
 
 
 def enqueue(key: str, using: str) -> None:
@@ -94,14 +104,14 @@ def enqueue(key: str, using: str) -> None:
 def held_by_pending(keys: Sequence[str]) -> set[str]:
     """Return those of the keys that are staged files of pending uploads."""
     held: set[str] = set()
-    for rows in all_rows(PendingUpload):
+    for rows in all_rows(_model()):
         held.update(rows.filter(staged__in=list(keys)).values_list("staged", flat=True))
     return held
 
 
 def is_pending(key: str, using: str) -> bool:
     """Return True if a task is still to store the file of a key."""
-    return PendingUpload.objects.using(database_of(using)).filter(key=key).exists()
+    return _model().objects.using(database_of(using)).filter(key=key).exists()
 
 
 def retire_staged(storage: Any, key: str) -> None:

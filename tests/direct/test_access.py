@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from shift_media.conf import ConfigurationError
 from shift_media.direct import NotAuthenticated
-from shift_media.quotas import QuotaExceeded, UploadReservation
+from shift_media.quotas import QuotaExceeded
+from shift_media.quotas.models import UploadReservation
 from shift_media.storages import LocalMediaStorage
 from tests.direct.part_steps import act
 from tests.direct.steps import FIELD, announced, ask, errors, form, put, ticket

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 
 from shift_media.core.errors import StorageError
-from shift_media.quotas import UploadReservation
+from shift_media.quotas.models import UploadReservation
 from shift_media.storages import LocalMediaStorage
 from tests.direct.part_steps import CONTENT, PART, RULES, act, begin, piece
 from tests.direct.steps import FIELD, errors, form, ticket

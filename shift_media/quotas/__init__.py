@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from django.db import DatabaseError, models
+from django.db import DatabaseError
 from django.db.models import Count, Sum
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,33 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.core.keys import KEY_LENGTH
+
+if TYPE_CHECKING:
+    from django.db import models
+
+    from shift_media.quotas.models import UploadReservation
 
 logger = logging.getLogger("shift_media")
-
-_OWNER_LENGTH = 255
-
-
-class UploadReservation(models.Model):
-    """A ticket that counts in its user's quota, until its file has a row or it expires.
-
-    There is a row only on a site with ``UPLOAD_QUOTA``.
-    """
-
-    key = models.CharField(_("key"), max_length=KEY_LENGTH, unique=True)
-    owner = models.CharField(_("owner"), max_length=_OWNER_LENGTH, db_index=True)
-    size = models.PositiveBigIntegerField(_("size"))
-    expires = models.DateTimeField(_("expires"), db_index=True)
-
-    class Meta:
-        """The names of the model."""
-
-        verbose_name = _("upload reservation")
-        verbose_name_plural = _("upload reservations")
-
-    def __str__(self) -> str:
-        return self.key
-
 
 Quota = Callable[[HttpRequest, int, int], None]
 
@@ -89,7 +69,7 @@ def reserve(request: HttpRequest, *, key: str, owner: str, size: int, expires: i
     if settings.UPLOAD_QUOTA is None:
         return
     check = _quota(settings.UPLOAD_QUOTA)
-    rows = UploadReservation.objects
+    rows = _reservations()
     rows.filter(expires__lte=timezone.now()).delete()
     end = datetime.fromtimestamp(expires, UTC)
     row = rows.create(key=key, owner=owner, size=size, expires=end)
@@ -106,9 +86,16 @@ def release(key: str) -> None:
     if settings.UPLOAD_QUOTA is None:
         return
     try:
-        UploadReservation.objects.filter(key=key).delete()
+        _reservations().filter(key=key).delete()
     except DatabaseError:
         logger.warning("The reservation of %s stays until it expires.", key, exc_info=True)
+
+
+def _reservations() -> models.Manager[UploadReservation]:
+    # On use, because a model needs the settings of a site, and the fields import this module.
+    from shift_media.quotas.models import UploadReservation
+
+    return UploadReservation.objects
 
 
 def _quota(path: str) -> Quota:
