@@ -9,6 +9,37 @@ from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddic
 from shift_media.markup.representation import MediaJSON, ResizeJSON
 
 _PRIMITIVES = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null"}
+_TRANSPORT = """
+
+/** How far an upload is, in bytes. */
+export interface MediaUploadProgress {
+  phase: "hashing" | "sending" | "waiting" | "paused" | "completing" | "done";
+  loaded: number;
+  total: number;
+}
+
+/** The options of an upload; see direct-transport.js. */
+export interface MediaUploadOptions {
+  endpoint: string;
+  field: string;
+  headers?: Record<string, string> | (() => Record<string, string>);
+  partsAbove?: number;
+  onprogress?: (progress: MediaUploadProgress) => void;
+  signal?: AbortSignal;
+}
+
+/** An upload that runs: its ticket, once the bytes are stored. */
+export interface MediaUpload extends Promise<string> {
+  pause(): void;
+  resume(): void;
+}
+
+declare global {
+  /** The scripts of direct uploads. */
+  const shiftMedia: { upload(file: File, options: MediaUploadOptions): MediaUpload };
+}
+"""
+"""The types of what direct-transport.js adds to a page."""
 _NAMES: dict[Any, str] = {MediaJSON: "Media", ResizeJSON: "MediaResize"}
 
 
@@ -25,7 +56,7 @@ def media_types(presets: Iterable[str]) -> str:
         "",
         *_interface(MediaJSON, {"resizes": "Partial<Record<Preset, MediaResize>>"}),
     ]
-    return "\n".join(parts) + "\n"
+    return "\n".join(parts) + _TRANSPORT
 
 
 def _interface(kind: Any, instead: dict[str, str]) -> list[str]:

@@ -125,6 +125,6 @@ def check_text(block: Block) -> None:
             tests = [*(ROOT / "tests").rglob("*.py")]
             assert any(block.file.name in test.read_text() for test in tests)
         case language:
-            assert language in ("text", "html", "http"), (
+            assert language in ("text", "html", "http", "css", "tsx"), (
                 f"{block} is in {language!r}: say in check_text how to test this language."
             )

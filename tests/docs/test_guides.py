@@ -25,6 +25,7 @@ from tests.docs.projects import blocks_of, create_project, paste, paste_block
 from tests.parts import ROOT
 
 BEFORE = {
+    "how-to/htmx": ("how-to/ffmpeg-workers",),
     "how-to/notify-others": ("how-to/ffmpeg-workers",),
     "how-to/mediaconvert": ("how-to/s3-from-zero", "how-to/ffmpeg-workers"),
     "how-to/leave-elastic-transcoder": ("how-to/ffmpeg-workers",),
@@ -130,6 +131,53 @@ with HTTPServer(("127.0.0.1", 0), Pictures) as server:
     server.shutdown()
 assert Photo.objects.latest("pk").image.width == 100
 """,
+    "how-to/asgi": """
+from asgiref.sync import async_to_sync
+from django.core.files.base import ContentFile
+from django.test import AsyncRequestFactory
+from photos.views import photos
+from shift_media.testing import make_image
+
+
+def post(file):
+    return async_to_sync(photos)(AsyncRequestFactory().post("/api/photos/", {"image": file}))
+
+
+made = post(make_image(800, 600))
+assert made.status_code == 201 and b".webp" in made.content
+refused = post(ContentFile(b"x", "a.jpg"))
+assert refused.status_code == 400 and b"Choose JPEG" in refused.content
+""",
+    "how-to/celery-and-rq": """
+import shutil, tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.test import override_settings
+from photos.models import Photo
+from photos.tasks import clean_up
+from shift_media.resizes.tasks import make_resizes
+from shift_media.testing import make_image
+
+clean_up.delay()
+assert settings.TASKS["default"]["BACKEND"].endswith("CeleryBackend")
+program = shutil.which("redis-server")
+if program:
+    from django.tasks import task_backends
+    from redis import Redis as Client
+    from rq import Queue, SimpleWorker
+    from tests.servers.redis import Redis
+
+    server = Redis(Path(program), Path(tempfile.mkdtemp())).start()
+    card = Photo.objects.create(image=make_image()).image.resize("20x")
+    rq = {"default": {"BACKEND": "photos.task_backends.RQBackend", "QUEUES": []}}
+    with override_settings(TASKS=rq, RQ_URL=server.url):
+        make_resizes.enqueue([card.key], "media", "photos.photo.image")
+        connection = Client.from_url(server.url)
+        assert SimpleWorker([Queue(connection=connection)], connection=connection).work(burst=True)
+    server.stop()
+    assert not card.ensure()
+""",
     "how-to/django-ninja": """
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -175,6 +223,31 @@ for page, prefix in (("/trips/add/", "pictures"), ("/admin/photos/trip/add/", "p
     assert [item.alt for item in trip.pictures.all()] == ["a", "b"]
     shown = client.get(trip.get_absolute_url()).content.decode()
     assert shown.count("<img") == 2
+""",
+    "how-to/htmx": """
+from django.core.management import call_command
+from django.test import Client
+from photos.models import Clip, Photo
+from shift_media.testing import make_image, make_video
+
+call_command("makemigrations", "photos", verbosity=0)
+call_command("migrate", verbosity=0)
+client = Client(headers={"host": "localhost", "hx-request": "true"})
+added = client.post("/photos/add/", {"image": make_image()}).content.decode()
+assert 'hx-swap-oob="afterbegin:#photos"' in added and "<img" in added
+for _ in range(12):
+    Photo.objects.create(image=Photo.objects.first().image)
+assert "?page=2" in client.get("/photos/more/").content.decode()
+assert "?page=" not in client.get("/photos/more/?page=2").content.decode()
+clip = Clip.objects.create(video=make_video())
+job = clip.video.transcode()
+page = f"/clips/{clip.pk}/"
+type(job).objects.update(state="progressing")
+assert 'hx-trigger="every 2s"' in client.get(page).content.decode()
+type(job).objects.update(state="error")
+assert "could not be processed" in client.get(page).content.decode()
+type(job).objects.update(state="complete")
+assert "every" not in client.get(page).content.decode()
 """,
     "how-to/notify-others": """
 import hashlib, hmac, json, threading

@@ -28,7 +28,17 @@ def test_file_is_stored_and_deleted_in_async_code(stored: Stored) -> None:
     assert Photo.objects.get().image.name == ""
 
 
-def test_event_loop_goes_on_while_a_file_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+WAYS: dict[str, Callable[[], Any]] = {
+    "file": lambda: Photo().image.asave("photo.jpg", upload()),
+    "row": lambda: Photo(image=upload()).asave(),
+    "manager": lambda: Photo.objects.acreate(image=upload()),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_event_loop_goes_on_while_a_file_is_stored(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put, storing, ticked = CountingStorage.put, threading.Event(), threading.Event()
 
     def wait_and_put(*args: Any, **kwargs: Any) -> bool:
@@ -39,7 +49,7 @@ def test_event_loop_goes_on_while_a_file_is_stored(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(CountingStorage, "put", wait_and_put)
 
     async def save() -> None:
-        saving = asyncio.ensure_future(Photo().image.asave("photo.jpg", upload()))
+        saving = asyncio.ensure_future(WAYS[way]())
         while not storing.is_set() and not saving.done():
             await asyncio.sleep(0.001)
         ticked.set()

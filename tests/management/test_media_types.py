@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shift_media.markup.representation import FACTS
+from tests.docs.blocks import BLOCKS
 
 PRESETS = {"avatar": {"size": "16x16"}, "card-2": {"size": "400x"}}
 
@@ -104,3 +105,36 @@ def test_compiler_accepts_the_types_and_refuses_misuse(
     for line, expected in zip(lines, MISUSE.values(), strict=True):
         assert line.startswith("misuse.ts")
         assert expected in line
+
+
+REACT = """
+declare module "react" {
+  export function useState<T>(first: T): [T, (next: T) => void];
+  export function useRef<T>(first: T): { current: T };
+}
+declare module "react/jsx-runtime" {
+  export const jsx: unknown, jsxs: unknown;
+  export namespace JSX { interface IntrinsicElements { [name: string]: any } }
+}
+"""
+"""What the components of the guide use of React."""
+
+
+@pytest.mark.slow
+@pytest.mark.needs("typescript")
+def test_compiler_accepts_the_components_of_the_guide(
+    needs: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "media.d.ts").write_text(run())
+    (tmp_path / "react.d.ts").write_text(REACT)
+    files = []
+    for block in BLOCKS:
+        if block.page == "how-to/react" and block.language == "tsx":
+            text = block.text.replace("(event) =>", "(event: any) =>")  # React would infer it.
+            (tmp_path / block.caption).write_text(text)
+            files.append(block.caption)
+    assert files == ["upload.tsx", "picture.tsx"]
+    options = ["--noEmit", "--strict", "--target", "es2022", "--jsx", "react-jsx"]
+    command = ["node", str(needs("typescript")), *options, "react.d.ts", *files]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
