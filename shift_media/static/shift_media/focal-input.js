@@ -42,7 +42,12 @@
     };
   };
 
+  // There is nothing to choose before there is a file: a stored one, a chosen one, or an upload.
+  const hasFile = (root) => Boolean(
+    one(root, "img") ?? root.closest(".shift-media-input").querySelector(".shift-media-files > li"),
+  ) || "chosen" in root.dataset;
   const show = (root) => {
+    root.hidden = !hasFile(root);
     const name = tab(root);
     const mark = one(root, ".shift-media-frame-mark");
     const frame = one(root, ".shift-media-frame-box");
@@ -195,6 +200,7 @@
   const open = async (root, file) => {
     const canvas = one(root, "canvas");
     const stored = one(root, "img");
+    root.toggleAttribute("data-chosen", Boolean(file));
     canvas.hidden = true;
     if (stored) stored.hidden = Boolean(file);
     root.querySelectorAll("[data-for] input").forEach((input) => {
