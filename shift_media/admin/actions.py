@@ -101,6 +101,7 @@ class MediaAction:
             "opts": model_admin.opts,
             "media": model_admin.media,
             "question": self.question,
+            "back": request.get_full_path(),
             "action": self.name,
             "number": rows.count(),
             "first": rows[:10],
