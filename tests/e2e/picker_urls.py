@@ -1,11 +1,12 @@
-"""The page: ``/?many&direct&dir=rtl`` chooses the input and the direction."""
+"""The page: ``/?many&direct&dir=rtl`` chooses the input and the direction; and an admin."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
+from django.contrib import admin
 from django.core.validators import validate_slug
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
@@ -14,6 +15,7 @@ from django.urls import include, path
 from shift_media.fields import MediaField
 from shift_media.forms import MediaFilesField, MediaFormField
 from shift_media.widgets import DirectInput, MediaInput
+from testproject.gallery.models import Album, AlbumPicture
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; "
@@ -59,6 +61,37 @@ def form_of(request: HttpRequest) -> Any:
     return Form
 
 
+class OpenAdmin(admin.AdminSite):
+    """An admin without users."""
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return True
+
+
+class Open:
+    """All permissions."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    has_change_permission = has_view_permission = has_delete_permission = has_add_permission
+
+
+class PictureInline(Open, admin.TabularInline):  # type: ignore[type-arg]
+    model = AlbumPicture
+    fields = ("file",)
+    extra = 0
+    formfield_overrides: ClassVar[Any] = {MediaField: {"widget": DirectInput}}
+
+
+class AlbumAdmin(Open, admin.ModelAdmin):  # type: ignore[type-arg]
+    inlines = (PictureInline,)
+
+
+site = OpenAdmin("open")
+site.register(Album, AlbumAdmin)
+
+
 def page(request: HttpRequest) -> HttpResponse:
     kind = form_of(request)
     form = kind(request.POST, request.FILES) if request.method == "POST" else kind()
@@ -82,5 +115,6 @@ def style(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", page),
     path("page.css", style),
+    path("open/", site.urls),
     path("", include("testproject.urls")),
 ]

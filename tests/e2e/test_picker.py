@@ -101,13 +101,13 @@ def visit(browser: Browser, pickers: Site, console: Console) -> Iterator[Open]:
     """Return a function that opens the page, whose console must stay without errors."""
     contexts = []
 
-    def open_page(query: str = "", **options: Any) -> Visit:
+    def open_page(query: str = "", *, path: str = "", **options: Any) -> Visit:
         context = browser.new_context(**{"viewport": {"width": 800, "height": 900}, **options})
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         console.watch(page)
-        page.goto(f"{pickers.url}/?{query}")
+        page.goto(f"{pickers.url}/{path}?{query}")
         return Visit(page)
 
     yield open_page
@@ -290,6 +290,20 @@ def test_input_added_later_is_a_picker_too(visit: Open) -> None:
     file: Any = {"name": "red.jpg", "mimeType": "image/jpeg", "buffer": CONTENTS["red.jpg"]}
     form.page.set_input_files("#copy", file)
     expect(form.rows).to_have_count(1)
+
+
+def test_row_added_to_an_inline_of_the_admin_has_a_picker_of_its_own(visit: Open) -> None:
+    form = visit(path="open/gallery/album/add/")
+    for number, name in enumerate(("red.jpg", "green.jpg")):
+        form.page.get_by_text("Add another Album picture").click()
+        file: Any = {"name": name, "mimeType": "image/jpeg", "buffer": CONTENTS[name]}
+        form.page.set_input_files(f"#id_pictures-{number}-file", file)
+        row = form.page.locator(f"#pictures-{number}")
+        expect(row.locator(".shift-media-file")).to_contain_text("uploaded")
+        ticket = row.locator(f"input[name='pictures-{number}-file-upload']")
+        assert ticket.input_value() != ""
+        described = row.locator("input[type=file]").get_attribute("aria-describedby") or ""
+        assert row.locator(f"#{described}").inner_text().startswith("JPEG")
 
 
 @pytest.mark.parametrize(("direction", "scheme"), [("ltr", "light"), ("rtl", "dark")])

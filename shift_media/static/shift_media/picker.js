@@ -31,9 +31,10 @@
       const { root, input } = this;
       root.classList.add("shift-media-script");
       const limits = root.querySelector(".shift-media-limits");
-      const described = new Set((input.getAttribute("aria-describedby") ?? "").split(" "));
-      if (limits) described.add(limits.id); // Its number in a formset may be new.
-      described.delete("");
+      // In a row that was added to a formset, the ids of elements have a number, references none.
+      const ids = (input.getAttribute("aria-describedby") ?? "").split(" ");
+      const known = ids.filter((id) => id && !id.includes("__prefix__"));
+      const described = new Set([...known, ...(limits ? [limits.id] : [])]);
       if (described.size) input.setAttribute("aria-describedby", [...described].join(" "));
       root.querySelector(".shift-media-invite").hidden = input.disabled;
       shiftMedia.order(this.list, {
