@@ -263,6 +263,16 @@ def test_missing_cors_rule_is_a_warning(
         assert find(again, "media-cors", "ok")
 
 
+def test_cors_rule_of_before_uploads_in_parts_is_a_warning(
+    on_rgw: Callable[..., Any], doctor: Doctor
+) -> None:
+    with on_rgw() as bucket:
+        rules = bucket.client.get_bucket_cors(Bucket=bucket.name)["CORSRules"]
+        rules[0]["AllowedHeaders"].remove("content-md5")
+        bucket.client.put_bucket_cors(Bucket=bucket.name, CORSConfiguration={"CORSRules": rules})
+        assert find(doctor.findings(), "cors", "warning")
+
+
 def test_versioned_bucket_is_a_warning_until_a_rule_removes_versions(
     on_rgw: Callable[..., Any],
     rgw: RGW,
