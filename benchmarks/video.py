@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from shift_media.core.keys import OriginalKey, new_original_key
 from shift_media.storages.local import LocalMediaStorage
 from shift_media.transcoding.backends.ffmpeg import FFmpeg, commands, find_program, has_filter
 from shift_media.transcoding.backends.ffmpeg.inputs import FFmpegOptions
+from shift_media.transcoding.backends.ffmpeg.memory import default_threads
 from shift_media.transcoding.base import LIVE, Job, State
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from shift_media.video import planning
@@ -37,10 +37,15 @@ MAX_RATIO = 1.1
 """Most wall and CPU time, as a multiple of one command for each file.
 
 The same commands run without probing and without the program that sets limits, which take some
-0.2 seconds of CPU time. The table shows the difference, but it is not a target.
+0.3 seconds of CPU time. The table shows the difference. It is a target for a clip of half a
+minute, as `MAX_SAME`, because it does not grow with the duration.
 """
 
-CLIPS = ("bigbuckbunny.mp4", "bikes.mp4")
+MAX_SAME = 1.05
+"""Most CPU time as a multiple of the same commands, for the longest clip."""
+
+CLIPS = {"bigbuckbunny.mp4": 1, "bikes.mp4": 1, "bigbuckbunny.mp4 six times": 6}
+"""The clips, and how often each is repeated."""
 SAME, EACH = "ffmpeg, the same commands", "ffmpeg, one for each file"
 _SOURCE = "source.mp4"
 
@@ -53,9 +58,10 @@ def measure(report: Report, rounds: int) -> None:
     if corpus is None:
         print(f"Videos are left out: {parts.missing('corpus')}")
         return
-    for name in CLIPS:
+    for name, repeats in CLIPS.items():
         with temporary_folder() as folder:
-            times = in_turns(all_calls(corpus / "video" / name, Path(folder)), rounds)
+            clip = corpus / "video" / name.partition(" ")[0]
+            times = in_turns(all_calls(clip, repeats, Path(folder)), rounds)
         ours = times["shift_media"]
         for row in times.values():
             row["wall, x"] = ours["wall s"] / row["wall s"]
@@ -64,6 +70,9 @@ def measure(report: Report, rounds: int) -> None:
         for what in ("wall", "CPU"):
             ratio = times[EACH][f"{what}, x"]
             report.target(f"{name}: {what} against {EACH}", ratio, MAX_RATIO, at_least=False)
+        if repeats > 1:
+            ratio = times[SAME]["CPU, x"]
+            report.target(f"{name}: CPU against {SAME}", ratio, MAX_SAME, at_least=False)
 
 
 def temporary_folder() -> AbstractContextManager[str]:
@@ -71,15 +80,19 @@ def temporary_folder() -> AbstractContextManager[str]:
     return tempfile.TemporaryDirectory(prefix="shift_media-bench-")
 
 
-def all_calls(clip: Path, folder: Path) -> dict[str, Callable[[], None]]:
+def all_calls(clip: Path, repeats: int, folder: Path) -> dict[str, Callable[[], None]]:
     """Return the three calls by name; each of them makes all files again."""
     source = folder / "source" / _SOURCE
     source.parent.mkdir()
-    shutil.copyfile(clip, source)
+    repeat = ["-stream_loop", str(repeats - 1), "-i", str(clip), "-c", "copy"]
+    command = [find_program(), "-nostdin", "-loglevel", "error", *repeat, str(source)]
+    subprocess.run(command, check=True)
     profile = parse_profile("web", BUILT_IN["web"])
     plan = planning.build_plan(profile, probe_video(source, VideoLimits()))
     program = find_program()
-    options = FFmpegOptions(program, VideoLimits(), tone_map=has_filter(program, "zscale"))
+    options = FFmpegOptions(
+        program, VideoLimits(), default_threads(), tone_map=has_filter(program, "zscale")
+    )
     same, each = same_commands(options, plan), commands_for_each_file(options, plan)
     return {
         "shift_media": worker_call(profile, source, folder / "media", plan.facts),
@@ -142,8 +155,9 @@ def run_commands(lines: list[list[str]], plan: TranscodePlan, source: Path) -> N
         folder = Path(name)
         os.link(source, folder / _SOURCE)
         for playlist in plan.playlists:
-            for rung in playlist.rungs:
-                (folder / playlist.folder(rung)).mkdir()
+            folders = [playlist.folder(rung) for rung in playlist.rungs]
+            for each in [*folders, playlist.sound_folder]:
+                (folder / each).mkdir()
         for line in lines:
             subprocess.run(line, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
