@@ -16,13 +16,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
 from django.urls import include, path
 
+from shift_media.admin import MediaAdmin
 from shift_media.direct import DirectUploadMiddleware
 from shift_media.direct.middleware import current_request
 from shift_media.fields import MediaField
 from shift_media.widgets import DirectInput, FocalInput
 from tests.direct import steps
 from tests.fields.material import picture, upload
-from tests.testapp.models import Album, Photo
+from tests.testapp.models import Album, Pair, Photo
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -54,8 +55,13 @@ class AlbumAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     inlines = (PhotoInline,)
 
 
+class PairAdmin(MediaAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
+    crop_ratios = ("1:1",)
+
+
 site = admin.AdminSite()
 site.register(Photo, PhotoAdmin)
+site.register(Pair, PairAdmin)
 site.register(Album, AlbumAdmin)
 
 
@@ -185,6 +191,24 @@ def test_ticket_replaces_the_file_of_a_row_in_the_admin(client: Client) -> None:
     both = {"image-upload": staged(client), "image-clear": "on"}
     response = client.post(url, both)
     assert "either submit a file or check the clear checkbox" in response.content.decode()
+
+
+@pytest.mark.usefixtures("receiving")
+def test_ticket_arrives_in_the_input_of_the_mixin_with_focal_point_and_crop(
+    client: Client,
+) -> None:
+    label = "testapp.Pair.left"
+    with override_settings(SHIFT_MEDIA={"UPLOADS": {label: "shift_media.direct.may_add"}}):
+        url = "/admin/testapp/pair/add/"
+        page = client.get(url).content.decode()
+        assert 'data-upload-field="testapp.pair.left"' in page
+        given = steps.ticket(client, JPEG, field=label)
+        assert steps.put(client, given, JPEG).status_code == 204
+        square = {"left-1x1-left": "0", "left-1x1-top": "0", "left-1x1-width": "50"}
+        sent = {"left-upload": given["ticket"], "left-across": "30", "left-down": "70", **square}
+        assert client.post(url, sent).status_code == 302
+    image = Pair.objects.get().left
+    assert (image.focal, image.crops) == ((30, 70), {"1x1": (0, 0, 32, 32)})
 
 
 TOO_LONG = "a" * 999

@@ -621,3 +621,31 @@ def test_media_transcode_refuses_an_old_film_with_the_command() -> None:
         call_command("media_transcode", "testapp.Film.video", stdout=out, stderr=out)
     assert "before testapp.Film.video was a media field" in out.getvalue()
     assert "media_import testapp.Film.video" in out.getvalue()
+
+
+@pytest.mark.slow
+def test_pages_of_the_media_admin_are_whole_and_change_nothing(
+    old_files: Path, stored: Stored
+) -> None:
+    pair = Pair.objects.create(right=upload())
+    Pair.objects.filter(pk=pair.pk).update(left=NAME)
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    changes, library = "/admin/testapp/pair/", "/admin/shift_media/libraryfile/"
+    pages = [changes, f"{changes}{pair.pk}/change/", library]
+    pages += [f"{library}testapp.pair.left/{pair.pk}/", f"{changes}?left_type=jpg"]
+    for page in pages:
+        response = client.get(page)
+        assert response.status_code == 200, page
+        assert URL in response.content.decode(), page
+    before = stored()
+    for action in ("strip_metadata", "make_resizes"):
+        with override_settings(SHIFT_MEDIA={"PRESETS": {"card": {"size": "40x30"}}}):
+            data = {"action": action, "_selected_action": pair.pk, "confirmed": "yes"}
+            said = client.post(changes, data, follow=True).content.decode()
+        assert "Skipped: 1" in said, action
+    old = client.post(f"{changes}{pair.pk}/media/left/", {"do": "transcode"})
+    assert old.status_code == 404
+    assert Pair.objects.get().left.name == NAME
+    assert stored() == before
+    assert old_files.read_bytes() == CONTENT
