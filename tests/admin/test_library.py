@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -119,3 +120,15 @@ def test_rows_that_the_user_may_not_view_are_only_counted(login: Login) -> None:
     uses = page.partition("Gallery: cover")[2]
     assert "1 more row" in uses
     assert "/admin/testapp/gallery/" not in page
+
+
+def test_rows_that_the_admin_of_the_model_hides_are_not_in_the_library(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (Anything.objects.create(file=upload(name=f"{n}.jpg")) for n in ("own", "other"))
+    model_admin = admin.site._registry[Anything]
+    own_rows = Anything.objects.filter(pk=own.pk)
+    monkeypatch.setattr(model_admin, "get_queryset", lambda request: own_rows.all())
+    assert names(page_of(admin_client)) == ["own.jpg"]
+    hidden = admin_client.get(f"{LIBRARY}testapp.anything.file/{other.pk}/")
+    assert hidden.status_code == 404
