@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from shift_media.testing import make_video
 from tests.e2e.conftest import PATIENCE_MS, serving, violations
 from tests.fields.material import picture
 
@@ -34,6 +35,21 @@ CARRIED = """([selector, kind, files]) => {
   } else for (const name of ["dragover", "drop"]) {
     place.dispatchEvent(new DragEvent(name, { dataTransfer: carried, ...options }));
   }
+}"""
+
+
+FINGER = """(part) => {
+  const [first, second] = document.querySelectorAll(".shift-media-file");
+  const send = (type, place, target) => {
+    const { x, y, width, height } = place.getBoundingClientRect();
+    const [clientX, clientY] = [x + width / 2, y + height * 0.9];
+    const options = { bubbles: true, pointerId: 7, pointerType: "touch", clientX, clientY };
+    target.dispatchEvent(new PointerEvent(type, options));
+  };
+  const place = first.querySelector(part);
+  send("pointerdown", place, place);
+  send("pointermove", second, document.body);
+  send("pointerup", second, document.body);
 }"""
 
 
@@ -290,6 +306,22 @@ def test_input_added_later_is_a_picker_too(visit: Open) -> None:
     file: Any = {"name": "red.jpg", "mimeType": "image/jpeg", "buffer": CONTENTS["red.jpg"]}
     form.page.set_input_files("#copy", file)
     expect(form.rows).to_have_count(1)
+
+
+def test_sides_of_a_video_are_checked_and_it_has_a_preview(visit: Open) -> None:
+    form, video = visit("many"), make_video()
+    content: Any = {"name": "dive.mp4", "mimeType": "video/mp4", "buffer": video.read()}
+    form.page.set_input_files("#id_file", content)
+    expect(form.row("dive.mp4")).to_contain_text("64 × 48 pixels. Choose one of at least")
+    expect(form.row("dive.mp4").locator("canvas")).to_be_visible()
+
+
+def test_finger_drags_a_file_by_its_grip_only(visit: Open) -> None:
+    form = visit("many", has_touch=True)
+    form.choose("red.jpg", "green.jpg", "blue.jpg")
+    for part, names in (("name", ["red.jpg", "green.jpg"]), ("grip", ["green.jpg", "red.jpg"])):
+        form.page.evaluate(FINGER, f".shift-media-{part}")
+        assert form.names == [*names, "blue.jpg"]
 
 
 def test_row_added_to_an_inline_of_the_admin_has_a_picker_of_its_own(visit: Open) -> None:
