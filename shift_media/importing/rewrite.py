@@ -1,11 +1,13 @@
 """Links in texts: old addresses of imported files become those of their originals.
 
-A text may be HTML, Markdown or anything else in which a URL stands.
+A text may be HTML, Markdown or anything else in which a URL stands. In a column of JSON, such as
+the body of a page that is made of blocks, each string is a text.
 """
 
 from __future__ import annotations
 
 import html
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +18,8 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings as django_settings
 from django.core.files.storage import Storage
 from django.db import models, router
-from django.db.models import Q
+from django.db.models import Value
+from django.db.models.functions import Cast
 from django.utils.encoding import filepath_to_uri
 
 from shift_media.conf import settings
@@ -129,13 +132,17 @@ class RewriteRun:
         stop: threading.Event | None = None,
     ) -> None:
         field = model._meta.get_field(column)
-        if not isinstance(field, models.CharField | models.TextField):
-            raise PlanError(f"{field} is not a text field: name a CharField or a TextField.")
+        self._is_json = getattr(field, "get_internal_type", str)() == "JSONField"
+        if not (self._is_json or isinstance(field, models.CharField | models.TextField)):
+            raise PlanError(
+                f"{field} has no texts: name a CharField, a TextField or a JSONField, or a field "
+                "of another package with a column of JSON."
+            )
         target = unwrap(plan.target)
         if isinstance(target, MediaStorage) and target.originals == "private":
             raise PlanError("The files are private: their URLs expire, so texts cannot have them.")
         self._plan, self._model, self._column = plan, model, column
-        self._max_length = field.max_length
+        self._max_length = None if self._is_json else getattr(field, "max_length", None)
         self._dry_run = dry_run
         self._stop = stop or threading.Event()
         self._prefix = find_prefix(plan.storage)
@@ -147,12 +154,12 @@ class RewriteRun:
         rows = self._rows()
         while not self._stop.is_set():
             following = rows if last is None else rows.filter(pk__gt=last)
-            page = list(following.values_list("pk", self._column)[:_PAGE])
+            page = list(following.values_list("pk", "_text")[:_PAGE])
             if not page:
                 return
             last = page[-1][0]
             for pk, text in page:
-                new, links = rewrite_text(text, self._prefix, self._hosts, self._find)
+                new, links = self._rewrite(text)
                 if links:
                     yield self._write(pk, text, new, links)
 
@@ -165,7 +172,27 @@ class RewriteRun:
 
     def _rows(self) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = models.QuerySet(model=self._model, using=self._using)
-        return rows.filter(Q(**{f"{self._column}__contains": self._prefix})).order_by("pk")
+        # The column of a JSON field is compared as the text that the database has.
+        text = Cast(self._column, models.TextField()) if self._is_json else models.F(self._column)
+        return rows.annotate(_text=text).filter(_text__contains=self._prefix).order_by("pk")
+
+    def _rewrite(self, text: str) -> tuple[Any, tuple[Link, ...]]:
+        """Return the new value of the column, and the links that were replaced."""
+        if not self._is_json:
+            return rewrite_text(text, self._prefix, self._hosts, self._find)
+        links: list[Link] = []
+
+        def replace(value: Any) -> Any:
+            if isinstance(value, str):
+                value, found = rewrite_text(value, self._prefix, self._hosts, self._find)
+                links.extend(found)
+            elif isinstance(value, dict):
+                return {key: replace(each) for key, each in value.items()}
+            elif isinstance(value, list):
+                return [replace(each) for each in value]
+            return value
+
+        return replace(json.loads(text)), tuple(links)
 
     def _find(self, name: str) -> str | None:
         for record in self._plan.records.for_name(name):
@@ -174,13 +201,15 @@ class RewriteRun:
                 return str(file.url)
         return None
 
-    def _write(self, pk: Any, old: str, new: str, links: tuple[Link, ...]) -> RewrittenRow:
+    def _write(self, pk: Any, old: str, new: Any, links: tuple[Link, ...]) -> RewrittenRow:
         if self._max_length is not None and len(new) > self._max_length:
             return RewrittenRow(pk, links, f"The text would be longer than {self._max_length}.")
         if self._dry_run:
             return RewrittenRow(pk, links)
-        same = self._rows().filter(pk=pk, **{self._column: old})
-        if not same.order_by().update(**{self._column: new}):
+        same = self._rows().filter(pk=pk, _text=old)
+        # Past the field, which may take values of a class of its own.
+        value = Value(new, models.JSONField()) if self._is_json else new
+        if not same.order_by().update(**{self._column: value}):
             return RewrittenRow(pk, links, "The row was changed meanwhile: run it again.")
         return RewrittenRow(pk, links)
 

@@ -277,7 +277,8 @@ def _add_modes(mode: Callable[..., Any]) -> None:
     mode(
         "--rewrite",
         metavar="app.Model.field",
-        help="replace links to imported files in the texts of this column, and print them",
+        help="replace links to imported files in the texts, or the JSON, of this column, and "
+        "print them",
     )
     mode(
         "--leftovers",
