@@ -129,7 +129,11 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
         owned = self.model.of(self.instance)
         with transaction.atomic(using=owned.using):
             owned.lock()  # No item is added between the order and its check.
-            saved = super().save()
+            self._present = {item.pk for item in owned.all()}
+            saved = [item for item in super().save() if item.pk in self._present]
+            self.changed_objects = [
+                (item, names) for item, names in self.changed_objects if item.pk in self._present
+            ]
             if self.may_order:
                 self._reorder(owned)
             items = self.new_files.build(self.model, self.instance)
@@ -137,6 +141,13 @@ class CollectionFormSet(BaseInlineFormSet):  # type: ignore[type-arg]  # of any 
                 owned.add_items(items)
             self.new_objects: list[Any] = items
         return [*saved, *items]
+
+    def save_existing(self, form: Any, obj: MediaItem, commit: bool = True) -> MediaItem:
+        """Save a changed item, unless another user has removed it since the form was checked."""
+        if obj.pk not in self._present:
+            return obj
+        saved: MediaItem = super().save_existing(form, obj, commit=commit)
+        return saved
 
     def _reorder(self, owned: OwnedItems[Any]) -> None:
         """Put the rows into the order that was sent; rows that others have added stay behind."""

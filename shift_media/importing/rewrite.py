@@ -174,7 +174,8 @@ class RewriteRun:
         rows: models.QuerySet[Any] = models.QuerySet(model=self._model, using=self._using)
         # The column of a JSON field is compared as the text that the database has.
         text = Cast(self._column, models.TextField()) if self._is_json else models.F(self._column)
-        return rows.annotate(_text=text).filter(_text__contains=self._prefix).order_by("pk")
+        with_prefix: models.QuerySet[Any] = rows.annotate(_text=text)
+        return with_prefix.filter(_text__contains=self._prefix).order_by("pk")
 
     def _rewrite(self, text: str) -> tuple[Any, tuple[Link, ...]]:
         """Return the new value of the column, and the links that were replaced."""

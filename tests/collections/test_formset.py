@@ -147,6 +147,18 @@ def test_item_that_was_added_meanwhile_counts(tour: Tour) -> None:
     assert posted(tour, row(items[0], DELETE="on"), new=[upload()], alts=["A view"]).is_valid()
 
 
+@pytest.mark.parametrize("change", [{"title": "changed"}, {"DELETE": "on"}, {"ORDER": 2}])
+def test_item_that_was_removed_after_the_check_is_left_out(tour: Tour, change: Any) -> None:
+    """Another user has removed it between ``is_valid()`` and ``save()``."""
+    a, b = add(tour, *"ab")
+    formset = posted(tour, row(a, **change), row(b, title="other"))
+    assert formset.is_valid()
+    type(a).objects.filter(pk=a.pk).delete()
+    saved = formset.save()
+    assert titles(tour) == ["other"]
+    assert a not in saved
+
+
 def test_object_is_locked_before_its_items_are_read(tour: Tour) -> None:
     a, b = add(tour, *"ab")
     formset = posted(tour, row(a, ORDER=2), row(b, ORDER=1))

@@ -265,6 +265,16 @@ def test_text_of_a_picture_in_an_icon_is_stripped() -> None:
     assert strip(BytesIO(stripped)).read() == stripped
 
 
+@pytest.mark.acceptance(36)
+@pytest.mark.parametrize("bits", [24, 32])
+def test_bytes_behind_the_pixels_of_each_bitmap_in_an_icon_are_stripped(bits: int) -> None:
+    whole = icon((32, 24, masked(bits)), (16, 24, masked(bits)))
+    longer = icon((32, 24, masked(bits) + b"Ada" * 9), (16, 24, masked(bits) + b"Ada"))
+    stripped = strip(BytesIO(longer)).read()
+    assert stripped == strip(BytesIO(whole)).read() == whole
+    assert engine.make(BytesIO(stripped), PNG) == engine.make(BytesIO(longer), PNG)
+
+
 @pytest.mark.acceptance(73)
 def test_icon_of_one_picture_in_many_entries_is_not_written_many_times() -> None:
     once = icon((32, 24, masked(24)))

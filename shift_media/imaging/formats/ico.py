@@ -143,9 +143,19 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
 def _stripped_picture(reader: ByteReader, span: Span) -> tuple[Part, ...]:
     inner = ByteReader(open_parts(reader.file, [span]))
     if inner.upto(0, len(_PNG_MAGIC)) != _PNG_MAGIC or PNG.stripped_parts is None:
-        return (span,)
+        return (_without_rest(reader, span),)
     header = PNG.read_header(inner, SourceLimits())
     return _shift(tuple(PNG.stripped_parts(inner, header)), span.offset)
+
+
+def _without_rest(reader: ByteReader, span: Span) -> Span:
+    """Return the header, the palette, the pixels and the mask of a bitmap."""
+    bitmap = bmp.read_bitmap(ByteReader(open_parts(reader.file, _as_bmp(reader, span))))
+    if bitmap.compression != _RAW:
+        raise NotStrippable("The ICO has a smaller picture that is compressed.")
+    mask = (bitmap.size[0] + 31) // 32 * 4 * bitmap.size[1]
+    length = bitmap.pixels - bmp.FILE_HEADER + bitmap.data_length + mask
+    return Span(span.offset, min(span.length, length))
 
 
 ICO: Final = ImageFormat(_FORMAT, "PIL.BmpImagePlugin:BmpImageFile", _read_header, _stripped_parts)
