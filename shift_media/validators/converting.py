@@ -20,6 +20,7 @@ from shift_media.core.spec import Limits, Spec
 from shift_media.imaging import engine
 from shift_media.validators.errors import refused_source
 from shift_media.validators.inspection import Inspection
+from shift_media.validators.seekable import remembered
 from shift_media.video.captions import MAX_BYTES, has_cues, subrip_to_webvtt
 
 _QUALITY: Final = {"jpg": 90, "webp": 90}
@@ -27,6 +28,7 @@ _QUALITY: Final = {"jpg": 90, "webp": 90}
 _MAX_SIDE: Final = 9999
 """The largest side of a picture that is made; a longer one is made smaller."""
 _TRANSPARENT: Final = "png"
+_CACHE: Final = "_shift_media_converted"
 
 CAPTIONS: Final = ("srt", "vtt")
 """The only formats of captions of which one is converted to the other."""
@@ -52,14 +54,19 @@ def convert(
     sides = [min(side or 1, _MAX_SIDE) for side in (known.width, known.height)]
     spec = Spec.make(f"{sides[0]}x{sides[1]}", format=target, quality=_QUALITY.get(target))
     limits = settings.source_limits
-    try:
-        made = engine.make(
+
+    def make() -> engine.Result:
+        return engine.make(
             cast("BinaryIO", file),
             spec,
             limits=limits,
             output=Limits(side=_MAX_SIDE, area=limits.pixels),
             decoder=settings.ENGINE,
         )
+
+    try:
+        cause = (known.sha256 or object(), spec, limits, settings.ENGINE)
+        made = remembered(file, _CACHE, cause, make)
     except SourceError as error:
         raise refused_source(error, inspection.format, limits) from error
     size = {"width": made.width, "height": made.height}

@@ -27,7 +27,7 @@ from shift_media.transcoding import probing
 from shift_media.validators import drawings
 from shift_media.validators.errors import InvalidMedia, refused_source, too_large
 from shift_media.validators.rules import NO_RULES, FileRules
-from shift_media.validators.seekable import CHUNK, byte_length
+from shift_media.validators.seekable import CHUNK, byte_length, remembered
 
 IMAGES: Final = ("image/*",)
 """The default of ``accept``: the images that browsers show."""
@@ -36,6 +36,7 @@ ANY: Final = "*/*"
 """Stands in ``accept`` for files of any type."""
 
 _CACHE = "_shift_media_inspection"
+_STRIPPED = "_shift_media_stripped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +162,21 @@ def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], 
         raise InvalidMedia("not_strippable", text)
     limits = settings.source_limits
     source = cast("BinaryIO", file)
-    try:
+
+    def make() -> tuple[BinaryIO, str]:
         content = engine.bake_orientation(source, limits) or strip(source, limits)
+        return content, _sha256(content)
+
+    try:
+        cause = (inspection.metadata.sha256 or object(), limits, file.file)
+        content, sha256 = remembered(file, _STRIPPED, cause, make)
+        if content.closed:  # by what has stored it before
+            content, sha256 = make()
     except (NotStrippable, UnsupportedType) as error:
         raise InvalidMedia("not_strippable", str(error)) from error
     except SourceError as error:
         raise refused_source(error, inspection.format, limits) from error
-    metadata = replace(inspection.metadata, size=byte_length(content), sha256=_sha256(content))
+    metadata = replace(inspection.metadata, size=byte_length(content), sha256=sha256)
     stripped = File(cast("Any", content), file.name)
     return stripped, replace(inspection, metadata=metadata)
 

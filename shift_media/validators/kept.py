@@ -16,6 +16,7 @@ from shift_media.core.spec import Spec
 from shift_media.imaging import engine, impressions
 from shift_media.imaging.exif_facts import read_exif_facts
 from shift_media.validators.inspection import Inspection
+from shift_media.validators.seekable import remembered
 
 Extractor = Callable[[Inspection], Mapping[str, Any]]
 """A function of a project that returns further facts, as values of JSON."""
@@ -39,12 +40,9 @@ def keep_facts(
     if not wanted:
         return inspection
     cause = (*wanted, inspection.metadata.sha256 or object())
-    cached = getattr(file, _CACHE, None)
-    if cached is None or cached[0] != cause:
-        cached = (cause, _read(wanted, file, inspection))
-        setattr(file, _CACHE, cached)
+    kept = remembered(file, _CACHE, cause, lambda: _read(wanted, file, inspection))
     file.seek(0)
-    return replace(inspection, metadata=replace(inspection.metadata, **cached[1]))
+    return replace(inspection, metadata=replace(inspection.metadata, **kept))
 
 
 def _read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Callable
 from typing import Any, BinaryIO, Final, cast
 
 from django.core.files.base import File
@@ -33,6 +34,20 @@ def byte_length(file: File[Any] | BinaryIO) -> int:
     """Return the length in bytes, by seeking: a client or a header may announce another one."""
     file.seek(0, io.SEEK_END)
     return file.tell()
+
+
+def remembered(
+    file: File[Any], attribute: str, cause: tuple[object, ...], make: Callable[[], Any]
+) -> Any:
+    """Return what ``make`` returns for a file, kept on it until its cause is another one.
+
+    Form, ``full_clean()`` and saving together then read, decode or encode a file once.
+    """
+    cached = getattr(file, attribute, None)
+    if cached is None or cached[0] != cause:
+        cached = (cause, make())
+        setattr(file, attribute, cached)
+    return cached[1]
 
 
 class _TemporaryCopy(tempfile.SpooledTemporaryFile[bytes]):

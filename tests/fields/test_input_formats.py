@@ -18,12 +18,13 @@ from shift_media.fields import MediaField
 from shift_media.forms import MediaFormField
 from shift_media.imaging import engine
 from shift_media.imaging.engine import decoders
-from shift_media.validators import InvalidMedia
+from shift_media.validators import InvalidMedia, inspection
+from tests.counting import counted
 from tests.fields.test_field import ids
 from tests.imaging import heics, images
 from tests.parts import package
 from tests.resizes.counting import CountingStorage
-from tests.testapp.models import Anything, Converted, Photo, Scan
+from tests.testapp.models import Anything, Converted, Photo, Portrait, Scan
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 package("pi_heif", "heic")
@@ -173,6 +174,31 @@ def test_converted_upload_passes_a_form() -> None:
     row.full_clean()
     row.save()
     assert row.image.name.endswith(".jpg")
+
+
+def test_upload_is_converted_once_by_full_clean_and_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = counted(monkeypatch, engine, "make")
+    row = Converted(image=ContentFile(heics.heic(UPRIGHT), "a.heic"))
+    row.full_clean()
+    row.full_clean()
+    row.save()
+    assert len(made) == 1
+    other = Converted.objects.create(image=ContentFile(heics.heic(UPRIGHT), "a.heic"))
+    assert len(made) == 2
+    assert row.image.metadata.sha256 == other.image.metadata.sha256
+
+
+def test_upload_is_stripped_once_by_full_clean_and_save(monkeypatch: pytest.MonkeyPatch) -> None:
+    stripped = counted(monkeypatch, inspection, "strip")
+    content = images.encoded(images.quadrants(), "jpg", exif=images.exif(1, model="Phone 7"))
+    file = ContentFile(content, "a.jpg")
+    first, second = Portrait(image=file), Portrait(image=file)
+    for row in (first, second):
+        row.full_clean()
+        row.save()
+        with row.image.open() as stored:
+            assert b"Phone 7" not in stored.read()
+    assert len(stripped) == 1
 
 
 def test_damaged_upload_is_not_converted() -> None:

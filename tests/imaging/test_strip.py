@@ -26,6 +26,7 @@ from shift_media.imaging import engine
 from shift_media.imaging.engine import decode
 from shift_media.imaging.probe import probe
 from shift_media.imaging.strip import strip
+from tests.counting import counted
 from tests.imaging import images
 
 FORMATS = ("jpg", "png", "webp", "avif", "gif")
@@ -435,19 +436,6 @@ def test_megabytes_behind_the_data_of_a_jpeg_are_removed_with_few_decodes(
         == content
     )
     assert len(decoded) <= 12
-
-
-def counted(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[str]:
-    """Return a list that gets an entry for each call of a function."""
-    function = getattr(module, name)
-    calls: list[str] = []
-
-    def call(*args: Any) -> Any:
-        calls.append(name)
-        return function(*args)
-
-    monkeypatch.setattr(module, name, call)
-    return calls
 
 
 @pytest.mark.parametrize("kind", JPEGS)
