@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import NotSupportedError, connections
 from django.db.migrations.operations.base import Operation
@@ -14,6 +14,7 @@ from shift_media.importing.outcomes import OutcomeCounts, RowOutcome
 from shift_media.importing.plan import ImportPlan
 from shift_media.importing.run import DEFAULT_WORKERS, ImportOptions, ImportRun
 from shift_media.importing.undo import UndoRun
+from shift_media.registry import find_field, is_media_field
 
 logger = logging.getLogger("shift_media")
 
@@ -34,7 +35,8 @@ class ImportMedia(Operation):
     A row whose file cannot be imported keeps its old name, and is logged with a code. If the
     storage fails, the migration fails: run ``migrate`` again, and it goes on. Backwards, old names
     are put back. A database without such rows is left alone. Functions in ``rules`` are no part
-    of migrations, so they are not called: use ``media_import`` for a field that has some.
+    of migrations: those that the field of the model has today are called, with the row of the
+    migration, which has columns but no methods.
 
     Args:
         model_name: the model.
@@ -119,7 +121,12 @@ class ImportMedia(Operation):
                 "ImportMedia writes each row in a transaction of its own, so that it can go on "
                 "after a failure. Write atomic = False in its migration."
             )
-        return ImportPlan.make(model, self.name, self.from_field, using)
+        plan = ImportPlan.make(model, self.name, self.from_field, using)
+        today: Any = find_field(str(plan.field))
+        if is_media_field(today):
+            field: Any = plan.field
+            field.rules = cast("Any", today).rules
+        return plan
 
     def _require_table(self, plan: ImportPlan) -> None:
         alias = plan.table.db

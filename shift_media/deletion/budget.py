@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Generic, TypeVar
 
 from django.core.signals import request_finished, request_started
@@ -86,12 +86,24 @@ UNLIMITED: Final = TimeBudget(None)
 
 def request_budget() -> TimeBudget:
     """Return the budget of the current request; outside of requests, a new one for each call."""
+    if getattr(_current, "without_limit", False):
+        return UNLIMITED
     if not getattr(_current, "in_request", False):
         return TimeBudget(settings.DELETE_SECONDS)
     if _current.budget is None:
         _current.budget = TimeBudget(settings.DELETE_SECONDS)
     budget: TimeBudget = _current.budget
     return budget
+
+
+@contextmanager
+def without_limit() -> Iterator[None]:
+    """Let the deletions of this thread take as long as they need: those of a command."""
+    _current.without_limit = True
+    try:
+        yield
+    finally:
+        _current.without_limit = False
 
 
 def current_budget() -> TimeBudget:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from shift_media.core.errors import MediaError
 from shift_media.deletion import service as deletion
+from shift_media.deletion.budget import without_limit
 from shift_media.importing.claims import Claims
 from shift_media.importing.models import ImportedFile, ImportedFileQuerySet, ImportState
 from shift_media.importing.outcomes import RowOutcome, failed
@@ -87,7 +88,7 @@ class UndoRun:
         if self._dry_run:
             return list(outcomes.values())
         try:
-            with transaction.atomic(using=self._plan.using):
+            with without_limit(), transaction.atomic(using=self._plan.using):
                 undone = [record for record in there if self._plan.restore(record)]
                 self._mark(undone)
                 for record in undone:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import NotSupportedError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.writer import OperationWriter
@@ -20,6 +21,7 @@ from shift_media.importing.plan import ImportPlan, PlanError
 from shift_media.models import ImportedFile
 from shift_media.operations import DEPENDENCY, ImportMedia
 from shift_media.storages import LocalMediaStorage
+from shift_media.validators import Inspection
 from tests.fields.material import picture
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -138,6 +140,23 @@ def test_row_that_cannot_be_imported_is_logged_and_the_migration_ends(
     assert model.objects.filter(image=old_shots[0]).exists()
     assert ImportedFile.objects.filter(error_code="empty").count() == 1
     assert "photos/2019/1.jpg: empty" in caplog.text
+
+
+@pytest.mark.slow
+def test_rules_that_the_field_has_today_are_called_with_the_row_of_the_migration(
+    moved: Migrate, old_shots: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_second(inspection: Inspection, row: Any) -> None:
+        assert inspection.file is not None
+        if row.image == old_shots[1]:
+            raise ValidationError("Not this one.", "refused")
+
+    today = apps.get_model("moved", "Shot")._meta.get_field("image")
+    monkeypatch.setattr(today, "rules", [refuse_second])
+    model = moved("0003_import")
+    assert ImportedFile.objects.get(error_code="refused").old_name == old_shots[1]
+    assert model.objects.filter(image=old_shots[1]).exists()
+    assert not model.objects.filter(image=old_shots[0]).exists()
 
 
 @pytest.mark.slow

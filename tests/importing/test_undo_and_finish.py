@@ -493,6 +493,16 @@ def test_import_is_read_after_the_primary_key_has_changed_its_type(
     assert (name == NAME) == (mode == "--undo")
 
 
+def test_undo_deletes_copies_however_long_the_storage_takes(
+    old_row: OldRow, stored: Stored
+) -> None:
+    old_row()
+    import_all()
+    with override_settings(SHIFT_MEDIA={"DELETE_SECONDS": 1e-9}):
+        undo()
+    assert stored() == []
+
+
 def test_undo_notes_the_rows_of_a_page_with_one_statement(old_row: OldRow) -> None:
     for number in range(3):
         old_row(f"photos/{number}.jpg")
