@@ -8,8 +8,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.storage import InvalidStorageError, storages
+
 from shift_media.conf.reader import ConfigurationError, closest
-from shift_media.core.errors import InvalidSpec, SourceError
+from shift_media.core.errors import InvalidSpec, MediaError, SourceError
 from shift_media.core.preset_effects import EFFECT_VALUES, PresetEffects, make_preset_effects
 from shift_media.core.spec import Spec
 from shift_media.core.spec_options import OPTION_NAMES
@@ -47,7 +50,7 @@ def check_preset(name: object, options: object) -> None:
             )
     # A format that any option goes with: the default one depends on the original.
     try:
-        read_effects(options)
+        make_preset_effects(options, _read_without_network)
         Spec.make(**{"format": "webp", **spec_options(options)})
     except InvalidSpec as error:
         raise ConfigurationError(f"{where}: {error}", key="PRESETS") from error
@@ -63,13 +66,49 @@ def read_effects(options: Mapping[str, Any]) -> PresetEffects | None:
     return make_preset_effects(options, read_picture)
 
 
-def read_picture(path: str) -> bytes:
-    """Return the bytes of the picture of a watermark; raise `InvalidSpec` if it is none."""
+def _read_without_network(path: str, storage: str) -> bytes:
+    """Return the bytes of a picture on this machine; nothing for one in a storage.
+
+    System checks read the settings, and never use the network.
+    """
+    if not storage:
+        return read_picture(path)
+    if storage not in storages.backends:
+        known = ", ".join(map(repr, storages.backends))
+        raise InvalidSpec(f"The watermark {path} is in {storage!r}, but STORAGES has {known}.")
+    return b""
+
+
+def read_picture(path: str, storage: str = "") -> bytes:
+    """Return the bytes of the picture of a watermark; raise `InvalidSpec` if it is none.
+
+    ``storage`` is an alias in ``STORAGES``; without it ``path`` is one on this machine.
+    """
+    place = f"{path} in {storage!r}" if storage else path
     try:
-        content = Path(path).read_bytes()
+        content = _read(path, storage)
         probe(BytesIO(content))
-    except OSError as error:
-        raise InvalidSpec(f"The watermark {path} cannot be read: {error.strerror}.") from error
-    except SourceError as error:
-        raise InvalidSpec(f"The watermark {path} is not a picture: {error}") from error
+    except (OSError, MediaError, SuspiciousOperation, InvalidStorageError) as error:
+        if isinstance(error, SourceError):
+            raise InvalidSpec(f"The watermark {place} is not a picture: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidSpec(f"The watermark {place} cannot be read: {reason}.") from error
+    return content
+
+
+def read_picture_of_machine(path: str, storage: str) -> bytes:
+    """Return the bytes of a picture as `read_picture` does; refuse a storage.
+
+    Profiles are read by system checks, which never use the network.
+    """
+    if storage:
+        raise InvalidSpec(f"The watermark {path} of a profile must be a path, without a storage.")
+    return read_picture(path)
+
+
+def _read(path: str, storage: str) -> bytes:
+    if not storage:
+        return Path(path).read_bytes()
+    with storages[storage].open(path) as file:
+        content: bytes = file.read()
     return content

@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from typing import Any, Final
 
-from shift_media.conf.presets import read_picture
+from shift_media.conf.presets import read_picture_of_machine
 from shift_media.conf.reader import ConfigurationError, SettingsReader, wrong_value
 from shift_media.core.errors import InvalidProfile
 from shift_media.video.elastic.profiles import read_profile
@@ -32,7 +32,10 @@ class TranscodingSettings(SettingsReader):
         """
         given = self._typed("PROFILES", {}, dict, "a dict of profiles")
         try:
-            parsed = [read_profile(*item, read_picture) for item in {**BUILT_IN, **given}.items()]
+            parsed = [
+                read_profile(*item, read_picture_of_machine)
+                for item in {**BUILT_IN, **given}.items()
+            ]
         except InvalidProfile as error:
             raise ConfigurationError(
                 f'SHIFT_MEDIA["PROFILES"]: {error}', key="PROFILES"

@@ -67,7 +67,7 @@ class PresetEffects:
 
 EFFECT_VALUES: Final[Mapping[str, tuple[str, str]]] = {
     "watermark": (
-        '{"file": path, "position": "southeast", "opacity": 100, "width": 25}',
+        '{"file": path, "storage": alias, "position": "southeast", "opacity": 100, "width": 25}',
         "a picture over the resize: a compass word, percent of opacity and of the width",
     ),
     "trim": ("True, or 0 to 255", "a border of one colour is cut off, before all else"),
@@ -77,9 +77,11 @@ EFFECT_VALUES: Final[Mapping[str, tuple[str, str]]] = {
 """The values and the text of each effect, for the reference."""
 
 
-def make_preset_effects(
-    options: Mapping[str, Any], read: Callable[[str], bytes]
-) -> PresetEffects | None:
+ReadFile = Callable[[str, str], bytes]
+"""Returns the bytes of a file by its name and the alias of its storage; ``""`` for a path."""
+
+
+def make_preset_effects(options: Mapping[str, Any], read: ReadFile) -> PresetEffects | None:
     """Return the effects among the options of a preset; None without any.
 
     ``read`` returns the bytes of a file. Raises `InvalidSpec`.
@@ -97,7 +99,7 @@ def make_preset_effects(
     )
 
 
-def make_watermark(given: Any, read: Callable[[str], bytes]) -> Watermark | None:
+def make_watermark(given: Any, read: ReadFile) -> Watermark | None:
     """Return the watermark that a dict of settings describes; raise `InvalidSpec`.
 
     ``read`` returns the bytes of a file. None stays None.
@@ -107,7 +109,7 @@ def make_watermark(given: Any, read: Callable[[str], bytes]) -> Watermark | None
     if not isinstance(given, Mapping) or "file" not in given:
         raise InvalidSpec(f'{quote(given)} is not a watermark: write {{"file": "logo.png"}}.')
     values = dict(given)
-    path = str(values.pop("file"))
+    path, storage = str(values.pop("file")), str(values.pop("storage", ""))
     unknown = values.keys() - {"position", "opacity", "width"}
     if unknown:
         raise InvalidSpec(f"A watermark has no option {', '.join(sorted(map(str, unknown)))}.")
@@ -116,7 +118,7 @@ def make_watermark(given: Any, read: Callable[[str], bytes]) -> Watermark | None
         raise InvalidSpec(f"{quote(position)} is not a position: use one of {', '.join(COMPASS)}.")
     opacity = _make_number("opacity", values.get("opacity", 100), 1, 100)
     width = _make_number("width", values.get("width", 25), 1, 100)
-    return Watermark(read(path), position, opacity, width)
+    return Watermark(read(path, storage), position, opacity, width)
 
 
 def _make_trim(given: Any) -> int | None:

@@ -16,7 +16,7 @@ NAMES = ("language", "trim", "watermark")
 
 _MOST_SECONDS = 86_400
 
-ReadFile = Callable[[str], bytes]
+ReadFile = Callable[[str, str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ProfileOptions:
 NO_OPTIONS = ProfileOptions()
 
 
-def _read_none(path: str) -> bytes:
+def _read_none(path: str, storage: str) -> bytes:
     raise InvalidSpec(f"The watermark {path} can be read in settings only.")
 
 

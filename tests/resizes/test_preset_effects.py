@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.template import Context, Template
 from django.test import Client, override_settings
 from PIL import Image
@@ -94,6 +95,23 @@ def test_watermark_of_a_gray_resize_keeps_its_colors(logo: Path) -> None:
     image = made(photo(images.quadrants(200, 200)), watermark=mark, gray=True)
     assert at(image, 50, 50)[:3] == BLUE
     assert len(set(at(image, 10, 90)[:3])) == 1
+
+
+def test_watermark_is_read_from_a_storage(logo: Path) -> None:
+    name = storages["default"].save("brand/logo.png", ContentFile(logo.read_bytes()))
+    row = photo(Image.new("RGB", (100, 100), WHITE))
+    picture = made(row, watermark={"file": name, "storage": "default"})
+    assert at(picture, 94, 94)[:3] == BLUE
+
+
+def test_watermark_of_a_missing_file_or_storage_is_refused() -> None:
+    row = photo(Image.new("RGB", (100, 100), WHITE))
+    mark = {"file": "brand/none.png", "storage": "default"}
+    check_preset("own", {"size": "100x", "watermark": mark})  # without reading the storage
+    with pytest.raises(InvalidSpec, match="brand/none.png in 'default' cannot be read"):
+        made(row, watermark=mark)
+    with pytest.raises(ConfigurationError, match="'other', but STORAGES has"):
+        check_preset("own", {"size": "1x", "watermark": {**mark, "storage": "other"}})
 
 
 def test_other_bytes_of_a_watermark_are_another_url(logo: Path) -> None:
