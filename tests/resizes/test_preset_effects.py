@@ -108,7 +108,7 @@ def test_watermark_of_a_missing_file_or_storage_is_refused() -> None:
     row = photo(Image.new("RGB", (100, 100), WHITE))
     mark = {"file": "brand/none.png", "storage": "default"}
     check_preset("own", {"size": "100x", "watermark": mark})  # without reading the storage
-    with pytest.raises(InvalidSpec, match="brand/none.png in 'default' cannot be read"):
+    with pytest.raises(InvalidSpec, match=r"brand/none\.png in 'default' cannot be read"):
         made(row, watermark=mark)
     with pytest.raises(ConfigurationError, match="'other', but STORAGES has"):
         check_preset("own", {"size": "1x", "watermark": {**mark, "storage": "other"}})
