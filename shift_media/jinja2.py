@@ -39,6 +39,11 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
     return render_picture(file, elements.render_image, size, size, options)
 
 
+def resize_video(file: Any, size: str, **options: Any) -> SafeString:
+    """Return a ``<video>`` that loops, as the tag ``resize_video`` does."""
+    return render_picture(file, players.render_loop, size, size, options)
+
+
 def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     """Return a ``<picture>``, as the tag ``resize_picture`` does."""
     return render_picture(file, picture.render_picture, None, widths, options)
@@ -73,6 +78,7 @@ FUNCTIONS = (
     resize_url,
     resize,
     resize_img,
+    resize_video,
     resize_picture,
     resize_preload,
     resize_image_set,

@@ -73,6 +73,11 @@ class Format:
         return SAFE_TYPE if self.active else self.content_type
 
     @property
+    def transcoded(self) -> bool:
+        """True if an original can have renditions: of videos, sounds, and moving GIFs."""
+        return self.kind in ("video", "audio") or self.extension == "gif"
+
+    @property
     def inline(self) -> bool:
         """True if a browser may show it in place; other formats are attachments.
 

@@ -210,9 +210,9 @@ def _check_transcode(field: AnyMediaField) -> Iterator[CheckMessage]:
             obj=field,
             id="shift_media.E109",
         )
-    elif not any(format.kind in ("video", "audio") for format in accepted_formats(field.accept)):
+    elif not any(format.transcoded for format in accepted_formats(field.accept)):
         yield Error(
-            "'transcode' is given, but 'accept' admits neither videos nor sounds.",
+            "'transcode' is given, but 'accept' admits neither videos nor sounds nor GIFs.",
             hint='Write accept=["video/mp4", "video/quicktime", "video/webm"], or leave transcode '
             "out.",
             obj=field,

@@ -11,10 +11,13 @@ from shift_media.fields.types import AnyMediaField
 from shift_media.resizes.legacy import is_legacy_name
 
 
-def has_job(field: AnyMediaField, key: str) -> bool:
-    """Return True if a file of a field is a video or a sound that it transcodes."""
-    kind = BY_EXTENSION.get(key.rpartition(".")[2], UNKNOWN).kind
-    return bool(field.transcode) and kind in ("video", "audio") and not is_legacy_name(key)
+def has_job(file: Any) -> bool:
+    """Return True for a video, a sound or a moving GIF that its field transcodes."""
+    key = file.name or ""
+    format = BY_EXTENSION.get(key.rpartition(".")[2], UNKNOWN)
+    if not file.field.transcode or not format.transcoded or is_legacy_name(key):
+        return False
+    return format.kind != "image" or (file.metadata.frames or 1) > 1
 
 
 def submit_job(instance: models.Model, field: AnyMediaField, using: str) -> None:
@@ -22,5 +25,5 @@ def submit_job(instance: models.Model, field: AnyMediaField, using: str) -> None
     from shift_media.transcoding import services  # models, which cannot be loaded earlier
 
     file: Any = getattr(instance, field.attname)
-    if has_job(field, file.key):
+    if has_job(file):
         services.submit(file, using=using)

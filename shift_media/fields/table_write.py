@@ -174,7 +174,7 @@ class TableWrite:
         """Return True if a task is to store the file, or to transcode it."""
         file: MediaFile = getattr(self.instance, field.attname)
         is_waiting = file.pending_upload is not None
-        return is_installed(self.table) and (is_waiting or has_job(field, file.name or ""))
+        return is_installed(self.table) and (is_waiting or has_job(file))
 
     def _follow(self, fields: list[AnyMediaField]) -> None:
         """Write what tasks need about new files, in the transaction that writes the row."""

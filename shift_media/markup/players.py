@@ -14,8 +14,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from shift_media.conf import settings
-from shift_media.markup.elements import drop_unset
-from shift_media.markup.options import split_options
+from shift_media.markup.decoration import FLAGS, Decoration
+from shift_media.markup.elements import drop_unset, render_image
+from shift_media.markup.options import pop_flag, split_options
+from shift_media.resizes.absolute import make_absolute
+from shift_media.resizes.builder import OPTIONS
+from shift_media.resizes.legacy import shown_size
+from shift_media.resizes.resize import Resize
 
 _WAITING = (
     "<p>This file is not transcoded yet, and no worker ran for an hour. Run: "
@@ -66,6 +71,35 @@ def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeSt
     if sprite := found.get("sprite"):
         content += format_html('<track kind="metadata" label="thumbnails" src="{}">', sprite)
     return format_html("<video{}>{}</video>", flatatt(drop_unset(attributes)), content)
+
+
+def render_loop(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
+    """Render a ``<video>`` that loops without sound; the ``<img>`` of a resize without sources.
+
+    An ``alt`` becomes its label, because a ``<video>`` has no such attribute.
+    """
+    playable = [] if file.is_legacy else order_sources(file.renditions)
+    if not playable:
+        return render_image(file, size, options)
+    spec, attributes = split_options(options, (*OPTIONS, *FLAGS, "absolute"))
+    to_url = make_absolute if pop_flag(spec, "absolute") else str
+    decoration = Decoration.pop(spec)
+    poster: Resize = file.resize(size, **{"format": "jpg", **spec})
+    width, height = shown_size(poster)
+    for name in ("loading", "decoding", "fetchpriority"):
+        attributes.pop(name, None)  # of an <img>
+    label = attributes.pop("alt", None)
+    shown: dict[str, Any] = {
+        "width": width,
+        "height": height,
+        "poster": to_url(poster.url),
+        "preload": "metadata",
+        **dict.fromkeys(("autoplay", "muted", "loop", "playsinline"), True),
+        **({"role": "img", "aria-label": label} if label else {}),
+        **decoration.attributes(attributes),
+    }
+    sources = _render_sources(file, playable)
+    return format_html("<video{}>{}</video>", flatatt(drop_unset(shown)), sources)
 
 
 def order_sources(renditions: Iterable[Any]) -> list[Any]:

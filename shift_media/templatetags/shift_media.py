@@ -43,6 +43,17 @@ def resize_img(file: Any, size: str, **options: Any) -> SafeString:
 
 
 @register.simple_tag
+def resize_video(file: Any, size: str, **options: Any) -> SafeString:
+    """Render a ``<video>`` that loops, of a GIF: ``{% resize_video photo.image "640x" %}``.
+
+    It plays the renditions of the field's profile, such as ``transcode="animation"``, silently.
+    Its poster is the first frame, as a resize. A file without renditions is shown as by
+    ``resize_img``, whose options it takes.
+    """
+    return render_picture(file, players.render_loop, size, size, options)
+
+
+@register.simple_tag
 def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     """Render a ``<picture>`` of several widths and formats, never wider than the original.
 

@@ -94,6 +94,7 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
         "preview.vtt": {"kind": "sprite"},
         "captions.vtt": {"kind": "captions"},
     },
+    "animation": {"loop.mp4": {"kind": "mp4", "height": 720}},
     "audio": {
         "listen.m4a": {"kind": "audio", "kbps": 128, "loudness": -16},
         "listen.ogg": {"kind": "audio", "kbps": 96, "loudness": -16},

@@ -110,6 +110,7 @@ TAGS = {
     "resize_url": 'p.image "400x" {}',
     "resize": 'p.image "400x" {}',
     "resize_img": 'p.image "400x" {}',
+    "resize_video": 'p.image "400x" {}',
     "resize_picture": 'p.image "400" {}',
     "resize_preload": 'p.image "400" {}',
     "resize_image_set": 'p.image "400x" {}',

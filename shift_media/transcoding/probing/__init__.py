@@ -33,6 +33,8 @@ other files, is a format and not a protocol, and an allowed demuxer may use any 
 AUDIO_FORMATS = "mov,mp4,mp3,ogg,flac,wav"
 """The same for originals that are sounds alone."""
 
+_ANIMATIONS = "gif,mov,mp4"  # and what is made of them
+
 SECONDS = 30.0
 """The default limit for probing one file, by the clock."""
 
@@ -55,6 +57,8 @@ class VideoLimits:
 def formats_for(file: str) -> str:
     """Return the demuxers that may read a file, by its extension, which follows from its bytes."""
     format = BY_EXTENSION.get(file.rpartition(".")[2], UNKNOWN)
+    if format.kind == "image":
+        return _ANIMATIONS
     return AUDIO_FORMATS if format.kind == "audio" else FORMATS
 
 

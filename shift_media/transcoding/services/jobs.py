@@ -20,7 +20,7 @@ from shift_media.transcoding.types import VideoFile
 
 
 class NotTranscodable(TranscodeError):
-    """The file is not a video, or no profile was named for it."""
+    """The file does not move or sound, or no profile was named for it."""
 
     code = "not_transcodable"
 
@@ -119,7 +119,7 @@ def _find_profile(file: VideoFile, profile: str | None) -> str:
 
 
 def find_original(file: VideoFile) -> OriginalKey:
-    """Return the key of a video or a sound; raise `NotTranscodable` for all other files."""
+    """Return the key of a video, a sound or a GIF; raise `NotTranscodable` for all other files."""
     if file.stored_name and is_legacy_name(file.name or ""):
         raise NotTranscodable(
             f"{file.stored_name[:300]!r} is a name from before {file.field} was a media field, so "
@@ -128,12 +128,15 @@ def find_original(file: VideoFile) -> OriginalKey:
         )
     original = parse_original_key(file.key)
     if not _has_renditions(original):
-        raise NotTranscodable(f"{original} is neither a video nor a sound.")
+        raise NotTranscodable(f"{original} is neither a video nor a sound nor a GIF.")
+    known = file.known_metadata
+    if BY_EXTENSION[original.extension].kind == "image" and known and (known.frames or 1) == 1:
+        raise NotTranscodable(f"{original} is a still picture, of which no video is made.")
     return original
 
 
 def _has_renditions(original: OriginalKey) -> bool:
-    return BY_EXTENSION[original.extension].kind in ("video", "audio")
+    return BY_EXTENSION[original.extension].transcoded
 
 
 def _announce(job: TranscodeJob) -> None:
@@ -170,7 +173,7 @@ def cancel(job: TranscodeJob) -> bool:
 def delete_jobs(original: str) -> None:
     """Delete the jobs and renditions of an original that is gone, and cancel running ones.
 
-    The original of an image has none.
+    The original of an image has none, unless it is a GIF.
     """
     if not _has_renditions(parse_original_key(original)):
         return
