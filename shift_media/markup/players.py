@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from shift_media.conf import settings
+from shift_media.core.formats import BY_EXTENSION, UNKNOWN
 from shift_media.markup.decoration import FLAGS, Decoration
 from shift_media.markup.elements import drop_unset, render_image
 from shift_media.markup.options import pop_flag, split_options
@@ -78,7 +79,10 @@ def render_loop(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
 
     An ``alt`` becomes its label, because a ``<video>`` has no such attribute.
     """
-    playable = [] if file.is_legacy else order_sources(file.renditions)
+    format = BY_EXTENSION.get(str(getattr(file, "name", "")).rpartition(".")[2], UNKNOWN)
+    # Other pictures have no renditions to ask the database for.
+    may_move = format.transcoded and not file.is_legacy
+    playable = order_sources(file.renditions) if may_move else []
     if not playable:
         return render_image(file, size, options)
     spec, attributes = split_options(options, (*OPTIONS, *FLAGS, "absolute"))
