@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,13 +38,10 @@ print(clip.pk)
 @pytest.fixture(scope="module")
 def clip(site: Site) -> int:
     """Add an administrator, and a clip whose job has failed; return its primary key."""
-    env = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "testproject.settings",
-        "SHIFT_MEDIA_DEMO_DIR": str(site.folder),
-    }
     command = [sys.executable, "manage.py", "shell", "-v0", "-c", SETUP]
-    done = subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=site.environment(), check=True, capture_output=True, text=True
+    )
     return int(done.stdout)
 
 
@@ -232,8 +228,9 @@ def test_dropped_files_become_rows_and_an_action_shows_its_progress(
     assert [error for error in console.errors if expected not in error] == []
 
 
-def test_job_is_retried_and_cancelled_without_leaving_the_form(
-    admin: Page, console: Console, clip: int
+@pytest.mark.needs("ffmpeg")
+def test_job_is_retried_cancelled_and_followed_without_leaving_the_form(
+    admin: Page, console: Console, clip: int, site: Site
 ) -> None:
     admin.goto(f"/admin/gallery/clip/{clip}/change/")
     admin.fill("#id_title", "Not saved yet")
@@ -244,6 +241,16 @@ def test_job_is_retried_and_cancelled_without_leaving_the_form(
     expect(jobs.get_by_role("progressbar")).to_be_visible()
     jobs.get_by_role("button", name="Cancel").click()
     expect(jobs).to_contain_text("The job was cancelled.")
+    expect(admin.locator("#id_title")).to_have_value("Not saved yet")
+    jobs.get_by_role("button", name="Try again").click()
+    expect(jobs.get_by_role("progressbar")).to_be_visible()
+    subprocess.run(
+        [sys.executable, "manage.py", "media_transcode", "-v0"],
+        cwd=ROOT, env=site.environment(), check=True,
+    )  # fmt: skip
+    expect(jobs.locator("video source").first).to_be_attached()  # The page was not reloaded.
+    jobs.get_by_role("button", name="Take this frame as poster").click()
+    expect(jobs).to_contain_text("A new poster is being made.")
     expect(admin.locator("#id_title")).to_have_value("Not saved yet")
     assert console.errors == []
 
