@@ -23,7 +23,11 @@ from tests.direct.steps import FIELD, announced, ask, errors, form, put, ticket
 from tests.fields.material import picture
 from tests.testapp.models import Photo
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "uploads")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "uploads"),
+    pytest.mark.acceptance(39),
+]
 
 JPEG = picture()
 BEARER = {"authorization": "Bearer ada"}

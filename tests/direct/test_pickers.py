@@ -20,7 +20,11 @@ from tests.fields.conftest import Use
 from tests.fields.material import HTML, picture
 from tests.testapp.models import Photo
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("allowed")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("allowed"),
+    pytest.mark.acceptance(39, 77),
+]
 
 JPEG = picture()
 FORM = "/media/upload/form/"
