@@ -60,6 +60,8 @@ class JobsView(View):
         return HttpResponseRedirect(reverse(name, args=[quote(file.instance.pk)]))
 
     def _file(self, request: HttpRequest, object_id: str, name: str) -> Any:
+        if not self.model_admin.has_view_or_change_permission(request):
+            raise PermissionDenied  # before the row is looked up, whose existence is not told
         names = [field.name for field in fields_of(self.model_admin.model)]
         row = self.model_admin.get_object(request, unquote(object_id))
         file = getattr(row, name) if row is not None and name in names else None

@@ -188,7 +188,7 @@ class MediaAdmin(MediaForms, ModelAdminBase):
 
     def _thumbnail_of(self, name: Any) -> Any:
         fields = {field.name: field for field in fields_of(self.model)}
-        if not isinstance(name, str) or name not in fields:
+        if not isinstance(name, str) or name not in fields or name in self.list_editable:
             return name
         columns: dict[str, Column] = self.__dict__.setdefault("_media_columns", {})
         if name not in columns:

@@ -42,7 +42,9 @@ def test_user_without_permission_is_refused(login: Login) -> None:
 
 def test_user_of_another_model_sees_no_jobs(login: Login) -> None:
     (film,) = new_films(1, State.ERROR)
-    assert login("view_photo", "change_photo").get(url_of(film)).status_code == 403
+    client = login("view_photo", "change_photo")
+    assert client.get(url_of(film)).status_code == 403
+    assert client.get("/admin/testapp/film/0/media/video/").status_code == 403
 
 
 def test_post_needs_the_token(django_user_model: type) -> None:

@@ -43,3 +43,10 @@ def test_chosen_actions_come_behind_those_of_the_project() -> None:
         "delete_selected",
         "strip_metadata",
     ]
+
+
+def test_field_that_is_edited_in_the_list_keeps_its_input(rf: Any) -> None:
+    own = made(list_display=["__str__", "left", "right"], list_editable=["left"])
+    shown = own.get_list_display(rf.get("/"))
+    assert shown[:2] == ["__str__", "left"]
+    assert callable(shown[2])
