@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from tests.servers.plain_parts import PlainUpload
+
 BUCKET = "plain"
 
 
@@ -42,6 +44,7 @@ class PlainS3:
     lacks: Lacks
     objects: dict[str, tuple[bytes, dict[str, str], datetime]] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    uploads: dict[str, PlainUpload] = field(default_factory=dict)
 
     access_key = secret_key = "plain"
     region = "us-east-1"
@@ -97,7 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
             if self.command == "HEAD":
                 self._send(200)
                 return
+            if "uploads" in self.query:
+                self._list_uploads()
+                return
             self._refuse(501, "NotImplemented", "It has no such subresource.")
+            return
+        if "uploadId" in self.query:
+            upload = self._upload()
+            if upload is not None:
+                self._send(200, upload.list_parts())
             return
         stored = self.plain.objects.get(self.key)
         if stored is None:
@@ -116,22 +127,74 @@ class _Handler(BaseHTTPRequestHandler):
         if "x-amz-copy-source" in self.headers:
             self._refuse(501, "NotImplemented", "It copies nothing.")
             return
-        kept = {
+        if "uploadId" in self.query:
+            self._put_part(content)
+            return
+        self.plain.objects[self.key] = content, self._kept, datetime.now(UTC)
+        self._send(200)
+
+    @property
+    def _kept(self) -> dict[str, str]:
+        return {
             name: value
             for name, value in self.headers.items()
             if name.lower().startswith(("x-amz-meta-", "content-type", "content-disp", "cache-"))
         }
-        self.plain.objects[self.key] = content, kept, datetime.now(UTC)
-        self._send(200)
+
+    def _upload(self) -> PlainUpload | None:
+        """Return the upload of the query, or answer that there is none."""
+        upload = self.plain.uploads.get(self.query["uploadId"])
+        if upload is not None and upload.key == self.key:
+            return upload
+        self._refuse(404, "NoSuchUpload", "There is no such upload.")
+        return None
+
+    def _put_part(self, content: bytes) -> None:
+        upload, number = self._upload(), int(self.query["partNumber"])
+        if upload is None:
+            return
+        if upload.put(number, content, self.headers["Content-MD5"]):
+            self._send(200)
+        else:
+            self._refuse(400, "BadDigest", "The part has another MD5.")
+
+    def _complete(self, body: bytes) -> None:
+        upload = self._upload()
+        if upload is None or self._is_refused():
+            return
+        self.plain.objects[self.key] = upload.join(body), upload.headers, datetime.now(UTC)
+        del self.plain.uploads[upload.id]
+        self._send(200, b"<CompleteMultipartUploadResult/>")
+
+    def _list_uploads(self) -> None:
+        items = "".join(upload.entry for upload in self.plain.uploads.values())
+        name = "ListMultipartUploadsResult"
+        result = f"<{name}><IsTruncated>false</IsTruncated>{items}</{name}>"
+        self._send(200, result.encode())
 
     def do_DELETE(self) -> None:
         self.plain.requests["DELETE"] += 1
+        if "uploadId" in self.query:
+            if self._upload() is not None:
+                del self.plain.uploads[self.query["uploadId"]]
+                self._send(204)
+            return
         self.plain.objects.pop(self.key, None)
         self._send(204)
 
     def do_POST(self) -> None:
         self.plain.requests["POST"] += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if "uploads" in self.query:
+            upload = PlainUpload(self.key, self._kept)
+            self.plain.uploads[upload.id] = upload
+            id = f"<UploadId>{upload.id}</UploadId>"
+            name = "InitiateMultipartUploadResult"
+            self._send(200, f"<{name}>{id}</{name}>".encode())
+            return
+        if "uploadId" in self.query:
+            self._complete(body)
+            return
         if self.plain.lacks.bulk_delete and "Content-MD5" not in self.headers:
             self._refuse(400, "MissingContentMD5", "Content-MD5 is required.")
             return

@@ -23,7 +23,7 @@ from shift_media.storages.multipart import (
     StoredPart,
     Unfinished,
 )
-from shift_media.storages.s3.abilities import Abilities
+from shift_media.storages.s3.abilities import Abilities, is_refusal
 from shift_media.storages.s3.errors import get_error_code, get_status, translate_errors
 from shift_media.storages.s3.upload import FREE
 from shift_media.storages.streams import Readable
@@ -126,18 +126,19 @@ class BucketMultipart:
     def complete(self, key: str, upload_id: str, parts: Mapping[int, StoredPart]) -> bool:
         """Make the object of its parts, in the versions that were listed."""
         listed: Any = [{"PartNumber": n, "ETag": parts[n].etag} for n in sorted(parts)]
-        condition: Any = FREE if self.storage.abilities.conditional_put else {}
+        request: Any = {**self._place(key, upload_id), "MultipartUpload": {"Parts": listed}}
         if self.storage.stat(key) is not None:  # Ceph 16 ignores the condition.
             return False
         with _part_errors(key):
             try:
-                self.storage.client.complete_multipart_upload(
-                    **self._place(key, upload_id), MultipartUpload={"Parts": listed}, **condition
-                )
+                condition: Any = FREE if self.storage.abilities.conditional_put else {}
+                self.storage.client.complete_multipart_upload(**request, **condition)
             except ClientError as error:
                 if get_status(error.response) == 412:
                     return False
-                raise
+                if not is_refusal(self.storage.client, error.response):
+                    raise
+                self.storage.client.complete_multipart_upload(**request)
         return True
 
     def abort(self, key: str, upload_id: str) -> None:
