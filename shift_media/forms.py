@@ -45,6 +45,7 @@ class MediaFormField(forms.FileField):
         rules: functions, as of a `MediaField`; they are called with None instead of a row.
         kwargs: the other rules of a `MediaField`, such as ``min_size``, and Django's arguments.
         upload_field: the label of the `MediaField`, which a `DirectInput` needs.
+        preview: whether an image is decoded; False if a task does it, see ``analyse``.
     """
 
     widget: type[forms.FileInput] = MediaInput
@@ -56,12 +57,14 @@ class MediaFormField(forms.FileField):
         max_bytes: int | None = None,
         upload_field: str | None = None,
         rules: Iterable[Rule] = (),
+        preview: bool = True,
         **kwargs: Any,
     ) -> None:
         self.accept = list(accept)
         self.max_bytes = max_bytes
         self.upload_field = upload_field
         self.rules = list(rules)
+        self.preview = preview
         self.file_rules = FileRules.take(kwargs)
         self.file_rules.check_values()
         super().__init__(**kwargs)
@@ -84,7 +87,11 @@ class MediaFormField(forms.FileField):
         file = seekable(upload, self.max_bytes)
         try:
             inspection = inspect(
-                file, accept=self.accept, max_bytes=self.max_bytes, rules=self.file_rules
+                file,
+                accept=self.accept,
+                max_bytes=self.max_bytes,
+                rules=self.file_rules,
+                preview=self.preview,
             )
             run_rules(self.rules, file, inspection, None)
         except InvalidMedia as error:
@@ -179,6 +186,7 @@ class MediaFilesField(MediaFormField):
             max_bytes=field.max_bytes,
             rules=field.rules,
             upload_field=field.upload_field,
+            preview=field.preview,
             **field.file_rules.given,
             **kwargs,
         )

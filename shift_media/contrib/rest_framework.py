@@ -34,6 +34,7 @@ from django.http import HttpRequest
 from shift_media.core.errors import MissingExtra
 from shift_media.direct import NotAuthenticated, StagedFile
 from shift_media.fields import MediaField
+from shift_media.fields.analysis import waits_for_task
 from shift_media.markup.representation import media_json
 from shift_media.remote import from_url
 from shift_media.validators import (
@@ -153,7 +154,13 @@ class MediaSerializerField(serializers.FileField):
         elif self.allow_empty_file and not file.size:
             return file
         accept = self.accept or (field.accept if field else IMAGES)
-        inspection = inspect(file, accept=accept, max_bytes=max_bytes, rules=self.file_rules)
+        inspection = inspect(
+            file,
+            accept=accept,
+            max_bytes=max_bytes,
+            rules=self.file_rules,
+            preview=field is None or not waits_for_task(field),
+        )
         run_rules(self.rules, file, inspection, row)
         return file
 

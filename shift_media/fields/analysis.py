@@ -1,45 +1,64 @@
-"""Facts of ``keep_metadata`` that a task reads from the stored file: the upload does not wait."""
+"""Facts that a task reads from the stored file: the upload does not wait.
+
+These are the placeholder and the colour of an image, for which it is decoded, and facts of
+``keep_metadata``.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, cast
+import logging
+from typing import Any, BinaryIO, Final, Literal, cast
 
 from django.core.files.base import File
 from django.db import models, transaction
 from django.utils.module_loading import import_string
 
 from shift_media.conf import settings
+from shift_media.core.errors import SourceError
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.metadata import Metadata
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import find_field
-from shift_media.validators import EXIF_FACTS, Inspection, keep_facts
+from shift_media.validators import EXIF_FACTS, KEPT_FACTS, Inspection, keep_facts, with_preview
+
+logger = logging.getLogger("shift_media")
 
 Analyse = Literal["save", "task"]
-"""When palette, BlurHash and functions of ``keep_metadata`` are evaluated."""
+"""When images are decoded, and ``keep_metadata`` is evaluated."""
 
 ANALYSES: Final[tuple[Analyse, ...]] = ("save", "task")
 
+_FACTS: Final = (*("placeholder", "color", "extra"), *KEPT_FACTS)
 _ENQUEUE: Final = "shift_media.fields.tasks.enqueue"
 
 
+def waits_for_task(field: Any) -> bool:
+    """Return True if a task analyses the files of a field."""
+    return field.analyse == "task" and settings.TASKS is not None
+
+
 def wanted_at_once(field: Any) -> list[Any]:
-    """Return what a field keeps when a file is saved: facts of EXIF, which may be stripped."""
-    if field.analyse != "task" or settings.TASKS is None:
+    """Return what a field keeps when a file is saved: facts of EXIF that the stored file lacks."""
+    if not waits_for_task(field):
         return cast("list[Any]", field.keep_metadata)
+    if not (field.strip or field.convert):
+        return []
     return [item for item in field.keep_metadata if item in EXIF_FACTS]
 
 
 def analyse_later(file: Any, field: AnyMediaField, using: str) -> None:
-    """Enqueue the facts that are not read when a file is saved, if a field keeps some."""
-    if settings.TASKS is not None and len(wanted_at_once(field)) < len(field.keep_metadata):
+    """Enqueue what is not read when a file is saved, if there is something."""
+    is_image = BY_EXTENSION[file.key.rpartition(".")[2]].kind == "image"
+    has_more = len(wanted_at_once(field)) < len(field.keep_metadata)
+    if waits_for_task(field) and field.metadata_field and (is_image or has_more):
         import_string(_ENQUEUE)(str(field), file.key, using, settings.TASKS)
 
 
 def analyse(label: str, key: str, using: str) -> str:
-    """Read the facts of a stored file into its rows; return ``kept`` or ``gone``.
+    """Read the facts of a stored file into its rows; return ``kept``, ``gone`` or ``broken``.
 
-    Only the kept facts are written, so that a focal point that was set meanwhile stays.
+    Only these facts are written, so that a focal point that was set meanwhile stays. An image that
+    is not whole is logged; its resizes are answered as those of any broken original.
     """
     field: Any = find_field(label)
     rows: models.QuerySet[Any] = field.model._base_manager.using(using).filter(**{field.name: key})
@@ -47,10 +66,18 @@ def analyse(label: str, key: str, using: str) -> str:
     if row is None:
         return "gone"
     file = getattr(row, field.name)
-    wanted = [item for item in field.keep_metadata if item not in EXIF_FACTS]
-    with file.storage.open(key) as stored:
-        inspection = Inspection(BY_EXTENSION[key.rpartition(".")[2]], file.metadata)
-        kept = keep_facts(wanted, cast("File[Any]", stored), inspection).metadata
+    wanted = [item for item in field.keep_metadata if item not in wanted_at_once(field)]
+    format = BY_EXTENSION[key.rpartition(".")[2]]
+    try:
+        with file.storage.open(key) as stored:
+            known = file.metadata
+            if format.kind == "image" and not known.placeholder:
+                known = with_preview(known, cast("BinaryIO", stored))
+            inspection = Inspection(format, known)
+            kept = keep_facts(wanted, cast("File[Any]", stored), inspection).metadata
+    except SourceError as error:
+        logger.warning("%s: %s was stored, but cannot be decoded: %s", label, key, error)
+        return "broken"
     with transaction.atomic(using):
         for current in rows.select_for_update():
             known = Metadata.from_json(getattr(current, field.metadata_field), key)
@@ -62,4 +89,4 @@ def analyse(label: str, key: str, using: str) -> str:
 
 def _facts_of(metadata: Metadata, key: str) -> dict[str, Any]:
     data = metadata.to_json(key)
-    return {name: data[name] for name in ("palette", "blurhash", "extra") if name in data}
+    return {name: data[name] for name in _FACTS if name in data}

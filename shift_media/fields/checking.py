@@ -9,7 +9,7 @@ from django.core.files.base import File
 from django.db import models
 from django.db.models.fields.files import FileField
 
-from shift_media.fields.analysis import Analyse, wanted_at_once
+from shift_media.fields.analysis import Analyse, waits_for_task, wanted_at_once
 from shift_media.fields.database_key import database_key
 from shift_media.fields.file import MediaFile
 from shift_media.validators import (
@@ -105,6 +105,7 @@ class CheckedFiles(FileField):
                 original_name=name,
                 rules=self.file_rules,
                 checksum=checksum,
+                preview=not waits_for_task(self),
             )
             inspection = keep_facts(wanted_at_once(self), file, inspection)
             converted = convert(file, inspection, self.convert)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields import checks, saving
 from shift_media.fields.ahead import Prepare
+from shift_media.fields.analysis import waits_for_task
 from shift_media.fields.checking import CheckedFiles
 from shift_media.fields.columns import MetadataColumns
 from shift_media.fields.descriptor import MediaFileDescriptor
@@ -76,7 +77,7 @@ class MediaField(MetadataColumns, CheckedFiles):
             ``"taken_at"`` and ``"gps"`` of EXIF, also with ``strip=True``, ``"palette"`` and
             ``"blurhash"``; and functions that are called with the `Inspection` of a file and
             return a dictionary of JSON values for `Metadata.extra`. Not part of migrations.
-        analyse: ``"task"`` to let a task find palette, BlurHash and what the functions return,
+        analyse: ``"task"`` to let a task decode images and find what ``keep_metadata`` wants,
             after the commit. It needs ``SHIFT_MEDIA["TASKS"]``. The default is ``"save"``.
         metadata_field: name of a JSONField of the same model for the file's metadata.
         width_field, height_field: names of fields for the sides of the upright image in pixels.
@@ -281,6 +282,7 @@ class MediaField(MetadataColumns, CheckedFiles):
         if getattr(widget, "__module__", "") == "django.contrib.admin.widgets":
             kwargs["widget"] = MediaInput  # in place of the admin's widget of every FileField
         options = {"accept": self.accept, "max_bytes": self.max_bytes, "max_length": None}
+        options["preview"] = not waits_for_task(self)
         options |= self.file_rules.given  # The field itself runs `rules`, which need the row.
         if hasattr(self, "model"):
             options["upload_field"] = f"{self.model._meta.label_lower}.{self.name}"

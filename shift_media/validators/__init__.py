@@ -32,6 +32,7 @@ from shift_media.validators.inspection import (
     storable_format,
     stored_file,
     strip_metadata,
+    with_preview,
 )
 from shift_media.validators.kept import EXIF_FACTS, KEPT_FACTS, Extractor, keep_facts
 from shift_media.validators.named import NamedFile
@@ -66,6 +67,7 @@ __all__ = [
     "too_large",
     "too_many_files",
     "too_small",
+    "with_preview",
 ]
 
 

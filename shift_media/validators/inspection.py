@@ -65,6 +65,7 @@ def inspect(
     original_name: str | None = None,
     rules: FileRules = NO_RULES,
     checksum: bool = True,
+    preview: bool = True,
 ) -> Inspection:
     """Return the type and the metadata of an upload, and leave it at its beginning.
 
@@ -79,6 +80,8 @@ def inspect(
             metadata. It says nothing about the type, but for documents whose bytes fit several.
         rules: what the facts of the file must be.
         checksum: whether the SHA-256 is taken, for which the file is read to its end.
+        preview: whether an image is decoded, for its placeholder, its colour, and to find out if
+            it is whole. A preview that is known already is kept.
 
     Raises `InvalidMedia` for a file that is not accepted.
     """
@@ -93,9 +96,9 @@ def inspect(
     # A large direct upload is hashed when it is certain that no task does it.
     checksum = checksum and not getattr(file, "may_wait", False)
     cached = getattr(file, _CACHE, None)
-    if cached is None or cached[0] != cause:
-        found = _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits)
-        cached = (cause, _with_checksum(found, file) if checksum else found)
+    if cached is None or cached[0] != cause or preview > cached[2]:
+        found = _inspect(cast("BinaryIO", file), name, accept, max_bytes, limits, preview)
+        cached = (cause, _with_checksum(found, file) if checksum else found, preview)
         if isinstance(file, File):
             setattr(file, _CACHE, cached)
     file.seek(0)
@@ -105,7 +108,12 @@ def inspect(
 
 
 def _inspect(
-    file: BinaryIO, name: str, accept: Sequence[str], max_bytes: int | None, limits: SourceLimits
+    file: BinaryIO,
+    name: str,
+    accept: Sequence[str],
+    max_bytes: int | None,
+    limits: SourceLimits,
+    preview: bool,
 ) -> Inspection:
     size = byte_length(file)
     if size == 0:
@@ -121,12 +129,20 @@ def _inspect(
                 metadata, replacement = drawings.describe(file, format, plain)
             else:
                 metadata = _read_header(file, format, size, limits)
-            if format.kind == "image":
-                preview = engine.preview(file, limits=limits, decoder=settings.ENGINE)
-                metadata = replace(metadata, placeholder=preview.placeholder, color=preview.color)
+            if format.kind == "image" and preview:
+                metadata = with_preview(metadata, file)
     except SourceError as error:
         raise refused_source(error, format, limits) from error
     return Inspection(format, metadata, replacement)
+
+
+def with_preview(metadata: Metadata, file: BinaryIO) -> Metadata:
+    """Return the metadata of an image with its placeholder and colour, for which it is decoded.
+
+    Raises a `SourceError` for an image that is not whole.
+    """
+    found = engine.preview(file, limits=settings.source_limits, decoder=settings.ENGINE)
+    return replace(metadata, placeholder=found.placeholder, color=found.color)
 
 
 def _with_checksum(inspection: Inspection, file: Any) -> Inspection:
