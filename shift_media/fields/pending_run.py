@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import models, transaction
 
-from shift_media.core.errors import AlreadyStored, MediaError, StorageError
+from shift_media.core.errors import AlreadyStored, MediaError, NotStored, StorageError
 from shift_media.core.metadata import FAILED, Metadata
 from shift_media.deletion.references import all_rows
 from shift_media.fields.announcing import announce_stored
@@ -18,10 +18,12 @@ from shift_media.registry import find_field
 from shift_media.signals import after_commit
 from shift_media.staging import PendingUpload
 from shift_media.storages.server_copy import CopyUnsupported, ServerCopy, SourceChanged
+from shift_media.storages.transfer_files import HashedReader
 
 logger = logging.getLogger("shift_media")
 
 _CHUNK: Final = 1 << 20
+_ATTEMPTS: Final = 5  # to find the staged file
 
 
 class _Refused(MediaError):
@@ -75,20 +77,38 @@ def _rows_of(field: Any, key: str) -> models.QuerySet[Any] | None:
 
 
 def _store(pending: PendingUpload, storage: Any, known: Metadata) -> str:
-    """Read the staged file, copy the version that was read, and return its SHA-256."""
+    """Check the staged file, store the version that was checked, and return its SHA-256."""
     copy = storage.begin_copy(storage, pending.staged, link=True)
-    if copy is None or copy.size != pending.size:
-        if (stat := storage.stat(pending.key)) is not None and stat.sha256:
-            return str(stat.sha256)  # An earlier attempt has copied it, and died afterwards.
-        raise _Refused(f"{pending.staged!r} is missing, or has another size than before.")
+    stat = None if copy is not None else storage.stat(pending.staged)
+    found = copy or stat
+    if found is None or found.size != pending.size:
+        return _earlier_digest(pending, storage, is_missing=found is None)
+    facts = {"content_type": known.content_type, "download_name": known.original_name}
+    if copy is None:
+        return _read_and_write(pending, storage, facts)
     try:
         sha256 = _hash(copy)
-        if pending.sha256 not in ("", sha256):
-            raise _Refused(f"{pending.staged!r} does not have the announced SHA-256.")
-        _copy(copy, pending, storage, sha256, known)
+        _compare(pending, sha256)
+        _copy(copy, pending, storage, {**facts, "sha256": sha256})
     except SourceChanged as error:
         raise _Refused(str(error)) from error
     return sha256
+
+
+def _earlier_digest(pending: PendingUpload, storage: Any, *, is_missing: bool) -> str:
+    """Return the SHA-256 of what an earlier attempt has stored before it died; else raise."""
+    stat = storage.stat(pending.key)
+    if stat is not None and stat.sha256:
+        return str(stat.sha256)
+    detail = f"{pending.staged!r} is missing, or has another size than {pending.size}."
+    if is_missing and pending.attempts < _ATTEMPTS:
+        raise NotStored(detail)  # The storage may not have let the app see it.
+    raise _Refused(detail)
+
+
+def _compare(pending: PendingUpload, sha256: str) -> None:
+    if pending.sha256 not in ("", sha256):
+        raise _Refused(f"{pending.staged!r} does not have the announced SHA-256.")
 
 
 def _hash(copy: ServerCopy) -> str:
@@ -99,14 +119,7 @@ def _hash(copy: ServerCopy) -> str:
     return digest.hexdigest()
 
 
-def _copy(
-    copy: ServerCopy, pending: PendingUpload, storage: Any, sha256: str, known: Metadata
-) -> None:
-    facts: dict[str, Any] = {
-        "content_type": known.content_type,
-        "download_name": known.original_name,
-        "sha256": sha256,
-    }
+def _copy(copy: ServerCopy, pending: PendingUpload, storage: Any, facts: dict[str, Any]) -> None:
     try:
         written = copy.write(pending.key, **facts)
     except CopyUnsupported:
@@ -115,8 +128,24 @@ def _copy(
     stat = storage.stat(pending.key)
     if stat is None or stat.size != pending.size:
         raise StorageError(f"The copy {pending.key!r} is missing, or was cut short.")
-    if not written and stat.sha256 not in ("", sha256):
+    if not written and stat.sha256 not in ("", facts["sha256"]):
         raise AlreadyStored(f"Another file is stored under {pending.key!r}.")
+
+
+def _read_and_write(pending: PendingUpload, storage: Any, facts: dict[str, Any]) -> str:
+    """Store the file by reading it once, where the storage makes no copies."""
+    with storage.fetch(pending.staged) as stream:
+        content = HashedReader(stream)
+        written = storage.put_original(pending.key, content, size=pending.size, **facts)
+    if not written:
+        storage.delete(pending.key)  # Of an attempt that died: it is written again.
+        raise StorageError(f"{pending.key!r} was stored by an earlier attempt.")
+    try:
+        _compare(pending, content.hexdigest())
+    except _Refused:
+        storage.delete(pending.key)
+        raise
+    return content.hexdigest()
 
 
 def _settle(

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
@@ -22,7 +23,7 @@ from shift_media.direct import StagedFile, staged_bytes
 from shift_media.fields import pending, pending_run
 from shift_media.signals import media_saved
 from shift_media.staging import PendingUpload
-from shift_media.storages import default_media_storage
+from shift_media.storages import LocalMediaStorage, default_media_storage
 from shift_media.testing import make_video
 from shift_media.validators import InvalidMedia
 from tests.direct.part_steps import anybody
@@ -179,6 +180,8 @@ def test_staged_file_that_is_gone_fails_and_the_row_says_so(
     file = staged(client)
     row = Attachment.objects.create(file=file)
     default_media_storage.delete(file.staged_key)
+    assert pending_run.store_pending(row.file.key, "default") == "retried"
+    PendingUpload.objects.update(not_before=timezone.now(), attempts=4)
     assert pending_run.store_pending(row.file.key, "default") == "failed"
     row.refresh_from_db()
     assert row.file.has_failed
@@ -265,6 +268,35 @@ def test_attempt_that_died_after_its_copy_is_finished_by_the_next(
 
 def _fail_to_settle(*args: Any, **kwargs: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_storage_without_copies_is_read_and_written(
+    client: Client,
+    local: Callable[[], list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    is_right: bool,
+) -> None:
+    row = Attachment.objects.create(file=staged(client))
+    if not is_right:
+        PendingUpload.objects.update(sha256="0" * 64)
+    monkeypatch.setattr(LocalMediaStorage, "begin_copy", lambda *args, **options: None)
+    outcome = pending_run.store_pending(row.file.key, "default")
+    assert outcome == ("stored" if is_right else "failed")
+    assert exists(row.file.key) is is_right
+    row.refresh_from_db()
+    assert row.file_meta["sha256"] == (SHA256 if is_right else "")
+
+
+def test_outage_of_the_storage_does_not_fail_a_file(s3_site: S3Site, client: Client) -> None:
+    s3_site.configure(shift_media=MEDIA, client_config=Config(retries={"total_max_attempts": 1}))
+    with override_settings(TASKS=QUEUE):
+        row = Attachment.objects.create(file=staged(client))
+        s3_site.proxy.inject(status=503, code="SlowDown")
+        assert pending_run.store_pending(row.file.key, "default") == "retried"
+        s3_site.proxy.clear()
+        PendingUpload.objects.update(not_before=timezone.now())
+        assert pending_run.store_pending(row.file.key, "default") == "stored"
 
 
 @pytest.mark.parametrize("change", [{"TASKS": None}, {"UPLOAD_TASK_ABOVE": 10**9}])
