@@ -239,6 +239,21 @@ def test_files_outside_the_limits_are_refused_before_they_are_sent(visit: Open) 
     form.expect_saved(0, "red.jpg")
 
 
+def test_form_that_browsers_do_not_check_is_not_sent_without_a_refused_file(visit: Open) -> None:
+    """The forms of Django's admin are such forms."""
+    form = visit("many")
+    form.page.eval_on_selector("form", "form => { form.noValidate = true; }")
+    form.choose("red.jpg")
+    form.carry("drop", ("small.jpg", SMALL))
+    expect(form.row("small")).to_contain_text("64 × 48")
+    form.save()
+    expect(form.status).to_have_text("Remove or replace the files that are not accepted.")
+    expect(form.page.get_by_role("button", name="Remove: small.jpg")).to_be_focused()
+    form.press("Remove", "small.jpg")
+    form.save()
+    form.expect_saved(1, "red.jpg")
+
+
 def test_file_chosen_twice_and_one_too_many_are_left_out(visit: Open) -> None:
     form = visit("many")
     red = ("red.jpg", CONTENTS["red.jpg"])

@@ -66,7 +66,16 @@
   const postponed = new WeakSet();
   document.addEventListener("submit", (event) => {
     const { target: form, submitter } = event;
-    const busy = [...pickers.values()].filter((each) => each.input.form === form && each.isBusy);
+    const own = [...pickers.values()].filter((each) => each.input.form === form);
+    // Browsers do not check the forms of Django's admin, which would be sent without these files.
+    const refusing = own.find((each) => each.files.some((file) => file.isRefused));
+    if (refusing && form.noValidate && !submitter?.formNoValidate) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      refusing.showRefused();
+      return;
+    }
+    const busy = own.filter((each) => each.isBusy);
     if (!busy.length && !postponed.has(form)) return;
     event.preventDefault();
     event.stopImmediatePropagation();

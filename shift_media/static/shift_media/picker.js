@@ -222,6 +222,12 @@
       this.status.classList.toggle("shift-media-shown", isShown);
     }
 
+    // Says why the form is not sent.
+    showRefused() {
+      this.say(this.words.text("refused"), true);
+      this.files.find((file) => file.isRefused).button("remove").focus();
+    }
+
     // Waits until nothing is under way.
     async settle() {
       this.files.forEach((file) => file.resume());
