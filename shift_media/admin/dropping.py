@@ -16,8 +16,10 @@ from django.views import View
 
 from shift_media.admin.columns import thumbnail
 from shift_media.admin.shown_files import fields_of
+from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.validators import size_text
+from shift_media.widgets import MediaInput
 
 
 def drop_area(model_admin: Any, request: HttpRequest) -> dict[str, Any] | None:
@@ -28,13 +30,22 @@ def drop_area(model_admin: Any, request: HttpRequest) -> dict[str, Any] | None:
     meta = model_admin.opts
     name = f"{model_admin.admin_site.name}:{meta.app_label}_{meta.model_name}_media_drop"
     attributes = field.formfield().widget.attrs
+    label = upload_label(field)
+    upload = {"field": label, "parts": settings.UPLOAD_PARTS_ABOVE} if label else None
     return {
+        "upload": upload,
         "url": reverse(name),
         "accept": attributes.get("accept", ""),
         "max_bytes": field.max_bytes,
         "limit": size_text(field.max_bytes) if field.max_bytes else "",
         "plural": meta.verbose_name_plural,
     }
+
+
+def upload_label(field: Any) -> str:
+    """Return the label of a field that takes direct uploads; ``""`` for others."""
+    label = f"{field.model._meta.label_lower}.{field.name}"
+    return label if label in {name.lower() for name in settings.UPLOADS} else ""
 
 
 def drop_field_of(model_admin: Any) -> Any:
@@ -64,7 +75,7 @@ def _is_needed(field: Any) -> bool:
 
 
 class DropView(View):
-    """Adds a row for each file that is posted as ``file``; GET changes and shows nothing."""
+    """Adds a row for each file that is posted as ``file``, or for its ticket; no GET."""
 
     model_admin: Any = None
     http_method_names = ["post"]
@@ -77,11 +88,13 @@ class DropView(View):
         if not self.model_admin.has_add_permission(request):
             raise PermissionDenied
         added, errors = [], []
-        for file in request.FILES.getlist("file"):
+        sent = MediaInput(multiple=True).value_from_datadict(request.POST, request.FILES, "file")
+        for file in sent:
             try:
                 added.append(self._add(request, field, file))
             except (MediaError, ValidationError) as error:
-                errors.append(f"{file.name}: {_sentence(error)}")
+                name = str(file.name or _("File")).rpartition("/")[2]
+                errors.append(f"{name}: {_sentence(error)}")
         if request.headers.get("X-Requested-With") == "fetch":
             shown = [self._row(row, field) for row in added]
             return JsonResponse({"added": shown, "errors": errors}, status=200 if added else 400)

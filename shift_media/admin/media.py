@@ -24,7 +24,7 @@ from shift_media.admin.widgets import FramedInput, PanelInput
 from shift_media.conf.reader import suggest
 from shift_media.core.errors import InvalidSpec
 from shift_media.fields import MediaField
-from shift_media.widgets import named_ratios
+from shift_media.widgets import DirectInput, named_ratios
 
 if TYPE_CHECKING:
     FormBase = BaseModelAdmin[Any]
@@ -55,8 +55,10 @@ class MediaForms(FormBase):
 
     @property
     def media(self) -> forms.Media:
-        """The scripts and style sheets."""
-        return super().media + ASSETS
+        """The scripts and style sheets, those of direct uploads where a field takes them."""
+        takes_uploads = any(map(dropping.upload_label, fields_of(self.model)))
+        uploads = DirectInput().media if takes_uploads else forms.Media()
+        return super().media + uploads + ASSETS
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Raise ``TypeError`` if the mixin stands behind the class whose methods it extends."""

@@ -23,7 +23,7 @@ from shift_media.fields import MediaField
 from shift_media.widgets import DirectInput, FocalInput
 from tests.direct import steps
 from tests.fields.material import picture, upload
-from tests.testapp.models import Album, Pair, Photo
+from tests.testapp.models import Album, Anything, Pair, Photo
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -59,9 +59,14 @@ class PairAdmin(MediaAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
     crop_ratios = ("1:1",)
 
 
+class AnythingAdmin(MediaAdmin, admin.ModelAdmin):  # type: ignore[type-arg]
+    pass
+
+
 site = admin.AdminSite()
 site.register(Photo, PhotoAdmin)
 site.register(Pair, PairAdmin)
+site.register(Anything, AnythingAdmin)
 site.register(Album, AlbumAdmin)
 
 
@@ -209,6 +214,23 @@ def test_ticket_arrives_in_the_input_of_the_mixin_with_focal_point_and_crop(
         assert client.post(url, sent).status_code == 302
     image = Pair.objects.get().left
     assert (image.focal, image.crops) == ((30, 70), {"1x1": (0, 0, 32, 32)})
+
+
+@pytest.mark.usefixtures("receiving")
+def test_ticket_of_a_file_dropped_above_a_list_becomes_a_row(client: Client) -> None:
+    label = "testapp.Anything.file"
+    with override_settings(SHIFT_MEDIA={"UPLOADS": {label: "shift_media.direct.may_add"}}):
+        page = client.get("/admin/testapp/anything/").content.decode()
+        assert 'data-upload-url="/media/upload/"' in page
+        assert "direct-transport.js" in page
+        given = steps.ticket(client, JPEG, field=label)
+        assert steps.put(client, given, JPEG).status_code == 204
+        tokens = [given["ticket"], "wrong.ticket"]
+        fetch = {"X-Requested-With": "fetch"}
+        url = "/admin/testapp/anything/media-drop/"
+        answer = client.post(url, {"file-upload": tokens}, headers=fetch).json()
+    assert [len(answer["added"]), len(answer["errors"])] == [1, 1]
+    assert Anything.objects.get().file.metadata.original_name == "Ä lake.JPG"
 
 
 TOO_LONG = "a" * 999

@@ -146,6 +146,7 @@
       row.append(name, bar, button);
       list.append(row);
       let request = null;
+      const control = new AbortController();
       const fail = (text) => {
         bar.remove();
         row.append(Object.assign(document.createElement("span"), { textContent: text, className: "shift-media-job-error" }));
@@ -155,33 +156,62 @@
       button.onclick = () => {
         const place = waiting.indexOf(begin);
         if (place >= 0) waiting.splice(place, 1);
-        request?.abort();
         row.remove();
+        control.abort();
+        request?.abort();
       };
-      const begin = () => {
-        running += 1;
+      const finish = (answer) => {
+        running -= 1;
+        const [made] = answer?.added ?? [];
+        if (made) {
+          added += 1;
+          const link = Object.assign(document.createElement("a"), { href: made.url, textContent: made.name });
+          const picture = document.createElement("template");
+          picture.innerHTML = made.thumbnail; // rendered and escaped by the server
+          row.replaceChildren(picture.content, link);
+        } else if (row.isConnected) fail(answer?.errors?.[0] ?? area.dataset.broken);
+        next();
+      };
+      const post = (ticket) => {
         request = new XMLHttpRequest(); // fetch has no progress of what is sent
         const data = new FormData();
         data.set("csrfmiddlewaretoken", tokenOf(area));
-        data.set("file", file);
-        request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total; };
+        if (ticket) data.set("file-upload", ticket);
+        else data.set("file", file);
+        request.upload.onprogress = (event) => {
+          if (!ticket && event.lengthComputable) bar.value = event.loaded / event.total;
+        };
         request.onloadend = () => {
-          running -= 1;
           let answer = null;
           try { answer = JSON.parse(request.responseText); } catch { answer = null; }
-          const [made] = answer?.added ?? [];
-          if (made) {
-            added += 1;
-            const link = Object.assign(document.createElement("a"), { href: made.url, textContent: made.name });
-            const picture = document.createElement("template");
-            picture.innerHTML = made.thumbnail; // rendered and escaped by the server
-            row.replaceChildren(picture.content, link);
-          } else if (row.isConnected) fail(answer?.errors?.[0] ?? area.dataset.broken);
-          next();
+          finish(answer);
         };
         request.open("POST", area.action);
         request.setRequestHeader("X-Requested-With", "fetch");
         request.send(data);
+      };
+      // Into the bucket, where the field takes direct uploads, and then only the ticket to the app.
+      const begin = async () => {
+        running += 1;
+        const { uploadUrl: endpoint, uploadField: field, uploadParts } = area.dataset;
+        if (!endpoint || !window.shiftMedia?.upload) {
+          post();
+          return;
+        }
+        try {
+          const ticket = await shiftMedia.upload(file, {
+            endpoint, field, partsAbove: Number(uploadParts) || undefined, signal: control.signal,
+            headers: () => ({ "X-CSRFToken": tokenOf(area) }),
+            onprogress: ({ phase, loaded, total }) => {
+              if (phase !== "hashing") bar.value = loaded / total;
+            },
+          });
+          post(ticket);
+        } catch (error) {
+          if (control.signal.aborted) finish(null);
+          else if (error.code && error.code !== "network") finish({ errors: [error.message] });
+          else post();
+        }
       };
       if (area.dataset.limit && file.size > +area.dataset.limit) {
         fail(area.dataset.tooLarge);
