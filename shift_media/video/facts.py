@@ -21,6 +21,17 @@ BROADCAST_LINES = frozenset((480, 486, 540, 576, 1080, 1088))
 _MOST_FRAMES = 30.5
 """Pictures of two fields in a second; what has more shows each field as a picture of its own."""
 
+MATRICES = {
+    "bt709": ("bt709", "bt709", "bt709"),
+    "smpte170m": ("smpte170m", "smpte170m", "smpte170m"),
+    "bt470bg": ("bt470bg", "smpte170m", "bt470bg"),
+    "bt2020nc": ("bt2020", "bt2020-10", "bt2020nc"),
+}
+"""Primaries, transfer function and matrix that belong to a matrix, by FFmpeg's names."""
+
+_LEAST_HD = 720
+"""The short side in pixels from which on colours without a name are those of BT.709."""
+
 MAX_GAP_SECONDS = 0.25
 """The time by which picture and sound may end apart, because players do not stop there."""
 
@@ -53,6 +64,9 @@ class VideoFacts:
         transfer: FFmpeg's name of the transfer function if it is PQ or HLG, else empty.
         pixel_format: FFmpeg's name.
         full_range: True if black is 0 and white is 255, as in JPEG.
+        matrix: FFmpeg's name of the matrix by which colours become red, green and blue, if it is
+            one of `MATRICES`.
+        has_colors: True if the stream says its primaries, its transfer function and its matrix.
         claims_fields: True if the stream says that its frames consist of two fields.
         interlaced: True if the decoded frame says so.
         field_order: ``tff`` or ``bff`` if that was measured, because frames do not say it.
@@ -83,6 +97,8 @@ class VideoFacts:
     transfer: str = ""
     pixel_format: str = ""
     full_range: bool = False
+    matrix: str = ""
+    has_colors: bool = False
     claims_fields: bool = False
     interlaced: bool = False
     field_order: str = ""
@@ -98,6 +114,18 @@ class VideoFacts:
     def is_rgb(self) -> bool:
         """True if the pixels are stored as red, green and blue."""
         return self.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "pal8"))
+
+    @property
+    def assumed_colors(self) -> tuple[str, str, str] | None:
+        """FFmpeg's names of primaries, transfer and matrix of a stream that leaves some open.
+
+        Without a matrix they follow from the size. Chromium assumes the same for a file, but
+        BT.709 for segments. None if there is nothing to assume.
+        """
+        if self.has_colors or self.is_rgb or self.transfer:
+            return None
+        by_size = "bt709" if min(self.width, self.height) >= _LEAST_HD else "smpte170m"
+        return MATRICES[self.matrix or by_size]
 
     @property
     def may_hide_fields(self) -> bool:

@@ -77,6 +77,16 @@ def parse_playlist(text: str) -> Playlist:
     return Playlist(tuple(files), tuple(segments), streams, is_ended)
 
 
+def join_last_segments(text: str) -> str:
+    """Return a playlist whose last segment is a part of the one before it, which must exist."""
+    lines = text.splitlines()
+    first, last = [n for n, line in enumerate(lines) if line.startswith("#EXTINF:")][-2:]
+    (_, before), (_, seconds) = parse_playlist(text).segments[-2:]
+    lines[first] = f"#EXTINF:{before + seconds:.6f},"
+    del lines[last : last + 2]
+    return "\n".join(lines) + "\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEntry:
     """One stream of a master playlist, as it was measured.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, Route
 
-from tests.parts import ROOT
+from tests.e2e.clips import make_clips
 from tests.transcoding.conftest import H264, Draw, draw, sound
 
 if TYPE_CHECKING:
@@ -74,11 +71,9 @@ def made(site: Site, draw: Draw, tmp_path_factory: pytest.TempPathFactory) -> Ma
     text = ["-i", str(cues), "-c:s", "mov_text", "-metadata:s:s:0", "language=eng"]
     inputs, own = sound(4)[:-2], sound(4)[-2:]
     path = draw("players.mp4", *picture, *inputs, *text[:2], *text[2:], *own, *H264)
-    env = site.environment("tests.e2e.player_settings")
-    command = [sys.executable, "-m", "tests.e2e.make_clip", str(path)]
-    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return Made(**json.loads(run.stdout))
+    (clip,), script = make_clips(site, [path])
+    html = f"<!doctype html><title>Player</title>{clip['html']}{script}"
+    return Made(clip["page"], html, clip["urls"])
 
 
 def show(page: Page, html: str, policy: str = STRICT) -> None:

@@ -61,6 +61,16 @@ COLORS: dict[str, list[str]] = {
     "rgb.mkv": [*graph(f"color=green:size={SIZE}:rate=10:duration=1"), *DEEP],
 }
 
+_GREEN = (
+    "color=0x20c040:size=1280x720:rate=5:duration=0.6,scale=out_color_matrix=bt709:out_range=tv,"
+    "format=yuv420p,setparams=colorspace="
+)
+HD = {
+    "hd-named.mp4": [*graph(f"{_GREEN}bt709"), *H264],
+    "hd-not-named.mp4": [*graph(f"{_GREEN}unknown"), *H264],
+}
+"""A colour in the matrix of BT.709, which the stream names or does not."""
+
 DRAWN: dict[str, list[str]] = {
     "sound-longer.mp4": [*picture(), *tone(3), *H264, *AAC],
     "sound-shorter.mp4": [*picture(2), *tone(), *H264, *AAC],
@@ -113,7 +123,7 @@ SOUNDS: dict[str, list[str]] = {
     "container.wav": tone(),
 }
 
-SOURCES = SCENES | SOUNDS | CONTAINERS | DRAWN | INTERLACED | DENIED | COLORS
+SOURCES = SCENES | SOUNDS | CONTAINERS | DRAWN | INTERLACED | DENIED | COLORS | HD
 
 
 def draw_source(draw: Draw, name: str) -> Path:

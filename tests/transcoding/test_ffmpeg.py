@@ -273,7 +273,9 @@ def test_template_tag_shows_video_once_it_is_complete(film: Film) -> None:
     assert 'width="160"' in html
     assert 'height="120"' in html
     assert f'poster="/media/{film.video.key.rpartition("/")[0]}/_poster.jpg"' in html
-    assert html.index('type="application/vnd.apple.mpegurl"') < html.index('type="video/mp4"')
+    assert html.index('type="application/vnd.apple.mpegurl"') < html.index(
+        'type="video/mp4; codecs='
+    )
     captioned = "{% load shift_media %}{% media_video f.video captions='/a.vtt' srclang='de' %}"
     html = Template(captioned).render(Context({"f": Film.objects.get()}))
     assert '<track kind="captions" src="/a.vtt" srclang="de">' in html

@@ -227,3 +227,24 @@ def test_ffmpeg_plays_master_and_manifest_from_beginning_to_end(
         command = [program, "-v", "error", "-i", made[0] / name, "-f", "null", "-"]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
         assert said == ""
+
+
+@pytest.mark.slow
+def test_sound_after_the_last_picture_has_no_segment_of_its_own(
+    draw: Draw, tmp_path: Path
+) -> None:
+    source = draw(
+        "two.mp4", *graph("testsrc=size=64x48:rate=10:duration=2"), *tone(2), *H264, *AAC
+    )
+    lists = {"hls.m3u8": {"kind": "hls", "heights": [48], "segment_seconds": 1}}
+    job, report = run(source, tmp_path, parse_profile("web", lists))
+    assert hls_rules.find_faults(tmp_path / job.prefix / "hls.m3u8") == []
+    folder = tmp_path / job.prefix / "hls-sound"
+    index = parse_playlist((folder / "index.m3u8").read_text())
+    assert [round(seconds) for _, seconds in index.segments] == [1, 1]
+    assert index.seconds == pytest.approx(2.04, abs=0.03)
+    stored = sorted(path.name for path in folder.iterdir())
+    assert stored == sorted([*(name for name, _ in index.segments), "index.m3u8", *index.headers])
+    assert report.renditions[0].size == sum(
+        path.stat().st_size for path in (tmp_path / job.prefix).rglob("*") if path.is_file()
+    )

@@ -260,6 +260,8 @@ def test_debian_ffmpeg_and_ffprobe_make_all_renditions(
         audio="aac",
         channels=2,
         sounds=((0, "und"),),
+        matrix="smpte170m",
+        has_colors=True,
         frames=1,
     )
     version = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)

@@ -14,6 +14,7 @@ from typing import Any
 from shift_media.core.errors import TranscodeError
 from shift_media.sandbox.process import Bounds, Program
 from shift_media.transcoding.probing.base import ProbeReader, ProbeRules, RawFacts
+from shift_media.video.facts import MATRICES
 
 HDR_TRANSFERS = {"smpte2084", "arib-std-b67"}  # FFmpeg's names of PQ and HLG
 TEXT_CODECS = {"subrip", "webvtt", "mov_text", "ass", "ssa", "text"}
@@ -27,6 +28,8 @@ _PACKET_ENTRIES = "packet=stream_index,pts_time,dts_time,duration_time"
 _COMPACT = "compact=print_section=0"
 """A line for each packet, of which there may be millions."""
 
+_COLORS = ("color_space", "color_primaries", "color_transfer")
+_UNKNOWN = "unknown"
 _DURATION_TAG = re.compile(r"(\d{1,6}):(\d{1,6}):(\d{1,6}\.\d{1,20})")
 _MAX_REASON = 500  # characters
 _MAX_OUTPUT = 10_000_000
@@ -247,6 +250,7 @@ def _video_facts(
     frame = frames[0] if frames else {}
     ratio = _fraction(str(stream.get("sample_aspect_ratio", "")).replace(":", "/"))
     order, transfer = stream.get("field_order", ""), stream.get("color_transfer", "")
+
     pictures = [each["index"] for each in streams if each.get("codec_type") == "video"]
     return {
         "video": stream.get("codec_name", ""),
@@ -258,11 +262,21 @@ def _video_facts(
         "transfer": transfer if transfer in HDR_TRANSFERS else "",
         "pixel_format": stream.get("pix_fmt", ""),
         "full_range": stream.get("color_range") == "pc",
+        **_colors(frame, stream),
         "claims_fields": order in INTERLACED,
         "interlaced": bool(int(frame.get("interlaced_frame", 0))),
         "rotation": _rotation(frame) or _rotation(stream),
         "frames": len(frames[:1]),
     }
+
+
+def _colors(*entries: dict[str, Any]) -> RawFacts:
+    """Return what the first entry that says it says of the colours."""
+    known = [
+        next((one[name] for one in entries if one.get(name, _UNKNOWN) != _UNKNOWN), "")
+        for name in _COLORS
+    ]
+    return {"matrix": known[0] if known[0] in MATRICES else "", "has_colors": all(known)}
 
 
 def _rotation(entry: dict[str, Any]) -> int:

@@ -11,6 +11,8 @@ import sys
 from typing import Any
 
 TRANSFERS = {16: "smpte2084", 18: "arib-std-b67"}  # PQ and HLG, ISO/IEC 23001-8
+MATRICES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020nc"}
+UNSPECIFIED = 2  # in ISO/IEC 23001-8, of primaries, transfer and matrix
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG of libavutil
 ATTACHED_PICTURE = 1 << 10  # AV_DISPOSITION_ATTACHED_PIC of libavformat
 TEXT_CODECS = {"subrip", "srt", "webvtt", "mov_text", "ass", "ssa", "text"}
@@ -98,8 +100,15 @@ def picture_facts(media: Any, number: int, stream: Any, max_pixels: int) -> dict
                 "width": frame.width,
                 "height": frame.height,
                 "interlaced": bool(frame.interlaced_frame),
+                "matrix": MATRICES.get(int(context.colorspace), ""),
+                "has_colors": UNSPECIFIED not in colors_of(context),
             }
     return facts
+
+
+def colors_of(context: Any) -> tuple[int, int, int]:
+    """Return primaries, transfer and matrix, as numbers of ISO/IEC 23001-8."""
+    return int(context.color_primaries), int(context.color_trc), int(context.colorspace)
 
 
 def end_times(media: Any) -> dict[str, Any]:

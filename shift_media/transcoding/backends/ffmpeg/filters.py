@@ -23,6 +23,9 @@ POSTER_SECONDS = 3.0
 
 _POSTER_FRAMES = 12
 
+_JPEG_COLORS = ":out_color_matrix=bt601:out_range=pc"
+"""Options of ``scale``: a JPEG has the matrix of BT.601 (JFIF 1.02), whatever the video has."""
+
 MAX_TRUE_PEAK = -1.5
 """In dBTP. Encoders with losses add peaks of their own (AES TD1004)."""
 
@@ -30,8 +33,8 @@ MAX_TRUE_PEAK = -1.5
 def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
     """Return the filters between the decoder and all outputs.
 
-    They make whole frames of fields, show the last picture until the sound has ended, and map a
-    high dynamic range to an ordinary one if ``tone_map`` is true.
+    They make whole frames of fields, show the last picture until the sound has ended, map a high
+    dynamic range to an ordinary one if ``tone_map`` is true, and name colours that have no name.
     """
     steps = []
     # One frame for two fields. Frames that are marked as progressive stay as they are.
@@ -43,6 +46,11 @@ def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
         steps.append(f"tpad=stop_mode=clone:stop=-1,trim=end={facts.still_end:.3f}")
     if tone_map and facts.transfer:
         steps.append(tone_map_filters(facts.transfer))
+    if colors := facts.assumed_colors:
+        # Otherwise each player guesses, by the size of a rendition, or by how it reads it.
+        primaries, transfer, matrix = colors
+        tags = f"color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
+        steps.append(f"setparams={tags}")
     return steps
 
 
@@ -172,13 +180,15 @@ def _colons(sides: tuple[int, int]) -> str:
 def stills_filter(stills: StillsSpec, facts: VideoFacts) -> str:
     """Return the filters that select one frame for each interval."""
     is_due = f"select=gte(t-start_t\\,selected_n*{stills.seconds})"
-    return f"{is_due},{frame_filter(stills.compute_frame(facts.width, facts.height))}"
+    colours = "" if stills.file.endswith(".png") else _JPEG_COLORS
+    return f"{is_due},{frame_filter(stills.compute_frame(facts.width, facts.height), colours)}"
 
 
 def sprite_filter(layout: SpriteLayout) -> str:
     """Return the filters that tile small pictures; the last one stands for missing ones."""
     return (
-        f"fps=1/{layout.interval:.3f}:start_time=0:round=up,scale={layout.width}:{layout.height},setsar=1,"
+        f"fps=1/{layout.interval:.3f}:start_time=0:round=up,"
+        f"scale={layout.width}:{layout.height}{_JPEG_COLORS},setsar=1,"
         f"tpad=stop_mode=clone:stop={layout.count},tile={layout.columns}x{layout.rows}"
     )
 
@@ -186,7 +196,7 @@ def sprite_filter(layout: SpriteLayout) -> str:
 def poster_filter(poster: PosterSpec, facts: VideoFacts) -> str:
     """Return the filter that scales a frame to the size of a poster."""
     width, height = poster_size(poster, facts)
-    return f"scale={width}:{height},setsar=1"
+    return f"scale={width}:{height}{_JPEG_COLORS},setsar=1"
 
 
 def poster_size(poster: PosterSpec, facts: VideoFacts) -> tuple[int, int]:

@@ -14,6 +14,9 @@ from shift_media.video.languages import parse_language
 from shift_media.video.planned import PlannedPlaylist, PlannedVideo, TranscodePlan
 from shift_media.video.playlists import SoundEntry, StreamEntry
 
+_SHORTEST_END = 0.25
+"""In seconds; so much more does not change the rounded duration of the segment before it."""
+
 
 class PlaylistWriter:
     """Writes the lists of one HLS rendition from the files that ffmpeg has cut."""
@@ -61,11 +64,29 @@ class PlaylistWriter:
         playlist, facts = self._playlist, self._plan.facts
         if not playlist.has_sound_apart(facts):
             return
+        for folder in (playlist.sound_folder, *map(playlist.folder_of, playlist.sounds)):
+            self._join_short_end(self._folder / folder)
         language = parse_language(dict(facts.sounds).get(facts.audio_stream, ""))
         yield SoundEntry(self._measure_stream(playlist.sound_folder), language)
         for sound in playlist.sounds:
             stream = self._measure_stream(playlist.folder_of(sound))
             yield SoundEntry(stream, sound.language)
+
+    def _join_short_end(self, folder: Path) -> None:
+        """Append a last segment that is nearly empty to the one before it.
+
+        Sound may end a few milliseconds after the last picture. hls.js 1.7 takes a segment with
+        that alone for a gap, and waits for ever, so that the video never ends.
+        """
+        index = folder / "index.m3u8"
+        segments = playlists.parse_playlist(index.read_text()).segments
+        if len(segments) < 2 or segments[-1][1] >= _SHORTEST_END:
+            return
+        (before, _), (last, _) = segments[-2:]
+        with (folder / before).open("ab") as file:
+            file.write((folder / last).read_bytes())
+        (folder / last).unlink()
+        index.write_text(playlists.join_last_segments(index.read_text()))
 
     def _measure_stream(
         self, name: str, rung: PlannedVideo | None = None, facts: VideoFacts | None = None
