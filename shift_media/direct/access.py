@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
-from shift_media.http import NO_STORE
+from shift_media.http import HEADERS, NO_STORE
 
 View = Callable[..., HttpResponse]
 
@@ -49,7 +49,11 @@ def with_known_user(view: View) -> View:
             has_token = _has_token(request)
         except NotAuthenticated as error:
             content = {"code": error.code, "message": error.public}
-            headers = {"WWW-Authenticate": error.challenge, "Cache-Control": NO_STORE}
+            headers = {
+                "WWW-Authenticate": error.challenge,
+                "Cache-Control": NO_STORE,
+                "X-Content-Type-Options": HEADERS["X-Content-Type-Options"],
+            }
             return JsonResponse(content, status=401, headers=headers)
         may_be_forged = not has_token and _may_be_forged(request)
         rejected = _csrf_rejection(request) if may_be_forged else None

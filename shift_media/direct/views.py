@@ -11,13 +11,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 
-from shift_media.core.errors import SourceTruncated
+from shift_media.core.errors import MediaError, SourceTruncated
 from shift_media.direct import parts, tickets
 from shift_media.direct.access import with_known_user
 from shift_media.direct.answers import answering_errors
 from shift_media.direct.parts import HEADER
 from shift_media.direct.tickets import Ticket
 from shift_media.http import without_transactions
+from shift_media.quotas import release
 from shift_media.storages.validation import get_served_type
 from shift_media.validators import InvalidMedia
 
@@ -49,7 +50,11 @@ def _issue_ticket(request: HttpRequest) -> HttpResponse:
     if ticket.part_size:
         return parts.begin(ticket)
     token = ticket.token
-    presigned = _presign(ticket)
+    try:
+        presigned = _presign(ticket)
+    except MediaError:
+        release(ticket.key)  # The client has no ticket.
+        raise
     if presigned is None:
         target: dict[str, Any] = {"url": request.path, "headers": {HEADER: token}}
     else:

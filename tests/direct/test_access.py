@@ -14,6 +14,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from shift_media.conf import ConfigurationError
+from shift_media.core.errors import StorageError
 from shift_media.direct import NotAuthenticated
 from shift_media.quotas import QuotaExceeded
 from shift_media.quotas.models import UploadReservation
@@ -220,6 +221,18 @@ def test_storage_that_begins_no_upload_in_parts_reserves_nothing(
 ) -> None:
     monkeypatch.setattr(LocalMediaStorage, "multipart", None)
     assert ask(client, JPEG, parts=True).json()["code"] == "parts_unsupported"
+    assert not UploadReservation.objects.exists()
+
+
+@pytest.mark.usefixtures("limited")
+def test_storage_that_cannot_presign_at_the_moment_reserves_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise StorageError("down")
+
+    monkeypatch.setattr(LocalMediaStorage, "presigned_upload", fail)
+    assert ask(client, JPEG).status_code == 503
     assert not UploadReservation.objects.exists()
 
 
