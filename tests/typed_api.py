@@ -26,7 +26,7 @@ from shift_media.testing import (
     upload_directly,
 )
 from shift_media.transcoding import services
-from shift_media.transcoding.files import Poster, prefetch_renditions
+from shift_media.transcoding.files import CaptionSource, Poster, prefetch_renditions
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.validators import Inspection
 from testproject.gallery.models import Clip, Photo
@@ -82,6 +82,7 @@ def videos(clip: Clip) -> None:
     assert_type(clip.video.transcode(force=True), TranscodeJob)
     assert_type(clip.video.renditions, list[Rendition])
     assert_type(clip.video.poster, Poster | None)
+    assert_type(clip.video.captions, list[CaptionSource])
     assert_type(services.submit(clip.video), TranscodeJob)
     assert_type(prefetch_renditions(Clip.objects.all()), list[Clip])
 

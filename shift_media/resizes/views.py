@@ -199,6 +199,7 @@ def _served_type(key: Key) -> tuple[str, bool]:
     """Return the content type that a stored file is served as, and whether browsers show it."""
     extension = str(key).rpartition(".")[2]
     format = BY_EXTENSION.get(extension)
-    if format is not None:
+    is_own = isinstance(key, RenditionKey) and extension in RENDITION_TYPES  # captions, too
+    if format is not None and not is_own:
         return format.served_type, format.inline
     return RENDITION_TYPES.get(extension, SAFE_TYPE), extension in RENDITION_TYPES

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import m3u8
 import pytest
 
+from shift_media.sandbox.process import Bounds, Program, python
 from shift_media.transcoding.backends.ffmpeg import FFmpeg
 from shift_media.transcoding.backends.ffmpeg.codecs import (
     HARDWARE,
@@ -200,3 +201,15 @@ def test_trial_says_why_hardware_does_not_work() -> None:
     said = try_encoder(imageio_ffmpeg.get_ffmpeg_exe(), "h264", Encoders("vaapi", "/dev/null"))
     assert "vaapi_device" in said
     assert try_encoder("/no/ffmpeg", "h264", Encoders()) != ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("memory", "said"), [(0, "-1"), (1 << 30, str(1 << 30))])
+def test_program_has_no_limit_of_memory_if_it_is_0(memory: int, said: str, tmp_path: Path) -> None:
+    """Drivers of hardware reserve more address space than there is memory."""
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_AS)[0])"
+    with Program([python(), "-c", code], tmp_path, Bounds(20, 20, 1 << 20, memory)) as program:
+        assert [line for line in program.lines() if line] == [said]
+    assert FFmpeg(encoder="nvenc")._bounds.memory_bytes == 0
+    assert FFmpeg(encoder="nvenc", max_memory_bytes=9 << 30)._bounds.memory_bytes == 9 << 30
+    assert FFmpeg()._bounds.memory_bytes == 4 << 30
