@@ -17,8 +17,9 @@ ADD = "/admin/testapp/tour/add/"
 
 
 def post(client: Client, url: str, **data: Any) -> Any:
-    form = {"title": "Alps", "views-TOTAL_FORMS": 0, "views-INITIAL_FORMS": 0}
-    return client.post(url, {**form, **data})
+    names = ("views", "covers")  # The inlines, as far as they have no file yet.
+    counts = {f"{name}-{kind}_FORMS": 0 for name in names for kind in ("TOTAL", "INITIAL")}
+    return client.post(url, {"title": "Alps", **counts, **data})
 
 
 @pytest.mark.slow
