@@ -120,7 +120,7 @@ def test_messages_have_exactly_the_known_codes() -> None:
     codes |= {"too_short", "too_long", "no_audio", "has_audio", "unknown_fact"}
     codes |= {"too_few_pages", "too_many_pages", "encrypted", "too_complex"}
     codes |= {"upload_refused", "upload_missing", "upload_differs", "upload_unsupported"}
-    codes |= {"upload_unread"}
+    codes |= {"upload_unread", "remote_failed", "remote_refused", "invalid_data_uri"}
     assert set(MESSAGES) == codes
 
 

@@ -31,7 +31,8 @@ def check_ids(**options: Any) -> set[str | None]:
 def test_unknown_profile_or_field_without_videos_is_e109() -> None:
     assert check_ids(accept=["video/*"], transcode="web") == set()
     assert check_ids(accept=["video/*"], transcode="wbe") == {"shift_media.E109"}
-    assert check_ids(accept=["image/*"], transcode="web") == {"shift_media.E109"}
+    assert check_ids(accept=["image/jpeg"], transcode="web") == {"shift_media.E109"}
+    assert check_ids(accept=["image/*"], transcode="animation") == set()  # GIFs
 
 
 @pytest.mark.django_db
