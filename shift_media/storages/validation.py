@@ -154,4 +154,5 @@ def get_disposition(served_type: str, *, has_policy: bool = False) -> str:
     if served_type == _DRAWING and not has_policy:
         return "attachment"
     shown = served_type.partition("/")[0] in ("image", "video", "audio")
-    return "" if shown or served_type in _STREAMED else "attachment"
+    is_streamed = served_type.partition(";")[0] in _STREAMED
+    return "" if shown or is_streamed else "attachment"

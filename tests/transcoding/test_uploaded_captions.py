@@ -19,10 +19,12 @@ from shift_media.core.documents import choose_by_name
 from shift_media.core.formats import UNKNOWN
 from shift_media.fields import MediaField
 from shift_media.storages import default_media_storage
+from shift_media.storages.validation import get_disposition
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.validators import InvalidMedia
 from shift_media.video.captions import subrip_to_webvtt
+from shift_media.video.planning import content_type_for
 from tests.testapp.models import Lecture
 from tests.transcoding import hls_rules
 from tests.transcoding.conftest import Draw, work
@@ -82,6 +84,11 @@ def test_other_text_is_refused_whatever_its_name(
 ) -> None:
     with pytest.raises(InvalidMedia):
         Lecture.objects.create(captions_de=ContentFile(content, name))
+
+
+def test_captions_are_no_attachment_in_a_bucket() -> None:
+    assert [get_disposition(kind) for kind in ("text/vtt", content_type_for("a.vtt"))] == ["", ""]
+    assert get_disposition("text/plain; charset=utf-8") == "attachment"
 
 
 def test_name_chooses_captions_among_texts() -> None:
