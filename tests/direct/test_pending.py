@@ -25,7 +25,9 @@ from shift_media.signals import media_saved
 from shift_media.staging import PendingUpload
 from shift_media.storages import LocalMediaStorage, default_media_storage
 from shift_media.testing import make_video
+from shift_media.transcoding.models import TranscodeJob
 from shift_media.validators import InvalidMedia
+from testproject.gallery.models import Clip as GalleryClip
 from tests.direct.part_steps import anybody
 from tests.direct.steps import put, request_of, ticket
 from tests.fields.conftest import Use
@@ -334,6 +336,20 @@ def test_bulk_create_and_plain_uploads_are_never_pending(
     (row,) = Attachment.objects.bulk_create([Attachment(file=staged(client))])
     assert exists(row.file.key)
     assert not PendingUpload.objects.exists()
+
+
+def test_video_is_transcoded_once_it_is_stored(
+    client: Client, local: Callable[[], list[Any]]
+) -> None:
+    rules = {"gallery.Clip.video": "tests.direct.part_steps.anybody"}
+    facts = {"field": "gallery.Clip.video", "name": "a.mp4", "type": "video/mp4"}
+    with override_settings(SHIFT_MEDIA=MEDIA | {"UPLOADS": rules}):
+        clip = GalleryClip.objects.create(video=staged(client, make_video().read(), **facts))
+        assert clip.video.is_pending
+        assert clip.video_meta["duration"]
+        assert not TranscodeJob.objects.exists()
+        assert pending_run.store_pending(clip.video.key, "default") == "stored"
+        assert TranscodeJob.objects.get().original == clip.video.key
 
 
 def test_picture_is_never_pending(client: Client, local: Callable[[], list[Any]]) -> None:
