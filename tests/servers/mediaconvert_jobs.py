@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
+
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
@@ -24,6 +26,11 @@ _TYPES = {
     "cmfa": "audio/mp4",
 }
 _VPX = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+
+
+def _frames(timecode: str, fps: float) -> int:
+    hours, minutes, seconds, frames = map(int, timecode.split(":"))
+    return (3600 * hours + 60 * minutes + seconds) * round(fps) + frames
 
 
 class JobRun:
@@ -44,7 +51,21 @@ class JobRun:
             for name, selector in one.get("captionSelectors", {}).items()
         }
         self._source.write_bytes(self._read(one["fileInput"]))
+        for clip in one.get("inputClippings", []):
+            self._cut(clip)
         return [self._group(group) for group in self._settings["outputGroups"]]
+
+    def _cut(self, clip: Settings) -> None:
+        """Cut a part out of the source; its last frame belongs to it."""
+        with av.open(str(self._source)) as media:
+            fps = float(media.streams.video[0].average_rate or 0)
+        part = self._folder / "part.mkv"
+        times = ["-ss", str(_frames(clip.get("startTimecode", "00:00:00:00"), fps) / fps)]
+        if end := clip.get("endTimecode"):
+            times += ["-to", str((_frames(end, fps) + 1) / fps)]
+        command = [self._ffmpeg, "-nostdin", "-loglevel", "error", *times, "-i", self._source]
+        subprocess.run([*command, part], check=True)
+        part.replace(self._source)
 
     def _read(self, url: str) -> bytes:
         bucket, _, key = url.removeprefix("s3://").partition("/")

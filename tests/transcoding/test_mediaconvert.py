@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import urllib.request
@@ -12,11 +13,11 @@ import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.test import override_settings
-from PIL import Image
+from PIL import Image, ImageStat
 
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
-from shift_media.transcoding.models import Rendition
+from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.probing import VideoLimits, probe_video
 from tests.testapp.models import Film, Lecture
 from tests.transcoding.conftest import H264, Draw, pattern, sound, work
@@ -238,3 +239,42 @@ def test_source_over_limits_creates_no_job(
         work()
     assert (the_job().state, the_job().error_code) == (State.ERROR, code)
     assert aws.server.jobs == {}
+
+
+@pytest.mark.slow
+def test_chosen_poster_is_the_frame_of_its_time(aws: MediaConvertSite, draw: Draw) -> None:
+    halves = "color=red:s=64x48:r=5:d=1[a];color=blue:s=64x48:r=5:d=1[b];[a][b]concat=n=2"
+    source = draw("halves.mp4", "-f", "lavfi", "-i", halves, *H264)
+    with override_settings(SHIFT_MEDIA=site_settings(aws.server, PROFILES=SMALL)):
+        film = new_film(source)
+        finish_all(aws)
+        first = film.video.poster.key if film.video.poster else ""
+        film.video.choose_poster(1.5)
+        finish_all(aws)
+        blue = film.video.poster
+        assert blue is not None
+        assert is_blue(aws.read(blue.key))
+        film.video.choose_poster(0.5)
+        finish_all(aws)
+        film = Film.objects.get()
+        chosen = film.video.poster
+        assert chosen is not None
+        assert film.video_meta["poster"] in chosen.key
+    assert chosen.key != first
+    keys = [key for key in aws.stored() if key.endswith(".jpg")]
+    assert len(keys) == 2  # the first one, and the one in use
+    assert [key for key in aws.stored() if "_new-poster" in key] == [chosen.key]
+    assert [is_blue(aws.read(key)) for key in keys] == [False, False]
+
+
+def is_blue(content: bytes) -> bool:
+    with Image.open(io.BytesIO(content)) as picture:
+        red, _, blue = ImageStat.Stat(picture.convert("RGB")).mean
+    return blue > red
+
+
+def finish_all(aws: MediaConvertSite) -> None:
+    work()
+    aws.finish()
+    for job in TranscodeJob.objects.filter(state=State.SUBMITTED):
+        assert services.refresh(job).state == State.COMPLETE, job.error

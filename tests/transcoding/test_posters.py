@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,8 +26,9 @@ from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services.jobs import NotTranscodable
 from shift_media.video.specs import RenditionSpec
+from tests.servers.sites import S3Site
 from tests.testapp.models import Film, Song
-from tests.transcoding.conftest import H264, Draw, NewFilm, sound, work
+from tests.transcoding.conftest import H264, Draw, NewFilm, save_film, sound, work
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.django_db(transaction=True)]
 
@@ -295,3 +297,25 @@ def test_failed_attempt_leaves_the_poster_in_use(film: Film) -> None:
     assert (job.state, job.error_code) == (State.ERROR, "broken")
     assert poster_of(film).key == first
     assert color_at(first) == "red"
+
+
+@pytest.mark.slow
+def test_new_poster_in_a_bucket_has_resizes_and_goes_with_its_video(
+    s3_site: S3Site, clip: Path
+) -> None:
+    poster = {"_poster.jpg": {"kind": "poster", "second": 0}}
+    s3_site.configure(shift_media={"PROFILES": {"web": poster}, "TRANSCODER": PAINTER})
+    film = save_film(ContentFile(clip.read_bytes(), "clip.mp4"))
+    work()
+    first = poster_of(film).key
+    film = choose(Film.objects.get(), 1)
+    new, resize = poster_of(film).key, film.video.resize("32x24")
+    assert resize.spec.poster == poster_token(new)
+    s3_site.proxy.clear()
+    assert Client().get(f"/media/{resize.key}").status_code == 302
+    read = [key for method, key in s3_site.counts() if method == "GET"]
+    assert read == [new]  # and no other file
+    assert s3_site.stored() == {film.video.key, first, new, resize.key}
+    assert (color_at(resize.key), color_at(first)) == ("lime", "red")
+    film.delete()
+    assert s3_site.stored() == set()

@@ -17,7 +17,13 @@ from shift_media.registry import all_media_fields
 from shift_media.transcoding.backends.aws_client import ServiceJob
 from shift_media.transcoding.backends.aws_transcoder import AwsTranscoder, user_metadata
 from shift_media.transcoding.backends.marks import Mark, draw_marks
-from shift_media.transcoding.backends.mediaconvert import inputs, job_settings, schema, sources
+from shift_media.transcoding.backends.mediaconvert import (
+    inputs,
+    job_settings,
+    posters,
+    schema,
+    sources,
+)
 from shift_media.transcoding.backends.mediaconvert.client import READ_TIMEOUT, MediaConvertClient
 from shift_media.transcoding.backends.mediaconvert.job_settings import Additions, OutputGroup
 from shift_media.transcoding.backends.mediaconvert.outputs import MediaConvertOutputs
@@ -115,6 +121,7 @@ class MediaConvert(AwsTranscoder):
 
     def _build_request(self, job: Job) -> dict[str, Any]:
         facts = inputs.read_facts(job, self._limits)
+        job = posters.add_video(job, facts)
         plan = planning.build_plan(job.profile, facts)
         additions = Additions(self._store_marks(job, plan), sources.list_captions(job))
         groups = job_settings.build_groups(plan, inputs.s3_url(job, job.prefix), additions)
@@ -189,6 +196,7 @@ class MediaConvert(AwsTranscoder):
                 yield planned_report(job, rendition)
 
     def _verify(self, job: Job, service_job: ServiceJob) -> Iterable[RenditionReport]:
+        whole, job = job, posters.add_video(job, _facts(service_job))
         plan = planning.build_plan(job.profile, _facts(service_job))
         groups = self._build_groups(job, plan)
         details = service_job.get("OutputGroupDetails", [])
@@ -196,8 +204,9 @@ class MediaConvert(AwsTranscoder):
         reports = outputs.reports(groups, details)
         by_file = dict(zip((group.file for group in groups), reports, strict=True))
         by_file |= {one.file: outputs.manifest(one) for one in job.profile.of_kind("dash")}
+        posters.delete_video(whole, job)
         # Pages offer the renditions in the order of the profile.
-        order = [rendition.file for rendition in job.profile.renditions]
+        order = [rendition.file for rendition in whole.profile.renditions]
         return [by_file[file] for file in order if file in by_file]
 
     def _payload(self, service_job: ServiceJob) -> dict[str, Any]:

@@ -41,6 +41,9 @@ AUDIO_GROUP = "sound"
 AUDIO_SUFFIX = "-sound"
 """At the end of the names of audio files. Stored playlists name these files."""
 
+_LEAST_INTERVAL = 0.1
+"""In seconds. The first frame stands for a chosen one that is earlier."""
+
 _JPEG_QUALITY = {"poster": 90, "sprite": 70, "stills": 90}
 
 
@@ -248,7 +251,8 @@ def _poster(facts: VideoFacts, poster: PosterSpec, destination: str) -> OutputGr
     The first frame is the poster if the header claims a longer duration than there are frames.
     """
     seconds = poster.moment(facts.duration)
-    max_captures, interval = (2, seconds) if seconds >= 1 else (1, 1.0)
+    is_later = seconds >= (_LEAST_INTERVAL if poster.is_exact else 1)
+    max_captures, interval = (2, seconds) if is_later else (1, 1.0)
     frame = frame_settings(*fit_short_side(facts.width, facts.height, poster.height))
     output = capture_output(frame, interval, max_captures, _JPEG_QUALITY["poster"])
     return _capture_group(poster, destination, output)
