@@ -185,7 +185,10 @@ class StartsWithAny(_Lookup):
         """Write a comparison for each prefix, which an index of the column serves."""
         column, params = self.process_lhs(compiler, connection)
         sqlite = connection.vendor == "sqlite"  # Its LIKE does not use the index.
-        single = f"({column} >= %s AND {column} < %s)" if sqlite else f"{column} LIKE %s"
+        # Nor does that of MySQL if it compares the case.
+        lookup = "istartswith" if connection.vendor == "mysql" else "startswith"
+        single = f"{column} {connection.operators[lookup]}"
+        single = f"({column} >= %s AND {column} < %s)" if sqlite else single
         values: list[Any] = []
         for prefix in self.rhs:
             if sqlite:
