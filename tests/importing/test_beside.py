@@ -131,10 +131,22 @@ UNDO_BESIDE_FINISH = (
     + """
 from shift_media.importing.finish import FinishRun
 from shift_media.importing.plan import PlanError
+from shift_media.importing.rewrite import RewriteRun
 from shift_media.importing.undo import UndoRun
 
 plan = ImportPlan.make(Photo, "image", None, "default")
 list(ImportRun(plan, ImportOptions()).outcomes())
+
+# Links in JSON, which PostgreSQL stores in its own spelling.
+old = default_storage.url("photos/0.jpg")
+page = Photo.objects.create(image_meta={"z": [old, 1.50], "a": f"ä {old}"})
+(row,) = RewriteRun(plan, Photo, "image_meta").outcomes()
+assert (row.problem, len(row.links)) == ("", 2), row
+page.refresh_from_db()
+assert old not in str(page.image_meta), page.image_meta
+assert page.image_meta["z"][1] == 1.5
+page.delete()
+
 start = threading.Barrier(2)
 
 def undo():
