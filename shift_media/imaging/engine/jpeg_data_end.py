@@ -18,6 +18,7 @@ from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 from shift_media.imaging.formats.segments import open_parts
 
 _END: Final[tuple[Part, ...]] = (jpeg_ending.END,)
+_USUAL_SPARE: Final = 1
 _STEPS: Final = (codecs.BLOCK, 512, 8)
 """Bytes of the pieces that the decoder is given, each time within the last piece of before."""
 _AHEAD: Final = _STEPS[-1] + 17
@@ -51,22 +52,29 @@ class _Tail:
         self._length = scan.end - scan.start
         self._row = _first_affected_row(header) if scan.single else 0
         self._pixels = self._digest(self._length, _END)
+        self._known: dict[tuple[int, tuple[Part, ...]], bool] = {}
 
     def find_length(self) -> int:
         """Return the shortest length with the same pixels."""
-        if not self._is_same(self._length - 1):
-            return self._length
+        for spare in range(_USUAL_SPARE + 1):  # Many encoders write a byte more than they need.
+            if not self._is_same(self._length - spare - 1):
+                return self._with_all_bits(self._length - spare)
         ahead = self._find_read_length()
         least = max(ahead - _AHEAD, -1)
         length = shortest(least, ahead, self._is_same)
         if length == least + 1 or not self._is_same(length):  # not as libjpeg-turbo reads ahead
             self._row = 0
+            self._known.clear()
             self._pixels = self._digest(self._length, _END)
             length = shortest(-1, self._length, self._is_same)
+        return self._with_all_bits(length)
+
+    def _with_all_bits(self, length: int) -> int:
+        """Return a length, or the next one with which the filler has no bit that is missing."""
         while length < self._length and not (
             self._is_same(length, _END) and self._is_same(length)
         ):
-            length += 1  # The filler happens to have the bits that are missing.
+            length += 1
         return length
 
     def _find_read_length(self) -> int:
@@ -120,10 +128,13 @@ class _Tail:
         """
         if length < 0:
             return False
-        try:
-            return self._digest(length, ending) == self._pixels
-        except (Undecodable, *DECODER_ERRORS):
-            return False
+        if (length, ending) not in self._known:
+            try:
+                is_same = self._digest(length, ending) == self._pixels
+            except (Undecodable, *DECODER_ERRORS):
+                is_same = False
+            self._known[length, ending] = is_same
+        return self._known[length, ending]
 
     def _digest(self, length: int, ending: tuple[Part, ...]) -> bytes:
         """Return the digest of the pixels that the end of the data can change."""
