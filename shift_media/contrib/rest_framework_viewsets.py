@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from django.db import models
 
@@ -26,6 +26,8 @@ from shift_media.registry import media_fields
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import ModelSerializer
 from rest_framework.viewsets import ReadOnlyModelViewSet
+
+_SERIALIZERS: Final = 256
 
 
 class MediaViewSet(ReadOnlyModelViewSet[Any]):
@@ -69,15 +71,15 @@ class MediaViewSet(ReadOnlyModelViewSet[Any]):
         asked = request.query_params.get("presets") if request is not None else None
         if asked is None:
             return offered
-        chosen = tuple(asked.split(",")) if asked else ()
-        if unknown := sorted(set(chosen) - set(offered)):
+        chosen = set(asked.split(",") if asked else ())
+        if unknown := sorted(chosen - set(offered)):
             known = ", ".join(offered) or "none"
             message = f"There is no preset {unknown[0]!r} here. The known ones: {known}."
             raise ValidationError({"presets": message}, code="unknown_preset")
-        return chosen
+        return tuple(name for name in offered if name in chosen)
 
 
-@cache
+@lru_cache(maxsize=_SERIALIZERS)  # Clients choose among many sets of presets.
 def _serializer_of(
     model: type[models.Model], names: tuple[str, ...], presets: tuple[str, ...]
 ) -> type[ModelSerializer[Any]]:

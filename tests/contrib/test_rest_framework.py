@@ -31,7 +31,7 @@ from shift_media.contrib.rest_framework import (  # noqa: E402
     MediaModelSerializer,
     MediaSerializerField,
 )
-from shift_media.contrib.rest_framework_viewsets import MediaViewSet  # noqa: E402
+from shift_media.contrib.rest_framework_viewsets import MediaViewSet, _serializer_of  # noqa: E402
 
 __all__ = ["media", "use"]  # fixtures
 
@@ -472,6 +472,16 @@ def test_view_set_shows_the_presets_that_the_request_chooses() -> None:
         refused = get_media(query=f"?presets={unknown}")
         assert refused.status_code == 400
         assert "The known ones: avatar, wide." in str(refused.data["presets"])
+
+
+def test_presets_in_another_order_or_twice_need_no_other_serializer() -> None:
+    post(image=file())
+    _serializer_of.cache_clear()
+    for asked in ("avatar,wide", "wide,avatar", "wide,wide,avatar", "avatar,wide,wide"):
+        row = get_media(query=f"?presets={asked}").data[0]
+        assert list(row["image"]["resizes"]) == ["avatar", "wide"]
+    assert _serializer_of.cache_info().currsize == 1
+    assert _serializer_of.cache_info().maxsize is not None
 
 
 def test_view_set_only_reads_the_fields_that_it_names() -> None:
