@@ -23,6 +23,8 @@ from shift_media.core.errors import (
 from shift_media.core.formats import Format
 from shift_media.imaging.probe import SourceLimits
 
+_LARGEST_SHOWN: Final = 10**15
+
 MESSAGES: Final[Mapping[str, str | Promise]] = {
     "empty": _("The file is empty. Choose another one."),
     "too_large": _("The file is %(size)s; at most %(limit)s are allowed."),
@@ -105,8 +107,11 @@ class InvalidMedia(MediaError, ValidationError):
 
 
 def too_large(size: int, limit: int) -> InvalidMedia:
-    """Return the error for a file of ``size`` bytes where at most ``limit`` are allowed."""
-    return _wrong_size("too_large", size, limit)
+    """Return the error for a file of ``size`` bytes where at most ``limit`` are allowed.
+
+    Clients and other servers announce sizes of any length, which would fill the sentence.
+    """
+    return _wrong_size("too_large", min(size, max(limit, _LARGEST_SHOWN)), limit)
 
 
 def too_many_files(count: int, limit: int) -> ValidationError:

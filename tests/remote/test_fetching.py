@@ -198,8 +198,10 @@ def test_body_over_the_limit_is_refused(fetch: Fetch, server: RawServer) -> None
                 connection.sendall(b"x" * 100_000)
                 sent.append(1)
 
-    server.answers = {"/announced": body(b"x" * 1001), "/endless": endless}
+    huge = b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 400 + b"\r\n\r\nx"
+    server.answers = {"/announced": body(b"x" * 1001), "/huge": huge, "/endless": endless}
     assert code_of(fetch, server.url("/announced")) == "too_large"
+    assert code_of(fetch, server.url("/huge")) == "too_large"
     assert code_of(fetch, server.url("/endless")) == "too_large"
 
 
