@@ -16,10 +16,11 @@ from django.core.files.base import File
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from shift_media.core.formats import HEAD_BYTES
-from shift_media.direct import tickets
+from shift_media.direct import parts, tickets
 from shift_media.direct.access import with_known_user
 from shift_media.direct.answers import answering_errors
 from shift_media.direct.staged_file import StagedFile
+from shift_media.fields.pending import held_by_pending
 from shift_media.http import without_transactions
 from shift_media.quotas import release
 from shift_media.storages.validation import get_served_type
@@ -79,8 +80,14 @@ def _announcement(field: str | None, file: File[Any]) -> dict[str, Any]:
 
 
 def _forget(request: HttpRequest) -> HttpResponse:
-    """Make a ticket invalid, as if its file had been stored."""
+    """Make a ticket invalid, as if its file had been stored; delete parts that were sent.
+
+    A picker may empty itself after the form was sent. A file that a task is still to store stays.
+    """
     token = request.read(_TOKEN_BYTES).decode("ascii", "replace").strip()
-    tickets.verify(token, request)
-    StagedFile(token, request).on_stored()
+    ticket = tickets.verify(token, request)
+    if ticket.part_size:
+        parts.abort(ticket)
+    if not held_by_pending([ticket.key]):
+        StagedFile(token, request).on_stored()
     return HttpResponse(status=204)

@@ -171,9 +171,10 @@ def _answer_abort(
 
 
 def abort(ticket: Ticket) -> None:
-    """Delete the parts; a completed upload stays as it is."""
+    """Delete the parts; a completed upload stays as it is, and counts in the quota."""
     _multipart(ticket).abort(ticket.key, ticket.upload_id)
-    release(ticket.key)
+    if ticket.storage.stat(ticket.key) is None:
+        release(ticket.key)
 
 
 Action = Callable[[HttpRequest, Ticket, Mapping[str, Any]], HttpResponse]

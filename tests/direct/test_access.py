@@ -19,7 +19,7 @@ from shift_media.direct import NotAuthenticated
 from shift_media.quotas import QuotaExceeded
 from shift_media.quotas.models import UploadReservation
 from shift_media.storages import LocalMediaStorage
-from tests.direct.part_steps import act
+from tests.direct.part_steps import act, send
 from tests.direct.steps import FIELD, announced, ask, errors, form, put, ticket
 from tests.fields.material import picture
 from tests.testapp.models import Photo
@@ -212,6 +212,17 @@ def test_upload_in_parts_is_counted_until_it_is_aborted(client: Client) -> None:
     assert small.status_code == 201, small.content
     assert UploadReservation.objects.count() == 1
     act(client, "abort", small.json()["ticket"])
+    assert not UploadReservation.objects.exists()
+
+
+@pytest.mark.usefixtures("limited")
+def test_completed_upload_in_parts_is_counted_although_it_is_aborted(client: Client) -> None:
+    begun = ask(client, JPEG, parts=True).json()["ticket"]
+    assert send(client, begun, 1, JPEG) == 204
+    assert act(client, "complete", begun).status_code == 200
+    assert act(client, "abort", begun).status_code == 204
+    assert UploadReservation.objects.count() == 1
+    form(client, begun).save()
     assert not UploadReservation.objects.exists()
 
 

@@ -150,6 +150,17 @@ def test_ticket_of_a_pending_file_is_refused_a_second_time(
     assert Attachment.objects.count() == 1
 
 
+def test_picker_that_removes_the_ticket_of_a_pending_file_leaves_it_to_the_task(
+    client: Client, local: Callable[[], list[Any]]
+) -> None:
+    token, request = staged_token(client)
+    row = Attachment.objects.create(file=StagedFile(token, request))
+    removed = client.delete("/media/upload/form/", token, content_type="text/plain")
+    assert removed.status_code == 204
+    assert pending_run.store_pending(row.file.key, "default") == "stored"
+    assert exists(row.file.key)
+
+
 def test_two_rows_that_use_one_ticket_at_once_are_one(
     client: Client, local: Callable[[], list[Any]]
 ) -> None:

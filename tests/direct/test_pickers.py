@@ -13,8 +13,9 @@ from django.test import Client, override_settings
 
 from shift_media.core.errors import StorageError
 from shift_media.quotas.models import UploadReservation
-from shift_media.storages import LocalMediaStorage
+from shift_media.storages import LocalMediaStorage, default_media_storage
 from tests.direct.part_steps import CONTENT, PART, RULES, act, begin, piece
+from tests.direct.part_steps import send as send_part
 from tests.direct.steps import FIELD, errors, form, ticket
 from tests.fields.conftest import Use
 from tests.fields.material import HTML, picture
@@ -115,6 +116,16 @@ def test_file_that_is_removed_again_cannot_be_used(client: Client) -> None:
     assert errors(client, token) == ["upload_missing"]
     assert not UploadReservation.objects.exists()
     assert client.delete(FORM, "x" * 20_000, content_type="text/plain").status_code == 400
+
+
+def test_upload_in_parts_that_is_removed_again_leaves_no_parts(client: Client) -> None:
+    token = begin(client).json()["ticket"]
+    assert send_part(client, token, 1, piece(1)) == 204
+    assert client.delete(FORM, token, content_type="text/plain").status_code == 204
+    assert not UploadReservation.objects.exists()
+    assert send_part(client, token, 2, piece(2)) == 400
+    assert act(client, "complete", token).json()["code"] == "upload_missing"
+    assert not list(default_media_storage.multipart.unfinished())
 
 
 def test_storage_that_fails_reserves_nothing(
