@@ -103,10 +103,10 @@ class Video:
     def choose_poster(self, seconds: float) -> TranscodeJob:
         """Submit a job that takes a new poster, exactly at a time of the video, and return it.
 
-        The poster is in use once the job is complete. It has a key of its own, and so have its
-        resizes. It stays in use if the renditions are made again, until another one is chosen, or
-        `reset_poster` is called. Raises `NotTranscodable`, and ``ValueError`` for a time that is
-        not in the video.
+        The time is that of the video as it is played, in seconds. The poster is in use once the
+        job is complete. It has a key of its own, and so have its resizes. It stays in use if the
+        renditions are made again, until another one is chosen, or `reset_poster` is called.
+        Raises `NotTranscodable`, and ``ValueError`` for a time that is not in the video.
         """
         from shift_media.transcoding import services
 

@@ -220,6 +220,15 @@ def test_time_outside_of_the_video_is_refused(video: Film, seconds: float) -> No
     assert not TranscodeJob.objects.filter(profile="new-poster").exists()
 
 
+def test_time_is_that_of_the_part_that_is_played(film: Film) -> None:
+    profile = {"trim": {"start": 1, "end": 3}, "_poster.jpg": {"kind": "poster", "second": 0}}
+    settings = {"PROFILES": {"web": profile}, "TRANSCODER": PAINTER}
+    with override_settings(SHIFT_MEDIA=settings):
+        assert color_at(poster_of(choose(film, 1.5)).key) == "blue"
+        with pytest.raises(ValueError, match=r"at most 2\."):
+            film.video.choose_poster(2.5)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "color"), [(2.5, "blue"), (3.9, "white"), (4, "white")])
 def test_ffmpeg_takes_the_frame_of_the_time(film: Film, seconds: float, color: str) -> None:
