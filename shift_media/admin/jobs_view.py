@@ -7,7 +7,7 @@ from the buttons of the form, and needs the permission to change the row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
@@ -18,13 +18,15 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from shift_media.admin.panel import render_video
-from shift_media.admin.shown_files import fields_of, is_playable
+from shift_media.admin.shown_files import is_playable, readonly_names, visible_fields
 from shift_media.core.errors import MediaError
 from shift_media.transcoding import services
 from shift_media.transcoding.models import TranscodeJob
 
 Said = tuple[bool, str]
 """Whether something was done, and what to say."""
+
+_NUMBER_LENGTH: Final = 20
 
 
 class JobsView(View):
@@ -46,7 +48,7 @@ class JobsView(View):
         Without the script the answer is a redirect to the form.
         """
         file = self._file(request, object_id, field)
-        if not self.model_admin.has_change_permission(request, file.instance):
+        if not self._may_change(request, file):
             raise PermissionDenied
         done, text = self._do(request, file)
         if done:
@@ -62,17 +64,23 @@ class JobsView(View):
     def _file(self, request: HttpRequest, object_id: str, name: str) -> Any:
         if not self.model_admin.has_view_or_change_permission(request):
             raise PermissionDenied  # before the row is looked up, whose existence is not told
-        names = [field.name for field in fields_of(self.model_admin.model)]
         row = self.model_admin.get_object(request, unquote(object_id))
+        names = [field.name for field in visible_fields(self.model_admin, request, row)]
         file = getattr(row, name) if row is not None and name in names else None
         if not file or not is_playable(file):
             raise Http404("There is no video in this field of this row.")
         return file
 
+    def _may_change(self, request: HttpRequest, file: Any) -> bool:
+        """Return True if the user may change the row, and the form edits the field."""
+        row = file.instance
+        is_only_shown = file.field.name in readonly_names(self.model_admin, request, row)
+        return not is_only_shown and self.model_admin.has_change_permission(request, row)
+
     def _html(
         self, request: HttpRequest, file: Any, text: str = "", *, is_error: bool = False
     ) -> str:
-        may_change = self.model_admin.has_change_permission(request, file.instance)
+        may_change = self._may_change(request, file)
         site = self.model_admin.admin_site.name
         return render_video(file, site, may_change=may_change, said=text, is_error=is_error)
 
@@ -94,7 +102,8 @@ class JobsView(View):
 
     def _job(self, file: Any, pk: str, act: Callable[[Any], bool], text: str) -> Said:
         jobs = TranscodeJob.objects.on_primary().filter(original=file.key)
-        job = jobs.filter(pk=pk).first() if pk.isdecimal() else None
+        is_number = pk.isdecimal() and len(pk) <= _NUMBER_LENGTH
+        job = jobs.filter(pk=pk).first() if is_number else None
         if job is None:
             raise Http404("This video has no such job.")
         if act(job):

@@ -19,7 +19,7 @@ from shift_media.admin import actions, dropping, filters, jobs_view
 from shift_media.admin.columns import thumbnail
 from shift_media.admin.framing import ratios_of
 from shift_media.admin.panel import render_panel
-from shift_media.admin.shown_files import fields_of, holds, load_videos
+from shift_media.admin.shown_files import fields_of, holds, load_videos, visible_fields
 from shift_media.admin.widgets import FramedInput, PanelInput
 from shift_media.conf.reader import suggest
 from shift_media.core.errors import InvalidSpec
@@ -174,7 +174,7 @@ class MediaAdmin(MediaForms, ModelAdminBase):
         """
         shown = [*super().get_list_display(request)]
         if shown == ["__str__"]:
-            shown = [*(field.name for field in fields_of(self.model)), *shown]
+            shown = [*(field.name for field in visible_fields(self, request)), *shown]
         return [*map(self._thumbnail_of, shown)]
 
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:

@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from shift_media.admin.columns import thumbnail
 from shift_media.admin.filters import KINDS, has_extension_of
-from shift_media.admin.shown_files import fields_of, holds, load_videos, shown_name
+from shift_media.admin.shown_files import fields_of, holds, load_videos, shown_name, visible_fields
 from shift_media.core.formats import accepted_formats
 from shift_media.fields.types import AnyMediaField
 
@@ -59,15 +59,18 @@ class FoundFile:
 def sources_of(site: Any, request: HttpRequest) -> list[LibrarySource]:
     """Return the media fields of the models that are registered and that the user may view.
 
-    Each column stands once, although a proxy or a child of its model may be registered too.
+    A field that the admin of its model hides is not among them. Each column stands once, although a
+    proxy or a child of its model may be registered too.
     """
     seen: set[tuple[Any, str]] = set()
     found = []
     admins = sorted(site._registry.items(), key=lambda item: item[0]._meta.proxy)
     for model, model_admin in admins:
-        for field in fields_of(model):
+        if not fields_of(model) or not model_admin.has_view_or_change_permission(request):
+            continue
+        for field in visible_fields(model_admin, request):
             column = (field.model, field.name)
-            if column not in seen and model_admin.has_view_or_change_permission(request):
+            if column not in seen:
                 seen.add(column)
                 found.append(LibrarySource(field, model_admin))
     return sorted(found, key=lambda source: source.label)

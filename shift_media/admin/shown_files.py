@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from django.core.exceptions import SuspiciousOperation
 from django.db import models
+from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -34,6 +35,27 @@ _PLAYABLE: Final = ("video", "audio")
 def fields_of(model: type[models.Model]) -> list[AnyMediaField]:
     """Return the media fields of a model."""
     return cast("list[AnyMediaField]", media_fields(model))
+
+
+def visible_fields(model_admin: Any, request: HttpRequest, row: Any = None) -> list[AnyMediaField]:
+    """Return the media fields of a model that its admin does not hide from a user.
+
+    ``exclude`` hides a field, unless the form shows it read-only, or the list has a column of it.
+    """
+    excluded = model_admin.get_exclude(request, row)
+    if excluded is None:
+        excluded = getattr(getattr(model_admin.form, "_meta", None), "exclude", None)
+    if not excluded:
+        return fields_of(model_admin.model)
+    shown = {*map(str, model_admin.list_display), *readonly_names(model_admin, request, row)}
+    hidden = set(excluded) - shown
+    return [field for field in fields_of(model_admin.model) if field.name not in hidden]
+
+
+def readonly_names(model_admin: Any, request: HttpRequest, row: Any = None) -> set[str]:
+    """Return the names of the fields that a form shows and does not edit."""
+    fields = model_admin.get_readonly_fields(request, row)
+    return {str(getattr(field, "__name__", field)) for field in fields}
 
 
 def holds(field: AnyMediaField, *kinds: str) -> bool:

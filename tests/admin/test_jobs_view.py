@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
@@ -45,6 +46,25 @@ def test_user_of_another_model_sees_no_jobs(login: Login) -> None:
     client = login("view_photo", "change_photo")
     assert client.get(url_of(film)).status_code == 403
     assert client.get("/admin/testapp/film/0/media/video/").status_code == 403
+
+
+def test_video_that_the_form_only_shows_is_not_changed(
+    login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (film,) = new_films(1, State.ERROR)
+    job = TranscodeJob.objects.get()
+    monkeypatch.setattr(type(admin.site._registry[Film]), "readonly_fields", ("video",))
+    client = login("change_film")
+    assert "Try again" not in client.get(url_of(film)).content.decode()
+    assert client.post(url_of(film), {"do": f"retry {job.pk}"}).status_code == 403
+    assert TranscodeJob.objects.get().state == State.ERROR
+
+
+def test_number_of_a_job_of_any_length_is_none_of_the_video(login: Login) -> None:
+    (film,) = new_films(1, State.ERROR)
+    client = login("change_film")
+    for number in ("9" * 30, "9" * 5000):
+        assert client.post(url_of(film), {"do": f"retry {number}"}).status_code == 404
 
 
 def test_post_needs_the_token(django_user_model: type) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from shift_media.admin import search
 from tests.admin.conftest import Login, new_films
 from tests.fields.material import picture, upload
-from tests.testapp.models import Anything, Gallery, Pair, Photo
+from tests.testapp.models import Anything, Film, Gallery, Pair, Photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
@@ -132,3 +132,29 @@ def test_rows_that_the_admin_of_the_model_hides_are_not_in_the_library(
     assert names(page_of(admin_client)) == ["own.jpg"]
     hidden = admin_client.get(f"{LIBRARY}testapp.anything.file/{other.pk}/")
     assert hidden.status_code == 404
+
+
+@pytest.fixture
+def without_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the video out of the form of films."""
+    monkeypatch.setattr(type(admin.site._registry[Film]), "exclude", ("video",))
+
+
+def test_field_that_the_form_of_its_row_leaves_out_is_not_in_the_library(
+    admin_client: Client, without_video: None
+) -> None:
+    (film,) = new_films(1)
+    assert names(page_of(admin_client)) == []
+    assert admin_client.get(f"{LIBRARY}testapp.film.video/{film.pk}/").status_code == 404
+    assert admin_client.get(f"/admin/testapp/film/{film.pk}/media/video/").status_code == 404
+
+
+def test_field_that_the_form_of_its_row_leaves_out_is_no_column_by_default(
+    admin_client: Client, without_video: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_films(1)
+    assert "clip.mp4" not in admin_client.get("/admin/testapp/film/").content.decode()
+    for name in ("list_display", "readonly_fields"):
+        with monkeypatch.context() as shown:
+            shown.setattr(type(admin.site._registry[Film]), name, ("video",))
+            assert names(page_of(admin_client)) == ["clip.mp4"]
