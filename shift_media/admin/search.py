@@ -59,8 +59,8 @@ class FoundFile:
 def sources_of(site: Any, request: HttpRequest) -> list[LibrarySource]:
     """Return the media fields of the models that are registered and that the user may view.
 
-    A field that the admin of its model hides is not among them. Each column stands once, although a
-    proxy or a child of its model may be registered too.
+    A field that the admin of its model hides is not among them. Each column stands once, although
+    a proxy or a child of its model may be registered too.
     """
     seen: set[tuple[Any, str]] = set()
     found = []
