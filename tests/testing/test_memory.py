@@ -112,14 +112,22 @@ def test_readers_of_one_file_do_not_disturb_each_other() -> None:
     assert read == [content] * 4
 
 
-def test_large_file_leaves_no_open_descriptor_behind() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+def test_large_file_leaves_no_open_descriptor_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     storage = InMemoryMediaStorage()
     key = put(storage, bytes(6_000_000))
-    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert open_files_in(tmp_path) == 1
     storage.delete(key)
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files_in(tmp_path) == 0
+
+
+def open_files_in(folder: Path) -> int:
+    """Return the number of open files in a folder, whatever else this process has open."""
+    descriptors = Path("/proc/self/fd").iterdir()
+    return sum(os.path.realpath(path).startswith(f"{folder}/") for path in descriptors)
 
 
 def test_snapshot_brings_back_deleted_files_and_removes_new_ones() -> None:
