@@ -15,10 +15,9 @@ import pytest
 from django.core.management import call_command
 from django.test import override_settings
 
-from tests.aws.test_media_bucket import media_on
 from tests.docs.blocks import DOCS, read_blocks
 from tests.parts import ROOT
-from tests.servers.fixtures import client_of, storage_options
+from tests.servers.fixtures import client_of, media_on, storage_options
 
 BUCKET = "my-site-media"
 

@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.test import override_settings
 
 from shift_media.aws.bucket import SUBRESOURCES, Bucket
 from shift_media.aws.policies import public_read_policy
 from shift_media.aws.website import website_configuration
 from tests.resizes.test_redirect_s3 import ask as ask_url
 from tests.servers.faults import FaultProxy
-from tests.servers.fixtures import client_of, storage_options
+from tests.servers.fixtures import client_of, media_on, storage_options
 
 APP_URL = "http://app.localhost:8000/media/"
 AGREED = ("--yes", "--widen")
@@ -31,11 +29,6 @@ OTHERS_STATEMENT = {
     "Action": "s3:GetObject",
     "Resource": "arn:aws:s3:::{bucket}/*",
 }
-
-
-def media_on(options: dict[str, Any]) -> Any:
-    media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options}
-    return override_settings(STORAGES={**settings.STORAGES, "media": media})
 
 
 def run(*options: str) -> str:

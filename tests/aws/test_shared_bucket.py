@@ -19,10 +19,10 @@ from shift_media.aws.prefixes import camel_ending, ending, label
 from shift_media.core.errors import NotStored, StorageError
 from shift_media.storages import S3MediaStorage
 from shift_media.testing.steps import fetch_bytes, new_key, put_bytes
-from tests.aws.test_media_bucket import AGREED, media_on, run
+from tests.aws.test_media_bucket import AGREED, run
 from tests.aws.validation import faults
 from tests.resizes.test_redirect_s3 import ask
-from tests.servers.fixtures import client_of, storage_options
+from tests.servers.fixtures import client_of, media_on, storage_options
 
 DISTRIBUTION = "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE"
 SHOP, BLOG = "http://shop.localhost:8000/media/", "http://blog.localhost:8000/files/"

@@ -6,12 +6,15 @@ import http.client
 import io
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
 from PIL import Image
 
 from shift_media.core.keys import new_original_key
@@ -19,9 +22,9 @@ from shift_media.resizes import builder
 from shift_media.resizes.resize import Resize
 from shift_media.storages import S3MediaStorage
 from tests.resizes.conftest import picture
+from tests.servers.app import App
 from tests.servers.faults import FaultProxy
-from tests.servers.fixtures import storage_options
-from tests.servers.gallery import S3Gallery
+from tests.servers.fixtures import media_on, storage_options
 from tests.servers.nginx import KeepingCDN
 from tests.servers.rgw import RGW
 
@@ -55,7 +58,10 @@ def ask(url: str) -> tuple[int, dict[str, str], bytes]:
 
 
 class RedirectSite:
-    """A bucket with its website, perhaps a CDN, and an app that calls it through a proxy."""
+    """A bucket with its website, perhaps a CDN, and an app that calls it through a proxy.
+
+    The app runs in threads of this process, because clients see no difference.
+    """
 
     def __init__(self, server: RGW, folder: Path) -> None:
         self.server = server
@@ -65,6 +71,7 @@ class RedirectSite:
         self.public_url = self.website
         self._folder = folder
         self._running: list[Any] = []
+        self._settings = ExitStack()
 
     def start_cdn(self, nginx: Path) -> None:
         """Start a CDN that keeps redirects in front of the website."""
@@ -76,25 +83,22 @@ class RedirectSite:
         self.public_url = cdn.url
 
     def serve(self, *options: str, **more: str) -> RedirectSite:
-        self.gallery = S3Gallery(
-            self._folder / "site",
-            self.server,
-            self.bucket,
-            endpoint=self.proxy.endpoint,
-            public_url=self.public_url,
-            workers=1,
-            **more,
-        )
-        self.gallery.set_bucket_up(*options)
-        self._running.append(self.gallery.start())
-        self.app = urlsplit(self.gallery.url).netloc
-        told = storage_options(self.server, self.bucket)
-        self.storage = S3MediaStorage(**{**told, "public_url": self.public_url})
+        """Configure the bucket, and serve the app with these options of its storage."""
+        told = {**storage_options(self.server, self.bucket), "public_url": self.public_url, **more}
+        self._settings.enter_context(media_on({**told, "endpoint_url": self.proxy.endpoint}))
+        app = App(get_wsgi_application())
+        self._running.append(app)
+        self.app = f"127.0.0.1:{app.port}"
+        url = f"--app-url=http://{self.app}/media/"
+        call_command("media_bucket", "create", verbosity=0)
+        call_command("media_bucket", "apply", url, "--yes", "--widen", *options, verbosity=0)
+        self.storage = S3MediaStorage(**told)
         return self
 
     def stop(self) -> None:
         for one in reversed(self._running):
             one.stop()
+        self._settings.close()
         self.proxy.stop()
 
     def add(self, stem: str = "photo") -> Resize:
@@ -192,7 +196,7 @@ def test_cdn_that_keeps_redirect_leads_to_bytes_in_content_mode(
     site: RedirectSite, needs: Callable[[str], Path]
 ) -> None:
     site.start_cdn(needs("nginx"))
-    site.serve(S3_DELIVERY="content")
+    site.serve(delivery="content")
     resize = site.add()
     for _ in range(3):
         assert_picture(answer := site.follow(resize.url))
@@ -221,10 +225,7 @@ def test_anonymous_listing_is_403_and_unknown_path_is_404(site: RedirectSite) ->
 def test_private_originals_are_refused_and_derived_files_public(
     site: RedirectSite, stem: str
 ) -> None:
-    site.serve(S3_ORIGINALS="private")
-    options = storage_options(site.server, site.bucket)
-    options.update(originals="private", public_url=site.website)
-    site.storage = S3MediaStorage(**options)
+    site.serve(originals="private")
     resize = site.add(stem)
     assert_picture(made := site.follow(resize.url))
     assert made.hops == [("public", 307), ("app", 302), ("public", 200)]

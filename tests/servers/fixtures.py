@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 
 from testproject.servers.rgw import RGW
 from tests.servers.faults import FaultProxy
@@ -85,6 +87,12 @@ def storage_options(server: S3Server, bucket: str, endpoint: str = "") -> dict[s
         "addressing_style": "path",
         "public_url": "https://cdn.example/",
     }
+
+
+def media_on(options: dict[str, Any]) -> override_settings:
+    """Use a storage with these options as that of media."""
+    media = {"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options}
+    return override_settings(STORAGES={**settings.STORAGES, "media": media})
 
 
 @pytest.fixture(scope="session")
