@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import http.client
 import io
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,9 +23,12 @@ from django.test import override_settings
 from PIL import Image
 
 from shift_media.concurrency import locks, shared
+from shift_media.core.keys import parse_original_key
 from shift_media.resizes.resize import Resize
 from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
+from tests.servers.faults import FaultProxy
+from tests.servers.fixtures import S3Server, client_of, new_bucket
 from tests.servers.gallery import S3Gallery
 from tests.servers.redis import Redis
 from tests.servers.sites import PUBLIC_URL, S3Site
@@ -32,38 +38,93 @@ pytestmark = [pytest.mark.redis, pytest.mark.needs("redis")]
 
 CLIENTS = 32
 Hosts = list[S3Gallery]
-StartHosts = Callable[..., Hosts]
+
+
+@dataclass
+class Pairs:
+    """Pairs of hosts on one bucket and one Redis, by their delivery; tests share them."""
+
+    folder: Path
+    server: S3Server
+    proxy: FaultProxy
+    bucket: str
+    redis: Redis
+    _running: dict[str, Hosts] = field(default_factory=dict)
+
+    def on(self, delivery: str) -> Hosts:
+        """Return two running hosts, and start them if none are."""
+        if delivery not in self._running:
+            hosts = self._running[delivery] = [self._new(delivery) for _ in range(2)]
+            for host in hosts:
+                host.launch()
+            for host in hosts:
+                host.wait()
+        for host in self._running[delivery]:
+            host.forget()
+        self.proxy.clear()
+        return self._running[delivery]
+
+    def _new(self, delivery: str) -> S3Gallery:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        return S3Gallery(
+            folder,
+            self.server,
+            self.bucket,
+            endpoint=self.proxy.endpoint,
+            public_url=PUBLIC_URL,
+            workers=2,
+            threads=16,
+            CACHE=self.redis.url,
+            LOCK_DIR=str(folder / "locks"),
+            S3_DELIVERY=delivery,
+        )
+
+    @contextmanager
+    def to_break(self, delivery: str) -> Iterator[Hosts]:
+        """Yield a pair of hosts; afterwards stop it, and start Redis again."""
+        try:
+            yield self.on(delivery)
+        finally:
+            self._stop(delivery)
+            self.redis.stop()
+            self.redis.start()
+
+    def _stop(self, delivery: str) -> None:
+        for host in self._running.pop(delivery, ()):
+            host.stop()
+
+    def close(self) -> None:
+        for delivery in list(self._running):
+            self._stop(delivery)
+        self.redis.stop()
+
+
+@pytest.fixture(scope="module")
+def pairs(
+    s3_server: S3Server,
+    s3_proxy: FaultProxy,
+    needs: Callable[[str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Pairs]:
+    """Yield the pairs of hosts of one server."""
+    folder = tmp_path_factory.mktemp("hosts")
+    redis = Redis(needs("redis"), folder).start()
+    pairs = Pairs(folder, s3_server, s3_proxy, new_bucket(s3_server), redis)
+    yield pairs
+    pairs.close()
 
 
 @pytest.fixture
-def hosts_on(s3_site: S3Site, redis: Redis, tmp_path: Path) -> Iterator[StartHosts]:
-    """Start two hosts on one bucket."""
-    running: Hosts = []
-
-    def start(delivery: str) -> Hosts:
-        for name in ("one", "two"):
-            host = S3Gallery(
-                tmp_path / name,
-                s3_site.server,
-                s3_site.bucket,
-                endpoint=s3_site.proxy.endpoint,
-                public_url=PUBLIC_URL,
-                workers=2,
-                threads=16,
-                CACHE=redis.url,
-                LOCK_DIR=str(tmp_path / name / "locks"),
-                S3_DELIVERY=delivery,
-            )
-            host.launch()
-            running.append(host)
-        for host in running:
-            host.wait()
-        s3_site.proxy.clear()
-        return running
-
-    yield start
-    for host in running:
-        host.stop()
+def s3_site(pairs: Pairs, tmp_path: Path) -> Iterator[S3Site]:
+    """Return a site on the bucket of the hosts."""
+    client = client_of(pairs.server)
+    site = S3Site(pairs.server, pairs.proxy, pairs.bucket, tmp_path / "locks", client)
+    try:
+        site.configure()
+        yield site
+    finally:
+        site.close()
+        pairs.proxy.clear()
 
 
 def ask(host: S3Gallery, key: str) -> tuple[int, bytes]:
@@ -106,11 +167,11 @@ def assert_good(answers: list[bytes], key: str) -> None:
 @pytest.mark.acceptance(14)
 @pytest.mark.parametrize("delivery", ["redirect", "content"])
 def test_32_requests_over_two_hosts_make_one_resize(
-    hosts_on: StartHosts, s3_site: S3Site, delivery: str
+    pairs: Pairs, s3_site: S3Site, delivery: str
 ) -> None:
     key = s3_site.add(picture(size=(2000, 1500)))
     resize = s3_site.resize(key).key
-    hosts = hosts_on(delivery)
+    hosts = pairs.on(delivery)
     answers = storm(hosts, resize)
     counts = s3_site.counts()
     assert counts["GET", key] == 1
@@ -130,19 +191,22 @@ def test_32_requests_over_two_hosts_make_one_resize(
     )
 
 
+def stored_of(site: S3Site, key: str) -> set[str]:
+    """Return the keys of an original and of what was made of it."""
+    return {other for other in site.stored() if other.startswith(parse_original_key(key).prefix)}
+
+
 def lock_of(key: str) -> int:
     """Return the number of the lock file of a key, which one pair of keys in 4,096 shares."""
     return int(shared.digest(key)[:8], 16) % locks._LOCK_FILES
 
 
 @pytest.mark.acceptance(14)
-def test_other_keys_are_made_while_one_is_being_made(
-    hosts_on: StartHosts, s3_site: S3Site
-) -> None:
+def test_other_keys_are_made_while_one_is_being_made(pairs: Pairs, s3_site: S3Site) -> None:
     slow, quick = s3_site.add(picture()), s3_site.add(picture(size=(80, 60)))
     while lock_of(s3_site.resize(quick, "40x30").key) == lock_of(s3_site.resize(slow).key):
         quick = s3_site.add(picture(size=(80, 60)))
-    hosts = hosts_on("redirect")
+    hosts = pairs.on("redirect")
     others = threading.Event()
     s3_site.proxy.inject(method="GET", key=slow, until=others)
     with ThreadPoolExecutor(1) as pool:
@@ -156,36 +220,33 @@ def test_other_keys_are_made_while_one_is_being_made(
 
 
 @pytest.mark.acceptance(15)
-def test_resizes_are_made_after_redis_dies_midway(
-    hosts_on: StartHosts, s3_site: S3Site, redis: Redis
-) -> None:
+def test_resizes_are_made_after_redis_dies_midway(pairs: Pairs, s3_site: S3Site) -> None:
     key = s3_site.add(picture(size=(2000, 1500)))
     first, second = s3_site.resize(key), s3_site.resize(key, "400x300", quality=70)
-    hosts = hosts_on("content")
-    dead = threading.Event()
-    s3_site.proxy.inject(method="GET", key=key, until=dead)
+    with pairs.to_break("content") as hosts:
+        dead = threading.Event()
+        s3_site.proxy.inject(method="GET", key=key, until=dead)
 
-    def die() -> None:
-        wait_until(lambda: ("GET", key) in s3_site.counts())
-        redis.stop()
-        dead.set()
+        def die() -> None:
+            wait_until(lambda: ("GET", key) in s3_site.counts())
+            pairs.redis.stop()
+            dead.set()
 
-    assert_good(storm(hosts, first.key, die), first.key)
-    # From now on each host makes it once, because only its lock folder is left.
-    assert s3_site.counts()["GET", key] <= 2
-    s3_site.proxy.clear()
-    assert_good(storm(hosts, second.key), second.key)
-    assert 1 <= s3_site.counts()["GET", key] <= 2
-    assert s3_site.stored() == {key, first.key, second.key}
+        assert_good(storm(hosts, first.key, die), first.key)
+        # From now on each host makes it once, because only its lock folder is left.
+        assert s3_site.counts()["GET", key] <= 2
+        s3_site.proxy.clear()
+        assert_good(storm(hosts, second.key), second.key)
+        assert 1 <= s3_site.counts()["GET", key] <= 2
+    assert stored_of(s3_site, key) == {key, first.key, second.key}
 
 
 @pytest.mark.acceptance(15)
-def test_another_host_takes_over_from_killed_host(hosts_on: StartHosts, s3_site: S3Site) -> None:
+def test_another_host_takes_over_from_killed_host(pairs: Pairs, s3_site: S3Site) -> None:
     key = s3_site.add(picture())
     resize = s3_site.resize(key).key
-    hosts = hosts_on("redirect")
-    s3_site.proxy.inject(method="GET", key=key, delay=30, times=1)
-    with ThreadPoolExecutor(1) as pool:
+    with pairs.to_break("redirect") as hosts, ThreadPoolExecutor(1) as pool:
+        s3_site.proxy.inject(method="GET", key=key, delay=30, times=1)
         killed = pool.submit(ask, hosts[0], resize)
         wait_until(lambda: ("GET", key) in s3_site.counts())
         hosts[0].kill()
@@ -194,7 +255,7 @@ def test_another_host_takes_over_from_killed_host(hosts_on: StartHosts, s3_site:
         assert time.monotonic() - started <= 30
         with pytest.raises((OSError, http.client.HTTPException)):
             killed.result()
-    assert s3_site.stored() == {key, resize}
+    assert stored_of(s3_site, key) == {key, resize}
     assert s3_site.counts()["PUT", resize] == 1
 
 

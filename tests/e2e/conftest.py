@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.parts import ROOT, locate, package
+from tests.servers.gallery import give_database
 
 START_SECONDS = 60
 QUIET = (
@@ -77,18 +78,20 @@ class Console:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Site]:
     """Run an empty gallery with two processes of gunicorn."""
-    with serving("testproject.settings", tmp_path_factory.mktemp("site"), free_port()) as site:
+    with serving("testproject.settings", tmp_path_factory, free_port()) as site:
         yield site
 
 
 @contextmanager
-def serving(settings: str, folder: Path, port: int, *, processes: int = 2) -> Iterator[Site]:
-    """Run the gallery with other settings by gunicorn."""
+def serving(
+    settings: str, factory: pytest.TempPathFactory, port: int, *, processes: int = 2
+) -> Iterator[Site]:
+    """Run the gallery with other settings by gunicorn, in a new folder."""
+    folder = factory.mktemp("site")
     site = Site(f"http://127.0.0.1:{port}", folder)
     env = site.environment(settings)
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-    subprocess.run(migrate, cwd=ROOT, env=env, check=True)
-    gunicorn = f"gunicorn -b 127.0.0.1:{port} -w {processes} -k gthread --threads 4"
+    give_database(factory, folder)
+    gunicorn = f"gunicorn -b 127.0.0.1:{port} -w {processes} --preload -k gthread --threads 4"
     command = [sys.executable, "-m", *gunicorn.split(), "--log-level=warning", "testproject.wsgi"]
     with (folder / "gunicorn.log").open("wb") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)

@@ -19,6 +19,7 @@ from tests.e2e.conftest import PATIENCE_MS, QUIET, Console, _wait_for
 from tests.fields.material import picture
 from tests.parts import ROOT
 from tests.servers.fixtures import new_bucket, storage_options
+from tests.servers.gallery import give_database
 
 if TYPE_CHECKING:
     from tests.servers.seaweedfs import SeaweedFS
@@ -112,8 +113,7 @@ def serve(
             "SHIFT_MEDIA_DEMO_DIR": str(folder / "site"),
             "DIRECT_MEDIA": json.dumps(media),
         }
-        migrate = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
-        subprocess.run(migrate, env=env, check=True)
+        give_database(tmp_path_factory, folder / "site")
         gunicorn = f"gunicorn -b 127.0.0.1:{port} --threads 2 testproject.wsgi"
         command = [sys.executable, "-m", *gunicorn.split()]
         log = (folder / "log").open("wb")

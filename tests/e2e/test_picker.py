@@ -58,8 +58,8 @@ def pickers(
     tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
 ) -> Iterator[Site]:
     """Run a site of one page with the picker."""
-    folder = tmp_path_factory.mktemp("pickers")
-    with serving("tests.e2e.picker_settings", folder, free_port(), processes=1) as site:
+    settings = "tests.e2e.picker_settings"
+    with serving(settings, tmp_path_factory, free_port(), processes=1) as site:
         yield site
 
 

@@ -17,7 +17,7 @@ from testproject.gallery.pictures import PICTURES
 from tests import parts
 from tests.e2e.conftest import PATIENCE_MS
 from tests.servers.fixtures import client_of
-from tests.servers.gallery import LoggedRequest, S3Gallery
+from tests.servers.gallery import LoggedRequest, S3Gallery, give_database
 from tests.servers.rgw import RGW
 from tests.waiting import wait_until
 
@@ -63,7 +63,7 @@ def trip(rgw: RGW, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trip]:
     bucket = f"trip-{uuid.uuid4().hex[:12]}"
     folder = tmp_path_factory.mktemp("trip")
     gallery = S3Gallery(folder, rgw, bucket, public_url=rgw.website(bucket))
-    gallery.manage("migrate", "--verbosity=0")
+    give_database(tmp_path_factory, folder)
     gallery.set_bucket_up()
     try:
         yield Trip(gallery.start(), rgw, bucket)

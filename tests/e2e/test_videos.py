@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,13 +114,25 @@ def assert_mp4_plays(page: Page) -> None:
     assert (width, height) == (240, 320)
 
 
-def test_transcoding_progress_updates_without_reload(page: Page, draw: Draw, worker: None) -> None:
-    noise = "testsrc2=size=1280x720:rate=25:duration=12,noise=alls=30:allf=t"
-    long = draw("noise.mp4", "-f", "lavfi", "-i", noise, *H264, "-crf", "40")
+@pytest.fixture
+def unhurried(needs: Callable[[str], Path], tmp_path: Path) -> Iterator[None]:
+    """Let ffmpeg read what it encodes no faster than it plays, so that a short video lasts."""
+    program = tmp_path / "ffmpeg"
+    slowly = 'case "$*" in *" -progress "*) set -- -readrate 1 "$@";; esac'
+    program.write_text(f'#!/bin/sh\n{slowly}\nexec "{needs("ffmpeg")}" "$@"\n')
+    program.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
+        yield
+
+
+def test_transcoding_progress_updates_without_reload(
+    page: Page, draw: Draw, unhurried: None, worker: None
+) -> None:
     page.goto("/videos/")
-    page.set_input_files("#id_video", long)
+    page.set_input_files("#id_video", draw("six.mp4", *pattern(seconds=6), *H264))
     page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("noise.mp4")
+    expect(page.get_by_role("heading", level=1)).to_have_text("six.mp4")
     page.evaluate("window.loadedOnce = true")
     page.wait_for_function(
         """() => {

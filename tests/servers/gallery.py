@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from django.core.management import call_command
+from filelock import FileLock
+
 from testproject.servers.processes import Processes, free_ports, is_responding
 from tests.parts import ROOT
-from tests.servers.fixtures import S3Server
+from tests.servers.fixtures import S3Server, media_on, storage_options
+from tests.servers.shared import base_folder
 
 PREFIX = "SHIFT_MEDIA_DEMO_S3_"
+
+
+def give_database(factory: pytest.TempPathFactory, folder: Path) -> None:
+    """Put a migrated, empty database of the gallery into its folder; it is made once in a run."""
+    made = base_folder(factory) / "gallery-database"
+    with FileLock(f"{made}.lock"):
+        if not made.exists():
+            part = made.with_suffix(".part")
+            settings = {"DJANGO_SETTINGS_MODULE": "testproject.settings"}
+            env = {**os.environ, **settings, "SHIFT_MEDIA_DEMO_DIR": str(part)}
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+            subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+            part.rename(made)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(made / "gallery.sqlite3", folder)
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,7 @@ class S3Gallery:
         self._log.touch()
         self._workers, self._threads = workers, threads
         self._processes = Processes(folder / "gunicorn.log")
+        self._options = storage_options(server, bucket, endpoint) | {"public_url": public_url}
         told = {
             "BUCKET": bucket,
             "ACCESS_KEY": server.access_key,
@@ -68,23 +89,12 @@ class S3Gallery:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def manage(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
-        """Run a command of manage.py."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **(env or {})},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def set_bucket_up(self, *options: str) -> None:
+    def set_bucket_up(self) -> None:
         """Create the bucket with its rules and its policy, as a site does."""
-        self.manage("media_bucket", "create")
-        app = ["--app-url", f"{self.url}/media/"]
-        self.manage("media_bucket", "apply", "--yes", "--widen", *app, *options)
+        with media_on(self._options):
+            call_command("media_bucket", "create", verbosity=0)
+            url = f"--app-url={self.url}/media/"
+            call_command("media_bucket", "apply", "--yes", "--widen", url, verbosity=0)
 
     def start(self) -> S3Gallery:
         """Serve, and wait until it answers."""
@@ -100,6 +110,7 @@ class S3Gallery:
             f"--threads={self._threads}",
             "--log-level=warning",
             "--graceful-timeout=2",
+            "--preload",  # one process imports Django for all
             f"--access-logfile={self._log}",
             "--access-logformat=%(m)s %(U)s %(s)s",
         ]
