@@ -50,6 +50,8 @@ STORAGES = {
     },
 }
 
+DATABASE_ROUTERS = ["tests.routing.StrictRouter"]
+
 # A file, so that threads have connections of their own and wait for each other as they do on a
 # site; in memory they would share one cache, whose locks nobody waits for.
 # Nothing of it has to survive a power failure, so that SQLite need not wait for the disk.

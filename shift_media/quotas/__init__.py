@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from django.db import DatabaseError
+from django.db import DatabaseError, router
 from django.db.models import Count, Sum
 from django.http import HttpRequest
 from django.utils import timezone
@@ -91,11 +91,12 @@ def release(key: str) -> None:
         logger.warning("The reservation of %s stays until it expires.", key, exc_info=True)
 
 
-def _reservations() -> models.Manager[UploadReservation]:
+def _reservations() -> models.QuerySet[UploadReservation]:
     # On use, because a model needs the settings of a site, and the fields import this module.
     from shift_media.quotas.models import UploadReservation
 
-    return UploadReservation.objects
+    # A replica may not have the newest ones yet, which count too.
+    return UploadReservation.objects.using(router.db_for_write(UploadReservation))
 
 
 def _quota(path: str) -> Quota:

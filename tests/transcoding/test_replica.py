@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import django
@@ -19,7 +15,6 @@ from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.services import Poller, Worker
-from tests.parts import ROOT
 from tests.servers.replica import Replicate, replicate
 from tests.testapp.models import Film
 from tests.transcoding import scripted
@@ -29,17 +24,6 @@ from tests.transcoding.scripted import Scripted
 __all__ = ["replicate"]
 
 pytestmark = [pytest.mark.needs("ffmpeg"), pytest.mark.acceptance(65)]
-
-CORE = (
-    "tests/deletion/test_deletions.py",
-    "tests/fields/test_saving.py",
-    "tests/fields/test_stale_saves.py",
-    "tests/transcoding/test_admin.py",
-    "tests/transcoding/test_completed.py",
-    "tests/transcoding/test_jobs.py",
-    "tests/transcoding/test_polling.py",
-    "tests/transcoding/webhook/test_jobs.py::test_message_of_either_service_makes_the_job_be_read",
-)
 
 TASKS = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
 SCRIPTED: dict[str, Any] = {"TRANSCODER": {"BACKEND": scripted.PATH}}
@@ -137,18 +121,3 @@ def test_commands_submit_and_cancel_what_the_replica_does_not_have(new_film: New
     assert the_job().state == State.COMPLETE
     call_command("media_transcode", "testapp.Film", force=True, verbosity=0)
     assert TranscodeJob.objects.using("default").count() == 2
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_no_read_that_leads_to_a_write_goes_to_a_replica(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
-    servers = "not (e2e or s3 or rgw or postgres or redis or long)"
-    ran = subprocess.run(
-        [*command, "--ds=tests.replica_settings", "-m", servers, *CORE],
-        cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stdout[-4000:]
