@@ -22,19 +22,20 @@ from tests.servers.shared import base_folder
 PREFIX = "SHIFT_MEDIA_DEMO_S3_"
 
 
-def give_database(factory: pytest.TempPathFactory, folder: Path) -> None:
-    """Put a migrated, empty database of the gallery into its folder; it is made once in a run."""
-    made = base_folder(factory) / "gallery-database"
+def give_database(
+    factory: pytest.TempPathFactory, folder: Path, settings: str = "testproject.settings"
+) -> Path:
+    """Put a migrated, empty SQLite database into a folder; it is made once in a run."""
+    made = base_folder(factory) / f"database-of-{settings}"
     with FileLock(f"{made}.lock"):
         if not made.exists():
             part = made.with_suffix(".part")
-            settings = {"DJANGO_SETTINGS_MODULE": "testproject.settings"}
-            env = {**os.environ, **settings, "SHIFT_MEDIA_DEMO_DIR": str(part)}
-            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-            subprocess.run(migrate, cwd=ROOT, env=env, check=True)
+            told = {"DJANGO_SETTINGS_MODULE": settings, "SHIFT_MEDIA_DEMO_DIR": str(part)}
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0", "--run-syncdb"]
+            subprocess.run(migrate, cwd=ROOT, env={**os.environ, **told}, check=True)
             part.rename(made)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(made / "gallery.sqlite3", folder)
+    return Path(shutil.copy(made / "gallery.sqlite3", folder))
 
 
 @dataclass(frozen=True)

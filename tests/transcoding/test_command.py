@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from tests.parts import ROOT
+from tests.servers.gallery import give_database
 from tests.servers.postgres import Postgres, postgres
 from tests.testapp.models import Film
 from tests.transcoding import scripted
@@ -54,15 +56,10 @@ from django.core.files.base import ContentFile
 from django.core.management import call_command
 from tests.testapp.models import Film
 from tests.transcoding import scripted
-call_command("migrate", run_syncdb=True, verbosity=0)
+if "migrate" in sys.argv:
+    call_command("migrate", run_syncdb=True, verbosity=0)
 for _ in range(int(sys.argv[2])):
     Film.objects.create(video=ContentFile(open(sys.argv[1], "rb").read(), "clip.mp4"))
-"""
-JOBS = """
-import django, json
-django.setup()
-from shift_media.models import TranscodeJob
-print(json.dumps(list(TranscodeJob.objects.order_by("pk").values("state", "attempts", "error"))))
 """
 
 
@@ -71,6 +68,7 @@ class Site:
 
     def __init__(self, folder: Path, database: dict[str, Any], preset: str, lease: int) -> None:
         self.folder = folder
+        self.database = database
         self._values = {"database": database, "lease": lease}
         self.encode_with(preset)
         self.scratch = folder / "scratch"
@@ -112,9 +110,27 @@ class Site:
         assert process.returncode == 0, errors
         return out
 
+    def add_films(self, path: Path, count: int) -> None:
+        """Save rows with this video."""
+        is_empty = "HOST" in self.database
+        self.python(NEW_FILMS, str(path), str(count), *(["migrate"] if is_empty else []))
+
     def jobs(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.python(JOBS))
-        return found
+        """Read the jobs from the database, without Django."""
+        columns = ("state", "attempts", "error")
+        with contextlib.closing(self._connect()) as connection:
+            cursor = connection.cursor()
+            table = "shift_media_transcodejob"
+            cursor.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY id")
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def _connect(self) -> Any:
+        if "HOST" not in self.database:
+            return sqlite3.connect(self.database["NAME"])
+        import psycopg
+
+        names = {"host": "HOST", "user": "USER", "dbname": "NAME"}
+        return psycopg.connect(**{name: self.database[key] for name, key in names.items()})
 
     def keys(self) -> list[str]:
         files = (path for path in self.media.rglob("*") if path.is_file())
@@ -132,13 +148,15 @@ NewSite = Callable[..., Site]
 
 
 @pytest.fixture
-def new_site(tmp_path: Path) -> Iterator[NewSite]:
+def new_site(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
     made = []
 
     def new(
         database: dict[str, Any] | None = None, preset: str = "veryfast", lease: int = 600
     ) -> Site:
-        database = database or {"NAME": str(tmp_path / "db.sqlite3")}
+        if database is None:
+            path = give_database(tmp_path_factory, tmp_path, "tests.settings")
+            database = {"NAME": str(path)}
         made.append(Site(tmp_path, database, preset, lease))
         return made[-1]
 
@@ -148,7 +166,7 @@ def new_site(tmp_path: Path) -> Iterator[NewSite]:
 
 
 def run_two_at_once(site: Site, clip: Path) -> None:
-    site.python(NEW_FILMS, str(clip), "4")
+    site.add_films(clip, 4)
     both = [site.start(), site.start()]
     outs = [process.communicate(timeout=PATIENCE) for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
@@ -196,7 +214,7 @@ def test_killed_worker_ends_its_ffmpeg_and_the_next_run_completes_the_job(
     new_site: NewSite, slow_clip: Path
 ) -> None:
     site = new_site(preset="slower", lease=2)
-    site.python(NEW_FILMS, str(slow_clip), "1")
+    site.add_films(slow_clip, 1)
     worker = site.start()
     wait_for_encoder(site)
     os.kill(worker.pid, signal.SIGKILL)
@@ -217,7 +235,7 @@ def test_interrupted_job_is_pending_and_completed_by_the_next_run(
     new_site: NewSite, small_clip: Path
 ) -> None:
     site = new_site(preset="slower")
-    site.python(NEW_FILMS, str(small_clip), "1")
+    site.add_films(small_clip, 1)
     worker = site.start()
     wait_for_encoder(site)
     worker.send_signal(signal.SIGINT)

@@ -23,7 +23,7 @@ from tests.testapp.models import Film
 from tests.transcoding import scripted
 from tests.transcoding.conftest import NewFilm
 from tests.transcoding.scripted import Scripted
-from tests.transcoding.test_command import NEW_FILMS, PATIENCE, NewSite, new_site
+from tests.transcoding.test_command import PATIENCE, NewSite, new_site
 
 __all__ = ["new_site"]
 
@@ -59,7 +59,7 @@ def test_job_is_complete_if_the_reader_of_standard_output_is_gone(film: Film) ->
 @pytest.mark.acceptance(64)
 def test_command_exits_with_0_after_its_reader_is_gone(new_site: NewSite, clip: Path) -> None:
     site = new_site()
-    site.python(NEW_FILMS, str(clip), "1")
+    site.add_films(clip, 1)
     process = site.start("--wait")
     assert process.stdout is not None
     process.stdout.close()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.parts import ROOT
 from tests.transcoding.conftest import children_in
-from tests.transcoding.test_command import NEW_FILMS, PATIENCE, NewSite, Site, new_site
+from tests.transcoding.test_command import NewSite, Site, new_site
 from tests.waiting import wait_until
 
 __all__ = ["new_site"]
@@ -26,17 +26,24 @@ from shift_media.transcoding.services import Worker, reports, worker
 def die(*arguments):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def report(job):
-    if stage.isdigit() and job.progress >= int(stage):
-        die()
+def work(stage):
+    def report(job):
+        if stage.isdigit() and job.progress >= int(stage):
+            die()
 
-stage = sys.argv[1]
-worker.PROGRESS_SECONDS = 0
-if stage == "claimed":
-    worker.build_attempt = die
-if stage == "complete":  # The row is written, but files of earlier attempts are still there.
-    reports._delete_older_files = die
-Worker(on_progress=report).run_one()
+    worker.PROGRESS_SECONDS = 0
+    if stage == "claimed":
+        worker.build_attempt = die
+    if stage == "complete":  # The row is written, but files of earlier attempts are still there.
+        reports._delete_older_files = die
+    Worker(on_progress=report).run_one()
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        work(line.strip())
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 STEPS = ("claimed", "10", "99", "complete")
 """The job is claimed; it is being encoded; all files are stored; the row says complete."""
@@ -51,13 +58,18 @@ def test_job_completes_after_its_worker_was_killed_at_each_step(
     site = new_site()
     with (site.folder / "site_settings.py").open("a") as more:
         more.write('SHIFT_MEDIA |= {"TRANSCODE_ATTEMPTS": 9}\n')
-    site.python(NEW_FILMS, str(clip), "1")
-    for step in STEPS:
-        command = [sys.executable, "-c", WORK_AND_DIE, step]
-        ran = subprocess.run(command, cwd=ROOT, env=site.env, timeout=PATIENCE)
-        assert ran.returncode == -signal.SIGKILL, step
-        end_lease(site)
-        wait_until(lambda: children_in(site.scratch) == [], 5)
+    site.add_films(clip, 1)
+    command, pipe = [sys.executable, "-c", WORK_AND_DIE], subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=ROOT, env=site.env, text=True, bufsize=1, stdin=pipe, stdout=pipe
+    ) as workers:
+        assert workers.stdin is not None
+        assert workers.stdout is not None
+        for step in STEPS:
+            print(step, file=workers.stdin)
+            assert int(workers.stdout.readline()) == -signal.SIGKILL, step
+            end_lease(site)
+            wait_until(lambda: children_in(site.scratch) == [], 5)
     assert site.jobs() == [{"state": "complete", "attempts": len(STEPS), "error": ""}]
     stored = site.keys()
     assert [key.rpartition("/")[2] for key in stored] == ["480p.mp4", "clip.mp4"]
@@ -66,7 +78,8 @@ def test_job_completes_after_its_worker_was_killed_at_each_step(
 
 def end_lease(site: Site) -> None:
     """Let the time pass for which the killed worker had claimed the job."""
-    with contextlib.closing(sqlite3.connect(site.folder / "db.sqlite3")) as database, database:
+    connection = sqlite3.connect(site.database["NAME"])
+    with contextlib.closing(connection) as database, database:
         database.execute(
             "UPDATE shift_media_transcodejob SET lease_until = '2000-01-01 00:00:00'"
             " WHERE lease_until IS NOT NULL"
