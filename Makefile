@@ -23,6 +23,10 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 ALL = -n $(shell expr 2 \* $(CORES))
 WITHOUT_SERVERS = not e2e and not s3 and not rgw and not postgres and not redis
 
+# In a new environment they run beside a collection of all tests, which writes the bytecode that each
+# process of pytest would compile by itself otherwise.
+CHECKS = $(MAKE) -j2 --output-sync lint types layers $(VENV)/.collected
+
 SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
@@ -55,10 +59,12 @@ demo-s3: $(VENV)/.demo
 # Python of their own. `make clean` removes the bytecode.
 test test-full test-oldest unit: export PYTHONDONTWRITEBYTECODE =
 
-test: lint types layers
+test: $(VENV)/.dev
+	$(CHECKS)
 	$(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
-test-full: lint types layers
+test-full: $(VENV)/.dev
+	$(CHECKS)
 	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
@@ -128,6 +134,10 @@ $(VENV)/.demo: setup.cfg pyproject.toml
 $(VENV)/.dev: setup.cfg pyproject.toml
 	$(call set_up,$(VENV),$(PYTHON),-e ".[dev]",Name another one: make PYTHON=python3.13 …)
 	touch $(VENV)/.demo $@
+
+$(VENV)/.collected: $(VENV)/.dev
+	$(VENV)/bin/python -m pytest -n 0 --collect-only -qq >/dev/null 2>&1 || true
+	touch $@
 
 $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 	$(call set_up,$(VENV_OLDEST),$(PYTHON_OLDEST),-e ".[dev]" "$(DJANGO_OLDEST)",Name another one: make test-oldest PYTHON_OLDEST=python3.11)
