@@ -21,7 +21,7 @@ from shift_media.core.errors import InvalidSpec
 from shift_media.core.metadata import Metadata
 from shift_media.core.preset_effects import EFFECT_VALUES
 from shift_media.core.spec import Focal
-from shift_media.core.spec_options import DIGEST, OPTION_NAMES, OPTIONS
+from shift_media.core.spec_options import DIGEST, OPTION_NAMES, OPTIONS, POSTER
 from shift_media.fields.file import MediaFile
 from shift_media.jinja2 import MediaExtension
 from shift_media.resizes import builder
@@ -210,4 +210,5 @@ def test_grammar_lists_the_letters_of_the_table() -> None:
     page: Path = ROOT / "docs/reference/urls.rst"
     grammar = page.read_text().partition("   option     =")[2].partition("   signature")[0]
     letters = re.findall(r'^ *\|? "([a-z])"', grammar, re.MULTILINE)
-    assert letters == sorted(option.letter for option in (*OPTIONS, DIGEST) if option.letter)
+    spelled = (*OPTIONS, DIGEST, POSTER)
+    assert letters == sorted(option.letter for option in spelled if option.letter)
