@@ -635,6 +635,19 @@ def test_bytes_behind_the_data_of_a_webp_are_removed(kind: str) -> None:
             assert stripped(clean) == clean
 
 
+def test_webp_of_which_a_shorter_part_decodes_by_chance_stays_whole() -> None:
+    # libwebp takes 77 bytes of its 88, and 85 and more, but none of the lengths between them.
+    content = bytes.fromhex(
+        "524946468600000057454250565038580a00000010000000060000000000414c50480800000000069669"
+        "1e69b8875650382058000000f002009d012a0700010000c01225a80274b70066007f00ca00fd0005bb46"
+        "960000feed2fefebf31fff0e6fd14ff689f6327e3fff2542dad49ffd9c0e05b19437ff6f5e7ffede0ea9"
+        "37fff2c435fffb783aa4dfffcac40000"
+    )
+    clean = stripped(content)
+    assert same_pixels(clean, content)
+    assert stripped(clean) == clean
+
+
 @pytest.mark.parametrize("kind", ["lossy", "lossless"])
 def test_pixels_of_a_webp_are_compared_few_times(
     kind: str, monkeypatch: pytest.MonkeyPatch

@@ -119,7 +119,10 @@ def _webp_length(stripped: BinaryIO, header: Header, chunks: Sequence[Chunk], in
         least += 1
     while least < whole and reader.exact(start + least, 1) == b"\0":
         least += 1  # A decoder takes missing bytes for zeros.
-    return min(least + _WEBP_END, whole)
+    kept = min(least + _WEBP_END, whole)
+    while kept < whole and not is_same(kept):
+        kept += 1  # The shorter length was decoded by chance: longer ones are refused.
+    return kept
 
 
 def _load(source: BinaryIO, header: Header, parts: tuple[Part, ...]) -> Image.Image | None:
