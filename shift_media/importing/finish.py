@@ -203,22 +203,22 @@ class FinishRun:
 
     def holders(self, names: Sequence[str]) -> dict[str, str]:
         """Return which field has a name, for those of the names that a row or a default has."""
-        held: dict[str, str] = {
-            name: self._odd_names[name] for name in names if name in self._odd_names
-        }
+        wanted = {*names, *map(_usual_spelling, names)}
+        held = {name: self._odd_names[name] for name in wanted if name in self._odd_names}
         for field in _file_fields():
             for default in default_names(field):
                 held.setdefault(default, str(field))
             for rows in all_rows(field.model):
-                matching = rows.filter(**{f"{field.name}__in": list(names)})
+                matching = rows.filter(**{f"{field.name}__in": list(wanted)})
                 for name in matching.values_list(field.name, flat=True).distinct():
                     held.setdefault(str(name), str(field))
         for column, lookup in history_columns():
-            for rows, name in product(all_rows(column.model), names):
+            for rows, name in product(all_rows(column.model), wanted):
                 if rows.filter(**{f"{column.name}__{lookup}": name}).exists():
                     held.setdefault(name, str(column))
         # A database may take other spellings for the same name, which are other files.
-        return {name: holder for name, holder in held.items() if name in names}
+        spelt = {name: {name, _usual_spelling(name)} & held.keys() for name in names}
+        return {name: held[min(same)] for name, same in spelt.items() if same}
 
     def _holders_of_spellings(self, files: Files) -> dict[str, str]:
         """Return which field has another spelling of a name, where the file system ignores it."""
@@ -240,8 +240,13 @@ class FinishRun:
                 odd |= Q(**{f"{field.name}__{lookup}": text})
             for rows in all_rows(field.model):
                 for name in rows.filter(odd).values_list(field.name, flat=True).iterator():
-                    found[posixpath.normpath(str(name)).lstrip("/")] = str(field)
+                    found[_usual_spelling(str(name))] = str(field)
         return found
+
+
+def _usual_spelling(name: str) -> str:
+    """Return a name as Django spells it: ``a/b.jpg`` for ``a//b.jpg``, which is the same file."""
+    return posixpath.normpath(name).lstrip("/")
 
 
 def _file_fields() -> Iterator[models.Field[Any, Any]]:

@@ -215,6 +215,20 @@ def test_finish_leaves_a_file_that_a_row_has_in_another_spelling(
     assert (old_folder / NAME).exists()
 
 
+@pytest.mark.parametrize("odd", ["photos//lake.jpg", "photos/./lake.jpg"])
+def test_finish_of_an_odd_name_leaves_a_file_that_a_row_has_by_its_usual_name(
+    old_row: OldRow, old_folder: Path, odd: str
+) -> None:
+    row = old_row()
+    Photo.objects.filter(pk=row.pk).update(image=odd)
+    import_all()
+    assert ImportedFile.objects.get().old_name == odd
+    other = Switched.objects.create()
+    Switched.objects.filter(pk=other.pk).update(image=NAME)
+    assert codes(finish()) == ["still_used"]
+    assert (old_folder / NAME).exists()
+
+
 def test_finish_leaves_a_file_that_a_column_of_the_history_has(
     old_row: OldRow, old_folder: Path
 ) -> None:
