@@ -209,6 +209,10 @@ class MediaFilesField(MediaFormField):
             raise forms.ValidationError(errors)
         return accepted
 
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Return True if files were sent: an empty list is none, as of an unused form of a set."""
+        return bool(data) and super().has_changed(initial, data)
+
 
 def _named(error: forms.ValidationError, file: Any) -> forms.ValidationError:
     """Return an error that begins with the name of its file."""

@@ -147,3 +147,13 @@ def test_field_for_several_files_makes_its_input_take_several() -> None:
     for widget in (MediaInput, DirectInput(), None):
         shown = str(MediaFilesField(widget=widget).widget.render("files", None))
         assert " multiple" in file_input(shown)
+
+
+def test_form_of_a_set_without_files_counts_as_unchanged() -> None:
+    class Form(forms.Form):
+        pictures = MediaFilesField()
+
+    data = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "0"}
+    formset = forms.formset_factory(Form)(data, MultiValueDict())
+    assert formset.is_valid(), formset.errors
+    assert not formset.forms[0].has_changed()
