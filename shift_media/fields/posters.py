@@ -19,6 +19,8 @@ from shift_media.registry import all_media_fields, find_field
 logger = logging.getLogger("shift_media")
 
 _MOST_BYTES: Final = 32 << 20
+_ATTEMPTS: Final = 5
+"""To write the facts of a poster that is still in use afterwards."""
 
 
 def note_poster(job: Any) -> None:
@@ -36,27 +38,37 @@ def write_facts(field: Any, original: str) -> None:
     columns = [each for each in all_media_fields() if getattr(each, "metadata_field", None)]
     if not columns:
         return
-    facts = _read_facts(field.storage, original)
-    for tenant in tenants():
-        with tenant:
-            for column in columns:
-                _write(column, original, facts)
+    poster = _find(original)
+    for _ in range(_ATTEMPTS):
+        facts = _read_facts(field.storage, poster)
+        for tenant in tenants():
+            with tenant:
+                for column in columns:
+                    _write(column, original, facts)
+        noted, poster = poster, _find(original)
+        if poster == noted:
+            return
 
 
-def _read_facts(storage: Any, original: str) -> dict[str, str]:
+def _find(original: str) -> str | None:
+    """Return the key of the poster in use; None if the video has none."""
     from shift_media.transcoding.models import Rendition
 
     rows = Rendition.objects.using(router.db_for_write(Rendition))
     poster = find_poster(rows.complete([original]))
+    return None if poster is None else str(poster.key)
+
+
+def _read_facts(storage: Any, poster: str | None) -> dict[str, str]:
     if poster is None:
         return {"poster": "", "placeholder": "", "color": ""}
-    facts = {"poster": poster_token(poster.key) or ""}
+    facts = {"poster": poster_token(poster) or ""}
     try:
-        with storage.fetch(poster.key) as stored:
+        with storage.fetch(poster) as stored:
             content = io.BytesIO(stored.read(_MOST_BYTES))
         preview = engine.preview(content, limits=settings.source_limits, decoder=settings.ENGINE)
     except (MediaError, OSError) as error:
-        logger.warning("The poster %s could not be read: %s", poster.key, error)
+        logger.warning("The poster %s could not be read: %s", poster, error)
         return facts
     return {**facts, "placeholder": preview.placeholder, "color": preview.color}
 

@@ -19,11 +19,13 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.core.keys import parse_key
 from shift_media.core.posters import poster_token
 from shift_media.deletion.sweep import Sweep
+from shift_media.fields import posters
 from shift_media.storages import default_media_storage
 from shift_media.testing import FakeTranscoder
 from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
+from shift_media.transcoding.services.attempts import build_attempt, delete_files
 from shift_media.transcoding.services.jobs import NotTranscodable
 from shift_media.video.specs import RenditionSpec
 from tests.servers.sites import S3Site
@@ -328,3 +330,47 @@ def test_new_poster_in_a_bucket_has_resizes_and_goes_with_its_video(
     assert (color_at(resize.key), color_at(first)) == ("lime", "red")
     film.delete()
     assert s3_site.stored() == set()
+
+
+def test_cancelled_choice_leaves_the_first_poster_of_a_job_that_is_not_complete_yet(
+    video: Film,
+) -> None:
+    directory = video.video.key.rpartition("/")[0]
+    first = f"{directory}/_poster.jpg"
+    job = video.video.choose_poster(1)
+    # The job of the profile has stored its poster, and stores its other files.
+    default_media_storage.save(first, ContentFile(b"poster"))
+    delete_files(job, build_attempt(job))
+    assert default_media_storage.exists(first)
+
+
+def test_complete_choice_leaves_the_new_poster_of_a_job_that_is_not_complete_yet(
+    film: Film,
+) -> None:
+    again = film.video.transcode(force=True)
+    lease = {"lease_owner": "another", "lease_until": timezone.now() + timedelta(hours=1)}
+    TranscodeJob.objects.filter(pk=again.pk).update(state=State.PROGRESSING, **lease)
+    folder = f"{film.video.key.rpartition('/')[0]}/_new-poster/{again.token}"
+    default_media_storage.save(f"{folder}/poster.jpg", ContentFile(b"poster"))
+    choose(film, 1)
+    assert default_media_storage.exists(f"{folder}/poster.jpg")
+
+
+def test_facts_are_those_of_the_poster_in_use_if_another_is_noted_meanwhile(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = choose(film, 1)
+    read, chosen = posters._read_facts, []
+
+    def read_slowly(storage: Any, poster: str | None) -> dict[str, str]:
+        facts = read(storage, poster)
+        if not chosen:  # Another worker completes another choice before this one writes.
+            chosen.append(True)
+            choose(film, 3)
+        return facts
+
+    monkeypatch.setattr(posters, "_read_facts", read_slowly)
+    posters.write_facts(film.video.field, film.video.key)
+    film = Film.objects.get()
+    assert film.video_meta["poster"] == poster_token(poster_of(film).key)
+    assert film.video_meta["color"] == "#ffffff"
