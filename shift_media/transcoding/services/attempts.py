@@ -160,13 +160,19 @@ def cancel_at_service(job: TranscodeJob) -> None:
 
 
 def delete_files(job: TranscodeJob, attempt: Job) -> None:
-    """Delete what an attempt has stored; the first poster only if no job has completed one."""
+    """Delete what an attempt has stored; the first poster only if it can be of no other job."""
     try:
         attempt.storage.delete_prefix(attempt.prefix)
-        posters = Rendition.objects.using(job.database).complete([job.original])
         if attempt.poster:
             attempt.storage.delete(poster_key(attempt.original, attempt.token))
-        elif not posters.filter(kind="poster").exists():
+        elif job.profile != NEW_POSTER and not _has_other_poster(job):
             attempt.storage.delete(poster_key(attempt.original))
     except (MediaError, OSError, DatabaseError) as error:
         logger.warning("Files of %s could not be deleted: %s", job, error)
+
+
+def _has_other_poster(job: TranscodeJob) -> bool:
+    """Return True if a job has completed a poster, or another one may have stored its own."""
+    posters = Rendition.objects.using(job.database).complete([job.original]).filter(kind="poster")
+    others = TranscodeJob.objects.using(job.database).filter(original=job.original)
+    return posters.exists() or others.exclude(pk=job.pk).running().exists()

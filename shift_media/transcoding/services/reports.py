@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 
 from django.db import DatabaseError
+from django.db.models import Q
 
 from shift_media import signals
 from shift_media.core.errors import MediaError, TranscodeError
 from shift_media.deletion.references import referenced_names
-from shift_media.transcoding.base import Job, JobReport, State
+from shift_media.transcoding.base import LIVE, Job, JobReport, State
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from shift_media.transcoding.services.attempts import build_attempt, delete_files, transcoder
 from shift_media.transcoding.services.enqueuing import enqueue_again
@@ -74,14 +75,17 @@ def announce(job: TranscodeJob) -> None:
 def _delete_older_files(job: TranscodeJob) -> None:
     """Delete what earlier attempts, and earlier jobs of this profile, have stored.
 
-    The files of newer jobs stay, because a job may have been submitted again meanwhile.
+    The files of newer jobs stay, because a job may have been submitted again meanwhile, and so do
+    those of live ones: another profile may have stored a new poster.
     """
     attempt = build_attempt(job)
     folder = f"{attempt.original.directory}/_{job.profile}/"
-    jobs = TranscodeJob.objects.using(job.database).of(job.original, job.profile)
-    tokens = jobs.filter(pk__gte=job.pk).values_list("token", flat=True)
-    current = tuple(f"{folder}{token}/" for token in tokens)
     keys = [entry.key for entry in attempt.storage.entries(folder)]
+    # Read behind the keys: a job that stored one of them is live since, or complete.
+    jobs = TranscodeJob.objects.using(job.database).filter(original=job.original)
+    newer = Q(profile=job.profile, pk__gte=job.pk)
+    tokens = jobs.filter(newer | Q(state__in=LIVE)).values_list("token", flat=True)
+    current = tuple(f"{folder}{token}/" for token in tokens)
     older = [key for key in keys if not key.startswith(current)]
     made = Rendition.objects.using(job.database).complete([job.original])
     used = set(made.values_list("key", flat=True))  # such as a new poster of another profile
