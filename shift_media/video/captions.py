@@ -20,6 +20,9 @@ MAX_TRACKS = 40
 _MAX_REPEATED = 20_000_000
 """Characters of cues in other segments than their first: a cue may be as long as the video."""
 
+_REPETITION = 20
+"""Characters that a repetition counts for beside its own: short cues take time as well."""
+
 _MPEG_TICKS = 90_000  # in a second
 _CUE_TIMES = re.compile(
     r"((?:\d{2,6}:)?\d\d:\d\d\.\d{3})[ \t]{1,9}-->[ \t]{1,9}((?:\d{2,6}:)?\d\d:\d\d\.\d{3})"
@@ -83,10 +86,11 @@ def cut_captions(text: str, seconds: int, duration: float) -> list[tuple[str, fl
     left = _MAX_REPEATED
     for start, end, cue in _find_cues(text):
         near = range(max(0, int(start // seconds) - 1), min(len(spans), int(end // seconds) + 2))
-        touched = [n for n in near if start < spans[n][1] and end > spans[n][0]]
-        for number in touched[: 1 + left // max(1, len(cue))]:
+        all_touched = (n for n in near if start < spans[n][1] and end > spans[n][0])
+        touched = list(islice(all_touched, 1 + left // (len(cue) + _REPETITION)))
+        for number in touched:
             inside[number].append(cue)
-        left = max(0, left - len(cue) * (len(touched) - 1)) if touched else left
+        left -= (len(cue) + _REPETITION) * max(0, len(touched) - 1)
     head = f"WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:{SEGMENTS_BEGIN_AT * _MPEG_TICKS},LOCAL:00:00:00.000"
     return [
         ("\n\n".join([head, *cues]) + "\n", end - start)

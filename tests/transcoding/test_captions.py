@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,6 +172,9 @@ def test_hostile_captions_cost_little() -> None:
     segments = cut_captions(f"WEBVTT\n\n{long}\n\n{long}", 2, 4 * 3600)
     assert "x" in segments[0][0]
     assert sum(len(text) for text, _ in segments) < 22_000_000
+    short, began = "00:00.000 --> 04:00:00.000\nx", time.process_time()
+    cut_captions("\n\n".join(["WEBVTT", *[short] * 5_000]), 2, 4 * 3600)
+    assert time.process_time() - began < 2
     digits = f"WEBVTT\n\n{'1' * 200_000}\n\n00:00.000 --> 00:01.000\ncue"
     ((text, _),) = cut_captions(digits, 6, 6)
     assert text.endswith("cue\n")
