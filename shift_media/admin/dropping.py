@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views import View
 
 from shift_media.admin.columns import thumbnail
-from shift_media.admin.shown_files import fields_of
+from shift_media.admin.shown_files import fields_of, is_edited
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.validators import size_text
@@ -24,7 +24,7 @@ from shift_media.widgets import MediaInput
 
 def drop_area(model_admin: Any, request: HttpRequest) -> dict[str, Any] | None:
     """Return what the template of the area needs; None if there is none for this user."""
-    field = drop_field_of(model_admin)
+    field = drop_field_of(model_admin, request)
     if field is None or not model_admin.has_add_permission(request):
         return None
     meta = model_admin.opts
@@ -48,10 +48,11 @@ def upload_label(field: Any) -> str:
     return label if label in {name.lower() for name in settings.UPLOADS} else ""
 
 
-def drop_field_of(model_admin: Any) -> Any:
+def drop_field_of(model_admin: Any, request: HttpRequest) -> Any:
     """Return the field for dropped files, or None.
 
-    By default it is the only media field of a model whose rows need no other value.
+    By default it is the only media field of a model whose rows need no other value, unless the
+    form of a new row leaves the field out, or only shows it.
     """
     fields = {field.name: field for field in fields_of(model_admin.model)}
     named = model_admin.drop_field
@@ -60,6 +61,8 @@ def drop_field_of(model_admin: Any) -> Any:
     if len(fields) != 1:
         return None
     (field,) = fields.values()
+    if not is_edited(model_admin, request, field):
+        return None
     return None if any(map(_is_needed, _others(model_admin.model, field))) else field
 
 
@@ -82,7 +85,7 @@ class DropView(View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Add the rows; answer with JSON for the script, else by a redirect to the list."""
-        field = drop_field_of(self.model_admin)
+        field = drop_field_of(self.model_admin, request)
         if field is None:
             raise Http404("Files cannot be dropped into this list.")
         if not self.model_admin.has_add_permission(request):
@@ -108,7 +111,7 @@ class DropView(View):
         row = self.model_admin.model()
         setattr(row, field.name, file)
         row.full_clean()
-        with transaction.atomic(using=row._state.db):
+        with transaction.atomic(using=router.db_for_write(type(row), instance=row)):
             self.model_admin.save_model(request, row, None, change=False)
             self.model_admin.log_addition(request, row, [{"added": {}}])
         return row

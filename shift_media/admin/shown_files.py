@@ -42,14 +42,25 @@ def visible_fields(model_admin: Any, request: HttpRequest, row: Any = None) -> l
 
     ``exclude`` hides a field, unless the form shows it read-only, or the list has a column of it.
     """
-    excluded = model_admin.get_exclude(request, row)
-    if excluded is None:
-        excluded = getattr(getattr(model_admin.form, "_meta", None), "exclude", None)
+    excluded = _excluded_names(model_admin, request, row)
     if not excluded:
         return fields_of(model_admin.model)
     shown = {*map(str, model_admin.list_display), *readonly_names(model_admin, request, row)}
-    hidden = set(excluded) - shown
+    hidden = excluded - shown
     return [field for field in fields_of(model_admin.model) if field.name not in hidden]
+
+
+def _excluded_names(model_admin: Any, request: HttpRequest, row: Any) -> set[str]:
+    excluded = model_admin.get_exclude(request, row)
+    if excluded is None:
+        excluded = getattr(getattr(model_admin.form, "_meta", None), "exclude", None)
+    return set(excluded or ())
+
+
+def is_edited(model_admin: Any, request: HttpRequest, field: AnyMediaField) -> bool:
+    """Return True unless the form of a new row leaves a field out, or only shows it."""
+    left_out = _excluded_names(model_admin, request, None)
+    return field.name not in left_out | readonly_names(model_admin, request)
 
 
 def readonly_names(model_admin: Any, request: HttpRequest, row: Any = None) -> set[str]:

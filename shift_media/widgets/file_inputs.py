@@ -84,15 +84,19 @@ class MediaInput(ClearableFileInput):
         return super().value_from_datadict(data, files, name)
 
     def _sent_files(self, data: Any, files: Any, name: str) -> list[Any]:
-        """Return all files in the order of the list of tickets; those that it lacks come first."""
+        """Return all files in the order of the list of tickets; those that it lacks come first.
+
+        A ticket is one file, however often it is sent: each file is read, and gets a row.
+        """
         sent = files.getlist(name) if hasattr(files, "getlist") else files.get(name) or []
         tokens = data.getlist(f"{name}{SUFFIX}") if hasattr(data, "getlist") else []
         unplaced = max(0, len(sent) - tokens.count(PLACE))
-        found, placed = list(sent[:unplaced]), iter(sent[unplaced:])
+        found, placed, known = list(sent[:unplaced]), iter(sent[unplaced:]), set()
         for token in tokens:
             if token == PLACE:
                 found += [file for file in [next(placed, None)] if file is not None]
-            elif token and _file_of_ticket is not None:
+            elif token and token not in known and _file_of_ticket is not None:
+                known.add(token)
                 found.append(_file_of_ticket(str(token)))
         return found
 

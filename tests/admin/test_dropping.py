@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from shift_media.admin.dropping import drop_field_of
 from tests.admin.conftest import Login
@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 LIST, DROP = "/admin/testapp/anything/", "/admin/testapp/anything/media-drop/"
 FETCH = {"X-Requested-With": "fetch"}
+REQUEST = RequestFactory().get("/")
 
 
 def test_each_file_becomes_a_row(admin_client: Client) -> None:
@@ -78,11 +79,22 @@ def test_post_without_a_file_says_so(admin_client: Client) -> None:
 
 def test_model_whose_rows_need_more_has_no_area(admin_client: Client) -> None:
     pair = admin.site._registry[Pair]
-    assert drop_field_of(pair) is None
+    assert drop_field_of(pair, REQUEST) is None
     assert "media-drop" not in admin_client.get("/admin/testapp/pair/").content.decode()
     assert admin_client.post("/admin/testapp/pair/media-drop/").status_code == 404
     named = type(pair)(Pair, admin.site)
     named.drop_field = "left"
-    assert drop_field_of(named).name == "left"
+    assert drop_field_of(named, REQUEST).name == "left"
     named.drop_field = ""
-    assert drop_field_of(named) is None
+    assert drop_field_of(named, REQUEST) is None
+
+
+@pytest.mark.parametrize("option", ["readonly_fields", "exclude"])
+def test_field_that_the_form_does_not_edit_takes_no_dropped_files(
+    login: Login, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    client = login("view_anything", "add_anything")
+    monkeypatch.setattr(type(admin.site._registry[Anything]), option, ("file",))
+    assert DROP not in client.get(LIST).content.decode()
+    assert client.post(DROP, {"file": upload()}).status_code == 404
+    assert not Anything.objects.exists()

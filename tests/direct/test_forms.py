@@ -12,15 +12,16 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
 from django.urls import include, path
+from django.utils.datastructures import MultiValueDict
 
 from shift_media.admin import MediaAdmin
 from shift_media.direct import DirectUploadMiddleware
 from shift_media.direct.middleware import current_request
 from shift_media.fields import MediaField
-from shift_media.widgets import DirectInput, FocalInput
+from shift_media.widgets import DirectInput, FocalInput, MediaInput
 from tests.direct import steps
 from tests.fields.material import picture, upload
 from tests.testapp.models import Album, Anything, Pair, Photo
@@ -231,6 +232,13 @@ def test_ticket_of_a_file_dropped_above_a_list_becomes_a_row(client: Client) -> 
         answer = client.post(url, {"file-upload": tokens}, headers=fetch).json()
     assert [len(answer["added"]), len(answer["errors"])] == [1, 1]
     assert Anything.objects.get().file.metadata.original_name == "Ä lake.JPG"
+
+
+def test_ticket_that_is_sent_many_times_is_one_file() -> None:
+    posted = QueryDict(mutable=True)
+    posted.setlist("files-upload", ["first.ticket", "second.ticket", *["first.ticket"] * 900])
+    found = MediaInput(multiple=True).value_from_datadict(posted, MultiValueDict(), "files")
+    assert len(found) == 2
 
 
 TOO_LONG = "a" * 999
