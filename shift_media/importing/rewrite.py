@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -32,6 +33,8 @@ _CLOSING: Final = ")]}?#&"
 """Characters that may end a URL, whatever follows."""
 _PUNCTUATION: Final = ".,;:!*_|"
 """Characters that may stand behind a URL, if no letter or digit follows."""
+_MOST_ENDS: Final = 100
+"""Places at which the name in one URL is looked for to end: each takes a query."""
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
 
 Find = Callable[[str], str | None]
@@ -101,10 +104,13 @@ def _pattern(prefix: str, hosts: Sequence[str]) -> re.Pattern[str]:
 def _ends(rest: str) -> Iterator[int]:
     """Yield where a name may end, longest first."""
     yield len(rest)
-    for at in range(len(rest) - 1, 0, -1):
-        follows = rest[at + 1 : at + 2]
-        if rest[at] in _CLOSING or (rest[at] in _PUNCTUATION and not follows.isalnum()):
-            yield at
+    inside = (at for at in range(1, len(rest)) if _may_end(rest, at))
+    yield from reversed(list(islice(inside, _MOST_ENDS)))
+
+
+def _may_end(rest: str, at: int) -> bool:
+    follows = rest[at + 1 : at + 2]
+    return rest[at] in _CLOSING or (rest[at] in _PUNCTUATION and not follows.isalnum())
 
 
 def _is_url(text: str) -> bool:

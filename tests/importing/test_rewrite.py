@@ -63,6 +63,18 @@ def test_link_to_anything_else_stays(text: str) -> None:
     assert rewritten(text) == text
 
 
+def test_name_in_a_hostile_text_is_looked_up_few_times() -> None:
+    asked: list[str] = []
+
+    def find(name: str) -> str | None:
+        asked.append(name)
+        return NAMES.get(name)
+
+    text = "/media/photos/lake.jpg" + "!" * 5_000
+    assert rewrite_text(text, "/media/", HOSTS, find)[0] == "/new/1.jpg" + "!" * 5_000
+    assert len(asked) < 150
+
+
 def test_url_of_a_bucket_is_replaced_with_its_host() -> None:
     prefix = "https://bucket.s3.amazonaws.com/"
     text = f"{prefix}photos/lake.jpg and /photos/lake.jpg"
