@@ -26,6 +26,9 @@ CONTENT_TYPES = {
 
 _DEFAULT_TYPE = "application/octet-stream"
 
+MAX_SOUNDS = 20
+"""Of a playlist: each is an encoder, and a file may have thousands."""
+
 # A complete rendition may be shorter than its source: the last frame or packet of audio is cut,
 # and headers round. The tolerance is the larger of the two.
 _TOLERANCE_SECONDS = 0.5
@@ -177,7 +180,7 @@ def _plan_sounds(rendition: Hls, facts: VideoFacts) -> Iterator[PlannedSound]:
     if rendition.sounds != "all" or not facts.audio or rendition.streams:
         return
     others = [one for one in facts.sounds if one[0] != facts.audio_stream]
-    for stream, language, name in name_languages(others):
+    for stream, language, name in name_languages(others[: MAX_SOUNDS - 1]):
         yield PlannedSound(name, stream, language, rendition.audio_kbps)
 
 

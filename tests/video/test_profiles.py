@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from shift_media.core.errors import InvalidProfile
+from shift_media.video import planning
+from shift_media.video.facts import VideoFacts
 from shift_media.video.profiles import BUILT_IN, parse_profile
 from shift_media.video.specs import Captions, Hls, Mp4, PosterSpec, Sprite
 
@@ -55,3 +57,13 @@ def test_invalid_profile_is_refused_with_reason(name: Any, renditions: Any, said
     with pytest.raises(InvalidProfile) as caught:
         parse_profile(name, renditions)
     assert said in str(caught.value)
+
+
+def test_playlist_of_a_source_with_a_thousand_sounds_has_twenty() -> None:
+    sounds = tuple((number, "und") for number in range(1000))
+    facts = VideoFacts(
+        duration=60, width=1280, height=720, fps=25, video="h264", audio="aac", sounds=sounds
+    )
+    profile = parse_profile("talk", {"hls.m3u8": {"kind": "hls", "sounds": "all"}})
+    (playlist,) = planning.build_plan(profile, facts).playlists
+    assert len(playlist.sounds) == planning.MAX_SOUNDS - 1 == 19  # beside that of the rungs
