@@ -92,7 +92,7 @@ def test_hls_plays_by_hls_js_under_a_strict_policy(
     page: Page, made: Made, console: Console
 ) -> None:
     show(page, made.html)
-    page.wait_for_function("document.querySelector('video').currentSrc.startsWith('blob:')")
+    page.wait_for_function("() => document.querySelector('video').currentSrc.startsWith('blob:')")
     played = page.evaluate(PLAYED, 2.2)  # beyond two boundaries of segments
     assert played["time"] > 2.2
     assert (played["error"], played["heard"], played["seen"]) == (None, True, True)
@@ -129,7 +129,7 @@ def test_video_goes_on_with_the_mp4_if_playlists_are_missing(page: Page, made: M
     page.route("**/*.m3u8", lambda route: route.fulfill(status=404))
     show(page, made.html)
     page.wait_for_function(
-        "document.querySelector('video').currentSrc.endsWith('240p.mp4')", timeout=40_000
+        "() => document.querySelector('video').currentSrc.endsWith('240p.mp4')", timeout=40_000
     )
     played = page.evaluate(PLAYED, 0.5)
     assert played["time"] > 0.5
