@@ -76,7 +76,7 @@ class FinishRun:
             for alias in list(aliases.distinct()):
                 last = ""
                 while (page := self._page(alias, last)) and not self._stop.is_set():
-                    last = max(page)
+                    last = next(reversed(page))  # in the order of the database
                     yield from self._finish_page(self._with_other_spellings(alias, page), pool)
 
     def count(self) -> int:

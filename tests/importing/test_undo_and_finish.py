@@ -215,6 +215,25 @@ def test_finish_leaves_a_file_that_a_row_has_in_another_spelling(
     assert (old_folder / NAME).exists()
 
 
+def test_finish_goes_on_behind_the_last_name_in_the_order_of_the_database(
+    old_row: OldRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_row()
+    import_all()
+    record = ImportedFile.objects.get()
+    pages = [{"a.jpg": [record], "B.jpg": [record]}, {}]  # as PostgreSQL sorts in English
+    asked: list[str] = []
+
+    def page(run: FinishRun, alias: str, after: str) -> object:
+        asked.append(after)
+        return pages[len(asked) - 1]
+
+    monkeypatch.setattr(FinishRun, "_page", page)
+    monkeypatch.setattr(FinishRun, "_finish_page", lambda run, files, pool: iter(()))
+    assert finish() == []
+    assert asked == ["", "B.jpg"]
+
+
 @pytest.mark.parametrize("odd", ["photos//lake.jpg", "photos/./lake.jpg"])
 def test_finish_of_an_odd_name_leaves_a_file_that_a_row_has_by_its_usual_name(
     old_row: OldRow, old_folder: Path, odd: str
