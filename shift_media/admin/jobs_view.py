@@ -24,7 +24,7 @@ from shift_media.transcoding import services
 from shift_media.transcoding.models import TranscodeJob
 
 Said = tuple[bool, str]
-"""Whether something was done, and what to say."""
+"""An outcome: True if something was done, and the message about it."""
 
 _NUMBER_LENGTH: Final = 20
 

@@ -50,7 +50,7 @@ def act(client: Client, action: str, ticket: str, **facts: Any) -> Any:
 
 
 def send(client: Client, ticket: str, number: int, content: bytes, **facts: Any) -> int:
-    """Have a part signed and send it, to the app or to the bucket; return the status."""
+    """Sign a part and send it, to the app or to the bucket; return the status."""
     asked = act(client, "sign", ticket, number=number, **({"md5": md5(content)} | facts))
     if asked.status_code != 200:
         return int(asked.status_code)

@@ -117,7 +117,7 @@ declare module "react/jsx-runtime" {
   export namespace JSX { interface IntrinsicElements { [name: string]: any } }
 }
 """
-"""What the components of the guide use of React."""
+"""The part of React that the components of the guide use."""
 
 
 @pytest.mark.slow

@@ -74,7 +74,7 @@ def video(draw: Draw, new_film: NewFilm) -> Film:
 
 @pytest.fixture
 def film(video: Film) -> Film:
-    """Give the video its first poster."""
+    """Store the first poster of the video."""
     work()
     return Film.objects.get()
 
