@@ -87,11 +87,7 @@ def inspect(
     """
     accept, limits = tuple(accept), settings.source_limits
     name = display_name(original_name or getattr(file, "name", None) or "")
-    # The file inside a File may be exchanged or written to after an inspection.
-    cause = (
-        *(accept, max_bytes, limits, getattr(file, "file", None), byte_length(file)),
-        *(extension_of(name), checksum),
-    )
+    cause = (accept, max_bytes, limits, extension_of(name), checksum, *_content_of(file))
     rules.check_bytes(byte_length(file))
     # A large direct upload is hashed when it is certain that no task does it.
     checksum = checksum and not getattr(file, "may_wait", False)
@@ -105,6 +101,11 @@ def inspect(
     inspection: Inspection = cached[1]
     rules.check(inspection.format, inspection.metadata)
     return replace(inspection, metadata=replace(inspection.metadata, original_name=name))
+
+
+def _content_of(file: File[Any] | BinaryIO) -> tuple[object, int]:
+    """Return what changes if the file inside a File is exchanged or written to."""
+    return getattr(file, "file", None), byte_length(file)
 
 
 def _inspect(

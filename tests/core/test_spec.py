@@ -253,9 +253,9 @@ def test_made_spec_equals_parsed_spec(spec: Spec) -> None:
         quality=spec.quality,
         upscale=spec.upscale,
         format=spec.format,
-        **{name: getattr(spec, name) for name in SPELLED},
+        **{name: getattr(spec, name) for name in SPELLED if name != "poster"},
     )
-    assert made == spec
+    assert replace(made, poster=spec.poster) == spec  # No argument names an attempt.
 
 
 @given(

@@ -46,7 +46,7 @@ IMPORT_STEPS = {
 }
 UNDO_STEPS = {
     "name put back in the transaction": (plan.ImportPlan, "restore", 2),
-    "deletion scheduled in the transaction": (undo.UndoRun, "_undo", 3),
+    "deletion scheduled in the transaction": (undo.deletion, "schedule", 3),
     "page committed": (undo.UndoRun, "_undo_page", 1),
 }
 FINISH_STEPS = {
