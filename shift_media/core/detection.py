@@ -24,11 +24,14 @@ _SYNC: Final = 0x47
 _PACKETS: Final = 4  # another file has these bytes there once in four billion
 _BMP_HEADERS = frozenset(n.to_bytes(4, "little") for n in (12, 40, 52, 56, 64, 108, 124))
 """Lengths of the second header of a BMP, of which the first two bytes alone may begin any text."""
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _M4A_BRANDS = frozenset((b"M4A ", b"M4B ", b"F4A "))
 
 
 def detect_by_structure(head: bytes) -> str | None:
     """Return the extension of a format that no fixed first bytes tell; None if none is listed."""
+    if head.startswith(_ZIP):
+        return "zip"  # Before all else, because any four bytes may follow, such as those of a box.
     return _detect_media(head) or _detect_document(head)
 
 
@@ -105,8 +108,6 @@ def _detect_document(head: bytes) -> str | None:
         return "pdf"
     if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
         return "ps"
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return "zip"
     text = head[:_MARKUP_HEAD].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if not text.startswith(b"<"):
         return None
