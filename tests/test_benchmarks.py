@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from io import BytesIO
 from pathlib import Path
@@ -114,6 +115,11 @@ def test_photos_option_must_name_a_folder(
 )
 def test_make_bench_passes_photos(variable: str, option: str) -> None:
     command = ["make", "--dry-run", "bench", variable]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    # The variables of the make that runs these tests are not those of this one.
+    outer = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
+    shown = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     last = shown.stdout.strip().splitlines()[-1]
     assert last.rstrip().endswith(f"-m benchmarks{option}")
