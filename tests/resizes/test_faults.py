@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -50,17 +51,25 @@ def little_memory() -> Iterator[None]:
     Tests that ran before leave free memory in the heap, which a limit of the address space does
     not count. So the heap is filled first, and `LEFT` bytes of it are freed again.
     """
+    gc.collect()  # Pictures of earlier tests could be freed in the middle of this one.
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     held: list[bytearray] = []
     with limited(resource.RLIMIT_AS, pages * resource.getpagesize() + LEFT):
         try:
-            with suppress(MemoryError):
-                while True:
-                    held.append(bytearray(BLOCK))
-            del held[-(LEFT // BLOCK) :]
+            fill(held, BLOCK)
+            freed = len(held)
+            fill(held, BLOCK // 16)  # what lies between blocks, in which a GIF could be decoded
+            del held[freed - LEFT // BLOCK : freed]
             yield
         finally:
             held.clear()
+
+
+def fill(held: list[bytearray], size: int) -> None:
+    """Allocate blocks of a size until there is no memory left for one."""
+    with suppress(MemoryError):
+        while True:
+            held.append(bytearray(size))
 
 
 @contextmanager
