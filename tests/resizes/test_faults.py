@@ -56,20 +56,13 @@ def little_memory() -> Iterator[None]:
     held: list[bytearray] = []
     with limited(resource.RLIMIT_AS, pages * resource.getpagesize() + LEFT):
         try:
-            fill(held, BLOCK)
-            freed = len(held)
-            fill(held, BLOCK // 16)  # what lies between blocks, in which a GIF could be decoded
-            del held[freed - LEFT // BLOCK : freed]
+            with suppress(MemoryError):
+                while True:
+                    held.append(bytearray(BLOCK))
+            del held[-(LEFT // BLOCK) :]
             yield
         finally:
             held.clear()
-
-
-def fill(held: list[bytearray], size: int) -> None:
-    """Allocate blocks of a size until there is no memory left for one."""
-    with suppress(MemoryError):
-        while True:
-            held.append(bytearray(size))
 
 
 @contextmanager
