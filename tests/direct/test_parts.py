@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,17 @@ def test_parts_in_any_order_are_completed_without_etags(
     assert (done.status_code, done.json()) == (200, {"ticket": begun})
     (key,) = stored()
     assert (tmp_path / "media" / key).read_bytes() == CONTENT
+
+
+def test_stored_part_of_another_size_is_missing(client: Client, begun: str) -> None:
+    send(client, begun, 1, piece(1))
+    send(client, begun, 2, piece(2))
+    ticket = tickets.verify(begun, request_of(client, begun))
+    short, uploads = BytesIO(b"short"), ticket.storage.multipart
+    uploads.put_part(ticket.key, ticket.upload_id, 2, short, size=5, md5=md5(b"short"))
+    assert act(client, "list", begun).json()["parts"] == [1]
+    early = act(client, "complete", begun)
+    assert (early.status_code, early.json()["parts"]) == (409, [2])
 
 
 def test_upload_left_midway_goes_on_where_it_was(client: Client, begun: str) -> None:
