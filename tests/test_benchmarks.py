@@ -114,7 +114,7 @@ def test_photos_option_must_name_a_folder(
     ("variable", "option"), [("PHOTOS=my photos", ' --photos "my photos"'), ("PHOTOS=", "")]
 )
 def test_make_bench_passes_photos(variable: str, option: str) -> None:
-    command = ["make", "--dry-run", "bench", variable]
+    command = ["make", "--no-print-directory", "--dry-run", "bench", variable]
     # The variables of the make that runs these tests are not those of this one.
     outer = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
     environment = {name: value for name, value in os.environ.items() if name not in outer}
