@@ -14,6 +14,7 @@ PHOTOS ?=
 VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
+VENV_DIST = .venv-dist
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
 # `make unit` is for the minutes between two edits, so it leaves out slow tests, too.
 # The unit tests run in one process for each core. Tests that wait for servers and a browser run in
@@ -31,7 +32,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -45,6 +46,7 @@ help:
 	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
 	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
+	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -92,8 +94,12 @@ layers: $(VENV)/.dev
 bench: $(VENV_BENCH)/.bench
 	VIPS_CONCURRENCY=1 MALLOC_MMAP_THRESHOLD_=131072 $(VENV_BENCH)/bin/python -m benchmarks $(if $(PHOTOS),--photos "$(PHOTOS)") $(ARGS)
 
+# The packages of what is committed. Only the tools are installed, not the package.
+dist: $(VENV_DIST)/.dist
+	$(VENV_DIST)/bin/python .ci/dist.py
+
 clean:
-	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) build dist docs/_build *.egg-info var
+	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) build dist docs/_build *.egg-info var
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find shift_media testproject tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -145,4 +151,8 @@ $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 
 $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
 	$(call set_up,$(VENV_BENCH),$(PYTHON),-e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
+	touch $@
+
+$(VENV_DIST)/.dist: setup.cfg
+	$(call set_up,$(VENV_DIST),$(PYTHON),build check-wheel-contents cyclonedx-bom pip-licenses pyroma twine,Name another one: make PYTHON=python3.13 …)
 	touch $@
