@@ -5,7 +5,7 @@ from __future__ import annotations
 from shift_media.deletion.models import PendingDeletion, PendingInvalidation
 from shift_media.importing.models import ImportedFile
 from shift_media.quotas.models import UploadReservation
-from shift_media.staging import PendingUpload
+from shift_media.staging import PendingUpload, UsedTicket
 from shift_media.transcoding.models import RENDITION_KEY_LENGTH, Rendition, TranscodeJob, new_token
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "Rendition",
     "TranscodeJob",
     "UploadReservation",
+    "UsedTicket",
     "new_token",
 ]

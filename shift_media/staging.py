@@ -1,4 +1,4 @@
-"""Files whose rows are written before they are stored: a task checks and stores them."""
+"""Staged files of direct uploads: which tickets were used, and which files a task is to store."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ has probably died, and another one may claim it."""
 
 BACKOFF: Final = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=6))
 _ERROR_LENGTH: Final = 2000
+
+
+class UsedTicket(models.Model):
+    """A ticket that a row was written with.
+
+    It is written in the transaction that writes the row, so that of two rows with one ticket the
+    second is refused, and a ticket whose transaction is rolled back can be used again. After the
+    ticket has expired, ``media_cleanup`` deletes it.
+    """
+
+    staged = models.CharField(_("staged key"), max_length=KEY_LENGTH, unique=True)
+    expires = models.DateTimeField(_("expires"), db_index=True)
+
+    class Meta:
+        """The names of the model."""
+
+        verbose_name = _("used ticket")
+        verbose_name_plural = _("used tickets")
+
+    def __str__(self) -> str:
+        return self.staged
 
 
 class PendingUpload(models.Model):

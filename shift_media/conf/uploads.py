@@ -46,7 +46,8 @@ class UploadSettings(SettingsReader):
 
         ``"shift_media.contrib.rest_framework.user_of_token"`` asks the authentication classes of
         Django REST framework. The function takes the request, and returns None if it contains no
-        token: then the user is that of the session, and the request needs a CSRF token.
+        token: then the user is that of the session, and the request needs a CSRF token. So does
+        a page's request whose credentials a browser sends by itself, such as a Basic password.
         """
         return self._dotted_path("UPLOAD_AUTHENTICATION", "mysite.tokens.user_of_token")
 

@@ -39,8 +39,10 @@ under a URL that only its uploader knows. Until the transaction that stores the 
 form with another error can be sent again with the same ticket. After the commit an empty object
 replaces the staged one, so that the ticket can neither be written nor read again. That object,
 and every upload that is not completed, is an orphan, which ``media_cleanup`` removes after its
-grace time. There is no table of tickets. Only a site with a quota has a table of reservations, so
-that tickets that are not used yet count in it.
+grace time. Tickets have no table until they are used: the transaction that writes a row notes its
+ticket in `UsedTicket`, so that a second row is refused, also one that is written at the same
+moment. Only a site with a quota has a table of reservations, so that tickets that are not used yet
+count in it.
 
 The cost: the app reads each file from the bucket once, in the request that completes the upload. A
 picture is held in a temporary file meanwhile, and so is each file up to 16 MB. A larger one is

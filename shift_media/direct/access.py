@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +17,11 @@ from shift_media.core.errors import MediaError
 from shift_media.http import HEADERS, NO_STORE
 
 View = Callable[..., HttpResponse]
+
+_BROWSER_SCHEMES: Final = frozenset(("basic", "digest", "kerberos", "negotiate", "ntlm"))
+"""Schemes of ``Authorization`` that browsers answer by themselves: RFC 7617, 7616 and 4559."""
+
+_PAGE_HEADERS: Final = ("Origin", "Referer", "Sec-Fetch-Site")
 
 
 class NotAuthenticated(MediaError):
@@ -38,8 +43,9 @@ class NotAuthenticated(MediaError):
 def with_known_user(view: View) -> View:
     """Set ``request.user`` to the user of a token, or check the CSRF token of a session's user.
 
-    A token is sent by the client on purpose, so its request cannot be forged by another page. A
-    cookie is sent by the browser with each request, so the CSRF check stays for those.
+    A token is sent by the client on purpose, so its request cannot be forged by another page.
+    Cookies, passwords of HTTP's own schemes and certificates are sent by the browser with each
+    request, so the CSRF check stays for those.
     """
 
     @csrf_exempt
@@ -55,8 +61,8 @@ def with_known_user(view: View) -> View:
                 "X-Content-Type-Options": HEADERS["X-Content-Type-Options"],
             }
             return JsonResponse(content, status=401, headers=headers)
-        may_be_forged = not has_token and _may_be_forged(request)
-        rejected = _csrf_rejection(request) if may_be_forged else None
+        may_be_forged = _sends_by_itself if has_token else _may_be_of_a_page
+        rejected = _csrf_rejection(request) if may_be_forged(request) else None
         if rejected is not None:
             return rejected
         return view(request, *args, **kwargs)
@@ -81,7 +87,19 @@ def _has_token(request: HttpRequest) -> bool:
     return True
 
 
-def _may_be_forged(request: HttpRequest) -> bool:
+def _sends_by_itself(request: HttpRequest) -> bool:
+    """Return True if a browser may have added the credentials of a page's request.
+
+    It adds cookies, certificates and ``Authorization`` of HTTP's own schemes, also to a form that
+    a page of another site sends. Browsers name the page in `_PAGE_HEADERS`, apps do not.
+    """
+    scheme = request.headers.get("Authorization", "").partition(" ")[0].lower()
+    if scheme and scheme not in _BROWSER_SCHEMES:
+        return False
+    return bool(request.COOKIES) or any(name in request.headers for name in _PAGE_HEADERS)
+
+
+def _may_be_of_a_page(request: HttpRequest) -> bool:
     """Return False for an app's request without a token, which the rule of the field refuses."""
     user = getattr(request, "user", None)
     is_anonymous = user is None or not user.is_authenticated

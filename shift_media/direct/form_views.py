@@ -86,8 +86,8 @@ def _forget(request: HttpRequest) -> HttpResponse:
     """
     token = request.read(_TOKEN_BYTES).decode("ascii", "replace").strip()
     ticket = tickets.verify(token, request)
-    if ticket.part_size:
-        parts.abort(ticket)
+    if ticket.part_size and not parts.abort(ticket) and ticket.storage.stat(ticket.key) is None:
+        return HttpResponse(status=204)  # It is being completed, and expires unless it is used.
     if not held_by_pending([ticket.key]):
         StagedFile(token, request).on_stored()
     return HttpResponse(status=204)

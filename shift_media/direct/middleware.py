@@ -7,7 +7,14 @@ from contextvars import ContextVar
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from shift_media.http import NO_STORE
+from shift_media.storages.server_copy import SourceChanged
+from shift_media.validators import InvalidMedia
+
+USED = "upload_missing"
+"""Code of the error that a staged file is gone, or that its ticket was used."""
 
 _current: ContextVar[HttpRequest | None] = ContextVar("shift_media_request", default=None)
 
@@ -41,6 +48,15 @@ class DirectUploadMiddleware:
         finally:
             _current.reset(token)
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Return 409 if another request has used a ticket since the form of this one was valid."""
+        if isinstance(exception, SourceChanged):
+            exception = InvalidMedia(USED, str(exception))
+        if not isinstance(exception, InvalidMedia) or exception.code != USED:
+            return None
+        headers = {"Cache-Control": NO_STORE}
+        return HttpResponse(exception.sentence, "text/plain", status=409, headers=headers)
 
     async def _respond(self, request: HttpRequest) -> HttpResponseBase:
         token = _current.set(request)

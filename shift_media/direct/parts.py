@@ -22,7 +22,12 @@ from django.http.request import UnreadablePostError
 from shift_media.core.errors import MediaError
 from shift_media.direct import tickets
 from shift_media.direct.tickets import PARTS_SECONDS, SECONDS, Ticket
-from shift_media.quotas import release
+from shift_media.quotas import (
+    abort_completion,
+    begin_completion,
+    release,
+    release_unless_completing,
+)
 from shift_media.storages.multipart import (
     DifferingPart,
     MultipartUploads,
@@ -142,6 +147,16 @@ def _answer_complete(
 
 def complete(ticket: Ticket) -> None:
     """Make one file of the parts; do nothing if that was done before."""
+    if not begin_completion(ticket.key):
+        raise InvalidMedia("upload_missing", f"{ticket.key!r} was used, or aborted.")
+    try:
+        _complete_once(ticket)
+    except PartsRefused:
+        abort_completion(ticket.key)
+        raise
+
+
+def _complete_once(ticket: Ticket) -> None:
     stored = _stored(ticket)
     missing = sorted(_missing(ticket, stored))
     if missing:
@@ -170,11 +185,15 @@ def _answer_abort(
     return HttpResponse(status=204)
 
 
-def abort(ticket: Ticket) -> None:
-    """Delete the parts; a completed upload stays as it is, and counts in the quota."""
-    _multipart(ticket).abort(ticket.key, ticket.upload_id)
-    if ticket.storage.stat(ticket.key) is None:
-        release(ticket.key)
+def abort(ticket: Ticket) -> bool:
+    """Delete the parts; a completed upload stays as it is, and counts in the quota.
+
+    With a quota, so does one that another request is completing at the moment: returns False.
+    """
+    is_released = release_unless_completing(ticket.key)
+    if is_released:
+        _multipart(ticket).abort(ticket.key, ticket.upload_id)
+    return is_released
 
 
 Action = Callable[[HttpRequest, Ticket, Mapping[str, Any]], HttpResponse]

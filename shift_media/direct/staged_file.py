@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from django.core.files.base import File
 from django.core.files.storage import Storage
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.datastructures import MultiValueDict
 
@@ -16,7 +18,8 @@ from shift_media.direct import tickets
 from shift_media.direct.middleware import current_request
 from shift_media.direct.staged_bytes import StagedBytes, open_staged
 from shift_media.direct.tickets import Ticket
-from shift_media.fields.pending import retire_staged
+from shift_media.fields.pending import database_of, retire_staged
+from shift_media.staging import UsedTicket
 from shift_media.storages.naming import is_same_storage
 from shift_media.storages.server_copy import ServerCopy, SourceChanged
 from shift_media.validators import InvalidMedia
@@ -122,6 +125,23 @@ class StagedFile(File):  # type: ignore[type-arg]  # Django has no generics at r
         opened: StagedBytes | None = self.__dict__.get("_bytes")
         if opened is not None:
             opened.file.close()
+
+    def use_ticket(self, using: str) -> None:
+        """Note that a row is written with the ticket, in the transaction that writes it.
+
+        Raises `InvalidMedia` if another row was. If a transaction with another row is under way,
+        the database waits for it.
+        """
+        if self.ticket is None:
+            return
+        expires = datetime.fromtimestamp(self.ticket.expires, UTC)
+        database = database_of(using, UsedTicket)
+        try:
+            with transaction.atomic(database):
+                UsedTicket.objects.using(database).create(staged=self.ticket.key, expires=expires)
+        except IntegrityError as error:
+            detail = f"{self.ticket.key!r} was used for another row."
+            raise InvalidMedia("upload_missing", detail) from error
 
     def on_stored(self) -> None:
         """Replace the staged bytes with an empty object, after they were stored elsewhere.

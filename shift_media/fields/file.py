@@ -94,6 +94,17 @@ class MediaFile(Video, DescribedFile):
         self.pending_upload = file if waits else None
         return upload
 
+    @property
+    def is_used_once(self) -> bool:
+        """True if the uploaded file has a ticket, which can be used for one row."""
+        return callable(getattr(self._upload, "use_ticket", None))
+
+    def use_ticket(self, using: str) -> None:
+        """Use the ticket of the uploaded file, if it has one, in the transaction of the row."""
+        use_ticket = getattr(self._upload, "use_ticket", None)
+        if callable(use_ticket):
+            use_ticket(using)
+
     def on_committed(self) -> None:
         """Call ``on_stored()`` of the uploaded file, if it has that, once its copy has a row."""
         upload, self._upload, self.is_new = self._upload, None, False

@@ -82,9 +82,12 @@ def write_pending(instance: models.Model, field: AnyMediaField, using: str) -> N
     )
 
 
-def database_of(using: str) -> str:
-    """Return the alias of the database with the pending uploads of rows in another one."""
-    model = _model()
+def database_of(using: str, model: type[models.Model] | None = None) -> str:
+    """Return the alias of the database with the pending uploads of rows in another one.
+
+    Likewise for the rows of another ``model`` of the app.
+    """
+    model = model or _model()
     here = router.allow_migrate_model(using, model)
     return using if here else router.db_for_write(model)
 

@@ -171,15 +171,18 @@ class TableWrite:
                     deletion.schedule(field, key, self.using)
 
     def _is_followed(self, field: AnyMediaField) -> bool:
-        """Return True if a task is to store the file, or to transcode it."""
+        """Return True if the file has a ticket, or a task is to store or transcode it."""
         file: MediaFile = getattr(self.instance, field.attname)
         is_waiting = file.pending_upload is not None
-        return is_installed(self.table) and (is_waiting or has_job(file))
+        reasons = is_waiting or file.is_used_once or has_job(file)
+        return is_installed(self.table) and reasons
 
     def _follow(self, fields: list[AnyMediaField]) -> None:
         """Write what tasks need about new files, in the transaction that writes the row."""
         for field in fields:
-            is_waiting = getattr(self.instance, field.attname).pending_upload is not None
+            file: MediaFile = getattr(self.instance, field.attname)
+            file.use_ticket(self.using)
+            is_waiting = file.pending_upload is not None
             (write_pending if is_waiting else submit_job)(self.instance, field, self.using)
 
     def update(self, values: Sequence[Value], update: Callable[[list[Value]], Any]) -> Any:

@@ -91,6 +91,35 @@ def release(key: str) -> None:
         logger.warning("The reservation of %s stays until it expires.", key, exc_info=True)
 
 
+def begin_completion(key: str) -> bool:
+    """Keep the reservation of an upload in parts from now on; return False if it is gone.
+
+    Then the upload was aborted, or its file has a row.
+    """
+    if settings.UPLOAD_QUOTA is None:
+        return True
+    return bool(_reservations().filter(key=key).update(completing=True))
+
+
+def abort_completion(key: str) -> None:
+    """Let an upload be aborted again, because its parts could not be made one file."""
+    if settings.UPLOAD_QUOTA is not None:
+        _reservations().filter(key=key).update(completing=False)
+
+
+def release_unless_completing(key: str) -> bool:
+    """Forget the reservation of an upload in parts; return False if it is being completed.
+
+    The database decides which of two requests at the same moment is first, so that a file never
+    comes to be without a reservation.
+    """
+    if settings.UPLOAD_QUOTA is None:
+        return True
+    rows = _reservations().filter(key=key)
+    rows.filter(completing=False).delete()
+    return not rows.exists()
+
+
 def _reservations() -> models.QuerySet[UploadReservation]:
     # On use, because a model needs the settings of a site, and the fields import this module.
     from shift_media.quotas.models import UploadReservation

@@ -83,6 +83,50 @@ def test_app_with_a_token_uploads_without_cookies(app: Client, client: Client) -
     assert form(client, given.json()["ticket"]).is_valid()  # ada's session
 
 
+def ada_whoever_asks(request: HttpRequest) -> User:
+    """Return a user, as for a password, a certificate or a cookie: the function of a site."""
+    return User.objects.get(username="ada")
+
+
+@pytest.fixture
+def without_tokens(client: Client, uploads: None) -> Iterator[None]:
+    """Let ada upload by what a browser sends by itself."""
+    given = {
+        "UPLOADS": {FIELD: "shift_media.direct.may_add"},
+        "UPLOAD_AUTHENTICATION": f"{__name__}.ada_whoever_asks",
+    }
+    with override_settings(SHIFT_MEDIA=given):
+        yield
+
+
+PAGE = {"origin": "https://evil.example"}
+BASIC = {"authorization": "Basic YWRhOmE="}
+
+
+@pytest.mark.usefixtures("without_tokens")
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (BASIC | PAGE, 403),
+        ({"authorization": "Negotiate YQ=="} | {"sec-fetch-site": "cross-site"}, 403),
+        (PAGE, 403),  # a client certificate
+        ({"referer": "https://evil.example/"}, 403),
+        ({"cookie": "token=a"}, 403),
+        (BASIC, 201),
+        ({"x-api-key": "a"}, 201),
+        ({"authorization": "Bearer a"} | PAGE, 201),
+    ],
+    ids=str,
+)
+def test_what_a_browser_sends_by_itself_needs_the_csrf_token(
+    app: Client, headers: dict[str, str], status: int
+) -> None:
+    assert sent(app, headers).status_code == status
+    page = {"x-csrftoken": "a" * 32, "cookie": f"csrftoken={'a' * 32}; token=a"}
+    own = {**headers, **page, "origin": "http://testserver"}
+    assert sent(app, own).status_code == 201
+
+
 @pytest.mark.usefixtures("tokens")
 def test_ticket_of_a_token_belongs_to_its_user(app: Client, other: Client) -> None:
     given = sent(app, BEARER).json()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from django.core.management import call_command
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpRequest
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -169,7 +169,7 @@ def test_two_rows_that_use_one_ticket_at_once_are_one(
     for row in (first, second):
         row.full_clean()
     first.save()
-    with pytest.raises(IntegrityError):
+    with pytest.raises(InvalidMedia, match="used for another row"):
         second.save()
     assert Attachment.objects.get() == first
 

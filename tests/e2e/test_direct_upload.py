@@ -9,16 +9,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import PATIENCE_MS, QUIET, Console, _wait_for
+from tests.e2e.conftest import PATIENCE_MS, Console, _wait_for
 from tests.fields.material import picture
 from tests.parts import ROOT
-from tests.servers.fixtures import new_bucket, storage_options
+from tests.servers.fixtures import allow_uploads, new_bucket, storage_options
 from tests.servers.gallery import give_database
 
 if TYPE_CHECKING:
@@ -174,8 +173,8 @@ def visit(browser: Browser, console: Console) -> Iterator[Open]:
     """Return a function that opens the page of a site in a new browser context."""
     contexts = []
 
-    def open_page(url: str, by: Browser = browser) -> Visit:
-        context = by.new_context()
+    def open_page(url: str) -> Visit:
+        context = browser.new_context()
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         visit = Visit(context.new_page(), console)
@@ -300,28 +299,15 @@ def test_scripts_compute_sha256_and_md5_of_server(browser: Browser) -> None:
     assert seen == [[sha256(content), md5(content)] for content in contents]
 
 
-@pytest.fixture
-def lenient(browser: Browser, needs: Callable[[str], Path]) -> Iterator[Browser]:
-    """Start a Chromium that sends no preflight requests.
-
-    SeaweedFS 4.48 and Ceph 16 answer a preflight for a PUT so that no browser goes on; AWS does
-    not. What the browser sends then is the same.
-    """
-    arguments = [*QUIET, "--disable-web-security"]
-    chromium = str(needs("chromium"))
-    lenient = browser.browser_type.launch(executable_path=chromium, args=arguments)
-    yield lenient
-    lenient.close()
-
-
 @pytest.mark.s3
 def test_direct_upload_sends_bytes_to_bucket_and_ticket_to_app(
-    lenient: Browser, visit: Open, serve: Serve, seaweedfs: SeaweedFS
+    visit: Open, serve: Serve, seaweedfs: SeaweedFS
 ) -> None:
     bucket = new_bucket(seaweedfs)
     options = storage_options(seaweedfs, bucket)
     url = serve({"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options})
-    form = visit(url, lenient)
+    allow_uploads(seaweedfs, bucket, url)
+    form = visit(url)
     form.choose(LARGE)
     form.add()
     assert form.saved == f"0 {sha256(LARGE)}"

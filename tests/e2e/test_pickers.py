@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.docs.projects import create_project, paste
-from tests.e2e.conftest import PATIENCE_MS, QUIET, Console, _running, _wait_for
+from tests.e2e.conftest import PATIENCE_MS, Console, _wait_for
 from tests.fields.material import HTML, picture
 from tests.parts import ROOT
 from tests.servers.fixtures import new_bucket, storage_options
@@ -45,9 +45,11 @@ STORAGES["media"] = {{
     "BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": {options},
 }}
 SHIFT_MEDIA["UPLOAD_PART_BYTES"] = {part}
+SHIFT_MEDIA["UPLOAD_ORIGINS"] = ["{origin}"]
 """
 
 PREPARE = """
+import io
 import django
 django.setup()
 from django.contrib.auth.models import User
@@ -56,6 +58,8 @@ from django.test import Client
 
 call_command("makemigrations", "photos", verbosity=0)
 call_command("migrate", verbosity=0)
+quiet = {"stdout": io.StringIO()}
+call_command("media_bucket", "apply", "--skip", "website", "--yes", "--widen", **quiet)
 client = Client()
 client.force_login(User.objects.create_superuser("ada"))
 print(client.cookies["sessionid"].value)
@@ -109,7 +113,8 @@ def guide(
     bucket = new_bucket(seaweedfs)
     with (folder / "site1/settings.py").open("a") as settings:
         options = storage_options(seaweedfs, bucket)
-        settings.write(SETTINGS.format(options=options, part=PART))
+        origin = f"http://127.0.0.1:{port}"
+        settings.write(SETTINGS.format(options=options, part=PART, origin=origin))
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
@@ -117,7 +122,7 @@ def guide(
     }
     bucket_url = f"{seaweedfs.endpoint}/{bucket}/"
     session = run(folder, environment, PREPARE)
-    site = GuideSite(f"http://127.0.0.1:{port}", folder, session, bucket_url)
+    site = GuideSite(origin, folder, session, bucket_url)
     command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
@@ -165,29 +170,10 @@ class Picker:
         assert self.page.url == f"{self.site.url}/", shown
 
 
-_lenient: list[Browser] = []
-
-
-def _start_lenient(browser: Browser, chromium: Path) -> Browser:
-    """Return a Chromium that sends no preflight requests, which the tests share.
-
-    SeaweedFS answers a preflight for a PUT so that no browser goes on; AWS does not.
-    """
-    if not _lenient:
-        arguments = [*QUIET, "--disable-web-security"]
-        launched = browser.browser_type.launch(executable_path=str(chromium), args=arguments)
-        _running.callback(_lenient.clear)
-        _running.callback(launched.close)
-        _lenient.append(launched)
-    return _lenient[0]
-
-
 @pytest.fixture
-def picker(
-    browser: Browser, guide: GuideSite, needs: Callable[[str], Path]
-) -> Iterator[Callable[[str], Picker]]:
+def picker(browser: Browser, guide: GuideSite) -> Iterator[Callable[[str], Picker]]:
     """Return a function that opens a page of the guide, as a user who may upload."""
-    context = _start_lenient(browser, needs("chromium")).new_context()
+    context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     cookie = {"name": "sessionid", "value": guide.session, "url": guide.url}
     context.add_cookies([cookie])  # type: ignore[list-item]

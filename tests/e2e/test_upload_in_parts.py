@@ -8,19 +8,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Response, Route
 
 from tests.docs.blocks import BLOCKS
-from tests.e2e.conftest import PATIENCE_MS, QUIET, Console, Site, _wait_for
+from tests.e2e.conftest import PATIENCE_MS, Console, Site, _wait_for
 from tests.parts import ROOT
-from tests.servers.fixtures import client_of, new_bucket, storage_options
-
-if TYPE_CHECKING:
-    from tests.servers.seaweedfs import SeaweedFS
+from tests.servers.fixtures import (
+    S3Server,
+    allow_uploads,
+    client_of,
+    new_bucket,
+    storage_options,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.needs("chromium"), pytest.mark.acceptance(77)]
 
@@ -307,31 +309,28 @@ def test_upload_that_is_refused_ends_at_once(visit: Visit) -> None:
     assert visit.actions == ["ticket"]
 
 
-@pytest.mark.s3
-def test_parts_go_from_the_browser_to_the_bucket(
+def test_parts_go_from_the_browser_to_the_bucket_by_the_cors_rule_of_uploads(
     browser: Browser,
-    needs: Callable[[str], Path],
     serve: Callable[[dict[str, Any]], Site],
-    seaweedfs: SeaweedFS,
+    s3_server: S3Server,
     console: Console,
 ) -> None:
-    """In a Chromium without preflight requests, which SeaweedFS answers wrongly."""
-    bucket = new_bucket(seaweedfs)
-    options = storage_options(seaweedfs, bucket)
+    bucket = new_bucket(s3_server)
+    options = storage_options(s3_server, bucket)
     site = serve({"BACKEND": "shift_media.storages.S3MediaStorage", "OPTIONS": options})
-    lenient = browser.browser_type.launch(
-        executable_path=str(needs("chromium")), args=[*QUIET, "--disable-web-security"]
-    )
-    try:
-        visit = Visit(lenient.new_page(), site.url)
-        console.watch(visit.page)
-        visit.begin()
-        assert set(visit.result()) == {"ticket"}
-        assert all(url.startswith(f"{seaweedfs.endpoint}/{bucket}/") for url in visit.sent)
-        assert len(visit.sent) == PARTS
-    finally:
-        lenient.close()
-    client = client_of(seaweedfs)
+    context = browser.new_context()
+    visit = Visit(context.new_page(), site.url)
+    put = f"fetch('{s3_server.endpoint}/{bucket}/a', {{ method: 'PUT' }}).catch(() => 'refused')"
+    assert visit.page.evaluate(put) == "refused"
+    allow_uploads(s3_server, bucket, site.url)
+    console.watch(visit.page)
+    visit.sent.clear()
+    visit.begin()
+    assert set(visit.result()) == {"ticket"}
+    assert all(url.startswith(f"{s3_server.endpoint}/{bucket}/") for url in visit.sent)
+    assert len(visit.sent) == PARTS
+    context.close()
+    client = client_of(s3_server)
     (found,) = client.list_objects_v2(Bucket=bucket)["Contents"]
     stored = client.get_object(Bucket=bucket, Key=found["Key"])
     assert hashlib.sha256(stored["Body"].read()).hexdigest() == SHA256

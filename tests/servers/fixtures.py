@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from shift_media.aws.cors import cors_configuration
 from testproject.servers.rgw import RGW
 from tests.servers.faults import FaultProxy
 from tests.servers.seaweedfs import SeaweedFS
@@ -74,6 +75,12 @@ def new_bucket(server: S3Server) -> str:
     name = f"test-{uuid.uuid4().hex[:12]}"
     client_of(server).create_bucket(Bucket=name)
     return name
+
+
+def allow_uploads(server: S3Server, bucket: str, origin: str) -> None:
+    """Give a bucket the CORS rules that ``media_bucket`` would, for the pages of an origin."""
+    rules: Any = cors_configuration([origin])
+    client_of(server).put_bucket_cors(Bucket=bucket, CORSConfiguration=rules)
 
 
 def storage_options(server: S3Server, bucket: str, endpoint: str = "") -> dict[str, Any]:

@@ -31,7 +31,7 @@ from shift_media.management.preset_cleanup import (
     list_resizes,
 )
 from shift_media.management.progress import Progress
-from shift_media.staging import PendingUpload
+from shift_media.staging import PendingUpload, UsedTicket
 from shift_media.storages import LocalMediaStorage, MediaStorage, get_storage
 from shift_media.transcoding import services
 
@@ -98,6 +98,7 @@ class Command(MediaCommand):
             self._deletions(dry_run)
             self._invalidations(dry_run)
             self._pending(dry_run)
+            self._used_tickets(dry_run)
             self._temporary(storage, dry_run)
             self._unfinished(storage, options)
             report = self._sweep(storage, options)
@@ -198,6 +199,11 @@ class Command(MediaCommand):
         if due:
             outcome = "would be tried" if dry_run else "were tried"
             self.stdout.write(f"Direct uploads that no task has stored: {due} {outcome}.")
+
+    def _used_tickets(self, dry_run: bool) -> None:
+        """Forget the tickets that were used, once they have expired."""
+        for rows in () if dry_run else all_rows(UsedTicket):
+            rows.filter(expires__lte=timezone.now()).delete()
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:
