@@ -32,7 +32,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -47,6 +47,7 @@ help:
 	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
+	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -97,6 +98,9 @@ bench: $(VENV_BENCH)/.bench
 # The packages of what is committed. Only the tools are installed, not the package.
 dist: $(VENV_DIST)/.dist
 	$(VENV_DIST)/bin/python .ci/dist.py
+
+fuzz: $(VENV)/.dev
+	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) build dist docs/_build *.egg-info var

@@ -31,7 +31,8 @@ FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS: Final = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
 _TABLES: Final = frozenset((0xC4, 0xCC, DQT, 0xDC, 0xDD))
 """DHT, DAC, DQT, DNL and DRI."""
-_BARE: Final = frozenset((0x01, *range(0xD0, 0xD8)))
+_TEM: Final = 0x01
+_BARE: Final = frozenset((_TEM, *range(0xD0, 0xD8)))
 """Markers without a segment: TEM and the restarts."""
 _RESERVED: Final = range(0x02, 0xC0)
 
@@ -251,12 +252,14 @@ def _all_segments(reader: ByteReader) -> Iterator[Segment]:
     """
     at, marker = 2, 0
     for _ in range(2 * _MAX_SEGMENTS):
-        if marker == SOS and at == reader.size:
+        is_behind_scan = marker == SOS
+        if is_behind_scan and at == reader.size:
             return  # the end marker is missing
         at, marker = next_marker(reader, at)
         if marker == EOI:
             return
-        if marker == _SOI or marker in _RESERVED:
+        # With restarts a decoder skips TEM and goes on with the data of the scan behind it.
+        if marker == _SOI or marker in _RESERVED or (is_behind_scan and marker == _TEM):
             raise Undecodable(f"The JPEG has a marker {marker:#x} at byte {at}, out of place.")
         if marker in _BARE:
             at += 2

@@ -33,6 +33,9 @@ _TRANSPARENT_BYTES: Final = {0: 2, 2: 6}
 _MAX_TABLE: Final = 768
 """Bytes of a palette of 256 colours."""
 _MAX_SIDE: Final = 2**31 - 1
+_CONTROL_BYTES: Final = 8
+_FRAME_CONTROL_BYTES: Final = 26
+"""Bytes of acTL and fcTL (11.3.6)."""
 
 
 @dataclass(slots=True)
@@ -40,7 +43,7 @@ class _Facts:
     """The facts that chunks have added so far."""
 
     parts: list[Part]
-    declared: int = 0
+    declared: int | None = None
     counted: int = 0
     orientation: int | None = None
     transparency: bool = False
@@ -105,7 +108,7 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
         append_part(facts.parts, whole)
     elif type == b"eXIf" and facts.orientation is None and not facts.data:
         facts.orientation = _read_orientation(reader, content)
-    elif type == b"fcTL":
+    elif type == b"fcTL" and content.length == _FRAME_CONTROL_BYTES:
         facts.counted += 1
     elif facts.data:
         return
@@ -113,8 +116,9 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
         _check_table(reader, chunk)
         facts.parts.append(whole)
         facts.transparency |= type == b"tRNS"
-    elif type == b"acTL":
-        facts.declared = reader.number(content.offset, 4)
+    elif type == b"acTL" and facts.declared is None:
+        is_valid = content.length == _CONTROL_BYTES  # decoders and stripping ignore any other
+        facts.declared = reader.number(content.offset, 4) if is_valid else 0
     elif type == b"iCCP":
         facts.profile = _find_profile(reader, content)
     elif type in png_color.LENGTHS and type not in facts.color:
