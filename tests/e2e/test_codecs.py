@@ -31,7 +31,7 @@ PROFILE: dict[str, Any] = {
 PLAYED = """async (until) => {
   const video = document.querySelector("video");
   const began = performance.now();
-  while ((video.currentTime < until || video.readyState < 3) && performance.now() - began < 40000)
+  while ((video.currentTime < until || video.readyState < 3) && performance.now() - began < 90000)
     await new Promise((done) => setTimeout(done, 50));
   return [video.currentTime > until, video.error && video.error.message, video.videoWidth > 0];
 }"""

@@ -34,7 +34,7 @@ PLAYED = """async (until) => {
   video.muted = true;
   await video.play().catch(() => {});
   const began = performance.now();
-  while ((video.currentTime < until || video.readyState < 3) && performance.now() - began < 40000)
+  while ((video.currentTime < until || video.readyState < 3) && performance.now() - began < 90000)
     await new Promise((done) => setTimeout(done, 50));
   return {
     time: video.currentTime, error: video.error && video.error.message, src: video.currentSrc,
@@ -104,11 +104,11 @@ def test_hls_plays_by_hls_js_under_a_strict_policy(
 SUBTITLES = """async () => {
   const {textTracks} = document.querySelector("video");
   const began = performance.now();
-  while (!textTracks.length && performance.now() - began < 40000)
+  while (!textTracks.length && performance.now() - began < 90000)
     await new Promise((done) => setTimeout(done, 50));
   const [track] = textTracks;
   track.mode = "showing";
-  while (!track.cues?.length && performance.now() - began < 40000)
+  while (!track.cues?.length && performance.now() - began < 90000)
     await new Promise((done) => setTimeout(done, 50));
   return [textTracks.length, track.language, track.cues[0].startTime, track.cues[0].text];
 }"""
@@ -152,15 +152,14 @@ def test_mp4_plays_by_itself_with_captions_and_poster(
     played = page.evaluate(PLAYED, 0.5)
     assert played["src"].endswith("240p.mp4")
     assert (played["time"] > 0.5, played["heard"], played["size"]) == (True, True, [320, 240])
-    cue = page.evaluate(
-        """async () => {
+    cue = page.wait_for_function(
+        """() => {
           const {track} = document.querySelector("track[kind=captions]");
           track.mode = "showing";
-          while (!track.cues?.length) await new Promise((done) => setTimeout(done, 50));
-          return track.cues[0].text;
+          return track.cues?.length && track.cues[0].text;
         }"""
     )
-    assert cue == "Hello."
+    assert cue.json_value() == "Hello."
     assert console.errors == []
 
 

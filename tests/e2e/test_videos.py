@@ -30,7 +30,7 @@ PLAYED = """async () => {
   video.muted = true;
   await video.play();
   const began = performance.now();
-  while (video.currentTime <= 0.3 && performance.now() - began < 60000)
+  while (video.currentTime <= 0.3 && performance.now() - began < 90000)
     await new Promise((done) => setTimeout(done, 50));
   return [video.currentTime, video.videoWidth, video.videoHeight, video.currentSrc];
 }"""
@@ -48,7 +48,7 @@ PLAYED_MP4 = """async () => {
   video.muted = true;
   await video.play();
   const began = performance.now();
-  while (video.currentTime < 0.3 && performance.now() - began < 60000)
+  while (video.currentTime < 0.3 && performance.now() - began < 90000)
     await new Promise((done) => setTimeout(done, 50));
   const poster = Object.assign(new Image(), {src: video.poster});
   await poster.decode();
