@@ -18,10 +18,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from shift_media.admin.media import ASSETS
+from shift_media.admin.assets import ASSETS, player_assets
 from shift_media.admin.panel import render_panel
 from shift_media.admin.search import PAGE, LibrarySearch, sources_of
-from shift_media.admin.shown_files import format_of, shown_name
+from shift_media.admin.shown_files import format_of, is_playable, shown_name
 from shift_media.admin.usage import find_uses, page_of
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
@@ -120,6 +120,7 @@ class LibraryAdmin(LibraryBase):
             uses=find_uses(site, request, file),
             resizes=_resizes(file),
             page=page_of(site, row),
+            media=ASSETS + player_assets() if is_playable(file) else ASSETS,
         )
         return TemplateResponse(request, "shift_media/admin/library_file.html", context)
 

@@ -16,6 +16,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from shift_media.admin import actions, dropping, filters, jobs_view
+from shift_media.admin.assets import ASSETS, player_assets
 from shift_media.admin.columns import thumbnail
 from shift_media.admin.framing import ratios_of
 from shift_media.admin.panel import render_panel
@@ -34,11 +35,6 @@ else:
 
 Column = Callable[[models.Model], SafeString | str]
 
-ASSETS = forms.Media(
-    css={"all": ["shift_media/media-input.css", "shift_media/admin.css"]},
-    js=["shift_media/admin.js"],
-)
-
 
 class MediaForms(FormBase):
     """The inputs and panels of media fields: the part of `MediaAdmin` that inlines have too.
@@ -55,10 +51,13 @@ class MediaForms(FormBase):
 
     @property
     def media(self) -> forms.Media:
-        """The scripts and style sheets, those of direct uploads where a field takes them."""
-        takes_uploads = any(map(dropping.upload_label, fields_of(self.model)))
-        uploads = DirectInput().media if takes_uploads else forms.Media()
-        return super().media + uploads + ASSETS
+        """The scripts and style sheets, those of direct uploads and videos where there are any."""
+        fields, media = fields_of(self.model), super().media
+        if any(map(dropping.upload_label, fields)):
+            media += DirectInput().media
+        if any(field.transcode for field in fields):
+            media += player_assets()
+        return media + ASSETS
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Raise ``TypeError`` if the mixin stands behind the class whose methods it extends."""

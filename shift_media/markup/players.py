@@ -36,7 +36,8 @@ _BEST_FIRST: Final = "av01", "hvc1", "hev1", "vp09", "avc1"
 browsers that do not know them take a later one."""
 
 _ADDRESS = re.compile(r"/|https?://")
-_SCRIPT: Final = "shift_media/player.js"
+PLAYER: Final = "shift_media/player.js"
+"""The static file of the player."""
 
 
 def render_video(file: Any, captions: str, options: Mapping[str, Any]) -> SafeString:
@@ -165,14 +166,20 @@ def _type_of(rendition: Any) -> str:
     return f"{rendition.content_type}{codecs}"
 
 
-def render_player(options: Mapping[str, Any]) -> SafeString:
-    """Render the ``<script>`` of the player, without inline code; see ``HLS_JS``."""
-    _, others = split_options(options, ())
-    attributes: dict[str, Any] = {"src": static(_SCRIPT), "defer": True}
+def player_attributes() -> dict[str, Any]:
+    """Return the attributes of the player's ``<script>`` beside its source; see ``HLS_JS``."""
+    attributes: dict[str, Any] = {"defer": True}
     if hls := settings.HLS_JS:
         source = hls["src"]
         attributes["data-hls"] = source if _ADDRESS.match(source) else static(source)
         attributes["data-integrity"] = hls.get("integrity")
     attributes["data-error"] = gettext("This video cannot be played in this browser.")
     attributes["data-download"] = gettext("Download it")
-    return format_html("<script{}></script>", flatatt(drop_unset({**attributes, **others})))
+    return drop_unset(attributes)
+
+
+def render_player(options: Mapping[str, Any]) -> SafeString:
+    """Render the ``<script>`` of the player, without inline code."""
+    _, others = split_options(options, ())
+    attributes = {"src": static(PLAYER), **player_attributes(), **others}
+    return format_html("<script{}></script>", flatatt(drop_unset(attributes)))

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.template import Context, Template
 from django.test import Client, override_settings
 
 from shift_media.testing import make_image
@@ -119,6 +120,19 @@ def test_player_and_jobs_stand_below_the_input_of_a_video(admin_client: Client) 
     assert "Cancel" in page
     assert f'<video class="shift-media-player" src="{film.video.url}"' in page
     assert "shift-media-frame" not in page
+
+
+@override_settings(SHIFT_MEDIA={"HLS_JS": {"src": "vendor/hls.min.js"}})
+def test_pages_of_videos_have_the_player_of_the_tag(admin_client: Client) -> None:
+    (film,) = new_films(1)
+    tag = Template("{% load shift_media %}{% media_player %}").render(Context())
+    assert 'data-hls="/static/vendor/hls.min.js"' in tag
+    form = f"/admin/testapp/film/{film.pk}/change/"
+    library = f"/admin/shift_media/libraryfile/testapp.film.video/{film.pk}/"
+    for url, number in {form: 1, library: 1, "/admin/testapp/photo/add/": 0}.items():
+        page = admin_client.get(url).content.decode()
+        players = re.findall(r"<script [^>]*player\.js[^>]*></script>", page)
+        assert [sorted(each) for each in players] == [sorted(tag)] * number, url
 
 
 def test_clip_without_a_file_has_no_panel(admin_client: Client) -> None:

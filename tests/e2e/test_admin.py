@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,17 @@ def clip(site: Site) -> int:
         command, cwd=ROOT, env=site.environment(), check=True, capture_output=True, text=True
     )
     return int(done.stdout)
+
+
+BY_HLS_JS = "document.querySelector('.shift-media-jobs video').currentSrc.startsWith('blob:')"
+SHOW_FRAME = """(video, moment) => new Promise((done) => {
+  const next = (_, {mediaTime}) =>
+    mediaTime > moment - 0.1 ? done(mediaTime) : video.requestVideoFrameCallback(next);
+  video.requestVideoFrameCallback(next);
+  const seek = () => { video.currentTime = moment; };
+  if (video.readyState > 1) seek();
+  else video.addEventListener("loadeddata", seek, {once: true});
+})"""
 
 
 _state: dict[str, str] = {}
@@ -228,9 +239,9 @@ def test_dropped_files_become_rows_and_an_action_shows_its_progress(
     assert [error for error in console.errors if expected not in error] == []
 
 
-@pytest.mark.needs("ffmpeg")
-def test_job_is_retried_cancelled_and_followed_without_leaving_the_form(
-    admin: Page, console: Console, clip: int, site: Site
+@pytest.mark.needs("ffmpeg", "hls.js")
+def test_job_is_retried_and_followed_until_its_playlist_plays_without_leaving_the_form(
+    admin: Page, console: Console, clip: int, site: Site, shot: Callable[[Page, str], Path]
 ) -> None:
     admin.goto(f"/admin/gallery/clip/{clip}/change/")
     admin.fill("#id_title", "Not saved yet")
@@ -248,7 +259,11 @@ def test_job_is_retried_cancelled_and_followed_without_leaving_the_form(
         [sys.executable, "manage.py", "media_transcode", "-v0"],
         cwd=ROOT, env=site.environment(), check=True,
     )  # fmt: skip
-    expect(jobs.locator("video source").first).to_be_attached()  # The page was not reloaded.
+    video = jobs.locator("video")  # The page was not reloaded.
+    video.scroll_into_view_if_needed()
+    admin.wait_for_function(BY_HLS_JS)
+    assert video.evaluate(SHOW_FRAME, 0.55) <= 0.55
+    shot(admin, "admin-video")
     jobs.get_by_role("button", name="Take this frame as poster").click()
     expect(jobs).to_contain_text("A new poster is being made.")
     expect(admin.locator("#id_title")).to_have_value("Not saved yet")
