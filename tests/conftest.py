@@ -77,6 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # Collection makes a million objects that all stay.
     if not hasattr(config, "workerinput"):  # A test of another run may have started this.
         os.environ.pop("PYTEST_XDIST_WORKER", None)
+        parts.script("catalog_backend").compile_catalogs()  # An installation has them compiled.
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -176,6 +177,7 @@ def _build_and_unpack(folder: Path, unpacked: Path) -> None:
     skip = shutil.ignore_patterns("__pycache__")
     shutil.copytree(parts.ROOT / "shift_media", source / "shift_media", ignore=skip)
     shutil.copytree(parts.ROOT / "testproject", source / "testproject", ignore=skip)
+    shutil.copytree(parts.ROOT / ".ci", source / ".ci", ignore=skip)
     for name in ("setup.cfg", "pyproject.toml", "README.rst", "CHANGELOG.rst", "LICENSE"):
         shutil.copy(parts.ROOT / name, source)
     options = ["--wheel", "--no-isolation", "--outdir", str(out), str(source)]

@@ -8,6 +8,7 @@ set (``make test-full``) it fails instead.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import shutil
 import sys
@@ -44,6 +45,17 @@ def package(name: str, extra: str) -> ModuleType:
 
     reason = f'{name} is not installed: python -m pip install -e ".[{extra}]"'
     module: ModuleType = pytest.importorskip(name, reason=reason)
+    return module
+
+
+def script(name: str) -> ModuleType:
+    """Import a script of ``.ci``, which is no package."""
+    path = ROOT / ".ci" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     return module
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import re
 import tarfile
@@ -12,18 +11,12 @@ from types import ModuleType
 import pytest
 
 import shift_media
-from tests.parts import ROOT
+from tests.parts import ROOT, script
 
 
 @pytest.fixture(scope="module")
 def dist() -> ModuleType:
-    """Return the script of ``make dist`` as a module."""
-    spec = importlib.util.spec_from_file_location("dist", ROOT / ".ci" / "dist.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("dist")
 
 
 def pack(path: Path, members: list[tuple[str, int, int]]) -> Path:

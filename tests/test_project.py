@@ -136,7 +136,8 @@ def test_wheel_contains_whole_package_and_nothing_else(unpacked_wheel: Path) -> 
         found = (path for path in folder.rglob("*") if path.is_file())
         return {str(p.relative_to(folder)) for p in found if "__pycache__" not in p.parts}
 
-    assert files(unpacked_wheel / "shift_media") == files(ROOT / "shift_media")
+    compiled = {name.replace(".po", ".mo") for name in files(PACKAGE) if name.endswith(".po")}
+    assert files(unpacked_wheel / "shift_media") == files(PACKAGE) | compiled
     assert (unpacked_wheel / "shift_media" / "py.typed").is_file()
     top = {path.name for path in unpacked_wheel.iterdir()}
     assert {name for name in top if not name.endswith(".dist-info")} == {"shift_media"}

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
-from django.utils.text import get_text_list
-from django.utils.translation import gettext
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.documents import extension_of, plainer_formats
@@ -33,6 +31,7 @@ from shift_media.quotas import reserve
 from shift_media.registry import find_field
 from shift_media.storages.multipart import MOST_PARTS
 from shift_media.validators import InvalidMedia, storable_format, too_large
+from shift_media.validators.errors import alternatives
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -243,7 +242,7 @@ def _accepted_format(field: MediaField, content_types: list[object]) -> Format:
         for format in formats:
             if format.content_type == content_type:
                 return storable_format(format, field.accept)
-    expected = get_text_list([format.name for format in formats], gettext("or"))
+    expected = alternatives([format.name for format in formats])
     seen = content_types[0]
     raise InvalidMedia("unknown_type", f"{seen!r} is not accepted.", expected=expected)
 

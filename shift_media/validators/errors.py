@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from django.core.exceptions import ValidationError
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.text import get_text_list
+from django.utils.translation import gettext, ngettext_lazy, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.errors import (
@@ -152,6 +153,15 @@ def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> 
             "unsupported_type", str(error), seen=seen, expected=gettext("another file")
         )
     return InvalidMedia("undecodable", str(error))
+
+
+def alternatives(names: Sequence[str]) -> str:
+    """Return names in a row, the last two joined by "or" in the active language.
+
+    The word has a context of its own, because Django translates "or" also into languages for which
+    there is no catalogue here, into which it does not translate the sentence around it.
+    """
+    return get_text_list(list(names), pgettext("between the last two names", "or"))
 
 
 def size_text(size: int) -> str:

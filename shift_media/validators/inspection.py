@@ -10,8 +10,6 @@ from typing import Any, BinaryIO, Final, cast
 
 from django.core.exceptions import ValidationError
 from django.core.files.base import File
-from django.utils.text import get_text_list
-from django.utils.translation import gettext
 
 from shift_media.conf import settings
 from shift_media.core.documents import extension_of, possible_formats
@@ -25,7 +23,12 @@ from shift_media.imaging.probe import SourceLimits, probe
 from shift_media.imaging.strip import can_strip, strip
 from shift_media.transcoding import probing
 from shift_media.validators import drawings
-from shift_media.validators.errors import InvalidMedia, refused_source, too_large
+from shift_media.validators.errors import (
+    InvalidMedia,
+    alternatives,
+    refused_source,
+    too_large,
+)
 from shift_media.validators.rules import NO_RULES, FileRules
 from shift_media.validators.seekable import CHUNK, byte_length, remembered
 
@@ -274,7 +277,7 @@ def _accepted_format(file: BinaryIO, name: str, accept: Sequence[str]) -> Format
             return storable_format(candidate, accept)
     format = formats[0]
     names = [accepted.name for accepted in accepted_formats(accept) if accepted is not UNKNOWN]
-    expected = get_text_list(names, gettext("or"))
+    expected = alternatives(names)
     if format is UNKNOWN:
         raise InvalidMedia("unknown_type", expected=expected)
     raise InvalidMedia("unsupported_type", seen=format.name, expected=expected)

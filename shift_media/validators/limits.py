@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.text import get_text_list
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.formats import accepted_formats
-from shift_media.validators.errors import MESSAGES, size_text
+from shift_media.validators.errors import MESSAGES, alternatives, size_text
 from shift_media.validators.rules import (
     NO_RULES,
     FileRules,
@@ -72,7 +71,7 @@ class UploadLimits:
     def _phrases(self) -> Iterator[str]:
         names = [format.name for format in accepted_formats(self.accept)]
         if "*/*" not in self.accept and len(names) <= MOST_NAMES:
-            yield get_text_list(names, gettext("or"))
+            yield alternatives(names)
         if self.max_bytes is not None:
             yield gettext("up to %s") % size_text(self.max_bytes)
         for name, phrase, text in _PHRASES:
