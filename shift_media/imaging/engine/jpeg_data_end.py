@@ -37,7 +37,7 @@ def cut_jpeg(source: BinaryIO, header: Header, stripped: BinaryIO) -> BinaryIO:
     """
     if not jpeg.has_end(ByteReader(source)):
         decode.decode_all_data(source, header, (1.0, 1.0))  # refuses it if more is missing
-    scan = jpeg.last_scan(ByteReader(stripped))
+    scan = jpeg_ending.last_scan(ByteReader(stripped))
     length = _Tail(stripped, header, scan).find_length()
     return open_parts(stripped, [Span(0, scan.start + length), jpeg_ending.END])
 
@@ -45,7 +45,7 @@ def cut_jpeg(source: BinaryIO, header: Header, stripped: BinaryIO) -> BinaryIO:
 class _Tail:
     """The end of the last scan of a stripped file; all lengths are of the scan's data."""
 
-    def __init__(self, stripped: BinaryIO, header: Header, scan: jpeg.LastScan) -> None:
+    def __init__(self, stripped: BinaryIO, header: Header, scan: jpeg_ending.LastScan) -> None:
         self._file = stripped
         self._header = header
         self._scan = scan

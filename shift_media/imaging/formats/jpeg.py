@@ -197,7 +197,7 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     """Yield tables, frames and scans, and the application segments that decoding needs."""
     yield b"\xff\xd8"
     block = _orientation_segment(header.orientation)
-    for segment in _all_segments(reader):
+    for segment in all_segments(reader):
         marker, span = segment
         if block and marker != _APP0:  # JFIF stands first
             yield block
@@ -211,41 +211,13 @@ def _stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     yield b"\xff\xd9"
 
 
-class LastScan(NamedTuple):
-    """Where the data of the last scan begins, and where it ends at the latest.
-
-    Attributes:
-        single: it is the only scan.
-        first_alone: it has data of the first component of the frame alone.
-    """
-
-    start: int
-    end: int
-    single: bool
-    first_alone: bool
-
-
-def last_scan(reader: ByteReader) -> LastScan:
-    """Find the last scan of a JPEG, which has one."""
-    first, scans = b"", []
-    for segment in _all_segments(reader):
-        if segment.marker in FRAMES:
-            first = reader.exact(segment.content.offset + 6, 1)
-        if segment.marker == SOS:
-            scans.append(segment.span)
-    at, length = scans[-1]
-    components = reader.exact(at + 4, 2)
-    start = at + 2 + reader.number(at + 2, 2)
-    return LastScan(start, at + length, len(scans) == 1, components == b"\x01" + first)
-
-
 def has_end(reader: ByteReader) -> bool:
     """Return True if an end marker follows the segments of a JPEG."""
-    *_, (_, last) = _all_segments(reader)
+    *_, (_, last) = all_segments(reader)
     return last.offset + last.length < reader.size
 
 
-def _all_segments(reader: ByteReader) -> Iterator[Segment]:
+def all_segments(reader: ByteReader) -> Iterator[Segment]:
     """Yield all segments to the end of the image, or of the file if its end marker is missing.
 
     The span of a scan includes its data.

@@ -1,4 +1,4 @@
-"""JPEG without an end marker: whether nothing else is missing.
+"""Where a JPEG ends: its last scan, and whether one without an end marker misses nothing else.
 
 A decoder cannot say so. It decodes no more than the rows above the last blocks without the marker,
 and with one it reads missing data as zeros.
@@ -7,9 +7,9 @@ and with one it reads missing data as zeros.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from shift_media.imaging.formats import jpeg_scans
+from shift_media.imaging.formats import jpeg, jpeg_scans
 from shift_media.imaging.formats.base import ByteReader, Header, Part, Span
 from shift_media.imaging.formats.jpeg_scans import Component, Scan
 from shift_media.imaging.formats.segments import open_parts
@@ -53,3 +53,31 @@ def _covers_all_bits(scans: Iterable[Scan], components: Iterable[Component]) -> 
     if not all(jpeg_scans.apply_scan(scan, missing) for scan in scans):
         return False
     return all(len(bits) == _COEFFICIENTS and not any(bits.values()) for bits in missing.values())
+
+
+class LastScan(NamedTuple):
+    """Where the data of the last scan begins, and where it ends at the latest.
+
+    Attributes:
+        single: it is the only scan.
+        first_alone: it has data of the first component of the frame alone.
+    """
+
+    start: int
+    end: int
+    single: bool
+    first_alone: bool
+
+
+def last_scan(reader: ByteReader) -> LastScan:
+    """Find the last scan of a JPEG, which has one."""
+    first, scans = b"", []
+    for segment in jpeg.all_segments(reader):
+        if segment.marker in jpeg.FRAMES:
+            first = reader.exact(segment.content.offset + 6, 1)
+        if segment.marker == jpeg.SOS:
+            scans.append(segment.span)
+    at, length = scans[-1]
+    components = reader.exact(at + 4, 2)
+    start = at + 2 + reader.number(at + 2, 2)
+    return LastScan(start, at + length, len(scans) == 1, components == b"\x01" + first)
