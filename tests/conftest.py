@@ -18,13 +18,12 @@ from typing import Any
 import hypothesis
 import pytest
 from botocore.loaders import create_loader
-from django.db import connection
 from django.test import override_settings
 from filelock import FileLock
 
 from shift_media.concurrency import locks
 from testproject.servers.processes import free_ports
-from tests import parts
+from tests import flushing, parts
 from tests.servers import shared
 from tests.servers.fixtures import rgw, seaweedfs
 from tests.servers.postgres import Postgres
@@ -216,45 +215,11 @@ def _files_outside_the_project(tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Create the test database, and let a flush put the rows of `migrate` back from memory.
-
-    Django creates content types and permissions anew after each test with ``transaction=True``,
-    which takes longer than most of these tests.
-    """
-    from django.apps import apps
-    from django.contrib.auth.management import create_permissions
-    from django.contrib.auth.models import Permission
-    from django.contrib.contenttypes.management import create_contenttypes
-    from django.contrib.contenttypes.models import ContentType
-    from django.db.models.signals import post_migrate
-
-    uid = "django.contrib.auth.management.create_permissions"
-    with django_db_blocker.unblock():
-        inserts = [_insert_of_all_rows(model) for model in (ContentType, Permission)]
-
-    def restore(**sent: Any) -> None:
-        if not ContentType.objects.exists():
-            with connection.cursor() as cursor:
-                for statement, values in inserts:
-                    cursor.execute(statement, values)
-
-    post_migrate.disconnect(create_contenttypes)
-    post_migrate.disconnect(dispatch_uid=uid)
-    post_migrate.connect(restore, sender=apps.get_app_config("auth"))
-    yield
-    post_migrate.disconnect(restore, sender=apps.get_app_config("auth"))
-    post_migrate.connect(create_contenttypes)
-    post_migrate.connect(create_permissions, dispatch_uid=uid)
-
-
-def _insert_of_all_rows(model: Any) -> tuple[str, list[Any]]:
-    """Return a statement that inserts the rows that a model has now, and its values."""
-    columns = ", ".join(connection.ops.quote_name(f.column) for f in model._meta.concrete_fields)
-    rows = list(model.objects.values_list())
-    row = f"({', '.join(['%s'] * len(model._meta.concrete_fields))})"
-    table = connection.ops.quote_name(model._meta.db_table)
-    statement = f"INSERT INTO {table} ({columns}) VALUES {', '.join([row] * len(rows))}"
-    return statement, [value for values in rows for value in values]
+    """Create the test database, and flush it faster than Django does."""
+    with pytest.MonkeyPatch.context() as patch:
+        with django_db_blocker.unblock():
+            flushing.install(patch.setattr)
+        yield
 
 
 @pytest.fixture
