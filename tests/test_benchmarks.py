@@ -45,6 +45,7 @@ def test_images_without_corpus_are_named_drawn(without_corpus: None) -> None:
     assert str(collection).startswith("drawn images ")
 
 
+@pytest.mark.slow
 def test_report_says_what_was_measured(
     without_corpus: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

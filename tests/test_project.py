@@ -143,6 +143,7 @@ def test_wheel_contains_whole_package_and_nothing_else(unpacked_wheel: Path) -> 
     assert {name for name in top if not name.endswith(".dist-info")} == {"shift_media"}
 
 
+@pytest.mark.slow
 def test_wheel_metadata_matches_project(unpacked_wheel: Path) -> None:
     fields = metadata(unpacked_wheel)
     assert fields["Name"] == "django-shift-media"

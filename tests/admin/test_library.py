@@ -36,6 +36,7 @@ def test_library_shows_the_files_of_all_models(admin_client: Client) -> None:
     assert "Media library" in admin_client.get("/admin/").content.decode()
 
 
+@pytest.mark.slow
 def test_search_finds_names_and_what_the_admin_of_the_model_finds(admin_client: Client) -> None:
     Pair.objects.create(left=upload(name="Ä lake.jpg"))
     new_films(1)[0]

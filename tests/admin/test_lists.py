@@ -89,6 +89,7 @@ def test_list_of_100_rows_asks_as_many_queries_as_one_of_10(admin_client: Client
     assert few <= 10
 
 
+@pytest.mark.slow
 def test_list_is_filtered_by_type_size_state_and_file(admin_client: Client) -> None:
     Pair.objects.create(left=upload())
     Pair.objects.create(left=upload(picture("PNG"), "a.png"), right=upload())

@@ -16,6 +16,7 @@ attempts = st.integers(-1, 10**9)
 backoffs = st.builds(Backoff[float], seconds, seconds, factors)
 
 
+@pytest.mark.slow
 @given(backoffs, attempts)
 def test_pause_is_between_the_first_and_the_longest(backoff: Backoff[float], attempt: int) -> None:
     assert min(backoff.first, backoff.longest) <= backoff.pause(attempt) <= backoff.longest

@@ -414,6 +414,7 @@ def test_transliterated_stem_is_readable(
     assert parse_key(str(key)) == key
 
 
+@pytest.mark.slow
 @given(strategies.file_names)
 def test_transliterated_stem_is_valid_and_in_ascii_unchanged(filename: str) -> None:
     package("anyascii", "names")

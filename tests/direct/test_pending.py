@@ -233,6 +233,7 @@ def test_staged_file_of_a_pending_row_survives_the_sweep(
     assert pending_run.store_pending(row.file.key, "default") == "stored"
 
 
+@pytest.mark.slow
 def test_lost_task_is_run_by_media_cleanup(client: Client, local: Callable[[], list[Any]]) -> None:
     row = Attachment.objects.create(file=staged(client))
     PendingUpload.objects.update(not_before=timezone.now() - timedelta(hours=1))

@@ -55,6 +55,7 @@ def test_every_tag_is_in_the_reference() -> None:
     assert {tag for tag in register.tags if f"\n{tag}\n---" not in text} == set()
 
 
+@pytest.mark.slow
 def test_every_check_is_in_the_reference(html: Path) -> None:
     page = (html / "reference/checks.html").read_text()
     sources = "\n".join(path.read_text() for path in (ROOT / "shift_media").rglob("*.py"))

@@ -453,6 +453,7 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory, run: Run) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", GUIDES)
 def test_guide_works_in_the_project_that_its_text_makes(
     page: str, run: Run, quickstart: Path, tmp_path: Path

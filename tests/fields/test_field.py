@@ -132,6 +132,7 @@ def changes(*states: ModelState) -> dict[str, Any]:
     return MigrationAutodetector(before, after)._detect_changes()  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_second_makemigrations_finds_nothing_and_writes_no_secret() -> None:
     with override_settings(
         STORAGES={

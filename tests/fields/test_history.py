@@ -112,6 +112,7 @@ def test_file_that_a_history_row_has_stays_until_that_row_goes(way: str, stored:
     assert not is_referenced(key, "default")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lookup", ["exact", "contains"])
 def test_keys_of_a_history_are_found_among_many(lookup: str) -> None:
     keys = [f"k{number:03}/" for number in range(120)]

@@ -168,6 +168,7 @@ def measure() -> Iterator[Measuring]:
         yield measure
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(25)
 @pytest.mark.parametrize("name", BOMBS)
 def test_header_bomb_is_refused_in_a_second_with_little_memory(

@@ -74,6 +74,7 @@ def test_demo_pictures_vary_in_size_format_and_alpha(drawn: dict[str, bytes]) ->
         image.close()
 
 
+@pytest.mark.slow
 def test_one_demo_picture_is_rotated_by_exif(drawn: dict[str, bytes]) -> None:
     turned = []
     for name, content in drawn.items():
@@ -92,6 +93,7 @@ def test_demo_pictures_are_deterministic(drawn: dict[str, bytes]) -> None:
         assert picture.draw() == drawn[picture.file_name]
 
 
+@pytest.mark.slow
 def test_demo_prints_password_and_progress(demo: Demo) -> None:
     _, output = demo
     assert re.search(r"admin, password [\w-]{10,}\n", output)
@@ -100,6 +102,7 @@ def test_demo_prints_password_and_progress(demo: Demo) -> None:
     assert "evening-sea.mp4" in output
 
 
+@pytest.mark.slow
 def test_album_of_the_demo_shares_the_files_of_its_pictures(
     demo: Demo, drawn: dict[str, bytes]
 ) -> None:

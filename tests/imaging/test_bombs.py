@@ -59,6 +59,7 @@ def animation_of(frames: int) -> bytes:
     return images.gif((200, 200), [(0, 0, 200, 200)] * frames)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(25)
 @pytest.mark.parametrize(
     "bomb",
@@ -93,6 +94,7 @@ def test_jpeg_of_99_megapixels_is_refused(measured: Measured) -> None:
     assert seconds < 1
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(27)
 def test_animation_with_too_many_pixels_over_all_frames_is_refused(measured: Measured) -> None:
     for frames, error in ((10_000, "TooManyFrames"), (501, "TooManyFrames")):

@@ -153,6 +153,7 @@ def test_resize_has_the_colors_of_the_original_in_a_browser(
     assert wrong == {}
 
 
+@pytest.mark.slow
 @pytest.mark.needs("chromium")
 def test_all_originals_are_shown(shown: dict[str, Shown | None]) -> None:
     assert [name for name, seen in shown.items() if seen is None] == []

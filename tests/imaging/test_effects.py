@@ -58,6 +58,7 @@ def test_picture_is_turned_then_mirrored_whatever_its_orientation(
     assert np.array_equal(np.asarray(resized.convert("RGB")), np.asarray(expected))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(spec=strategies.specs(sides=st.integers(1, 40)), orientation=st.integers(1, 8))
 def test_size_of_any_resize_is_the_promised_one(spec: Spec, orientation: int) -> None:

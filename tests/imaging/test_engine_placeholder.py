@@ -22,6 +22,7 @@ def placeholder(look: engine.Preview) -> Image.Image:
     return images.opened(base64.b64decode(content, validate=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", ["jpg", "png", "gif", "webp", "avif"])
 def test_preview_has_the_mean_colour_and_a_small_picture(format: str) -> None:
     picture = images.photograph(700, 500)

@@ -325,6 +325,7 @@ def test_large_resize_of_opaque_png_looks_like_that_of_pillow(mode: str, size: s
     assert images.near(images.mean(made), images.mean(expected), 1)
 
 
+@pytest.mark.slow
 def test_cut_png_is_refused_before_a_large_resize() -> None:
     content = images.encoded_photograph(1500, 1000, "png")
     with pytest.raises(Undecodable):

@@ -39,6 +39,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(25, 73)
 @pytest.mark.parametrize("name", BOMBS)
 def test_bomb_is_refused_from_its_header(name: str, measured: Measured) -> None:
@@ -48,6 +49,7 @@ def test_bomb_is_refused_from_its_header(name: str, measured: Measured) -> None:
     assert seconds < 1
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(73)
 def test_circle_of_directories_costs_little(measured: Measured) -> None:
     megabytes, seconds, outcome = measured(test_tiff.loop(), most=1)

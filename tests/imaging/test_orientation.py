@@ -68,6 +68,7 @@ def test_resize_and_sides_stand_like_the_original_in_a_browser(
     assert wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(32, 72)
 @pytest.mark.needs("chromium")
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -85,6 +85,7 @@ def test_admin_and_serializer_show_the_new_file(imported: tuple[Any, str, str]) 
     assert "lake.JPG" in change
 
 
+@pytest.mark.slow
 def test_checks_doctor_and_commands_have_nothing_left_to_say(
     imported: tuple[Any, str, str],
 ) -> None:

@@ -148,6 +148,7 @@ def test_no_query_is_needed_for_prefetched_renditions() -> None:
     assert "<source" in show(rendition("480p.mp4", "mp4", 480, H264))
 
 
+@pytest.mark.slow
 @pytest.mark.needs("hls.js")
 def test_documented_digest_is_that_of_the_package() -> None:
     import base64

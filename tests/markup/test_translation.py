@@ -403,6 +403,7 @@ def test_any_template_is_translated_once_and_for_all(source: str) -> None:
         assert change.before in source
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_text_without_tags_stays(text: str) -> None:
     if "{%" not in text and "{{" not in text:

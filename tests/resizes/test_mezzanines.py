@@ -162,6 +162,7 @@ def test_mezzanine_keeps_transparency(
     assert seen.getpixel((350, 230))[3] == 0  # type: ignore[index]
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(36)
 def test_mezzanine_holds_no_metadata_of_original(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, drawn: Image.Image

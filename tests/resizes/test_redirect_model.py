@@ -31,11 +31,13 @@ def test_no_visit_loops_in_any_reachable_state(graphs: list[Graph]) -> None:
         assert graph.longest_visit() <= redirects + 2, graph.setting
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(83)
 def test_every_visit_ends_in_picture_404_422_or_503(graphs: list[Graph]) -> None:
     assert [graph.ends() for graph in graphs] == [ENDS] * len(graphs)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(83)
 def test_every_state_of_each_part_is_reached(graphs: list[Graph]) -> None:
     states = {state for graph in graphs for state in graph.steps}
@@ -48,6 +50,7 @@ def test_every_state_of_each_part_is_reached(graphs: list[Graph]) -> None:
     assert sum(len(graph.steps) for graph in graphs) > 2000
 
 
+@pytest.mark.slow
 def test_diagram_of_the_docs_is_drawn_from_the_model(graphs: list[Graph]) -> None:
     command = "DJANGO_SETTINGS_MODULE=tests.settings python -m tests.resizes.redirect_drawing"
     assert DRAWING.read_text() == draw(graphs), f"Draw it again: {command}"

@@ -75,6 +75,7 @@ def test_server_answers_ranges_with_their_bytes(server: SimpleNamespace) -> None
     assert (status, headers["cache-control"]) == (416, "no-store")
 
 
+@pytest.mark.slow
 def test_server_answers_conditions_and_encoded_paths(server: SimpleNamespace) -> None:
     etag = ask(server, server.path)[1]["etag"]
     status, headers, body = ask(server, server.path, **{"If-None-Match": etag})

@@ -72,6 +72,7 @@ def test_picture_of_plain_color_opens_in_pillow() -> None:
     assert picture.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("accept", "name"),
     [

@@ -41,6 +41,7 @@ def test_job_pages_show_progress_and_cannot_be_edited(admin: Client, film: Film)
     assert admin.get(f"{LIST}add/").status_code == 403
 
 
+@pytest.mark.slow
 def test_actions_cancel_and_retry_jobs(admin: Client, film: Film) -> None:
     job = TranscodeJob.objects.get()
     assert "1 job cancelled" in act(admin, "cancel", job)

@@ -184,6 +184,7 @@ def test_late_report_does_not_complete_a_job_that_was_recovered(new_film: NewFil
     assert TranscodeJob.objects.get().state == State.PENDING
 
 
+@pytest.mark.slow
 def test_job_is_complete_if_the_storage_is_away_after_the_commit(
     film: Film, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -78,6 +78,7 @@ def test_contract_without_hooks_says_which_one_is_missing() -> None:
             getattr(contract, hook)()
 
 
+@pytest.mark.slow
 @pytest.mark.needs("ffmpeg")
 class TestFFmpeg(TranscoderContract):
     """The contract with real ffmpeg, on local disk."""

@@ -81,6 +81,7 @@ def test_playlists_follow_the_rules_of_hls(name: str, made: Made) -> None:
     assert hls_rules.find_faults(made[0] / f"{name}.m3u8") == []
 
 
+@pytest.mark.slow
 def test_validator_finds_what_is_wrong(made: Made, tmp_path: Path) -> None:
     for file in made[0].rglob("*"):
         if file.is_file():

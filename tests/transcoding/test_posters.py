@@ -127,6 +127,7 @@ def test_chosen_poster_has_key_and_resizes_of_its_own(film: Film, client: Client
     assert color_of(client.get(old.url).getvalue()) == "red"  # cached for a year
 
 
+@pytest.mark.slow
 def test_resizes_of_both_posters_are_made_in_one_batch(film: Film) -> None:
     old = film.video.resize("16x12")
     new = choose(film, 3).video.resize("16x12")
@@ -149,6 +150,7 @@ def test_metadata_has_the_facts_of_the_new_poster(film: Film) -> None:
     assert before | {"color": "", "placeholder": ""} == after | {"color": "", "placeholder": ""}
 
 
+@pytest.mark.slow
 def test_chosen_poster_stays_if_the_profile_is_made_again(film: Film) -> None:
     chosen = poster_of(choose(film, 1)).key
     with posters_at(3):
@@ -157,6 +159,7 @@ def test_chosen_poster_stays_if_the_profile_is_made_again(film: Film) -> None:
     assert film.video.resize("32x24").key == poster_of(film).resize("32x24").key
 
 
+@pytest.mark.slow
 def test_profile_made_again_gives_a_changed_poster_a_new_key(film: Film) -> None:
     first = poster_of(film).key
     assert poster_of(make_again(film)).key == first  # The same picture needs no other URL.
@@ -180,6 +183,7 @@ def test_reset_returns_to_the_poster_of_the_profile(film: Film) -> None:
     assert not film.video.reset_poster()
 
 
+@pytest.mark.slow
 def test_sweep_removes_posters_that_are_not_in_use_and_no_others(
     film: Film, stored: Callable[[], list[str]]
 ) -> None:
@@ -356,6 +360,7 @@ def test_complete_choice_leaves_the_new_poster_of_a_job_that_is_not_complete_yet
     assert default_media_storage.exists(f"{folder}/poster.jpg")
 
 
+@pytest.mark.slow
 def test_facts_are_those_of_the_poster_in_use_if_another_is_noted_meanwhile(
     film: Film, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -278,6 +278,7 @@ def many_packets(count: int) -> bytes:
     return b"FLV\1\4\0\0\0\x09\0\0\0\0" + b"".join(tags)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(73)
 @pytest.mark.usefixtures("each_reader")
 def test_memory_does_not_grow_with_the_packets(tmp_path: Path) -> None:
