@@ -33,6 +33,7 @@ from typing import Any
 from django.http import HttpRequest, JsonResponse
 
 from shift_media.core.errors import MissingExtra
+from shift_media.core.metadata import FileState
 from shift_media.direct import StagedFile
 from shift_media.markup.representation import MediaJSON, media_json
 from shift_media.validators import InvalidMedia
@@ -55,6 +56,7 @@ class MediaSchema(Schema):
     """A media file: its URL, its facts, and its resizes by the names that were asked for."""
 
     url: str
+    state: FileState
     content_type: str | None
     size: int | None
     width: int | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.plumbing import append_meta, build_basic_type, build_object_type
@@ -10,6 +10,7 @@ from drf_spectacular.settings import spectacular_settings
 from drf_spectacular.types import OpenApiTypes
 
 from shift_media.conf import settings
+from shift_media.core.metadata import FileState
 
 _FACT_TYPES: Final = {
     "content_type": OpenApiTypes.STR,
@@ -66,6 +67,7 @@ def _object() -> Any:
     return _complete(
         {
             "url": build_basic_type(OpenApiTypes.URI),
+            "state": {**build_basic_type(OpenApiTypes.STR), "enum": list(get_args(FileState))},
             **{name: _nullable(kind) for name, kind in _FACT_TYPES.items()},
             "resizes": build_object_type(additionalProperties=resize),
         }

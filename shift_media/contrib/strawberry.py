@@ -43,6 +43,7 @@ class Media:
     """The URL and the facts of a media file."""
 
     url: str
+    state: str
     content_type: str | None
     size: int | None
     width: int | None
@@ -82,7 +83,7 @@ def media_field(name: str, metadata: str = "") -> Any:
         if shown is None:
             return None
         facts: Any = {fact: shown[fact] for fact in FACTS}  # type: ignore[literal-required]
-        return Media(url=shown["url"], file=file, absolute=absolute, **facts)
+        return Media(url=shown["url"], state=shown["state"], file=file, absolute=absolute, **facts)
 
     columns = [column for column in (name, metadata) if column]
     return strawberry_django.field(resolver=resolve, only=columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from shift_media.core.rasters import RASTER_SIDE, scaled_size
 from shift_media.core.spec import Crop, Focal
@@ -13,6 +13,13 @@ _DRAWING: Final = "image/svg+xml"
 
 PENDING, FAILED = "pending", "failed"
 """The states of a file that is not stored: a task is to store it, or could not."""
+
+ANALYSING = "analysing"
+"""The state of a stored file of which a task is still to read facts."""
+
+
+FileState = Literal["stored", "pending", "failed", "analysing"]
+"""What an API says of a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +52,8 @@ class Metadata:
         poster: of a video whose poster was replaced, the attempt that has made the new one.
         extra: what the functions in ``keep_metadata`` have returned.
         state: ``"pending"`` until a task has stored a large direct upload, ``"failed"`` if it
-            could not; empty for all other files.
+            could not, ``"analysing"`` until a task has read the facts of a stored file; empty for
+            all other files.
         crops: the boxes that ``fill`` cuts out, by ratio: ``{"4x3": Crop(0, 120, 1600, 1200)}``.
     """
 

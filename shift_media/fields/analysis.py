@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from shift_media.conf import settings
 from shift_media.core.errors import SourceError
 from shift_media.core.formats import BY_EXTENSION
-from shift_media.core.metadata import Metadata
+from shift_media.core.metadata import ANALYSING, Metadata
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import find_field
 from shift_media.validators import EXIF_FACTS, KEPT_FACTS, Inspection, keep_facts, with_preview
@@ -46,11 +46,17 @@ def wanted_at_once(field: Any) -> list[Any]:
     return [item for item in field.keep_metadata if item in EXIF_FACTS]
 
 
+def is_analysed_later(key: str, field: Any) -> bool:
+    """Return True if a task reads facts of a stored file."""
+    if not (waits_for_task(field) and field.metadata_field):
+        return False
+    is_image = BY_EXTENSION[key.rpartition(".")[2]].kind == "image"
+    return is_image or len(wanted_at_once(field)) < len(field.keep_metadata)
+
+
 def analyse_later(file: Any, field: AnyMediaField, using: str) -> None:
     """Enqueue what is not read when a file is saved, if there is something."""
-    is_image = BY_EXTENSION[file.key.rpartition(".")[2]].kind == "image"
-    has_more = len(wanted_at_once(field)) < len(field.keep_metadata)
-    if waits_for_task(field) and field.metadata_field and (is_image or has_more):
+    if is_analysed_later(file.key, field):
         import_string(_ENQUEUE)(str(field), file.key, using, settings.TASKS)
 
 
@@ -77,14 +83,22 @@ def analyse(label: str, key: str, using: str) -> str:
             kept = keep_facts(wanted, cast("File[Any]", stored), inspection).metadata
     except SourceError as error:
         logger.warning("%s: %s was stored, but cannot be decoded: %s", label, key, error)
+        _merge(rows, field.metadata_field, key, {})
         return "broken"
-    with transaction.atomic(using):
-        for current in rows.select_for_update():
-            known = Metadata.from_json(getattr(current, field.metadata_field), key)
-            if known is not None:
-                merged = {**known.to_json(key), **_facts_of(kept, key)}
-                rows.filter(pk=current.pk).update(**{field.metadata_field: merged})
+    _merge(rows, field.metadata_field, key, _facts_of(kept, key))
     return "kept"
+
+
+def _merge(rows: models.QuerySet[Any], column: str, key: str, facts: dict[str, Any]) -> None:
+    """Write facts into rows, which are not being analysed any more."""
+    with transaction.atomic(rows.db):
+        for current in rows.select_for_update():
+            known = Metadata.from_json(getattr(current, column), key)
+            if known is not None:
+                merged = {**known.to_json(key), **facts}
+                if known.state == ANALYSING:
+                    del merged["state"]
+                rows.filter(pk=current.pk).update(**{column: merged})
 
 
 def _facts_of(metadata: Metadata, key: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ from django.core.files.base import File
 from django.db import models
 
 from shift_media.core.errors import MediaError
-from shift_media.core.metadata import Metadata
+from shift_media.core.metadata import ANALYSING, Metadata
+from shift_media.fields.analysis import is_analysed_later
 from shift_media.fields.file import MediaFile
 
 logger = logging.getLogger("shift_media")
@@ -46,6 +48,8 @@ class MetadataColumns:
                 "The metadata of %s of %s could not be read: %s", file.name, self, error
             )
             metadata = None
+        if metadata and file.is_new and not metadata.state and is_analysed_later(file.key, self):
+            metadata = replace(metadata, state=ANALYSING)
         self.write_metadata_columns(instance, metadata)
 
     def write_metadata_columns(self, instance: models.Model, metadata: Metadata | None) -> None:

@@ -14,7 +14,7 @@ from django.db import models
 from shift_media.core.crops import Percent, check_crops, crop_from_percent
 from shift_media.core.errors import InvalidSpec
 from shift_media.core.formats import BY_EXTENSION, UNKNOWN
-from shift_media.core.metadata import FAILED, PENDING, Metadata
+from shift_media.core.metadata import ANALYSING, FAILED, PENDING, FileState, Metadata
 from shift_media.core.spec import Crop, Focal
 from shift_media.core.spec_arguments import find_point
 from shift_media.fields import legacy
@@ -176,6 +176,16 @@ class DescribedFile(OldFileShown):
     def has_failed(self) -> bool:
         """True if a task could not store a large direct upload: assign another file."""
         return self._state == FAILED
+
+    @property
+    def is_analysing(self) -> bool:
+        """True until the task of ``analyse="task"`` has read the facts of the stored file."""
+        return self._state == ANALYSING
+
+    @property
+    def state(self) -> FileState:
+        """``"stored"``, or ``"pending"``, ``"failed"`` or ``"analysing"`` because of a task."""
+        return cast("FileState", self._state or "stored")
 
     @property
     def _state(self) -> str:

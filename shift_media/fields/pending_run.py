@@ -9,8 +9,9 @@ from typing import Any, Final
 from django.db import models, transaction
 
 from shift_media.core.errors import AlreadyStored, MediaError, NotStored, StorageError
-from shift_media.core.metadata import FAILED, Metadata
+from shift_media.core.metadata import ANALYSING, FAILED, Metadata
 from shift_media.deletion.references import all_rows
+from shift_media.fields.analysis import is_analysed_later
 from shift_media.fields.announcing import announce_stored
 from shift_media.fields.jobs import submit_job
 from shift_media.fields.pending import database_of, retire_staged
@@ -159,6 +160,8 @@ def _settle(
     """Write the outcome into the rows, and do what waits for a stored file."""
     using = rows.db
     facts = {"state": state} if state else {"sha256": sha256}
+    if not state and is_analysed_later(pending.key, field):
+        facts["state"] = ANALYSING
     with transaction.atomic(using):
         for row in rows.select_for_update():
             known = dict(getattr(row, field.metadata_field) or {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable
-from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from shift_media.markup.representation import MediaJSON, ResizeJSON
 
@@ -76,4 +76,6 @@ def _type(hint: Any) -> str:
         return " | ".join(_type(one) for one in get_args(hint))
     if get_origin(hint) is dict:
         return f"Record<string, {_type(get_args(hint)[1])}>"
+    if get_origin(hint) is Literal:
+        return " | ".join(f'"{value}"' for value in get_args(hint))
     return _PRIMITIVES[hint]

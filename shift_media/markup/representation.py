@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
+from shift_media.core.metadata import FileState
 from shift_media.resizes.builder import has_resizes
 from shift_media.resizes.legacy import guess_extension
 
@@ -43,9 +44,15 @@ class FactsJSON(TypedDict):
 
 
 class MediaJSON(FactsJSON):
-    """A media file: its URL, its facts, and its resizes by the names that were asked for."""
+    """A media file: its URL, its facts, and its resizes by the names that were asked for.
+
+    ``state`` is ``"pending"`` until a task has stored the file: until then its URL answers 404. It
+    is ``"failed"`` if the task could not, and ``"analysing"`` until a task has read the
+    placeholder and the colour of a stored file.
+    """
 
     url: str
+    state: FileState
     resizes: dict[str, ResizeJSON]
 
 
@@ -69,7 +76,8 @@ def media_json(
     known = file.known_metadata
     facts = {name: getattr(known, name, None) for name in FACTS}
     resizes = _resizes(file, presets, absolute)
-    return cast("MediaJSON", {"url": absolute(file.url), **facts, "resizes": resizes})
+    head = {"url": absolute(file.url), "state": file.state}
+    return cast("MediaJSON", {**head, **facts, "resizes": resizes})
 
 
 def _resizes(

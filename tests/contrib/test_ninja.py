@@ -98,7 +98,7 @@ def test_upload_is_stored_and_represented_by_urls_and_facts(client: Client) -> N
     assert response.status_code == 200, response.content
     photo = Photo.objects.get()
     image = response.json()["image"]
-    assert list(image) == ["url", *FACTS, "resizes"]
+    assert list(image) == ["url", "state", *FACTS, "resizes"]
     assert image["url"] == f"http://testserver{photo.image.url}"
     assert image["resizes"]["9x"] == {
         "url": f"http://testserver{photo.image.resize('9x').url}", "width": 9, "height": 7
@@ -139,7 +139,7 @@ def test_file_of_a_ticket_is_saved_for_its_user_alone(client: Client, other: Cli
 
 def test_schema_describes_the_object() -> None:
     schemas = api.get_openapi_schema()["components"]["schemas"]
-    assert list(schemas["MediaSchema"]["properties"]) == ["url", *FACTS, "resizes"]
+    assert list(schemas["MediaSchema"]["properties"]) == ["url", "state", *FACTS, "resizes"]
     assert schemas["TicketSchema"]["required"] == ["ticket"]
 
 

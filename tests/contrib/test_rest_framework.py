@@ -72,7 +72,8 @@ def test_upload_is_stored_and_represented_by_urls_and_facts() -> None:
         "id": photo.pk,
         "title": "a",
         "image": {
-            "url": host + photo.image.url, "content_type": "image/jpeg", "size": photo.image.size,
+            "url": host + photo.image.url, "state": "stored",
+            "content_type": "image/jpeg", "size": photo.image.size,
             "width": 64, "height": 48, "duration": None,
             "placeholder": photo.image.placeholder, "color": photo.image.metadata.color,
             "resizes": {

@@ -85,7 +85,8 @@ def components() -> Any:
 
 def test_response_is_the_object_that_comes(components: Any) -> None:
     image = components["Photo"]["properties"]["image"]
-    assert list(image["properties"]) == ["url", *FACTS, "resizes"]
+    assert list(image["properties"]) == ["url", "state", *FACTS, "resizes"]
+    assert image["properties"]["state"]["enum"] == ["stored", "pending", "failed", "analysing"]
     assert image["properties"]["width"] == {"type": "integer", "nullable": True}
     assert image["properties"]["duration"]["type"] == "number"
     assert image["nullable"] is True  # The model's field may be empty.

@@ -21,6 +21,7 @@ from shift_media.deletion.holding import held_keys
 from shift_media.deletion.sweep import Sweep
 from shift_media.direct import StagedFile, staged_bytes
 from shift_media.fields import pending, pending_run
+from shift_media.markup.representation import media_json
 from shift_media.signals import media_saved
 from shift_media.staging import PendingUpload
 from shift_media.storages import LocalMediaStorage, default_media_storage
@@ -109,6 +110,7 @@ def test_row_of_a_large_file_is_pending_until_the_task_has_stored_it(
     row = Attachment.objects.create(file=staged(client))
     key = row.file.key
     assert row.file.is_pending
+    assert (media_json(row.file) or {})["state"] == "pending"
     assert not exists(key)
     assert (row.file_meta["state"], row.file_meta["size"]) == ("pending", len(CONTENT))
     assert row.file_meta["sha256"] == ""
@@ -198,6 +200,7 @@ def test_staged_file_that_is_gone_fails_and_the_row_says_so(
     assert pending_run.store_pending(row.file.key, "default") == "failed"
     row.refresh_from_db()
     assert row.file.has_failed
+    assert row.file.state == "failed"
 
 
 def test_rolled_back_row_leaves_nothing_pending(

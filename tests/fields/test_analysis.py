@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from shift_media.fields import MediaField
 from shift_media.imaging import engine
+from shift_media.markup.representation import media_json
 from tests.counting import counted
 from tests.fields.material import upload
 from tests.fields.test_ahead import TASKS
@@ -34,6 +35,13 @@ def by_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield import_module(TASKS).task_backends["media"]
 
 
+def media_state(row: Kept) -> str:
+    """Return the state of the file as an API shows it."""
+    shown = media_json(row.image, [])
+    assert shown is not None
+    return shown["state"]
+
+
 def run(backend: Any) -> list[Any]:
     return [result.task.func(*result.args) for result in backend.results]
 
@@ -43,6 +51,8 @@ def test_task_adds_to_the_row_what_was_left_to_it(by_task: Any) -> None:
         row = Kept.objects.create(image=upload(photo(place=PLACE)))
         assert by_task.results == []
     assert not LATER & set(Kept.objects.get().image_meta)
+    assert Kept.objects.get().image.is_analysing
+    assert media_state(row) == "analysing"
     assert (row.image.width, row.image.placeholder, row.image.metadata.color) == (8, "", "")
     assert row.image.metadata.gps == (48.141667, -11.01)
     Kept.objects.get().image.focal = (1, 2)
@@ -50,6 +60,7 @@ def test_task_adds_to_the_row_what_was_left_to_it(by_task: Any) -> None:
     changed.image.focal = (30, 70)
     changed.save()
     assert run(by_task) == ["kept"]
+    assert media_state(Kept.objects.get()) == "stored"
     known = Kept.objects.get().image.metadata
     assert (known.focal, known.gps) == ((30, 70), (48.141667, -11.01))
     assert known.palette == ("#000000",)
@@ -80,6 +91,7 @@ def test_damaged_image_is_found_and_logged_by_the_task(
     content = images.encoded(images.photograph(90, 60), "jpg")
     row = Kept.objects.create(image=ContentFile(content[: len(content) // 2], "a.jpg"))
     assert run(by_task) == ["broken"]
+    assert media_state(Kept.objects.get()) == "stored"
     assert f"{row.image.key} was stored, but cannot be decoded" in caplog.text
 
 

@@ -35,10 +35,11 @@ def test_types_have_each_member_of_the_json() -> None:
     text = run()
     assert 'export type MediaPreset = "avatar" | "card-2";' in text
     media = members(text, "Media")
-    assert list(media) == [*FACTS, "url", "resizes"]
+    assert list(media) == [*FACTS, "url", "state", "resizes"]
     assert media["content_type"] == "string | null"
     assert media["duration"] == "number | null"
     assert media["url"] == "string"
+    assert media["state"] == '"stored" | "pending" | "failed" | "analysing"'
     assert media["resizes"] == "Partial<Record<Preset, MediaResize>>"
     assert members(text, "MediaResize") == {
         "url": "string", "width": "number | null", "height": "number | null"
@@ -71,8 +72,8 @@ import type { Media, MediaPreset } from "./media";
 
 const names: MediaPreset[] = ["avatar", "card-2"];
 const media: Media = {
-  url: "/media/a.jpg", content_type: "image/jpeg", size: 1, width: 2, height: null,
-  duration: null, placeholder: null, color: "#ffffff",
+  url: "/media/a.jpg", state: "stored", content_type: "image/jpeg", size: 1, width: 2,
+  height: null, duration: null, placeholder: null, color: "#ffffff",
   resizes: { avatar: { url: "/media/b.jpg", width: 16, height: null } },
 };
 const width: number | null | undefined = media.resizes[names[0]]?.width;
@@ -84,6 +85,7 @@ export { url, width };
 MISUSE = {
     "media.resizes.avatar.url;": "'media.resizes.avatar' is possibly 'undefined'",
     "media.resizes.huge;": "Property 'huge' does not exist",
+    'media.state === "lost";': "have no overlap",
     "media.width + 1;": "'media.width' is possibly 'null'",
 }
 """Lines that the compiler must refuse, and why."""
