@@ -35,13 +35,13 @@ class Uses:
 def find_uses(site: Any, request: HttpRequest, file: Any) -> list[Uses]:
     """Return who uses a file: each row that has its key, and each row that refers to one of them.
 
-    It asks one query for each media field of the project, and one or two for each model with a
-    relation to the rows that were found.
+    It asks one query for all media fields of the project, two for each field that has the file,
+    and one or two for each model with a relation to the rows that were found.
     """
     if file.is_legacy:
         return _related(site, request, [file.instance])
     found: list[Uses] = []
-    for media_field, rows in referring_rows(file.key):
+    for media_field, rows in referring_rows(file.key, file.instance):
         listed = list(rows[:MOST])
         title = f"{media_field.model._meta.verbose_name}: {_label(media_field)}"
         found.append(_uses(site, request, title, rows, listed))

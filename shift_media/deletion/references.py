@@ -31,6 +31,7 @@ else:  # not subscriptable
 
 _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
 _PREFIXES_PER_QUERY = 100  # SQLite nests at most 1000 expressions
+_FIELDS_PER_QUERY = 100  # of which each is a column of the answer
 _KEYS_PER_SEARCH = 50  # of texts, in which the database looks for one key after another
 
 
@@ -77,16 +78,38 @@ def referenced_keys(keys: Sequence[str], using: str | None = None) -> set[str]:
     return referenced
 
 
-def referring_rows(key: str) -> Iterator[tuple[RegisteredField, models.QuerySet[Any]]]:
+def referring_rows(
+    key: str, row: models.Model
+) -> Iterator[tuple[RegisteredField, models.QuerySet[Any]]]:
     """Yield each MediaField with its rows that refer to an original, if there are any.
 
-    Each model is read where its router reads it, and with tenants only the current one.
+    Each model is read where its router reads it, and with tenants only the current one. All fields
+    in the database of ``row``, any stored row, are asked by one query.
     """
+    rows: list[tuple[RegisteredField, models.QuerySet[Any]]] = []
     for field in all_media_fields():
         alias = router.db_for_read(field.model)
-        rows = _rows(field.model, alias).filter(_refers(field.name, [key], alias))
-        if rows.exists():
-            yield field, rows
+        rows.append((field, _rows(field.model, alias).filter(_refers(field.name, [key], alias))))
+    for start in range(0, len(rows), _FIELDS_PER_QUERY):
+        part = rows[start : start + _FIELDS_PER_QUERY]
+        are_there = _any_of_each([each for _, each in part], row)
+        yield from (each for each, is_there in zip(part, are_there, strict=True) if is_there)
+
+
+def _any_of_each(querysets: Sequence[models.QuerySet[Any]], row: models.Model) -> list[bool]:
+    """Return for each queryset if it has rows, those of the database of ``row`` by one query."""
+    here = row._state.db or router.db_for_read(type(row))
+    own = _rows(type(row), here).filter(pk=row.pk)
+    columns = {
+        f"column{number}": models.Exists(each)
+        for number, each in enumerate(querysets)
+        if each.db == here
+    }
+    found = (own.annotate(**columns).values(*columns).first() or {}) if columns else {}
+    return [
+        bool(found[name]) if (name := f"column{number}") in found else each.exists()
+        for number, each in enumerate(querysets)
+    ]
 
 
 def referenced_names(names: Collection[str]) -> set[str]:

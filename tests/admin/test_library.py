@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib import admin
 from django.db import connection
@@ -111,6 +113,20 @@ def test_file_page_shows_facts_presets_and_where_it_is_used(admin_client: Client
     assert "Gallery: cover" in uses
     assert "Gallery: photos" in uses
     assert f"/admin/testapp/gallery/{gallery.pk}/" in uses
+
+
+def test_file_page_asks_one_query_for_all_media_fields(
+    admin_client: Client, django_assert_num_queries: Any
+) -> None:
+    photo = Photo.objects.create(title="Lake", image=upload())
+    Photo.objects.create(title="Copy", image=photo.image)
+    Gallery.objects.create(cover=photo).photos.add(photo)
+    url = f"{LIBRARY}testapp.photo.image/{photo.pk}/"
+    admin_client.get(url)
+    # Session, user and row; all fields; the rows of the photos, of the cover and of the others,
+    # and which of these the user may view.
+    with django_assert_num_queries(3 + 1 + 2 * 3):
+        admin_client.get(url)
 
 
 def test_rows_that_the_user_may_not_view_are_only_counted(login: Login) -> None:
