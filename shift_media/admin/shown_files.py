@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import SuspiciousOperation
 from django.db import models
+from django.forms.models import ALL_FIELDS
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.dateparse import parse_datetime
@@ -29,6 +31,7 @@ JOBS: Final = "admin_jobs"
 """Name in the ``__dict__`` of a file of the jobs that were loaded for a whole list."""
 
 _KEYS_PER_QUERY: Final = 500
+_BASES: Final = ("django.contrib.admin.options", "shift_media.admin.media")
 _PLAYABLE: Final = ("video", "audio")
 
 
@@ -40,9 +43,10 @@ def fields_of(model: type[models.Model]) -> list[AnyMediaField]:
 def visible_fields(model_admin: Any, request: HttpRequest, row: Any = None) -> list[AnyMediaField]:
     """Return the media fields of a model that its admin does not hide from a user.
 
-    ``exclude`` hides a field, unless the form shows it read-only, or the list has a column of it.
+    ``exclude`` hides a field, and so do ``fields`` and ``fieldsets`` without it, unless the form
+    shows it read-only, or the list has a column of it.
     """
-    excluded = _excluded_names(model_admin, request, row)
+    excluded = _left_out_names(model_admin, request, row)
     if not excluded:
         return fields_of(model_admin.model)
     shown = {*map(str, model_admin.list_display), *readonly_names(model_admin, request, row)}
@@ -57,9 +61,35 @@ def _excluded_names(model_admin: Any, request: HttpRequest, row: Any) -> set[str
     return set(excluded or ())
 
 
+def _left_out_names(model_admin: Any, request: HttpRequest, row: Any) -> set[str]:
+    """Return the names of the media fields that are not in the form of a row."""
+    names = {field.name for field in fields_of(model_admin.model)}
+    listed = _listed_names(model_admin, request, row)
+    not_listed = set() if listed is None else names - listed
+    return not_listed | names & _excluded_names(model_admin, request, row)
+
+
+def _listed_names(model_admin: Any, request: HttpRequest, row: Any) -> set[str] | None:
+    """Return the names to which an admin limits its form; None if it does not limit it.
+
+    Without a limit Django would make the form to list its fields, for each model of the library.
+    """
+    has_methods = any(_is_own(model_admin, name) for name in ("get_fields", "get_fieldsets"))
+    if has_methods or model_admin.fields or model_admin.fieldsets:
+        listed = flatten_fieldsets(model_admin.get_fieldsets(request, row))
+        return {str(getattr(name, "__name__", name)) for name in listed}
+    listed = getattr(getattr(model_admin.form, "_meta", None), "fields", None)
+    return None if listed in (None, ALL_FIELDS) else set(listed)
+
+
+def _is_own(model_admin: Any, method: str) -> bool:
+    """Return True if a method is neither Django's nor one of this app."""
+    return getattr(type(model_admin), method).__module__ not in _BASES
+
+
 def is_edited(model_admin: Any, request: HttpRequest, field: AnyMediaField) -> bool:
     """Return True unless the form of a new row leaves a field out, or only shows it."""
-    left_out = _excluded_names(model_admin, request, None)
+    left_out = _left_out_names(model_admin, request, None)
     return field.name not in left_out | readonly_names(model_admin, request)
 
 

@@ -19,6 +19,7 @@ from shift_media.core.formats import HEAD_BYTES
 from shift_media.direct import parts, tickets
 from shift_media.direct.access import with_known_user
 from shift_media.direct.answers import answering_errors
+from shift_media.direct.parts import PartsRefused
 from shift_media.direct.staged_file import StagedFile
 from shift_media.fields.pending import held_by_pending
 from shift_media.http import without_transactions
@@ -43,6 +44,9 @@ def upload_form(request: HttpRequest, storage: str | None = None) -> HttpRespons
     if request.method == "DELETE":
         return _forget(request)
     file: Any = next(iter(request.FILES.values()), None)
+    if file is None and "Upload-Length" in request.headers:
+        detail = "Chunks are not taken: leave out chunkUploads, or use shiftMedia.upload."
+        raise PartsRefused("chunks_unsupported", detail)
     if file is None:
         raise InvalidMedia("upload_refused", "The request contains no file.")
     if not file.size:

@@ -16,8 +16,14 @@ from shift_media.core.metadata import Metadata
 from shift_media.core.spec import MAYBE_ANIMATED
 from shift_media.markup.decoration import FLAGS, Decoration
 from shift_media.markup.elements import drop_unset, render_img
+from shift_media.markup.files import as_file
 from shift_media.markup.options import split_options
-from shift_media.markup.sizes import format_sizes, media, split_breakpoints
+from shift_media.markup.sizes import (
+    format_sizes,
+    media,
+    split_breakpoints,
+    width_of_breakpoint,
+)
 from shift_media.markup.widths import parse_widths, split_words
 from shift_media.resizes.builder import OPTIONS
 from shift_media.resizes.resize import Resize
@@ -31,17 +37,17 @@ class Picture:
     """The files and conditions that a ``<picture>`` offers.
 
     Attributes:
-        file: the file that is shown.
+        files: what is shown, by the width of the page from which it holds, widest first.
         widths: in pixels.
         sizes: the value of the attribute ``sizes``, or None.
         formats: of the sources, in the order in which browsers choose.
-        ratios: sizes whose ratio is kept, by the width of the page from which each holds, widest
-            first. None is the original's ratio.
+        ratios: sizes whose ratio is kept, by the same widths as the files. None is the original's
+            ratio.
         spec: the other options of its resizes.
         decoration: what surrounds it.
     """
 
-    file: Any
+    files: Mapping[int, Any]
     widths: Sequence[int]
     sizes: str | None
     formats: Sequence[str]
@@ -52,13 +58,13 @@ class Picture:
     def ladder(self, page: int, format: str | None = None) -> Ladder:
         """Build the resizes for pages of a width, in a format; by default the fallback's."""
         spec = self.spec if format is None else {**self.spec, "format": format}
-        ladder: Ladder = self.file.ladder(self.widths, size=self.ratios[page], **spec)
+        ladder: Ladder = self.files[page].ladder(self.widths, size=self.ratios[page], **spec)
         return ladder
 
-    def offered(self, fallback: Resize) -> list[str]:
-        """Return the formats to offer beside the fallback's."""
+    def offered(self, page: int, fallback: Resize) -> list[str]:
+        """Return the formats to offer for pages of a width, beside the fallback's."""
         animated = bool(self.spec.get("animated"))
-        known = self.file.known_metadata
+        known = self.files[page].known_metadata
         return offered_formats(self.formats, fallback, known, animated=animated)
 
 
@@ -69,24 +75,49 @@ def parse_picture(
 
     Raises `InvalidSpec`.
     """
-    spec, attributes = split_options(options, (*OPTIONS, *FLAGS, "size", "formats"))
+    others, files = split_files(options)
+    spec, attributes = split_options(others, (*OPTIONS, *FLAGS, "size", "formats"))
     decoration = Decoration.pop(spec)
     sizes = format_sizes(attributes.pop("sizes", None))
     size = spec.pop("size", None)
     ratios: dict[int, str | None] = {0: None}
     if size is not None:
         ratios.update(split_breakpoints("size", str(size), "16x9"))
-        ratios[0] = ratios.pop(0)  # It is the last one, which browsers take if no other holds.
+    files[0] = file
+    pages = sorted({*ratios, *files}, reverse=True)
     picture = Picture(
-        file,
+        {page: files[_widest(files, page)] for page in pages},
         parse_widths(widths, sizes),
         sizes,
         split_words(spec.pop("formats", "")),
-        ratios,
+        {page: ratios[_widest(ratios, page)] for page in pages},
         spec,
         decoration,
     )
     return picture, attributes
+
+
+def split_files(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[int, Any]]:
+    """Return the options without ``file_lg=…``, and these by the widths of their breakpoints.
+
+    An empty field is left out, so that the file of the tag is shown in its place. Raises
+    `InvalidSpec` for an unknown breakpoint.
+    """
+    others, files = dict[str, Any](), dict[int, Any]()
+    for name, value in options.items():
+        prefix, _, breakpoint = name.partition("_")
+        if prefix != "file" or not breakpoint:
+            others[name] = value
+            continue
+        side = width_of_breakpoint(breakpoint, name)
+        if value:
+            files[side] = as_file(value)
+    return others, files
+
+
+def _widest(values: Mapping[int, Any], page: int) -> int:
+    """Return the width of the breakpoint that holds for a page."""
+    return max(side for side in values if side <= page)
 
 
 def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> SafeString:
@@ -110,17 +141,18 @@ def render_picture(file: Any, widths: object, options: Mapping[str, Any]) -> Saf
 def _sources(picture: Picture) -> Iterator[dict[str, Any]]:
     """Yield the attributes of each ``<source>``: ratios of wide pages first, each format of each.
 
-    A ratio for wide pages needs a source in the fallback's format too, because the ``<img>`` has
-    another ratio.
+    A ratio or a file for wide pages needs a source in the fallback's format too, because the
+    ``<img>`` has another one.
     """
     for page in picture.ratios:
         ladder = picture.ladder(page)
         largest = ladder[max(ladder)]
-        if page and not largest.is_legacy:
+        ratio: dict[str, Any] = {}
+        if page and largest.is_legacy and picture.files[page] is not picture.files[0]:
+            yield {"media": media(page), "srcset": largest.url}
+        elif page and not largest.is_legacy:
             ratio = {"media": media(page), "width": largest.width, "height": largest.height}
-        else:
-            ratio = {}
-        for format in picture.offered(largest):
+        for format in picture.offered(page, largest):
             yield _source(picture, picture.ladder(page, format), format, ratio)
         if ratio:
             yield _source(picture, ladder, largest.spec.format, ratio)
@@ -154,7 +186,7 @@ def render_preload(file: Any, widths: object, options: Mapping[str, Any]) -> Saf
         largest = fallback[max(fallback)]
         if largest.is_legacy:
             continue
-        first = next(iter(picture.offered(largest)), None)
+        first = next(iter(picture.offered(page, largest)), None)
         ladder = fallback if first is None else picture.ladder(page, first)
         link = {
             "rel": "preload",

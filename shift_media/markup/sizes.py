@@ -39,13 +39,19 @@ def split_breakpoints(option: str, given: str, example: str) -> dict[int, str]:
     values: dict[int, str] = {}
     for word in given.split():
         name, _, value = word.rpartition(":")
-        if name and name not in settings.BREAKPOINTS:
-            near = suggest(name, settings.BREAKPOINTS)
-            raise InvalidSpec(f'"{name}" in {option} is not in SHIFT_MEDIA["BREAKPOINTS"]{near}')
+        side = width_of_breakpoint(name, option) if name else 0
         if not value:
             raise InvalidSpec(f'{word!r} in {option} has no value: write "lg:{example}".')
-        values[settings.BREAKPOINTS[name] if name else 0] = value
+        values[side] = value
     return dict(sorted(values.items(), reverse=True))
+
+
+def width_of_breakpoint(name: str, option: str) -> int:
+    """Return the width of the page in pixels; raise `InvalidSpec` for an unknown breakpoint."""
+    if name not in settings.BREAKPOINTS:
+        near = suggest(name, settings.BREAKPOINTS)
+        raise InvalidSpec(f'"{name}" in {option} is not in SHIFT_MEDIA["BREAKPOINTS"]{near}')
+    return int(settings.BREAKPOINTS[name])
 
 
 def media(side: int) -> str:

@@ -61,8 +61,8 @@ def resize_picture(file: Any, widths: Any = AUTO, **options: Any) -> SafeString:
     browsers take the first of the formats that they know, or else the ``<img>``, which is in the
     original's format or in that of ``format=``. Without ``widths`` they follow from ``sizes``.
     ``size="4x3 lg:16x9"`` gives the ratio for the modes that need both sides, and another one for
-    pages from a breakpoint on. Other options than those of a resize become attributes of the
-    ``<img>``, as for ``resize_img``.
+    pages from a breakpoint on, and ``file_lg=photo.wide`` another file. Other options than those
+    of a resize become attributes of the ``<img>``, as for ``resize_img``.
     """
     return render_picture(file, picture.render_picture, None, widths, options)
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db import connection
+from django.forms import modelform_factory
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
@@ -151,10 +152,25 @@ def test_rows_that_the_admin_of_the_model_hides_are_not_in_the_library(
     assert hidden.status_code == 404
 
 
-@pytest.fixture
-def without_video(monkeypatch: pytest.MonkeyPatch) -> None:
+def get_fields(*arguments: object) -> list[str]:
+    """Return the fields of the form without the video: a method of an admin."""
+    return ["title"]
+
+
+WITHOUT = {
+    "exclude": ("video",),
+    "fields": ("title",),
+    "fieldsets": ((None, {"fields": ["title"]}),),
+    "get_fields": get_fields,
+    "form": modelform_factory(Film, fields=["title"]),
+}
+
+
+@pytest.fixture(params=WITHOUT)
+def without_video(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the video out of the form of films."""
-    monkeypatch.setattr(type(admin.site._registry[Film]), "exclude", ("video",))
+    kind = type(admin.site._registry[Film])
+    monkeypatch.setattr(kind, request.param, WITHOUT[request.param])
 
 
 def test_field_that_the_form_of_its_row_leaves_out_is_not_in_the_library(

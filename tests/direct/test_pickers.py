@@ -101,6 +101,15 @@ def test_form_without_a_file_and_other_methods_are_refused(client: Client) -> No
     assert client.get(FORM)["Allow"] == "POST, DELETE"
 
 
+def test_chunks_of_filepond_are_refused_with_what_to_do(client: Client) -> None:
+    """FilePond begins with a POST of the length, and sends each chunk by PATCH."""
+    url = f"/media/upload/form/?field={FIELD}"
+    begun = client.post(url, headers={"upload-length": "9000000", "upload-name": "a.jpg"})
+    assert (begun.status_code, begun.json()["code"]) == (400, "chunks_unsupported")
+    assert "shiftMedia.upload" in begun.json()["message"]
+    assert client.patch(f"{url}&patch=1", b"abc").status_code == 405
+
+
 def test_form_of_another_site_is_refused(client: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = client.cookies

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from tests.parts import ROOT, locate, package
 from tests.servers.gallery import give_database
@@ -183,6 +183,27 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Page, str], Path
         return path
 
     return take
+
+
+STRICT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; form-action 'self'; base-uri 'none'"
+)
+"""A policy without ``unsafe-inline``; ``data:`` is for placeholders, ``blob:`` for previews."""
+
+
+def enforce_policy(page: Page) -> None:
+    """Let the documents of a page have a strict policy, which its console reports breaches of."""
+
+    def answer(route: Route) -> None:
+        if route.request.resource_type != "document" or route.request.method != "GET":
+            route.continue_()
+            return
+        response = route.fetch()
+        headers = {**response.headers, "content-security-policy": STRICT}
+        route.fulfill(response=response, headers=headers)
+
+    page.route("**/*", answer)
 
 
 def violations(page: Page) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from tests.e2e.conftest import violations
+from tests.e2e.conftest import Console, enforce_policy, violations
 from tests.parts import ROOT
 
 if TYPE_CHECKING:
@@ -63,17 +63,24 @@ def pages(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_pages_break_no_rule_of_accessibility(
-    browser: Browser, site: Site, pages: dict[str, str], scheme: str, width: int
+    browser: Browser, site: Site, pages: dict[str, str], console: Console, scheme: str, width: int
 ) -> None:
+    """Under a strict policy for content, too."""
     size = {"width": width, "height": 900}
     context = browser.new_context(
         base_url=site.url, viewport=size, color_scheme="dark" if scheme == "dark" else "light"
     )
     page = context.new_page()
+    console.watch(page)
+    enforce_policy(page)
     broken = []
     for name, path in pages.items():
         page.goto(path)
         broken += [f"{name}: {each}" for each in violations(page)]
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    page.goto("/")
+    shape = "getComputedStyle(document.querySelector('.tile')).aspectRatio"
+    assert page.evaluate(shape) == "900 / 600"
     context.close()
     assert broken == []
+    assert console.errors == []

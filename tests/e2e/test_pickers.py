@@ -105,6 +105,8 @@ def guide(
     paste("how-to/uppy-and-filepond", folder)
     template = folder / "photos/templates/uppy.html"
     template.write_text(template.read_text().replace("field: ", f"partSize: {PART}, field: "))
+    template = folder / "photos/templates/filepond_parts.html"
+    template.write_text(template.read_text().replace("field: ", f"partsAbove: {PART}, field: "))
     vendor = folder / "static/vendor"
     vendor.mkdir(parents=True)
     for script in map(needs, ("filepond", "uppy")):
@@ -264,6 +266,18 @@ def test_filepond_processes_reverts_and_sends_its_form(
     expect(done).to_have_count(1)
     page.add()
     assert guide.stored()[-1] == sha256(CONTENT)
+
+
+def test_filepond_sends_parts_to_the_bucket_by_the_function_of_the_guide(
+    picker: Callable[[str], Picker], guide: GuideSite
+) -> None:
+    page = picker("/filepond-parts/")
+    page.choose(LARGE)
+    done = page.page.locator(".filepond--item[data-filepond-item-state='processing-complete']")
+    expect(done).to_have_count(1)
+    page.add()
+    assert [method for method, _ in page.to_bucket] == ["PUT"] * 3
+    assert guide.stored()[-1] == sha256(LARGE)
 
 
 def test_filepond_shows_the_message_of_a_refused_file(picker: Callable[[str], Picker]) -> None:

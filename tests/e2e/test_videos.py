@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageStat
 from playwright.sync_api import Page, expect
 
+from tests.e2e.conftest import enforce_policy
 from tests.parts import ROOT
 from tests.transcoding.conftest import H264, Draw, draw, pattern, sound
 
@@ -85,10 +86,12 @@ def upright(draw: Draw) -> Path:
 def test_uploaded_video_is_transcoded_and_plays(
     page: Page, draw: Draw, worker: None, console: Console
 ) -> None:
+    enforce_policy(page)
     page.goto("/videos/")
     page.set_input_files("#id_video", upright(draw))
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("turned3.mp4")
+    page.reload()  # Now this document has the policy, too.
     expect(page.locator("video")).to_be_visible(timeout=READY_MS)  # The page was not reloaded.
     time, width, height, source = page.evaluate(PLAYED)
     assert time > 0.3

@@ -56,6 +56,46 @@ def test_ratio_from_a_breakpoint_on_has_a_source_before_that_of_other_pages() ->
     assert "/400x300-fill" in shown["srcset"]
 
 
+OTHER = "3c72aedc/ba25/41e6/a569/406c8f413975/wide.jpg/wide.jpg"
+FOLDER = OTHER.rpartition("/")[0]
+
+
+def test_file_from_a_breakpoint_on_has_sources_of_its_own() -> None:
+    wide = {"file": OTHER, "empty": Photo().image}
+    options = 'file_lg=file file_xl=empty size="1x1 sm:4x3" mode="fill"'
+    html = render(f'{{% resize_picture p.image "400" {options} %}}', **wide)
+    sources, (shown,) = attributes(html, "source"), attributes(html, "img")
+    assert [(each["media"], FOLDER in each["srcset"]) for each in sources] == [
+        ("(min-width: 1024px)", True),
+        ("(min-width: 640px)", False),
+    ]
+    assert "/400x300-fill" in sources[0]["srcset"]  # The ratio of sm holds on wider pages, too.
+    assert KEY.rpartition("/")[0] in shown["src"]
+    links = attributes(render('{% resize_preload p.image "400" file_lg=file %}', **wide), "link")
+    assert [(each["media"], FOLDER in each["href"]) for each in links] == [
+        ("(min-width: 1024px)", True),
+        ("(max-width: 1023.98px)", False),
+    ]
+
+
+def test_other_file_that_is_a_legacy_name_has_a_source() -> None:
+    old = Photo(image="photos/2019/old.jpg").image
+    html = render('{% resize_picture p.image "400" file_lg=old %}', old=old)
+    (source,) = attributes(html, "source")
+    assert source == {"media": "(min-width: 1024px)", "srcset": old.url}
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("file_huge=p.image", '"huge" in file_huge is not in'), ("file_lg=3", "cannot be resized")],
+)
+def test_other_file_of_no_breakpoint_or_that_is_none_is_an_error(
+    option: str, message: str
+) -> None:
+    with override_settings(DEBUG=True), pytest.raises(InvalidSpec, match=message):
+        render(f'{{% resize_picture p.image "400" {option} %}}')
+
+
 def test_widest_breakpoint_comes_first() -> None:
     html = render('{% resize_picture p.image "400" size="xl:3x1 1x1 sm:2x1" mode="fill" %}')
     assert [each["media"] for each in attributes(html, "source")] == [
