@@ -19,7 +19,7 @@ ANALYSING = "analysing"
 
 
 FileState = Literal["stored", "pending", "failed", "analysing"]
-"""What an API says of a file."""
+"""The state of a file, as an API says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
