@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,9 +17,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.docs.projects import create_project, paste
-from tests.e2e.conftest import PATIENCE_MS, Console, _wait_for
+from tests.e2e.conftest import PATIENCE_MS, Console
+from tests.e2e.guides import serving_project
 from tests.fields.material import HTML, picture
-from tests.parts import ROOT
 from tests.servers.fixtures import new_bucket, storage_options
 
 if TYPE_CHECKING:
@@ -49,20 +46,8 @@ SHIFT_MEDIA["UPLOAD_ORIGINS"] = ["{origin}"]
 """
 
 PREPARE = """
-import io
-import django
-django.setup()
-from django.contrib.auth.models import User
-from django.core.management import call_command
-from django.test import Client
-
-call_command("makemigrations", "photos", verbosity=0)
-call_command("migrate", verbosity=0)
 quiet = {"stdout": io.StringIO()}
 call_command("media_bucket", "apply", "--skip", "website", "--yes", "--widen", **quiet)
-client = Client()
-client.force_login(User.objects.create_superuser("ada"))
-print(client.cookies["sessionid"].value)
 """
 
 
@@ -80,16 +65,6 @@ class GuideSite:
         with closing(sqlite3.connect(self.folder / "db.sqlite3")) as database:
             rows = database.execute("SELECT image_meta FROM photos_photo ORDER BY id")
             return [json.loads(meta)["sha256"] for (meta,) in rows]
-
-
-def run(folder: Path, environment: dict[str, str], code: str) -> str:
-    """Run code in a project, and return what it prints."""
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -117,23 +92,9 @@ def guide(
         options = storage_options(seaweedfs, bucket)
         origin = f"http://127.0.0.1:{port}"
         settings.write(SETTINGS.format(options=options, part=PART, origin=origin))
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
-        "DJANGO_SETTINGS_MODULE": "site1.settings",
-    }
     bucket_url = f"{seaweedfs.endpoint}/{bucket}/"
-    session = run(folder, environment, PREPARE)
-    site = GuideSite(origin, folder, session, bucket_url)
-    command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-    try:
-        _wait_for(f"{site.url}/admin/login/")
-        yield site
-    finally:
-        server.terminate()
-        server.wait(60)
+    with serving_project(folder, port, PREPARE) as (url, session):
+        yield GuideSite(url, folder, session, bucket_url)
 
 
 class Picker:

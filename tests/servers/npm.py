@@ -15,6 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = {
     "filepond": ("filepond@4.32.12", "dist/filepond.min.js"),
     "hls.js": ("hls.js@1.7.4", "dist/hls.min.js"),
+    "htmx": ("htmx.org@4.0.1", "dist/htmx.min.js"),
+    "react": ("react@19.3.1", "cjs/react.production.js"),
+    "react-dom": ("react-dom@19.3.1", "cjs/react-dom-client.production.js"),
+    "scheduler": ("scheduler@0.28.0", "cjs/scheduler.production.js"),
     "shaka-player": ("shaka-player@5.2.12", "dist/shaka-player.compiled.js"),
     "typescript": ("typescript@5.9.3", "bin/tsc"),
     # With @uppy/core 6.0.1, @uppy/aws-s3 6.1.0 and @uppy/xhr-upload 6.0.0 in its script.
