@@ -30,7 +30,7 @@ from tests.parts import ROOT
 DOCS = ROOT / "docs"
 DIRECTIVE = re.compile(r"^( *)\.\. code-block:: *(\S*)$")
 PROGRAMS = frozenset(
-    "apt-get aws cat cd curl export mkdir mv nginx npm sudo systemctl tar weed".split()
+    "apt-get aws cat cd curl export mc mkdir mv nginx npm sudo systemctl tar weed".split()
 )
 """Programs of others that guides may call; their arguments are not checked."""
 
