@@ -78,8 +78,8 @@ def _listed_names(model_admin: Any, request: HttpRequest, row: Any) -> set[str] 
     if has_methods or model_admin.fields or model_admin.fieldsets:
         listed = flatten_fieldsets(model_admin.get_fieldsets(request, row))
         return {str(getattr(name, "__name__", name)) for name in listed}
-    listed = getattr(getattr(model_admin.form, "_meta", None), "fields", None)
-    return None if listed in (None, ALL_FIELDS) else set(listed)
+    named: Any = getattr(getattr(model_admin.form, "_meta", None), "fields", None)
+    return None if named in (None, ALL_FIELDS) else set(named)
 
 
 def _is_own(model_admin: Any, method: str) -> bool:
