@@ -1,0 +1,1 @@
+"""An album of pictures and videos."""
