@@ -36,7 +36,14 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
-"""Headers of every response."""
+"""Headers of every response about public files."""
+
+PRIVATE_HEADERS: Mapping[str, str] = {
+    "Cross-Origin-Resource-Policy": "same-site",
+    "X-Content-Type-Options": HEADERS["X-Content-Type-Options"],
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"],
+}
+"""Headers of every response about private files, which no other site may use."""
 
 BLOCK = 1 << 18
 """Bytes of a file that are read and sent at a time."""
@@ -57,6 +64,7 @@ class ResponseBody:
         etag: a strong entity tag, in quotes.
         modified: the time of the last change, for ``Last-Modified``.
         headers: further headers.
+        common: the headers of every response, `HEADERS` or `PRIVATE_HEADERS`.
     """
 
     file: BinaryIO
@@ -65,6 +73,7 @@ class ResponseBody:
     etag: str
     modified: datetime | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    common: Mapping[str, str] = field(default_factory=lambda: HEADERS)
 
 
 def respond(request: HttpRequest, body: ResponseBody) -> HttpResponseBase:
@@ -122,7 +131,7 @@ def _add_headers(response: HttpResponseBase, body: ResponseBody) -> HttpResponse
     response["Accept-Ranges"] = "bytes"
     if body.modified is not None:
         response["Last-Modified"] = http_date(body.modified.timestamp())
-    for name, value in (*HEADERS.items(), *body.headers.items()):
+    for name, value in (*body.common.items(), *body.headers.items()):
         response[name] = value
     if response.status_code >= 400:
         response["Cache-Control"] = NO_STORE  # 412 and 416 say nothing about other requests.

@@ -42,7 +42,7 @@ from shift_media.importing.models import NAME_LENGTH
 from shift_media.models import ImportedFile
 from shift_media.registry import all_media_fields
 from shift_media.resizes.legacy import is_legacy_name
-from shift_media.resizes.views import error_response
+from shift_media.resizes.responses import error_response
 from shift_media.storages import MediaStorage, unwrap
 from shift_media.storages.naming import is_same_storage
 

@@ -22,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from shift_media import conf
 from shift_media.core.errors import BY_CODE, MediaError
-from shift_media.resizes.views import STATUS
+from shift_media.resizes.responses import STATUS
 from shift_media.storages.s3.options import OPTIONS
 from shift_media.validators import MESSAGES
 

@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
+from shift_media.conf.access import AccessSettings
 from shift_media.conf.markup import MarkupSettings
 from shift_media.conf.presets import check_preset, read_effects
 from shift_media.conf.reader import ConfigurationError, wrong_value
@@ -39,7 +40,12 @@ _SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
 
 
 class Settings(
-    MarkupSettings, RemoteSettings, UploadPartSettings, UploadSettings, TranscodingSettings
+    AccessSettings,
+    MarkupSettings,
+    RemoteSettings,
+    UploadPartSettings,
+    UploadSettings,
+    TranscodingSettings,
 ):
     """``SHIFT_MEDIA``, with a property for each key."""
 
@@ -238,7 +244,13 @@ class Settings(
 
     def signer(self, purpose: str) -> Signer:
         """Return the signer for a purpose."""
-        return self.resize_signer if purpose == RESIZE else Signer(self.SIGNING_KEYS, purpose)
+        if purpose not in self._signers:  # A page with private pictures needs it for each.
+            self._signers[purpose] = Signer(self.SIGNING_KEYS, purpose)
+        return self._signers[purpose]
+
+    @cached_property
+    def _signers(self) -> dict[str, Signer]:
+        return {RESIZE: self.resize_signer}
 
 
 KEYS = Settings.keys()

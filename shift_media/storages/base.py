@@ -23,6 +23,7 @@ from shift_media.core.errors import MediaError, NotStored
 from shift_media.core.keys import name_key
 from shift_media.storages.interface import DjangoInterface, MissingFile, Name, Stat, missing
 from shift_media.storages.multipart import MultipartUploads, PresignedUpload
+from shift_media.storages.private_paths import sign_path
 from shift_media.storages.server_copy import ServerCopy
 from shift_media.storages.streams import Readable
 from shift_media.storages.validation import (
@@ -51,6 +52,7 @@ __all__ = [
 
 DeliveryMode = Literal["redirect", "content"]
 Originals = Literal["public", "private"]
+Derived = Literal["public", "private"]
 
 DeletedPrefixes = dict[str, int | Exception]
 """The number of keys that were deleted by prefix, or the error of a prefix that failed."""
@@ -62,7 +64,12 @@ _SPOOL_BYTES = 2 << 20
 """The size up to which an opened file is held in memory; a larger one is on disk."""
 _NO_PRIVATE_MEZZANINE = (
     'mezzanine=True cannot be combined with originals="private": mezzanines are public in the '
-    "bucket, so a picture of 2048 pixels could be read without a signature. Remove one of them."
+    "bucket, so a picture of 2048 pixels could be read without a signature. Remove one of them, "
+    'or write "derived": "private" as well.'
+)
+_NO_PUBLIC_ORIGINALS = (
+    'derived="private" cannot be combined with public originals, which show more than what is '
+    'derived from them. Write "originals": "private" as well.'
 )
 
 
@@ -83,8 +90,11 @@ class MediaStorage(DjangoInterface):
         delivery: ``"redirect"`` if ``public_url`` is a bucket that the app sends browsers back to,
             ``"content"`` if the app answers with the bytes.
         originals: ``"public"``, or ``"private"`` for signed URLs of originals, which expire.
+        derived: ``"private"`` for resizes and renditions at signed URLs of the app, which expire.
+            Needs private originals, and a ``public_url`` that is the address of the include.
         mezzanine: whether smaller resizes are made from a stored smaller version of the original.
-            Not with private originals, unless the app alone serves what is stored.
+            With private originals only if what is derived is private, too, or if the app alone
+            serves what is stored.
         url_expire: seconds that the URL of a private original is valid.
     """
 
@@ -102,6 +112,7 @@ class MediaStorage(DjangoInterface):
         public_url: str | None = None,
         delivery: DeliveryMode | None = None,
         originals: Originals = "public",
+        derived: Derived = "public",
         mezzanine: bool = False,
         url_expire: int = URL_EXPIRE,
         **kwargs: Any,
@@ -111,10 +122,17 @@ class MediaStorage(DjangoInterface):
         delivery = delivery or self.default_delivery
         self.delivery: DeliveryMode = check_choice("delivery", delivery, get_args(DeliveryMode))
         self.originals: Originals = check_choice("originals", originals, get_args(Originals))
+        self.derived: Derived = check_choice("derived", derived, get_args(Derived))
         self.mezzanine = check_flag("mezzanine", mezzanine)
-        if self.mezzanine and self.originals == "private" and not self.serves_files:
-            raise ImproperlyConfigured(_NO_PRIVATE_MEZZANINE)
+        self._check_access()
         self.url_expire = check_seconds("url_expire", url_expire)
+
+    def _check_access(self) -> None:
+        if self.derived == "private" and self.originals == "public":
+            raise ImproperlyConfigured(_NO_PUBLIC_ORIGINALS)
+        is_exposed = self.derived == "public" and not self.serves_files
+        if self.mezzanine and self.originals == "private" and is_exposed:
+            raise ImproperlyConfigured(_NO_PRIVATE_MEZZANINE)
 
     # Hooks of each storage
 
@@ -224,13 +242,13 @@ class MediaStorage(DjangoInterface):
             return self._other_url(key)
         if self.originals == "private":
             return self._private_url(check_key(key))
-        return self.derived_url(filepath_to_uri(check_key(key)))
+        return self.plain_url(filepath_to_uri(check_key(key)))
 
     def _other_url(self, name: str) -> str:
         """Return the URL of a name that is not a key."""
         if self.originals == "private":
             return self._private_url(check_key(name))
-        return self.derived_url(filepath_to_uri(check_key(name)))
+        return self.plain_url(filepath_to_uri(check_key(name)))
 
     def download_url(self, key: str, name: str) -> str:
         """Return a URL at which browsers save an original under a name, where there is one.
@@ -245,8 +263,44 @@ class MediaStorage(DjangoInterface):
         return False
 
     def derived_url(self, key: str) -> str:
-        """Return the public URL of a canonical key, which needs no quoting; no I/O."""
+        """Return the URL of a resize or a rendition; no I/O.
+
+        With ``derived="private"`` it is signed and expires after one to two hours.
+        """
+        return self.playback_url(key, 0)
+
+    def playback_url(self, key: str, seconds: float) -> str:
+        """Return the URL of a rendition that can be played for so long before it expires."""
+        if self.derived == "private":
+            return self._sign_derived(key, seconds)
+        return self.plain_url(key)
+
+    def _sign_derived(self, key: str, seconds: float) -> str:
+        return f"{self.public_url}{sign_path(key, seconds)}"
+
+    def plain_url(self, key: str) -> str:
+        """Return the URL of a canonical key, which needs no quoting, without a signature."""
         return f"{self.public_url}{key}"
+
+    def accel_path(self, key: str) -> str | None:
+        """Return the path by which nginx sends a private file itself; None to send the bytes."""
+        return None
+
+    def presigned_url(
+        self, key: str, *, seconds: int, method: str = "GET", caching: str = "", name: str = ""
+    ) -> str | None:
+        """Return a URL at which a client reads one key from the bucket itself; no I/O.
+
+        Returns None if the storage has no such URLs: then the app answers with the bytes.
+
+        Args:
+            key: any key.
+            seconds: for which the URL is valid.
+            method: ``"GET"`` or ``"HEAD"``.
+            caching: the ``Cache-Control`` of the response.
+            name: under which browsers save the file; ``""`` to show it.
+        """
+        return None
 
     def presigned_upload(
         self, key: str, *, content_type: str, size: int, sha256: str, seconds: int

@@ -37,6 +37,7 @@ from shift_media.storages.temporary_files import TEMPORARY, TemporaryFiles
 from shift_media.storages.validation import (
     check_base_url,
     check_key,
+    check_location_path,
     check_names,
     check_prefix,
     has_key_shape,
@@ -65,17 +66,22 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
     Args:
         fsync: whether a file is flushed to the disk before it gets its name, so that a power cut
             leaves no truncated file. It costs about a millisecond a file on an SSD.
+        accel_location: the ``internal`` location of nginx whose root is ``location``, such as
+            ``"/private-media/"``. Private files are then sent by nginx (``X-Accel-Redirect``).
     """
 
     default_delivery: ClassVar[DeliveryMode] = "content"
     serves_files: ClassVar[bool] = True
     import_path: ClassVar[str] = "shift_media.storages.LocalMediaStorage"
 
-    def __init__(self, *args: Any, fsync: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, fsync: bool = True, accel_location: str = "", **kwargs: Any
+    ) -> None:
         kinds = (LocalMediaStorage, MediaStorage, FileSystemStorage)
         check_names(kwargs, *(vars(kind)["__init__"] for kind in kinds))
         super().__init__(*args, **kwargs)
         self.fsync = fsync
+        self.accel_location = check_location_path("accel_location", accel_location)
 
     def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         return True
@@ -103,6 +109,10 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
         if os.path.commonpath((real, root)) != root:
             raise SuspiciousFileOperation(f"{name!r} leads out of the storage by a link.")
         return path
+
+    def accel_path(self, key: str) -> str | None:
+        """Return the path of a key in the ``accel_location``; None without one."""
+        return f"{self.accel_location}{check_key(key)}" if self.accel_location else None
 
     def stat(self, key: str) -> Stat | None:
         """Return the size and time of a stored file; None if there is none."""

@@ -1,8 +1,7 @@
-"""URLs of originals that the app itself signs and serves: private ones, and downloads."""
+"""URLs of originals that the app itself signs and answers: private ones, and downloads."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 from django.utils.encoding import filepath_to_uri
 
 from shift_media.conf import settings
+from shift_media.core.private_urls import make_claim, read_query
 from shift_media.core.signing import Signer
 from shift_media.storages.base import MediaStorage
 
@@ -19,21 +19,16 @@ ORIGINAL_PURPOSE = "original/1"
 DOWNLOAD_PURPOSE = "download/1"
 """The purpose in the signatures of downloads' names."""
 
-_EXPIRES = re.compile(r"[1-9][0-9]{0,11}")
-
 
 class SignedOriginals(MediaStorage):
-    """A media storage whose private originals the app serves, by URLs with an expiry."""
+    """A media storage whose private originals the app answers, at URLs with an expiry."""
 
     def may_read(self, key: str, query: Mapping[str, str]) -> bool:
         """Return True if the original is public, or the query has a valid, unexpired signature."""
         if self.originals == "public":
             return True
-        expires = query.get("expires", "")
-        if not _EXPIRES.fullmatch(expires):
-            return False
-        genuine = _signer().verify(_signed_text(key, expires), query.get("signature", ""))
-        return genuine and time.time() <= int(expires)
+        claim = read_query(query)
+        return claim is not None and claim.holds(key, _signer(), time.time())
 
     def download_url(self, key: str, name: str) -> str:
         """Return the URL of an original as an attachment; its name is signed, too."""
@@ -47,13 +42,8 @@ class SignedOriginals(MediaStorage):
         return _download_signer().verify(text, query.get("token", ""))
 
     def _private_url(self, key: str) -> str:
-        expires = str(int(time.time()) + self.url_expire)
-        signature = _signer().sign(_signed_text(key, expires))
-        return f"{self.derived_url(filepath_to_uri(key))}?expires={expires}&signature={signature}"
-
-
-def _signed_text(key: str, expires: str) -> str:
-    return f"{key}?expires={expires}"
+        claim = make_claim(key, int(time.time()) + self.url_expire, _signer())
+        return f"{self.plain_url(filepath_to_uri(key))}{claim.query}"
 
 
 def _download_text(key: str, name: str) -> str:

@@ -141,6 +141,18 @@ def check_seconds(option: str, value: Any) -> int:
     return value
 
 
+def check_location_path(option: str, value: Any) -> str:
+    """Return the value of an option that is the path of a location of nginx, or ``""``."""
+    if value == "":
+        return ""
+    if not isinstance(value, str) or not re.fullmatch(r"/(?:[A-Za-z0-9_-]+/)+", value):
+        raise ImproperlyConfigured(
+            f"The option {option} is {value!r}: write the path of a location of nginx, with a "
+            'slash at both ends, such as "/private-media/".'
+        )
+    return value
+
+
 def get_served_type(content_type: str) -> str:
     """Return the type to serve a content type as: never one that browsers execute."""
     return _SERVED_TYPES.get(content_type, content_type)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shift_media.video.languages import UNKNOWN_LANGUAGE
@@ -75,6 +75,17 @@ def parse_playlist(text: str) -> Playlist:
         elif match := _URI.search(line):
             files[match[1].partition("?")[0]] = None
     return Playlist(tuple(files), tuple(segments), streams, is_ended)
+
+
+def replace_names(text: str, replace: Callable[[str], str]) -> str:
+    """Return a playlist in which each name of another file is what a function returns for it."""
+
+    def in_line(line: str) -> str:
+        if not line.startswith("#"):
+            return replace(line.strip()) if line.strip() else line
+        return _URI.sub(lambda match: f'URI="{replace(match[1])}"', line)
+
+    return "".join(f"{in_line(line)}\n" for line in text.splitlines())
 
 
 def join_last_segments(text: str) -> str:

@@ -103,7 +103,7 @@ OPTIONS: Mapping[str, Option] = {
 }
 
 _OWN = (
-    "checksum_header cloudfront_distribution conditional_put delivery max_pool_connections"
+    "checksum_header cloudfront_distribution conditional_put delivery derived max_pool_connections"
     " mezzanine originals public_url url_expire".split()
 )
 _HARMLESS = frozenset((*_OWN, *(name for name, option in OPTIONS.items() if option.harmless)))

@@ -282,6 +282,8 @@ class S3MediaStorage(S3Bucket):
         }
 
     def _is_private(self, key: str) -> bool:
+        if self.derived == "private":
+            return True
         name, _, leaf = key.rpartition("/")
         return self.originals == "private" and name.rpartition("/")[2] == leaf
 

@@ -118,6 +118,8 @@ class Rendition(models.Model):
 
     @property
     def url(self) -> str:
-        """The public URL; without a storage that was set, it costs a query for the job."""
+        """The URL; without a storage that was set, it costs a query for the job."""
         storage = self._storage or cast("MediaStorage", get_storage(self.job.storage))
+        if storage.derived == "private":
+            return storage.playback_url(self.key, self.duration or 0)
         return storage.derived_url(self.key)
