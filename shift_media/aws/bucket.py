@@ -231,6 +231,9 @@ class Bucket:
         """Write the new document of a change; raises `Unsupported` and `Refused`."""
         subresource, document = change.subresource, dict(change.after)
         parameters: dict[str, Any] = {"Bucket": self.name}
+        if _is_empty(subresource, document):
+            self._call(f"delete_{subresource.operation}", subresource.title, parameters)
+            return
         if _MINIMUM_SIZE in document:
             parameters[_MINIMUM_SIZE] = document.pop(_MINIMUM_SIZE)
         parameters[subresource.member] = (
@@ -247,7 +250,8 @@ class Bucket:
         """
         before = self.read(subresource)
         after = (merge or subresource.merge)(before, wanted, self.prefix)
-        if normalize(before) == normalize(after):
+        is_absent = before is None and _is_empty(subresource, after)
+        if is_absent or normalize(before) == normalize(after):
             return None
         return Change(subresource, before, after, subresource.widened(before, after))
 
@@ -264,6 +268,11 @@ class Bucket:
         except (BotoCoreError, RecursionError) as error:
             raise Refused(_failed(f"{action} failed", error)) from error
         return answer
+
+
+def _is_empty(subresource: Subresource, document: Document) -> bool:
+    """Return True for a policy without statements, which no server accepts."""
+    return not (document.get("Statement") if subresource.name == "policy" else document)
 
 
 def _failed(action: str, error: BaseException) -> str:

@@ -42,17 +42,21 @@ def merge_cors(current: Document | None, wanted: Document, prefix: str = "") -> 
     """Replace our rules; the one for reading comes last, because it holds for all origins.
 
     A rule for uploads stays if none is wanted: pages could not upload without it, and the command
-    may have been called without their origins.
+    may have been called without their origins. The rule of a private site replaces the one for all
+    origins, unless other sites in the bucket need that.
     """
     if current is None:
         return wanted
     read, upload = cors.rule_ids(prefix)
-    others = [rule for rule in current.get("CORSRules", []) if rule.get("ID") != read]
     *uploads, reading = wanted["CORSRules"]
+    replaced = {reading["ID"]} if reading["ID"] != read and prefix else {reading["ID"], read}
+    others = [rule for rule in current.get("CORSRules", []) if rule.get("ID") not in replaced]
     merged = others
     if uploads:
         merged = _replace(others, lambda rule: rule.get("ID") == upload, uploads)
-    return {**current, "CORSRules": [*merged, reading]}
+    shared = [rule for rule in merged if rule.get("ID") == read]
+    own = [rule for rule in merged if rule.get("ID") != read]
+    return {**current, "CORSRules": [*own, reading, *shared]}
 
 
 def merge_lifecycle(current: Document | None, wanted: Document, prefix: str = "") -> Document:
@@ -128,6 +132,19 @@ def merge_website(
         rules, lambda rule: _is_ours(rule, host, prefix), wanted["RoutingRules"], most
     )
     return {**wanted, **kept, "RoutingRules": rules}
+
+
+def remove_redirects(
+    current: Document | None, wanted: Document | None = None, prefix: str = ""
+) -> Document:
+    """Remove the rules that redirect missing keys, as those of private files must not be."""
+    rules = [
+        rule
+        for rule in (current or {}).get("RoutingRules", [])
+        if not _redirects_missing_keys(rule, prefix)
+    ]
+    kept = {name: value for name, value in (current or {}).items() if name != "RoutingRules"}
+    return {**kept, **({"RoutingRules": rules} if rules else {})}
 
 
 def _target(redirect: Document) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from shift_media.aws.prefixes import ending
 
 READ_ID, UPLOAD_ID = "shift-media-read", "shift-media-direct-upload"
+PRIVATE_ID = "shift-media-private"
 
 MAX_AGE = 3600
 """Seconds for which a browser caches the response to a preflight request."""
@@ -39,7 +40,9 @@ def rule_ids(prefix: str = "") -> tuple[str, str]:
     return READ_ID, f"{UPLOAD_ID}{ending(prefix)}"
 
 
-def cors_configuration(origins: Sequence[str] = (), prefix: str = "") -> dict[str, Any]:
+def cors_configuration(
+    origins: Sequence[str] = (), prefix: str = "", readers: Sequence[str] = ()
+) -> dict[str, Any]:
     """Build the CORS configuration.
 
     Pages of every origin may read media, as they may from the app itself: in a canvas, a
@@ -47,6 +50,8 @@ def cors_configuration(origins: Sequence[str] = (), prefix: str = "") -> dict[st
     ``"https://www.example.com"``, may also send uploads that the app has signed. Their rule comes
     first and allows reading as well, because Ceph applies the first rule that lists the origin,
     and AWS the first that lists origin and method.
+
+    With ``readers`` only pages of these origins may read, by URLs that the app has presigned.
 
     Raises `ValueError` for an origin that is not a scheme and a host.
     """
@@ -64,9 +69,9 @@ def cors_configuration(origins: Sequence[str] = (), prefix: str = "") -> dict[st
         )
     rules.append(
         {
-            "ID": READ_ID,
+            "ID": f"{PRIVATE_ID}{ending(prefix)}" if readers else READ_ID,
             "AllowedMethods": list(_READ_METHODS),
-            "AllowedOrigins": ["*"],
+            "AllowedOrigins": [_check_origin(reader) for reader in readers] or ["*"],
             "AllowedHeaders": list(_READ_HEADERS),
             "ExposeHeaders": list(_EXPOSED),
             "MaxAgeSeconds": MAX_AGE,

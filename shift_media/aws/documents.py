@@ -34,7 +34,7 @@ class BucketSetup:
         region: The bucket's region.
         app_url: Where ``shift_media.urls`` is included.
         redirect_code: Status of the bucket's redirects, ``"307"`` or ``"302"``.
-        readable: ``"derived"`` where originals are private.
+        readable: ``"derived"`` where originals are private, ``"nothing"`` where all files are.
         reader: ``"everybody"`` if clients read the bucket itself, ``"cloudfront"`` if only one
             distribution does.
         distribution_arn: That distribution, or the one that the app invalidates.
@@ -42,6 +42,7 @@ class BucketSetup:
         topics: ARNs of the SNS topics that send messages to the webhook.
         elastic_transcoder: ARN of a pipeline of Elastic Transcoder.
         upload_origins: Origins of the pages that upload into the bucket directly.
+        site_origins: Origins of the pages that play private videos; of others it is every page.
         noncurrent_days: Days until a deleted object's version is removed; 0 for never.
         cloudfront_origin: ``"bucket"`` if CloudFront reads the private bucket and fails over to
             the app, ``"website"`` if it reads the bucket's website endpoint.
@@ -61,6 +62,7 @@ class BucketSetup:
     topics: Sequence[str] = ()
     elastic_transcoder: str = ""
     upload_origins: Sequence[str] = ()
+    site_origins: Sequence[str] = ()
     noncurrent_days: int = 0
     cloudfront_origin: Literal["bucket", "website"] = "bucket"
     cloudfront_ids: CloudFrontIds = field(default_factory=CloudFrontIds)
@@ -91,7 +93,8 @@ class BucketSetup:
     @property
     def access(self) -> Access:
         """Return ``"public"`` if everybody reads the bucket itself."""
-        return "public" if self.reader == "everybody" else "private"
+        is_public = self.reader == "everybody" and self.readable != "nothing"
+        return "public" if is_public else "private"
 
 
 def iam_policy(setup: BucketSetup) -> Document:
@@ -108,7 +111,9 @@ def iam_policy(setup: BucketSetup) -> Document:
 
 
 def bucket_policy(setup: BucketSetup) -> Document:
-    """Build the policy of the bucket."""
+    """Build the policy of the bucket, which has no statement where all files are private."""
+    if setup.readable == "nothing":
+        return {"Version": policies.VERSION, "Statement": []}
     if setup.reader == "cloudfront":
         arn = setup.distribution_arn
         return policies.cloudfront_read_policy(setup.bucket, arn, setup.readable, setup.prefix)
@@ -116,13 +121,27 @@ def bucket_policy(setup: BucketSetup) -> Document:
 
 
 def website_rules(setup: BucketSetup) -> Document:
-    """Build the website configuration."""
+    """Build the website configuration; raises `ValueError` where all files are private."""
+    if setup.readable == "nothing":
+        raise ValueError(
+            "A private storage has no website rules: each URL leads to the app, which checks its "
+            "signature. media_bucket apply removes those that the bucket has."
+        )
     return website.website_configuration(setup.app_url, setup.redirect_code, setup.prefix)
 
 
 def cors_rules(setup: BucketSetup) -> Document:
-    """Build the CORS rules."""
-    return cors.cors_configuration(setup.upload_origins, setup.prefix)
+    """Build the CORS rules; raises `ValueError` without the origins of a private storage."""
+    if setup.readable != "nothing":
+        return cors.cors_configuration(setup.upload_origins, setup.prefix)
+    origins = list(dict.fromkeys((*setup.site_origins, *setup.upload_origins)))
+    if not origins:
+        raise ValueError(
+            "Private files may be read by pages of the site alone, whose origin is not known. Set "
+            'SHIFT_MEDIA["SITE_URL"] = "https://www.example.com", or add --upload-origin. Without '
+            "HLS and direct uploads, add --skip cors."
+        )
+    return cors.cors_configuration(setup.upload_origins, setup.prefix, origins)
 
 
 def lifecycle_rules(setup: BucketSetup) -> Document:
@@ -141,7 +160,15 @@ def ownership(setup: BucketSetup) -> Document:
 
 
 def cloudfront_documents(setup: BucketSetup) -> Document:
-    """Build the inputs of CloudFront's API by name, in the order in which they are sent."""
+    """Build the inputs of CloudFront's API by name, in the order in which they are sent.
+
+    Raises `ValueError` where all files are private, because these distributions publish them.
+    """
+    if setup.readable == "nothing":
+        raise ValueError(
+            "These documents are those of public files. The guide on CloudFront shows what a "
+            "distribution of private files needs: trusted key groups, and no shared cache."
+        )
     bucket, region = setup.bucket, setup.region
     ids, domains = setup.cloudfront_ids, setup.domains
     name = label(bucket, setup.prefix)

@@ -21,8 +21,11 @@ VERSION = "2012-10-17"
 Access = Literal["public", "private"]
 """Everybody reads the bucket itself, or only one CloudFront distribution does."""
 
-Readable = Literal["all", "derived"]
-"""All media are readable, or only what is derived: resizes and renditions, but no originals."""
+Readable = Literal["all", "derived", "nothing"]
+"""All media are readable, or only what is derived (resizes and renditions, no originals), or none.
+
+None are where the app answers for private files and presigns their URLs.
+"""
 
 PUBLIC_SID, CLOUDFRONT_SID = "ShiftMediaPublicRead", "ShiftMediaCloudFrontRead"
 BUCKET_SIDS = (PUBLIC_SID, CLOUDFRONT_SID)

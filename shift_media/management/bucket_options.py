@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import copy
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError, storages
@@ -195,10 +196,11 @@ def bucket_setup(options: Options, storage: S3MediaStorage | None) -> BucketSetu
             region=_region(storage),
             app_url=options["app_url"] or f"https://{HOST}{_include_path()}",
             redirect_code=options["redirect_code"],
-            readable=_readable(storage),
+            readable=_readable(options, storage),
             reader=options["reader"],
             distribution_arn=options["distribution"] or _distribution(options, storage),
             upload_origins=options["upload_origin"] or settings.UPLOAD_ORIGINS,
+            site_origins=[_origin(settings.SITE_URL)] if settings.SITE_URL else [],
             noncurrent_days=options["noncurrent_days"],
             **_print_options(options),
         )
@@ -240,8 +242,19 @@ def _distribution(options: Options, storage: S3MediaStorage | None) -> str:
     return f"arn:aws:cloudfront::*:distribution/{id}" if is_needed else ""
 
 
-def _readable(storage: S3MediaStorage | None) -> Readable:
-    return "derived" if storage is not None and storage.originals == "private" else "all"
+def _readable(options: Options, storage: S3MediaStorage | None) -> Readable:
+    if storage is None or storage.originals == "public":
+        return "all"
+    if storage.derived == "public":
+        return "derived"
+    # A distribution that checks signatures by itself must be able to read what they are for.
+    by_cloudfront = options["reader"] == "cloudfront" and storage.cloudfront_signer
+    return "all" if by_cloudfront else "nothing"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _region(storage: S3MediaStorage | None) -> str:

@@ -34,14 +34,15 @@ def chosen(options: dict[str, Any], storage: S3MediaStorage) -> list[Subresource
     Raises `CommandError` if the website rules are among them and the app's URL is not known.
     """
     only, skip = options["only"], options["skip"]
-    redirects = storage.delivery == "redirect" or options["app_url"]
-    redirects = redirects and options["reader"] == "everybody"
+    is_private = storage.derived == "private"  # Rules are removed then, which needs no URL.
+    redirects = storage.delivery == "redirect" or options["app_url"] or is_private
+    redirects = redirects and (options["reader"] == "everybody" or is_private)
     names = [name for name in SUBRESOURCES if name not in skip]
     if only:
         names = [name for name in names if name in only]
     elif not redirects:
         names = [name for name in names if name != "website"]
-    if "website" in names and not options["app_url"]:
+    if "website" in names and not options["app_url"] and not is_private:
         raise CommandError(
             "The website rules need the URL of the app. Say where shift_media.urls is included "
             "with --app-url https://www.example.com/media/, or add --skip website."

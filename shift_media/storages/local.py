@@ -261,7 +261,7 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
     def _other_url(self, name: str) -> str:
         if self._public_url is None:
             return FileSystemStorage.url(self, name)
-        return self.derived_url(filepath_to_uri(check_key(name)))
+        return self.plain_url(filepath_to_uri(check_key(name)))
 
     def _publish(self, temporary: str, path: str, place: Callable[[str, str], None]) -> bool:
         """Put a file into its place, and return whether the name was free.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from shift_media.core.keys import RenditionKey, parse_key
@@ -73,6 +73,7 @@ def test_claim_is_read_from_its_query_and_its_token(subject: str, expires: int) 
     assert not claim.holds(subject, SIGNER, expires)
 
 
+@settings(max_examples=30)
 @given(subjects, subjects, st.integers(1, 10**12 - 2))
 def test_claim_holds_for_no_other_subject_expiry_key_or_purpose(
     subject: str, other: str, expires: int
@@ -89,6 +90,7 @@ def test_claim_holds_for_no_other_subject_expiry_key_or_purpose(
         assert not wrong.holds(about, signer, 0)
 
 
+@settings(max_examples=30)
 @given(strategies.nearly(st.just(make_claim(CLIP, 1764252000, SIGNER).token)))
 def test_nearly_a_token_is_none_or_another_claim(text: str) -> None:
     right = make_claim(CLIP, 1764252000, SIGNER)
@@ -111,6 +113,7 @@ def test_query_without_a_signature_holds_for_nothing() -> None:
     assert not claim.holds(CLIP, SIGNER, 0)
 
 
+@settings(max_examples=30)
 @given(strategies.rendition_keys)
 def test_folder_is_the_beginning_of_its_key_and_of_no_other_profile(key: object) -> None:
     folder = find_folder(key)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from shift_media.aws.bucket import (
     Subresource,
     Unsupported,
 )
-from shift_media.aws.changes import RuleConflict, merge_website
+from shift_media.aws.changes import RuleConflict, merge_website, remove_redirects
 from shift_media.aws.documents import DOCUMENTS, BucketSetup
 from shift_media.conf import settings
 from shift_media.core.errors import MediaError
@@ -191,12 +191,16 @@ class Command(MediaCommand):
     ) -> Iterator[Change]:
         """Show and yield each change; raises `CommandError` at the first one that fails."""
         replacing = partial(merge_website, replace_conflicts=options["replace_rules"])
+        is_private = setup.readable == "nothing"
         for subresource in chosen:
             merge = replacing if subresource.name == "website" else subresource.merge
             try:
                 if subresource.name not in options["only"]:
                     bucket.check(subresource)
-                change = bucket.compare(subresource, subresource.build(setup), merge)
+                if subresource.name == "website" and is_private:
+                    change = bucket.compare(subresource, {}, remove_redirects)
+                else:
+                    change = bucket.compare(subresource, subresource.build(setup), merge)
             except Unsupported as error:
                 self._show_skipped(subresource, error)
             except (Refused, RuleConflict, ValueError) as error:
