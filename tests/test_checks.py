@@ -176,7 +176,8 @@ def test_guessable_signing_key_is_w007_that_does_not_show_it(weak: str) -> None:
 def test_strong_signing_keys_have_no_message() -> None:
     for keys in ([STRONG], [STRONG, STRONG[::-1]], [STRONG.encode()]):
         with override_settings(SHIFT_MEDIA={"SIGNING_KEYS": keys, "CACHE": None}):
-            assert messages(deploy=True) == {}
+            found = messages(deploy=True).keys()
+            assert found <= {"shift_media.I002", "shift_media.I003"}  # of fields and storages
 
 
 def test_each_signing_key_of_the_documentation_is_weak() -> None:

@@ -89,8 +89,8 @@ def check_uploads(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
         if label.lower() not in labels:
             near = suggest(label, labels.values())
             found.append(f'"{label}" is not a media field{near}')
-        if problem := _find_problem_of_rule(rule):
-            found.append(problem)
+        if problem := find_problem_of_function(rule):
+            found.append(f"the rule {problem}")
     hint = 'Correct SHIFT_MEDIA["UPLOADS"]: {"app.Model.field": "path.of.the.function"}.'
     return [
         Error(f'SHIFT_MEDIA["UPLOADS"]: {text}', hint=hint, id="shift_media.E011")
@@ -98,17 +98,17 @@ def check_uploads(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     ]
 
 
-def _find_problem_of_rule(rule: str) -> str:
+def find_problem_of_function(dotted_path: str) -> str:
     """Return what is wrong with the path of a function; ``""`` if it can be imported."""
-    path, _, name = rule.rpartition(".")
+    path, _, name = dotted_path.rpartition(".")
     try:
         module = import_module(path)
     except ImportError as error:
-        return f'the rule "{rule}" cannot be imported: {error}.'
+        return f'"{dotted_path}" cannot be imported: {error}.'
     if callable(getattr(module, name, None)):
         return ""
     functions = [each for each in vars(module) if callable(getattr(module, each))]
-    return f'the rule "{rule}" is not a function of {path}{suggest(name, functions)}'
+    return f'"{dotted_path}" is not a function of {path}{suggest(name, functions)}'
 
 
 @register(Tags.caches, deploy=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError, Storage, storages
 from django.urls import NoReverseMatch, Resolver404, resolve
@@ -94,55 +93,20 @@ def check_overwriting(
     ]
 
 
-@register(Tags.security)
-def check_shared_buckets(
-    app_configs: Sequence[AppConfig] | None, **kwargs: Any
-) -> list[CheckMessage]:
-    """Warn about private originals that the policy of another storage publishes."""
-    buckets = list(_buckets())
-    return [
-        Warning(
-            f"STORAGES[{alias!r}] has private originals in the bucket {storage.bucket_name}, and "
-            f"STORAGES[{other!r}] has public ones there: its policy lets everybody read all keys "
-            f"that begin with {public.key_prefix!r}, which these do.",
-            hint='Give each of the two a "location" of its own in OPTIONS, beside the other, or a '
-            "bucket. Then run media_bucket apply --policy for both.",
-            id="shift_media.W011",
-        )
-        for alias, storage in buckets
-        if storage.originals == "private"
-        for other, public in buckets
-        if public.originals == "public"
-        and (public.endpoint_url, public.bucket_name)
-        == (storage.endpoint_url, storage.bucket_name)
-        and storage.key_prefix.startswith(public.key_prefix)
-    ]
-
-
-def _buckets() -> Iterator[tuple[str, Any]]:
-    """Yield the aliases and storages that are buckets."""
-    for alias in storages.backends:
-        # Another storage may lack its package or an option, which other checks report.
-        with contextlib.suppress(ImproperlyConfigured, InvalidStorageError, TypeError):
-            if isinstance(storages[alias], MediaStorage) and hasattr(
-                storages[alias], "bucket_name"
-            ):
-                yield alias, storages[alias]
-
-
 def include_for(storage: LocalMediaStorage, alias: str) -> str:
     """Return the line for the URLconf that a local storage needs."""
-    prefix = (_path_info(storage) or urlsplit(storage.base_url or "/").path).lstrip("/")
+    url = storage.base_url or "/"
+    prefix = (_path_info(url) or urlsplit(url).path).lstrip("/")
     other = "" if storages[alias] is _default() else f', {{"storage": "{alias}"}}'
     return f'path("{prefix}", include("shift_media.urls"){other})'
 
 
-def _path_info(storage: LocalMediaStorage) -> str | None:
-    """Return the path of ``base_url`` as URLconfs match it; None if it is not below the site.
+def _path_info(url: str) -> str | None:
+    """Return the path of a URL as URLconfs match it; None if it is not below the site.
 
-    ``base_url`` is what browsers ask for, so it has the path of ``FORCE_SCRIPT_NAME`` in front.
+    The URL is what browsers ask for, so it has the path of ``FORCE_SCRIPT_NAME`` in front.
     """
-    path = urlsplit(storage.base_url or "/").path
+    path = urlsplit(url).path
     mounted = (django_settings.FORCE_SCRIPT_NAME or "").rstrip("/")
     return path[len(mounted) :] if path.startswith(f"{mounted}/") else None
 
@@ -155,7 +119,12 @@ def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
     """Return True if a local storage's ``base_url`` leads to the view of this storage."""
     if not getattr(django_settings, "ROOT_URLCONF", None):
         return True
-    path = _path_info(storage)
+    return is_include(storage.base_url or "/", alias)
+
+
+def is_include(url: str, alias: str) -> bool:
+    """Return True if the view for the storage of an alias is below the path of a URL."""
+    path = _path_info(url)
     if path is None:
         return False
     try:
@@ -164,34 +133,4 @@ def leads_to_view(storage: LocalMediaStorage, alias: str) -> bool:
         return False
     included = match.kwargs.get("storage", "")
     served = storages[included] if included else _default()
-    return match.view_name.endswith("shift_media:resize") and served is storage
-
-
-_SITE_CACHES = frozenset(
-    f"django.middleware.cache.{name}" for name in ("CacheMiddleware", "FetchFromCacheMiddleware")
-)
-
-
-@register(Tags.caches)
-def check_site_cache(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Warn about pages that the per-site cache keeps after the URLs in them have expired."""
-    kept = django_settings.CACHE_MIDDLEWARE_SECONDS
-    if _SITE_CACHES.isdisjoint(django_settings.MIDDLEWARE):
-        return []
-    try:
-        of_aliases = {alias: storages[alias] for alias in storages.backends}
-    except (ImproperlyConfigured, InvalidStorageError):
-        return []  # E002 says so.
-    return [
-        Warning(
-            f"Signed URLs of originals in STORAGES[{alias!r}] are valid for {storage.url_expire} "
-            f"seconds, and the per-site cache keeps pages with them for {kept} seconds.",
-            hint="Set CACHE_MIDDLEWARE_SECONDS to less, url_expire to more, or use never_cache "
-            "for the views of these pages.",
-            id="shift_media.W009",
-        )
-        for alias, storage in of_aliases.items()
-        if isinstance(storage, MediaStorage)
-        and storage.originals == "private"
-        and storage.url_expire <= kept
-    ]
+    return match.view_name.endswith("shift_media:resize") and served is storages[alias]

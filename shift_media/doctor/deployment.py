@@ -65,7 +65,8 @@ class Deployment:
             path = urlsplit(self.site).path
             url = self.site if path.strip("/") else urljoin(self.site, self.include_path)
             return f"{url.rstrip('/')}/", "--site"
-        if isinstance(self.storage, LocalMediaStorage) and _is_absolute(self.storage.public_url):
+        is_app = isinstance(self.storage, LocalMediaStorage) or self.storage.derived == "private"
+        if is_app and _is_absolute(self.storage.public_url):
             return self.storage.public_url, "public_url"
         if self.website and self.website.app_url:
             return f"{self.website.app_url.rstrip('/')}/", "the bucket's rule"

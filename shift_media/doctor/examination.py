@@ -13,6 +13,7 @@ from shift_media.doctor import (
     ownership,
     pillow,
     players,
+    private_access,
     public_access,
     redirects,
     signing_keys,
@@ -100,6 +101,8 @@ class Examination:
         if self._failed("storage-write"):
             for code in ("public-read", "round-trip"):
                 yield skipped(code, "Nothing can be stored: see storage-write.")
+        elif self.storage.derived == "private":
+            yield from _run_check(partial(private_access.check_private, deployment))
         else:
             yield from _run_check(partial(public_access.check_public, deployment))
             readable = not self._failed("public-read")

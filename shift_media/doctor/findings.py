@@ -131,6 +131,19 @@ CODES: dict[str, Code] = {
         "Private originals",
         'The storage has originals="private": only a signed URL may lead to one.',
     ),
+    "private-derived": Code(
+        "Private resizes and renditions",
+        'The storage has derived="private": only a signed URL that has not expired may lead to '
+        "one.",
+    ),
+    "private-headers": Code(
+        "Headers of private files",
+        "A response that a shared cache may keep is given to people who may not see it.",
+    ),
+    "private-old-files": Code(
+        "Files from before a storage was private",
+        "What was stored for everybody stays readable for everybody who knows its URL.",
+    ),
     "anonymous-listing": Code(
         "Anonymous listing",
         "A person who can list the bucket finds the key of every upload, of private ones too.",

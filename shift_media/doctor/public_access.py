@@ -18,11 +18,16 @@ _LISTING_ROOTS = (b"<ListBucketResult", b"<ListVersionsResult", b"<ListMultipart
 
 def check_public(deployment: Deployment) -> Iterator[Finding]:
     """Read a stored resize without credentials, and try what must be refused."""
-    yield _check_scheme(deployment)
+    yield check_scheme(deployment)
     if not deployment.public_url:
         yield skipped("public-read", SITE_UNKNOWN)
         return
     yield from _check_stored_resize(deployment)
+    yield from check_refusals(deployment)
+
+
+def check_refusals(deployment: Deployment) -> Iterator[Finding]:
+    """Try what anonymous clients must not be able to do, wherever the storage is."""
     if deployment.storage.originals == "private":
         yield _check_private_original(deployment)
     if bucket := as_bucket(deployment.storage):
@@ -30,7 +35,8 @@ def check_public(deployment: Deployment) -> Iterator[Finding]:
         yield _check_writing(deployment, bucket)
 
 
-def _check_scheme(deployment: Deployment) -> Finding:
+def check_scheme(deployment: Deployment) -> Finding:
+    """Check that pages by https do not show media by http."""
     if not deployment.public_url:
         return skipped("public-url", SITE_UNKNOWN)
     site, public = deployment.app_url, deployment.public_url
@@ -113,9 +119,9 @@ def _check_private_original(deployment: Deployment) -> Finding:
     original, storage = str(deployment.probe.original), deployment.storage
     client, bucket = deployment.client, as_bucket(storage)
     try:
-        unsigned = client.follow(deployment.absolute_url(storage.derived_url(original)))
+        unsigned = client.follow(deployment.absolute_url(storage.plain_url(original)))
         api = [client.request(object_url(bucket, original))] if bucket else []
-        signed = client.request(deployment.absolute_url(storage.url(original)))
+        signed = client.follow(deployment.absolute_url(storage.url(original)))
     except Unreachable as problem:
         return error("private-originals", str(problem), _FIX_URL)
     if not unsigned.responses:
@@ -125,7 +131,7 @@ def _check_private_original(deployment: Deployment) -> Finding:
         seen = "An anonymous client got the original without a signature."
         fix = "Remove permissions to read all objects from the bucket's policy and ACLs."
         return error("private-originals", seen, fix, deployment.apply_command("--policy"))
-    if signed.body != content:
+    if not signed.responses or signed.last.body != content:
         seen = f"The signed URL of an original: {signed}, not its bytes."
         return error("private-originals", seen, "Check the clock, and the region in STORAGES.")
     seen = f"Anonymous clients get {unsigned.last.status}, a signed URL the bytes."

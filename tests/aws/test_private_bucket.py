@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,8 +27,8 @@ PRIVATE = {"originals": "private", "derived": "private", "public_url": "/media/"
 
 
 @pytest.fixture
-def published(s3_server: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield the options of a bucket that publishes all media, and a key in it."""
+def published(s3_server: Any) -> tuple[dict[str, Any], str]:
+    """Return the options of a bucket that publishes all media, and a key in it."""
     name = f"made-{uuid.uuid4().hex[:12]}"
     options = storage_options(s3_server, name)
     key = "3c72aedc/ba25/41e6/a569/406c8f413974/photo.jpg/_poster.jpg"
@@ -38,7 +37,7 @@ def published(s3_server: Any) -> Iterator[tuple[dict[str, Any], str]]:
         run("apply", *AGREED, "--app-url", APP_URL)
         storage: Any = default_media_storage
         storage.put(key, io.BytesIO(b"poster"), content_type="image/jpeg")
-    yield options, key
+    return options, key
 
 
 def test_bucket_that_was_public_publishes_nothing_after_apply(
@@ -72,9 +71,7 @@ def test_bucket_that_was_public_publishes_nothing_after_apply(
 
 @pytest.mark.s3
 @pytest.mark.parametrize("what", ["website", "cloudfront", "cors"])
-def test_documents_that_would_publish_private_files_are_refused(
-    seaweedfs: Any, what: str
-) -> None:
+def test_documents_that_would_publish_private_files_are_refused(seaweedfs: Any, what: str) -> None:
     options = {**storage_options(seaweedfs, "any-name"), **PRIVATE}
     with media_on(options), pytest.raises(CommandError, match=r"[Pp]rivate"):
         run("print", what)

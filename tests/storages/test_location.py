@@ -15,7 +15,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shift_media.checks.storages import check_shared_buckets
+from shift_media.checks.private_files import check_shared_buckets
 from shift_media.deletion.site_marker import MARKER_KEY, claim, read_marker
 from shift_media.deletion.sweep import Sweep
 from shift_media.storages import S3MediaStorage
