@@ -1,4 +1,4 @@
-"""The configurations of the guide docs/how-to/nginx.rst, run in a real nginx."""
+"""The configurations for nginx in the guides, run in a real nginx."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
 from PIL import Image
 
+from shift_media.checks.storages import INVALID_KEY
 from shift_media.core.keys import new_original_key
 from shift_media.http import HEADERS
 from shift_media.storages import default_media_storage
@@ -26,8 +27,13 @@ from tests.servers.fixtures import client_of, new_bucket
 from tests.servers.nginx import MAIN
 from tests.servers.sites import S3Site
 
-GUIDE = DOCS / "how-to" / "nginx.rst"
-CONFIGS = {block.name: block.text for block in read_blocks(GUIDE) if block.language == "nginx"}
+GUIDES = [DOCS / "how-to" / name for name in ("nginx.rst", "private-files.rst")]
+CONFIGS = {
+    block.name: block.text
+    for guide in GUIDES
+    for block in read_blocks(guide)
+    if block.language == "nginx"
+}
 IMMUTABLE = "public, max-age=31536000, immutable"
 HOST = "www.example.com"
 
@@ -97,8 +103,8 @@ def assert_ranges(asking: Ask, path: str, content: bytes) -> None:
     assert (status, headers.get("cache-control")) == (412, None)
 
 
-def test_guide_has_two_configurations() -> None:
-    assert set(CONFIGS) == {"nginx-disk", "nginx-s3"}
+def test_guides_have_four_configurations() -> None:
+    assert set(CONFIGS) == {"nginx-disk", "nginx-limits", "nginx-private", "nginx-s3"}
 
 
 @pytest.mark.needs("nginx")
@@ -200,3 +206,18 @@ def test_nginx_before_s3_asks_app_once_and_bucket_once(
         assert (status, headers["cache-control"]) == (404, "no-store")
         assert app.requests[-1] == forged
     assert asking(f"/media/{new_original_key('gone', 'jpg')}")[0] == 404
+
+
+@pytest.mark.needs("nginx")
+def test_surplus_requests_of_one_client_are_429_and_do_not_reach_the_app(
+    start: Callable[..., Ask], app: App, site: Any
+) -> None:
+    site()
+    asking = start("nginx-limits", {"127.0.0.1:8000": f"127.0.0.1:{app.port}"})
+    statuses = [asking("/media/upload/")[0] for _ in range(40)]
+    passed = statuses.count(405)
+    assert statuses[:21] == [405] * 21  # The burst, and one.
+    assert 429 in statuses[-10:]
+    assert passed + statuses.count(429) == 40
+    assert len(app.requests) == passed
+    assert asking(f"/media/{INVALID_KEY}")[0] == 404
