@@ -1,4 +1,4 @@
-"""System checks of private files: what of the configuration would show or break them."""
+"""System checks of private files: settings that show them to others, or break their URLs."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ LISTS: Final = frozenset(("m3u8", "mpd", "vtt"))
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a request says about its URL, which may be forged.
+class Permit:
+    """The expiry and the signature in a URL, which may be forged.
 
     Attributes:
         expires: in seconds since 1970.
@@ -49,7 +49,7 @@ class Claim:
     signature: str
 
     def holds(self, subject: str, signer: Signer, now: float) -> bool:
-        """Return True if the claim was signed for a key or folder and has not expired."""
+        """Return True if the permit was signed for a key or folder and has not expired."""
         genuine = signer.verify(_signed_text(subject, self.expires), self.signature)
         return genuine and now < self.expires
 
@@ -64,25 +64,25 @@ class Claim:
         return f"{self.expires}-{self.signature}"
 
 
-def make_claim(subject: str, expires: int, signer: Signer) -> Claim:
-    """Return the claim of a URL that is made for a key or a folder."""
-    return Claim(expires, signer.sign(_signed_text(subject, expires)))
+def make_permit(subject: str, expires: int, signer: Signer) -> Permit:
+    """Return the permit of a URL that is made for a key or a folder."""
+    return Permit(expires, signer.sign(_signed_text(subject, expires)))
 
 
-def read_query(query: Mapping[str, str]) -> Claim | None:
-    """Return the claim in the query of a URL; None without one in its one spelling."""
+def read_query(query: Mapping[str, str]) -> Permit | None:
+    """Return the permit in the query of a URL; None without one in its one spelling."""
     expires = query.get("expires", "")
     if not re.fullmatch(_EXPIRES, expires):
         return None
-    return Claim(int(expires), query.get("signature", ""))
+    return Permit(int(expires), query.get("signature", ""))
 
 
-def read_token(token: str) -> Claim | None:
-    """Return the claim in the path of a URL; None for a text that is no token."""
+def read_token(token: str) -> Permit | None:
+    """Return the permit in the path of a URL; None for a text that is no token."""
     if not re.fullmatch(TOKEN_PATTERN, token):
         return None
     expires, _, signature = token.partition("-")
-    return Claim(int(expires), signature)
+    return Permit(int(expires), signature)
 
 
 def find_expiry(now: float, seconds: float = 0) -> int:

@@ -31,7 +31,7 @@ from shift_media.core.keys import (
 from shift_media.core.private_urls import find_folder, names_others, read_query
 from shift_media.resizes import responses, service
 from shift_media.resizes.stored import StoredResize
-from shift_media.storages.private_paths import find_claim
+from shift_media.storages.private_paths import find_permit
 from shift_media.video.playlists import replace_names
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ def _find_seconds(request: HttpRequest, key: Key, storage: MediaStorage, token: 
     if isinstance(key, OriginalKey):
         if token or not storage.may_read(str(key), request.GET):
             raise NotPermitted("A private original was asked for without a valid signature.")
-        claim = read_query(request.GET)  # None in a storage with signatures of its own
+        permit = read_query(request.GET)  # None in a storage with signatures of its own
     else:
-        claim = find_claim(key, request.GET, token)
-        if claim is None:
+        permit = find_permit(key, request.GET, token)
+        if permit is None:
             raise NotPermitted("A private file was asked for without a valid signature.")
-    return max(1, claim.expires - int(time.time())) if claim else storage.url_expire
+    return max(1, permit.expires - int(time.time())) if permit else storage.url_expire
 
 
 def _ask_permission(request: HttpRequest, key: Key) -> None:

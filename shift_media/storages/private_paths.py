@@ -10,10 +10,10 @@ from shift_media.core.keys import Key, parse_key
 from shift_media.core.private_urls import (
     FILE,
     FOLDER,
-    Claim,
+    Permit,
     find_expiry,
     find_folder,
-    make_claim,
+    make_permit,
     names_others,
     read_query,
     read_token,
@@ -21,26 +21,26 @@ from shift_media.core.private_urls import (
 
 
 def sign_path(key: str, seconds: float = 0) -> str:
-    """Return what follows the public URL of a private file: its key with a claim.
+    """Return what follows the public URL of a private file: its key with a permit.
 
     A file that names others has a token in front, which is signed for its folder.
     """
     expires = find_expiry(time.time(), seconds)
     folder = _find_list_folder(key)
     if folder is None:
-        return f"{key}{make_claim(key, expires, settings.signer(FILE)).query}"
-    return f"{make_claim(folder, expires, settings.signer(FOLDER)).token}/{key}"
+        return f"{key}{make_permit(key, expires, settings.signer(FILE)).query}"
+    return f"{make_permit(folder, expires, settings.signer(FOLDER)).token}/{key}"
 
 
-def find_claim(key: Key, query: Mapping[str, str], token: str) -> Claim | None:
-    """Return the claim by which a request may read a private file; None if it may not."""
+def find_permit(key: Key, query: Mapping[str, str], token: str) -> Permit | None:
+    """Return the permit by which a request may read a private file; None if it may not."""
     if token:
-        claim, subject, purpose = read_token(token), find_folder(key), FOLDER
+        permit, subject, purpose = read_token(token), find_folder(key), FOLDER
     else:
-        claim, subject, purpose = read_query(query), str(key), FILE
-    if claim is None or subject is None:
+        permit, subject, purpose = read_query(query), str(key), FILE
+    if permit is None or subject is None:
         return None
-    return claim if claim.holds(subject, settings.signer(purpose), time.time()) else None
+    return permit if permit.holds(subject, settings.signer(purpose), time.time()) else None
 
 
 def _find_list_folder(key: str) -> str | None:

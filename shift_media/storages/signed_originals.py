@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.utils.encoding import filepath_to_uri
 
 from shift_media.conf import settings
-from shift_media.core.private_urls import make_claim, read_query
+from shift_media.core.private_urls import make_permit, read_query
 from shift_media.core.signing import Signer
 from shift_media.storages.base import MediaStorage
 
@@ -27,8 +27,8 @@ class SignedOriginals(MediaStorage):
         """Return True if the original is public, or the query has a valid, unexpired signature."""
         if self.originals == "public":
             return True
-        claim = read_query(query)
-        return claim is not None and claim.holds(key, _signer(), time.time())
+        permit = read_query(query)
+        return permit is not None and permit.holds(key, _signer(), time.time())
 
     def download_url(self, key: str, name: str) -> str:
         """Return the URL of an original as an attachment; its name is signed, too."""
@@ -42,8 +42,8 @@ class SignedOriginals(MediaStorage):
         return _download_signer().verify(text, query.get("token", ""))
 
     def _private_url(self, key: str) -> str:
-        claim = make_claim(key, int(time.time()) + self.url_expire, _signer())
-        return f"{self.plain_url(filepath_to_uri(key))}{claim.query}"
+        permit = make_permit(key, int(time.time()) + self.url_expire, _signer())
+        return f"{self.plain_url(filepath_to_uri(key))}{permit.query}"
 
 
 def _download_text(key: str, name: str) -> str:

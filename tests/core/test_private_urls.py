@@ -14,7 +14,7 @@ from shift_media.core.private_urls import (
     LONGEST,
     find_expiry,
     find_folder,
-    make_claim,
+    make_permit,
     names_others,
     read_query,
     read_token,
@@ -66,11 +66,11 @@ def test_video_of_negative_length_gets_the_usual_expiry() -> None:
 
 @given(subjects, st.integers(1, 10**12 - 1))
 def test_claim_is_read_from_its_query_and_its_token(subject: str, expires: int) -> None:
-    claim = make_claim(subject, expires, SIGNER)
-    query = dict(pair.split("=") for pair in claim.query.removeprefix("?").split("&"))
-    assert read_query(query) == read_token(claim.token) == claim
-    assert claim.holds(subject, SIGNER, expires - 1)
-    assert not claim.holds(subject, SIGNER, expires)
+    permit = make_permit(subject, expires, SIGNER)
+    query = dict(pair.split("=") for pair in permit.query.removeprefix("?").split("&"))
+    assert read_query(query) == read_token(permit.token) == permit
+    assert permit.holds(subject, SIGNER, expires - 1)
+    assert not permit.holds(subject, SIGNER, expires)
 
 
 @settings(max_examples=30)
@@ -79,24 +79,24 @@ def test_claim_holds_for_no_other_subject_expiry_key_or_purpose(
     subject: str, other: str, expires: int
 ) -> None:
     assume(subject != other)
-    claim = make_claim(subject, expires, SIGNER)
-    later = type(claim)(expires + 1, claim.signature)
+    permit = make_permit(subject, expires, SIGNER)
+    later = type(permit)(expires + 1, permit.signature)
     for wrong, about, signer in (
-        (claim, other, SIGNER),
+        (permit, other, SIGNER),
         (later, subject, SIGNER),
-        (claim, subject, Signer(["o" * 40], FILE)),
-        (claim, subject, Signer(["k" * 40], FOLDER)),
+        (permit, subject, Signer(["o" * 40], FILE)),
+        (permit, subject, Signer(["k" * 40], FOLDER)),
     ):
         assert not wrong.holds(about, signer, 0)
 
 
 @settings(max_examples=30)
-@given(strategies.nearly(st.just(make_claim(CLIP, 1764252000, SIGNER).token)))
-def test_nearly_a_token_is_none_or_another_claim(text: str) -> None:
-    right = make_claim(CLIP, 1764252000, SIGNER)
-    claim = read_token(text)
-    assert claim is None or claim.token == text
-    assert claim == right or claim is None or not claim.holds(CLIP, SIGNER, 0)
+@given(strategies.nearly(st.just(make_permit(CLIP, 1764252000, SIGNER).token)))
+def test_nearly_a_token_is_none_or_another_permit(text: str) -> None:
+    right = make_permit(CLIP, 1764252000, SIGNER)
+    permit = read_token(text)
+    assert permit is None or permit.token == text
+    assert permit == right or permit is None or not permit.holds(CLIP, SIGNER, 0)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def test_expiry_in_another_spelling_is_not_read(expires: str) -> None:
 
 
 def test_query_without_a_signature_holds_for_nothing() -> None:
-    claim = read_query({"expires": "99999999999"})
-    assert claim is not None
-    assert not claim.holds(CLIP, SIGNER, 0)
+    permit = read_query({"expires": "99999999999"})
+    assert permit is not None
+    assert not permit.holds(CLIP, SIGNER, 0)
 
 
 @settings(max_examples=30)
