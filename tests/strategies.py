@@ -40,10 +40,13 @@ crops = st.builds(
     st.integers(1, 99_999),
 )
 _maybe_crops = st.none() | crops
+near_crops = st.builds(Crop, st.integers(0, 2_000), st.integers(0, 2_000), sides, sides)
+"""Crops of which most images show a part."""
 turns = st.sampled_from((0, 90, 180, 270))
 flips = st.sampled_from((None, "h"))
 strengths = st.just(0) | st.integers(1, 100)
 digests = st.text(HEX, min_size=8, max_size=8)
+_maybe_digests = st.none() | digests
 pages = st.just(1) | st.integers(2, 99_999)
 signatures = st.text(HEX, min_size=32, max_size=32)
 signing_keys = st.text(min_size=1, max_size=200).filter(lambda key: bool(key.strip()))
@@ -57,6 +60,7 @@ def specs(
     sides: st.SearchStrategy[int] = sides,
     crops: st.SearchStrategy[Crop | None] = _maybe_crops,
     turns: st.SearchStrategy[int] = turns,
+    digests: st.SearchStrategy[str | None] = _maybe_digests,
 ) -> Spec:
     """Draw a valid spec, with every option that its mode and format allow."""
     mode, format = draw(modes), draw(formats)
@@ -87,8 +91,8 @@ def specs(
         lossless=lossless,
         animated=format in MAYBE_ANIMATED and draw(st.booleans()),
         page=draw(pages),
-        digest=draw(st.none() | digests),
-        poster=draw(st.none() | digests),
+        digest=draw(digests),
+        poster=draw(digests),
     )
 
 
