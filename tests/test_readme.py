@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import configparser
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -34,6 +31,7 @@ from shift_media.storages import get_storage
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import Rendition, TranscodeJob
 from testproject.gallery.models import Clip
+from tests.docs.projects import running
 from tests.doctor.conftest import serving
 from tests.parts import ROOT
 from tests.servers.fixtures import client_of, storage_options
@@ -255,29 +253,27 @@ def test_cleanup_commands_run(site: None) -> None:
         call_command(*arguments, stdout=StringIO())
 
 
-def manage(project: Path, wheel: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(wheel)}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, "manage.py", *arguments]
-    ran = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
-
-
 @pytest.mark.slow
 def test_new_project_that_follows_the_readme_works(tmp_path: Path, unpacked_wheel: Path) -> None:
-    subprocess.run([sys.executable, "-m", "django", "startproject", "fresh", tmp_path], check=True)
-    manage(tmp_path, unpacked_wheel, "startapp", "photos")
-    for file, block in (("settings", "settings"), ("urls", "urls")):
-        with (tmp_path / "fresh" / f"{file}.py").open("a") as module:
-            module.write("\n" + BLOCKS[block][1] + "\n")
-    with (tmp_path / "fresh" / "settings.py").open("a") as module:
-        module.write('INSTALLED_APPS += ["photos"]\n')
-    (tmp_path / "photos" / "models.py").write_text(BLOCKS["models"][1])
-    for _python, _script, *arguments in [*split_lines("set-up"), *split_lines("resize-ahead")]:
-        manage(tmp_path, unpacked_wheel, *arguments)
-    assert "No changes detected" in manage(tmp_path, unpacked_wheel, "makemigrations")
-    assert "no issues" in manage(tmp_path, unpacked_wheel, "check")
+    call_command("startproject", "fresh", tmp_path)
+    with running(unpacked_wheel) as run:
+
+        def manage(*arguments: str) -> str:
+            return run(tmp_path, [("manage", arguments)], "fresh.settings")
+
+        manage("startapp", "photos")
+        for file, block in (("settings", "settings"), ("urls", "urls")):
+            with (tmp_path / "fresh" / f"{file}.py").open("a") as module:
+                module.write("\n" + BLOCKS[block][1] + "\n")
+        with (tmp_path / "fresh" / "settings.py").open("a") as module:
+            module.write('INSTALLED_APPS += ["photos"]\n')
+        (tmp_path / "photos" / "models.py").write_text(BLOCKS["models"][1])
+        for _python, _script, *arguments in [*split_lines("set-up"), *split_lines("resize-ahead")]:
+            manage(*arguments)
+        assert "No changes detected" in manage("makemigrations")
+        assert "no issues" in manage("check")
+        where = [("python", "import shift_media; print(shift_media.__file__)")]
+        assert run(tmp_path, where, "fresh.settings").startswith(str(unpacked_wheel))
 
 
 @isolate_apps("testproject.gallery")

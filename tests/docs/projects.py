@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from django.core.management import call_command
 
+from tests.docs import runner
 from tests.docs.blocks import BLOCKS, Block
 
 QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswith("quickstart-")}
@@ -45,3 +53,38 @@ def paste_block(block: Block, folder: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("a") as target:
             target.write("\n" + block.text)
+
+
+Call = tuple[str, Any]
+
+
+class Run(Protocol):
+    """Runs calls in the project of a folder, and returns what they print; see `runner`."""
+
+    def __call__(
+        self, folder: Path, calls: list[Call], settings: str = "site1.settings"
+    ) -> str: ...
+
+
+@contextmanager
+def running(source: Path) -> Iterator[Run]:
+    """Yield a function that runs calls in projects, with the package from a folder.
+
+    They run in forks of one process, because a new one imports Django for a second.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    command = [sys.executable, "-P", runner.__file__]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+
+        def run(folder: Path, calls: list[Call], settings: str = "site1.settings") -> str:
+            request = {"folder": str(folder), "calls": calls, "settings": settings}
+            print(json.dumps(request), file=process.stdin, flush=True)
+            answer = json.loads(process.stdout.readline())
+            assert answer["ok"], answer["output"]
+            output: str = answer["output"]
+            return output
+
+        yield run
+        process.stdin.close()

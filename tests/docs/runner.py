@@ -44,7 +44,7 @@ def _in_fork(request: dict[str, Any]) -> dict[str, Any]:
     if child == 0:
         os.close(reading)
         with os.fdopen(writing, "w") as pipe:
-            json.dump(_run(request["folder"], request["calls"]), pipe)
+            json.dump(_run(request["folder"], request["settings"], request["calls"]), pipe)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as pipe:
@@ -53,11 +53,11 @@ def _in_fork(request: dict[str, Any]) -> dict[str, Any]:
     return json.loads(answer) if answer else {"ok": False, "output": "The process has died."}
 
 
-def _run(folder: str, calls: list[list[Any]]) -> dict[str, Any]:
+def _run(folder: str, settings: str, calls: list[list[Any]]) -> dict[str, Any]:
     """Run calls in the project of a folder; stop at the first that fails."""
     os.chdir(folder)
     sys.path.insert(0, folder)
-    os.environ["DJANGO_SETTINGS_MODULE"] = "site1.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = settings
     output = io.StringIO()
     with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:

@@ -6,23 +6,29 @@ that its caption names. Commands and sessions run where they stand in the text.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import django
 import pytest
 
 from tests.docs.blocks import BLOCKS, Block
-from tests.docs.projects import blocks_of, create_project, paste, paste_block
+from tests.docs.projects import (
+    Call,
+    Run,
+    blocks_of,
+    create_project,
+    paste,
+    paste_block,
+    running,
+)
 from tests.parts import ROOT
 
 BEFORE = {
@@ -416,30 +422,12 @@ assert Picture.objects.get().image.is_legacy
 }
 """State of a project before the sessions of a guide."""
 
-Call = tuple[str, Any]
-Run = Callable[[Path, list[Call]], str]
-
 
 @pytest.fixture(scope="session")
 def run() -> Iterator[Run]:
-    """Return a function that runs calls in a project; see `runner`."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("DJANGO_SETTINGS_MODULE", None)
-    command = [sys.executable, "-m", "tests.docs.runner"]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, **pipes) as process:
-
-        def call(folder: Path, calls: list[Call]) -> str:
-            print(
-                json.dumps({"folder": str(folder), "calls": calls}), file=process.stdin, flush=True
-            )
-            answer = json.loads(process.stdout.readline())
-            assert answer["ok"], answer["output"]
-            output: str = answer["output"]
-            return output
-
-        yield call
-        process.stdin.close()
+    """Return a function that runs calls in a project."""
+    with running(ROOT) as run:
+        yield run
 
 
 @pytest.fixture(scope="session")
