@@ -17,11 +17,13 @@ VENV_BENCH = .venv-bench
 VENV_DIST = .venv-dist
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
 # `make unit` is for the minutes between two edits, so it leaves out slow tests, too.
-# The unit tests run in one process for each core. Tests that wait for servers and a browser run in
-# two for each core, which keeps it busy. ARGS="-n 0" runs all tests in one process, for a debugger.
+# The unit tests run in one process for each core. Tests that wait for a server need one more to keep
+# the cores busy, and those that wait for a browser, too, need two for each core: each process takes
+# seconds to import and collect all tests. ARGS="-n 0" runs them in one process, for a debugger.
 PYTEST = -m pytest --dist worksteal
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-ALL = -n $(shell expr 2 \* $(CORES))
+WAITING = -n $(shell expr 1 + $(CORES))
+FULL = -n $(shell expr 2 \* $(CORES))
 WITHOUT_SERVERS = not e2e and not s3 and not rgw and not postgres and not redis
 
 # In a new environment they run beside a collection of all tests, which writes the bytecode that each
@@ -64,11 +66,11 @@ test test-full test-oldest unit: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.dev
 	$(CHECKS)
-	$(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
+	$(VENV)/bin/python $(PYTEST) $(WAITING) $(ARGS)
 
 test-full: $(VENV)/.dev
 	$(CHECKS)
-	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(ALL) $(ARGS)
+	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(FULL) $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
 	$(VENV_OLDEST)/bin/python $(PYTEST) -n $(CORES) -m "$(WITHOUT_SERVERS)" $(ARGS)
