@@ -97,13 +97,18 @@ class MediaFile(Video, DescribedFile):
     @property
     def is_used_once(self) -> bool:
         """True if the uploaded file has a ticket, which can be used for one row."""
-        return callable(getattr(self._upload, "use_ticket", None))
+        return self._ticketed is not None
 
     def use_ticket(self, using: str) -> None:
         """Use the ticket of the uploaded file, if it has one, in the transaction of the row."""
-        use_ticket = getattr(self._upload, "use_ticket", None)
-        if callable(use_ticket):
-            use_ticket(using)
+        if self._ticketed is not None:
+            self._ticketed.use_ticket(using)
+
+    @property
+    def _ticketed(self) -> Any:
+        """The uploaded file, if it has a ticket; the file of a row, perhaps this one, has none."""
+        is_of_row = isinstance(self._upload, MediaFile)
+        return self._upload if not is_of_row and hasattr(self._upload, "use_ticket") else None
 
     def on_committed(self) -> None:
         """Call ``on_stored()`` of the uploaded file, if it has that, once its copy has a row."""
