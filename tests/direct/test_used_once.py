@@ -94,6 +94,7 @@ def test_request_with_a_ticket_of_another_request_is_answered_with_409(
     assert middleware.process_exception(request, RuntimeError()) is None
 
 
+@pytest.mark.slow
 def test_cleanup_forgets_tickets_that_have_expired(file: Callable[[], StagedFile]) -> None:
     Photo.objects.create(image=file())
     call_command("media_cleanup", stdout=StringIO())

@@ -71,6 +71,7 @@ def break_promise(content: bytes) -> None:
     require(b"\xff" not in content, "there is no marker")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check", "kind"),
     [
@@ -95,6 +96,7 @@ def test_broken_parser_is_found_and_its_input_made_small(
     assert again.id == found[0].id
 
 
+@pytest.mark.slow
 def test_input_that_takes_all_memory_is_found() -> None:
     found = reproduce(broken(lambda content: bytearray(300 << 20)), b"0")
     assert found is not None

@@ -244,6 +244,7 @@ def test_small_or_animated_original_gets_no_mezzanine(
     assert key_of(key) not in stored()
 
 
+@pytest.mark.slow
 def test_gif_or_storage_without_option_costs_no_look_for_mezzanine(
     storage: CountingStorage, add: Add, resize_of: ResizeOf, photograph: bytes, site: Site
 ) -> None:

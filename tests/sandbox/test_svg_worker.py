@@ -182,6 +182,7 @@ def test_scripts_scale_as_the_app_does(width: int, height: int, side: int) -> No
     assert min(size) >= 1
 
 
+@pytest.mark.slow
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_any_text_is_refused_or_left_harmless(inside: str, value: str) -> None:
     try:

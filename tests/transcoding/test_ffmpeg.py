@@ -281,6 +281,7 @@ def test_template_tag_shows_video_once_it_is_complete(film: Film) -> None:
     assert '<track kind="captions" src="/a.vtt" srclang="de">' in html
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_page_says_in_debug_that_no_worker_runs_the_job(new_film: NewFilm) -> None:
     page = Template("{% load shift_media %}{% media_video f.video %}")

@@ -101,6 +101,7 @@ def test_validator_finds_what_is_wrong(made: Made, tmp_path: Path) -> None:
     assert "above its EXT-X-TARGETDURATION" in found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hls", "long", "old"])
 def test_each_segment_begins_with_keyframe_at_the_same_time_in_all_rungs(
     name: str, made: Made
@@ -129,6 +130,7 @@ def test_each_segment_begins_with_keyframe_at_the_same_time_in_all_rungs(
         assert first == pytest.approx(SEGMENTS_BEGIN_AT, abs=0.001)
 
 
+@pytest.mark.slow
 def test_sound_stands_apart_and_begins_with_the_picture(made: Made) -> None:
     import av
 
@@ -145,6 +147,7 @@ def test_sound_stands_apart_and_begins_with_the_picture(made: Made) -> None:
         assert [stream.type for stream in media.streams] == ["video"]
 
 
+@pytest.mark.slow
 def test_master_lists_codecs_as_they_are(made: Made) -> None:
     import m3u8
 
@@ -164,6 +167,7 @@ def test_master_lists_codecs_as_they_are(made: Made) -> None:
     assert (sound.type, sound.group_id, sound.uri) == ("AUDIO", "sound", "hls-sound/index.m3u8")
 
 
+@pytest.mark.slow
 def test_segments_and_headers_are_not_renditions(made: Made) -> None:
     files = [report.key.rpartition("/")[2] for report in made[1].renditions]
     assert sorted(files) == sorted(LISTS)
@@ -171,6 +175,7 @@ def test_segments_and_headers_are_not_renditions(made: Made) -> None:
     assert types["dash"] == "application/dash+xml"
 
 
+@pytest.mark.slow
 def test_mp4s_that_differ_in_sound_only_are_both_made(made: Made) -> None:
     sizes = {r.key.rpartition("/")[2]: r.size or 0 for r in made[1].renditions}
     assert sizes["loud.mp4"] > sizes["quiet.mp4"] + 20_000
@@ -182,6 +187,7 @@ def read_decode_time(content: bytes) -> int:
     return int.from_bytes(content[at + 4 : at + (12 if content[at] else 8)], "big")
 
 
+@pytest.mark.slow
 def test_dash_manifest_lists_segments_of_hls_at_their_times(made: Made) -> None:
     space = {"": "urn:mpeg:dash:schema:mpd:2011"}
     root = ElementTree.parse(made[0] / "hls.mpd").getroot()

@@ -111,6 +111,7 @@ def color_of(content: bytes) -> str:
     return named[f"{red:d}{green:d}{blue:d}0"]
 
 
+@pytest.mark.slow
 def test_chosen_poster_has_key_and_resizes_of_its_own(film: Film, client: Client) -> None:
     first, old = poster_of(film), film.video.resize("32x24")
     assert first.key == f"{film.video.key.rpartition('/')[0]}/_poster.jpg"
