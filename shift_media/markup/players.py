@@ -29,10 +29,13 @@ _WAITING = (
 )
 
 PLAYABLE: Final = "hls", "mp4", "webm", "audio"
-"""The kinds of renditions that a ``<video>`` offers, in this order: browsers take the first."""
+"""The kinds of renditions that a ``<video>`` offers, of which browsers take the first."""
 
-_BEST_FIRST: Final = "av01", "hvc1", "hev1", "vp09", "avc1"
-"""The codecs of one kind in this order: those that show more for the same bit rate come first, and
+_PLACES: Final = {"hls": 0, "audio": 2}
+"""The places of kinds among the sources; files with a picture stand between them."""
+
+_BEST_FIRST: Final = "av01", "hvc1", "hev1", "vp09", "vp9", "avc1"
+"""The codecs of files in this order: those that show more for the same bit rate come first, and
 browsers that do not know them take a later one."""
 
 _ADDRESS = re.compile(r"/|https?://")
@@ -110,18 +113,18 @@ def render_loop(file: Any, size: str, options: Mapping[str, Any]) -> SafeString:
 def order_sources(renditions: Iterable[Any]) -> list[Any]:
     """Return what a ``<video>`` offers, best first.
 
-    HLS comes first, because it adapts. The others are ordered by their codecs and then by their
-    size. What does not differ in these stays in the order of the profile.
+    HLS comes first, because it adapts. MP4s and WebMs are ordered by their codecs and then by
+    their size. What does not differ in these stays in the order of the profile.
     """
     playable = [each for each in renditions if each.kind in PLAYABLE]
     return sorted(playable, key=_quality)
 
 
 def _quality(rendition: Any) -> tuple[int, int, int]:
-    codec = rendition.codecs[:4]
+    codec = rendition.codecs.partition(",")[0].partition(".")[0]
     rank = _BEST_FIRST.index(codec) if codec in _BEST_FIRST else len(_BEST_FIRST)
     area = (rendition.width or 0) * (rendition.height or 0)
-    return PLAYABLE.index(rendition.kind), rank, -area
+    return _PLACES.get(rendition.kind, 1), rank, -area
 
 
 def _sides(file: Any, playable: Iterable[Any]) -> dict[str, int]:

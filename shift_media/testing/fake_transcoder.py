@@ -87,8 +87,8 @@ class FakeTranscoder(Transcoder):
         if self._error:
             raise TranscodeError("The test asked for this error.", code=self._error)
         with job.storage.fetch(str(job.original)) as stored:
-            if detect(stored.read(HEAD_BYTES)).kind not in ("video", "audio"):
-                text = "The original is neither a video nor a sound."
+            if not detect(stored.read(HEAD_BYTES)).transcoded:
+                text = "The original is neither a video nor a sound nor a GIF."
                 raise TranscodeError(text, code="unreadable")
         if not job.wanted():
             raise TranscodeError("The original was replaced or deleted.", code="unwanted")

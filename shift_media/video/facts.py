@@ -29,6 +29,9 @@ MATRICES = {
 }
 """Primaries, transfer function and matrix that belong to a matrix, by FFmpeg's names."""
 
+_WITH_ALPHA = "bgra", "rgba", "argb", "abgr", "gbrap", "yuva", "ya8", "ya16"
+"""How FFmpeg's names of pixel formats with transparency begin. Each GIF is decoded to one."""
+
 _LEAST_HD = 720
 """The short side in pixels from which on colours without a name are those of BT.709."""
 
@@ -63,6 +66,7 @@ class VideoFacts:
         true_peak: in dBTP, if the loudness was measured.
         transfer: FFmpeg's name of the transfer function if it is PQ or HLG, else empty.
         pixel_format: FFmpeg's name.
+        has_alpha: True if it was measured that a pixel is transparent.
         full_range: True if black is 0 and white is 255, as in JPEG.
         matrix: FFmpeg's name of the matrix by which colours become red, green and blue, if it is
             one of `MATRICES`.
@@ -96,6 +100,7 @@ class VideoFacts:
     true_peak: float = 0.0
     transfer: str = ""
     pixel_format: str = ""
+    has_alpha: bool = False
     full_range: bool = False
     matrix: str = ""
     has_colors: bool = False
@@ -114,6 +119,11 @@ class VideoFacts:
     def is_rgb(self) -> bool:
         """True if the pixels are stored as red, green and blue."""
         return self.pixel_format.startswith(("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "pal8"))
+
+    @property
+    def may_have_alpha(self) -> bool:
+        """True if pixels are stored with their transparency, of which there may be none."""
+        return self.pixel_format.startswith(_WITH_ALPHA)
 
     @property
     def assumed_colors(self) -> tuple[str, str, str] | None:

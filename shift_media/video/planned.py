@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shift_media.core.preset_effects import Watermark
 from shift_media.video.captions import CaptionTrack
-from shift_media.video.encoding import VideoEncoding
+from shift_media.video.encoding import AudioEncoding, VideoEncoding
 from shift_media.video.facts import VideoFacts, display_size
 from shift_media.video.parts import Part
 from shift_media.video.sizing import FrameSize
@@ -27,6 +27,7 @@ class PlannedVideo:
         published: False for a file from which only segments are cut.
         label: name of a rung's folder, where the profile gives one.
         codec: the video codec, by the name that probing uses.
+        alpha: True if the file has transparency.
         encoding, frame: what the profile says beyond that, if anything.
     """
 
@@ -40,6 +41,7 @@ class PlannedVideo:
     published: bool = True
     label: str = ""
     codec: str = "h264"
+    alpha: bool = False
     encoding: VideoEncoding | None = None
     frame: FrameSize | None = None
 
@@ -54,6 +56,13 @@ class PlannedVideo:
     def kind(self) -> str:
         """The kind of rendition."""
         return "webm" if self.codec in ("vp8", "vp9") else "mp4"
+
+    @property
+    def sound(self) -> AudioEncoding:
+        """The encoding of the sound, if it has one."""
+        codec = "opus" if self.kind == "webm" else "aac"
+        named = self.encoding and self.encoding.audio
+        return named or AudioEncoding(codec=codec, kbps=self.audio_kbps)
 
     def has_audio(self, facts: VideoFacts) -> bool:
         """Return True if the file gets an audio stream from this source."""

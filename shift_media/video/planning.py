@@ -16,7 +16,7 @@ from shift_media.video.languages import name_languages
 from shift_media.video.parts import choose_sound
 from shift_media.video.planned import PlannedPlaylist, PlannedSound, PlannedVideo, TranscodePlan
 from shift_media.video.profiles import Profile
-from shift_media.video.specs import Audio, Hls, Mp4, PosterSpec, RenditionSpec, StillsSpec
+from shift_media.video.specs import Audio, Hls, Mp4, PosterSpec, RenditionSpec, StillsSpec, Webm
 
 CONTENT_TYPES = {
     **{extension: row.content_type for extension, row in BY_EXTENSION.items()},
@@ -116,7 +116,14 @@ def _plan_video(spec: Mp4, facts: VideoFacts) -> PlannedVideo:
     size = fit_short_side(facts.width, facts.height, spec.height)
     peak = spec.max_kbps or choose_peak_kbps(min(size))
     return PlannedVideo(
-        spec.file, *size, spec.crf, spec.preset, spec.audio_kbps, peak, codec=spec.codec
+        spec.file,
+        *size,
+        spec.crf,
+        spec.preset,
+        spec.audio_kbps,
+        peak,
+        codec=spec.codec,
+        alpha=facts.has_alpha and isinstance(spec, Webm),
     )
 
 

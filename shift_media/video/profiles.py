@@ -38,6 +38,7 @@ from shift_media.video.specs import (
     PosterSpec,
     RenditionSpec,
     Sprite,
+    Webm,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _SIDES = range(2, 4321)
 
 
 KINDS: dict[str, type[RenditionSpec]] = {
-    kind.kind: kind for kind in (Mp4, Hls, Dash, PosterSpec, Sprite, Captions, Audio)
+    kind.kind: kind for kind in (Mp4, Webm, Hls, Dash, PosterSpec, Sprite, Captions, Audio)
 }
 
 
@@ -73,7 +74,8 @@ class Profile:
     @property
     def codecs(self) -> set[str]:
         """The video codecs of the renditions that are not of Elastic Transcoder's vocabulary."""
-        named = {one.codec for one in self.of_kind("mp4") if one.encoding is None}
+        files = [*self.of_kind("mp4"), *self.of_kind("webm")]
+        named = {one.codec for one in files if one.encoding is None}
         playlists = [one for one in self.of_kind("hls") if not one.streams]
         return named.union(*(one.codecs for one in playlists))
 
@@ -94,7 +96,10 @@ BUILT_IN: dict[str, dict[str, dict[str, Any]]] = {
         "preview.vtt": {"kind": "sprite"},
         "captions.vtt": {"kind": "captions"},
     },
-    "animation": {"loop.mp4": {"kind": "mp4", "height": 720}},
+    "animation": {
+        "loop.webm": {"kind": "webm", "height": 720},
+        "loop.mp4": {"kind": "mp4", "height": 720},
+    },
     "audio": {
         "listen.m4a": {"kind": "audio", "kbps": 128, "loudness": -16},
         "listen.ogg": {"kind": "audio", "kbps": 96, "loudness": -16},
@@ -170,7 +175,7 @@ def parse_rendition(file: object, options: object) -> RenditionSpec:
         raise InvalidProfile(f'{file!r} is {options!r}. Write {{"kind": …}} with one of {kinds}.')
     kind = KINDS[options["kind"]]
     _check_file(file, kind)
-    types = {field.name: field for field in fields(kind) if field.name not in _NOT_OPTIONS}
+    types = {field.name: field for field in fields(kind) if field.name not in kind.not_options}
     values: dict[str, Any] = {}
     for option, value in options.items():
         if option == "kind":
@@ -214,7 +219,6 @@ def _choice(where: str, option: str, value: object) -> object:
     return value
 
 
-_NOT_OPTIONS = "file", "legacy", "encoding", "streams"
 _CHOICES = {
     "codec": CODECS,
     "codecs": CODECS,

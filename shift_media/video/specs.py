@@ -32,6 +32,7 @@ class RenditionSpec:
     kind: ClassVar[str]
     extension: ClassVar[str]
     other_extensions: ClassVar[tuple[str, ...]] = ()
+    not_options: ClassVar[tuple[str, ...]] = ("file", "legacy", "encoding", "streams")
     file: str
     legacy: str = ""
 
@@ -57,13 +58,16 @@ class Mp4(RenditionSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webm(Mp4):
-    """VP8 or VP9 and Vorbis in a WebM, as ``encoding`` says.
+    """VP9 and Opus in a WebM, with transparency if the source has some.
 
-    Only profiles in Elastic Transcoder's vocabulary contain it.
+    VP8 or VP9 and Vorbis if ``encoding`` is given, which profiles in Elastic Transcoder's
+    vocabulary have.
     """
 
     kind = "webm"
     extension = "webm"
+    not_options = (*RenditionSpec.not_options, "codec")
+    codec: str = "vp9"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+CALLS = {
+    "video": ("web", "media_video clip.video controls=True"),
+    "audio": ("audio", "media_audio clip.video controls=True"),
+    "image": ("animation", 'resize_video clip.video "64x" alt="Two colours"'),
+}
+"""The profile and the tag for each kind of file."""
+
 
 def make(path: Path) -> dict[str, Any]:
     """Store and transcode a file; return its page, its markup and the URLs of its renditions.
@@ -27,11 +34,11 @@ def make(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         default_media_storage.put(key, File(file), content_type=format.content_type)
     clip = Clip.objects.create(title=path.name, video=key)
-    kind = "audio" if format.kind == "audio" else "video"
-    job = clip.video.transcode("audio" if kind == "audio" else "web")
+    profile, call = CALLS[format.kind]
+    job = clip.video.transcode(profile)
     Worker(only=[job.pk]).run_one()
     job.refresh_from_db()
-    tag = Template("{% load shift_media %}{% media_" + kind + " clip.video controls=True %}")
+    tag = Template("{% load shift_media %}{% " + call + " %}")
     return {
         "page": clip.get_absolute_url(),
         "html": tag.render(Context({"clip": clip})),

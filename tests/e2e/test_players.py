@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route
 
 from tests.e2e.clips import make_clips
@@ -74,6 +75,20 @@ def made(site: Site, draw: Draw, tmp_path_factory: pytest.TempPathFactory) -> Ma
     (clip,), script = make_clips(site, [path])
     html = f"<!doctype html><title>Player</title>{clip['html']}{script}"
     return Made(clip["page"], html, clip["urls"])
+
+
+@pytest.fixture(scope="module")
+def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Store and transcode a GIF of two colours, whose right half is empty; return its tag."""
+    frames = []
+    for color in ("red", "blue"):
+        frames.append(Image.new("RGBA", (128, 96)))
+        frames[-1].paste(color, (0, 0, 64, 96))
+    path = tmp_path_factory.mktemp("loop") / "colors.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=200, disposal=2, loop=0)
+    (clip,), _ = make_clips(site, [path])
+    assert clip["error"] == ""
+    return str(clip["html"])
 
 
 def show(page: Page, html: str, policy: str = STRICT) -> None:
@@ -169,6 +184,47 @@ def test_video_that_cannot_be_played_is_explained(page: Page, made: Made) -> Non
     alert = page.get_by_role("alert")
     assert alert.inner_text() == "This video cannot be played in this browser. Download it"
     assert (alert.get_by_role("link").get_attribute("href") or "").endswith("240p.mp4")
+
+
+LOOPED = """async () => {
+  const video = document.querySelector("video"), colors = new Set();
+  const context = document.createElement("canvas")
+    .getContext("2d", {willReadFrequently: true});
+  let [last, loops] = [-1, 0];
+  await new Promise((done) => {
+    setTimeout(done, 90000);
+    const next = (_, {mediaTime}) => {
+      loops += mediaTime < last;
+      last = mediaTime;
+      context.clearRect(0, 0, 64, 48);
+      context.drawImage(video, 0, 0, 64, 48);
+      const parts = [16, 48].map((x) => [...context.getImageData(x, 24, 1, 1).data]);
+      colors.add(JSON.stringify(parts.map((part) => part.map((value) => value > 127))));
+      if (loops < 2 || colors.size < 2) video.requestVideoFrameCallback(next);
+      else done();
+    };
+    video.requestVideoFrameCallback(next);
+  });
+  return {
+    loops, colors: [...colors].map(JSON.parse).sort(), src: video.currentSrc.split("/").pop(),
+    size: [video.videoWidth, video.videoHeight], shown: [video.width, video.height],
+  };
+}"""
+
+
+@pytest.mark.parametrize("file", ["loop.webm", "loop.mp4"])
+def test_transparent_gif_loops_as_webm_and_as_mp4(
+    page: Page, loop: str, file: str, console: Console
+) -> None:
+    html = loop if file == "loop.webm" else re.sub("<source [^>]*webm[^>]*>", "", loop)
+    show(page, f"<!doctype html><title>Loop</title>{html}")
+    seen = page.evaluate(LOOPED)
+    assert (seen["src"], seen["loops"]) == (file, 2)
+    assert (seen["size"], seen["shown"]) == ([128, 96], [64, 48])
+    empty = [file == "loop.mp4"] * 4  # white, as in the poster
+    red, blue = [True, False, False, True], [False, False, True, True]
+    assert seen["colors"] == sorted([[red, empty], [blue, empty]])
+    assert console.errors == []
 
 
 @pytest.mark.needs("shaka-player")

@@ -1,7 +1,8 @@
-"""Moving GIFs become MP4s that loop."""
+"""Moving GIFs become WebMs and MP4s that loop."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +47,24 @@ def test_moving_gif_becomes_videos_that_a_tag_loops(media_root: Path) -> None:
     assert job.state == State.COMPLETE, (job.error_code, job.error)
     row = Photo.objects.get()
     files = {each.key.rpartition("/")[2]: each for each in row.image.renditions}
-    assert set(files) == {"loop.mp4"}
-    facts = probe_video(media_root / files["loop.mp4"].key, VideoLimits())
-    assert facts.duration == pytest.approx(0.5, abs=0.11)
-    assert (facts.video, facts.audio) == ("h264", "")
-    assert (facts.width, facts.height) == (64, 48)
+    codecs = {"loop.webm": "vp9", "loop.mp4": "h264"}
+    assert set(files) == set(codecs)
+    for name, codec in codecs.items():
+        facts = probe_video(media_root / files[name].key, VideoLimits())
+        assert facts.duration == pytest.approx(0.5, abs=0.11)
+        assert (facts.video, facts.audio, facts.width, facts.height) == (codec, "", 64, 48)
+    content = (media_root / files["loop.webm"].key).read_bytes()
+    assert b"\x53\xc0\x81\x01" not in content  # AlphaMode of Matroska: no pixel is transparent
     html = shown(row)
     for part in ("autoplay", "muted", "loop", "playsinline", 'class="wide"', 'width="40"'):
         assert part in html, part
     assert f'poster="{row.image.resize("40x", format="jpg").url}"' in html
-    assert (html.count("<source"), 'aria-label="A lake"' in html) == (1, True)
+    types = re.findall(r'<source src="[^"]+" type="([^"]+)">', html.replace("&quot;", "'"))
+    assert [each.partition(".")[0] for each in types] == [
+        "video/webm; codecs='vp9'",
+        "video/mp4; codecs='avc1",
+    ]
+    assert 'aria-label="A lake"' in html
     assert "lazy" not in html
     assert row.image.resize("40x").ensure()  # of the GIF itself, not of a poster
     row.delete()

@@ -63,6 +63,7 @@ EVERYTHING = {
     "preview.vtt": {"kind": "sprite", "seconds": 7},
     "hevc.mp4": {"kind": "mp4", "codec": "hevc"},
     "av1.mp4": {"kind": "mp4", "codec": "av1", "preset": "slow"},
+    "loop.webm": {"kind": "webm", "height": 480},
     "both.m3u8": {"kind": "hls", "heights": [720, 360], "codecs": ["h264", "hevc", "av1"]},
 }
 

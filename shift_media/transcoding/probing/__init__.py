@@ -33,7 +33,7 @@ other files, is a format and not a protocol, and an allowed demuxer may use any 
 AUDIO_FORMATS = "mov,mp4,mp3,ogg,flac,wav"
 """The same for originals that are sounds alone."""
 
-_ANIMATIONS = "gif,mov,mp4"  # and what is made of them
+_ANIMATIONS = "gif,mov,mp4,matroska,webm"  # and what is made of them
 
 SECONDS = 30.0
 """The default limit for probing one file, by the clock."""

@@ -1,4 +1,4 @@
-"""The encoders of H.264, HEVC and AV1, in software and in hardware, and their options.
+"""The encoders of H.264, HEVC, AV1 and VP9, in software and in hardware, and their options.
 
 Options of hardware come from the documentation of ffmpeg's encoders. No test runs them, because
 the machines of the tests have no such hardware.
@@ -22,23 +22,26 @@ HARDWARE: Final[Mapping[str, Mapping[str, str]]] = {
 
 SOFTWARE: Final = "software"
 
-SVT_AV1, LIBAOM = "libsvtav1", "libaom-av1"
+SVT_AV1, LIBAOM, VP9 = "libsvtav1", "libaom-av1", "libvpx-vp9"
 
 _AV1_CRF_FACTOR: Final = 1.5
+_VP9_CRF_FACTOR: Final = 1.4
 _HEVC_CRF_MORE: Final = 3
-"""CRFs of about the quality that x264 has with 23: 26 of x265, and 35 of AV1, whose most is 63."""
+"""CRFs of about the quality that x264 has with 23: 26 of x265, 35 of AV1 and 32 of VP9, whose most
+is 63."""
 
-_SPEEDS: Final[Mapping[str, tuple[int, int, int]]] = {
-    "ultrafast": (9, 8, 1),
-    "superfast": (9, 8, 1),
-    "veryfast": (9, 8, 2),
-    "faster": (8, 8, 3),
-    "fast": (7, 7, 4),
-    "medium": (6, 7, 5),
-    "slow": (5, 6, 6),
-    "slower": (4, 6, 7),
+_SPEEDS: Final[Mapping[str, tuple[int, int, int, int]]] = {
+    "ultrafast": (9, 8, 1, 5),
+    "superfast": (9, 8, 1, 5),
+    "veryfast": (9, 8, 2, 4),
+    "faster": (8, 8, 3, 4),
+    "fast": (7, 7, 4, 3),
+    "medium": (6, 7, 5, 2),
+    "slow": (5, 6, 6, 1),
+    "slower": (4, 6, 7, 0),
 }
-"""The presets of x264 as those of SVT-AV1, ``cpu-used`` of libaom, and the presets of NVENC.
+"""The presets of x264 as those of SVT-AV1, ``cpu-used`` of libaom, the presets of NVENC, and
+``cpu-used`` of libvpx.
 
 libaom is in its realtime mode, because its good mode takes 15 times as long.
 """
@@ -67,7 +70,7 @@ class Encoders:
 
     def name_of(self, codec: str) -> str:
         """Return ffmpeg's name of the encoder of a codec."""
-        software = {"h264": "libx264", "hevc": "libx265", "av1": self.av1}
+        software = {"h264": "libx264", "hevc": "libx265", "av1": self.av1, "vp9": VP9}
         return HARDWARE.get(self.hardware, {}).get(codec, software[codec])
 
     def device_arguments(self) -> list[str]:
@@ -77,7 +80,7 @@ class Encoders:
     def last_filters(self, video: PlannedVideo) -> str:
         """Return the filters that hand frames to the encoder."""
         on_card = self.is_hardware(video) and self.hardware == "vaapi"
-        return "format=nv12,hwupload" if on_card else "format=yuv420p"
+        return "format=nv12,hwupload" if on_card else f"format={pixel_format(video)}"
 
     def arguments(self, video: PlannedVideo, threads: int) -> list[str]:
         """Return the encoder of a video that has no encoding of its own, with its options.
@@ -97,6 +100,11 @@ class Encoders:
 
 
 IN_SOFTWARE = Encoders()
+
+
+def pixel_format(video: PlannedVideo) -> str:
+    """Return ffmpeg's name of the pixel format that an encoder in software gets."""
+    return "yuva420p" if video.alpha else "yuv420p"
 
 
 def _x264(video: PlannedVideo, threads: int) -> list[str]:
@@ -122,6 +130,17 @@ def _libaom(video: PlannedVideo, threads: int) -> list[str]:
     return [*mode, "-crf", _av1_crf(video), "-b:v", f"{video.max_kbps}k"]
 
 
+def _vp9(video: PlannedVideo, threads: int) -> list[str]:
+    """Return options with which the rate is the most that a quality may take.
+
+    libvpx refuses transparency together with frames that are not shown.
+    """
+    speed = ["-deadline", "good", "-cpu-used", str(_SPEEDS[video.preset][3]), "-row-mt", "1"]
+    speed += ["-auto-alt-ref", "0"] if video.alpha else []
+    crf = str(min(63, round(video.crf * _VP9_CRF_FACTOR)))
+    return [*speed, "-crf", crf, "-b:v", f"{video.max_kbps}k"]
+
+
 def _av1_crf(video: PlannedVideo) -> str:
     return str(min(63, round(video.crf * _AV1_CRF_FACTOR)))
 
@@ -145,5 +164,5 @@ def _mean(video: PlannedVideo) -> str:
     return f"{round(video.max_kbps * _MEAN_SHARE)}k"
 
 
-_OF_SOFTWARE = {"libx264": _x264, "libx265": _x265, SVT_AV1: _svt, LIBAOM: _libaom}
+_OF_SOFTWARE = {"libx264": _x264, "libx265": _x265, SVT_AV1: _svt, LIBAOM: _libaom, VP9: _vp9}
 _OF_HARDWARE = {"vaapi": _vaapi, "nvenc": _nvenc, "videotoolbox": _videotoolbox}

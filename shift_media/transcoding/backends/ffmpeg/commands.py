@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import encoders, filters
+from shift_media.transcoding.backends.ffmpeg.codecs import pixel_format
 from shift_media.transcoding.backends.ffmpeg.inputs import (
     QUIET,
     WITHOUT_EXTRAS,
@@ -107,7 +108,8 @@ def _video_output(
     """Return the filters and the options of a video; ``sounds`` are what outputs map."""
     output = _video_options(options, video, plan.segment_seconds)
     has_audio = video.has_audio(plan.facts)
-    output += ["-map", next(sounds), *_audio_options(video)] if has_audio else ["-an"]
+    sound = encoders.audio_encoder(video.sound)
+    output += ["-map", next(sounds), *sound] if has_audio else ["-an"]
     container = ["-f", "webm"] if video.kind == "webm" else [*_FAST_START, "-f", "mp4"]
     filter = filters.video_filter(video, plan.facts)
     return filter, [*output, *WITHOUT_EXTRAS, *container, video.file]
@@ -137,17 +139,12 @@ def posters_while_encoding(plan: TranscodePlan) -> tuple[PosterSpec, ...]:
 
 def _video_options(options: FFmpegOptions, video: PlannedVideo, segment_seconds: int) -> list[str]:
     words = encoders.video_encoder(video, options.encoders, options.threads)
-    words += [] if options.encoders.is_hardware(video) else ["-pix_fmt", "yuv420p"]
+    words += [] if options.encoders.is_hardware(video) else ["-pix_fmt", pixel_format(video)]
     words += ["-fpsmax", str(MAX_FPS)]
     words += ["-threads", str(options.threads)] if options.threads else []
     if segment_seconds:
         words += ["-force_key_frames", f"expr:gte(t,n_forced*{segment_seconds})"]
     return words
-
-
-def _audio_options(video: PlannedVideo) -> list[str]:
-    encoding = video.encoding and video.encoding.audio
-    return encoders.audio_encoder(encoding or AudioEncoding(kbps=video.audio_kbps))
 
 
 def _audio_output(audio: Audio) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shift_media.transcoding.backends.ffmpeg.codecs import pixel_format
 from shift_media.transcoding.backends.marks import Mark
 from shift_media.video.facts import MAX_GAP_SECONDS, VideoFacts, fit_short_side
 from shift_media.video.planned import PlannedVideo
@@ -133,7 +134,7 @@ def waveform_graph(stream: int) -> str:
 
 def video_filter(video: PlannedVideo, facts: VideoFacts) -> str:
     """Return the filters that bring a source to the size and frame rate of a video."""
-    colours = color_filters(facts)
+    colours = color_filters(facts, pixel_format(video))
     if video.encoding is None or video.frame is None:
         return f"scale={video.width}:{video.height}{colours},setsar=1"
     rate = video.encoding.choose_frame_rate(facts.fps)
@@ -148,15 +149,16 @@ def mark_filters(number: int, mark: Mark) -> str:
     return f"[p{number}];[{number}:v]{known}[m{number}];[p{number}][m{number}]overlay={x}:{y}"
 
 
-def color_filters(facts: VideoFacts) -> str:
+def color_filters(facts: VideoFacts, pixels: str = "yuv420p") -> str:
     """Return options of ``scale``, and filters after it, that make colours as players expect.
 
     They expect black at 16 and white at 235, and BT.709 for a source that has no matrix.
+    ``pixels`` is the pixel format.
     """
     if facts.is_rgb:
         tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709"
-        return f":out_range=tv:out_color_matrix=bt709,format=yuv420p,{tags}"
-    return ":out_range=tv,format=yuv420p" if facts.full_range and not facts.transfer else ""
+        return f":out_range=tv:out_color_matrix=bt709,format={pixels},{tags}"
+    return f":out_range=tv,format={pixels}" if facts.full_range and not facts.transfer else ""
 
 
 def frame_filter(frame: FrameSize, colours: str = "") -> str:

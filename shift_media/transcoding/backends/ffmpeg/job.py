@@ -121,6 +121,8 @@ class Run:
 
     def _plan(self, probe: VideoProbe) -> Generator[JobReport, None, TranscodePlan]:
         facts = yield from self._read_facts(probe)
+        if facts.may_have_alpha and self.job.profile.of_kind("webm"):
+            facts = yield from self._measure_alpha(facts)
         plan = planning.build_plan(self.job.profile, facts)
         if any(audio.loudness for audio in plan.audio_files):
             facts = yield from self._measure_loudness(plan)
@@ -145,6 +147,12 @@ class Run:
     def _measure_fields(self, facts: VideoFacts, frames: int) -> Generator[JobReport, None, str]:
         command = measuring.fields_command(self._options, self._source, facts, frames)
         return (yield from self._read_messages(command, _PROBE_SECONDS))
+
+    def _measure_alpha(self, facts: VideoFacts) -> Generator[JobReport, None, VideoFacts]:
+        part = self.job.profile.options.part
+        command = measuring.alpha_command(self._options, self._source, facts, part)
+        messages = yield from self._read_messages(command, self._bounds.seconds)
+        return replace(facts, has_alpha=measuring.parse_alpha(messages))
 
     def _measure_loudness(self, plan: TranscodePlan) -> Generator[JobReport, None, VideoFacts]:
         command = measuring.loudness_command(self._options, self._source, plan)

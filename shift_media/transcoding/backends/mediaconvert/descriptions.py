@@ -7,7 +7,13 @@ from typing import Any
 from shift_media.transcoding.backends.mediaconvert import codecs
 from shift_media.transcoding.backends.mediaconvert.frames import frame_settings, placement
 from shift_media.transcoding.backends.mediaconvert.sources import AUDIO
-from shift_media.video.encoding import MAX_FPS, PEAK_SECONDS, AudioEncoding, choose_peak_kbps
+from shift_media.video.encoding import (
+    MAX_FPS,
+    PEAK_SECONDS,
+    AudioEncoding,
+    VideoEncoding,
+    choose_peak_kbps,
+)
 from shift_media.video.facts import VideoFacts
 from shift_media.video.planned import PlannedVideo, TranscodePlan
 
@@ -52,8 +58,10 @@ def video_description(plan: TranscodePlan, video: PlannedVideo) -> Settings:
             del h264["MaxBitrate"]
         frame |= placement(video.frame, (plan.facts.width, plan.facts.height))
     codec = codecs.video_codec(video.codec, h264, plan.facts.fps)
-    if video.kind == "webm" and video.encoding is not None:
-        codec = codecs.vpx(video.encoding, h264)
+    if video.kind == "webm":
+        sides, peak = (video.width, video.height), _peak_kbps(video)
+        own = VideoEncoding(box=sides, codec=video.codec, max_kbps=peak)
+        codec = codecs.vpx(video.encoding or own, h264)
     return {**frame, "CodecSettings": codec}
 
 
@@ -78,8 +86,7 @@ def _quality(crf: int) -> int:
 
 def video_audio(video: PlannedVideo) -> Settings:
     """Return the sound of a video."""
-    encoding = video.encoding and video.encoding.audio
-    return audio_description(encoding or AudioEncoding(kbps=video.audio_kbps))
+    return audio_description(video.sound)
 
 
 def audio_description(encoding: AudioEncoding) -> Settings:
