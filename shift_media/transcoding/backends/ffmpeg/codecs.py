@@ -46,6 +46,8 @@ _SPEEDS: Final[Mapping[str, tuple[int, int, int, int]]] = {
 libaom is in its realtime mode, because its good mode takes 15 times as long.
 """
 
+_MOST_SVT_LEVEL: Final = 6
+
 _MEAN_SHARE: Final = 0.6
 """The mean bit rate of encoders that have no constant quality, as a share of the peak."""
 
@@ -120,8 +122,14 @@ def _x265(video: PlannedVideo, threads: int) -> list[str]:
 
 
 def _svt(video: PlannedVideo, threads: int) -> list[str]:
-    own = ["-svtav1-params", f"lp={threads}"] if threads else []
-    return ["-preset", str(_SPEEDS[video.preset][0]), "-crf", _av1_crf(video), *own]
+    """Return options that keep to the peak bit rate, which SVT-AV1 exceeds by half by default.
+
+    ``lp`` was a number of threads before SVT-AV1 3.0, and is a level from 1 to 6 since.
+    """
+    own = ["mbr-overshoot-pct=0"]
+    own += [f"lp={min(threads, _MOST_SVT_LEVEL)}"] if threads else []
+    speed = ["-preset", str(_SPEEDS[video.preset][0]), "-crf", _av1_crf(video)]
+    return [*speed, "-svtav1-params", ":".join(own)]
 
 
 def _libaom(video: PlannedVideo, threads: int) -> list[str]:
