@@ -35,18 +35,13 @@ PLAY_ALL = """async (moments) => {
   const late = new Promise((done) => setTimeout(done, 90000));
   const happens = (media, name) =>
     new Promise((done) => media.addEventListener(name, done, {once: true}));
-  // On a busy machine hls.js 1.7 may leave a video of 0.3 s at its end without saying so.
-  const isOver = (media) => media.ended || media.currentTime >= media.duration - 0.005;
   const play = async (media) => {
     media.muted = true;
     media.playbackRate = 2;
     const error = await media.play().catch((error) => error);
     if (error) return error.name;
-    while (!isOver(media) && !media.error) {
-      const events = ["timeupdate", "waiting", "pause", "ended", "error"];
-      if (await Promise.race([late, ...events.map((name) => happens(media, name))]) === undefined)
-        break;
-    }
+    const events = ["ended", "error"].map((name) => happens(media, name));
+    if (!media.ended && !media.error) await Promise.race([late, ...events]);
     return null;
   };
   // The end is a later frame than each of the moments, so an earlier one is that of the moment.
@@ -57,7 +52,6 @@ PLAY_ALL = """async (moments) => {
   });
   const seek = async (video, moment) => {
     const waits = [isShown(video, moment), happens(video, "seeked")];
-    video.pause(); // it is not yet if it stands at its end without saying so
     video.currentTime = moment;
     const [shown] = await Promise.race([Promise.all(waits), late.then(() => [null])]);
     return shown;
@@ -81,7 +75,7 @@ PLAY_ALL = """async (moments) => {
   return Promise.all(all.map(async (media, i) => {
     const refused = await play(media);
     const seen = {
-      refused, ended: isOver(media), time: media.currentTime, duration: media.duration,
+      refused, ended: media.ended, time: media.currentTime, duration: media.duration,
       error: media.error && media.error.message,
       src: media.currentSrc.startsWith("blob:") ? "hls.js" : media.currentSrc.split("/").pop(),
       size: media.videoWidth ? [media.videoWidth, media.videoHeight] : null,

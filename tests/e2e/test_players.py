@@ -78,17 +78,18 @@ def made(site: Site, draw: Draw, tmp_path_factory: pytest.TempPathFactory) -> Ma
 
 
 @pytest.fixture(scope="module")
-def loop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Store and transcode a GIF of two colours, whose right half is empty; return its tag."""
+def small(site: Site, draw: Draw, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the tags of a GIF of two colours, whose right half is empty, and of a short video."""
     frames = []
     for color in ("red", "blue"):
         frames.append(Image.new("RGBA", (128, 96)))
         frames[-1].paste(color, (0, 0, 64, 96))
     path = tmp_path_factory.mktemp("loop") / "colors.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=200, disposal=2, loop=0)
-    (clip,), _ = make_clips(site, [path])
-    assert clip["error"] == ""
-    return str(clip["html"])
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10:duration=0.3"]
+    clips, script = make_clips(site, [path, draw("short.mp4", *picture, *sound(0.3), *H264)])
+    loop, short = [clip["html"] for clip in clips]
+    return {"loop": loop, "short": f"{short}{script}"}
 
 
 def show(page: Page, html: str, policy: str = STRICT) -> None:
@@ -214,8 +215,9 @@ LOOPED = """async () => {
 
 @pytest.mark.parametrize("file", ["loop.webm", "loop.mp4"])
 def test_transparent_gif_loops_as_webm_and_as_mp4(
-    page: Page, loop: str, file: str, console: Console
+    page: Page, small: dict[str, str], file: str, console: Console
 ) -> None:
+    loop = small["loop"]
     html = loop if file == "loop.webm" else re.sub("<source [^>]*webm[^>]*>", "", loop)
     show(page, f"<!doctype html><title>Loop</title>{html}")
     seen = page.evaluate(LOOPED)
@@ -225,6 +227,28 @@ def test_transparent_gif_loops_as_webm_and_as_mp4(
     red, blue = [True, False, False, True], [False, False, True, True]
     assert seen["colors"] == sorted([[red, empty], [blue, empty]])
     assert console.errors == []
+
+
+ENDED = """async () => {
+  const video = document.querySelector("video");
+  video.muted = true;
+  const block = () => { for (const end = performance.now() + 800; performance.now() < end;); };
+  video.addEventListener("playing", block, {once: true});
+  const events = ["ended", "error"].map((name) => new Promise(
+    (done) => video.addEventListener(name, () => done(name), {once: true})));
+  const late = new Promise((done) => setTimeout(() => done("late"), 30000));
+  await video.play();
+  return Promise.race([...events, late]);
+}"""
+
+
+@pytest.mark.needs("hls.js")
+def test_short_video_ends_although_the_page_was_busy_all_the_time(
+    page: Page, small: dict[str, str]
+) -> None:
+    show(page, f"<!doctype html><title>Short</title>{small['short']}")
+    page.wait_for_function("() => document.querySelector('video').currentSrc.startsWith('blob:')")
+    assert page.evaluate(ENDED) == "ended"
 
 
 @pytest.mark.needs("shaka-player")

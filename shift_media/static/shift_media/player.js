@@ -68,6 +68,12 @@
       hls.recoverMediaError();
     });
     video.addEventListener("play", () => { hls.config.maxBufferLength = SECONDS_AHEAD.playing; });
+    // hls.js 1.7 takes a sound for chosen once it has seen it play, and ends no video before. It does
+    // not see one that plays from beginning to end while the page is busy.
+    video.addEventListener("waiting", () => {
+      const isOver = video.currentTime >= video.duration - 0.01;
+      if (isOver && players.get(video) === hls) hls.trigger(Hls.Events.BUFFER_EOS, {});
+    });
   };
 
   const choose = (video) => {
