@@ -110,7 +110,7 @@ def _postgres() -> Path | None:
 def _ffmpeg() -> Path | None:
     """Return the ffmpeg that the app would run, if it can also probe videos."""
     from shift_media.core.errors import MissingExtra
-    from shift_media.transcoding.backends.ffmpeg import find_program
+    from shift_media.sandbox.ffmpeg import find_program
     from shift_media.transcoding.probing import is_available
 
     try:

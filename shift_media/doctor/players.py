@@ -11,8 +11,9 @@ from shift_media.doctor.deployment import SITE_UNKNOWN, Deployment
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.doctor.probe import STORED_SIZE
 from shift_media.registry import all_media_fields
+from shift_media.sandbox.ffmpeg import find_program
 from shift_media.transcoding import services
-from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
+from shift_media.transcoding.backends.ffmpeg import FFmpeg
 from shift_media.transcoding.backends.ffmpeg.codecs import SOFTWARE
 from shift_media.transcoding.backends.ffmpeg.trial import try_encoder
 

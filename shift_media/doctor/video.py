@@ -13,8 +13,9 @@ from shift_media.conf import ConfigurationError, settings
 from shift_media.core.errors import MediaError
 from shift_media.doctor.findings import Finding, error, ok, skipped, warning
 from shift_media.registry import all_media_fields
+from shift_media.sandbox.ffmpeg import find_program
 from shift_media.transcoding import services
-from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
+from shift_media.transcoding.backends.ffmpeg import FFmpeg
 from shift_media.transcoding.base import Transcoder
 from shift_media.transcoding.models import TranscodeJob
 

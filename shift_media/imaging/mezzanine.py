@@ -52,6 +52,7 @@ _FORMATS: Final[Mapping[str, MezzanineFormat]] = {
     "heic": _WEBP,
     "tif": _WEBP,
     "jp2": _WEBP,
+    "jxl": _WEBP,
 }
 """By the original's extension. GIFs, icons, BMPs and the posters of videos have none."""
 

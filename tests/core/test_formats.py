@@ -69,6 +69,8 @@ SAMPLES = [
     (b"BM" + bytes(12) + b"\x0c\0\0\0", "bmp"),
     (b"\0\0\1\0\1\0\x20\x20" + bytes(20), "ico"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "jp2"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "jxl"),
+    (b"\xff\x0a\xcb\x40", "jxl"),
     (b"OggS\0\x02", "ogg"),
     (b"fLaC\0\0\0\x22", "flac"),
     (b"ID3\x04\0", "mp3"),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from shift_media.doctor import cache, pillow, players, signing_keys, video
 from shift_media.doctor.findings import Finding, Severity
-from shift_media.transcoding.backends.ffmpeg import find_program
+from shift_media.sandbox.ffmpeg import find_program
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from tests.doctor.conftest import KEY, Doctor, media_storage, serving

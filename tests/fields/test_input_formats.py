@@ -21,7 +21,7 @@ from shift_media.imaging.engine import decoders
 from shift_media.validators import InvalidMedia, inspection
 from tests.counting import counted
 from tests.fields.test_field import ids
-from tests.imaging import heics, images
+from tests.imaging import heics, images, jxls
 from tests.parts import package
 from tests.resizes.counting import CountingStorage
 from tests.testapp.models import Anything, Converted, Photo, Portrait, Scan
@@ -50,6 +50,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "bmp": lambda: saved("BMP"),
     "ico": lambda: saved("ICO", sizes=[(64, 48)]),
     "jp2": lambda: saved("JPEG2000"),
+    "jxl": lambda: jxls.encoded(UPRIGHT),
 }
 
 

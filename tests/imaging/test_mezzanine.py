@@ -51,6 +51,7 @@ def spec(size: str, **options: object) -> Spec:
         ("heic", "webp"),
         ("tif", "webp"),
         ("jp2", "webp"),
+        ("jxl", "webp"),
         ("bmp", None),
         ("gif", None),
         ("mp4", None),

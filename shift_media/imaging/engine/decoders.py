@@ -15,16 +15,22 @@ from shift_media.imaging.formats import IMAGE_FORMATS
 def load(decoder: str, extra: str | None) -> Any:
     """Return the class that ``"module:Class"`` names; raise `MissingExtra` without its extra.
 
+    A class that needs more than packages has a method ``check_installed``, which raises it.
+
     Pillow's plugins are used directly, because `Image.open` would detect the format anew, warn
     through global filters and turn some JPEG into MPO.
     """
     try:
-        return resolve_name(decoder)
+        found = resolve_name(decoder)
     except ImportError as error:
         if extra is None:
             raise
         package = decoder.partition(":")[0].replace("_", "-")
         raise MissingExtra(package, extra) from error
+    check = getattr(found, "check_installed", None)
+    if check is not None:
+        check()
+    return found
 
 
 def load_decoder(format: Format) -> Any:

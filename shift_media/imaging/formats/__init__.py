@@ -17,11 +17,13 @@ from shift_media.imaging.formats.heic import HEIC
 from shift_media.imaging.formats.ico import ICO
 from shift_media.imaging.formats.jp2 import JP2
 from shift_media.imaging.formats.jpeg import JPEG
+from shift_media.imaging.formats.jxl import JXL
 from shift_media.imaging.formats.png import PNG
 from shift_media.imaging.formats.tiff import TIFF
 from shift_media.imaging.formats.webp import WEBP
 
 IMAGE_FORMATS: Final[Mapping[str, ImageFormat]] = {
-    each.format.extension: each for each in (JPEG, PNG, GIF, WEBP, AVIF, HEIC, TIFF, BMP, ICO, JP2)
+    each.format.extension: each
+    for each in (JPEG, PNG, GIF, WEBP, AVIF, HEIC, TIFF, BMP, ICO, JP2, JXL)
 }
 """By extension: all formats that an image can be read of."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from shift_media.transcoding.backends.ffmpeg import find_program
+from shift_media.sandbox.ffmpeg import find_program
 
 SIZE = (640, 360)
 RATE = 25

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
-import shutil
-import subprocess
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import ClassVar
 from django.core.checks import CheckMessage, Error, Warning
 
 from shift_media.core.errors import MediaError, MissingExtra
+from shift_media.sandbox.ffmpeg import find_program, has_filter
 from shift_media.sandbox.process import Bounds
 from shift_media.transcoding import probing
 from shift_media.transcoding.backends.ffmpeg import memory
@@ -33,8 +31,6 @@ from shift_media.transcoding.base import RUNNING, Job, JobReport, Transcoder
 from shift_media.transcoding.probing import VideoLimits
 
 logger = logging.getLogger("shift_media")
-
-_LIST_SECONDS = 20  # for listing the filters
 
 
 class FFmpeg(Transcoder):
@@ -154,34 +150,3 @@ class FFmpeg(Transcoder):
                 hint='Correct "program" in the OPTIONS of SHIFT_MEDIA["TRANSCODER"].',
                 id="shift_media.E006",
             )
-
-
-def find_program(named: str = "") -> str:
-    """Return the path of ffmpeg: ``named``, the one of `imageio-ffmpeg`, or the one on the path.
-
-    Raises `MissingExtra` if there is none.
-    """
-    if named:
-        return named
-    try:
-        import imageio_ffmpeg
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        found = shutil.which("ffmpeg")
-    if found is None:
-        raise MissingExtra("ffmpeg", "ffmpeg", "with: apt-get install ffmpeg")
-    return found
-
-
-@functools.cache
-def has_filter(program: str, name: str) -> bool:
-    """Return True if this ffmpeg was built with a filter."""
-    listed = subprocess.run(  # noqa: S603 (our own program and arguments)
-        [program, "-hide_banner", "-filters"],
-        capture_output=True,
-        text=True,
-        timeout=_LIST_SECONDS,
-        check=False,
-    )
-    return f" {name} " in listed.stdout
