@@ -30,7 +30,7 @@ _FIRST: Final = "-map 0:v:0 -frames:v 1".split()
 _CHUNK: Final = 1 << 20
 
 
-class Decoded(NamedTuple):
+class DecodedFiles(NamedTuple):
     """The files that ffmpeg writes: all pixels row by row, and a PNG of one pixel.
 
     The PNG has the profile or the colour space of the pixels.
@@ -46,8 +46,8 @@ def find_program() -> str:
 
 
 @contextlib.contextmanager
-def decoded(source: BinaryIO, pixel_format: str) -> Iterator[Decoded]:
-    """Give the first frame of a codestream, upright, in a pixel format of ffmpeg.
+def decoded(source: BinaryIO, pixel_format: str) -> Iterator[DecodedFiles]:
+    """Yield the first frame of a codestream, upright, in a pixel format of ffmpeg.
 
     Raises `Undecodable`, `OutOfResources` and `MissingExtra`.
     """
@@ -57,12 +57,12 @@ def decoded(source: BinaryIO, pixel_format: str) -> Iterator[Decoded]:
         with (folder / "source.jxl").open("wb") as copy:
             source.seek(0)
             shutil.copyfileobj(source, copy, _CHUNK)
-        files = Decoded(folder / "pixels", folder / "colors.png")
+        files = DecodedFiles(folder / "pixels", folder / "colors.png")
         _run(program, folder, files, pixel_format)
         yield files
 
 
-def _run(program: str, folder: Path, files: Decoded, pixel_format: str) -> None:
+def _run(program: str, folder: Path, files: DecodedFiles, pixel_format: str) -> None:
     command = [
         *(program, *_QUIET, *_ONE_THREAD, *_INPUT, "-i", "source.jxl"),
         *(*_FIRST, "-pix_fmt", pixel_format, "-f", "rawvideo", files.pixels.name),

@@ -18,6 +18,7 @@ from shift_media.fields import MediaField
 from shift_media.forms import MediaFormField
 from shift_media.imaging import engine
 from shift_media.imaging.engine import decoders
+from shift_media.sandbox import ffmpeg
 from shift_media.validators import InvalidMedia, inspection
 from tests.counting import counted
 from tests.fields.test_field import ids
@@ -231,6 +232,17 @@ def test_check_names_the_extra_of_a_missing_decoder() -> None:
     for accept in (["image/*"], ["*/*"]):
         assert "E114" not in ids(lambda accept=accept: MediaField(accept=accept))
     assert any("[heic]" in each.msg for each in Scan.check())
+
+
+def test_check_names_the_extra_of_an_ffmpeg_without_jpeg_xl(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoders.load.cache_clear()
+    monkeypatch.setattr(ffmpeg, "_installed", lambda: iter(()))
+    (error,) = (each for each in Scan.check() if each.id == "shift_media.E114")
+    assert "django-shift-media[jxl]" in error.msg
+    row = Anything.objects.create(file=ContentFile(b"\xff\x0a" + bytes(99), "a.jxl"))
+    assert row.file.name.endswith(".bin")
 
 
 def test_check_passes_with_the_decoder() -> None:
