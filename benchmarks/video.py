@@ -21,8 +21,9 @@ from statistics import median
 
 from benchmarks.report import Report
 from shift_media.core.keys import OriginalKey, new_original_key
+from shift_media.sandbox.ffmpeg import find_program, has_filter
 from shift_media.storages.local import LocalMediaStorage
-from shift_media.transcoding.backends.ffmpeg import FFmpeg, commands, find_program, has_filter
+from shift_media.transcoding.backends.ffmpeg import FFmpeg, commands
 from shift_media.transcoding.backends.ffmpeg.inputs import FFmpegOptions
 from shift_media.transcoding.backends.ffmpeg.memory import default_threads
 from shift_media.transcoding.base import LIVE, Job, State

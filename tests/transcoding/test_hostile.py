@@ -19,9 +19,10 @@ from PIL import Image, ImageStat
 
 from shift_media.core.errors import TranscodeError
 from shift_media.core.keys import new_original_key
+from shift_media.sandbox.ffmpeg import find_program
 from shift_media.storages import default_media_storage
 from shift_media.transcoding import probing, services
-from shift_media.transcoding.backends.ffmpeg import find_program, inputs
+from shift_media.transcoding.backends.ffmpeg import inputs
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import VideoLimits, probe_video

@@ -14,8 +14,9 @@ import pytest
 from django.test import override_settings
 
 from shift_media.core.errors import MissingExtra, TranscodeError
+from shift_media.sandbox.ffmpeg import find_program
 from shift_media.transcoding import probing
-from shift_media.transcoding.backends.ffmpeg import FFmpeg, find_program
+from shift_media.transcoding.backends.ffmpeg import FFmpeg
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from shift_media.transcoding.probing import (
