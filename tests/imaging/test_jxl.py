@@ -161,10 +161,13 @@ def test_hostile_boxes_are_refused(name: str) -> None:
 
 
 def test_limits_are_half_of_those_of_other_images() -> None:
-    content = replace(PLAIN, size=(100, 100)).write() + bytes(99)
-    assert probe(BytesIO(content), SourceLimits(pixels=20_000)).width == 100
-    with pytest.raises(TooManyPixels):
-        probe(BytesIO(content), SourceLimits(pixels=19_999))
+    plain = replace(PLAIN, size=(100, 100))
+    costly = (replace(plain, channels=(0,)), replace(plain, bits=16))
+    for fields, least in ((plain, 20_000), *((each, 40_000) for each in costly)):
+        content = fields.write() + bytes(99)
+        assert probe(BytesIO(content), SourceLimits(pixels=least)).width == 100
+        with pytest.raises(TooManyPixels):
+            probe(BytesIO(content), SourceLimits(pixels=least - 1))
 
 
 def test_size_is_upright_and_exif_is_ignored() -> None:

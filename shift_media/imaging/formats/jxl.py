@@ -35,6 +35,10 @@ _WHOLE, _PART = b"jxlc", b"jxlp"
 _LAST: Final = 1 << 31
 """The bit in the number of the last part of a codestream (9.9)."""
 _LEVEL_BYTES: Final = 1
+_BYTE: Final = 8
+_COSTLY: Final = 2
+"""How often a pixel counts that has transparency or more than 8 bits a sample: 25 million of them
+did not fit into the address space of the decoder."""
 
 
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
@@ -47,7 +51,8 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     parts = _codestream(reader)
     count = sum(map(part_length, parts))
     facts = read_header(open_parts(reader.file, parts).read(HEAD_BYTES))
-    limits.check(_FORMAT, *facts.size)
+    factor = _COSTLY if facts.alpha or facts.bits > _BYTE else 1
+    limits.check_totals(_FORMAT, factor * facts.size[0] * facts.size[1], 1)
     check_byte_count(_FORMAT, count, facts.size[0] * facts.size[1])
     width, height = facts.upright_size
     return Header(
