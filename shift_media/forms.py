@@ -180,8 +180,10 @@ class MediaFilesField(MediaFormField):
 
     @classmethod
     def like(cls, field: MediaFormField, **kwargs: Any) -> MediaFilesField:
-        """Return a field with the rules of another one."""
+        """Return a field with the rules and the error messages of another one."""
+        messages = {**field.error_messages, **kwargs.pop("error_messages", {})}
         return cls(
+            error_messages=messages,
             accept=field.accept,
             max_bytes=field.max_bytes,
             rules=field.rules,

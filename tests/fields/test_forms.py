@@ -19,7 +19,7 @@ from django.utils import timezone
 from shift_media.admin import resize_column
 from shift_media.deletion.models import PendingDeletion
 from shift_media.fields import MediaField
-from shift_media.forms import MediaFormField
+from shift_media.forms import MediaFilesField, MediaFormField
 from shift_media.widgets import MediaInput
 from tests.fields.failing import DownStorage
 from tests.fields.material import MP4, PDF, picture, upload
@@ -70,6 +70,16 @@ def test_error_messages_of_a_field_replace_the_default_ones() -> None:
     form = field.formfield(error_messages={"unsupported_type": "Only photographs."})
     with pytest.raises(forms.ValidationError, match="PDF"):
         form.clean(upload(PDF))
+
+
+def test_field_of_files_like_another_has_its_error_messages() -> None:
+    messages = {"unsupported_type": "Pictures only.", "required": "Choose one."}
+    single = MediaFormField(accept=["image/jpeg"], error_messages=messages)
+    many = MediaFilesField.like(single, error_messages={"required": "Choose some."})
+    with pytest.raises(forms.ValidationError, match="Pictures only"):
+        many.clean([upload(PDF, "a.pdf")])
+    with pytest.raises(forms.ValidationError, match="Choose some"):
+        many.clean([])
 
 
 def test_form_field_outside_a_model_form_refuses_files() -> None:
