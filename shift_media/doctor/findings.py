@@ -229,6 +229,11 @@ CODES: dict[str, Code] = {
         "An original that could not be read",
         "The storage failed, so the state of the original is not known.",
     ),
+    "metadata-place": Code(
+        "Places in the metadata of originals",
+        "A picture of a phone says where it was taken, often at the home of the user, to "
+        "everybody who may download it.",
+    ),
     # The doctor itself.
     "check-failed": Code(
         "A check that failed itself",

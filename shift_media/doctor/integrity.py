@@ -143,7 +143,7 @@ class IntegrityCheck:
         with ThreadPoolExecutor(WORKERS) as pool:
             ahead: deque[tuple[OriginalRow, Future[Result]]] = deque()
             try:
-                for original in islice(self._originals(), self.limit):
+                for original in islice(self.originals(), self.limit):
                     future = pool.submit(verify_original, self.storage, original, self._stop)
                     ahead.append((original, future))
                     if len(ahead) >= 2 * WORKERS:
@@ -169,7 +169,8 @@ class IntegrityCheck:
             self.on_finding(original, state, detail)
         return self.counts
 
-    def _originals(self) -> Iterator[OriginalRow]:
+    def originals(self) -> Iterator[OriginalRow]:
+        """Yield the originals in the order in which they are verified."""
         for media_field, rows in self._querysets():
             name, last = media_field.name, ""
             while page := list(_rows_after(rows, name, last)[:_PAGE]):

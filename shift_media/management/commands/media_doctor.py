@@ -19,6 +19,7 @@ from shift_media.doctor.integrity import (
     IntegrityState,
     OriginalRow,
 )
+from shift_media.doctor.places import PlaceCounts, describe_places, find_places
 from shift_media.doctor.redaction import redact
 from shift_media.doctor.report import TextReport, as_json, summary
 from shift_media.fields.legacy_rows import find_legacy_names_of
@@ -77,7 +78,12 @@ class Command(MediaCommand):
             help="only compare every original with the SHA-256 of its upload",
         )
         parser.add_argument(
-            "--limit", type=int, metavar="N", help="verify at most N originals, as a sample"
+            "--find-metadata",
+            action="store_true",
+            help="only count the originals whose metadata has a GPS position, by field",
+        )
+        parser.add_argument(
+            "--limit", type=int, metavar="N", help="read at most N originals, as a sample"
         )
         parser.add_argument(
             "--after",
@@ -121,6 +127,9 @@ class Command(MediaCommand):
         if options["verify"]:
             self._verify(storage, options)
             return
+        if options["find_metadata"]:
+            self._find_metadata(_rows_of(storage, options))
+            return
         self._write(f"Storage {options['storage'] or 'of media'}: {_description(storage)}\n")
         examination = Examination(
             storage, alias=options["storage"], site=options["site"], timeout=options["timeout"]
@@ -147,15 +156,8 @@ class Command(MediaCommand):
     # Verifying
 
     def _verify(self, storage: MediaStorage, options: dict[str, Any]) -> None:
-        try:
-            check = IntegrityCheck(
-                storage,
-                after=options["after"],
-                limit=options["limit"],
-                on_finding=self._add_difference,
-            )
-        except ValueError as problem:
-            raise CommandError(f"--after: {problem}", returncode=2) from problem
+        check = _rows_of(storage, options)
+        check.on_finding = self._add_difference
         total = check.count()
         try:
             with (
@@ -173,6 +175,15 @@ class Command(MediaCommand):
         seen = f"{original.field}, row {original.pk}: {original.key}: {detail}"
         self._add(error(_CODES[state], seen, _FIXES[state]))
 
+    def _find_metadata(self, check: IntegrityCheck) -> None:
+        total, counts = check.count(), PlaceCounts()
+        with Progress(self.stderr, "Reading", total) as progress:
+            for counts in find_places(check):
+                done = counts.read.total() + counts.unread
+                progress.show(done, f"{done} of {total}")
+        for finding in describe_places(counts):
+            self._add(finding)
+
     def _summarize(self, check: IntegrityCheck, total: int) -> None:
         counts = check.counts
         for names in find_legacy_names_of(check.storage):
@@ -183,6 +194,13 @@ class Command(MediaCommand):
         self._add(ok("verified", _verified(counts)))
         if check.limit is not None and counts.done == total:
             self._write(f"The next ones: --verify --after {check.position}")
+
+
+def _rows_of(storage: MediaStorage, options: dict[str, Any]) -> IntegrityCheck:
+    try:
+        return IntegrityCheck(storage, after=options["after"], limit=options["limit"])
+    except ValueError as problem:
+        raise CommandError(f"--after: {problem}", returncode=2) from problem
 
 
 def _verified(counts: IntegrityCounts) -> str:
@@ -202,8 +220,9 @@ def _check(options: dict[str, Any]) -> None:
             f"--site {options['site']!r} is not a URL: write https://www.example.com.",
             returncode=2,
         )
-    if not options["verify"] and (options["limit"] is not None or options["after"]):
-        raise CommandError("--limit and --after need --verify.", returncode=2)
+    reads_rows = options["verify"] or options["find_metadata"]
+    if not reads_rows and (options["limit"] is not None or options["after"]):
+        raise CommandError("--limit and --after need --verify or --find-metadata.", returncode=2)
     if options["timeout"] <= 0 or (options["limit"] is not None and options["limit"] < 1):
         raise CommandError("--timeout and --limit must be above 0.", returncode=2)
 
