@@ -34,7 +34,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz audit clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -50,6 +50,7 @@ help:
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
+	echo "make audit        look the installed packages up in a database of known vulnerabilities"
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -103,6 +104,11 @@ dist: $(VENV_DIST)/.dist
 
 fuzz: $(VENV)/.dev
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
+
+# It asks the advisory database of the Python Packaging Authority about each installed package.
+audit: $(VENV)/.dev
+	$(VENV)/bin/python $(PIP_INSTALL) pip-audit
+	$(VENV)/bin/python -m pip_audit --local --skip-editable $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) build dist docs/_build *.egg-info var

@@ -65,7 +65,7 @@ def test_video_of_negative_length_gets_the_usual_expiry() -> None:
 
 
 @given(subjects, st.integers(1, 10**12 - 1))
-def test_claim_is_read_from_its_query_and_its_token(subject: str, expires: int) -> None:
+def test_permit_is_read_from_its_query_and_its_token(subject: str, expires: int) -> None:
     permit = make_permit(subject, expires, SIGNER)
     query = dict(pair.split("=") for pair in permit.query.removeprefix("?").split("&"))
     assert read_query(query) == read_token(permit.token) == permit
@@ -75,7 +75,7 @@ def test_claim_is_read_from_its_query_and_its_token(subject: str, expires: int) 
 
 @settings(max_examples=30)
 @given(subjects, subjects, st.integers(1, 10**12 - 2))
-def test_claim_holds_for_no_other_subject_expiry_key_or_purpose(
+def test_permit_holds_for_no_other_subject_expiry_key_or_purpose(
     subject: str, other: str, expires: int
 ) -> None:
     assume(subject != other)

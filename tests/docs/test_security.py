@@ -13,6 +13,7 @@ from tests.parts import ROOT
 
 PAGE = DOCS / "explanation" / "security.rst"
 FEWEST = 40
+FEWEST_VERSIONS = 6
 
 
 def marked_tests() -> set[str]:
@@ -48,3 +49,12 @@ def test_tests_that_the_page_names_exist_and_have_acceptance_rows() -> None:
     assert len(named) >= FEWEST
     known = marked_tests() | admin_tests()
     assert named - known == set(), f"Rename the tests in {PAGE.relative_to(ROOT)} too."
+
+
+def test_versions_that_the_page_names_are_the_least_of_setup_cfg() -> None:
+    table = PAGE.read_text().partition("Versions that contain known fixes")[2]
+    named = dict(re.findall(r"^``([\w-]+)`` +([\d.]+) ", table, re.MULTILINE))
+    assert len(named) >= FEWEST_VERSIONS
+    text = (ROOT / "setup.cfg").read_text()
+    least = {name: set(re.findall(rf"^ +{name} >= (\S+)$", text, re.MULTILINE)) for name in named}
+    assert least == {name: {version} for name, version in named.items()}
