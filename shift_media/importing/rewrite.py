@@ -35,6 +35,8 @@ _PUNCTUATION: Final = ".,;:!*_|"
 """Characters that may stand behind a URL, if no letter or digit follows."""
 _MOST_ENDS: Final = 100
 """Places at which the name in one URL is looked for to end: each takes a query."""
+_JSON_STRING: Final = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?')
+"""A string in JSON, with the colon behind it if it is a key."""
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:\d+)?")
 
 Find = Callable[[str], str | None]
@@ -189,17 +191,16 @@ class RewriteRun:
             return rewrite_text(text, self._prefix, self._hosts, self._find)
         links: list[Link] = []
 
-        def replace(value: Any) -> Any:
-            if isinstance(value, str):
-                value, found = rewrite_text(value, self._prefix, self._hosts, self._find)
-                links.extend(found)
-            elif isinstance(value, dict):
-                return {key: replace(each) for key, each in value.items()}
-            elif isinstance(value, list):
-                return [replace(each) for each in value]
-            return value
+        def replace(literal: re.Match[str]) -> str:
+            if literal[2]:
+                return literal[0]
+            value = json.loads(literal[1])
+            new, found = rewrite_text(value, self._prefix, self._hosts, self._find)
+            links.extend(found)
+            return json.dumps(new) if new != value else literal[0]
 
-        return replace(json.loads(text)), tuple(links)
+        # All else stays as it is written, because a number would lose digits as a float.
+        return _JSON_STRING.sub(replace, text), tuple(links)
 
     def _find(self, name: str) -> str | None:
         for record in self._plan.records.for_name(name):
@@ -215,7 +216,8 @@ class RewriteRun:
             return RewrittenRow(pk, links)
         same = self._rows().filter(pk=pk, _text=old)
         # Past the field, which may take values of a class of its own.
-        value = Value(new, models.JSONField()) if self._is_json else new
+        text = Value(new, models.TextField())
+        value = Cast(text, models.JSONField()) if self._is_json else new
         if not same.order_by().update(**{self._column: value}):
             return RewrittenRow(pk, links, "The row was changed meanwhile: run it again.")
         return RewrittenRow(pk, links)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.contrib.flatpages.models import FlatPage
+from django.db.models import JSONField, TextField, Value
+from django.db.models.functions import Cast
 from django.db.models.signals import pre_save
 from django.test import override_settings
 from hypothesis import given
@@ -213,6 +215,21 @@ def test_links_in_the_strings_of_json_are_replaced(old_row: OldRow) -> None:
     ]
     assert Photo.objects.get(pk=page.pk).image_meta == {"body": changed}
     assert "0 texts" in run("--rewrite=testapp.Photo.image_meta")[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_numbers_beside_a_link_in_json_keep_all_digits(old_row: OldRow) -> None:
+    url = old_row("photos/lake.jpg").image.url
+    run()
+    page = Photo.objects.create(image_meta={})
+    number = "0.12345678901234567890123"
+    text = f'{{"a\\" b" : {number}, "n": 1e2, "url": "{url}", "{url}" :[12345678901234567890]}}'
+    raw = Cast(Value(text, TextField()), JSONField())
+    Photo.objects.filter(pk=page.pk).update(image_meta=raw)
+    run("--rewrite=testapp.Photo.image_meta")
+    new = Photo.objects.filter(image__gt="").get().image.url
+    rows = Photo.objects.filter(pk=page.pk).annotate(text=Cast("image_meta", TextField()))
+    assert rows.values_list("text", flat=True).get() == text.replace(f'"{url}",', f'"{new}",')
 
 
 @pytest.mark.django_db(transaction=True)
