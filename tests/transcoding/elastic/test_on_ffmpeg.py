@@ -227,7 +227,7 @@ def test_webm_preset_gives_file_that_plays(
     assert (found["codec"].removeprefix("lib"), found["sides"]) == (codec, (160, 120))
     assert found["sound"].endswith("vorbis")
     assert (made_of.kind, made_of.content_type) == ("webm", "video/webm")
-    assert 'type="video/webm"' in shown
+    assert f'type="video/webm; codecs=&quot;{codec},vorbis&quot;"' in shown
 
 
 @pytest.mark.slow
