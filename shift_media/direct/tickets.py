@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast, get_type_hints
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -153,7 +153,7 @@ def verify(token: str, request: HttpRequest) -> Ticket:
         raise InvalidMedia("upload_refused", "The signature of the ticket is wrong.")
     try:
         text = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        ticket = Ticket(*json.loads(text))
+        ticket = _parse(text)
     except (binascii.Error, ValueError, TypeError) as error:
         # The signature is right, so another version of the app has issued it.
         raise InvalidMedia("upload_refused", "The ticket cannot be read.") from error
@@ -166,6 +166,15 @@ def verify(token: str, request: HttpRequest) -> Ticket:
         raise InvalidMedia("upload_refused", "The ticket was issued for another user.")
     if time.time() > ticket.expires:
         raise InvalidMedia("upload_refused", "The ticket has expired.")
+    return ticket
+
+
+def _parse(text: bytes) -> Ticket:
+    """Return the ticket of a payload; raise ``ValueError`` or ``TypeError`` for any other."""
+    ticket = Ticket(*json.loads(text))
+    for name, kind in get_type_hints(Ticket).items():
+        if type(value := getattr(ticket, name)) is not kind:
+            raise TypeError(f"{name} must be {kind.__name__}, got {value!r}.")
     return ticket
 
 

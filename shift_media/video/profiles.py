@@ -170,10 +170,11 @@ def new_poster_profile(second: float) -> Profile:
 
 def parse_rendition(file: object, options: object) -> RenditionSpec:
     """Parse one rendition. Raises `InvalidProfile`."""
-    if not isinstance(options, Mapping) or options.get("kind") not in KINDS:
+    name = options.get("kind") if isinstance(options, Mapping) else None
+    if not isinstance(options, Mapping) or not isinstance(name, str) or name not in KINDS:
         kinds = ", ".join(KINDS)
         raise InvalidProfile(f'{file!r} is {options!r}. Write {{"kind": …}} with one of {kinds}.')
-    kind = KINDS[options["kind"]]
+    kind = KINDS[name]
     _check_file(file, kind)
     types = {field.name: field for field in fields(kind) if field.name not in kind.not_options}
     values: dict[str, Any] = {}

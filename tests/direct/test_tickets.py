@@ -230,7 +230,12 @@ def test_altered_ticket_is_refused(client: Client, staged: dict[str, Any]) -> No
 
 
 def test_signed_ticket_with_other_contents_is_refused(client: Client) -> None:
-    for payload in ("", "e30", "W10", "!!"):  # nothing, {}, [], no base64
+    facts = ["gallery.photo.image", "a/b", "b", "image/png", 1, "", "", 4102444800]
+    wrong = [[*facts[:at], None, *facts[at + 1 :]] for at in range(len(facts))]
+    wrong += [[7, *facts[1:]], [*facts[:7], "later"]]
+    encoded = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode() for each in wrong]
+    # Besides: nothing, {}, [], no base64.
+    for payload in ("", "e30", "W10", "!!", *(text.rstrip("=") for text in encoded)):
         token = f"{payload}.{settings.signer(tickets.PURPOSE).sign(payload)}"
         assert errors(client, token) == ["upload_refused"]
 

@@ -259,9 +259,13 @@ def _check_captions(content: bytes) -> None:
 # Profiles
 
 
+def _refuse(name: str) -> None:
+    raise Refused(f"{name} is not JSON.")
+
+
 def _load(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise Refused from error
 
@@ -344,7 +348,7 @@ def _check_drawing(content: bytes) -> None:
         require(name not in ("script", "foreignObject", "image", "a"), f"no {name} is left")
         style = element.text or "" if name == "style" else ""
         values = " ".join([*element.attrib.values(), style])
-        require("http:" not in values and "script:" not in values, "no address is left")
+        require("//" not in values and "script:" not in values, "no address is left")
         require(not any(key.lower().startswith("on") for key in element.attrib), "no handler")
     again, size = sanitize(clean)
     require(size == (width, height), "the size of a sanitized drawing stays")

@@ -184,6 +184,22 @@ def test_second_picture_of_a_phone_is_removed() -> None:
     assert np.array_equal(images.opened(clean), images.opened(output.getvalue()))
 
 
+def test_exif_and_profile_that_a_webp_does_not_announce_are_ignored() -> None:
+    """Decoders look at the flags of the extended format (RFC 9649, 2.7)."""
+    content = images.encoded(
+        images.quadrants(), "webp", exif=exif(6), icc_profile=images.srgb_profile()
+    )
+    silent = content[:20] + b"\0" + content[21:]
+    assert content[20]
+    assert probe(BytesIO(silent)).orientation == 1
+    simple = content[:12] + content[30:]
+    for each in (silent, simple[:4] + (len(simple) - 8).to_bytes(4, "little") + simple[8:]):
+        clean = stripped(each)
+        assert probe(BytesIO(clean)) == probe(BytesIO(each))
+        assert b"ICCP" not in clean
+        assert b"EXIF" not in clean
+
+
 def test_comment_between_the_scans_of_a_progressive_jpeg_is_removed() -> None:
     content = images.encoded(images.photograph(90, 60), "jpg", progressive=True)
     scan = content.rindex(b"\xff\xda")

@@ -32,6 +32,7 @@ def test_built_in_profile_parses() -> None:
         ("web", ["a.mp4"], "720p.mp4"),
         ("web", {"a.mp4": {"kind": "mpeg"}}, "mp4, webm, hls, dash, poster, sprite"),
         ("web", {"a.mp4": None}, "mp4, webm, hls"),
+        ("web", {"a.mp4": {"kind": ["mp4"]}}, "mp4, webm, hls"),
         ("web", {"A.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),
         ("web", {"a/b.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),
         ("web", {"../b.mp4": {"kind": "mp4"}}, "not a valid file name for mp4"),

@@ -21,8 +21,10 @@ from shift_media.imaging.formats.base import (
 from shift_media.imaging.formats.webp_chunks import (
     ALPHA,
     ANIMATION,
+    EXIF,
     FIRST_CHUNK,
     FRAME_HEAD,
+    PROFILE,
     chunks,
     frame_chunks,
     read_bitstream,
@@ -94,9 +96,10 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLi
         facts.loop = reader.number(content.offset + 4, 2, "little")
     elif type == b"ANMF" and facts.flags & ANIMATION:
         _add_frame(reader, chunk, facts, limits)
-    elif type == b"ICCP":
+    # Decoders ignore what the flags of the extended format do not announce.
+    elif type == b"ICCP" and facts.flags & PROFILE:
         facts.profile = (content,)
-    elif type == b"EXIF" and facts.orientation == 1:
+    elif type == b"EXIF" and facts.flags & EXIF and facts.orientation == 1:
         facts.orientation = exif.read_orientation(reader, exif.skip_prefix(reader, content))
 
 

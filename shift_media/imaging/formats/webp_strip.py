@@ -42,7 +42,7 @@ def _stripped_chunks(reader: ByteReader, header: Header) -> Iterator[Part]:
         elif chunk.type == b"VP8X":
             flags = reader.number(chunk.content.offset, 1)
             yield _stripped_vp8x(reader, chunk, header.orientation)
-        elif chunk.type == b"ICCP":
+        elif chunk.type == b"ICCP" and flags & PROFILE:
             yield from _padded(chunk)
         elif chunk.type == b"ANIM":
             yield from _padded(chunk, min(chunk.content.length, _ANIM_BYTES))
