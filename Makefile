@@ -34,7 +34,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz audit clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz audit loss clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -51,6 +51,7 @@ help:
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
+	echo "make loss         kill everything at random for 10 minutes, then audit; ARGS=\"--seconds 60 --seed 7\""
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -109,6 +110,9 @@ fuzz: $(VENV)/.dev
 audit: $(VENV)/.dev
 	$(VENV)/bin/python $(PIP_INSTALL) pip-audit
 	$(VENV)/bin/python -m pip_audit --local --skip-editable $(ARGS)
+
+loss: $(VENV)/.dev
+	$(VENV)/bin/python -m tests.loss $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) build dist docs/_build *.egg-info var

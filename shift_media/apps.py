@@ -23,23 +23,22 @@ class ShiftMediaConfig(AppConfig):
         field, if Django REST framework is installed.
         """
         from shift_media import checks, direct, widgets  # noqa: F401
+        from shift_media.deletion.followers import register_follower
         from shift_media.deletion.holding import register_holder
         from shift_media.fields.ahead import prepare_poster
         from shift_media.fields.pending import held_by_pending
         from shift_media.fields.posters import note_poster
         from shift_media.importing.claims import held_by_imports
-        from shift_media.signals import media_deleted, transcode_completed
+        from shift_media.signals import transcode_completed
         from shift_media.transcoding import services
         from shift_media.transcoding.models import TranscodeJob
 
+        register_follower("transcoding", services.delete_jobs)
         register_holder("importing", held_by_imports)
         register_holder("pending", held_by_pending)
         widgets.register_tickets(direct.file_of_ticket)
         if apps.is_installed("rest_framework"):
             import_string("shift_media.contrib.rest_framework.register")()
-        media_deleted.connect(
-            lambda key, **kwargs: services.delete_jobs(key), weak=False, dispatch_uid=__name__
-        )
         for follow_up in (note_poster, prepare_poster):  # Resizes are made of the noted poster.
             transcode_completed.connect(
                 lambda job, follow_up=follow_up, **kwargs: follow_up(job),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from shift_media.deletion import invalidation
 from shift_media.deletion.budget import UNLIMITED, TimeBudget
+from shift_media.deletion.followers import follow_all
 from shift_media.deletion.references import referenced_keys
 from shift_media.signals import media_deleted
 from shift_media.storages import MediaStorage
@@ -132,6 +133,7 @@ def _settle(
         # After a failed attempt that is unknown, because the attempt may have removed it.
         changed = [row for row in done if row.is_first or deleted[row.prefix] or row.attempts > 1]
         invalidation.schedule(changed, storage)
+        follow_all([row.key for row in done])
         first = [row for row in done if row.is_first]
         kind.delete_all([row for row in done if not row.is_first])
         kind.move_to_second_stage(first)

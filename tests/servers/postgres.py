@@ -67,6 +67,11 @@ class Postgres:
         if self._user:
             shutil.chown(self.folder, "nobody")
         self._run("initdb", "-D", data, "-U", "tester", "-A", "trust", "-N", "-E", "UTF8")
+        return self.resume()
+
+    def resume(self) -> Self:
+        """Start it on the cluster that is there, and wait until it answers."""
+        data = self.folder / "data"
         options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c log_min_messages=fatal"
         self._run("pg_ctl", "-D", data, "-w", "-l", self.folder / "log", "-o", options, "start")
         return self
@@ -74,9 +79,13 @@ class Postgres:
     def leave(self) -> None:
         """Leave it running: it is no child of this process."""
 
+    def crash(self) -> None:
+        """End all its processes at once; `resume` recovers from its log."""
+        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
+
     def stop(self) -> None:
         """Stop it and remove its folder."""
-        self._run("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop", check=False)
+        self.crash()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str | Path, check: bool = True) -> None:

@@ -67,7 +67,7 @@ class SeaweedFS:
         config = self._folder / "s3.json"
         config.write_text(json.dumps({"identities": [identity]}))
         data = self._folder / "data"
-        data.mkdir()
+        data.mkdir(exist_ok=True)  # It is there if the server was killed.
         options = [f"-{name}={port}" for name, port in self._ports.items()]
         options += [f"-{name}=false" for name in _OFF]
         options.append(f"-master.volumeSizeLimitMB={_VOLUME_MEGABYTES}")

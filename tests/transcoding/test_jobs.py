@@ -13,13 +13,15 @@ from typing import Any
 import django
 import pytest
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.test import override_settings
 from django.utils import timezone
 
 from shift_media import signals
 from shift_media.conf import settings
 from shift_media.core.errors import StorageError, TranscodeError
+from shift_media.deletion import followers
+from shift_media.deletion import service as deletion
 from shift_media.deletion.models import PendingDeletion
 from shift_media.storages import default_media_storage, unwrap
 from shift_media.transcoding import services
@@ -477,6 +479,38 @@ def test_deleting_the_video_removes_renditions_and_jobs(film: Film, stored: Stor
     assert stored() == []
     assert not TranscodeJob.objects.exists()
     assert not Rendition.objects.exists()
+
+
+@pytest.mark.acceptance(82)
+def test_jobs_are_deleted_although_the_process_dies_before_its_last_step(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would stay for ever, with renditions whose files are gone."""
+
+    def die(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signals.media_deleted, "send_robust", die)
+        with pytest.raises(KeyboardInterrupt):
+            film.delete()
+    assert PendingDeletion.objects.get().stage == PendingDeletion.Stage.SECOND
+    assert not TranscodeJob.objects.exists()
+
+
+def test_deletion_whose_jobs_cannot_be_deleted_is_repeated(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(keys: Any) -> None:
+        raise OperationalError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(followers._followers, "transcoding", fail)
+        film.delete()
+    pending = PendingDeletion.objects.get()
+    assert (pending.stage, pending.attempts) == (PendingDeletion.Stage.FIRST, 1)
+    assert deletion.run(pending)
+    assert not TranscodeJob.objects.exists()
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ def test_poller_reads_jobs_that_the_replica_does_not_have(new_film: NewFilm) -> 
 
 def test_jobs_of_a_deleted_video_are_deleted(new_film: NewFilm) -> None:
     film = new_film()
-    services.delete_jobs(film.video.key)
+    services.delete_jobs([film.video.key])
     assert not TranscodeJob.objects.using("default").exists()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.db import IntegrityError, connections, router, transaction
 
@@ -170,14 +170,14 @@ def cancel(job: TranscodeJob) -> bool:
     return canceled
 
 
-def delete_jobs(original: str) -> None:
-    """Delete the jobs and renditions of an original that is gone, and cancel running ones.
+def delete_jobs(originals: Collection[str]) -> None:
+    """Delete the jobs and renditions of originals that are gone, and cancel running ones.
 
     The original of an image has none, unless it is a GIF.
     """
-    if not _has_renditions(parse_original_key(original)):
-        return
-    TranscodeJob.objects.on_primary().filter(original=original).delete()
+    keys = [key for key in originals if _has_renditions(parse_original_key(key))]
+    if keys:
+        TranscodeJob.objects.on_primary().filter(original__in=keys).delete()
 
 
 def cancel_deleted(instance: TranscodeJob, using: str, **kwargs: object) -> None:
