@@ -205,6 +205,14 @@ def test_stripped_tiff_has_its_picture_and_its_profile_alone() -> None:
         assert strip(BytesIO(stripped)).read() == stripped
 
 
+def test_profile_that_is_shorter_than_its_header_is_removed() -> None:
+    """Up to four bytes would stand in the entry of the directory, and not behind it."""
+    content = saved(icc_profile=b"ab")
+    stripped = strip(BytesIO(content)).read()
+    assert strip(BytesIO(stripped)).read() == stripped
+    assert "icc_profile" not in images.opened(stripped).info
+
+
 def test_file_of_several_pages_is_not_stripped() -> None:
     output = BytesIO()
     UPRIGHT.save(output, "TIFF", save_all=True, append_images=[UPRIGHT])

@@ -48,6 +48,8 @@ _PICTURE_TAGS: Final = (
 """All that a decoder needs besides the places of the data. The last row: order of bits, options of
 fax, predictor, palette, inks, tables of JPEG, and three of YCbCr."""
 
+_PROFILE_HEADER: Final = 128
+"""Bytes of the header of a profile (ICC.1:2022, 7.2)."""
 _UNCOMPRESSED: Final = 1
 _COMPRESSIONS: Final = frozenset((_UNCOMPRESSED, 2, 3, 4, 5, 7, 8, 32773, 32946))
 """None, fax, LZW, JPEG, deflate, PackBits and deflate again."""
@@ -106,8 +108,14 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         has_alpha=page.has_alpha,
         parts=parts,
         still=parts,
-        profile=(directory.tags[_PROFILE].span,) if _PROFILE in directory.tags else (),
+        profile=_find_profile(directory),
     )
+
+
+def _find_profile(directory: TiffDirectory) -> tuple[Span, ...]:
+    """Return where the profile lies; nothing for bytes that are too few for the header of one."""
+    tag = directory.tags.get(_PROFILE)
+    return (tag.span,) if tag is not None and tag.span.length >= _PROFILE_HEADER else ()
 
 
 def _read_page(directory: TiffDirectory) -> _Page:
