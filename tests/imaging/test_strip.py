@@ -200,6 +200,24 @@ def test_exif_and_profile_that_a_webp_does_not_announce_are_ignored() -> None:
         assert b"EXIF" not in clean
 
 
+def test_alpha_behind_the_picture_of_a_webp_is_ignored() -> None:
+    content = WEBPS["alpha"]()
+    alpha, picture = content.index(b"ALPH"), content.index(b"VP8 ")
+    swapped = content[:alpha] + content[picture:] + content[alpha:picture]
+    swapped = swapped[:20] + b"\0" + swapped[21:]  # The flags announce no alpha.
+    clean = stripped(swapped)
+    assert b"ALPH" not in clean
+    assert probe(BytesIO(clean)) == probe(BytesIO(swapped))
+    assert same_pixels(clean, swapped)
+
+
+def test_gif_that_ends_in_its_colour_table_is_refused() -> None:
+    content = images.gif((9, 9), [(0, 0, 9, 9)])
+    at = content.index(b",")
+    with pytest.raises(Undecodable, match="ends early"):
+        probe(BytesIO(content[: at + 9] + b"\x87" + content[at + 10 : at + 13]))
+
+
 def test_comment_between_the_scans_of_a_progressive_jpeg_is_removed() -> None:
     content = images.encoded(images.photograph(90, 60), "jpg", progressive=True)
     scan = content.rindex(b"\xff\xda")

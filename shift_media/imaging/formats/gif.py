@@ -135,6 +135,8 @@ def _add_frame(reader: ByteReader, at: int, facts: _Facts, limits: SourceLimits)
         facts.canvas = union
     flags = descriptor[8]
     data = at + 10 + _table_length(flags)
+    if data >= reader.size:
+        raise truncated(data)
     end = _skip_blocks(reader, data + 1)
     table: Part = Span(at + 10, data - at - 10)
     facts.frames.append(_frame(facts, box, flags, table, Span(data, end - data)))

@@ -21,9 +21,11 @@ from shift_media.imaging.formats.base import (
 from shift_media.imaging.formats.webp_chunks import (
     ALPHA,
     ANIMATION,
+    BITSTREAMS,
     EXIF,
     FIRST_CHUNK,
     FRAME_HEAD,
+    IMAGES,
     PROFILE,
     chunks,
     frame_chunks,
@@ -44,6 +46,7 @@ class _Facts:
     size: tuple[int, int] | None = None
     flags: int = 0
     alpha: bool = False
+    has_still: bool = False
     frames: int = 0
     orientation: int = 1
     loop: int = 0
@@ -86,9 +89,12 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLi
         facts.size = (_u24(head, 4) + 1, _u24(head, 7) + 1)
         facts.alpha = bool(head[0] & ALPHA)
         limits.check(_FORMAT, *facts.size)
-    elif type in (b"VP8 ", b"VP8L") and not facts.flags & ANIMATION:
+    elif type in IMAGES and (facts.has_still or facts.flags & ANIMATION):
+        return  # Decoders take the first picture, and the alpha in front of it.
+    elif type in BITSTREAMS:
+        facts.has_still = True
         _add_still(reader, chunk, facts, limits)
-    elif type == b"ALPH" and not facts.flags & ANIMATION:
+    elif type == b"ALPH" and not facts.images:
         facts.images.append(whole)
         facts.alpha = True
     elif type == b"ANIM":
