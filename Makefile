@@ -34,7 +34,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz audit loss clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz audit loss load clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -52,6 +52,7 @@ help:
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
 	echo "make loss         kill everything at random for 10 minutes, then audit; ARGS=\"--seconds 60 --seed 7\""
+	echo "make load         a site of two hosts under load for half an hour; ARGS=\"--minutes 2\""
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -113,6 +114,9 @@ audit: $(VENV)/.dev
 
 loss: $(VENV)/.dev
 	$(VENV)/bin/python -m tests.loss $(ARGS)
+
+load: $(VENV)/.dev
+	$(VENV)/bin/python -m benchmarks.load $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) build dist docs/_build *.egg-info var

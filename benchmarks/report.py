@@ -83,6 +83,11 @@ class Report:
         """Add a target with its measured value."""
         self.targets.append(Target(name, measured, bound, at_least))
 
+    @property
+    def are_met(self) -> bool:
+        """Return True if all targets are met."""
+        return all(target.met for target in self.targets)
+
     def finish(self, path: Path) -> None:
         """Print the targets and write everything as JSON."""
         print(f"\nTargets{f', measured on {self.subject}' if self.subject else ''}")
