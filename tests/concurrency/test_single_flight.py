@@ -235,6 +235,42 @@ def test_storm_of_resizes_is_bounded_and_surplus_gets_retry_after(
 
 
 @pytest.mark.acceptance(16)
+@pytest.mark.acceptance(81)
+def test_limiter_gives_a_free_slot_to_the_thread_that_waits() -> None:
+    """A semaphore leaves it to this thread, which takes it again at once."""
+    limiter, order = Limiter(1, 9, 60), list[str]()
+
+    def work() -> None:
+        with limiter.slot():
+            order.append("waited")
+
+    waiting = threading.Thread(target=work)
+    with limiter.slot():
+        waiting.start()
+        wait_until(lambda: limiter._waiting)
+    for _ in range(3):
+        with limiter.slot():
+            order.append("came later")
+    waiting.join()
+    assert order[0] == "waited"
+
+
+def test_slot_of_a_thread_that_is_stopped_while_it_waits_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Stopped(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            raise SystemExit
+
+    limiter = Limiter(1, 1, 60)
+    with limiter.slot(), monkeypatch.context() as patch:
+        patch.setattr("threading.Event", Stopped)
+        with pytest.raises(SystemExit), limiter.slot():
+            pass
+    with limiter.slot():
+        pass
+
+
 def test_limiter_never_has_more_at_work_than_slots() -> None:
     limiter, working, most = Limiter(2, 100, 60), [], []
 
