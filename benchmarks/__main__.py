@@ -17,7 +17,7 @@ from pathlib import Path
 from django.conf import settings
 from PIL import Image
 
-from benchmarks import ladder, memory, quality, site
+from benchmarks import ladder, memory, quality, site, workers
 from benchmarks.measure import milliseconds
 from benchmarks.photographs import Collection, Photograph, collect, images
 from benchmarks.report import Report
@@ -34,7 +34,8 @@ def main() -> None:
     """Measure what the options choose: by default images, URLs and templates."""
     arguments = parse_arguments(sys.argv[1:])
     logging.disable(logging.CRITICAL)
-    if arguments.videos or arguments.documents or arguments.heic or arguments.uploads:
+    alone = (arguments.videos, arguments.documents, arguments.heic, arguments.uploads)
+    if any(alone) or arguments.workers:
         settings.configure(SECRET_KEY="of-the-benchmarks")  # No peer is needed.
     elif not arguments.quality:
         site.start()
@@ -60,7 +61,9 @@ def main() -> None:
     else:
         collection = collect(arguments.photos)
         report.describe(str(collection))
-        if arguments.quality:
+        if arguments.workers:
+            workers.measure(report, collection, arguments.rounds)
+        elif arguments.quality:
             quality.measure(report, collection, arguments.rounds)
         else:
             measure_images(report, collection, arguments.rounds)
@@ -84,6 +87,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--uploads", action="store_true", help="only an upload of 5 GB, to Ceph")
     parser.add_argument("--documents", action="store_true", help="only PDF and SVG")
     parser.add_argument("--heic", action="store_true", help="only HEIC")
+    parser.add_argument("--workers", action="store_true", help="only worker processes")
     arguments = parser.parse_args(words)
     if arguments.photos is not None and not arguments.photos.is_dir():
         parser.error(f"--photos: {arguments.photos} is not a folder")

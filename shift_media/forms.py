@@ -18,6 +18,7 @@ from shift_media.validators import (
     InvalidMedia,
     Rule,
     inspect,
+    refused_if_busy,
     run_rules,
     seekable,
     too_many_files,
@@ -86,13 +87,14 @@ class MediaFormField(forms.FileField):
             return None
         file = seekable(upload, self.max_bytes)
         try:
-            inspection = inspect(
-                file,
-                accept=self.accept,
-                max_bytes=self.max_bytes,
-                rules=self.file_rules,
-                preview=self.preview,
-            )
+            with refused_if_busy():
+                inspection = inspect(
+                    file,
+                    accept=self.accept,
+                    max_bytes=self.max_bytes,
+                    rules=self.file_rules,
+                    preview=self.preview,
+                )
             run_rules(self.rules, file, inspection, None)
         except InvalidMedia as error:
             error.message = self.error_messages.get(str(error.code), error.message)

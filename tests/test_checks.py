@@ -52,6 +52,22 @@ def test_wrong_setting_is_e001() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "id", "expected"),
+    [
+        ({"WORKER_PYTHON": "/nowhere/python3"}, "E017", "'/nowhere/python3'"),
+        ({"MAX_PIXELS": 200_000_000}, "W015", 'WORKER_MEMORY"] to 1868435456'),
+    ],
+)
+def test_workers_that_cannot_decode_are_reported(
+    settings: dict[str, Any], id: str, expected: str
+) -> None:
+    with override_settings(SHIFT_MEDIA={"WORKERS": 2, **settings}):
+        assert expected in messages()[f"shift_media.{id}"]
+    with override_settings(SHIFT_MEDIA={"WORKERS": 0, **settings}):
+        assert f"shift_media.{id}" not in messages()
+
+
+@pytest.mark.parametrize(
     ("media", "expected"),
     [
         ({"BACKEND": "django.core.files.storage.FileSystemStorage"}, "must be a media storage"),

@@ -21,6 +21,7 @@ E013      a column in ``HISTORY`` does not exist
 E014      the rules of a collection are wrong
 E015      the function in ``MAY_READ`` cannot be imported
 E016      URLs of private files in a bucket do not lead to ``shift_media.urls``
+E017      the interpreter of worker processes does not exist
 W005      videos are to be transcoded, but ffmpeg is not installed
 W006      a profile has renditions beside its job, which Elastic Transcoder leaves out
 W007      a key in ``SIGNING_KEYS`` is short, or copied from an example
@@ -31,6 +32,7 @@ W011      the policy of a storage with public originals publishes private ones o
 W012      URLs of private files are http (``check --deploy``)
 W013      private files are in a folder that a web server may send as a whole
 W014      ``MAY_READ`` is never called, because no storage has private files
+W015      ``WORKER_MEMORY`` does not suffice for an original of ``MAX_PIXELS``
 W103      rows of a media field have names that are not keys (``check --database``, ``migrate``)
 W106      a migration will change the column of a media field (``check --database``, ``migrate``)
 I001      a profile in preset ids uses defaults of shift_media for unknown details of a preset

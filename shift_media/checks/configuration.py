@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import Any
+from shutil import which
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
@@ -17,6 +18,11 @@ from shift_media.core.errors import MissingExtra
 from shift_media.core.signing import MIN_LENGTH, is_placeholder, is_weak
 from shift_media.imaging.engine import vips
 from shift_media.registry import all_media_fields
+
+_WORKER_BYTES: Final = 256 << 20
+"""The address space of a worker without a picture, with that of its result."""
+_BYTES_PER_PIXEL: Final = 8
+"""The most that a decoder holds of an original."""
 
 
 @register()
@@ -42,6 +48,35 @@ def check_engine(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
         hint = 'Or set SHIFT_MEDIA["ENGINE"] to "auto", which uses it only if it is installed.'
         return [Error(str(error), hint=hint, id="shift_media.E010")]
     return []
+
+
+@register()
+def check_workers(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Check that worker processes can start, and have memory for the largest original."""
+    if not are_settings_valid() or not settings.WORKERS:
+        return []
+    found: list[CheckMessage] = []
+    if which(settings.WORKER_PYTHON) is None:
+        found.append(
+            Error(
+                f"Worker processes are started by {settings.WORKER_PYTHON!r}, which is not an "
+                "interpreter on this machine.",
+                hint='Set SHIFT_MEDIA["WORKER_PYTHON"] to the path of the python3 of this '
+                "environment.",
+                id="shift_media.E017",
+            )
+        )
+    needed = _WORKER_BYTES + _BYTES_PER_PIXEL * settings.MAX_PIXELS
+    if needed > settings.WORKER_MEMORY:
+        found.append(
+            Warning(
+                f'SHIFT_MEDIA["WORKER_MEMORY"] is {settings.WORKER_MEMORY} bytes. An original of '
+                f"{settings.MAX_PIXELS} pixels may need {needed}.",
+                hint=f'Set SHIFT_MEDIA["WORKER_MEMORY"] to {needed}, or lower "MAX_PIXELS".',
+                id="shift_media.W015",
+            )
+        )
+    return found
 
 
 @register(Tags.security, deploy=True)

@@ -7,9 +7,7 @@ what to write. The system checks report every wrong value at start-up.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from shift_media.conf.remote import RemoteSettings
 from shift_media.conf.transcoding import TranscodingSettings
 from shift_media.conf.upload_parts import UploadPartSettings
 from shift_media.conf.uploads import UploadSettings
+from shift_media.conf.workers import WorkerSettings, count_cores
 from shift_media.core.errors import InvalidSigningKey
 from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.preset_effects import PresetEffects
@@ -46,6 +45,7 @@ class Settings(
     UploadPartSettings,
     UploadSettings,
     TranscodingSettings,
+    WorkerSettings,
 ):
     """``SHIFT_MEDIA``, with a property for each key."""
 
@@ -125,7 +125,7 @@ class Settings(
     @cached_property
     def CONCURRENCY(self) -> int:
         """The most resizes that a process makes at once. Default: the number of cores."""
-        return self._positive("CONCURRENCY", _cores())
+        return self._positive("CONCURRENCY", count_cores())
 
     @cached_property
     def QUEUE(self) -> int:
@@ -257,11 +257,6 @@ KEYS = Settings.keys()
 """Every key of ``SHIFT_MEDIA``."""
 
 settings = Settings()
-
-
-def _cores() -> int:
-    affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _reset(*, setting: str, **kwargs: object) -> None:

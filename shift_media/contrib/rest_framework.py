@@ -44,6 +44,7 @@ from shift_media.validators import (
     Rule,
     file_of_data_uri,
     inspect,
+    refused_if_busy,
     run_rules,
     seekable,
 )
@@ -150,17 +151,20 @@ class MediaSerializerField(serializers.FileField):
         row = getattr(self.parent, "instance", None)
         row = row if isinstance(row, models.Model) else None  # It is a queryset with many=True.
         if field is not None:
-            field.run_rules(*field.prepare_upload(file), row)
+            with refused_if_busy():
+                prepared = field.prepare_upload(file)
+            field.run_rules(*prepared, row)
         elif self.allow_empty_file and not file.size:
             return file
         accept = self.accept or (field.accept if field else IMAGES)
-        inspection = inspect(
-            file,
-            accept=accept,
-            max_bytes=max_bytes,
-            rules=self.file_rules,
-            preview=field is None or not waits_for_task(field),
-        )
+        with refused_if_busy():
+            inspection = inspect(
+                file,
+                accept=accept,
+                max_bytes=max_bytes,
+                rules=self.file_rules,
+                preview=field is None or not waits_for_task(field),
+            )
         run_rules(self.rules, file, inspection, row)
         return file
 

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 import io
 from abc import abstractmethod
+from typing import BinaryIO
+
+
+class FileView(io.BufferedIOBase):
+    """A stream that reads another file, whose bytes it has at the same positions.
+
+    Attributes:
+        size: the bytes that the file should have.
+    """
+
+    size: int
+
+    @property
+    @abstractmethod
+    def file(self) -> BinaryIO:
+        """The file that is read."""
 
 
 class SeekableReader(io.BufferedIOBase):

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from shift_media.core.errors import Busy, StorageError
+from shift_media.core.errors import Busy, OutOfResources, StorageError
 from shift_media.direct.parts import PartsRefused
 from shift_media.http import HEADERS, NO_STORE
 from shift_media.quotas import QuotaExceeded
@@ -56,7 +56,7 @@ def _answered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> Ht
         return _refused(error.status, error.code, str(error.message))
     except InvalidMedia as error:
         return _refused(400, str(error.code), error.sentence)
-    except (Busy, StorageError) as error:
+    except (Busy, OutOfResources, StorageError) as error:
         logger.warning("A direct upload failed: %s: %s", error.code, error)
         response = _refused(503, error.code, error.public)
         response["Retry-After"] = str(_RETRY_SECONDS)

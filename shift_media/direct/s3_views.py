@@ -21,7 +21,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from shift_media.core.errors import Busy, StorageError
+from shift_media.core.errors import Busy, OutOfResources, StorageError
 from shift_media.direct import parts, tickets
 from shift_media.direct.tickets import Ticket
 from shift_media.http import HEADERS, NO_STORE, without_transactions
@@ -62,7 +62,7 @@ def _answered(action: Action, request: HttpRequest) -> HttpResponse:
         return _error(403, "AccessDenied", "The bytes of a part go to the bucket.")
     except InvalidMedia as error:
         return _error(400, str(error.code), error.sentence)
-    except (Busy, StorageError) as error:
+    except (Busy, OutOfResources, StorageError) as error:
         logger.warning("A direct upload failed: %s: %s", error.code, error)
         return _error(503, error.code, error.public)
 

@@ -24,6 +24,7 @@ from shift_media.validators import (
     convert,
     inspect,
     keep_facts,
+    refused_if_busy,
     run_rules,
     seekable,
     stored_file,
@@ -134,7 +135,9 @@ class CheckedFiles(FileField):
         super().validate(value, model_instance)
         if isinstance(value, MediaFile) and value and not value._committed:
             value.file = seekable(value.file, self.max_bytes)
-            self.run_rules(*self.prepare_upload(value.file, value.name), model_instance)
+            with refused_if_busy():
+                prepared = self.prepare_upload(value.file, value.name)
+            self.run_rules(*prepared, model_instance)
 
     def run_validators(self, value: Any) -> None:
         """Run the project's validators, unless the row in the database has the file already.

@@ -9,12 +9,11 @@ from typing import Any, Final
 
 from django.db import connections, models, router, transaction
 
-from shift_media.conf import settings
 from shift_media.core.errors import MediaError
 from shift_media.core.posters import find_poster, poster_token
 from shift_media.deletion.references import tenants
-from shift_media.imaging import engine
 from shift_media.registry import all_media_fields, find_field
+from shift_media.workers import isolated
 
 logger = logging.getLogger("shift_media")
 
@@ -66,7 +65,7 @@ def _read_facts(storage: Any, poster: str | None) -> dict[str, str]:
     try:
         with storage.fetch(poster) as stored:
             content = io.BytesIO(stored.read(_MOST_BYTES))
-        preview = engine.preview(content, limits=settings.source_limits, decoder=settings.ENGINE)
+        preview = isolated.make_preview(content)
     except (MediaError, OSError) as error:
         logger.warning("The poster %s could not be read: %s", poster, error)
         return facts

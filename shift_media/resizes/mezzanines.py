@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO
 
 from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
@@ -19,10 +19,11 @@ from shift_media.core.errors import InvalidSpec, MediaError, NotStored, SourceEr
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.geometry import Size
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey
-from shift_media.core.spec import Limits, Spec
-from shift_media.imaging import engine, mezzanine
+from shift_media.core.spec import Spec
+from shift_media.imaging import mezzanine
 from shift_media.imaging.engine import Result
-from shift_media.imaging.probe import probe
+from shift_media.imaging.probe import DEFAULT_LIMITS, probe
+from shift_media.workers import isolated
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -32,11 +33,6 @@ logger = logging.getLogger("shift_media")
 _MADE, _SUSPENDED = "made", "none"
 _attempts = TTLCache("mezzanine", seconds=600)
 """By the mezzanine's key: it was made lately, or it is neither looked for nor made for now."""
-
-
-class _Options(TypedDict):
-    output: Limits
-    decoder: engine.Decoder
 
 
 def find(keys: Sequence[ResizeKey], storage: MediaStorage) -> Mezzanine | None:
@@ -78,12 +74,17 @@ class Mezzanine:
                 return
             content, size = fetched
             wanted = self._replace_specs(keys, size)
-            specs, options = list(wanted.values()), _options()
-            if len(specs) == 1:
-                results = iter([engine.make(io.BytesIO(content), specs[0], **options)])
-            else:
-                results = engine.make_many(io.BytesIO(content), specs, **options)
-            yield from zip(wanted, results, strict=True)
+            if not wanted:
+                return
+            results = isolated.make_many(
+                io.BytesIO(content),
+                [(spec, None) for spec in wanted.values()],
+                limits=DEFAULT_LIMITS,
+            )
+            for each, result in zip(wanted, results, strict=True):
+                if isinstance(result, MediaError):
+                    raise result
+                yield each, result
         except NotStored:
             return
         except (SourceError, StorageError, InvalidSpec) as error:
@@ -156,7 +157,3 @@ class Mezzanine:
     def _suspend(self) -> None:
         self._state = _SUSPENDED
         _attempts.set(str(self.key), _SUSPENDED)
-
-
-def _options() -> _Options:
-    return {"output": settings.limits, "decoder": settings.ENGINE}

@@ -22,11 +22,13 @@ from shift_media.core.keys import MezzanineKey, ResizeKey
 from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
+from shift_media.imaging.calls import Wanted
 from shift_media.imaging.engine import Result
 from shift_media.resizes import mezzanines
 from shift_media.resizes.drawings import draw_pictures
 from shift_media.signals import resize_created
 from shift_media.storages.streams import SeekableStream
+from shift_media.workers import isolated
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -84,11 +86,13 @@ def _render(
             return
         if mezzanine is not None and mezzanine.claim(source):
             specs[mezzanine.key] = mezzanine.spec
+        available = None
         if isinstance(source, SeekableStream):
             # A progressive JPEG needs only its front for a small resize: the GET is closed early.
             needed = engine.needed_bytes(source, *specs.values(), limits=settings.source_limits)
             source.require(needed)
-        for derived, made in _render_original(source, specs):
+            available = source.received
+        for derived, made in _render_original(source, specs, available):
             if isinstance(derived, ResizeKey):
                 yield derived, made
             elif mezzanine is not None:
@@ -109,41 +113,21 @@ def _render_drawn(
 
 
 def _render_original(
-    source: BinaryIO, specs: Mapping[Derived, Spec]
+    source: BinaryIO, specs: Mapping[Derived, Spec], available: int | None = None
 ) -> Iterator[tuple[Derived, Result | MediaError]]:
     """Render an original in several specs, and yield the error of each spec that does not fit it.
 
-    The engine plans all specs before it decodes. When one of them fails, the plans are made one by
-    one to find out which, and the good ones are rendered together.
+    ``available`` bytes from the beginning of the source suffice; None for all.
     """
-    good = dict(specs)
-    try:
-        results = _run_engine(source, list(good.values()))
-    except (EmptyCrop, InvalidSpec):
-        for key, spec in specs.items():
-            try:
-                _run_engine_many(source, [spec])  # This plans. Nothing is decoded before `next`.
-            except (EmptyCrop, InvalidSpec) as error:
-                del good[key]
-                yield key, error
-        results = _run_engine(source, list(good.values()))
-    yield from zip(good, results, strict=True)
-
-
-def _run_engine(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result | MediaError]:
-    # One spec alone has its own way through the engine, which decodes no more than it needs.
-    return iter([_make(source, specs[0])]) if len(specs) == 1 else _run_engine_many(source, specs)
-
-
-def _make(source: BinaryIO, spec: Spec) -> Result:
-    return engine.make(
-        source,
-        spec,
-        limits=settings.source_limits,
-        output=settings.limits,
-        decoder=settings.ENGINE,
-        effects=_find_effects(spec),
-    )
+    wanted: dict[Derived, Wanted] = {}
+    for key, spec in specs.items():
+        try:
+            wanted[key] = (spec, _find_effects(spec))
+        except InvalidSpec as error:
+            yield key, error
+    if wanted:
+        made = isolated.make_many(source, list(wanted.values()), available=available)
+        yield from zip(wanted, made, strict=True)
 
 
 def _find_effects(spec: Spec) -> PresetEffects | None:
@@ -154,27 +138,6 @@ def _find_effects(spec: Spec) -> PresetEffects | None:
     if effects is None:
         raise InvalidSpec(f"No preset has the effects {spec.digest} any more.")
     return effects
-
-
-def _run_engine_many(source: BinaryIO, specs: Sequence[Spec]) -> Iterator[Result | MediaError]:
-    """Make many resizes from one decode; those with effects of a preset one by one."""
-    for spec in specs:
-        _find_effects(spec)
-    made = engine.make_many(
-        source,
-        [spec for spec in specs if spec.digest is None],
-        limits=settings.source_limits,
-        output=settings.limits,
-        decoder=settings.ENGINE,
-    )
-    return (_make_alone(source, spec) if spec.digest else next(made) for spec in specs)
-
-
-def _make_alone(source: BinaryIO, spec: Spec) -> Result | MediaError:
-    try:
-        return _make(source, spec)
-    except (EmptyCrop, InvalidSpec) as error:
-        return error
 
 
 def _store(

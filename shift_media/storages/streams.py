@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self, cast
 
 from django.core.files.base import File
 
 from shift_media.core.errors import SourceTruncated, StorageError
-from shift_media.core.streams import SeekableReader
+from shift_media.core.streams import FileView, SeekableReader
 
 CHUNK = 1 << 20
 """Bytes read and written at a time."""
@@ -97,11 +98,16 @@ class Source(io.BufferedIOBase):
         return part
 
 
-class SeekableSource(Source):
+class SeekableSource(Source, FileView):
     """A source whose stream is seekable, so that it can be read from any position.
 
     A storage that serves its own files needs these sources, to answer requests for ranges.
     """
+
+    @property
+    def file(self) -> BinaryIO:
+        """The stream."""
+        return self._stream
 
     def seekable(self) -> bool:
         """Return True."""
@@ -140,11 +146,11 @@ class HashedSource(Source):
         return part
 
 
-class SeekableStream(SeekableReader):
+class SeekableStream(SeekableReader, FileView):
     """A stream of known size as a seekable file, which is read no further than it must be.
 
-    The bytes that were received are kept. Raises `SourceTruncated` if the stream ends before a
-    byte that was asked for.
+    The bytes that were received are kept, in a file that a worker process can read. Raises
+    `SourceTruncated` if the stream ends before a byte that was asked for.
 
     Args:
         stream: gives the bytes; closed by the caller that opened it.
@@ -155,7 +161,12 @@ class SeekableStream(SeekableReader):
         super().__init__(size)
         self.received = 0
         self._stream = stream
-        self._spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)
+        self._spool = _open_spool(size)
+
+    @property
+    def file(self) -> BinaryIO:
+        """The file with the bytes that were received."""
+        return self._spool
 
     def require(self, length: int) -> None:
         """Receive at least the first ``length`` bytes.
@@ -187,6 +198,15 @@ class SeekableStream(SeekableReader):
         self._spool.write(chunk)
         self.received += len(chunk)
         return len(chunk)
+
+
+def _open_spool(size: int) -> BinaryIO:
+    """Return an empty file for so many bytes: in memory, unless they are many."""
+    if size > _SPOOL_BYTES:
+        return cast(BinaryIO, tempfile.TemporaryFile())
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("shift_media-original"), "w+b")
+    return io.BytesIO()
 
 
 class StoredFile(File):  # type: ignore[type-arg]  # Django has no generics at run time

@@ -17,6 +17,7 @@ from shift_media.validators.data_uris import file_of_data_uri
 from shift_media.validators.errors import (
     MESSAGES,
     InvalidMedia,
+    refused_if_busy,
     size_text,
     too_large,
     too_many_files,
@@ -58,6 +59,7 @@ __all__ = [
     "inspect",
     "keep_facts",
     "read_facts",
+    "refused_if_busy",
     "run_rules",
     "seekable",
     "size_text",
@@ -134,12 +136,13 @@ class MediaValidator:
 
     def __call__(self, file: File[Any]) -> None:
         """Raise `InvalidMedia` for a file that is not accepted."""
-        inspect(
-            seekable(file),
-            accept=self.accept,
-            max_bytes=self.max_bytes,
-            rules=self.file_rules,
-        )
+        with refused_if_busy():
+            inspect(
+                seekable(file),
+                accept=self.accept,
+                max_bytes=self.max_bytes,
+                rules=self.file_rules,
+            )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, MediaValidator) and (

@@ -17,11 +17,12 @@ from shift_media.conf import settings
 from shift_media.core.errors import SourceError
 from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
 from shift_media.core.spec import Limits, Spec
-from shift_media.imaging import engine
+from shift_media.imaging.engine import Result
 from shift_media.validators.errors import refused_source
 from shift_media.validators.inspection import Inspection
 from shift_media.validators.seekable import remembered
 from shift_media.video.captions import MAX_BYTES, has_cues, subrip_to_webvtt
+from shift_media.workers import isolated
 
 _QUALITY: Final = {"jpg": 90, "webp": 90}
 """Higher than that of resizes, because these are made from it."""
@@ -55,14 +56,9 @@ def convert(
     spec = Spec.make(f"{sides[0]}x{sides[1]}", format=target, quality=_QUALITY.get(target))
     limits = settings.source_limits
 
-    def make() -> engine.Result:
-        return engine.make(
-            cast("BinaryIO", file),
-            spec,
-            limits=limits,
-            output=Limits(side=_MAX_SIDE, area=limits.pixels),
-            decoder=settings.ENGINE,
-        )
+    def make() -> Result:
+        output = Limits(side=_MAX_SIDE, area=limits.pixels)
+        return isolated.make(cast("BinaryIO", file), spec, output=output)
 
     try:
         cause = (known.sha256 or object(), spec, limits, settings.ENGINE)

@@ -6,12 +6,11 @@ import io
 from dataclasses import replace
 from typing import BinaryIO
 
-from shift_media.conf import settings
 from shift_media.core.errors import MediaError, MissingExtra, SourceError
 from shift_media.core.formats import Format
 from shift_media.core.metadata import Metadata
-from shift_media.imaging import engine
 from shift_media.sandbox import documents
+from shift_media.workers import isolated
 
 
 def describe(file: BinaryIO, format: Format, plain: Metadata) -> tuple[Metadata, bytes]:
@@ -26,7 +25,7 @@ def describe(file: BinaryIO, format: Format, plain: Metadata) -> tuple[Metadata,
     is_drawing = format.extension == "svg"
     try:
         drawn = documents.draw(file, format.extension, side=documents.PREVIEW_SIDE)
-        preview = engine.preview(io.BytesIO(drawn.picture), decoder=settings.ENGINE)
+        preview = isolated.make_preview(io.BytesIO(drawn.picture))
     except (SourceError, MissingExtra):
         if is_drawing:
             raise

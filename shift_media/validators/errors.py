@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, cast
 
 from django.core.exceptions import ValidationError
@@ -13,8 +14,10 @@ from django.utils.translation import gettext, ngettext_lazy, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.errors import (
+    Busy,
     Encrypted,
     MediaError,
+    OutOfResources,
     SourceError,
     TooComplex,
     TooManyFrames,
@@ -162,6 +165,15 @@ def alternatives(names: Sequence[str]) -> str:
     there is no catalogue here, into which it does not translate the sentence around it.
     """
     return get_text_list(list(names), pgettext("between the last two names", "or"))
+
+
+@contextmanager
+def refused_if_busy() -> Iterator[None]:
+    """Raise `InvalidMedia` in place of an error that may pass, for a form that is sent again."""
+    try:
+        yield
+    except (Busy, OutOfResources) as error:
+        raise InvalidMedia("upload_unread", str(error)) from error
 
 
 def size_text(size: int) -> str:

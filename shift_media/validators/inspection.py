@@ -20,7 +20,7 @@ from shift_media.core.keys import display_name
 from shift_media.core.metadata import Metadata
 from shift_media.imaging import engine
 from shift_media.imaging.probe import SourceLimits, probe
-from shift_media.imaging.strip import can_strip, strip
+from shift_media.imaging.strip import can_strip
 from shift_media.transcoding import probing
 from shift_media.validators import drawings
 from shift_media.validators.errors import (
@@ -31,6 +31,7 @@ from shift_media.validators.errors import (
 )
 from shift_media.validators.rules import NO_RULES, FileRules
 from shift_media.validators.seekable import CHUNK, byte_length, remembered
+from shift_media.workers import isolated
 
 IMAGES: Final = ("image/*",)
 """The default of ``accept``: the images that browsers show."""
@@ -145,7 +146,7 @@ def with_preview(metadata: Metadata, file: BinaryIO) -> Metadata:
 
     Raises a `SourceError` for an image that is not whole.
     """
-    found = engine.preview(file, limits=settings.source_limits, decoder=settings.ENGINE)
+    found = isolated.make_preview(file)
     return replace(metadata, placeholder=found.placeholder, color=found.color)
 
 
@@ -184,7 +185,7 @@ def strip_metadata(file: File[Any], inspection: Inspection) -> tuple[File[Any], 
     source = cast("BinaryIO", file)
 
     def make() -> tuple[BinaryIO, str]:
-        content = engine.bake_orientation(source, limits) or strip(source, limits)
+        content = isolated.strip_metadata(source)
         return content, _sha256(content)
 
     try:

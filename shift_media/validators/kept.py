@@ -9,14 +9,13 @@ from dataclasses import replace
 from typing import Any, BinaryIO, Final, cast
 
 from django.core.files.base import File
-from PIL import Image
 
 from shift_media.conf import settings
-from shift_media.core.spec import Spec
-from shift_media.imaging import engine, impressions
-from shift_media.imaging.exif_facts import read_exif_facts
+from shift_media.core.errors import SourceError
+from shift_media.validators.errors import refused_source
 from shift_media.validators.inspection import Inspection
 from shift_media.validators.seekable import remembered
+from shift_media.workers import isolated
 
 Extractor = Callable[[Inspection], Mapping[str, Any]]
 """A function of a project that returns further facts, as values of JSON."""
@@ -27,7 +26,6 @@ KEPT_FACTS: Final = (*EXIF_FACTS, *COLOR_FACTS)
 """The names that ``keep_metadata`` may have."""
 
 _CACHE: Final = "_shift_media_kept"
-_SIDE: Final = 64
 
 
 def keep_facts(
@@ -40,7 +38,10 @@ def keep_facts(
     if not wanted:
         return inspection
     cause = (*wanted, inspection.metadata.sha256 or object())
-    kept = remembered(file, _CACHE, cause, lambda: _read(wanted, file, inspection))
+    try:
+        kept = remembered(file, _CACHE, cause, lambda: _read(wanted, file, inspection))
+    except SourceError as error:
+        raise refused_source(error, inspection.format, settings.source_limits) from error
     file.seek(0)
     return replace(inspection, metadata=replace(inspection.metadata, **kept))
 
@@ -52,14 +53,12 @@ def _read(
     is_image = inspection.format.kind == "image"
     names = {item for item in wanted if isinstance(item, str)}
     if is_image and names & set(EXIF_FACTS):
-        facts = read_exif_facts(cast("BinaryIO", file), inspection.format)
+        facts = isolated.read_exif(cast("BinaryIO", file), inspection.format.extension)
         kept |= {name: getattr(facts, name) for name in EXIF_FACTS if name in names}
     if names & set(COLOR_FACTS) and inspection.metadata.placeholder:
-        picture = _small_picture(file, inspection) if is_image else _placeholder(inspection)
-        if "palette" in names:
-            kept["palette"] = impressions.make_palette(picture)
-        if "blurhash" in names:
-            kept["blurhash"] = impressions.make_blurhash(picture)
+        source = cast("BinaryIO", file) if is_image else _placeholder(inspection)
+        found = isolated.read_impressions(source)
+        kept |= {name: getattr(found, name) for name in COLOR_FACTS if name in names}
     extra: dict[str, Any] = {}
     for item in wanted:
         if not isinstance(item, str):
@@ -68,15 +67,7 @@ def _read(
     return {**kept, **({"extra": extra} if extra else {})}
 
 
-def _small_picture(file: File[Any], inspection: Inspection) -> Image.Image:
-    spec = Spec.make(f"{_SIDE}x{_SIDE}", format="png")
-    made = engine.make(
-        cast("BinaryIO", file), spec, limits=settings.source_limits, decoder=settings.ENGINE
-    )
-    return engine.open_picture(io.BytesIO(made.content))
-
-
-def _placeholder(inspection: Inspection) -> Image.Image:
+def _placeholder(inspection: Inspection) -> BinaryIO:
     """Return the placeholder of a drawing or a page, which is drawn only once."""
     _prefix, _, content = inspection.metadata.placeholder.partition(",")
-    return engine.open_picture(io.BytesIO(base64.b64decode(content)))
+    return io.BytesIO(base64.b64decode(content))

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.test import override_settings
 
 from shift_media.fields import MediaField
-from shift_media.imaging import engine
 from shift_media.markup.representation import media_json
+from shift_media.workers import isolated
 from tests.counting import counted
 from tests.fields.material import upload
 from tests.fields.test_ahead import TASKS
@@ -73,7 +73,7 @@ def test_task_adds_to_the_row_what_was_left_to_it(by_task: Any) -> None:
 def test_upload_is_not_decoded_by_form_full_clean_and_save(
     by_task: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded = counted(monkeypatch, engine, "preview")
+    decoded = counted(monkeypatch, isolated, "make_preview")
     file = ContentFile(images.encoded(images.quadrants(), "jpg"), "a.jpg")
     field = Kept._meta.get_field("image").formfield()
     row = Kept(image=field.clean(file))

@@ -19,7 +19,8 @@ from shift_media.forms import MediaFormField
 from shift_media.imaging import engine
 from shift_media.imaging.engine import decoders
 from shift_media.sandbox import ffmpeg
-from shift_media.validators import InvalidMedia, inspection
+from shift_media.validators import InvalidMedia
+from shift_media.workers import isolated
 from tests.counting import counted
 from tests.fields.test_field import ids
 from tests.imaging import heics, images, jxls
@@ -179,7 +180,7 @@ def test_converted_upload_passes_a_form() -> None:
 
 
 def test_upload_is_converted_once_by_full_clean_and_save(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = counted(monkeypatch, engine, "make")
+    made = counted(monkeypatch, isolated, "make")
     row = Converted(image=ContentFile(heics.heic(UPRIGHT), "a.heic"))
     row.full_clean()
     row.full_clean()
@@ -191,7 +192,7 @@ def test_upload_is_converted_once_by_full_clean_and_save(monkeypatch: pytest.Mon
 
 
 def test_upload_is_stripped_once_by_full_clean_and_save(monkeypatch: pytest.MonkeyPatch) -> None:
-    stripped = counted(monkeypatch, inspection, "strip")
+    stripped = counted(monkeypatch, isolated, "strip_metadata")
     content = images.encoded(images.quadrants(), "jpg", exif=images.exif(1, model="Phone 7"))
     file = ContentFile(content, "a.jpg")
     first, second = Portrait(image=file), Portrait(image=file)

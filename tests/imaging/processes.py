@@ -14,7 +14,14 @@ from tests.parts import ROOT
 
 def run(code: str, *arguments: str, stdin: str = "") -> str:
     """Run code with arguments and input, and return its output; fail if it fails."""
-    done = subprocess.run(
+    done = start(code, *arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def start(code: str, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run code with arguments and input until it ends, however it does."""
+    return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         input=stdin,
         capture_output=True,
@@ -24,8 +31,6 @@ def run(code: str, *arguments: str, stdin: str = "") -> str:
         timeout=600,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def _environment() -> dict[str, str]:

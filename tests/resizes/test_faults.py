@@ -98,6 +98,12 @@ ORIGINALS: dict[str, Callable[[], bytes]] = {
 }
 
 
+@pytest.fixture
+def storage(site: Callable[..., CountingStorage]) -> CountingStorage:
+    """Return a storage of a site without workers: the memory of this process is limited."""
+    return site(shift_media={"WORKERS": 0})
+
+
 @pytest.fixture(autouse=True)
 def warm(storage: CountingStorage, add: Add, resize_of: ResizeOf) -> None:
     """Import the views and the engine, so that a test limits the work and not the imports."""

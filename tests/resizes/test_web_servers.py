@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import io
 import os
@@ -13,9 +12,11 @@ from types import SimpleNamespace
 import pytest
 
 from shift_media.core.keys import new_original_key
+from shift_media.resizes import builder
 from shift_media.storages import LocalMediaStorage
+from tests.imaging import images
 from tests.resizes.conftest import picture
-from tests.servers.web import COMMANDS, serving
+from tests.servers.web import COMMANDS, is_worker, serving, tree
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -40,7 +41,8 @@ def server(
     os.truncate(storage.path(large), LARGE_BYTES)
     with serving(request.param, needs(request.param), folder) as (port, processes):
         yield SimpleNamespace(
-            port=port, processes=processes, path=f"/media/{key}", large=f"/media/{large}",
+            port=port, processes=processes, resize=builder.build(key, "20x", storage=storage).url,
+            path=f"/media/{key}", large=f"/media/{large}",
             content=content, name=request.param,
         )  # fmt: skip
 
@@ -84,6 +86,13 @@ def test_server_answers_conditions_and_encoded_paths(server: SimpleNamespace) ->
     assert ask(server, server.path, "POST")[0] == 405
 
 
+def test_server_decodes_pictures_in_a_worker(server: SimpleNamespace) -> None:
+    status, _, body = ask(server, server.resize)
+    assert status == 200
+    assert images.opened(body).width == 20
+    assert any(map(is_worker, tree(server.processes.pids)))
+
+
 @pytest.mark.slow
 def test_server_holds_no_large_file_in_memory(server: SimpleNamespace) -> None:
     ask(server, server.path)
@@ -101,16 +110,7 @@ def test_server_holds_no_large_file_in_memory(server: SimpleNamespace) -> None:
 
 def peak_bytes(server: SimpleNamespace) -> int:
     """Return the sum of the peak memory of a server's processes."""
-    return sum(_peak(pid) for pid in _tree(server.processes.pids))
-
-
-def _tree(pids: list[int]) -> Iterator[int]:
-    for pid in pids:
-        yield pid
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(FileNotFoundError):  # The thread has ended.
-                children = (task / "children").read_text().split()
-                yield from _tree([int(child) for child in children])
+    return sum(_peak(pid) for pid in tree(server.processes.pids))
 
 
 def _peak(pid: int) -> int:

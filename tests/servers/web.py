@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from testproject.servers.processes import Processes, free_ports, is_responding
@@ -29,6 +29,24 @@ COMMANDS: dict[str, Callable[[Path, int, Path], list[str | Path]]] = {
     "daphne": lambda program, port, folder: [program, "-b", "127.0.0.1", "-p", str(port), ASGI],
 }  # fmt: skip
 """The command of each server, from its program, a port and a folder of its own."""
+
+
+def tree(pids: list[int]) -> Iterator[int]:
+    """Yield processes and all that they have started."""
+    for pid in pids:
+        yield pid
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(FileNotFoundError):  # The thread has ended.
+                children = (task / "children").read_text().split()
+                yield from tree([int(child) for child in children])
+
+
+def is_worker(pid: int) -> bool:
+    """Return True for a process that decodes pictures for a server."""
+    try:
+        return b"workers/start.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -29,6 +29,33 @@ def spans_of(part: Span, spans: Sequence[Span]) -> Iterator[Span]:
         at += span.length
 
 
+def flat_parts(file: BinaryIO, source: BinaryIO) -> Iterator[Part]:
+    """Yield the parts of a source that a file is made of, directly or through other such files."""
+    if not isinstance(file, SegmentedFile):
+        file.seek(0)
+        yield file.read()
+        return
+    if file.source is source:
+        yield from file.parts
+        return
+    inner = list(flat_parts(file.source, source))
+    for part in file.parts:
+        yield from [part] if isinstance(part, bytes) else _slice_parts(part, inner)
+
+
+def _slice_parts(span: Span, parts: Sequence[Part]) -> Iterator[Part]:
+    """Yield the parts of a run of the bytes that other parts make."""
+    at = 0
+    for part in parts:
+        length = part_length(part)
+        start, end = max(span.offset, at) - at, min(span.offset + span.length, at + length) - at
+        if start < end and isinstance(part, bytes):
+            yield part[start:end]
+        elif start < end:
+            yield Span(cast(Span, part).offset + start, end - start)
+        at += length
+
+
 class SegmentedFile(SeekableReader):
     """Bytes and spans of a file, one after the other, as one seekable binary file.
 
@@ -40,6 +67,16 @@ class SegmentedFile(SeekableReader):
         self._parts = list(parts)
         self._starts = [0, *accumulate(map(part_length, parts))]
         super().__init__(self._starts[-1])
+
+    @property
+    def source(self) -> BinaryIO:
+        """The file whose bytes it has."""
+        return self._file
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Its bytes and spans, in their order."""
+        return self._parts
 
     def _read_at(self, position: int, length: int) -> bytes:
         content = self._read_part(position, length)

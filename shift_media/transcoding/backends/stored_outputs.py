@@ -11,12 +11,12 @@ from typing import ClassVar
 from PIL import Image
 
 from shift_media.core.errors import NotStored, SourceError, TranscodeError
-from shift_media.imaging import engine
 from shift_media.transcoding.backends.reports import bad_output
 from shift_media.transcoding.base import Job
 from shift_media.video import planning
 from shift_media.video.codec_strings import type_codecs
 from shift_media.video.playlists import Playlist, parse_playlist
+from shift_media.workers import isolated
 
 TEXT_BYTES = 4 << 20
 """The most that is read of a playlist; one of 24 hours has some hundred kilobytes."""
@@ -104,7 +104,7 @@ class StoredOutputs:
 def open_picture(file: str, content: bytes) -> Image.Image:
     """Return a decoded image. Raises `TranscodeError` for damaged and other files."""
     try:
-        return engine.open_picture(io.BytesIO(content))
+        return isolated.read_pixels(io.BytesIO(content))
     except SourceError as error:
         raise bad_output(file, f"it is not a picture: {error}") from error
 
