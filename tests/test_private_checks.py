@@ -77,6 +77,7 @@ def test_private_folder_below_a_public_one_is_w013(
         assert ("shift_media.W013" in messages()) is warned
 
 
+@pytest.mark.slow
 def test_private_url_in_plain_text_is_w012_at_deployment() -> None:
     for scheme, warned in (("http", True), ("https", False)):
         url = f"{scheme}://media.example.com/"

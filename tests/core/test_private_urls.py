@@ -31,6 +31,7 @@ seconds = st.floats(0, LONGEST)
 subjects = st.text("abc0123456789-_./?=&é")
 
 
+@pytest.mark.slow
 @given(times, seconds)
 @example(7200, 0)
 @example(7199.999, 0)
@@ -113,6 +114,7 @@ def test_query_without_a_signature_holds_for_nothing() -> None:
     assert not permit.holds(CLIP, SIGNER, 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(strategies.rendition_keys)
 def test_folder_is_the_beginning_of_its_key_and_of_no_other_profile(key: object) -> None:

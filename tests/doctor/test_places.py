@@ -36,6 +36,7 @@ def add(model: type[Photo] | type[Portrait], content: bytes) -> Photo | Portrait
     return row
 
 
+@pytest.mark.slow
 def test_pictures_with_a_place_are_counted_by_field(root: Path, doctor: Doctor) -> None:
     for content in (placed_picture(), placed_picture(), picture()):
         add(Photo, content)

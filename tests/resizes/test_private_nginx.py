@@ -56,6 +56,7 @@ def cached(
     processes.stop(gently=True)
 
 
+@pytest.mark.slow
 def test_nginx_sends_private_files_and_only_with_a_signature(
     start: Callable[..., Ask], app: App, tmp_path: Path, site: Any, add: Any, resize_of: Any
 ) -> None:

@@ -110,6 +110,7 @@ def test_urls_of_a_file_in_python_and_json_work(rows: tuple[Photo, Film]) -> Non
     assert_urls_work(" ".join(shown), 12)
 
 
+@pytest.mark.slow
 def test_urls_of_forms_and_serializers_work(rows: tuple[Photo, Film]) -> None:
     package("rest_framework", "drf")
     from tests.contrib.test_rest_framework import PhotoSerializer
