@@ -147,6 +147,8 @@ def _stored_response(
         response = responses.redirect(url, http.PRIVATE_HEADERS)
         response["Cache-Control"] = NEVER if caching == NEVER else _redirect_caching(seconds)
         return response
+    if not storage.serves_files:
+        request.META.pop("HTTP_RANGE", None)  # What it fetches is read from the beginning.
     return responses.respond_with_file(request, key, storage, caching, http.PRIVATE_HEADERS)
 
 

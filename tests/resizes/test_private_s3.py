@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 
 from shift_media.core.keys import parse_original_key
+from shift_media.storages import S3MediaStorage
 from shift_media.video.playlists import parse_playlist
 from tests.resizes.conftest import picture
 from tests.servers.sites import S3Site
@@ -167,6 +168,19 @@ def test_names_that_leave_the_folder_are_not_signed(s3_site: S3Site) -> None:
     lines = ["#EXTM3U", "../_other/a.mp4", "../clip.mp4", "https://evil.example/a.ts", "a?b", ".."]
     key = put(s3_site, clip, "_web/hls.m3u8", "\n".join([*lines, ""]).encode())
     assert get(s3_site.storage.derived_url(key)).content.decode().splitlines() == lines
+
+
+def test_storage_that_cannot_presign_has_its_files_sent_by_the_app(
+    s3_site: S3Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3_site.configure(**PRIVATE)
+    monkeypatch.setattr(S3MediaStorage, "presigned_url", lambda *args, **options: None)
+    clip = s3_site.add(b"movie", "clip.mp4")
+    url = s3_site.storage.derived_url(put(s3_site, clip, "_web/720p.mp4", b"film"))
+    for headers in ({}, {"Range": "bytes=1-2"}):
+        response: Any = Client().get(url, headers=headers)
+        assert (response.status_code, b"".join(response.streaming_content)) == (200, b"film")
+        assert_private(response)
 
 
 def test_location_stands_in_the_bucket_and_not_in_the_url(s3_site: S3Site) -> None:
