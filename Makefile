@@ -15,6 +15,7 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 VENV_DIST = .venv-dist
+SHARP = sharp@~0.35
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
 # `make unit` is for the minutes between two edits, so it leaves out slow tests, too.
 # The unit tests run in one process for each core. Tests that wait for a server need one more to keep
@@ -53,6 +54,7 @@ help:
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
 	echo "make loss         kill everything at random for 10 minutes, then audit; ARGS=\"--seconds 60 --seed 7\""
 	echo "make load         a site of two hosts under load for half an hour; ARGS=\"--minutes 2\""
+	echo "                  ARGS=--sharp compares with sharp, which npm installs if it is there"
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."
@@ -171,6 +173,8 @@ $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 
 $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
 	$(call set_up,$(VENV_BENCH),$(PYTHON),-e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
+	npm install --silent --no-audit --no-fund --prefix $(VENV_BENCH)/npm $(SHARP) || \
+	  echo "sharp is left out of the comparison, because npm could not install it." >&2
 	touch $@
 
 $(VENV_DIST)/.dist: setup.cfg

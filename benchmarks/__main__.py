@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.conf import settings
-from PIL import Image
 
-from benchmarks import ladder, memory, quality, site, workers
+from benchmarks import ladder, memory, quality, sharp, site, workers
+from benchmarks.comparison import to_rows
 from benchmarks.measure import milliseconds
 from benchmarks.photographs import Collection, Photograph, collect, images
 from benchmarks.report import Report
@@ -28,18 +28,19 @@ MIN_AGAINST_FULL = {400: (5.5, 9), 200: (5.5, 5.5), 1600: (3, 3)}
 MAX_AGAINST_LIMIT = {400: 1.15, 1600: 1.5}
 """Most time against libjpeg-turbo's scaled decode, by width."""
 MAX_SSIM_LOST = 0.002
+WITHOUT_PEERS = ("videos", "documents", "heic", "uploads", "workers", "sharp")
+"""Options for sections that need no other Django app."""
 
 
 def main() -> None:
     """Measure what the options choose: by default images, URLs and templates."""
     arguments = parse_arguments(sys.argv[1:])
     logging.disable(logging.CRITICAL)
-    alone = (arguments.videos, arguments.documents, arguments.heic, arguments.uploads)
-    if any(alone) or arguments.workers:
-        settings.configure(SECRET_KEY="of-the-benchmarks")  # No peer is needed.
+    if any(getattr(arguments, name) for name in WITHOUT_PEERS):
+        settings.configure(SECRET_KEY="of-the-benchmarks")
     elif not arguments.quality:
         site.start()
-    report = Report()
+    report = Report(versions={"sharp": sharp.find_version()})
     print("  ".join(f"{name} {value}" for name, value in report.machine().items()))
     arguments.json.parent.mkdir(exist_ok=True)
     if arguments.videos:
@@ -65,6 +66,8 @@ def main() -> None:
             workers.measure(report, collection, arguments.rounds)
         elif arguments.quality:
             quality.measure(report, collection, arguments.rounds)
+        elif arguments.sharp:
+            measure_sharp(report, collection, arguments.rounds)
         else:
             measure_images(report, collection, arguments.rounds)
             measure_urls(report, arguments.rounds)
@@ -88,6 +91,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--documents", action="store_true", help="only PDF and SVG")
     parser.add_argument("--heic", action="store_true", help="only HEIC")
     parser.add_argument("--workers", action="store_true", help="only worker processes")
+    parser.add_argument("--sharp", action="store_true", help="only the engine beside sharp")
     arguments = parser.parse_args(words)
     if arguments.photos is not None and not arguments.photos.is_dir():
         parser.error(f"--photos: {arguments.photos} is not a folder")
@@ -104,7 +108,14 @@ def measure_images(report: Report, collection: Collection, rounds: int) -> None:
     for name, content in collection.pngs_and_webps().items():
         compare_decoders(report, name, content, min(rounds, 3))
         memory.measure_large(report, name, content)
+    measure_sharp(report, collection, min(rounds, 3))
     ladder.measure(report, collection, min(rounds, 3))
+
+
+def measure_sharp(report: Report, collection: Collection, rounds: int) -> None:
+    """Compare the engine with sharp, which reads its originals from files."""
+    with TemporaryDirectory() as folder:
+        sharp.measure(report, collection, Path(folder), rounds)
 
 
 def compare_engines(
@@ -148,22 +159,6 @@ def compare_decoders(report: Report, name: str, content: bytes, rounds: int) -> 
     report.table(f"{name} -> 400x400 fit", to_rows(calls, times, engines.best(content, 400, 400)))
 
 
-def to_rows(
-    calls: Mapping[str, Callable[[], bytes]], times: Mapping[str, float], best: Image.Image
-) -> dict[str, dict[str, float]]:
-    """Return a row for each call: its time, and the quality and size of what it makes."""
-    made = {name: call() for name, call in calls.items()}
-    return {
-        name: {
-            "CPU ms": times[name],
-            "against": times[name] / times["shift_media"],
-            "SSIM": ssim(content, best),
-            "KB": len(content) / 1000,
-        }
-        for name, content in made.items()
-    }
-
-
 def add_targets(
     report: Report,
     title: str,
@@ -187,14 +182,6 @@ def add_targets(
         others = min(row["against"] for row in as_good if row is not ours)
         report.target(f"{title}: against the best as good", others, 1.8)
         report.target(f"{title}: bytes read", ours["bytes read"], 0.4, at_least=False)
-
-
-def ssim(content: bytes, best: Image.Image) -> float:
-    """Return the SSIM against the best pixels, in their size: engines round sizes differently."""
-    image = Image.open(BytesIO(content)).convert("RGB")
-    if image.size != best.size:
-        image = image.resize(best.size)
-    return float(images.ssim(image, best))
 
 
 def measure_first_resizes(report: Report, photograph: Photograph, rounds: int) -> None:

@@ -6,11 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pyvips
-import simplejpeg
 from PIL import Image
-from thumbor.config import Config
-from thumbor.context import Context
-from thumbor.engines.pil import Engine as ThumborEngine
 
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
@@ -83,6 +79,10 @@ def vips(content: bytes, width: int, height: int) -> bytes:
 
 def thumbor(content: bytes, width: int, height: int) -> bytes:
     """Use thumbor's engine without its server, with baseline JPEGs as the others make."""
+    from thumbor.config import Config
+    from thumbor.context import Context
+    from thumbor.engines.pil import Engine as ThumborEngine
+
     machine = ThumborEngine(Context(config=Config(PROGRESSIVE_JPEG=False)))
     machine.load(content, None)
     machine.resize(*fitted(machine.size, width, height))
@@ -91,6 +91,8 @@ def thumbor(content: bytes, width: int, height: int) -> bytes:
 
 def limit(content: bytes, width: int, height: int) -> bytes:
     """Use libjpeg-turbo: a scaled decode, a box filter, an encode. No engine can do less work."""
+    import simplejpeg
+
     head = simplejpeg.decode_jpeg_header(content)
     size = fitted((head[1], head[0]), width, height)
     pixels = simplejpeg.decode_jpeg(

@@ -22,6 +22,7 @@ DRAWN_SIZE = (5312, 2988)
 LARGE, LARGE_AREA = "20 MP baseline q90", 20e6
 PNG, PNG_AREA = "15 MP RGBA PNG", 15e6
 WEBP, WEBP_AREA = "17 MP WebP", 16.9e6
+OPAQUE, AVIF, OPAQUE_AREA = "12 MP PNG", "12 MP AVIF", 12e6
 """The images that are made of a photograph: their names, and their areas in pixels."""
 
 MIN_SIDE = 1600
@@ -86,6 +87,16 @@ class Collection:
             f"{self.label}{PNG}": images.encoded(transparent, "png", compress_level=1),
             f"{self.label}{WEBP}": images.encoded(opaque, "webp", quality=85, method=0),
         }
+
+    def other_kinds(self) -> dict[str, tuple[str, bytes]]:
+        """Return a large original of each other format, with its kind, by name."""
+        image = Image.open(BytesIO(self.large.content)).convert("RGB")
+        opaque = _resample(image, OPAQUE_AREA)
+        png = images.encoded(opaque, "png", compress_level=1)
+        avif = images.encoded(opaque, "avif", quality=70, subsampling="4:2:0")
+        made = {f"{self.label}{OPAQUE}": ("PNG", png), f"{self.label}{AVIF}": ("AVIF", avif)}
+        others = self.pngs_and_webps().items()
+        return made | {name: (name.split()[-1], content) for name, content in others}
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source}"

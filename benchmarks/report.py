@@ -21,6 +21,7 @@ PACKAGES = (
     "django-versatileimagefield",
     "thumbor",
     "pyvips",
+    "pyvips-binary",
     "simplejpeg",
 )
 
@@ -42,9 +43,14 @@ class Target:
 
 @dataclass
 class Report:
-    """Collects tables and targets; prints each table at once, and writes all of it as JSON."""
+    """Collects tables and targets; prints each table at once, and writes all of it as JSON.
+
+    Attributes:
+        versions: those of programs that are no Python packages.
+    """
 
     subject: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
     tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
 
@@ -61,7 +67,7 @@ class Report:
                 values[package] = version(package)
             except PackageNotFoundError:
                 values[package] = "not installed"
-        return values
+        return values | self.versions
 
     def describe(self, subject: str) -> None:
         """Print and store what is measured: photographs or drawn images."""

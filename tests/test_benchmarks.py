@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import photographs
+from benchmarks import photographs, sharp
 from benchmarks.__main__ import parse_arguments
+from benchmarks.measure import milliseconds
 from benchmarks.photographs import collect, without_metadata
 from benchmarks.report import Report
 from tests.imaging import images
@@ -124,3 +125,31 @@ def test_make_bench_passes_photos(variable: str, option: str) -> None:
     )
     last = shown.stdout.strip().splitlines()[-1]
     assert last.rstrip().endswith(f"-m benchmarks{option}")
+
+
+class CallOfAnotherProcess:
+    """A call whose time another process counts, as that of sharp."""
+
+    seconds = 0.0
+
+    def __call__(self) -> None:
+        self.seconds += 0.25
+
+    def clock(self) -> int:
+        return int(self.seconds * 1e9)
+
+
+def test_call_with_a_clock_is_measured_by_it() -> None:
+    times = milliseconds({"ours": lambda: None, "theirs": CallOfAnotherProcess()}, 3)
+    assert times["theirs"] == 250
+    assert times["ours"] < 50
+
+
+def test_sharp_is_left_out_with_a_line_where_it_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sharp, "PACKAGE", tmp_path / "none")
+    with sharp.started() as process:
+        assert process is None
+    assert "sharp is left out: it is installed by npm" in capsys.readouterr().err
+    assert sharp.find_version() == "not installed"
