@@ -139,11 +139,12 @@ class Settings(
 
     @cached_property
     def ENGINE(self) -> Decoder:
-        """Decoder of PNG and WebP: ``"pillow"``, ``"vips"`` or ``"auto"``. Default: ``"auto"``.
+        """Engine of JPEG, PNG, WebP: ``"pillow"``, ``"vips"`` or ``"auto"``. Default: ``"auto"``.
 
-        ``"vips"`` needs the extra ``vips``. If it is installed, ``"auto"`` uses it for large PNG,
-        and for large WebP without alpha of which a much smaller resize is made. This takes a half
-        to four fifths of the time, and less memory. Pillow decodes all other formats.
+        ``"vips"`` needs the extra ``vips``. If it is installed, ``"auto"`` uses libvips where it
+        takes at least a tenth less time at the same quality: for most resizes of JPEG from
+        300 pixels on, for PNG, and for WebP that gets clearly smaller. That takes two fifths to
+        four fifths of the time, and less memory. Pillow makes all others.
         """
         engine: Decoder = self._raw.get("ENGINE", "auto")
         if engine not in DECODERS:

@@ -1,7 +1,7 @@
 """Resizes made with Pillow: the header first, then one decoder, which shrinks while it decodes.
 
-libvips decodes PNG and WebP if the caller asks for it (``decoder``). No global state of Pillow is
-changed, and any number of threads may call these functions.
+libvips decodes and resamples JPEG, PNG and WebP if the caller asks for it (``decoder``). No global
+state of Pillow is changed, and any number of threads may call these functions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.geometry import ResizePlan
 from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Limits, Spec
-from shift_media.imaging.engine import animation, batch, codecs, decode, decorate, encode
+from shift_media.imaging.engine import animation, batch, codecs, decode, decorate, encode, stills
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.decoders import find_missing
 from shift_media.imaging.engine.pipeline import Pipeline
@@ -167,5 +167,5 @@ def _resize_still(
     source: BinaryIO, header: Header, pipeline: Pipeline, decoder: Decoder
 ) -> Image.Image:
     """Decode and resize; on return the original's pixels are freed, before an encoder starts."""
-    decoded = decode.decode_still(source, header, pipeline.min_scale, decoder, pipeline.whole_size)
-    return pipeline.run(*decoded)
+    resampled = stills.resample(source, header, pipeline.area, pipeline.min_scale, decoder)
+    return pipeline.complete(resampled)

@@ -9,14 +9,15 @@ and none of its pixels is held while an encoder works.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import BinaryIO, Final
 
 from PIL import Image
 
 from shift_media.core.geometry import Box, Size
-from shift_media.imaging.engine import animation, codecs, decode, encode, modes, transform
+from shift_media.imaging.engine import animation, codecs, decode, encode, modes, stills, transform
+from shift_media.imaging.engine.area import Area
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.decode import Decoded
 from shift_media.imaging.engine.pipeline import Pipeline
@@ -32,8 +33,8 @@ _STEP: Final = 1.6
 less like one made of all pixels than by halves; at 1.5 and 1.2 drawings are."""
 _BAND_PIXELS: Final = 4_000_000
 
-_PixelKey = tuple[Box, Box, Size, tuple[object, ...]]
-"""Box, region, size and effects: with the same, pixels are the same before canvas and encoder."""
+_PixelKey = tuple[Area, tuple[object, ...]]
+"""Area and effects: with the same, pixels are the same before canvas and encoder."""
 
 
 def make_files(
@@ -75,7 +76,7 @@ def _batches(pipelines: Sequence[Pipeline]) -> Iterator[list[Pipeline]]:
     batch: list[Pipeline] = []
     held: dict[_PixelKey, int] = {}
     for pipeline in pipelines:
-        key, area = _pixel_key(pipeline), math.prod(pipeline.size)
+        key, area = _pixel_key(pipeline), math.prod(pipeline.area.size)
         if batch and key not in held and sum(held.values()) + area > _MAX_HELD_PIXELS:
             yield batch
             batch, held = [], {}
@@ -85,27 +86,52 @@ def _batches(pipelines: Sequence[Pipeline]) -> Iterator[list[Pipeline]]:
 
 
 def _pixel_key(pipeline: Pipeline) -> _PixelKey:
-    return pipeline.box, pipeline.region, pipeline.size, pipeline.finish_key
+    return pipeline.area, pipeline.finish_key
 
 
 def _resize_all(
     source: BinaryIO, header: Header, pipelines: Sequence[Pipeline], decoder: Decoder
 ) -> dict[_PixelKey, Image.Image]:
     """Decode the first frame once and resize it for each pipeline, before canvas and encoder."""
-    decoded = decode.decode_still(source, header, min_scale(pipelines), decoder)
     different = {_pixel_key(pipeline): pipeline for pipeline in pipelines}
+    finished = _resize_by_libvips(source, header, different, decoder)
+    left = [pipeline for key, pipeline in different.items() if key not in finished]
+    return finished | _resize_by_pillow(source, header, left) if left else finished
+
+
+def _resize_by_libvips(
+    source: BinaryIO, header: Header, different: Mapping[_PixelKey, Pipeline], decoder: Decoder
+) -> dict[_PixelKey, Image.Image]:
+    """Resize all that libvips can, each from the decoded pixels, which cost it little."""
+    able = {key: each for key, each in different.items() if not each.area.enlarges}
+    areas = [pipeline.area for pipeline in able.values()]
+    if not able:
+        return {}
+    least = min_scale(list(able.values()))
+    pixels = stills.open_pixels(source, header, areas, least, decoder)
+    if pixels is None:
+        return {}
+    made = ((key, each, pixels.resample(each.area)) for key, each in able.items())
+    return {key: each.finish(image) for key, each, image in made if image is not None}
+
+
+def _resize_by_pillow(
+    source: BinaryIO, header: Header, pipelines: Sequence[Pipeline]
+) -> dict[_PixelKey, Image.Image]:
+    decoded = decode.decode_still(source, header, min_scale(pipelines))
     sources: dict[tuple[Box, Box], list[Image.Image]] = {}
     finished: dict[_PixelKey, Image.Image] = {}
-    for pipeline in sorted(different.values(), key=lambda each: _fineness(decoded, each)):
-        larger = sources.setdefault((pipeline.box, pipeline.region), [])
-        best = _smallest_source(larger, pipeline.size)
+    for pipeline in sorted(pipelines, key=lambda each: _fineness(decoded, each)):
+        area = pipeline.area
+        larger = sources.setdefault((area.box, area.region), [])
+        best = _smallest_source(larger, area.size)
         if best is not None:
-            resampled = transform.shrink(best, pipeline.size)
+            resampled = transform.shrink(best, area.size)
         else:
-            while len(different) > 1 and _fineness(decoded, pipeline) >= 2 * _MIN_FINENESS:
+            while len(pipelines) > 1 and _fineness(decoded, pipeline) >= 2 * _MIN_FINENESS:
                 decoded = _halve(decoded)
-            resampled = pipeline.resample(*decoded)
-        if not pipeline.enlarges:
+            resampled = transform.resample(decoded.image, area.scaled(decoded.scale))
+        if not area.enlarges:
             larger.append(resampled)
         finished[_pixel_key(pipeline)] = pipeline.finish(resampled)
     return finished

@@ -1,4 +1,4 @@
-"""From an original to pixels: one decoder, which shrinks while it decodes if it can."""
+"""From an original to pixels by Pillow: one decoder, which shrinks while it decodes if it can."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from shift_media.core.errors import Undecodable
-from shift_media.core.geometry import Size
-from shift_media.imaging.engine import codecs, decoders, modes, tiles, vips
+from shift_media.imaging.engine import codecs, decoders, modes, tiles
 from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_ending, jpeg_scans, png
 from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
 from shift_media.imaging.formats.segments import open_parts
@@ -34,28 +33,23 @@ def decode_still(
     source: BinaryIO,
     header: Header,
     min_scale: tuple[float, float],
-    decoder: vips.Decoder = "pillow",
-    size: Size | None = None,
 ) -> Decoded:
     """Decode the first frame at ``min_scale`` × the original's width and height, or more.
 
-    ``min_scale`` is at most 1 each way. With ``size``, that of a resize of the whole original, the
-    result may have just this size. Raises what the decoder raises.
+    ``min_scale`` is at most 1 each way. Raises what the decoder raises.
     """
     scans = select_scans(source, header, min_scale)
     if scans is not None:
         return _decode_parts(source, header, scans.parts, min_scale)
     if header.skips:
         return _decode_parts(source, header, header.still, min_scale)
-    return decode_all_data(source, header, min_scale, decoder, size)
+    return decode_all_data(source, header, min_scale)
 
 
 def decode_all_data(
     source: BinaryIO,
     header: Header,
     min_scale: tuple[float, float],
-    decoder: vips.Decoder = "pillow",
-    size: Size | None = None,
 ) -> Decoded:
     """Decode the first frame as `decode_still` does, from all scans of a progressive JPEG.
 
@@ -65,8 +59,6 @@ def decode_all_data(
         return _decode_parts(source, header, header.still, (1.0, 1.0))
     if header.tiles:
         return Decoded(*tiles.decode_tiles(source, header, min_scale))
-    if vips.should_decode(header, min_scale, decoder):
-        return Decoded(*vips.decode_still(source, header, min_scale, size))
     if header.gif_frames:
         frame = header.gif_frames[0]
         return Decoded(_on_canvas(decode_gif_frame(source, frame), frame, header), (1.0, 1.0))

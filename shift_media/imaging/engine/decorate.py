@@ -13,7 +13,7 @@ from PIL import Image, ImageChops, ImageDraw
 from shift_media.core.geometry import turned_size
 from shift_media.core.preset_effects import PresetEffects, Watermark
 from shift_media.core.spec import COMPASS, Crop, Spec
-from shift_media.imaging.engine import decode, transform
+from shift_media.imaging.engine import decode, stills, transform
 from shift_media.imaging.engine.modes import to_working_mode
 from shift_media.imaging.engine.vips import Decoder
 from shift_media.imaging.formats.base import Header
@@ -33,7 +33,7 @@ def trim_spec(
 ) -> Spec:
     """Return a spec that cuts off the border of an original that has the colour of its corner."""
     scale = min(1.0, _TRIM_SIDE / max(header.width, header.height))
-    image = decode.decode_still(source, header, (scale, scale), decoder).image
+    image = stills.shrink_roughly(source, header, scale, decoder)
     turn = transform.turned_orientation(header.orientation, spec.rotate, spec.flip)
     image = transform.apply_orientation(to_working_mode(image), turn)
     box = _find_box(image, tolerance)

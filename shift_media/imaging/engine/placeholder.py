@@ -8,7 +8,8 @@ from typing import BinaryIO, Final
 
 from PIL import Image
 
-from shift_media.imaging.engine import animation, codecs, color, decode, transform
+from shift_media.imaging.engine import animation, codecs, color, stills, transform
+from shift_media.imaging.engine.area import Area
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.vips import Decoder
 from shift_media.imaging.formats.base import Header
@@ -58,10 +59,7 @@ def _thumbnail(source: BinaryIO, header: Header, decoder: Decoder) -> Image.Imag
     longer = max(header.width, header.height)
     ratio = min(1.0, _SIDE / longer)
     size = (max(1, round(header.width * ratio)), max(1, round(header.height * ratio)))
-    decoded = decode.decode_all_data(source, header, (ratio, ratio), decoder)
-    scale = decoded.scale
-    box = (0.0, 0.0, header.width * scale[0], header.height * scale[1])
-    image = transform.resample(decoded.image, box, size, box)
+    image = stills.resample_all_data(source, header, size, decoder)
     image = color.to_srgb(image, color.read_profile(source, header), header.color_space)
     return transform.apply_orientation(image, header.orientation)
 
@@ -89,6 +87,6 @@ def _placeholder(image: Image.Image) -> str:
 def _encode_tiny(image: Image.Image, side: int, quality: int) -> bytes:
     ratio = min(1.0, side / max(image.size))
     size = (max(1, round(image.width * ratio)), max(1, round(image.height * ratio)))
-    small = transform.resample(image, (0, 0, *image.size), size, (0, 0, *image.size))
+    small = transform.resample(image, Area.of_all(*image.size, size))
     small = small.convert("RGBA" if small.mode in ("LA", "RGBA") else "RGB")
     return codecs.save(small, "WEBP", {"quality": quality, "alpha_quality": quality, "method": 6})

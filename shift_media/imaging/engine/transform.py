@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 from shift_media.core.geometry import Box, ResizePlan, Size
 from shift_media.core.spec import WHITE, Spec
 from shift_media.imaging.engine import codecs
+from shift_media.imaging.engine.area import Area
 from shift_media.imaging.engine.modes import to_working_mode
 
 _REDUCING_GAP: Final = 3.0
@@ -109,12 +110,13 @@ def apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def resample(image: Image.Image, box: Box, size: Size, region: Box) -> Image.Image:
-    """Resize a box of an image, decoded in any mode, to a size in a working mode.
+def resample(image: Image.Image, area: Area) -> Image.Image:
+    """Resize an area of an image, decoded in any mode, to its size in a working mode.
 
-    No pixel outside ``region`` is read. Modes that must be converted first are converted in bands,
+    No pixel outside its region is read. Modes that must be converted first are converted in bands,
     so that no second copy of a large original is ever made.
     """
+    box, size, region = area.box, area.size, area.region
     left, top = math.floor(region[0]), math.floor(region[1])
     right = min(math.ceil(region[2]), image.width)
     bottom = min(math.ceil(region[3]), image.height)
