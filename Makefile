@@ -49,12 +49,12 @@ help:
 	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
 	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
+	echo "                  ARGS=--sharp compares with sharp, which npm installs if it is there"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
 	echo "make loss         kill everything at random for 10 minutes, then audit; ARGS=\"--seconds 60 --seed 7\""
 	echo "make load         a site of two hosts under load for half an hour; ARGS=\"--minutes 2\""
-	echo "                  ARGS=--sharp compares with sharp, which npm installs if it is there"
 	echo "make clean        remove everything that the other targets made, including the demo's pictures"
 	echo
 	echo "PYTHON=python3.13 chooses the interpreter; ARGS=... goes to pytest or to the demo."

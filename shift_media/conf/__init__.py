@@ -101,7 +101,11 @@ class Settings(
 
     @cached_property
     def MAX_PIXELS(self) -> int:
-        """The most pixels of an original, over all its frames. Default: 50 million."""
+        """The most pixels of an original, over all its frames. Default: 50 million.
+
+        Formats whose decoders hold more of a picture have a part of it, and those whose decoders
+        hold less have a multiple: a baseline JPEG four times as many.
+        """
         return self._positive("MAX_PIXELS", SourceLimits().pixels)
 
     @cached_property

@@ -90,10 +90,15 @@ class Undecodable(SourceError):
 
 
 class TooManyPixels(SourceError):
-    """An image with more pixels, over all its frames, than the limit."""
+    """An image with more pixels, over all its frames, than the limit.
+
+    Attributes:
+        limit: pixels that such an image may have, if they are known.
+    """
 
     code = "too_many_pixels"
     public = "The image has too many pixels."
+    limit: int | None = None
 
 
 class TooManyFrames(SourceError):

@@ -42,7 +42,7 @@ def strip(source: BinaryIO, limits: SourceLimits = DEFAULT_LIMITS) -> BinaryIO:
     picture and metadata cannot be distinguished, `NotStrippable`, `TooManyPixels` and
     `TooManyFrames`.
     """
-    header = read_header(source, limits)
+    header = read_header(source, limits.whole)  # the end of its data is found by decoding it
     stripped_parts = IMAGE_FORMATS[header.format.extension].stripped_parts
     if stripped_parts is None:
         raise NotStrippable(f"Metadata cannot be removed from {header.format.name} images.")

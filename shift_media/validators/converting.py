@@ -54,7 +54,7 @@ def convert(
         target = _TRANSPARENT
     sides = [min(side or 1, _MAX_SIDE) for side in (known.width, known.height)]
     spec = Spec.make(f"{sides[0]}x{sides[1]}", format=target, quality=_QUALITY.get(target))
-    limits = settings.source_limits
+    limits = settings.source_limits.whole
 
     def make() -> Result:
         output = Limits(side=_MAX_SIDE, area=limits.pixels)

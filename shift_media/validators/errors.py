@@ -144,7 +144,9 @@ def refused_source(error: SourceError, format: Format, limits: SourceLimits) -> 
     """Return the error for an image that could not be read, or exceeds a limit."""
     if isinstance(error, TooManyPixels):
         return InvalidMedia(
-            "too_many_pixels", str(error), limit=_grouped(limits.max_pixels(format))
+            "too_many_pixels",
+            str(error),
+            limit=_grouped(error.limit or limits.max_pixels(format)),
         )
     if isinstance(error, TooManyFrames):
         return InvalidMedia("too_many_frames", str(error), limit=_grouped(limits.frames))

@@ -209,6 +209,23 @@ def png_chunk(type: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + type + content + struct.pack(">I", checksum)
 
 
+def tall_jpeg(strip: Image.Image, rows: int) -> bytes:
+    """Write a baseline JPEG that repeats a strip of 16 lines, without encoding all of it.
+
+    A restart marker before each row of blocks makes the rows independent of each other.
+    """
+    encoder = {"subsampling": "4:2:0", "quality": 80, "restart_marker_rows": 1}
+    content = encoded(strip.resize((strip.width, 16)), "jpg", **encoder)
+    frame = content.index(b"\xff\xc0")
+    scan = content.index(b"\xff\xda")
+    start = scan + 2 + int.from_bytes(content[scan + 2 : scan + 4], "big")
+    head = bytearray(content[:start])
+    head[frame + 5 : frame + 7] = (16 * rows).to_bytes(2, "big")
+    row = content[start:-2]
+    eight = b"".join(row + bytes((0xFF, 0xD0 + number)) for number in range(8))
+    return bytes(head) + (eight * (rows // 8 + 1))[: rows * (len(row) + 2) - 2] + b"\xff\xd9"
+
+
 def with_chunks(content: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
     """Put chunks into a PNG, right after its header."""
     return content[:33] + b"".join(png_chunk(*chunk) for chunk in chunks) + content[33:]

@@ -5,10 +5,16 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 from PIL import Image
 
+from shift_media.core.errors import LimitExceeded, TooManyPixels
+from shift_media.core.spec import Spec
+from shift_media.imaging import engine
+from shift_media.imaging.probe import probe
+from shift_media.imaging.strip import strip
 from tests.imaging import images
 from tests.imaging.conftest import Measured
 from tests.imaging.limits import CPU_SECONDS, HEADER, LARGEST, USUAL
@@ -83,18 +89,63 @@ def test_header_bomb_costs_little_memory_and_time(
     assert seconds < 1
 
 
+def phone_photograph(width: int, height: int) -> bytes:
+    """Write a baseline JPEG as large as those of the largest cameras in phones."""
+    return images.tall_jpeg(images.photograph(800, 16).resize((width, 16)), height // 16)
+
+
+def as_progressive(content: bytes) -> bytes:
+    """Change the frame header of a baseline JPEG to that of a progressive one."""
+    return content.replace(b"\xff\xc0", b"\xff\xc2", 1)
+
+
+def as_scans(content: bytes) -> bytes:
+    """Change the first scan of a JPEG to one of the first component alone."""
+    at = content.index(b"\xff\xda")
+    return content[:at] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + content[at + 14 :]
+
+
 @pytest.mark.slow
 @pytest.mark.acceptance(26)
-def test_jpeg_of_99_megapixels_is_refused(measured: Measured) -> None:
-    content = kept("99 megapixels", lambda: flat("jpg", 11_000, 9_000, quality=20), __file__)
-    assert len(content) < 3 * MEGABYTE
+def test_photograph_of_a_phone_of_200_megapixels_is_resized(measured: Measured) -> None:
+    megabytes, seconds, outcome = measured(phone_photograph(16_320, 12_240))
+    assert outcome == ["made"] * 2
+    assert megabytes <= HEADER
+    assert seconds <= CPU_SECONDS
+
+
+@pytest.mark.acceptance(26)
+@pytest.mark.parametrize("change", [as_progressive, as_scans])
+def test_jpeg_of_200_megapixels_that_must_be_held_is_refused(
+    change: Callable[[bytes], bytes], measured: Measured
+) -> None:
+    content = change(phone_photograph(16_320, 12_240))
     megabytes, seconds, outcome = measured(content, most=1)
     assert outcome == ["TooManyPixels"] * 2
     assert megabytes <= HEADER
     assert seconds < 1
 
 
-@pytest.mark.slow
+@pytest.mark.acceptance(26)
+def test_jpeg_over_200_megapixels_is_refused() -> None:
+    with pytest.raises(TooManyPixels, match="limit for such JPEG is 200000000") as refused:
+        probe(BytesIO(phone_photograph(16_320, 12_304)))
+    assert refused.value.limit == 200_000_000
+
+
+def test_work_on_all_pixels_of_a_large_jpeg_is_refused() -> None:
+    content = BytesIO(phone_photograph(8_000, 8_000))
+    crop = Spec.make("900x900", format="jpg", crop=(0, 0, 1000, 1000))
+    with pytest.raises(LimitExceeded, match="64000000 pixels of the original at once"):
+        engine.make(content, crop)
+    with pytest.raises(LimitExceeded):
+        engine.make_many(content, [crop])
+    with pytest.raises(TooManyPixels):
+        engine.open_picture(content)
+    with pytest.raises(TooManyPixels):
+        strip(content)
+
+
 @pytest.mark.acceptance(27)
 def test_animation_with_too_many_pixels_over_all_frames_is_refused(measured: Measured) -> None:
     for frames, error in ((10_000, "TooManyFrames"), (501, "TooManyFrames")):
@@ -102,6 +153,16 @@ def test_animation_with_too_many_pixels_over_all_frames_is_refused(measured: Mea
         assert outcome == [error] * 2
         assert megabytes <= HEADER
         assert seconds < 1
+
+
+@pytest.mark.acceptance(27)
+def test_animation_of_400_frames_of_a_usual_size_is_admitted() -> None:
+    facts = probe(BytesIO(images.gif((480, 270), [(0, 0, 480, 270)] * 400)))
+    assert facts.frames == 400
+    with pytest.raises(TooManyPixels, match="limit for such GIF is 100000000"):
+        probe(BytesIO(images.gif((800, 600), [(0, 0, 800, 600)] * 400)))
+    with pytest.raises(TooManyPixels, match="limit for such GIF is 50000000"):
+        probe(BytesIO(images.gif((6000, 5000), [(0, 0, 9, 9)] * 2)))
 
 
 def animation_of_380() -> bytes:

@@ -121,7 +121,7 @@ def test_pixels_and_frames_are_counted_over_the_whole_animation(format: str) -> 
     with pytest.raises(TooManyFrames) as frame_error:
         facts(content, SourceLimits(frames=9))
     with pytest.raises(TooManyPixels) as pixel_error:
-        facts(content, SourceLimits(pixels=3999))
+        facts(content, SourceLimits(pixels=1999 if format == "gif" else 3999))
     assert (frame_error.value.code, pixel_error.value.code) == (
         "too_many_frames",
         "too_many_pixels",

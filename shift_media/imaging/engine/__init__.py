@@ -84,6 +84,7 @@ def make(
     plan = _plan(header, spec, limits, output)
     with translated_errors(header):
         pipeline = replace(Pipeline.build(source, header, spec, plan), effects=effects)
+        _check_decoded(header, pipeline, limits)
         if animation.is_animated(header, spec):
             content = animation.make_animation(source, header, spec, pipeline)
         else:
@@ -114,6 +115,8 @@ def make_many(
             Pipeline.build(source, header, spec, plan)
             for spec, plan in zip(specs, plans, strict=True)
         ]
+    for pipeline in pipelines:
+        _check_decoded(header, pipeline, limits)
     files = batch.make_files(source, header, pipelines, decoder)
     return (
         Result(content, *pipeline.plan.canvas, pipeline.spec.format)
@@ -140,7 +143,7 @@ def needed_bytes(source: BinaryIO, *specs: Spec, limits: SourceLimits = DEFAULT_
 
 def open_picture(source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS) -> Image.Image:
     """Return all pixels of an image as stored; raise as `make` does."""
-    header = read_header(source, limits)
+    header = read_header(source, limits.whole)
     with translated_errors(header):
         return decode.decode_all_data(source, header, (1.0, 1.0)).image
 
@@ -161,6 +164,23 @@ def _plan(header: Header, spec: Spec, limits: SourceLimits, output: Limits) -> R
     if frames * plan.canvas[0] * plan.canvas[1] > max(limits.pixels, output.area):
         raise LimitExceeded(f"A resize of {frames} frames of {plan.canvas} is over the limits.")
     return plan
+
+
+def _check_decoded(header: Header, pipeline: Pipeline, limits: SourceLimits) -> None:
+    """Raise `LimitExceeded` if a resize needs more pixels of a JPEG than may be held at once.
+
+    Of a JPEG over ``MAX_PIXELS``, which is shrunk while it is decoded, these are crops of few
+    pixels, made large.
+    """
+    area = header.width * header.height
+    if header.shrinks and area > limits.pixels:
+        shrink = decode.find_shrink(max(pipeline.min_scale))
+        if area > limits.pixels * shrink**2:
+            raise LimitExceeded(
+                f"A resize needs {area // shrink**2} pixels of the original at once, the limit is "
+                f'{limits.pixels} (SHIFT_MEDIA["MAX_PIXELS"]): a smaller size or a larger crop '
+                "needs fewer."
+            )
 
 
 def _resize_still(

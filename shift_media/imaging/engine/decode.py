@@ -13,13 +13,15 @@ from PIL.PngImagePlugin import PngImageFile
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.engine import codecs, decoders, modes, tiles
 from shift_media.imaging.formats import IMAGE_FORMATS, jpeg_ending, jpeg_scans, png
-from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part
+from shift_media.imaging.formats.base import ByteReader, Frame, Header, Part, SourceLimits
 from shift_media.imaging.formats.segments import open_parts
 
 SHARPNESS: Final = 1.5
 """How much larger than the resize a picture is decoded at least: 1 loses detail, 2 costs 1.3×."""
 
 _BAND_PIXELS: Final = 250_000
+_MAX_COMPARED: Final = SourceLimits().pixels
+"""Pixels of a JPEG that are decoded at once to find out whether only its end marker is missing."""
 
 
 class Decoded(NamedTuple):
@@ -71,8 +73,15 @@ def decode_all_data(
         return _decode_parts(source, header, ended, min_scale)
 
 
+def find_shrink(scale: float) -> int:
+    """Return by how much a JPEG is shrunk while it is decoded at a scale: 1, 2, 4 or 8."""
+    return next((shrink for shrink in (8, 4, 2) if shrink * scale <= 1), 1)
+
+
 def _lacks_only_its_end(source: BinaryIO, header: Header) -> bool:
-    """Return True if a JPEG is complete but for its end marker."""
+    """Return True if a JPEG is complete but for its end marker: all its pixels are compared."""
+    if header.width * header.height > _MAX_COMPARED:
+        return False
     if not jpeg_ending.has_all_scans(ByteReader(source)):
         return False
     digests = {

@@ -80,7 +80,7 @@ def decorate(image: Image.Image, effects: PresetEffects) -> Image.Image:
 def _read_mark(content: bytes) -> Image.Image:
     """Decode a watermark, once for all resizes."""
     file = BytesIO(content)
-    header = read_header(file, DEFAULT_LIMITS)
+    header = read_header(file, DEFAULT_LIMITS.whole)
     mark = to_working_mode(decode.decode_all_data(file, header, (1.0, 1.0)).image)
     return transform.apply_orientation(mark, header.orientation).convert("RGBA")
 

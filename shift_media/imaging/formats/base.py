@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Final, NamedTuple
 
 from shift_media.core.errors import StorageError, TooManyFrames, TooManyPixels, Undecodable
@@ -25,10 +25,18 @@ class SourceLimits:
     Attributes:
         pixels: width × height, over all frames.
         frames: frames of an animation.
+        shrinking: how many times as many pixels a JPEG may have whose decoder shrinks it while it
+            loads, so that the pixels are never held.
     """
 
     pixels: int = 50_000_000
     frames: int = 500
+    shrinking: int = 4
+
+    @property
+    def whole(self) -> SourceLimits:
+        """The limits for work that needs all pixels at once."""
+        return replace(self, shrinking=1)
 
     def max_pixels(self, format: Format) -> int:
         """Return how many pixels an original of this format may have."""
@@ -38,19 +46,24 @@ class SourceLimits:
         """Raise `TooManyFrames` or `TooManyPixels` if an image is over the limits."""
         self.check_totals(format, width * height * frames, frames)
 
-    def check_totals(self, format: Format, pixels: int, frames: int) -> None:
-        """Raise `TooManyFrames` or `TooManyPixels` for sums over all frames."""
+    def check_totals(self, format: Format, pixels: int, frames: int, *, times: int = 1) -> None:
+        """Raise `TooManyFrames` or `TooManyPixels` for sums over all frames.
+
+        ``times`` as many pixels are allowed for originals whose pixels are not held at once.
+        """
         if frames > self.frames:
             raise TooManyFrames(
                 f"The animation has {frames} frames or more, the limit is {self.frames} "
                 '(SHIFT_MEDIA["MAX_FRAMES"]).'
             )
-        most = self.max_pixels(format)
+        most = self.max_pixels(format) * times
         if pixels > most:
-            raise TooManyPixels(
+            error = TooManyPixels(
                 f"The {format.name} image has {pixels} pixels or more over {frames} frame(s), "
-                f'the limit for {format.name} is {most} (SHIFT_MEDIA["MAX_PIXELS"]).'
+                f'the limit for such {format.name} is {most} (SHIFT_MEDIA["MAX_PIXELS"]).'
             )
+            error.limit = most
+            raise error
 
 
 class Span(NamedTuple):

@@ -57,6 +57,12 @@ class _Facts:
     loop: int = 1
 
 
+_TIMES: Final = 2
+"""How many times as many pixels all frames may have together, which only take time."""
+_HELD: Final = 2
+"""Frames that are held at once: the canvas, and the one that is drawn on it."""
+
+
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the blocks; see `ImageFormat`.
 
@@ -130,7 +136,9 @@ def _add_frame(reader: ByteReader, at: int, facts: _Facts, limits: SourceLimits)
     box = (left, top, left + width, top + height)
     union = (max(box[2], facts.canvas[0]), max(box[3], facts.canvas[1]))
     facts.pixels += union[0] * union[1]
-    limits.check_totals(_FORMAT, facts.pixels, len(facts.frames) + 1)
+    frames = len(facts.frames) + 1
+    limits.check_totals(_FORMAT, facts.pixels, frames, times=_TIMES)
+    limits.check(_FORMAT, *union, frames=min(frames, _HELD))
     if not facts.frames:
         facts.canvas = union
     flags = descriptor[8]

@@ -29,6 +29,8 @@ _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """The frame headers of all kinds of JPEG."""
 _LOSSLESS: Final = frozenset((0xC3, 0xC7, 0xCB, 0xCF))
+_BASELINE: Final = frozenset((0xC0, 0xC1))
+"""Sequential, with Huffman codes."""
 _TABLES: Final = frozenset((0xC4, 0xCC, DQT, 0xDC, 0xDD))
 """DHT, DAC, DQT, DNL and DRI."""
 _TEM: Final = 0x01
@@ -71,17 +73,21 @@ class Segment(NamedTuple):
 def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     """Read the segments before the first scan; see `ImageFormat`."""
     frame = None
+    is_single = False
     orientation = None
     profile: dict[int, Span] = {}
     parts: list[Part] = [b"\xff\xd8"]
     for segment in segments(reader):
         marker, span = segment
         if marker == SOS:
+            components = reader.upto(segment.content.offset, 1)
+            is_single = frame is not None and components == bytes((frame.components,))
             break
         if marker in FRAMES:
             if frame is not None:
                 raise Undecodable("The JPEG has two frame headers.")
-            frame = _read_frame(reader, segment, limits)
+            frame = _read_frame(reader, segment)
+            _check_size(frame, limits, is_single=True)  # at best
         elif marker == _APP1 and orientation is None:
             orientation = _read_orientation(reader, segment.content)
         elif marker == _APP2:
@@ -91,7 +97,8 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     if frame is None:
         raise Undecodable("The JPEG has a scan before its frame header.")
     parts.append(Span(span.offset, reader.size - span.offset))
-    width, height, kind = frame
+    width, height, kind, _ = frame
+    _check_size(frame, limits, is_single=is_single)
     return Header(
         format=_FORMAT,
         width=width,
@@ -153,10 +160,16 @@ def is_needed(marker: int) -> bool:
     return marker in (_APP0, _APP14) or not (_APP0 <= marker <= _COM)
 
 
-def _read_frame(
-    reader: ByteReader, segment: Segment, limits: SourceLimits
-) -> tuple[int, int, int]:
-    """Return width, height and the kind of the frame."""
+class _Frame(NamedTuple):
+    """Width, height, the marker of the frame header, and the number of components."""
+
+    width: int
+    height: int
+    kind: int
+    components: int
+
+
+def _read_frame(reader: ByteReader, segment: Segment) -> _Frame:
     content = reader.exact(*segment.content)
     if len(content) < 6:
         raise Undecodable("The JPEG frame header is too short.")
@@ -168,9 +181,19 @@ def _read_frame(
         )
     if not width or not height:
         raise Undecodable(f"The JPEG frame header says {width}x{height}.")
-    area = width * height
-    limits.check_totals(_FORMAT, area if components < _CMYK else area * 4 // 3, 1)
-    return width, height, segment.marker
+    return _Frame(width, height, segment.marker, components)
+
+
+def _check_size(frame: _Frame, limits: SourceLimits, *, is_single: bool) -> None:
+    """Raise `TooManyPixels` for a JPEG that takes too much memory.
+
+    A decoder holds no more than a few rows of a baseline JPEG whose first scan has all components.
+    Of all others it holds each coefficient, because later scans may add to it.
+    """
+    area = frame.width * frame.height
+    weighted = area if frame.components < _CMYK else area * 4 // 3
+    times = limits.shrinking if is_single and frame.kind in _BASELINE else 1
+    limits.check_totals(_FORMAT, weighted, 1, times=times)
 
 
 def _read_orientation(reader: ByteReader, content: Span) -> int | None:

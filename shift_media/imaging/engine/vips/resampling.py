@@ -20,6 +20,7 @@ from PIL import Image
 
 from shift_media.core.errors import Undecodable
 from shift_media.imaging.engine.area import Area
+from shift_media.imaging.engine.decode import find_shrink
 from shift_media.imaging.engine.vips import library
 from shift_media.imaging.engine.vips.alignment import MARGIN, Window, align
 from shift_media.imaging.formats.base import Header
@@ -27,7 +28,6 @@ from shift_media.imaging.formats.segments import open_parts
 
 _MAX_RATIO: Final = 3.0
 """How many times finer than the target a box filter leaves an image, as with Pillow."""
-_JPEG_SHRINKS: Final = (8, 4, 2)
 _CMYK_BANDS: Final = 4
 _WEBP_FINER: Final = 4 / 3
 """How many times finer than the minimal scale (itself 1.5× the resize) libwebp leaves an original:
@@ -123,7 +123,7 @@ def _open(pyvips: ModuleType, file: Any, header: Header, min_scale: Scale) -> Pi
 
 def _load_jpeg(pyvips: ModuleType, source: Any, header: Header, scale: Scale) -> Loaded:
     """Load a JPEG, shrunk by its decoder as far as `Pipeline.min_scale` allows."""
-    shrink = next((each for each in _JPEG_SHRINKS if each * max(scale) <= 1), 1)
+    shrink = find_shrink(max(scale))
     image = pyvips.Image.jpegload_source(source, **_OPTIONS, fail_on="warning", shrink=shrink)
     # libvips leaves out what is less than a pixel at the edge.
     _check_size(image, max(1, header.width // shrink), max(1, header.height // shrink))
