@@ -39,7 +39,7 @@ def test_unknown_profile_or_field_without_videos_is_e109() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"PROFILES": {"web": {"a.mp4": {"kind": "mp5"}}}}, "mp4, hls, dash, poster"),
+        ({"PROFILES": {"web": {"a.mp4": {"kind": "mp5"}}}}, "mp4, webm, hls, dash, poster"),
         ({"PROFILES": []}, "a dict of profiles"),
         ({"TRANSCODER": "ffmpeg"}, "BACKEND"),
         ({"TRANSCODER": {"BACKEND": "no.such.Class"}}, "TRANSCODER"),
