@@ -142,6 +142,7 @@ import django
 django.setup()
 from django.core.files.base import ContentFile
 from shift_media.validators import InvalidMedia
+from shift_media.workers.pool import current_pool
 from tests.fields.material import picture
 from tests.testapp.models import Photo
 field = Photo._meta.get_field("image")
@@ -158,7 +159,8 @@ def measure(encoded):
         field.inspect(ContentFile(content, "bomb.jpg"))
     except InvalidMedia as error:
         code = error.code
-    return [code, time.process_time() - started, peak() - before]
+    used = [time.process_time() - started, peak() - before]
+    return [code, *used, len(current_pool().pids)]
 """
 
 
@@ -176,10 +178,11 @@ def test_header_bomb_is_refused_in_a_second_with_little_memory(
 ) -> None:
     assert isinstance(save(BOMBS[name], "photo.jpg"), InvalidMedia)
     assert not stored()
-    code, seconds, megabytes = measure(base64.b64encode(BOMBS[name]).decode())
+    code, seconds, megabytes, workers = measure(base64.b64encode(BOMBS[name]).decode())
     assert code in ("too_many_pixels", "unsupported_type", "unknown_type", "undecodable")
     assert seconds < 1
     assert megabytes <= 64
+    assert workers == 0  # No decoder has seen it.
 
 
 @pytest.mark.acceptance(25)
