@@ -326,7 +326,12 @@ def test_missing_crop_shows_the_whole_image() -> None:
 
 
 @pytest.mark.slow
-@given(st.builds(Focal, strategies.percents, strategies.percents), crops, image_sides, image_sides)
+@given(
+    st.builds(Focal, strategies.percents, strategies.percents),
+    near_crops,
+    image_sides,
+    image_sides,
+)
 def test_focal_point_of_the_image_is_clamped_to_the_crop(
     focal: Focal, crop: Crop, width: int, height: int
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.files.storage import InvalidStorageError
 from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connections, router
+from django.db.models import QuerySet
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
@@ -179,10 +180,7 @@ class Command(MediaCommand):
                 while waiting and not dry_run and (batch := run()):
                     done += batch
             except DatabaseError as error:
-                if alias == primary:
-                    raise
-                name = model._meta.verbose_name_plural
-                self.stdout.write(f'Database "{alias}", {name}: skipped, because {error}.')
+                self._skip_replica(rows.all(), error)
                 continue
             due += waiting
             left += rows.count()
@@ -195,7 +193,7 @@ class Command(MediaCommand):
             waiting = rows.filter(not_before__lte=timezone.now() - LOST_AFTER)
             due += waiting.count()
             if not dry_run:
-                pending_run.run_due(waiting)
+                self._write(rows, partial(pending_run.run_due, waiting))
         if due:
             outcome = "would be tried" if dry_run else "were tried"
             self.stdout.write(f"Direct uploads that no task has stored: {due} {outcome}.")
@@ -203,7 +201,21 @@ class Command(MediaCommand):
     def _used_tickets(self, dry_run: bool) -> None:
         """Forget the tickets that were used, once they have expired."""
         for rows in () if dry_run else all_rows(UsedTicket):
-            rows.filter(expires__lte=timezone.now()).delete()
+            self._write(rows, rows.filter(expires__lte=timezone.now()).delete)
+
+    def _write(self, rows: QuerySet[Any], work: Callable[[], object]) -> None:
+        """Change rows of one database; leave it out if it is a replica that refuses."""
+        try:
+            work()
+        except DatabaseError as error:
+            self._skip_replica(rows, error)
+
+    def _skip_replica(self, rows: QuerySet[Any], error: DatabaseError) -> None:
+        """Say that a database is left out; raise its error again if it is the primary one."""
+        if rows.db == router.db_for_write(rows.model):
+            raise error
+        name = rows.model._meta.verbose_name_plural
+        self.stdout.write(f'Database "{rows.db}", {name}: skipped, because {error}.')
 
     def _temporary(self, storage: MediaStorage, dry_run: bool) -> None:
         if isinstance(storage, LocalMediaStorage) and not dry_run:
