@@ -96,7 +96,7 @@ def answer(connection: socket.socket) -> None:
         end = pack_error(error)
     finally:
         os.close(descriptor)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        stop_clock()
     wire.send(connection, {"end": end, "is_usable": end is None or not has_children()})
 
 
@@ -111,6 +111,7 @@ def run(connection: socket.socket, facts: dict[str, Any], content: bytes, descri
     for result in call.run(cast(BinaryIO, source), **pickle.loads(content)):  # noqa: S301
         if has_children():
             raise Undecodable("The decoder has started a process.")
+        stop_clock()
         wire.send(connection, *call.pack(result))
         start_clocks(seconds)
 
@@ -128,6 +129,14 @@ def start_clocks(seconds: int) -> None:
     # The hard limit stays, because the soft one has to be raised for the next result.
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
     signal.setitimer(signal.ITIMER_REAL, seconds + ORPHAN_SECONDS)
+
+
+def stop_clock() -> None:
+    """Stop the clock: the server may take its time to receive, because it stores results first.
+
+    If it is gone, sending fails.
+    """
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def has_children() -> bool:

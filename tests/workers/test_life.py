@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from shift_media.core.errors import Busy, OutOfResources, Undecodable
-from shift_media.workers import process
+from shift_media.core.spec import Spec
+from shift_media.workers import isolated, process
+from shift_media.workers.loop import ORPHAN_SECONDS
 from shift_media.workers.pool import Pool
 from shift_media.workers.process import WorkerOptions
-from tests.imaging import processes
+from tests.imaging import images, processes
 from tests.waiting import wait_until
 from tests.workers.conftest import Workers, bad, good, make
 
@@ -66,6 +70,19 @@ def test_picture_of_a_worker_killed_meanwhile_is_made_by_another(workers: Worker
         os.kill(second, signal.SIGKILL)
         with pytest.raises(OutOfResources, match="SIGKILL"):
             hanging.result(60)
+
+
+@pytest.mark.slow
+def test_results_survive_a_storage_that_is_slower_than_the_time_of_a_picture(
+    workers: Workers,
+) -> None:
+    workers(WORKER_SECONDS=1)
+    noise = Image.frombytes("RGB", (500, 500), os.urandom(750_000))
+    wanted = [(Spec.make(size, format="png"), None) for size in ("480x", "490x")]
+    made = isolated.make_many(BytesIO(images.encoded(noise, "png")), wanted)
+    first = next(made)
+    time.sleep(1 + ORPHAN_SECONDS + 0.2)  # The second one is more than the connection holds.
+    assert [each.width for each in (first, *made)] == [480, 490]
 
 
 def test_caller_that_finds_no_free_worker_is_told_so() -> None:
