@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.module_loading import import_string
 
@@ -47,6 +47,9 @@ REDIRECT_SECONDS = 540
 Temporary credentials of AWS are renewed ten minutes before their end at the latest, and with them
 ends each URL that they signed.
 """
+
+_REFUSALS = (PermissionDenied, Http404, ObjectDoesNotExist)
+"""What ``MAY_READ`` may raise in place of an answer, such as the ``DoesNotExist`` of a model."""
 
 _LONGEST_LIST = 4 << 20
 """Bytes of the longest playlist that is answered; one of a film of ten hours has a tenth."""
@@ -101,7 +104,7 @@ def _ask_permission(request: HttpRequest, key: Key) -> None:
     may_read = cast(MayRead, import_string(settings.MAY_READ))
     try:
         permitted = may_read(request, str(key))
-    except (PermissionDenied, Http404) as error:
+    except _REFUSALS as error:
         raise NotPermitted(f'SHIFT_MEDIA["MAY_READ"] raised {type(error).__name__}.') from error
     if permitted is not True:
         raise NotPermitted(f'SHIFT_MEDIA["MAY_READ"] returned {permitted!r}, not True.')

@@ -9,7 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    ObjectDoesNotExist,
+    PermissionDenied,
+)
 from django.http import Http404, HttpRequest
 from django.test import Client
 
@@ -308,7 +312,9 @@ def test_permitted_reader_gets_everything_and_no_cache_keeps_it(
 
 
 @pytest.mark.parametrize(
-    "answer", [False, None, "yes", 1, PermissionDenied("no"), Http404("no")], ids=repr
+    "answer",
+    [False, None, "yes", 1, PermissionDenied("no"), Http404("no"), ObjectDoesNotExist("no")],
+    ids=repr,
 )
 def test_reader_without_permission_gets_404_and_nothing_is_made(
     site: Site, add: Add, resize_of: Any, answer: Any
