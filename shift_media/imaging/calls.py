@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 from PIL import Image
 
@@ -201,8 +201,8 @@ def _unpack_exif(facts: Facts, content: bytes) -> ExifFacts:
     gps = None
     if facts["gps"] is not None:
         latitude, longitude = facts["gps"]
-        gps = float(latitude), float(longitude)
-    return ExifFacts(_text(facts["camera"]), _text(facts["taken_at"]), gps)
+        gps = _degrees(latitude, 90), _degrees(longitude, 180)
+    return ExifFacts(_printable(facts["camera"]), _printable(facts["taken_at"]), gps)
 
 
 def _pack_impressions(found: Impressions) -> tuple[Facts, bytes]:
@@ -230,6 +230,20 @@ def _text(value: object, most: int = _MAX_TEXT) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"{value!r:.100} is not a text of at most {most} characters.")
     return value
+
+
+def _printable(value: object) -> str:
+    """Return a text without control characters and surrogates, which no JSON column stores."""
+    text = _text(value)
+    if not text.isprintable():
+        raise ValueError(f"{text!r:.100} has characters that cannot be printed.")
+    return text
+
+
+def _degrees(value: object, most: int) -> float:
+    if type(value) not in (int, float) or not -most <= cast("float", value) <= most:
+        raise ValueError(f"{value!r:.100} is not a number of degrees up to {most}.")
+    return float(cast("float", value))
 
 
 def _match(pattern: re.Pattern[str], value: object) -> str:

@@ -7,6 +7,7 @@ machine has killed is an `OutOfResources`. Raises `Busy` if no worker becomes fr
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any, BinaryIO, TypeVar, cast
@@ -14,14 +15,14 @@ from typing import Any, BinaryIO, TypeVar, cast
 from PIL import Image
 
 from shift_media.conf import settings
-from shift_media.core.errors import MediaError
+from shift_media.core.errors import MediaError, Undecodable
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Limits, Spec
 from shift_media.imaging.calls import CALLS, SANDBOXED, Impressions, Wanted
 from shift_media.imaging.engine import Preview, Result
 from shift_media.imaging.exif_facts import ExifFacts
-from shift_media.imaging.formats.base import SourceLimits, read_at
+from shift_media.imaging.formats.base import SourceLimits, Span, read_at
 from shift_media.imaging.formats.segments import open_parts
 from shift_media.workers.failures import WorkerFailed
 from shift_media.workers.pool import current_pool
@@ -82,6 +83,11 @@ def strip_metadata(source: BinaryIO) -> BinaryIO:
     It is upright where browsers would ignore its orientation.
     """
     parts = _call_once(tuple, "strip_metadata", source, limits=settings.source_limits)
+    kept = sum(part.length for part in parts if isinstance(part, Span))
+    size = source.seek(0, os.SEEK_END)
+    if kept > size:
+        # Of a worker that was taken over: the file might have no end.
+        raise Undecodable(f"Without metadata it would keep {kept} bytes, more than its {size}.")
     return open_parts(source, parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
@@ -16,7 +17,8 @@ from django.test import override_settings
 from shift_media.core.errors import EmptyCrop, MediaError, Undecodable
 from shift_media.core.preset_effects import PresetEffects, Watermark
 from shift_media.core.spec import Spec
-from shift_media.imaging.calls import CALLS
+from shift_media.imaging.calls import CALLS, Call
+from shift_media.imaging.formats.base import Span
 from shift_media.storages.streams import SeekableStream
 from shift_media.workers import isolated
 from shift_media.workers.sources import shared
@@ -167,6 +169,11 @@ def test_spooled_file_stays_in_memory() -> None:
         ("strip_metadata", {"spans": "ab"}),
         ("read_exif", {"camera": "x" * 1000, "taken_at": "", "gps": None}),
         ("read_exif", {"camera": "", "taken_at": "", "gps": ["here", "there"]}),
+        ("read_exif", {"camera": "a\0b", "taken_at": "", "gps": None}),
+        ("read_exif", {"camera": "", "taken_at": "\ud800", "gps": None}),
+        ("read_exif", {"camera": "", "taken_at": "", "gps": [float("nan"), 0]}),
+        ("read_exif", {"camera": "", "taken_at": "", "gps": [0, 181]}),
+        ("read_exif", {"camera": "", "taken_at": "", "gps": [10**400, 0]}),
         ("read_impressions", {"palette": ["<b>"], "blurhash": "L3Eyb[_3j[_3"}),
         ("read_impressions", {"palette": [], "blurhash": "<script>"}),
         ("read_pixels", {"mode": "P", "size": [1, 1]}),
@@ -177,3 +184,19 @@ def test_spooled_file_stays_in_memory() -> None:
 def test_result_that_no_call_has_is_refused(name: str, facts: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError, KeyError)):
         CALLS[name].unpack(facts, b"abc")
+
+
+@pytest.mark.acceptance(80)
+def test_stripped_image_that_repeats_its_source_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = BytesIO(images.encoded(images.quadrants(), "png"))
+    size = len(source.getvalue())
+    monkeypatch.setitem(CALLS, "strip_metadata", repeating(size))
+    with override_settings(SHIFT_MEDIA={"WORKERS": 0}), pytest.raises(Undecodable, match="more"):
+        isolated.strip_metadata(source)
+
+
+def repeating(size: int) -> Call:
+    """Return the call of a worker that has been taken over, and repeats the whole source."""
+    return replace(CALLS["strip_metadata"], run=lambda *_, **__: iter([(Span(0, size),) * 9]))
