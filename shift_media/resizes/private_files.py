@@ -49,7 +49,7 @@ ends each URL that they signed.
 """
 
 _REFUSALS = (PermissionDenied, Http404, ObjectDoesNotExist)
-"""What ``MAY_READ`` may raise in place of an answer, such as the ``DoesNotExist`` of a model."""
+"""Exceptions by which ``MAY_READ`` refuses a reader, such as the ``DoesNotExist`` of a model."""
 
 _LONGEST_LIST = 4 << 20
 """Bytes of the longest playlist that is answered; one of a film of ten hours has a tenth."""
