@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ from django.core.management import CommandError, call_command
 from django.db.models import QuerySet
 from django.test import override_settings
 
+from shift_media.core.keys import new_original_key
 from shift_media.deletion import references
 from shift_media.storages import default_media_storage
 from tests.deletion.test_sweep import age
-from tests.fields.material import upload
+from tests.fields.material import picture, upload
 from tests.fields.test_concurrency import in_a_process
+from tests.servers.gallery import give_database
 from tests.testapp.models import Photo
 
 pytestmark = pytest.mark.django_db
+
+Run = Callable[[str], None]
 
 
 def sweep(*options: str) -> str:
@@ -30,7 +35,17 @@ def sweep(*options: str) -> str:
 
 
 def photos(count: int) -> list[str]:
-    return [Photo.objects.create(image=upload()).image.name for _ in range(count)]
+    """Save a row with an original, and copies of both whose ids begin with the same digits.
+
+    They are in one shard of the sweep, which looks the keys of each shard up in all columns.
+    """
+    first = Photo.objects.create(image=upload())
+    key = first.image.name
+    keys = [key[:2] + str(new_original_key("photo", "jpg"))[2:] for _ in range(count - 1)]
+    for copy in keys:
+        default_media_storage.put(copy, io.BytesIO(picture()), content_type="image/jpeg")  # type: ignore[attr-defined]
+    Photo.objects.bulk_create([Photo(image=copy, image_meta=first.image_meta) for copy in keys])
+    return [key, *keys]
 
 
 def stored() -> set[str]:
@@ -123,11 +138,9 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connections
 from django.conf import settings
 from shift_media.storages import default_media_storage, storages
-from tests.fields.material import upload
+from tests.fields.material import picture, upload
 from tests.testapp.models import Photo
 import os, time
-for alias in ("default", "archive"):
-    call_command("migrate", run_syncdb=True, verbosity=0, database=alias)
 here, away = Photo(image=upload()), Photo(image=upload())
 here.save()
 away.save(using="archive")
@@ -147,10 +160,19 @@ assert stored() == keys, stored()
 ARCHIVE = "{**DATABASES['default'], 'NAME': str(DATABASES['default']['NAME']) + '.archive'}"
 
 
+@pytest.fixture
+def in_two_databases(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Return a function that runs code in a process with two migrated databases."""
+    database = give_database(tmp_path_factory, tmp_path, "tests.settings")
+    shutil.copy(database, f"{database}.archive")
+    settings = f"{{'NAME': {str(database)!r}}}\nDATABASES['archive'] = {ARCHIVE}"
+    return lambda code: in_a_process(code, tmp_path, settings)
+
+
 @pytest.mark.slow
 @pytest.mark.acceptance(60)
-def test_rows_in_a_second_database_keep_their_files(tmp_path: Path) -> None:
-    in_a_process(ALIASES, tmp_path, f"{{}}\nDATABASES['archive'] = {ARCHIVE}")
+def test_rows_in_a_second_database_keep_their_files(in_two_databases: Run) -> None:
+    in_two_databases(ALIASES)
 
 
 BROKEN = ALIASES.replace(
@@ -169,8 +191,8 @@ else:
 
 @pytest.mark.slow
 @pytest.mark.acceptance(60)
-def test_sweep_with_a_database_that_cannot_be_asked_is_refused(tmp_path: Path) -> None:
-    in_a_process(BROKEN, tmp_path, f"{{}}\nDATABASES['archive'] = {ARCHIVE}")
+def test_sweep_with_a_database_that_cannot_be_asked_is_refused(in_two_databases: Run) -> None:
+    in_two_databases(BROKEN)
 
 
 @pytest.mark.slow

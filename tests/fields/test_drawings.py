@@ -282,7 +282,7 @@ def test_hostile_document_is_refused_or_drawn_within_bounds(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "form":  # It takes all the time that it may have.
-        tight = replace(documents.PAGE_BOUNDS, cpu_seconds=2)
+        tight = replace(documents.PAGE_BOUNDS, cpu_seconds=1)
         monkeypatch.setattr(documents, "PAGE_BOUNDS", tight)
     began = time.monotonic()
     row = attach(DOCUMENTS[name])

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.deletion.test_sweep_safety import ARCHIVE
-from tests.fields.test_concurrency import in_a_process
+from tests.deletion.test_sweep_safety import Run, in_two_databases
+
+__all__ = ["in_two_databases"]  # a fixture
 
 JOBS = """
 import django
 django.setup()
 
-from django.core.management import call_command
 from django.db import transaction
 from shift_media.transcoding import services
 from shift_media.transcoding.models import TranscodeJob
 from tests.fields.material import upload
 from tests.fields.test_transactions import MP4
 from tests.testapp.models import Film
-for alias in ("default", "archive"):
-    call_command("migrate", run_syncdb=True, verbosity=0, database=alias)
 jobs = TranscodeJob.objects
 new = lambda: Film(video=upload(MP4, "a.mp4"))
 film = new()
@@ -46,5 +42,5 @@ assert jobs.count() == 2
 
 @pytest.mark.slow
 @pytest.mark.acceptance(65)
-def test_worker_claims_jobs_of_rows_in_another_database(tmp_path: Path) -> None:
-    in_a_process(JOBS, tmp_path, f"{{}}\nDATABASES['archive'] = {ARCHIVE}")
+def test_worker_claims_jobs_of_rows_in_another_database(in_two_databases: Run) -> None:
+    in_two_databases(JOBS)
