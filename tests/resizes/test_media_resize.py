@@ -26,6 +26,7 @@ from tests.parts import ROOT
 from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
 from tests.sandbox.pdf import pdf
+from tests.servers.gallery import give_database
 from tests.servers.sites import S3Site
 from tests.testapp.models import Attachment, Film, Pair, Photo
 from tests.waiting import wait_until
@@ -300,9 +301,7 @@ NEW_PHOTOS = """
 import sys, django
 django.setup()
 from django.core.files.base import ContentFile
-from django.core.management import call_command
 from tests.testapp.models import Photo
-call_command("migrate", run_syncdb=True, verbosity=0)
 for _ in range(int(sys.argv[2])):
     Photo.objects.create(image=ContentFile(open(sys.argv[1], "rb").read(), "photo.jpg"))
 """
@@ -311,9 +310,9 @@ for _ in range(int(sys.argv[2])):
 class Site:
     """A project with settings, a database and files, for separate processes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, database_file: Path) -> None:
         self.media, self.log = folder / "media", folder / "calls.log"
-        database = {"NAME": str(folder / "db.sqlite3")}
+        database = {"NAME": str(database_file)}
         text = SETTINGS.format(
             database=database, media=self.media, log=self.log, locks=folder / "locks"
         )
@@ -337,8 +336,8 @@ class Site:
 
 
 @pytest.fixture
-def own_site(tmp_path: Path) -> Site:
-    return Site(tmp_path)
+def own_site(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site(tmp_path, give_database(tmp_path_factory, tmp_path, "tests.settings"))
 
 
 @pytest.mark.slow
