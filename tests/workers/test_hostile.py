@@ -31,7 +31,8 @@ OUTCOMES = {
 def test_hostile_picture_fails_alone_and_its_worker_is_replaced(
     workers: Workers, action: str, code: str
 ) -> None:
-    pool = workers()
+    # Memory that a busy machine can fill within the second that a picture has.
+    pool = workers(WORKER_MEMORY=400 << 20)
     assert make(good()).width == 20
     before = pool.pids
     with pytest.raises(MediaError) as caught:
