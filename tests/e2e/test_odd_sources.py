@@ -38,7 +38,7 @@ PLAY_ALL = """async (moments) => {
   const play = async (media) => {
     media.muted = true;
     media.playbackRate = 2;
-    const error = await media.play().catch((error) => error);
+    const error = await Promise.race([late, media.play().catch((error) => error)]);
     if (error) return error.name;
     const events = ["ended", "error"].map((name) => happens(media, name));
     if (!media.ended && !media.error) await Promise.race([late, ...events]);
