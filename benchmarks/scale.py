@@ -1,4 +1,4 @@
-"""What a site of a given size needs: processes, requests to S3, storage and money a month.
+"""Estimate what a site of a size needs: processes, requests to S3, storage and money a month.
 
 ``python -m benchmarks.scale`` prints the figures of ten million photographs, a billion views a
 month and a thousand cold requests a second; each number is an option. It computes and simulates;
@@ -56,7 +56,7 @@ class Site:
 
 @dataclass(frozen=True)
 class Need:
-    """What a site needs."""
+    """The needs of a site."""
 
     cores: int
     hosts: int

@@ -1,4 +1,4 @@
-"""Whether the time of checking a signature depends on it: ``python -m benchmarks.timing``.
+"""Measure whether the time of checking a signature depends on it: ``python -m benchmarks.timing``.
 
 Signatures that are wrong in the first and in the last digit are checked in random order, and their
 times are compared by Welch's t-test, as dudect does (Reparaz, Balasch and Verbauwhede, "Dude, is

@@ -1,4 +1,4 @@
-"""What a release consists of: the archives that ``make dist`` builds, and their metadata."""
+"""The parts of a release: the archives that ``make dist`` builds, and their metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes of a site hold: memory, descriptors, threads, files, cache keys, rows."""
+"""Samples of what processes hold: memory, descriptors, threads, files, cache keys and rows."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Traffic:
             due = time.monotonic()
 
     def get_missing_once(self, client: Client, outcomes: Outcomes, due: float) -> None:
-        """Ask for a resize that nobody asked for yet, once."""
+        """Ask once for a resize that was not asked for before."""
         outcomes.add(client.get(self.missing()), due)
 
     def get_stored(self, client: Client, outcomes: Outcomes, due: float) -> None:

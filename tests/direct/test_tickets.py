@@ -284,10 +284,10 @@ def test_malformed_request_is_answered_with_400(body: bytes, client: Client) -> 
 
 @pytest.mark.parametrize("field", ["testapp.Photo.title", "testapp.Pair.left", "x", None, 1])
 def test_unknown_and_forbidden_fields_get_the_same_answer(field: object, client: Client) -> None:
-    nobody = Client()
+    anonymous = Client()
     plain = Client()
     plain.force_login(User.objects.create_user("eve"))
-    for response in (ask(client, JPEG, field=field), ask(nobody, JPEG), ask(plain, JPEG)):
+    for response in (ask(client, JPEG, field=field), ask(anonymous, JPEG), ask(plain, JPEG)):
         assert response.status_code == 403
         assert response.json() == {"code": "forbidden", "message": "You may not upload here."}
 

@@ -1,4 +1,4 @@
-"""What happens to the site meanwhile: a schedule of faults by a seed."""
+"""The faults that happen to the site meanwhile: a schedule by a seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users do on the site, one operation after another, chosen by a seed."""
+"""The actions of users on the site, one operation after another, chosen by a seed."""
 
 from __future__ import annotations
 
@@ -226,4 +226,4 @@ def _put(url: str, content: bytes, headers: dict[str, str]) -> int:
 
 
 EXPECTED = (MediaError, OSError, Refused)
-"""What a view would answer with an error; errors of the database besides."""
+"""Errors that a view would answer; those of the database are expected, too."""
