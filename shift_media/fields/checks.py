@@ -35,6 +35,7 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.db import models
 
 from shift_media.conf import ConfigurationError, settings
+from shift_media.core.errors import OutOfResources
 from shift_media.core.formats import FORMATS, RESIZE_FORMATS, accepted_formats, accepts
 from shift_media.core.keys import KEY_LENGTH
 from shift_media.fields.caption_checks import check_captions
@@ -106,7 +107,10 @@ def _check_decoders(field: AnyMediaField) -> Iterator[CheckMessage]:
     if not isinstance(field.accept, list):
         return
     for format in accepted_formats(item for item in field.accept if item != ANY):
-        error = find_missing(format)
+        try:
+            error = find_missing(format)
+        except OutOfResources:  # Nothing is known of the decoder, which a request finds out.
+            continue
         if error is not None:
             yield Error(
                 f"'accept' admits {format.content_type}, but {error}",

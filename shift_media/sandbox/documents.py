@@ -14,13 +14,12 @@ from typing import Any, BinaryIO, Final
 
 from shift_media.core.errors import (
     BY_CODE,
-    MediaError,
     MissingExtra,
-    OutOfResources,
     TooComplex,
     TranscodeError,
     Undecodable,
 )
+from shift_media.sandbox.failures import explain
 from shift_media.sandbox.process import Bounds, Program, python
 
 PAGE_BOUNDS: Final = Bounds(20, 8, file_bytes=128 << 20, memory_bytes=1 << 30)
@@ -142,9 +141,7 @@ def _run(worker: DrawingScript, folder: Path, arguments: list[str]) -> dict[str,
             lines = [line for line in program.lines() if line]
         facts: dict[str, Any] = json.loads(lines[-1])
     except TranscodeError as error:
-        # A kill is a limit on CPU time that was reached, so it would come again.
-        kind: type[MediaError] = OutOfResources if error.code == "disk_full" else Undecodable
-        raise kind(f"It was not drawn within its limits: {error}") from error
+        raise explain(error, "It was not drawn") from error
     except (IndexError, ValueError) as error:
         raise Undecodable("The process ended without a result.") from error
     if "refused" in facts:

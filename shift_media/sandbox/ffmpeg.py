@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from typing import Final
 
-from shift_media.core.errors import MissingExtra
+from shift_media.core.errors import MissingExtra, OutOfResources
+from shift_media.core.faults import translated_faults
+from shift_media.sandbox.process import KILLS
 
 _LIST_SECONDS: Final = 20
 
@@ -27,7 +29,8 @@ def find_program(named: str = "") -> str:
 def find_program_with_decoder(name: str, extra: str) -> str:
     """Return the path of an ffmpeg that was built with a decoder.
 
-    Raises `MissingExtra` if there is none, with the extra that installs one.
+    Raises `MissingExtra` if there is none, with the extra that installs one, and `OutOfResources`
+    if the machine cannot run it at the moment.
     """
     for program in _installed():
         if _has_part(program, "-decoders", name):
@@ -36,15 +39,26 @@ def find_program_with_decoder(name: str, extra: str) -> str:
 
 
 def has_filter(program: str, name: str) -> bool:
-    """Return True if this ffmpeg was built with a filter."""
+    """Return True if this ffmpeg was built with a filter; raise `OutOfResources` if it is late."""
     return _has_part(program, "-filters", name)
 
 
 def _has_part(program: str, kind: str, name: str) -> bool:
-    """Return True if ffmpeg lists a part; False for a program that does not run."""
+    """Return True if ffmpeg lists a part; False for a program that does not run.
+
+    Raises `OutOfResources` if the machine cannot run it at the moment.
+    """
     try:
-        return f" {name} " in _listed(program, kind)
-    except (OSError, subprocess.SubprocessError):
+        with translated_faults():
+            return f" {name} " in _listed(program, kind)
+    except subprocess.TimeoutExpired as error:
+        text = f"{program} took longer than {_LIST_SECONDS} s to list its parts. Try again later."
+        raise OutOfResources(text) from error
+    except subprocess.CalledProcessError as error:
+        if -error.returncode in KILLS:
+            raise OutOfResources(f"{program} was killed while it listed its parts.") from error
+        return False
+    except OSError:
         return False
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from shift_media.core.errors import MediaError, OutOfResources, TranscodeError, Undecodable
+from shift_media.core.errors import TranscodeError, Undecodable
+from shift_media.sandbox.failures import explain
 from shift_media.sandbox.ffmpeg import find_program_with_decoder
 from shift_media.sandbox.process import Bounds, Program
 
@@ -40,7 +41,10 @@ class DecodedFiles(NamedTuple):
 
 
 def find_program() -> str:
-    """Return the path of an ffmpeg that decodes JPEG XL; raise `MissingExtra` without one."""
+    """Return the path of an ffmpeg that decodes JPEG XL.
+
+    Raises `MissingExtra` without one, and `OutOfResources` if the machine cannot run it.
+    """
     return find_program_with_decoder(DECODER, EXTRA)
 
 
@@ -72,8 +76,6 @@ def _run(program: str, folder: Path, files: DecodedFiles, pixel_format: str) -> 
             for _ in running.lines():
                 pass
     except TranscodeError as error:
-        # A kill is a limit on CPU time that was reached, so it would come again.
-        kind: type[MediaError] = OutOfResources if error.code == "disk_full" else Undecodable
-        raise kind(f"The JPEG XL was not decoded within its limits: {error}") from error
+        raise explain(error, "The JPEG XL was not decoded") from error
     if not (files.pixels.exists() and files.colors.exists()):
         raise Undecodable("The JPEG XL has no frame.")

@@ -27,8 +27,20 @@ GRACE_SECONDS = 2.0
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _ERROR_BYTES = 2000
 
-_KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 """Signals of the machine or its administrators. Others, such as SIGSEGV, are about the file."""
+
+_ENDED_BY_SIGNAL = 255
+"""The exit status of ffmpeg, which catches SIGTERM and SIGINT (``fftools/ffmpeg.c``)."""
+
+_USED_UP = 0.8
+"""The part of its CPU time after which a program that got SIGKILL has reached the limit.
+
+The kernel compares the limit with a time that it counts in ticks, and reports a more exact one.
+"""
+
+_POLL_SECONDS = (0.001, 0.05)
+"""The first and the longest pause between two looks at whether a program has ended."""
 
 # The environment of the program: what is needed to start it, and none of the site's secrets.
 _ENVIRONMENT = (
@@ -84,6 +96,7 @@ class Program:
         takes_input: bool = False,
     ) -> None:
         self.set_deadline(bounds.seconds)
+        self._cpu_limit, self._cpu_seconds = bounds.cpu_seconds, 0.0
         self._error_file = folder / f"stderr-{time.monotonic_ns()}"
         limits = (os.getpid(), bounds.cpu_seconds, bounds.file_bytes, bounds.memory_bytes)
         launch = [python(), "-I", "-S", _LAUNCH, *map(str, limits), *command]
@@ -155,19 +168,42 @@ class Program:
         self._finish()
 
     def _finish(self) -> None:
-        try:
-            code = self._process.wait(max(0.0, self._deadline - time.monotonic()) + GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
+        code = self._wait(max(0.0, self._deadline - time.monotonic()) + GRACE_SECONDS)
+        if code is None:
             self.end()
-            raise TranscodeError("The program exceeded its time limit.", code="deadline") from None
+            raise TranscodeError("The program exceeded its time limit.", code="deadline")
         if code:
             raise self._failure(code)
+
+    def _wait(self, seconds: float) -> int | None:
+        """Return how the process has ended, and store its CPU time; None if it still runs.
+
+        `subprocess` does not say how much CPU time a process has used.
+        """
+        end, (pause, longest) = time.monotonic() + seconds, _POLL_SECONDS
+        while self._process.returncode is None:
+            try:
+                pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            except ChildProcessError:  # gevent has waited for it, or the site ignores SIGCHLD.
+                return self._process.wait()
+            if pid:
+                self._cpu_seconds = usage.ru_utime + usage.ru_stime
+                self._process.returncode = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() > end:
+                return None
+            else:
+                time.sleep(pause)
+                pause = min(2 * pause, longest)
+        return self._process.returncode
 
     def _failure(self, code: int) -> TranscodeError:
         """Return the error for an exit status; a fault of the machine may pass."""
         said = self.error_output()
-        if -code in _KILLS:
-            name = signal.Signals(-code).name
+        if code == -signal.SIGKILL and self._cpu_seconds >= _USED_UP * self._cpu_limit:
+            text = f"The program used up its {self._cpu_limit} s of CPU time."
+            return TranscodeError(text, code="cpu_limit")
+        if -code in KILLS or code == _ENDED_BY_SIGNAL:
+            name = signal.Signals(-code).name if code < 0 else "a signal"
             text = f"The program was ended by {name}: the machine was short of memory, or stopped."
             return TranscodeError(text, code="killed", retryable=True)
         if os.strerror(errno.ENOSPC) in said:

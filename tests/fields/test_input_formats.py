@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
 import pytest
 from django import forms
+from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.template import Context, Template
+from django.test import Client
 
 from shift_media.core.spec import Spec
 from shift_media.fields import MediaField
 from shift_media.forms import MediaFormField
 from shift_media.imaging import engine
 from shift_media.imaging.engine import decoders
-from shift_media.sandbox import ffmpeg
+from shift_media.sandbox import ffmpeg, jxl
 from shift_media.validators import InvalidMedia
 from shift_media.workers import isolated
 from tests.counting import counted
@@ -165,6 +168,54 @@ def test_transparent_upload_is_converted_to_png() -> None:
         assert images.opened(file.read()).mode == "RGBA"
 
 
+@pytest.mark.parametrize("in_boxes", [False, True])
+def test_jpeg_xl_is_converted_to_the_format_that_browsers_show(in_boxes: bool) -> None:
+    exif = jxls.box(b"Exif", bytes(4) + images.exif(6, model="Phone 7"))
+    content = jxls.encoded(UPRIGHT)
+    content = jxls.container(content, exif) if in_boxes else content
+    row = Converted.objects.create(image=ContentFile(content, "IMG_1.JXL"))
+    assert row.image.name.endswith("/img_1.jpg/img_1.jpg")
+    known = Converted.objects.get().image.metadata
+    assert (known.content_type, known.width, known.height) == ("image/jpeg", 64, 48)
+    with row.image.open() as file:
+        stored = file.read()
+    assert (len(stored), hashlib.sha256(stored).hexdigest()) == (known.size, known.sha256)
+    assert b"Phone 7" not in stored
+    opened = images.opened(stored)
+    assert (opened.format, opened.size) == ("JPEG", (64, 48))
+    assert images.near(images.corners(opened)[0], images.RED)
+
+
+def test_transparent_jpeg_xl_is_converted_to_png() -> None:
+    picture = UPRIGHT.convert("RGBA")
+    picture.paste((0, 0, 0, 0), (0, 0, 32, 24))
+    row = Converted.objects.create(image=ContentFile(jxls.encoded(picture), "a.jxl"))
+    assert row.image.name.endswith(".png")
+    with row.image.open() as file:
+        assert images.opened(file.read()).getchannel("A").getextrema() == (0, 255)
+
+
+def test_jpeg_xl_on_a_machine_with_too_much_to_do_is_not_called_damaged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = jxls.encoded(UPRIGHT)
+    row = Scan.objects.create(image=ContentFile(content, "a.jxl"))
+    other = Scan(image=ContentFile(content, "b.jxl"))
+    url = row.image.resize("32x32").url
+    with monkeypatch.context() as late:
+        late.setattr(jxl, "BOUNDS", replace(jxl.BOUNDS, seconds=0.001))
+        with pytest.raises(ValidationError) as error:
+            other.full_clean()
+        response = Client().get(url)
+    assert [each.code for each in error.value.error_dict["image"]] == ["upload_unread"]
+    assert (response.status_code, response.json()["code"]) == (503, "out_of_resources")
+    assert response["Retry-After"]
+    assert Client().get(url).status_code == 200
+    other.full_clean()
+    other.save()
+    assert other.image.metadata.placeholder
+
+
 def test_upload_of_a_format_that_is_not_converted_is_stored_as_it_is() -> None:
     content = saved("JPEG")
     row = Converted.objects.create(image=ContentFile(content, "a.jpg"))
@@ -218,7 +269,7 @@ def test_wrong_conversion_is_reported(convert: Any) -> None:
 
 def test_conversion_is_part_of_the_field() -> None:
     field = Converted._meta.get_field("image")
-    assert field.deconstruct()[3]["convert"] == {"heic": "jpg", "tif": "jpg"}
+    assert field.deconstruct()[3]["convert"] == {"heic": "jpg", "jxl": "jpg", "tif": "jpg"}
     assert field.clone().convert == field.convert  # type: ignore[attr-defined]
     assert "convert" not in Scan._meta.get_field("image").deconstruct()[3]
 

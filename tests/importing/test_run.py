@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,21 @@ from shift_media.importing.outcomes import RowOutcome
 from shift_media.importing.plan import ImportPlan, PlanError
 from shift_media.importing.run import ImportOptions, ImportRun
 from shift_media.models import ImportedFile
+from shift_media.sandbox import jxl
 from shift_media.storages import LocalMediaStorage
 from tests.fields.material import HTML, picture, upload
-from tests.testapp.models import Child, MetaFirst, Photo, PhotoProxy, Portrait, Profile, Switched
+from tests.imaging import images, jxls
+from tests.testapp.models import (
+    Child,
+    Converted,
+    MetaFirst,
+    Photo,
+    PhotoProxy,
+    Portrait,
+    Profile,
+    Scan,
+    Switched,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,6 +164,33 @@ def test_stripped_copy_has_no_metadata_and_the_table_has_both_checksums(old_row:
     assert record.sha256 == hashlib.sha256(content).hexdigest()
     assert record.stored_sha256 == hashlib.sha256(stored).hexdigest()
     assert (record.size, record.stored_size) == (len(content), len(stored))
+
+
+@pytest.mark.slow
+def test_jpeg_xl_is_imported_with_its_facts_and_without_metadata(old_row: OldRow) -> None:
+    exif = jxls.box(b"Exif", bytes(4) + images.exif(6, model="Camera 7"))
+    content = jxls.container(jxls.encoded(images.quadrants(64, 48)), exif)
+    kept = old_row("scans/a.jxl", content, model=Scan)
+    converted = old_row("scans/b.jxl", content, model=Converted)
+    assert codes(import_all(plan_of(Scan)) + import_all(plan_of(Converted))) == ["", ""]
+    for row, extension in ((kept, "jxl"), (converted, "jpg")):
+        image = type(row).objects.get(pk=row.pk).image
+        assert image.name.endswith(f".{extension}")
+        assert (image.metadata.width, image.metadata.height) == (64, 48)
+        assert b"Camera 7" not in content_of(image)
+
+
+@pytest.mark.slow
+def test_file_is_tried_again_that_was_late_on_a_machine_with_too_much_to_do(
+    old_row: OldRow, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = old_row("scans/a.jxl", jxls.encoded(images.quadrants(64, 48)), model=Scan)
+    with monkeypatch.context() as late:
+        late.setattr(jxl, "BOUNDS", replace(jxl.BOUNDS, seconds=0.001))
+        assert codes(import_all(plan_of(Scan))) == ["out_of_resources"]
+    assert stored() == []
+    assert codes(import_all(plan_of(Scan))) == [""]
+    assert Scan.objects.get(pk=row.pk).image.metadata.width == 64
 
 
 # Files that are left alone

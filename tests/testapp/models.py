@@ -78,7 +78,7 @@ class Converted(models.Model):
 
     image = MediaField(
         accept=["image/any"],
-        convert={"heic": "jpg", "tif": "jpg"},
+        convert={"heic": "jpg", "jxl": "jpg", "tif": "jpg"},
         strip=True,
         metadata_field="image_meta",
     )

@@ -39,7 +39,10 @@ def load_decoder(format: Format) -> Any:
 
 
 def find_missing(format: Format) -> MissingExtra | None:
-    """Return the error for a format whose decoder is not installed; None if it is, or has none."""
+    """Return the error for a format whose decoder is not installed; None if it is, or has none.
+
+    Raises `OutOfResources` if the machine cannot find out at the moment.
+    """
     if format.extra is None or format.extension not in IMAGE_FORMATS:
         return None
     try:
