@@ -161,7 +161,7 @@ def _keys_in_column(
     for start in range(0, len(keys), _KEYS_PER_SEARCH):
         part = {_prefix(key) or key: key for key in keys[start : start + _KEYS_PER_SEARCH]}
         any_of = reduce(or_, (models.Q(**{f"{column.name}__contains": text}) for text in part))
-        for text in _values(rows.filter(any_of), column.name, alias):
+        for text in referring_values(rows.filter(any_of), column.name, alias):
             found.update(key for prefix, key in part.items() if prefix in str(text))
     return found
 
@@ -180,12 +180,12 @@ def _keys_of_column(
     for part in _parts(sorted(set(keys) - found), _PREFIXES_PER_QUERY):
         by_prefix = {prefix: key for key in part if (prefix := _prefix(key))}
         referring = rows.filter(_refers(column.name, part, alias))
-        for value in _values(referring, column.name, alias):
+        for value in referring_values(referring, column.name, alias):
             found.add(by_prefix.get(_prefix(value) or "", value))
     return found & set(keys)
 
 
-def _values(rows: models.QuerySet[Any], name: str, alias: str) -> Iterator[Any]:
+def referring_values(rows: models.QuerySet[Any], name: str, alias: str) -> Iterator[Any]:
     """Yield the values of a column; raise Django's error if the database goes away meanwhile.
 
     Django closes a cursor of the server outside of what translates the errors of the driver.

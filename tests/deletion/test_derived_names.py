@@ -202,3 +202,42 @@ assert set(found.names) == {*names, odd}, found.names
 @pytest.mark.needs("postgres")
 def test_names_in_directories_are_found_on_postgres(tmp_path: Path, postgres: Postgres) -> None:
     in_a_process(POSTGRES, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+
+
+LOST = """
+import django
+django.setup()
+
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from psycopg import ServerCursor
+from shift_media.deletion.references import referring_values
+from tests.testapp.models import Photo
+call_command("migrate", run_syncdb=True, verbosity=0)
+Photo.objects.create(image="1.jpg")
+fetch = ServerCursor.fetchmany
+
+def fetch_and_end(self, size):
+    rows = fetch(self, size)
+    if not rows:  # Between the last rows and the end of the cursor.
+        process, other = self.connection.info.backend_pid, connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute(f"SELECT pg_terminate_backend({process}, 5000)")
+        other.close()
+    return rows
+
+ServerCursor.fetchmany = fetch_and_end
+try:
+    list(referring_values(Photo.objects.using("default"), "image", "default"))
+except DatabaseError:
+    raise SystemExit(0)
+raise SystemExit("no error")
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.needs("postgres")
+def test_database_that_goes_away_while_keys_are_read_is_an_error_of_django(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    in_a_process(LOST, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
