@@ -53,6 +53,11 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("thorough" if parts.full() else "quick")
 
+SLOW_IN_CONTRACTS = {
+    "test_delete_prefix_and_entries_handle_many_keys",
+    "test_put_during_deletion_succeeds_and_next_deletion_removes_it",
+}
+
 Needs = Callable[[str], Path]
 
 
@@ -87,6 +92,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     for name, kind in SHARED.items():
         shared.stop(factory.getbasetemp(), name, kind)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the slow tests of the contracts, which know no marker of the project."""
+    if getattr(item, "originalname", "") in SLOW_IN_CONTRACTS:
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(trylast=True)

@@ -139,6 +139,7 @@ class CallOfAnotherProcess:
         return int(self.seconds * 1e9)
 
 
+@pytest.mark.slow
 def test_call_with_a_clock_is_measured_by_it() -> None:
     times = milliseconds({"ours": lambda: None, "theirs": CallOfAnotherProcess()}, 3)
     assert times["theirs"] == 250

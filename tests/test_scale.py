@@ -32,6 +32,7 @@ def test_no_resize_misses_twice(skew: float) -> None:
     assert shares[0] > shares[-1]
 
 
+@pytest.mark.slow
 def test_program_prints_the_needs_of_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--cold", "23", "--cores", "1"])
     lines = capsys.readouterr().out.splitlines()

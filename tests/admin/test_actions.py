@@ -35,6 +35,7 @@ def with_gps() -> bytes:
     return picture(exif=exif.tobytes())
 
 
+@pytest.mark.slow
 def test_action_is_confirmed_before_anything_is_done(admin_client: Client, stored: Any) -> None:
     pair = Pair.objects.create(left=upload())
     before = stored()

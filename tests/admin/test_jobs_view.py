@@ -123,6 +123,7 @@ def test_video_is_transcoded_again_once(login: Login) -> None:
     assert TranscodeJob.objects.filter(state=State.PENDING).count() == 1
 
 
+@pytest.mark.slow
 def test_poster_is_chosen_by_its_time(login: Login) -> None:
     (film,) = new_films(1)
     client = login("change_film")

@@ -88,6 +88,7 @@ def test_pages_go_from_one_model_to_the_next(
     assert "?q=jpg&amp;p=1" in second
 
 
+@pytest.mark.slow
 def test_library_asks_as_many_queries_for_60_files_as_for_6(admin_client: Client) -> None:
     new_films(6)
     page_of(admin_client)

@@ -50,6 +50,7 @@ def test_list_without_columns_of_its_own_begins_with_thumbnails(admin_client: Cl
     assert rows.count(f'href="{PAIRS}{pair.pk}/change/') == 2
 
 
+@pytest.mark.slow
 def test_file_without_a_picture_is_shown_by_its_type(admin_client: Client) -> None:
     Anything.objects.create(file=upload(PDF, "paper.pdf", "application/pdf"))
     rows = rows_of(admin_client, ANYTHING)

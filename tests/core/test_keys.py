@@ -344,6 +344,7 @@ def test_message_quotes_a_long_refused_key_in_part() -> None:
 # Names
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(7, 37)
 @given(strategies.file_names, st.sampled_from(sorted(BY_EXTENSION)))
 @example("../../x.jpg", "jpg")

@@ -187,6 +187,7 @@ def test_deletion_of_a_missing_object_succeeds(
     assert not PendingDeletion.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(42)
 def test_deletion_is_kept_and_tried_again_while_the_storage_is_down(
     use: Use, stored: Stored, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -327,6 +328,7 @@ def test_both_files_of_a_deleted_row_are_deleted(stored: Stored) -> None:
     assert not stored()
 
 
+@pytest.mark.slow
 def test_deleted_child_row_deletes_files_of_its_parents(stored: Stored) -> None:
     Child.objects.create(image=upload(), extra=upload())
     Child.objects.get().delete()

@@ -353,6 +353,7 @@ def test_bulk_create_and_plain_uploads_are_never_pending(
     assert not PendingUpload.objects.exists()
 
 
+@pytest.mark.slow
 def test_video_is_transcoded_once_it_is_stored(
     client: Client, local: Callable[[], list[Any]]
 ) -> None:

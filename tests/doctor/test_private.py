@@ -59,6 +59,7 @@ urlpatterns = [
 ]
 
 
+@pytest.mark.slow
 def test_private_bucket_is_checked_with_what_everybody_could_read(
     on_rgw: Callable[..., Any], live: str, doctor: Doctor
 ) -> None:

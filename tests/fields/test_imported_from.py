@@ -289,6 +289,7 @@ def test_each_tag_shows_the_old_file(debug: bool) -> None:
     assert "srcset" not in shown
 
 
+@pytest.mark.slow
 def test_admin_shows_the_old_file_and_takes_an_upload() -> None:
     row, client = moving(), Client()
     client.force_login(User.objects.create_superuser("ada"))

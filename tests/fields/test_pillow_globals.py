@@ -61,6 +61,7 @@ def test_registered_plugins_are_not_called_for_pictures_that_are_not_resizes(
         assert engine.save_picture(PICTURE.quantize(9).convert("RGB"), format)
 
 
+@pytest.mark.slow
 def test_only_the_engine_saves_and_opens_pictures_by_the_registry_of_pillow() -> None:
     """Files for a site's own tests are the exception: they are made in its test process alone.
 

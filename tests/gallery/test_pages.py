@@ -81,6 +81,7 @@ def test_title_and_description_are_saved(client: Client, photo: Photo) -> None:
     assert Photo.objects.get().title == "Lake"
 
 
+@pytest.mark.slow
 def test_list_makes_same_queries_for_one_picture_as_for_many(
     client: Client, photo: Photo, django_assert_num_queries: object
 ) -> None:
@@ -92,6 +93,7 @@ def test_list_makes_same_queries_for_one_picture_as_for_many(
     assert len(SRC.findall(body(page))) == 13
 
 
+@pytest.mark.slow
 def test_long_list_is_paginated(client: Client, photo: Photo) -> None:
     Photo.objects.bulk_create(
         Photo(image=photo.image.name, image_meta=photo.image_meta) for _ in range(48)

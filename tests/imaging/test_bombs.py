@@ -133,6 +133,7 @@ def test_jpeg_over_200_megapixels_is_refused() -> None:
     assert refused.value.limit == 200_000_000
 
 
+@pytest.mark.slow
 def test_work_on_all_pixels_of_a_large_jpeg_is_refused() -> None:
     content = BytesIO(phone_photograph(8_000, 8_000))
     crop = Spec.make("900x900", format="jpg", crop=(0, 0, 1000, 1000))
@@ -155,6 +156,7 @@ def test_animation_with_too_many_pixels_over_all_frames_is_refused(measured: Mea
         assert seconds < 1
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(27)
 def test_animation_of_400_frames_of_a_usual_size_is_admitted() -> None:
     facts = probe(BytesIO(images.gif((480, 270), [(0, 0, 480, 270)] * 400)))

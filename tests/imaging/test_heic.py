@@ -353,6 +353,7 @@ def test_items_in_many_pieces_are_refused() -> None:
         probe(BytesIO(in_pieces(2)))
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(73)
 def test_units_of_all_items_count_together() -> None:
     size = [heics.size_box(128, 96)]

@@ -172,6 +172,7 @@ def test_invisible_scans_before_visible_ones_are_dropped(
     assert read < 0.4 * found.end
 
 
+@pytest.mark.slow
 @pytest.mark.needs("jpegtran")
 def test_restart_markers_and_grey_are_supported(rewritten: Rewrite) -> None:
     assert loss(rewritten(DEFAULT, SPECTRAL, "-restart", "3B"), "160x120") < 0.002
@@ -259,6 +260,7 @@ def test_broken_file_is_made_or_raises_a_media_error(
     assert np.asarray(images.opened(result.content)).size > 0
 
 
+@pytest.mark.slow
 def test_preview_reads_all_scans() -> None:
     source = FurthestRead(DEFAULT)
     look = engine.preview(source)

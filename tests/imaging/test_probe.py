@@ -218,6 +218,7 @@ def test_phone_jpeg_with_a_second_picture_is_a_jpeg() -> None:
     assert (seen.format.extension, seen.width, seen.frames) == ("jpg", 64, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(28)
 def test_metadata_bomb_is_skipped() -> None:
     """60 MB of EXIF are a thousand segments, after which the header of the picture comes."""

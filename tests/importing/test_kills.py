@@ -124,6 +124,7 @@ def rows(old_row: OldRow, old_folder: Path) -> None:
         os.utime(old_folder / name, (long_ago, long_ago))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("link", [False, True])
 @pytest.mark.parametrize("step", IMPORT_STEPS)

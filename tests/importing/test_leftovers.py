@@ -75,6 +75,7 @@ def left(old_row: OldRow, old_folder: Path) -> list[Path]:
     return [old_folder / name for name in names]
 
 
+@pytest.mark.slow
 def test_leftovers_are_listed_with_their_sizes(left: list[Path]) -> None:
     out, err, code = run("--leftovers")
     assert out == (

@@ -285,6 +285,7 @@ def test_finish_leaves_a_file_in_the_directory_of_another_row_s_video(
     assert poster in stored()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names_without_case")
 def test_finish_verifies_all_rows_of_a_name_that_a_database_sorts_without_case(
     old_row: OldRow, old_folder: Path
@@ -427,6 +428,7 @@ def folder_without_case(old_row: OldRow, old_folder: Path) -> Iterator[Path]:
         yield old_folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder_without_case")
 def test_finish_leaves_a_file_that_a_row_has_in_another_case(
     old_row: OldRow, old_folder: Path
@@ -442,6 +444,7 @@ def test_finish_leaves_a_file_that_a_row_has_in_another_case(
     assert codes(finish()) == [""]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder_without_case")
 def test_finish_verifies_the_copies_of_all_spellings_of_a_file(
     old_row: OldRow, old_folder: Path
@@ -479,6 +482,7 @@ def test_row_with_the_database_default_is_not_imported(
     assert Photo.objects.get(pk=row.pk).image.name == NAME
 
 
+@pytest.mark.slow
 def test_files_of_storages_without_a_name_are_told_apart(
     old_row: OldRow, old_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -546,6 +550,7 @@ def test_undo_notes_the_rows_of_a_page_with_one_statement(old_row: OldRow) -> No
     assert sum(each["sql"].startswith(f'UPDATE "{table}"') for each in queries) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [True, False], ids=["instance", "queryset"])
 def test_finish_lists_and_deletes_the_old_file_of_a_deleted_row(
     old_row: OldRow, old_folder: Path, whole: bool

@@ -260,6 +260,7 @@ def test_concurrent_batches_in_any_order_make_each_resize_once(
     assert storage.calls["put"] == 12
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(15)
 def test_stopped_batch_raises_busy_for_waiting_callers(
     storage: CountingStorage, add: Add, ladder: Ladder

@@ -340,6 +340,7 @@ class DeletingStorage(CountingStorage):
         return super().put(key, *args, **kwargs)
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(20)
 def test_mezzanine_of_original_deleted_meanwhile_is_deleted(
     site: Site, add: Add, resize_of: ResizeOf, photograph: bytes, monkeypatch: pytest.MonkeyPatch

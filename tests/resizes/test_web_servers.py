@@ -86,6 +86,7 @@ def test_server_answers_conditions_and_encoded_paths(server: SimpleNamespace) ->
     assert ask(server, server.path, "POST")[0] == 405
 
 
+@pytest.mark.slow
 def test_server_decodes_pictures_in_a_worker(server: SimpleNamespace) -> None:
     status, _, body = ask(server, server.resize)
     assert status == 200

@@ -84,6 +84,7 @@ def test_program_that_fails_or_crashes_is_the_fault_of_the_file(fails: Fails, co
     assert type(fails(code, BOUNDS)) is Undecodable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", ["jxl"], indirect=True)
 def test_program_that_another_wait_has_collected_is_no_error(
     fails: Fails, monkeypatch: pytest.MonkeyPatch

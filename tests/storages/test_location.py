@@ -189,6 +189,7 @@ def test_location_that_could_mean_something_else_is_refused(location: str) -> No
         S3MediaStorage(bucket_name="b", public_url="/m/", location=location)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=12))
 def test_accepted_location_is_its_own_url_path(text: str) -> None:
     try:

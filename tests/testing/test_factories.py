@@ -87,6 +87,7 @@ def test_file_declaration_stores_each_of_its_sources(source: str, tmp_path: Path
     assert FileFactory().image.width == 64
 
 
+@pytest.mark.slow
 def test_file_declaration_stores_a_video() -> None:
     clip = ClipFactory()
     assert clip.video.metadata.content_type == "video/mp4"
@@ -107,6 +108,7 @@ def test_baker_makes_rows_without_files_by_default() -> None:
     assert not baker.make(Photo).image
 
 
+@pytest.mark.slow
 @override_settings(BAKER_CUSTOM_FIELDS_GEN=GENERATOR)
 def test_baker_makes_a_file_that_the_field_accepts() -> None:
     photo = baker.make(Photo, _create_files=True, _fill_optional=["image"])

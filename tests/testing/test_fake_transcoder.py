@@ -83,6 +83,7 @@ def test_resize_of_the_poster_is_shown(film: Film) -> None:
     assert_resized(film.video.poster.resize("20x"), width=20)
 
 
+@pytest.mark.slow
 def test_error_of_the_options_fails_the_job(db: None, media_storage: InMemoryMediaStorage) -> None:
     with fake_transcoding(error="no_frames"):
         Film.objects.create(video=make_video())

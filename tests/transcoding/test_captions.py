@@ -166,6 +166,7 @@ def test_each_cue_is_in_each_segment_that_it_touches(
         assert [int(line[4:]) for line in text.splitlines() if line[:4] == "cue "] == touched
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(73)
 def test_hostile_captions_cost_little() -> None:
     long = "00:00.000 --> 04:00:00.000\n" + "x" * 100_000

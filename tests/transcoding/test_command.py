@@ -328,6 +328,7 @@ def scripted_jobs() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("scripted_jobs")
 @pytest.mark.django_db(transaction=True)
 def test_limit_counts_the_jobs_of_all_workers(new_film: NewFilm) -> None:

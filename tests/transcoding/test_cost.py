@@ -50,6 +50,7 @@ def test_price_that_is_no_amount_is_refused(price: object) -> None:
         _ = settings.TRANSCODE_PRICE
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_admin_and_command_show_the_cost() -> None:
     row = job(60_000, 90_000)

@@ -218,6 +218,7 @@ def test_task_of_a_deleted_or_ended_job_ends_without_another(new_film: NewFilm) 
     assert run_tasks() == [State.CANCELED]
 
 
+@pytest.mark.slow
 @DEFERRING
 def test_tasks_poll_the_job_of_a_service_at_growing_intervals(new_film: NewFilm) -> None:
     Scripted.begin(State.PROGRESSING, State.PROGRESSING, State.COMPLETE)

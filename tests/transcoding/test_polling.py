@@ -74,6 +74,7 @@ def test_unchanged_job_is_polled_at_growing_intervals(job: TranscodeJob) -> None
     assert len(times) < 15
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(57)
 def test_throttled_polls_slow_down_and_the_job_goes_on(
     job: TranscodeJob,

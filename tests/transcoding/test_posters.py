@@ -140,6 +140,7 @@ def test_resizes_of_both_posters_are_made_in_one_batch(film: Film) -> None:
     assert (color_at(old.key), color_at(new.key)) == ("red", "white")
 
 
+@pytest.mark.slow
 def test_metadata_has_the_facts_of_the_new_poster(film: Film) -> None:
     before = dict(film.video_meta)
     assert (before["color"], "poster" in before) == ("#fe0000", False)
@@ -173,6 +174,7 @@ def test_profile_made_again_gives_a_changed_poster_a_new_key(film: Film) -> None
     assert TranscodeJob.objects.filter(state=State.COMPLETE).count() == 4
 
 
+@pytest.mark.slow
 def test_reset_returns_to_the_poster_of_the_profile(film: Film) -> None:
     first = poster_of(film).key
     film = choose(film, 2)
@@ -210,6 +212,7 @@ def sweep(film: Film) -> None:
     Sweep(film.video.storage, later, used_folders=services.used_folders).run()
 
 
+@pytest.mark.slow
 def test_last_choice_wins_while_an_earlier_one_is_pending(film: Film) -> None:
     earlier, later = film.video.choose_poster(1), film.video.choose_poster(3)
     assert film.video.choose_poster(3) == later
@@ -227,6 +230,7 @@ def test_time_outside_of_the_video_is_refused(video: Film, seconds: float) -> No
     assert not TranscodeJob.objects.filter(profile="new-poster").exists()
 
 
+@pytest.mark.slow
 def test_time_is_that_of_the_part_that_is_played(film: Film) -> None:
     profile = {"trim": {"start": 1, "end": 3}, "_poster.jpg": {"kind": "poster", "second": 0}}
     settings = {"PROFILES": {"web": profile}, "TRANSCODER": PAINTER}
@@ -254,6 +258,7 @@ def test_ffmpeg_keeps_the_key_of_an_equal_poster(video: Film) -> None:
     assert (color_at(first), color_at(second)) == ("red", "lime")
 
 
+@pytest.mark.slow
 def test_video_without_metadata_field_knows_its_poster_by_a_query(film: Film) -> None:
     film = choose(film, 1)
     film.video_meta = {}
@@ -261,6 +266,7 @@ def test_video_without_metadata_field_knows_its_poster_by_a_query(film: Film) ->
     assert film.video.resize("32x24").spec.poster is None  # A URL is made without any I/O.
 
 
+@pytest.mark.slow
 def test_sound_has_no_poster_to_choose(media_root: object, draw: Draw) -> None:
     song = draw("second.m4a", *sound())
     row = Song.objects.create(sound=ContentFile(song.read_bytes(), "song.m4a"))
@@ -268,6 +274,7 @@ def test_sound_has_no_poster_to_choose(media_root: object, draw: Draw) -> None:
         row.sound.choose_poster(0)
 
 
+@pytest.mark.slow
 def test_command_takes_a_poster_at_a_second(film: Film) -> None:
     out = io.StringIO()
     call_command("media_transcode", "testapp.Film", "--poster", "2.5", stdout=out)
@@ -349,6 +356,7 @@ def test_cancelled_choice_leaves_the_first_poster_of_a_job_that_is_not_complete_
     assert default_media_storage.exists(first)
 
 
+@pytest.mark.slow
 def test_complete_choice_leaves_the_new_poster_of_a_job_that_is_not_complete_yet(
     film: Film,
 ) -> None:

@@ -34,6 +34,7 @@ def exists(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_worker_starts_with_the_first_picture_and_is_used_again(workers: Workers) -> None:
     pool = workers(WORKERS=2)
     started = pool.pids
@@ -44,6 +45,7 @@ def test_worker_starts_with_the_first_picture_and_is_used_again(workers: Workers
     assert (len(first), pool.pids) == (1, first)
 
 
+@pytest.mark.slow
 def test_worker_killed_between_pictures_is_replaced(workers: Workers) -> None:
     pool = workers()
     make(good())
@@ -105,6 +107,7 @@ def test_damaged_picture_costs_no_worker(workers: Workers) -> None:
     assert pool.pids == first
 
 
+@pytest.mark.slow
 def test_large_worker_is_replaced(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     pool = workers()
     make(good())
@@ -137,6 +140,7 @@ def test_hundred_pictures_leak_neither_descriptors_nor_memory(workers: Workers) 
     assert after[2] <= before[2] + 2
 
 
+@pytest.mark.slow
 def test_worker_has_limits_no_secrets_and_no_descriptors_of_the_server(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +214,7 @@ def test_interpreter_without_pillow_is_named(
     assert "no module named PIL" in caplog.text
 
 
+@pytest.mark.slow
 def test_interpreter_that_does_not_exist_is_named(workers: Workers) -> None:
     workers(WORKER_PYTHON="/nowhere/python3")
     with pytest.raises(OutOfResources, match="/nowhere/python3"):

@@ -186,6 +186,7 @@ def test_result_that_no_call_has_is_refused(name: str, facts: dict[str, Any]) ->
         CALLS[name].unpack(facts, b"abc")
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(80)
 def test_stripped_image_that_repeats_its_source_is_refused(
     monkeypatch: pytest.MonkeyPatch,

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import shift_media
 
 PACKAGE = Path(shift_media.__file__).parent
@@ -33,6 +35,7 @@ def used_names(path: Path) -> Iterator[str]:
             yield node.attr
 
 
+@pytest.mark.slow
 def test_no_other_module_decodes() -> None:
     found = {
         str(path.relative_to(PACKAGE)): names

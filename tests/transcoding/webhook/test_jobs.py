@@ -218,6 +218,7 @@ def test_concurrent_deliveries_complete_the_job_once(
     assert Scripted.cancelled == []
 
 
+@pytest.mark.slow
 @pytest.mark.acceptance(55)
 def test_older_state_of_the_service_changes_nothing(job: TranscodeJob, publish: Publish) -> None:
     Scripted.begin(State.PROGRESSING, State.SUBMITTED, State.COMPLETE)
