@@ -54,7 +54,8 @@ def check_picture(content: bytes) -> bool:
     chance = random.Random(zlib.crc32(content))
     facts = probe(BytesIO(content), LIMITS)
     require(facts.width > 0 and facts.height > 0 and facts.frames > 0, "sides are positive")
-    require(facts.width * facts.height <= LIMITS.pixels, "a frame is within the limit")
+    most = LIMITS.pixels * (LIMITS.shrinking if facts.format.extension == "jpg" else 1)
+    require(facts.width * facts.height <= most, "a frame is within the limit")
     read_exif_facts_of(content, facts)
     accepted = _check_resize(content, facts, chance)
     if can_strip(facts.format):

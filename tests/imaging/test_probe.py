@@ -22,6 +22,8 @@ from shift_media.core.errors import (
 from shift_media.imaging.formats import exif
 from shift_media.imaging.formats.base import ByteReader, Span
 from shift_media.imaging.probe import ImageFacts, SourceLimits, probe
+from tests.fuzz import seeds
+from tests.fuzz.targets import PICTURES
 from tests.imaging import images
 from tests.imaging.making import made
 
@@ -187,6 +189,24 @@ def test_file_truncated_anywhere_gives_facts_or_a_media_error(format: str) -> No
         except MediaError:
             continue
         assert seen.width > 0
+
+
+@pytest.mark.acceptance(30)
+@pytest.mark.parametrize("length", range(12, 24))
+def test_jpeg_that_ends_in_the_head_of_its_profile_is_undecodable(length: int) -> None:
+    content = images.with_segments(b"\xff\xd8", (0xE2, b"ICC_PROFILE\0\x01\x01" + bytes(9)))
+    with pytest.raises(Undecodable):
+        facts(content[:length])
+
+
+@pytest.mark.slow
+@pytest.mark.acceptance(30)
+@pytest.mark.parametrize("name", PICTURES)
+def test_file_cut_at_any_byte_of_its_header_raises_media_errors_alone(name: str) -> None:
+    for content in seeds.pictures(name):
+        for length in range(min(len(content), 600)):
+            with contextlib.suppress(MediaError):
+                assert facts(content[:length]).width > 0
 
 
 @pytest.mark.slow

@@ -211,7 +211,7 @@ def _read_orientation(reader: ByteReader, content: Span) -> int | None:
 def _collect_profile(reader: ByteReader, content: Span, profile: dict[int, Span]) -> None:
     """Add one part of the ICC profile by its number, if this segment holds one (ICC.1, B.4)."""
     head = reader.upto(content.offset, _ICC_HEAD)
-    if head.startswith(_ICC) and content.length > _ICC_HEAD:
+    if head.startswith(_ICC) and len(head) == _ICC_HEAD < content.length:
         part = Span(content.offset + _ICC_HEAD, content.length - _ICC_HEAD)
         profile.setdefault(head[_ICC_HEAD - 2], part)
 
