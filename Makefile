@@ -35,7 +35,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist fuzz audit loss load clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist coverage fuzz audit loss load clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -50,6 +50,7 @@ help:
 	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
 	echo "                  ARGS=--sharp compares with sharp, which npm installs if it is there"
+	echo "make coverage     all tests, then lines and branches of the package that none of them ran"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
@@ -82,6 +83,13 @@ test-oldest: $(VENV_OLDEST)/.dev
 
 unit: $(VENV)/.dev
 	$(VENV)/bin/python $(PYTEST) -n $(CORES) -m "$(WITHOUT_SERVERS) and not slow" $(ARGS)
+
+# Missing parts are skipped. A test that fails under the tracer does not end the report.
+coverage: $(VENV)/.dev
+	rm -rf var/coverage && mkdir -p var/coverage
+	$(VENV)/bin/python -m coverage run $(PYTEST) $(WAITING) $(ARGS) || true
+	$(VENV)/bin/python -m coverage combine -q
+	$(VENV)/bin/python -m coverage report
 
 docs: $(VENV)/.dev
 	$(VENV)/bin/python -m sphinx -W --keep-going -q docs docs/_build
