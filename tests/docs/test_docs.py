@@ -19,6 +19,7 @@ from PIL import Image
 
 from shift_media.templatetags.shift_media import register
 from tests.docs.blocks import BLOCKS, DOCS
+from tests.docs.built import build_pages
 from tests.parts import ROOT
 
 QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswith("quickstart-")}
@@ -26,12 +27,8 @@ QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswit
 
 @pytest.fixture(scope="session")
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the pages with warnings as errors, and return their folder."""
-    folder = tmp_path_factory.mktemp("docs")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(DOCS), str(folder)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return folder
+    """Return the folder of the built pages."""
+    return build_pages(tmp_path_factory)
 
 
 @pytest.mark.slow
