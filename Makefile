@@ -35,7 +35,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs lint types layers bench dist coverage fuzz audit loss load clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs screenshots links lint types layers bench dist coverage fuzz audit loss load clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -45,6 +45,8 @@ help:
 	echo "make test-oldest  all tests without browser and servers on the oldest Python and Django"
 	echo "make unit         the quick tests only, without browser, servers and what takes long"
 	echo "make docs         build the documentation in docs/_build, with warnings as errors"
+	echo "make screenshots  take the pictures of the documentation from the demo, by Chromium"
+	echo "make links        open each address of the documentation that leads out of it"
 	echo "make lint | types | layers   one check each: ruff, mypy, import-linter"
 	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
 	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
@@ -94,6 +96,14 @@ coverage: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(VENV)/bin/python -m sphinx -W --keep-going -q docs docs/_build
 	echo "Open docs/_build/index.html"
+
+screenshots: $(VENV)/.dev
+	$(VENV)/bin/python docs/screenshots.py $(ARGS)
+
+# It needs the Internet. `make docs` checks what leads from page to page.
+links: $(VENV)/.dev
+	$(VENV)/bin/python -m sphinx -q -b linkcheck docs docs/_build/links
+	echo "All addresses answer; docs/_build/links/output.txt lists them."
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

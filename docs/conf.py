@@ -27,6 +27,8 @@ extensions = ["sphinx.ext.autodoc", "media_reference"]
 html_theme = "furo"
 html_title = f"shift_media {release}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_search_scorer = str(HERE / "_ext/scorer.js")
 
 smartquotes = False  # because "--" begins an option

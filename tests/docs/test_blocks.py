@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.files.base import ContentFile
+from django.db import models
 from django.template import engines
 from django.template.backends.jinja2 import Jinja2
 from django.test import override_settings
@@ -20,6 +21,7 @@ from django.test.utils import isolate_apps
 from PIL import Image
 
 from shift_media import signals
+from shift_media.fields import MediaField
 from shift_media.storages import LocalMediaStorage
 from testproject.gallery.models import Clip, Photo
 from tests.docs.blocks import BLOCKS, Block, check_shell, check_text
@@ -136,6 +138,8 @@ def test_python_block_runs_and_passes_the_system_checks(
 ) -> None:
     names = namespace_for(rows, tmp_path)
     (tmp_path / "logo.png").write_bytes(images.encoded(images.quadrants(), "png"))
+    if block.page == "index":
+        names |= {"models": models, "MediaField": MediaField}  # no room for imports there
     with isolate_apps("testproject.gallery"):
         exec(compile(block.text, str(block), "exec"), names)
     with override_settings(**{name: names[name] for name in SETTINGS}):
