@@ -20,16 +20,13 @@ from shift_media.imaging.formats.base import (
     append_part,
 )
 from shift_media.imaging.formats.png_chunks import IEND, SIGNATURE, WINDOW, chunks, raw_length
+from shift_media.imaging.formats.png_tables import Tables
 
 _FORMAT: Final = BY_EXTENSION["png"]
 
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths by colour type (11.2.1)."""
 _WITH_ALPHA = (4, 6)
-_COLOR_TYPE: Final = 25
-"""Offset of the colour type in the file."""
-_TRANSPARENT_BYTES: Final = {0: 2, 2: 6}
-"""Bytes of a transparent colour, by colour type (11.3.2.1)."""
 _MAX_TABLE: Final = 768
 """Bytes of a palette of 256 colours."""
 _MAX_SIDE: Final = 2**31 - 1
@@ -43,12 +40,12 @@ class _Facts:
     """The facts that chunks have added so far."""
 
     parts: list[Part]
+    tables: Tables
     declared: int | None = None
     counted: int = 0
     orientation: int | None = None
-    transparency: bool = False
     data: bool = False
-    profile: tuple[Span, ...] = ()
+    profile: tuple[Span, ...] | None = None
     color: dict[bytes, bytes] = field(default_factory=dict)
 
 
@@ -58,11 +55,13 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
     first = next(walk)
     width, height, has_alpha = _read_ihdr(reader, first)
     limits.check(_FORMAT, width, height)
-    facts = _Facts([SIGNATURE, first.whole])
+    tables = Tables(reader.exact(*first.content))
+    facts = _Facts([SIGNATURE, first.whole], tables)
     for chunk in walk:
         _add_chunk(reader, chunk, facts)
     if not facts.data:
         raise Undecodable("The PNG has no image data.")
+    tables.require_palette()
     parts = (*facts.parts, IEND)
     frames = max(facts.declared, facts.counted) if facts.declared else 1
     limits.check(_FORMAT, width, height, frames)
@@ -72,10 +71,10 @@ def _read_header(reader: ByteReader, limits: SourceLimits) -> Header:
         height=height,
         orientation=facts.orientation or 1,
         frames=frames,
-        has_alpha=has_alpha or facts.transparency,
+        has_alpha=has_alpha or tables.is_transparent,
         parts=parts,
         still=parts,
-        profile=() if png_color.has_cicp(facts.color) else facts.profile,
+        profile=() if png_color.has_cicp(facts.color) else facts.profile or (),
         deflated=True,
         color_space=png_color.read_color_space(facts.color),
     )
@@ -113,13 +112,11 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
     elif facts.data:
         return
     elif type in (b"PLTE", b"tRNS"):
-        _check_table(reader, chunk)
-        facts.parts.append(whole)
-        facts.transparency |= type == b"tRNS"
+        _add_table(reader, chunk, facts)
     elif type == b"acTL" and facts.declared is None:
         is_valid = content.length == _CONTROL_BYTES  # decoders and stripping ignore any other
         facts.declared = reader.number(content.offset, 4) if is_valid else 0
-    elif type == b"iCCP":
+    elif type == b"iCCP" and facts.profile is None:
         facts.profile = _find_profile(reader, content)
     elif type in png_color.LENGTHS and type not in facts.color:
         known = png_color.read_content(reader, chunk)
@@ -127,16 +124,15 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
             facts.color[type] = known
 
 
-def _check_table(reader: ByteReader, chunk: Chunk) -> None:
-    """Raise `Undecodable` if a palette or its transparency is damaged or too short."""
+def _add_table(reader: ByteReader, chunk: Chunk, facts: _Facts) -> None:
+    """Add a palette or its transparency if it counts; raise `Undecodable` if it is damaged."""
     if chunk.content.length > _MAX_TABLE:
         raise Undecodable(f"The PNG has a table of {chunk.content.length} bytes.")
     content = reader.exact(chunk.content.offset - 4, chunk.content.length + 8)
     if zlib.crc32(content[:-4]) != int.from_bytes(content[-4:], "big"):
         raise Undecodable("The checksum of a PNG table is wrong.")
-    color = reader.number(_COLOR_TYPE, 1)
-    if chunk.type == b"tRNS" and chunk.content.length < _TRANSPARENT_BYTES.get(color, 0):
-        raise Undecodable("The transparent colour of the PNG is too short.")
+    if facts.tables.take(chunk.type, chunk.content.length):
+        facts.parts.append(chunk.whole)
 
 
 def _read_orientation(reader: ByteReader, content: Span) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from shift_media.core.errors import NotStrippable, Undecodable
-from shift_media.imaging.formats import exif
+from shift_media.imaging.formats import exif, png_color
 from shift_media.imaging.formats.base import ByteReader, Chunk, Header, Part, Span, truncated
 from shift_media.imaging.formats.png_chunks import (
     IEND,
@@ -20,17 +20,12 @@ from shift_media.imaging.formats.png_chunks import (
     raw_length,
     whole_chunk,
 )
+from shift_media.imaging.formats.png_tables import Tables
 
 _LENGTHS: Final[Mapping[bytes, tuple[int, ...]]] = {
-    b"tRNS": tuple(range(257)),
-    b"PLTE": tuple(range(0, 769, 3)),
-    b"cHRM": (32,),
-    b"cICP": (4,),
-    b"gAMA": (4,),
     b"mDCV": (24,),
     b"cLLI": (8,),
     b"sBIT": (1, 2, 3, 4),
-    b"sRGB": (1,),
     b"bKGD": (1, 2, 6),
     b"pHYs": (9,),
     b"acTL": (8,),
@@ -52,13 +47,14 @@ def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
     yield SIGNATURE
     seen: set[bytes] = set()
     size = bytes(13)
+    tables = Tables(size)
     stream = _Stream(None)
     for chunk in chunks(reader):
         if chunk.whole.offset + chunk.whole.length > reader.size:
             raise truncated(chunk.whole.offset)
         if chunk.type == b"IHDR" and not seen:
             size = reader.exact(chunk.content.offset, 13)
-            stream = _Stream(raw_length(size))
+            tables, stream = Tables(size), _Stream(raw_length(size))
             yield chunk.whole
             if header.orientation > 1:
                 yield whole_chunk(b"eXIf", exif.orientation_block(header.orientation))
@@ -71,10 +67,24 @@ def stripped_parts(reader: ByteReader, header: Header) -> Iterator[Part]:
             yield chunk.whole
         elif chunk.type == b"iCCP" and b"iCCP" not in seen:
             yield from _cut_profile(reader, chunk)
-        elif chunk.content.length in _LENGTHS.get(chunk.type, ()) and chunk.type not in seen:
+        elif _stays(reader, chunk, tables, seen):
             yield chunk.whole
-        seen.add(chunk.type)
+        # Of the chunks about colours the next one may be the first that counts.
+        seen |= {chunk.type} - png_color.LENGTHS.keys()
     yield IEND
+
+
+def _stays(reader: ByteReader, chunk: Chunk, tables: Tables, seen: set[bytes]) -> bool:
+    """Return True for a chunk without data streams that counts for the header reader, too."""
+    if chunk.type in (b"PLTE", b"tRNS"):
+        return b"IDAT" not in seen and tables.take(chunk.type, chunk.content.length)
+    if chunk.type in seen:
+        return False
+    if chunk.type in png_color.LENGTHS:
+        stays = png_color.read_content(reader, chunk) is not None
+        seen |= {chunk.type} if stays else set()
+        return stays
+    return chunk.content.length in _LENGTHS.get(chunk.type, ())
 
 
 class _Stream:
