@@ -97,13 +97,13 @@ def _add_chunk(reader: ByteReader, chunk: Chunk, facts: _Facts, limits: SourceLi
     elif type == b"ALPH" and not facts.images:
         facts.images.append(whole)
         facts.alpha = True
-    elif type == b"ANIM":
+    elif type == b"ANIM" and facts.flags & ANIMATION and not facts.animation:
         facts.animation = [whole]
         facts.loop = reader.number(content.offset + 4, 2, "little")
     elif type == b"ANMF" and facts.flags & ANIMATION:
         _add_frame(reader, chunk, facts, limits)
-    # Decoders ignore what the flags of the extended format do not announce.
-    elif type == b"ICCP" and facts.flags & PROFILE:
+    # Decoders ignore what the flags of the extended format do not announce, and repetitions.
+    elif type == b"ICCP" and facts.flags & PROFILE and not facts.profile:
         facts.profile = (content,)
     elif type == b"EXIF" and facts.flags & EXIF and facts.orientation == 1:
         facts.orientation = exif.read_orientation(reader, exif.skip_prefix(reader, content))

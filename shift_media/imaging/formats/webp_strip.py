@@ -35,16 +35,17 @@ def _stripped_chunks(reader: ByteReader, header: Header) -> Iterator[Part]:
     seen: set[bytes] = set()
     flags = 0
     for chunk in chunks(reader, FIRST_CHUNK, riff_end(reader)):
-        if chunk.type == b"ANMF":
+        if chunk.type == b"ANMF" and flags & ANIMATION:
             yield from _stripped_frame(reader, chunk)
         elif chunk.type in seen:
             continue
         elif chunk.type == b"VP8X":
             flags = reader.number(chunk.content.offset, 1)
+            seen.clear()  # What stands before it was not announced, and does not count.
             yield _stripped_vp8x(reader, chunk, header.orientation)
         elif chunk.type == b"ICCP" and flags & PROFILE:
             yield from _padded(chunk)
-        elif chunk.type == b"ANIM":
+        elif chunk.type == b"ANIM" and flags & ANIMATION:
             yield from _padded(chunk, min(chunk.content.length, _ANIM_BYTES))
         elif chunk.type in IMAGES and not flags & ANIMATION and _is_next(chunk, seen):
             yield from _padded(chunk)
