@@ -187,10 +187,15 @@ class Busy(MediaError):
 
 
 class OutOfResources(MediaError):
-    """The machine has too little memory, disk space or open files: a later call may succeed."""
+    """The machine has too little memory, disk space or open files: a later call may succeed.
+
+    Attributes:
+        retry_seconds: after which it is tried again; 0 if it is tried at once.
+    """
 
     code = "out_of_resources"
     public = "The server is overloaded at the moment. Try again in a few seconds."
+    retry_seconds: float = 0.0
 
 
 # The installation

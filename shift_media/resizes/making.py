@@ -15,7 +15,7 @@ from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
 from shift_media.core.errors import Busy, MediaError
 from shift_media.core.keys import ResizeKey
-from shift_media.resizes import render
+from shift_media.resizes import failures, render
 from shift_media.resizes.stored import StoredResize, find
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _find_settled(
         resize = find(key, storage, with_content=True) if made_lately else None
         if resize is not None:
             return StoredResize(key, resize.content)
-        render.raise_recent_failure(key)
+        failures.raise_recent(key)
     except MediaError as error:
         return error
     return None

@@ -7,15 +7,13 @@ limiter.
 from __future__ import annotations
 
 import io
-import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
-from shift_media.core import errors
-from shift_media.core.errors import EmptyCrop, InvalidSpec, MediaError, NoSuchPage, SourceError
+from shift_media.core.errors import InvalidSpec, MediaError, NoSuchPage, OutOfResources
 from shift_media.core.faults import translated_faults
 from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.keys import MezzanineKey, ResizeKey
@@ -24,7 +22,7 @@ from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.calls import Wanted
 from shift_media.imaging.engine import Result
-from shift_media.resizes import mezzanines
+from shift_media.resizes import failures, mezzanines
 from shift_media.resizes.drawings import draw_pictures
 from shift_media.signals import resize_created
 from shift_media.storages.streams import SeekableStream
@@ -33,22 +31,7 @@ from shift_media.workers import isolated
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
 
-logger = logging.getLogger("shift_media")
-
 Derived = ResizeKey | MezzanineKey
-
-_failures = TTLCache("failed", seconds=600)
-"""Error codes of recent failures, by the key of the original or of the resize."""
-
-
-def raise_recent_failure(key: ResizeKey) -> None:
-    """Raise the error that a resize, or every resize of its original, failed with lately."""
-    code = _failures.get(key.source) or _failures.get(str(key))
-    if code is not None:
-        kind = errors.BY_CODE.get(code, SourceError)
-        raise kind(
-            f"It failed with {code} within {_failures.seconds:g} s and is not tried again yet."
-        )
 
 
 def render(
@@ -58,13 +41,25 @@ def render(
     remaining = dict.fromkeys(keys)
     try:
         with translated_faults():
-            for key, result in _render(keys, storage):
+            for key, result in _render_once(keys, storage):
                 outcome = _store(key, result, storage)
                 del remaining[key]
                 yield key, outcome
     except MediaError as error:
         for key in remaining:
-            yield key, _remember_failure(key, error)
+            yield key, failures.remember(key, error)
+
+
+def _render_once(
+    keys: Sequence[ResizeKey], storage: MediaStorage
+) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
+    """Render resizes of one original, with a pause before the next time if memory is short."""
+    begun = time.time()
+    try:
+        yield from _render(keys, storage)
+    except OutOfResources as error:
+        failures.pause(keys[0].source, error, begun)
+        raise
 
 
 def _render(
@@ -145,7 +140,7 @@ def _store(
 ) -> bytes | MediaError:
     """Store a resize, unless another host has stored it meanwhile, and return its bytes."""
     if isinstance(result, MediaError):
-        return _remember_failure(key, result)
+        return failures.remember(key, result)
     try:
         created = storage.put(
             str(key),
@@ -165,19 +160,6 @@ def _store(
             size=len(result.content),
         )
     return result.content
-
-
-def _remember_failure(key: ResizeKey, error: MediaError) -> MediaError:
-    """Return the error, remembered if it would come again.
-
-    An error of the original is remembered for all its resizes, one of the spec for this key alone.
-    An error of the storage or the machine is not remembered, because the next request may succeed.
-    """
-    if isinstance(error, SourceError | InvalidSpec):
-        logger.info("No resize of %s: %s: %s", key.source, error.code, error)
-        is_of_spec = isinstance(error, EmptyCrop | InvalidSpec | NoSuchPage)
-        _failures.set(str(key) if is_of_spec else key.source, error.code)
-    return error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -44,7 +45,7 @@ STATUS: dict[type[MediaError], int] = {
 """The HTTP status of each error; a subclass has its parent's."""
 
 RETRY_SECONDS = 5
-"""Seconds after which a client may try again, in the ``Retry-After`` header of a 503."""
+"""Least seconds after which a client may try again, in the ``Retry-After`` header of a 503."""
 
 Headers = Mapping[str, str]
 
@@ -133,7 +134,8 @@ def error_response(error: MediaError, common: Headers = http.HEADERS) -> HttpRes
         logger.warning("Media request failed: %s: %s", error.code, error)
     response = JsonResponse({"code": code, "message": message}, status=status)
     if status == 503:
-        response["Retry-After"] = str(RETRY_SECONDS)
+        wanted = error.retry_seconds if isinstance(error, OutOfResources) else 0
+        response["Retry-After"] = str(max(RETRY_SECONDS, math.ceil(wanted)))
     return uncached(response, common)
 
 

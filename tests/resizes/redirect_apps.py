@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 
 from shift_media.core.errors import MediaError, StorageError
 from shift_media.core.keys import new_original_key, parse_resize_key
-from shift_media.resizes import builder, making, render
+from shift_media.resizes import builder, failures, making
 from shift_media.resizes.resize import Resize
 from shift_media.storages import default_media_storage
 from shift_media.storages.base import Stat
@@ -130,7 +130,7 @@ def _read(storage: FaultyStorage, key: str) -> bytes | None:
 
 def _is_failure_remembered(key: str) -> bool:
     try:
-        render.raise_recent_failure(parse_resize_key(key))
+        failures.raise_recent(parse_resize_key(key))
     except MediaError:
         return True
     return False
