@@ -171,6 +171,9 @@ define set_up
 	}
 endef
 
+# A comma in the text of a call would begin its next argument.
+BENCH_PACKAGES := -e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt
+
 # If a stamp is newer than setup.cfg, everything is installed. The environment of developers contains
 # everything that the demo needs, so its rule touches both stamps.
 $(VENV)/.demo: setup.cfg pyproject.toml
@@ -190,7 +193,7 @@ $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 	touch $@
 
 $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
-	$(call set_up,$(VENV_BENCH),$(PYTHON),-e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt,Name another one: make PYTHON=python3.13 …)
+	$(call set_up,$(VENV_BENCH),$(PYTHON),$(BENCH_PACKAGES),Name another one: make PYTHON=python3.13 …)
 	npm install --silent --no-audit --no-fund --prefix $(VENV_BENCH)/npm $(SHARP) || \
 	  echo "sharp is left out of the comparison, because npm could not install it." >&2
 	touch $@

@@ -322,3 +322,8 @@ def test_make_names_missing_or_too_old_python(tmp_path: Path) -> None:
     made = run("make", "unit", "PYTHON=python2.0", cwd=tmp_path)
     assert made.returncode != 0
     assert 'Python 3.11 or newer, which "python2.0" is not' in made.stderr
+
+
+def test_make_bench_installs_all_of_its_packages(tmp_path: Path) -> None:
+    shown = run("make", "--dry-run", "bench", f"VENV_BENCH={tmp_path}/bench", cwd=ROOT).stdout
+    assert shown.count('-e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt') == 2
