@@ -19,7 +19,14 @@ from shift_media.core.formats import BY_EXTENSION
 from shift_media.core.metadata import ANALYSING, Metadata
 from shift_media.fields.types import AnyMediaField
 from shift_media.registry import find_field
-from shift_media.validators import EXIF_FACTS, KEPT_FACTS, Inspection, keep_facts, with_preview
+from shift_media.validators import (
+    EXIF_FACTS,
+    FOCAL,
+    KEPT_FACTS,
+    Inspection,
+    keep_facts,
+    with_preview,
+)
 
 logger = logging.getLogger("shift_media")
 
@@ -28,7 +35,7 @@ Analyse = Literal["save", "task"]
 
 ANALYSES: Final[tuple[Analyse, ...]] = ("save", "task")
 
-_FACTS: Final = (*("placeholder", "color", "extra"), *KEPT_FACTS)
+_FACTS: Final = (*("placeholder", "color", "extra", FOCAL), *KEPT_FACTS)
 _ENQUEUE: Final = "shift_media.fields.tasks.enqueue"
 
 
@@ -37,10 +44,15 @@ def waits_for_task(field: Any) -> bool:
     return field.analyse == "task" and settings.TASKS is not None
 
 
+def wanted(field: Any) -> list[Any]:
+    """Return what a field keeps of a file."""
+    return [*field.keep_metadata, FOCAL] if field.focal == "auto" else list(field.keep_metadata)
+
+
 def wanted_at_once(field: Any) -> list[Any]:
     """Return what a field keeps when a file is saved: facts of EXIF that the stored file lacks."""
     if not waits_for_task(field):
-        return cast("list[Any]", field.keep_metadata)
+        return wanted(field)
     if not (field.strip or field.convert):
         return []
     return [item for item in field.keep_metadata if item in EXIF_FACTS]
@@ -51,7 +63,7 @@ def is_analysed_later(key: str, field: Any) -> bool:
     if not (waits_for_task(field) and field.metadata_field):
         return False
     is_image = BY_EXTENSION[key.rpartition(".")[2]].kind == "image"
-    return is_image or len(wanted_at_once(field)) < len(field.keep_metadata)
+    return is_image or len(wanted_at_once(field)) < len(wanted(field))
 
 
 def analyse_later(file: Any, field: AnyMediaField, using: str) -> None:
@@ -72,7 +84,7 @@ def analyse(label: str, key: str, using: str) -> str:
     if row is None:
         return "gone"
     file = getattr(row, field.name)
-    wanted = [item for item in field.keep_metadata if item not in wanted_at_once(field)]
+    later = [item for item in wanted(field) if item not in wanted_at_once(field)]
     format = BY_EXTENSION[key.rpartition(".")[2]]
     try:
         with file.storage.open(key) as stored:
@@ -80,7 +92,7 @@ def analyse(label: str, key: str, using: str) -> str:
             if format.kind == "image" and not known.placeholder:
                 known = with_preview(known, cast("BinaryIO", stored))
             inspection = Inspection(format, known)
-            kept = keep_facts(wanted, cast("File[Any]", stored), inspection).metadata
+            kept = keep_facts(later, cast("File[Any]", stored), inspection).metadata
     except SourceError as error:
         logger.warning("%s: %s was stored, but cannot be decoded: %s", label, key, error)
         _merge(rows, field.metadata_field, key, {})
@@ -96,6 +108,8 @@ def _merge(rows: models.QuerySet[Any], column: str, key: str, facts: dict[str, A
             known = Metadata.from_json(getattr(current, column), key)
             if known is not None:
                 merged = {**known.to_json(key), **facts}
+                if known.focal or not merged["focal"]:
+                    merged["focal"] = known.to_json(key)["focal"]
                 if known.state == ANALYSING:
                     del merged["state"]
                 rows.filter(pk=current.pk).update(**{column: merged})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from django.core.files.base import File
 from django.db import models
@@ -56,6 +56,7 @@ class CheckedFiles(FileField):
         convert: Mapping[str, str] | None = None,
         captions: Mapping[str, str] | None = None,
         analyse: Analyse = "save",
+        focal: Literal["auto"] | None = None,
         **kwargs: Any,
     ) -> None:
         self.accept = list(accept) if isinstance(accept, tuple | list) else accept
@@ -68,6 +69,7 @@ class CheckedFiles(FileField):
             list(keep_metadata) if isinstance(keep_metadata, tuple | list) else keep_metadata
         )
         self.analyse = analyse
+        self.focal = focal
         self.file_rules = FileRules.take(kwargs)
         super().__init__(*args, **kwargs)
 

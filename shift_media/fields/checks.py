@@ -20,6 +20,7 @@ E116      ``presets`` or ``prepare`` has a wrong value, or ``TASKS`` is missing 
 E117      ``keep_metadata`` has an unknown name, or there is no ``metadata_field`` or no ``TASKS``
 E118      ``convert`` names a format that is no image, or in which no image is made
 E119      ``captions`` does not name media fields of the same model for WebVTT, by language
+E120      ``focal`` is not ``"auto"``, or the metadata field or the extra it needs is missing
 W101      ``metadata_field`` is missing
 W102      ``storage`` is an object instead of a function that returns one
 W104      a rule needs a package that is not installed, so all files of a kind are refused

@@ -79,6 +79,8 @@ class MediaField(MetadataColumns, CheckedFiles):
             return a dictionary of JSON values for `Metadata.extra`. Not part of migrations.
         analyse: ``"task"`` to let a task decode images and find what ``keep_metadata`` wants,
             after the commit. It needs ``SHIFT_MEDIA["TASKS"]``. The default is ``"save"``.
+        focal: ``"auto"`` to find the focal point of an uploaded image that has none. It
+            needs the extra ``vips`` and a metadata field, and is not part of migrations.
         metadata_field: name of a JSONField of the same model for the file's metadata.
         width_field, height_field: names of fields for the sides of the upright image in pixels.
             They are filled when a file is assigned, for which the file is read then, and not once

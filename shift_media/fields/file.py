@@ -127,6 +127,7 @@ class MediaFile(Video, DescribedFile):
             if self._committed or self._metadata_cache is None or content is not self._file:
                 return {}
             known = self._metadata_cache
+            return {"crops": known.crops, **({"focal": known.focal} if known.focal else {})}
         return {"focal": known.focal, "crops": known.crops}
 
     def _put(self, file: File[Any], inspection: Inspection, *, waits: bool) -> OriginalKey:

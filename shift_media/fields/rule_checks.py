@@ -1,6 +1,6 @@
 """System checks of the rules for files, and of the packages that read and draw them.
 
-E112, E115, E117 and W104 of `shift_media.fields.checks`.
+E112, E115, E117, E120 and W104 of `shift_media.fields.checks`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from shift_media.conf import settings
 from shift_media.core.formats import BY_EXTENSION, accepted_formats
 from shift_media.fields.analysis import ANALYSES
 from shift_media.fields.types import AnyMediaField
+from shift_media.imaging.engine import finds_focal
 from shift_media.sandbox import documents
 from shift_media.transcoding import probing
 from shift_media.validators import KEPT_FACTS
@@ -24,6 +25,7 @@ def check_rules(field: AnyMediaField) -> Iterator[CheckMessage]:
     yield from _check_readers(field)
     yield from _check_drawing(field)
     yield from _check_kept(field)
+    yield from _check_focal(field)
 
 
 def _check_values(field: AnyMediaField) -> Iterator[CheckMessage]:
@@ -108,3 +110,24 @@ def _check_kept(field: AnyMediaField) -> Iterator[CheckMessage]:
             obj=field,
             id="shift_media.E117",
         )
+
+
+def _check_focal(field: AnyMediaField) -> Iterator[CheckMessage]:
+    problem = None
+    if field.focal not in (None, "auto"):
+        problem = (
+            f"'focal' must be \"auto\" or None, got {field.focal!r}.",
+            "The point of a single file is set on the file: photo.image.focal = (30, 70).",
+        )
+    elif field.focal and not field.metadata_field:
+        problem = (
+            "'focal' needs 'metadata_field', in which the point is stored.",
+            f'Add metadata_field="{field.name}_meta" and a JSONField of that name.',
+        )
+    elif field.focal and not finds_focal():
+        problem = (
+            "'focal' is \"auto\", but pyvips is not installed, which finds the point.",
+            'Install it with: python -m pip install "django-shift-media[vips]".',
+        )
+    if problem is not None:
+        yield Error(problem[0], hint=problem[1], obj=field, id="shift_media.E120")

@@ -26,6 +26,7 @@ class AnyMediaField(RegisteredField, Protocol):
     strip: bool
     rules: Any
     keep_metadata: Any
+    focal: Any
     convert: Any
     captions: Any
     analyse: Any

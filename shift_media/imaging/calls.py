@@ -20,7 +20,7 @@ from PIL import Image
 from shift_media.core.errors import BY_CODE, EmptyCrop, InvalidSpec, MediaError
 from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
 from shift_media.core.preset_effects import PresetEffects
-from shift_media.core.spec import Limits, Spec
+from shift_media.core.spec import Focal, Limits, Spec
 from shift_media.imaging import engine, impressions
 from shift_media.imaging.engine import Decoder, Preview, Result
 from shift_media.imaging.exif_facts import ExifFacts, read_exif_facts
@@ -129,6 +129,12 @@ def read_impressions(
     yield Impressions(impressions.make_palette(picture), impressions.make_blurhash(picture))
 
 
+def find_focal(source: BinaryIO, limits: SourceLimits, decoder: Decoder) -> Iterator[Focal | None]:
+    """Yield the point of an image that stands out; None if nothing does."""
+    found = engine.find_focal(source, limits=limits, decoder=decoder)
+    yield None if found is None else Focal(*found)
+
+
 def read_pixels(source: BinaryIO) -> Iterator[Image.Image]:
     """Yield an image, as RGB or RGBA."""
     picture = engine.open_picture(source)
@@ -214,6 +220,17 @@ def _unpack_impressions(facts: Facts, content: bytes) -> Impressions:
     return Impressions(palette[: impressions.COLORS], _match(_BLURHASH, facts["blurhash"]))
 
 
+def _pack_focal(focal: Focal | None) -> tuple[Facts, bytes]:
+    return {"focal": focal}, b""
+
+
+def _unpack_focal(facts: Facts, content: bytes) -> Focal | None:
+    if facts["focal"] is None:
+        return None
+    x, y = facts["focal"]
+    return Focal(_number(x, 0, 100), _number(y, 0, 100))
+
+
 def _pack_pixels(picture: Image.Image) -> tuple[Facts, bytes]:
     return {"mode": picture.mode, "size": picture.size}, picture.tobytes()
 
@@ -252,9 +269,9 @@ def _match(pattern: re.Pattern[str], value: object) -> str:
     return value
 
 
-def _number(value: object, least: int) -> int:
-    if type(value) is not int or value < least:
-        raise ValueError(f"{value!r:.100} is not a whole number from {least}.")
+def _number(value: object, least: int, most: int | None = None) -> int:
+    if type(value) is not int or value < least or (most is not None and value > most):
+        raise ValueError(f"{value!r:.100} is not a whole number from {least} to {most}.")
     return value
 
 
@@ -273,6 +290,7 @@ CALLS: Final = {
     "strip_metadata": Call(strip_metadata, _pack_parts, _unpack_parts),
     "read_exif": Call(read_exif, _pack_exif, _unpack_exif),
     "read_impressions": Call(read_impressions, _pack_impressions, _unpack_impressions),
+    "find_focal": Call(find_focal, _pack_focal, _unpack_focal),
     "read_pixels": Call(read_pixels, _pack_pixels, _unpack_pixels),
 }
 """By the name that a server sends to its worker."""

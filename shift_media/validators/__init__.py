@@ -35,13 +35,14 @@ from shift_media.validators.inspection import (
     strip_metadata,
     with_preview,
 )
-from shift_media.validators.kept import EXIF_FACTS, KEPT_FACTS, Extractor, keep_facts
+from shift_media.validators.kept import EXIF_FACTS, FOCAL, KEPT_FACTS, Extractor, keep_facts
 from shift_media.validators.named import NamedFile
 from shift_media.validators.rules import RULES, FileRules
 from shift_media.validators.seekable import seekable
 
 __all__ = [
     "EXIF_FACTS",
+    "FOCAL",
     "IMAGES",
     "KEPT_FACTS",
     "MESSAGES",

@@ -24,6 +24,8 @@ EXIF_FACTS: Final = ("camera", "taken_at", "gps")
 COLOR_FACTS: Final = ("palette", "blurhash")
 KEPT_FACTS: Final = (*EXIF_FACTS, *COLOR_FACTS)
 """The names that ``keep_metadata`` may have."""
+FOCAL: Final = "focal"
+"""The name of the focal point that ``focal="auto"`` asks for."""
 
 _CACHE: Final = "_shift_media_kept"
 
@@ -59,6 +61,8 @@ def _read(
         source = cast("BinaryIO", file) if is_image else _placeholder(inspection)
         found = isolated.read_impressions(source)
         kept |= {name: getattr(found, name) for name in COLOR_FACTS if name in names}
+    if is_image and FOCAL in names:
+        kept[FOCAL] = isolated.find_focal(cast("BinaryIO", file))
     extra: dict[str, Any] = {}
     for item in wanted:
         if not isinstance(item, str):

@@ -18,7 +18,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import MediaError, Undecodable
 from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.core.preset_effects import PresetEffects
-from shift_media.core.spec import Limits, Spec
+from shift_media.core.spec import Focal, Limits, Spec
 from shift_media.imaging.calls import CALLS, SANDBOXED, Impressions, Wanted
 from shift_media.imaging.engine import Preview, Result
 from shift_media.imaging.exif_facts import ExifFacts
@@ -105,6 +105,14 @@ def read_impressions(source: BinaryIO) -> Impressions:
         limits=settings.source_limits,
         decoder=settings.ENGINE,
     )
+
+
+def find_focal(source: BinaryIO) -> Focal | None:
+    """Return the point of an image that stands out; None if nothing does."""
+    (found,) = _call(
+        "find_focal", source, None, limits=settings.source_limits, decoder=settings.ENGINE
+    )
+    return cast("Focal | None", found)
 
 
 def read_pixels(source: BinaryIO) -> Image.Image:

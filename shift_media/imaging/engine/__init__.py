@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -18,7 +19,16 @@ from shift_media.core.formats import RESIZE_FORMATS
 from shift_media.core.geometry import ResizePlan
 from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Limits, Spec
-from shift_media.imaging.engine import animation, batch, codecs, decode, decorate, encode, stills
+from shift_media.imaging.engine import (
+    animation,
+    batch,
+    codecs,
+    decode,
+    decorate,
+    encode,
+    stills,
+    vips,
+)
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.decoders import find_missing
 from shift_media.imaging.engine.pipeline import Pipeline
@@ -34,7 +44,9 @@ __all__ = [
     "Preview",
     "Result",
     "bake_orientation",
+    "find_focal",
     "find_missing",
+    "finds_focal",
     "make",
     "make_many",
     "needed_bytes",
@@ -139,6 +151,25 @@ def needed_bytes(source: BinaryIO, *specs: Spec, limits: SourceLimits = DEFAULT_
     except (SourceError, InvalidSpec):
         scans = None
     return ByteReader(source).size if scans is None else scans.end
+
+
+def finds_focal() -> bool:
+    """Return True if `find_focal` has the library that it needs."""
+    return vips.is_installed()
+
+
+def find_focal(
+    source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS, decoder: Decoder = "pillow"
+) -> tuple[int, int] | None:
+    """Return the point of an image that stands out, in percent, upright, by libvips' attention.
+
+    None if nothing stands out, and where libvips cannot be used. Raises what `make` raises.
+    """
+    if not finds_focal():
+        return None
+    spec = Spec.make(f"{vips.ATTENTION_SIDE}x{vips.ATTENTION_SIDE}", format="jpg", quality=95)
+    made = make(source, spec, limits=limits, decoder=decoder)
+    return vips.find_attention(open_picture(BytesIO(made.content)))
 
 
 def open_picture(source: BinaryIO, *, limits: SourceLimits = DEFAULT_LIMITS) -> Image.Image:

@@ -109,6 +109,13 @@ def translated_errors(
         raise Undecodable(f"The decoder says: {' '.join(str(error).split())}") from error
 
 
+def in_one_thread(pyvips: ModuleType, image: Any) -> Any:
+    """Return an image that is computed by one thread: the limiter counts resizes, not threads."""
+    image = image.copy()
+    image.set_type(pyvips.GValue.gint_type, "concurrency", 1)
+    return image
+
+
 class _Reader:
     """A file as libvips reads it; an error is kept, because exceptions cannot pass through C."""
 

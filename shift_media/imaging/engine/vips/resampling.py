@@ -71,7 +71,7 @@ class Pixels:
         """Return the same in memory, shrunk for resizes at least ``ratio`` times as small."""
         across, down = self.scale
         shrink = max(1, int(ratio * min(self.scale) / _MAX_RATIO))
-        image = _in_one_thread(self.pyvips, _box_filter(self.image, shrink, shrink))
+        image = library.in_one_thread(self.pyvips, _box_filter(self.image, shrink, shrink))
         return Pixels(self.pyvips, image.copy_memory(), (across / shrink, down / shrink))
 
 
@@ -213,13 +213,6 @@ def _to_pillow(pyvips: ModuleType, image: Any) -> Image.Image:
     """Run the whole pipeline."""
     mode, size = _MODES[image.bands], (image.width, image.height)
     with library.translated_errors(pyvips):
-        content = _in_one_thread(pyvips, image).write_to_memory()
+        content = library.in_one_thread(pyvips, image).write_to_memory()
     made = Image.frombuffer(mode, size, content, "raw", mode, 0, 1)
     return made.convert(_STRAIGHT[mode]) if mode in _STRAIGHT else made
-
-
-def _in_one_thread(pyvips: ModuleType, image: Any) -> Any:
-    """Return an image that is computed by one thread: the limiter counts resizes, not threads."""
-    image = image.copy()
-    image.set_type(pyvips.GValue.gint_type, "concurrency", 1)
-    return image
