@@ -16,6 +16,7 @@ from shift_media.core.private_urls import TOKEN_PATTERN
 from shift_media.direct.form_views import upload_form
 from shift_media.direct.s3_views import upload_s3
 from shift_media.direct.views import upload
+from shift_media.health import health, health_deep
 from shift_media.resizes import views
 from shift_media.transcoding.webhooks import views as webhook_views
 
@@ -27,6 +28,8 @@ urlpatterns = [
     path("upload/", upload, name="upload"),
     path("upload/form/", upload_form, name="upload_form"),
     path("upload/s3/", upload_s3, name="upload_s3"),
+    re_path(r"^health/?\Z", health, name="health"),
+    re_path(r"^health/deep/?\Z", health_deep, name="health_deep"),
     path("sns/", webhook_views.sns, name="sns"),
     # A private playlist, whose token is repeated for the names in it.
     re_path(rf"^(?P<token>{TOKEN_PATTERN})/{_KEY}", views.resize, name="private"),

@@ -2,8 +2,8 @@
 
 ``media-settings`` lists the keys of ``SHIFT_MEDIA``, ``media-command`` the help of a management
 command, ``media-errors`` the subclasses of `MediaError` with their codes and HTTP statuses,
-``media-messages`` the sentences for uploads that are refused, ``media-s3-options`` the options of
-django-storages.
+``media-messages`` the sentences for uploads that are refused, ``media-metrics`` the metrics,
+``media-s3-options`` the options of django-storages.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from shift_media import conf
 from shift_media.core.errors import BY_CODE, MediaError
+from shift_media.metrics import METRICS
 from shift_media.resizes.responses import STATUS
 from shift_media.storages.s3.options import OPTIONS
 from shift_media.validators import MESSAGES
@@ -131,6 +132,29 @@ class MediaMessages(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines))
 
 
+class MediaMetrics(SphinxDirective):
+    """List the metrics as Prometheus names them."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a table with one row for each metric."""
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 40 20 40", ""]
+        lines += ["   * - Metric", "     - Labels", "     - Meaning"]
+        suffixes = {"counter": "_total", "level": "", "duration": "_seconds"}
+        for metric in METRICS:
+            labels = ", ".join(f"``{label}``" for label in metric.labels)
+            lines += [f"   * - ``shift_media_{metric.name}{suffixes[metric.kind]}``"]
+            lines += [f"     - {labels}", f"     - {metric.help}"]
+        for name, label, meaning in _OF_WORK:
+            lines += [f"   * - ``shift_media_{name}``", f"     - {label}", f"     - {meaning}"]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+_OF_WORK = (
+    ("jobs_in_state", "``state``", "Video jobs by state."),
+    ("deletions_pending", "", "Deletions that are left to do."),
+)
+
+
 class MediaS3Options(SphinxDirective):
     """List the options of django-storages' `S3Storage`."""
 
@@ -171,5 +195,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("media-command", MediaCommand)
     app.add_directive("media-errors", MediaErrors)
     app.add_directive("media-messages", MediaMessages)
+    app.add_directive("media-metrics", MediaMetrics)
     app.add_directive("media-s3-options", MediaS3Options)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 
+from shift_media import metrics
 from shift_media.core.errors import Busy
 
 
@@ -35,10 +36,17 @@ class Limiter:
         """Hold a slot, after waiting for one. Raises `Busy` if the queue is full or on timeout."""
         turn = self._enter()
         if turn is not None:
-            self._wait(turn)
+            metrics.report("renders_waiting")
+            try:
+                with metrics.timed("queue"):
+                    self._wait(turn)
+            finally:
+                metrics.report("renders_waiting", -1)
+        metrics.report("renders_running")
         try:
             yield
         finally:
+            metrics.report("renders_running", -1)
             self._release()
 
     def _enter(self) -> threading.Event | None:

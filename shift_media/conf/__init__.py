@@ -17,6 +17,7 @@ from django.core.signals import setting_changed
 
 from shift_media.conf.access import AccessSettings
 from shift_media.conf.markup import MarkupSettings
+from shift_media.conf.operations import OperationSettings
 from shift_media.conf.presets import check_preset, read_effects
 from shift_media.conf.reader import ConfigurationError, wrong_value
 from shift_media.conf.remote import RemoteSettings
@@ -41,6 +42,7 @@ _SITE = re.compile(r"[A-Za-z0-9._-]{0,100}")
 class Settings(
     AccessSettings,
     MarkupSettings,
+    OperationSettings,
     RemoteSettings,
     UploadPartSettings,
     UploadSettings,

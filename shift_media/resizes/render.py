@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from shift_media import metrics
 from shift_media.conf import settings
 from shift_media.core.errors import InvalidSpec, MediaError, NoSuchPage, OutOfResources
 from shift_media.core.faults import translated_faults
@@ -121,7 +122,9 @@ def _render_original(
         except InvalidSpec as error:
             yield key, error
     if wanted:
+        format = next(iter(wanted)).original.extension
         made = isolated.make_many(source, list(wanted.values()), available=available)
+        made = metrics.timed_results("renders", made, format=format)
         yield from zip(wanted, made, strict=True)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from shift_media import http
+from shift_media import http, metrics
 from shift_media.core.documents import build_disposition
 from shift_media.core.errors import (
     BadSignature,
@@ -126,6 +126,7 @@ def error_response(error: MediaError, common: Headers = http.HEADERS) -> HttpRes
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         raise error
+    metrics.report("failures", code=type(error).code)
     if status == 404:
         # One and the same answer for all reasons, so that none of them can be guessed.
         code, message = NotStored.code, NotStored.public

@@ -12,9 +12,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
-from shift_media import http
+from shift_media import http, metrics
 from shift_media.core.errors import InvalidKey, MediaError, NotStored
 from shift_media.core.keys import OriginalKey, RenditionKey, parse_key
+from shift_media.request_ids import identified
 from shift_media.resizes import private_files, responses, service
 from shift_media.resizes.placeholders import find_placeholder
 from shift_media.resizes.private_files import NotPermitted
@@ -29,6 +30,8 @@ _METHODS = ("GET", "HEAD")
 
 @login_not_required
 @csrf_exempt  # It changes nothing that a client names, so that a POST is a 405 as any other.
+@identified
+@metrics.measured
 @http.without_transactions
 @http.unaltered_by_middleware
 def resize(

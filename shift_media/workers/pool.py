@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from shift_media import metrics
 from shift_media.conf import settings
 from shift_media.core.errors import Busy, OutOfResources
 from shift_media.core.faults import translated_faults
@@ -75,12 +76,14 @@ class Pool:
     def _start(self) -> WorkerProcess:
         try:
             with translated_faults():
-                return WorkerProcess(self._options)
+                started = WorkerProcess(self._options)
         except OSError as error:
             raise OutOfResources(
                 f"The worker process did not start: {error}. Write the path of a Python "
                 'interpreter into SHIFT_MEDIA["WORKER_PYTHON"].'
             ) from error
+        metrics.report("worker_starts")
+        return started
 
     def _give_back(self, worker: WorkerProcess) -> None:
         if worker.is_usable and _process.pool is self:

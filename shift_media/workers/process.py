@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ _PASSED: Final = (
 """The variables of the environment that a worker has. None of them is a secret of the site."""
 _CONSTANT: Final = {"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 _EXIT_SECONDS: Final = 5
+_PAUSE_SECONDS: Final = 0.005
 _ERROR_BYTES: Final = 2000
 
 _BROKEN: Final = (wire.BrokenMessage, OSError, ValueError, TypeError, KeyError)
@@ -180,8 +182,7 @@ class WorkerProcess:
         waited = _waiting_seconds(self.pid) - self._waited
         code = None
         if isinstance(error, wire.ConnectionClosed | ConnectionError):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = self._process.wait(_EXIT_SECONDS)
+            code = self._peek_exit_code()
         written = _tail(self._stderr)
         self.end()
         failed = explain(
@@ -194,12 +195,30 @@ class WorkerProcess:
         logger.warning("A worker process was lost: %s\n%s", failed, written)
         return failed
 
+    def _peek_exit_code(self) -> int | None:
+        """Return the exit code, as of ``Popen``, within some time; None if it runs on.
+
+        The process is left to `end`, which may kill its group only as long as it was not waited
+        for: then its id may be that of another process.
+        """
+        flags = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        until = time.monotonic() + _EXIT_SECONDS
+        try:
+            while (ended := os.waitid(os.P_PID, self.pid, flags)) is None:
+                if time.monotonic() > until:
+                    return None
+                time.sleep(_PAUSE_SECONDS)
+        except ChildProcessError:  # The server ignores its children, or has waited for this one.
+            return 0
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+
     def end(self) -> None:
         """Kill the process and all that it has started, once."""
         if self._connection.fileno() < 0:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._close()
 

@@ -57,6 +57,30 @@ def test_worker_killed_between_pictures_is_replaced(workers: Workers) -> None:
 
 
 @pytest.mark.slow
+def test_group_of_a_worker_is_killed_only_before_it_was_waited_for(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[tuple[int, bool]] = []
+
+    def killpg(group: int, number: int) -> None:
+        killed.append((group, Path(f"/proc/{group}").exists()))
+
+    pool = workers()
+    monkeypatch.setattr(process.os, "killpg", killpg)
+    with pytest.raises(Undecodable, match="SIGABRT"):
+        make(bad("abort"))
+    assert killed
+    assert all(is_there for _, is_there in killed)
+    make(good())
+    (idle,) = pool.pids
+    os.kill(idle, signal.SIGKILL)
+    wait_until(lambda: not exists(idle))
+    make(good())  # finds that it has ended, and waits for it
+    assert idle not in [group for group, _ in killed]
+    monkeypatch.undo()
+
+
+@pytest.mark.slow
 def test_picture_of_a_worker_killed_meanwhile_is_made_by_another(workers: Workers) -> None:
     pool = workers(WORKER_SECONDS=60)
     make(good())

@@ -19,6 +19,7 @@ from shift_media.storages.s3 import errors
 from shift_media.storages.s3.client import create_client, default_config, merge_config
 from shift_media.storages.s3.compatible import S3Compatible
 from shift_media.storages.s3.errors import translate_errors
+from shift_media.storages.s3.observed import observe
 from shift_media.storages.s3.parameters import send_with_each_request
 from shift_media.storages.s3.upload import SHA256_METADATA
 from shift_media.storages.streams import HashedSource, Source
@@ -69,6 +70,7 @@ class S3Bucket(S3Compatible):
         with translate_errors(self.bucket_name):
             client = create_client(self._create_client, config)
         send_with_each_request(client, self.object_parameters)
+        observe(client)
         return client
 
     def _create_client(self, config: Config) -> S3Client:
