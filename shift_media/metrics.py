@@ -1,4 +1,4 @@
-"""What the app measures about its work, and the one function that it reports to.
+"""The metrics of the app, and the one function that it reports them to.
 
 No metrics library is imported here. ``SHIFT_MEDIA["METRICS"]`` names a function that is called
 with the name of a metric, a value and its labels: ``shift_media.contrib.prometheus.report``, or

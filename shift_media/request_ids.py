@@ -46,7 +46,7 @@ def find_id(request: HttpRequest) -> str:
 
 
 def identified(view: View) -> View:
-    """Give the log records of a view one id, and name it in the response to a failed request."""
+    """Add one id to the log records of a view, and to the response to a failed request."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
