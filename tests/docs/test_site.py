@@ -41,3 +41,20 @@ def test_make_screenshots_takes_the_screenshots_that_pages_show() -> None:
 def test_screenshots_are_small() -> None:
     for file in SCREENSHOTS.iterdir():
         assert file.stat().st_size < MOST_BYTES, f"{file.name}: show less, or in fewer pixels."
+
+
+def first_column(page: str, table: str) -> list[str]:
+    text = (DOCS / f"{page}.rst").read_text()
+    rows = text.partition(f":name: {table}\n")[2].partition("\n\n   * -")[2]
+    lines = ("   * -" + rows).partition("\n\n")[0].splitlines()
+    return [line.removeprefix("   * - ") for line in lines if line.startswith("   * - ")][1:]
+
+
+def test_comparison_says_what_was_read_of_each_package() -> None:
+    compared = first_column("explanation/comparison", "peers")
+    read = first_column("explanation/comparison", "peers-read")
+    assert len(compared) > 5
+    assert set(compared) - {"shift_media"} <= set(read)
+    measured = (ROOT / "benchmarks/requirements.txt").read_text().split()
+    packages = {name for name in measured if "image" in name or "thumb" in name}
+    assert packages <= set(compared), "A package that `make bench` measures is compared, too."
