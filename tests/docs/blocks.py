@@ -3,7 +3,8 @@
 ``python``   executed with ``photo``, ``clip`` and the names of settings and URL modules; settings
              that it assigns must pass the system checks, and ``>>>`` must print the output shown
 ``django``   rendered, and so is ``jinja``
-``shell``    each command must exist and accept the arguments (``console``: the lines after ``$``)
+``shell``    each command must exist and accept the arguments, also those of ``aws``; extras of pip
+             must exist (``console``: the lines after ``$``)
 ``json``     parsed, and so are ``xml`` and ``ini``
 ``nginx``    run by a test of its own, which names the page
 ``text``     not tested
@@ -23,16 +24,27 @@ from pathlib import Path
 from textwrap import dedent
 from xml.etree import ElementTree
 
+from botocore import xform_name
 from django.core.management import get_commands, load_command_class
 
+from tests.aws.validation import service
 from tests.parts import ROOT
 
 DOCS = ROOT / "docs"
 DIRECTIVE = re.compile(r"^( *)\.\. code-block:: *(\S*)$")
 PROGRAMS = frozenset(
-    "apt-get aws cat cd curl export mc mkdir mv nginx npm sudo systemctl tar weed".split()
+    "apt-get cat cd curl export mc mkdir mv nginx npm sudo systemctl tar weed".split()
 )
 """Programs of others that guides may call; their arguments are not checked."""
+
+SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
+"""A command whose output is an argument of another one."""
+
+AWS_OPTIONS = frozenset(
+    "--cli-input-json --output --profile --query --region --paths --notification-endpoint".split()
+)
+"""Options of the AWS CLI that are no parameters of the API: those of each command, and two that
+it names by itself."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +98,37 @@ BLOCKS = [block for page in PAGES for block in read_blocks(page)]
 
 def check_shell(block: Block) -> None:
     """Assert that each command exists and accepts its arguments."""
+    for line in lines_of(block):
+        for command in _commands_of(line):
+            _check_command(shlex.split(command, comments=True))
+
+
+def _commands_of(line: str) -> Iterator[str]:
+    """Yield the commands whose output is an argument, from the inside, then the line's own."""
+    while inner := SUBSTITUTION.search(line):
+        yield inner[1]
+        line = line.replace(inner[0], "output")
+    yield line
+
+
+def lines_of(block: Block) -> list[str]:
+    """Return the commands of a block, with continued lines joined."""
     lines = block.text.replace("\\\n", " ").splitlines()
     if block.language == "console":
-        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    for line in lines:
-        _check_command(shlex.split(line, comments=True))
+        return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return lines
 
 
 def _check_command(words: list[str]) -> None:
     while words and (words[0] in ("sudo", "exec") or re.fullmatch(r"[A-Z_]+=.*", words[0])):
         words = words[1:]
     match words:
+        case ["python", "-m", "pip", "install", *requirements]:
+            _check_extras(" ".join(requirements))
         case [] | ["python", "-m", _, *_]:
             pass
+        case ["aws", name, verb, *arguments]:
+            _check_aws(name, verb, arguments)
         case ["python", "manage.py", command, *arguments]:
             apps = get_commands()
             assert command in apps, f"There is no command {command}: name it as it is called now."
@@ -110,6 +140,26 @@ def _check_command(words: list[str]) -> None:
             assert {target for target in targets if "=" not in target} <= set(known)
         case [program, *_]:
             assert program in PROGRAMS, f"{program}: run it in a test, or add it to PROGRAMS"
+
+
+def _check_extras(requirements: str) -> None:
+    """Assert that the extras in the brackets behind the package's name exist."""
+    setup = configparser.ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    named = re.findall(r"django-shift-media\[([\w,-]+)\]", requirements)
+    wanted = {extra for list_ in named for extra in list_.split(",")}
+    assert wanted <= set(setup["options.extras_require"]), requirements
+
+
+def _check_aws(name: str, verb: str, arguments: list[str]) -> None:
+    """Assert that a service of AWS has an operation with these options, by its own model."""
+    model = service(name)
+    operation = "".join(part.capitalize() for part in verb.split("-"))
+    assert operation in model.operation_names, f"aws {name} has no {verb}."
+    members = model.operation_model(operation).input_shape.members
+    known = {f"--{xform_name(member, '-')}" for member in members} | AWS_OPTIONS
+    options = {word for word in arguments if word.startswith("--")}
+    assert options <= known, f"aws {name} {verb} has no {options - known}."
 
 
 def check_text(block: Block) -> None:

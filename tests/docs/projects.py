@@ -25,12 +25,18 @@ def create_project(folder: Path) -> None:
     app = folder / "photos"
     app.mkdir()
     call_command("startapp", "photos", app)
+    write_quickstart(folder)
+    (app / "tests.py").unlink()
+
+
+def write_quickstart(folder: Path) -> None:
+    """Write the files of the quickstart into a project that was started."""
+    app = folder / "photos"
     with (folder / "site1/settings.py").open("a") as settings:
         settings.write("\n" + QUICKSTART["quickstart-settings"])
     for name in ("models", "views"):
         (app / f"{name}.py").write_text(QUICKSTART[f"quickstart-{name}"])
     (folder / "site1/urls.py").write_text(QUICKSTART["quickstart-urls"])
-    (app / "tests.py").unlink()
     (app / "templates").mkdir()
     (app / "templates/album.html").write_text(QUICKSTART["quickstart-template"])
 

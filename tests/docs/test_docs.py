@@ -17,11 +17,10 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_o
 import pytest
 from PIL import Image
 
-from tests.docs.blocks import BLOCKS, DOCS
+from tests.docs.blocks import DOCS
 from tests.docs.built import build_pages
+from tests.docs.projects import QUICKSTART, write_quickstart
 from tests.parts import ROOT
-
-QUICKSTART = {block.name: block.text for block in BLOCKS if block.name.startswith("quickstart-")}
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +52,7 @@ def quickstart(tmp_path: Path, unpacked_wheel: Path) -> tuple[Path, dict[str, st
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     for line in QUICKSTART["quickstart-start"].splitlines():
         run(tmp_path, environment, *shlex.split(line))
-    with (tmp_path / "site1/settings.py").open("a") as settings:
-        settings.write("\n" + QUICKSTART["quickstart-settings"])
-    for name in ("models", "views"):
-        (tmp_path / f"photos/{name}.py").write_text(QUICKSTART[f"quickstart-{name}"])
-    (tmp_path / "site1/urls.py").write_text(QUICKSTART["quickstart-urls"])
-    (tmp_path / "photos/templates").mkdir()
-    (tmp_path / "photos/templates/album.html").write_text(QUICKSTART["quickstart-template"])
+    write_quickstart(tmp_path)
     return tmp_path, environment
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import django
 import pytest
 
-from tests.docs.blocks import BLOCKS, Block
+from tests.docs.blocks import BLOCKS, Block, lines_of
 from tests.docs.projects import (
     Call,
     Run,
@@ -473,7 +473,7 @@ def calls_of(block: Block) -> Iterator[Call]:
     if block.language == "python" and block.text.startswith(">>>"):
         yield "session", block.text
     if block.language == "shell":
-        for line in block.text.replace("\\\n", " ").splitlines():
+        for line in lines_of(block):
             words = shlex.split(line, comments=True)
             if words[:2] == ["python", "manage.py"] and not NOT_RUN.search(line):
                 yield "manage", words[2:]
