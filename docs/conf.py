@@ -31,6 +31,14 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_search_scorer = str(HERE / "_ext/scorer.js")
 
+# Each reference to an object must have a target, but for those of Python and of type aliases.
+nitpicky = True
+nitpick_ignore_regex = [("py:class", r"collections\.abc\.\w+|.*\.spec_values\.(Crop|Focal)")]
+
+# `make links` opens the others.
+linkcheck_ignore = [r"http://127\.0\.0\.1"]
+linkcheck_timeout = 20
+
 smartquotes = False  # because "--" begins an option
 default_role = "code"
 autodoc_typehints = "none"  # because annotated signatures are too long to read

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -97,8 +98,13 @@ def _option(action: argparse.Action) -> Iterator[str]:
     names = [f"{o} {shown}".strip() for o in action.option_strings] or [shown]
     yield ", ".join(f"``{name}``" for name in names)
     said = (action.help or "") % {**vars(action), "prog": "manage.py"}
-    yield "   " + said.replace("*", r"\*")
+    yield "   " + _plain(said.replace("*", r"\*"))
     yield ""
+
+
+def _plain(sentence: str) -> str:
+    """Return a sentence whose addresses, which are examples, do not become links."""
+    return re.sub(r"\b(https?:|data:)", r"\\\1", sentence)
 
 
 class MediaErrors(SphinxDirective):
@@ -117,7 +123,7 @@ class MediaErrors(SphinxDirective):
 
 def _error(code: str, kind: type[MediaError]) -> tuple[str, str, str, str]:
     status = next((STATUS[parent] for parent in kind.__mro__ if parent in STATUS), "")
-    return f"``{code}``", f"``{kind.__name__}``", str(status), kind.public
+    return f"``{code}``", f"``{kind.__name__}``", str(status), _plain(kind.public)
 
 
 class MediaMessages(SphinxDirective):
@@ -128,7 +134,7 @@ class MediaMessages(SphinxDirective):
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 25 75", ""]
         lines += ["   * - Code", "     - Sentence"]
         for code, sentence in MESSAGES.items():
-            lines += [f"   * - ``{code}``", f"     - {sentence}"]
+            lines += [f"   * - ``{code}``", f"     - {_plain(str(sentence))}"]
         return self.parse_text_to_nodes("\n".join(lines))
 
 

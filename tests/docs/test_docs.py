@@ -34,6 +34,17 @@ def test_documentation_builds_without_warnings(html: Path) -> None:
     assert (html / "index.html").stat().st_size > 1000
 
 
+@pytest.mark.slow
+def test_links_that_lead_out_of_the_documentation_have_a_host(html: Path) -> None:
+    """`make links` opens them; this needs no network."""
+    pages = "\n".join(page.read_text() for page in html.rglob("*.html"))
+    links = set(re.findall(r'class="reference external" href="([^"]+)"', pages))
+    assert {link for link in links if not re.match(r"https://[\w-]+(\.[\w-]+)+/", link)} <= {
+        "http://127.0.0.1:8000/"
+    }
+    assert {link for link in links if "example.com" in link} == set()
+
+
 def test_make_docs_treats_warnings_as_errors() -> None:
     recipe = (ROOT / "Makefile").read_text().partition("\ndocs:")[2].partition("\n\n")[0]
     assert "-m sphinx -W" in recipe

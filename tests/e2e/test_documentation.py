@@ -1,4 +1,4 @@
-"""The search of the documentation, by its own script and index, in a browser."""
+"""The documentation in a browser: its search, by its own script and index, and a phone."""
 
 from __future__ import annotations
 
@@ -79,3 +79,17 @@ def test_each_guide_has_words_by_which_it_is_found() -> None:
     assert [
         page.stem for page in PAGES if page.parent.name == "how-to" and not index_of(page)
     ] == []
+
+
+PHONE = {"width": 360, "height": 740}
+WIDE = ("index", "quickstart", "explanation/comparison", "reference/tags", "reference/commands")
+"""Pages with the widest tables, pictures and lines of code."""
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_page_is_no_wider_than_a_phone(
+    name: str, browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    page = browser.new_page(viewport=PHONE)
+    page.goto((build_pages(tmp_path_factory) / f"{name}.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
