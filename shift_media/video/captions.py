@@ -10,7 +10,7 @@ from itertools import islice
 
 from shift_media.video.languages import UNKNOWN_LANGUAGE, name_languages
 from shift_media.video.parts import Part
-from shift_media.video.playlists import SEGMENTS_BEGIN_AT
+from shift_media.video.playlists import SEGMENTS_BEGIN_AT, target_duration
 from shift_media.video.sprites import format_time
 
 MAX_BYTES = 2_000_000
@@ -136,7 +136,7 @@ def _find_cues(text: str) -> Iterator[tuple[float, float, str]]:
 def write_playlist(names: Iterable[str], durations: Iterable[float]) -> str:
     """Return the playlist of the segments of one track."""
     times = list(durations)
-    lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{math.ceil(max(times))}"]
+    lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{target_duration(times)}"]
     lines += ["#EXT-X-MEDIA-SEQUENCE:0", "#EXT-X-PLAYLIST-TYPE:VOD"]
     for name, seconds in zip(names, times, strict=True):
         lines += [f"#EXTINF:{seconds:.6f},", name]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from shift_media.video.languages import UNKNOWN_LANGUAGE
 
 _URI = re.compile(r'URI="([^"]+)"')
+_TARGET = re.compile(r"^#EXT-X-TARGETDURATION:.*$", re.MULTILINE)
 
 SEGMENTS_BEGIN_AT = 10
 """The time in seconds at which the first picture stands in segments.
@@ -96,6 +97,21 @@ def join_last_segments(text: str) -> str:
     lines[first] = f"#EXTINF:{before + seconds:.6f},"
     del lines[last : last + 2]
     return "\n".join(lines) + "\n"
+
+
+def correct_target(text: str) -> str:
+    """Return a playlist whose target duration suits its segments, in whole seconds.
+
+    No segment may be longer when it is rounded (RFC 8216, 4.3.3.1). ffmpeg writes 0 if all are
+    shorter than half a second, but players wait by that number, and some refuse 0.
+    """
+    target = target_duration(seconds for _, seconds in parse_playlist(text).segments)
+    return _TARGET.sub(f"#EXT-X-TARGETDURATION:{target}", text, count=1)
+
+
+def target_duration(durations: Iterable[float]) -> int:
+    """Return the target duration of a playlist for segments of these durations in seconds."""
+    return max([1, *(math.floor(seconds + 0.5) for seconds in durations)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

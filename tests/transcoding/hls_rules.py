@@ -99,6 +99,8 @@ def _media_faults(index: Path) -> Iterator[str]:
     playlist = parse_playlist(index.read_text())
     if len(target) != 1 or any(round(s) > target[0] for _, s in playlist.segments):
         yield f"{where} has a segment above its EXT-X-TARGETDURATION."
+    if 0 in target:
+        yield f"{where} has an EXT-X-TARGETDURATION of 0, by which players wait."
     needed = 6 if any(line.startswith("#EXT-X-MAP") for line in lines) else 3
     if len(version) != 1 or version[0] < needed:
         yield f"{where} needs EXT-X-VERSION {needed}."

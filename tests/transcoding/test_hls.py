@@ -18,7 +18,7 @@ from shift_media.storages import LocalMediaStorage
 from shift_media.transcoding.backends.ffmpeg import FFmpeg
 from shift_media.transcoding.base import RUNNING, Job, JobReport, State
 from shift_media.transcoding.probing import VideoLimits, probe_video
-from shift_media.video.playlists import SEGMENTS_BEGIN_AT, parse_playlist
+from shift_media.video.playlists import SEGMENTS_BEGIN_AT, correct_target, parse_playlist
 from shift_media.video.profiles import Profile, parse_profile
 from tests.transcoding import hls_rules
 from tests.transcoding.conftest import H264, Draw
@@ -258,3 +258,36 @@ def test_sound_after_the_last_picture_has_no_segment_of_its_own(
     assert report.renditions[0].size == sum(
         path.stat().st_size for path in (tmp_path / job.prefix).rglob("*") if path.is_file()
     )
+
+
+@pytest.mark.slow
+def test_target_of_video_shorter_than_half_a_second_is_one_second(
+    draw: Draw, tmp_path: Path
+) -> None:
+    captions = tmp_path / "captions.srt"
+    captions.write_text("1\n00:00:00,000 --> 00:00:00,200\nHello\n")
+    short = graph("testsrc=size=64x48:rate=10:duration=0.3")
+    texts = ["-i", str(captions), "-c:s", "mov_text"]
+    source = draw("short.mp4", *short, *tone(0.3), *texts, *H264, *AAC)
+    lists = {
+        "captions.vtt": {"kind": "captions"},
+        "hls.m3u8": {"kind": "hls", "heights": [48]},
+        "old.m3u8": {"kind": "hls", "heights": [48], "segments": "ts"},
+    }
+    job, _ = run(source, tmp_path, parse_profile("web", lists))
+    for name in ("hls", "old"):
+        assert hls_rules.find_faults(tmp_path / job.prefix / f"{name}.m3u8") == []
+    assert (tmp_path / job.prefix / "hls-captions-und" / "index.m3u8").is_file()
+
+
+@pytest.mark.parametrize(
+    ("durations", "target"), [((0.3,), 1), ((2.0, 2.5), 3), ((2.49, 1.0), 2), ((6.006,), 6)]
+)
+def test_target_is_the_longest_duration_rounded_to_seconds(
+    durations: tuple[float, ...], target: int
+) -> None:
+    segments = "".join(f"#EXTINF:{seconds},\ns.m4s\n" for seconds in durations)
+    text = f"#EXTM3U\n#EXT-X-TARGETDURATION:0\n{segments}#EXT-X-ENDLIST\n"
+    right = text.replace("DURATION:0", f"DURATION:{target}")
+    assert correct_target(text) == right
+    assert correct_target(right) == right

@@ -93,7 +93,9 @@ class PlaylistWriter:
     ) -> StreamEntry:
         """Return a stream of HLS, after a check that it is complete; without a rung, a sound."""
         folder = self._folder / name
-        index = playlists.parse_playlist((folder / "index.m3u8").read_text())
+        text = playlists.correct_target((folder / "index.m3u8").read_text())
+        (folder / "index.m3u8").write_text(text)
+        index = playlists.parse_playlist(text)
         self._check(index.is_ended, name, "its playlist has no end")
         is_full_length = planning.is_full_length(index.seconds, self._duration)
         self._check(is_full_length, name, "segments are missing")
