@@ -27,6 +27,8 @@ class RangedFile(SeekableReader):
         open_range: opens a range of it.
     """
 
+    is_read_by_ranges: Final = True
+
     def __init__(self, size: int, open_range: OpenRange) -> None:
         super().__init__(size)
         self._open_range = open_range

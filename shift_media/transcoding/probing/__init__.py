@@ -155,16 +155,16 @@ def probe_upload(
         if temporary_file_path is not None:  # Django has written a large upload to disk.
             copy.symlink_to(temporary_file_path())
         else:
-            with copy.open("wb") as target:
-                _copy(file, target)
+            with copy.open("w+b") as target:
+                copy_for_probe(file, target)
         try:
             return probe_video(copy, limits, _UPLOAD_SECONDS, formats)
         except (TranscodeError, OSError):
             return None
 
 
-def _copy(file: BinaryIO, target: BinaryIO) -> None:
-    """Copy an upload; of a large one that is in a bucket, only what a probe reads."""
+def copy_for_probe(file: BinaryIO, target: BinaryIO) -> None:
+    """Copy a file; of one that is read by ranges, only what a probe reads."""
     if getattr(file, "is_read_by_ranges", False):
         size = file.seek(0, io.SEEK_END)
         if copy_sparsely(file, target, size):

@@ -6,11 +6,18 @@ import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from shift_media.core.errors import TranscodeError
+from shift_media.storages.ranges import RangedFile
 from shift_media.transcoding.backends.aws_transcoder import bucket_key, bucket_name
 from shift_media.transcoding.base import Job
-from shift_media.transcoding.probing import VideoLimits, formats_for, probe_video
+from shift_media.transcoding.probing import (
+    VideoLimits,
+    copy_for_probe,
+    formats_for,
+    probe_video,
+)
 from shift_media.video.facts import VideoFacts
 
 SOURCE_KEY = "shift_media_source"
@@ -19,7 +26,6 @@ SOURCE_KEY = "shift_media_source"
 MIN_SIDE = 32
 """The smallest side in pixels that MediaConvert makes."""
 
-_CHUNK = 4 << 20
 _FACTS = re.compile(r"(\d+)x(\d+) (\d+\.\d+)s (\w*) (\w*)(?: ([0-9a-z:,]+))?")
 _MAX_SOUNDS = 20
 """The text of the facts may have 256 characters."""
@@ -33,7 +39,7 @@ def s3_url(job: Job, key: str) -> str:
 def read_facts(job: Job, limits: VideoLimits) -> VideoFacts:
     """Return the facts of the original, from which sizes are planned so that none is enlarged.
 
-    The upload stored them as a rule. Otherwise the original is fetched and probed.
+    The upload stored them as a rule. Otherwise the original is probed by ranges.
     Raises `TranscodeError` for a video outside the limits.
     """
     facts = job.facts()
@@ -66,10 +72,17 @@ def _needs_sounds(job: Job) -> bool:
 def _probe(job: Job, limits: VideoLimits) -> VideoFacts:
     with tempfile.TemporaryDirectory(prefix="shift_media-probe-") as folder:
         copy = Path(folder) / f"source.{job.original.extension}"
-        with job.storage.fetch(str(job.original)) as stored, copy.open("wb") as file:
-            while chunk := stored.read(_CHUNK):
-                file.write(chunk)
+        with _open_original(job) as stored, copy.open("w+b") as file:
+            copy_for_probe(stored, file)
         return probe_video(copy, limits, formats=formats_for(copy.name))
+
+
+def _open_original(job: Job) -> BinaryIO:
+    """Open the original by ranges, as most of a long video need not be read."""
+    version = job.storage.begin_copy(job.storage, str(job.original))
+    if version is None:
+        return cast("BinaryIO", job.storage.open(str(job.original)))
+    return cast("BinaryIO", RangedFile(version.size, version.open_range))
 
 
 def format_facts(facts: VideoFacts) -> str:
