@@ -33,6 +33,7 @@ def tone(seconds: float = 1) -> list[str]:
 
 
 AAC = ["-c:a", "aac"]
+PCM = ["-c:a", "pcm_s16le"]
 LIVE = ["-flush_packets", "1", "-live", "1"]
 """How a browser's MediaRecorder writes: the container has neither a duration nor an index."""
 
@@ -86,6 +87,8 @@ DRAWN: dict[str, list[str]] = {
     "half-tagged-hlg.mp4": [*picture(), *H264, "-vf", "setparams=color_trc=arib-std-b67"],
     "picture-later.mkv": ["-itsoffset", "1", *graph(RED_THEN_BLUE), *tone(3), *H264, *AAC],
     "sound-later.mkv": [*picture(2), "-itsoffset", "1", *tone(), *H264, *AAC],
+    "sound-of-a-moment.mkv": [*picture(), *tone(0.001), *H264, *PCM],
+    "sound-without-packets.mkv": [*picture(), *tone(), *H264, *PCM, "-bsf:a", "noise=drop=1"],
     "variable-rate.mkv": [
         *graph(f"testsrc=size={SIZE}:rate=10:duration=2,select='lt(n,3)+gt(n,15)'"),
         *[*H264, "-fps_mode", "vfr"],

@@ -27,6 +27,7 @@ from shift_media.transcoding.probing import (
     pyav,
     pyav_worker,
 )
+from shift_media.transcoding.probing.timing import measure_times
 from shift_media.video.facts import VideoFacts
 from tests.transcoding.conftest import H264, Draw, NewFilm, pattern, sound, work
 
@@ -299,3 +300,24 @@ def test_duration_of_hundreds_of_digits_is_none(read: Callable[[str], float | No
     assert read("00:01:02.500000000") == 62.5
     assert read(f"{'9' * 400}:00:00.0") is None
     assert read(f"00:{'9' * 400}:00.0") is None
+
+
+@pytest.mark.parametrize(
+    ("audio", "end"), [(None, 0.001), ([0.0, 0.0, 0.0], 0.001), ([0.5, 1.0, 1.2], 1.2)]
+)
+def test_end_of_a_sound_is_known_if_packets_were_read(
+    audio: list[float] | None, end: float
+) -> None:
+    packets = {"video": [0.0, 0.9, 1.0]} | ({"audio": audio} if audio else {})
+    raw = {"start": 0.0, "duration": 1.0, "ends": {"video": 1.0}, "fps": 10.0, "packets": packets}
+    assert measure_times(raw | {"audio": "aac"})["sound_end"] == end
+    assert "sound_end" not in measure_times(raw | {"packets": {}, "audio": "aac"})
+
+
+def test_end_of_a_single_picture_without_duration_is_known() -> None:
+    packets = {"video": [0.0, 0.0, 0.0], "audio": [0.0, 2.9, 3.0]}
+    ends = {"video": 0.0, "audio": 3.0}
+    raw = {"start": 0.0, "duration": 3.0, "ends": ends, "packets": packets, "audio": "aac"}
+    times = measure_times(raw)
+    assert times["picture_end"] == 0.001
+    assert times["last_end"] == 3

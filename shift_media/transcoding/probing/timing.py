@@ -17,6 +17,9 @@ _TOLERANCE_SECONDS = 0.5
 _TOLERANCE_SHARE = 0.02
 """Containers round, and count the padding of audio. The larger tolerance counts."""
 
+_LEAST_SECONDS = 0.001
+"""The end of a stream that is empty, or whose only packet has no duration. 0 means unknown."""
+
 _PLAYED = ("video", "audio")
 
 
@@ -38,11 +41,12 @@ def measure_times(raw: Mapping[str, Any]) -> dict[str, float]:
         times["picture_start"] = max(0.0, video[0] - origin)
         # A decoder shows the last picture for the time of one frame, whatever its packet says.
         frame = 1 / raw["fps"] if raw.get("fps") else video[2] - video[1]
-        times["picture_end"] = min(video[1] + frame, video[2]) - origin
+        times["picture_end"] = max(min(video[1] + frame, video[2]) - origin, _LEAST_SECONDS)
         times["last_end"] = played
-    if audio := packets.get("audio"):
+    if packets and "audio" in raw:
+        audio = packets.get("audio", [origin] * 3)
         times["sound_start"] = max(0.0, audio[0] - origin)
-        times["sound_end"] = audio[2] - origin
+        times["sound_end"] = max(audio[2] - origin, _LEAST_SECONDS)
     return {name: round(max(0.0, seconds), 6) for name, seconds in times.items()}
 
 
