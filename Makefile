@@ -16,6 +16,8 @@ VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 VENV_DIST = .venv-dist
 SHARP = sharp@~0.35
+# In a variable, because each comma in a $(call …) begins another argument.
+BENCH_PACKAGES = -e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check --no-input --root-user-action=ignore
 # `make unit` is for the minutes between two edits, so it leaves out slow tests, too.
 # The unit tests run in one process for each core. Tests that wait for a server need one more to keep

@@ -116,15 +116,26 @@ def test_photos_option_must_name_a_folder(
     ("variable", "option"), [("PHOTOS=my photos", ' --photos "my photos"'), ("PHOTOS=", "")]
 )
 def test_make_bench_passes_photos(variable: str, option: str) -> None:
-    command = ["make", "--no-print-directory", "--dry-run", "bench", variable]
+    last = dry_run("bench", variable).splitlines()[-1]
+    assert last.rstrip().endswith(f"-m benchmarks{option}")
+
+
+def test_make_bench_installs_all_extras_by_one_command(tmp_path: Path) -> None:
+    shown = dry_run(f"{tmp_path}/.bench", f"VENV_BENCH={tmp_path}")
+    packages = '-e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt'
+    assert shown.count(packages) == 2  # by uv, or else by pip
+
+
+def dry_run(*words: str) -> str:
+    """Return the commands that make would run."""
+    command = ["make", "--no-print-directory", "--dry-run", *words]
     # The variables of the make that runs these tests are not those of this one.
     outer = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
     environment = {name: value for name, value in os.environ.items() if name not in outer}
     shown = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    last = shown.stdout.strip().splitlines()[-1]
-    assert last.rstrip().endswith(f"-m benchmarks{option}")
+    return shown.stdout.strip()
 
 
 class CallOfAnotherProcess:
