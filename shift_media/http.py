@@ -127,14 +127,15 @@ def _body_response(
 
 
 def _add_headers(response: HttpResponseBase, body: ResponseBody) -> HttpResponseBase:
-    response["ETag"] = body.etag
-    response["Accept-Ranges"] = "bytes"
+    headers = response.headers
+    headers["ETag"] = body.etag
+    headers["Accept-Ranges"] = "bytes"
     if body.modified is not None:
-        response["Last-Modified"] = http_date(body.modified.timestamp())
+        headers["Last-Modified"] = http_date(body.modified.timestamp())
     for name, value in (*body.common.items(), *body.headers.items()):
-        response[name] = value
+        headers[name] = value
     if response.status_code >= 400:
-        response["Cache-Control"] = NO_STORE  # 412 and 416 say nothing about other requests.
+        headers["Cache-Control"] = NO_STORE  # 412 and 416 say nothing about other requests.
     return response
 
 
@@ -150,7 +151,7 @@ def _requested_range(request: HttpRequest, body: ResponseBody) -> tuple[int, int
     can ask for more bytes than the file has. A HEAD with a range is answered as a GET without the
     content, as nginx and S3 do.
     """
-    match = _RANGE.fullmatch(request.headers.get("Range", ""))
+    match = _RANGE.fullmatch(request.META.get("HTTP_RANGE", ""))
     if match is None or not _range_is_current(request, body):
         return None
     first, last, suffix = match.groups()
@@ -171,7 +172,7 @@ def _range_is_current(request: HttpRequest, body: ResponseBody) -> bool:
     validators = [body.etag]
     if body.modified is not None:
         validators.append(http_date(body.modified.timestamp()))
-    return request.headers.get("If-Range", body.etag) in validators
+    return request.META.get("HTTP_IF_RANGE", body.etag) in validators
 
 
 class _Readable(Protocol):

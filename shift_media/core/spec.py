@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from shift_media.core import spec_arguments, spec_values
 from shift_media.core.errors import InvalidSpec, LimitExceeded
-from shift_media.core.spec_options import OPTION_PATTERN, SPELLED, read_options, write_options
+from shift_media.core.spec_options import OPTION_PATTERN, read_options, write_options
 from shift_media.core.spec_values import (
     CENTRE,
     COMPASS,
@@ -211,7 +211,7 @@ class Spec:
             f"{self.width or ''}x{self.height or ''}-{self.mode}-{self.quality}-"
             f"{'upscale' if self.upscale else 'noupscale'}"
         )
-        return text + write_options({name: getattr(self, name) for name in SPELLED})
+        return text + write_options(self)
 
 
 def _set_state(spec: Spec, state: list[Any]) -> None:

@@ -209,13 +209,14 @@ OPTION_PATTERN: Final = "".join(
 """All options of a key, each at most once, in alphabetical order."""
 
 
-def write_options(values: Mapping[str, Any]) -> str:
-    """Return options, given by their names, as they end a spec."""
-    return "".join(
-        f"-{option.letter}{option.write(values[name])}"
-        for name, option in SPELLED.items()
-        if values[name] != option.default
-    )
+def write_options(spec: object) -> str:
+    """Return the options of a spec, which are attributes of their names, as they end it."""
+    text = ""
+    for name, option in SPELLED.items():
+        value = getattr(spec, name)
+        if value != option.default:
+            text += f"-{option.letter}{option.write(value)}"
+    return text
 
 
 def read_options(texts: Mapping[str, str | None]) -> dict[str, Any]:
