@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.utils.module_loading import import_string
 
 from shift_media import http
@@ -72,7 +72,7 @@ def respond(request: HttpRequest, key: Key, storage: MediaStorage, token: str) -
         raise NotPermitted("A mezzanine is for the app alone.")
     seconds = _find_seconds(request, key, storage, token)
     if isinstance(key, ResizeKey):
-        service.verify(str(key))
+        service.verify(key)
     _ask_permission(request, key)
     caching = f"private, max-age={seconds}, immutable"
     if isinstance(key, OriginalKey) or settings.MAY_READ is not None:
@@ -114,7 +114,7 @@ def _resize_response(
     request: HttpRequest, key: ResizeKey, storage: MediaStorage, caching: str, seconds: int
 ) -> HttpResponseBase:
     sends_bytes = storage.delivery == "content" and storage.accel_path(str(key)) is None
-    delivered = service.deliver(str(key), storage, with_content=sends_bytes)
+    delivered = service.deliver_verified(key, storage, with_content=sends_bytes)
     if delivered.was_lost:
         caching = http.NO_STORE
     if delivered.was_lost or sends_bytes:
@@ -135,10 +135,12 @@ def _stored_response(
     caching: str,
     seconds: int,
 ) -> HttpResponseBase:
-    """Answer by nginx, by the bucket, or with the bytes, as the storage is set up."""
+    """Answer by the web server, by the bucket, or with the bytes, as the storage is set up."""
     path = storage.accel_path(str(key))
     if path is not None:
-        return _accel_response(request, key, storage, path, caching)
+        return responses.respond_by_server(
+            request, key, storage, path, caching, http.PRIVATE_HEADERS
+        )
     url = storage.presigned_url(
         str(key),
         seconds=seconds,
@@ -153,28 +155,6 @@ def _stored_response(
     if not storage.serves_files:
         request.META.pop("HTTP_RANGE", None)  # What it fetches is read from the beginning.
     return responses.respond_with_file(request, key, storage, caching, http.PRIVATE_HEADERS)
-
-
-def _accel_response(
-    request: HttpRequest,
-    key: Key,
-    storage: MediaStorage,
-    path: str,
-    caching: str,
-) -> HttpResponse:
-    """Let nginx send the file; it answers ranges and conditional requests by itself."""
-    if storage.stat(str(key)) is None:
-        raise NotStored(f"{str(key)!r} is not stored.")
-    content_type, headers = responses.describe_file(request, key, storage)
-    return HttpResponse(
-        content_type=content_type,
-        headers={
-            **http.PRIVATE_HEADERS,
-            **headers,
-            "Cache-Control": caching,
-            "X-Accel-Redirect": path,
-        },
-    )
 
 
 def _list_response(

@@ -77,6 +77,34 @@ def respond_with_file(
     return http.respond(request, body)
 
 
+def respond_by_server(
+    request: HttpRequest,
+    key: Key,
+    storage: MediaStorage,
+    path: str,
+    caching: str,
+    common: Headers = http.HEADERS,
+) -> HttpResponse:
+    """Let the web server send a stored file; it answers ranges and conditions by itself.
+
+    ``path`` is that of `MediaStorage.accel_path`. Raises `NotStored` if the file is not there.
+    """
+    if storage.stat(str(key)) is None:
+        raise NotStored(f"{str(key)!r} is not stored.")
+    content_type, headers = describe_file(request, key, storage)
+    if _may_be_refused(request):
+        # nginx sends this Cache-Control with its 412 or 416, too, which no cache may keep.
+        caching = f"{caching.partition(',')[0]}, no-cache"
+    headers = {**common, **headers, "Cache-Control": caching, storage.accel_header: path}
+    return HttpResponse(content_type=content_type, headers=headers)
+
+
+def _may_be_refused(request: HttpRequest) -> bool:
+    """Return True if a web server may answer a request for a stored file with 412 or 416."""
+    has_condition = "HTTP_IF_MATCH" in request.META or "HTTP_IF_UNMODIFIED_SINCE" in request.META
+    return has_condition or not request.META.get("HTTP_RANGE", "bytes=0-").startswith("bytes=0-")
+
+
 def describe_file(
     request: HttpRequest, key: Key, storage: MediaStorage
 ) -> tuple[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from shift_media.conf import settings
 from shift_media.core.errors import BadSignature, MediaError
 from shift_media.core.faults import translated_faults
-from shift_media.core.keys import ResizeKey, parse_resize_key
+from shift_media.core.keys import Key, ResizeKey, parse_resize_key
 from shift_media.resizes.making import make_batch, make_once, recently_made
 from shift_media.resizes.stored import StoredResize, find, find_keys
 from shift_media.storages import default_media_storage
@@ -73,15 +73,15 @@ def ensure_many(keys: Iterable[str], storage: MediaStorage | None = None) -> dic
     return {key: outcomes[key] for key in ordered}
 
 
-def verify(key: str) -> ResizeKey:
-    """Parse a key, which must be canonical, signed and within the limits; no I/O.
+def verify(key: str | Key) -> ResizeKey:
+    """Return a key parsed, which must be canonical, signed and within the limits; no I/O.
 
     Raises `InvalidKey`, `BadSignature` or `LimitExceeded`.
     """
-    parsed = parse_resize_key(key)
+    parsed = key if isinstance(key, ResizeKey) else parse_resize_key(str(key))
     if not settings.resize_signer.verify(parsed.payload, parsed.signature):
         raise BadSignature(
-            f"The signature of {key!r} belongs to none of the {len(settings.SIGNING_KEYS)} "
+            f"The signature of {str(key)!r} belongs to none of the {len(settings.SIGNING_KEYS)} "
             "signing keys."
         )
     settings.limits.check(parsed.spec.width, parsed.spec.height)
@@ -89,17 +89,22 @@ def verify(key: str) -> ResizeKey:
 
 
 def deliver(
-    key: str, storage: MediaStorage | None = None, *, with_content: bool = True
+    key: str | Key, storage: MediaStorage | None = None, *, with_content: bool = True
 ) -> StoredResize:
     """Return the resize of a signed key, made now unless it is stored.
 
     With ``with_content=False`` the bytes of a stored resize are not read. Raises a `MediaError`,
     as `ensure` does.
     """
-    parsed = verify(key)
-    storage = _default_to_site(storage)
+    return deliver_verified(verify(key), _default_to_site(storage), with_content=with_content)
+
+
+def deliver_verified(
+    key: ResizeKey, storage: MediaStorage, *, with_content: bool = True
+) -> StoredResize:
+    """Return a resize whose key was verified, as `deliver` does."""
     with translated_faults():
-        return find(parsed, storage, with_content=with_content) or make_once(parsed, storage)
+        return find(key, storage, with_content=with_content) or make_once(key, storage)
 
 
 def deliver_many(

@@ -43,13 +43,13 @@ class StoredResize:
 
 def find(key: ResizeKey, storage: MediaStorage, *, with_content: bool) -> StoredResize | None:
     """Return a resize if it is stored, else None."""
-    stat = storage.stat(str(key))
-    if stat is None:
+    name = str(key)
+    if storage.stat(name) is None:
         return None
     if not with_content:
         return StoredResize(key, b"", was_stored=True)
     try:
-        with storage.fetch(str(key)) as source:
+        with storage.fetch(name) as source:
             return StoredResize(key, _read_whole(source, source.size), was_stored=True)
     except NotStored:
         return None  # It was deleted between the two requests.

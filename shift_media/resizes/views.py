@@ -20,7 +20,7 @@ from shift_media.resizes import private_files, responses, service
 from shift_media.resizes.placeholders import find_placeholder
 from shift_media.resizes.private_files import NotPermitted
 from shift_media.resizes.stored import StoredResize
-from shift_media.storages import default_media_storage, get_storage
+from shift_media.storages import default_media_storage, get_storage, unwrap
 
 if TYPE_CHECKING:
     from shift_media.storages.base import MediaStorage
@@ -43,7 +43,7 @@ def resize(
     in URLs of private playlists.
     """
     found = default_media_storage if storage is None else get_storage(storage)
-    media_storage = cast("MediaStorage", found)
+    media_storage = cast("MediaStorage", unwrap(found))
     common = http.PRIVATE_HEADERS if media_storage.derived == "private" else http.HEADERS
     if request.method not in _METHODS:
         refused = HttpResponse(status=405, headers={"Allow": ", ".join(_METHODS)})
@@ -69,14 +69,28 @@ def _respond(
     if token:
         raise NotPermitted("A public file was asked for with a token.")
     if storage.serves_files and isinstance(parsed, OriginalKey | RenditionKey):
-        return responses.respond_with_file(request, parsed, storage, http.IMMUTABLE)
-    delivered = service.deliver(key, storage)
+        return _file_response(request, parsed, storage)
+    resize = service.verify(parsed)
+    path = storage.accel_path(key)
+    delivered = service.deliver_verified(resize, storage, with_content=path is None)
     # A redirect to what the public URL lacks would come back here for ever: what was stored
     # already (a cached redirect, a race), or was made and lost, is answered with the bytes.
     is_new = not delivered.was_stored and not delivered.was_lost
     if storage.delivery == "redirect" and is_new:
-        return responses.redirect(storage.derived_url(str(delivered.key)))
+        return responses.redirect(storage.derived_url(key))
+    if path is not None and not delivered.was_lost:
+        return responses.respond_by_server(request, resize, storage, path, http.IMMUTABLE)
     return _content_response(request, delivered)
+
+
+def _file_response(
+    request: HttpRequest, key: OriginalKey | RenditionKey, storage: MediaStorage
+) -> HttpResponseBase:
+    """Answer with a public file of the disk, or let the web server send it."""
+    path = storage.accel_path(str(key))
+    if path is not None:
+        return responses.respond_by_server(request, key, storage, path, http.IMMUTABLE)
+    return responses.respond_with_file(request, key, storage, http.IMMUTABLE)
 
 
 def _check_spelling(request: HttpRequest, path: str) -> None:

@@ -27,6 +27,7 @@ from shift_media.storages.private_paths import sign_path
 from shift_media.storages.server_copy import ServerCopy
 from shift_media.storages.streams import Readable
 from shift_media.storages.validation import (
+    ACCEL_HEADER,
     check_base_url,
     check_choice,
     check_flag,
@@ -104,6 +105,8 @@ class MediaStorage(DjangoInterface):
 
     Then `fetch` must return a `SeekableSource`.
     """
+    accel_header: str = ACCEL_HEADER
+    """The header by which the web server is told to send a file; see `accel_path`."""
 
     @sensitive_variables()
     def __init__(
@@ -283,7 +286,10 @@ class MediaStorage(DjangoInterface):
         return f"{self.public_url}{key}"
 
     def accel_path(self, key: str) -> str | None:
-        """Return the path by which nginx sends a private file itself; None to send the bytes."""
+        """Return the path by which the web server sends a file itself; None to send the bytes.
+
+        It is the value of the header `accel_header`.
+        """
         return None
 
     def presigned_url(

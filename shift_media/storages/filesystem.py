@@ -55,6 +55,24 @@ def open_source(path: str, key: str) -> DiskSource | None:
     return DiskSource(os.fdopen(descriptor, "rb"), found.st_size, key, disk_errors)
 
 
+def may_have_link(root: str, key: str) -> bool:
+    """Return False if neither a key's file nor a folder of it below the root is a link.
+
+    One look at each, where `os.path.realpath` would look at the folders above the root, too.
+    """
+    if os.name == "nt":  # It has other links as well.
+        return True
+    path = root
+    for name in key.split("/"):
+        path = f"{path}/{name}"
+        try:
+            if modes.S_ISLNK(os.lstat(path).st_mode):
+                return True
+        except OSError:
+            return False  # Nothing is below what is missing.
+    return False
+
+
 def write_new_file(path: str, content: Readable, key: str, *, mode: int, fsync: bool) -> int:
     """Copy a content into a new file, and return its size.
 

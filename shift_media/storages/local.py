@@ -12,6 +12,7 @@ import os
 import stat as modes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast
+from urllib.parse import quote
 
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.base import File
@@ -21,13 +22,7 @@ from filelock import FileLock
 
 from shift_media.core.errors import SourceTruncated, StorageError
 from shift_media.storages import disk_copy, filesystem
-from shift_media.storages.base import (
-    DeliveryMode,
-    Entry,
-    MediaStorage,
-    Stat,
-    missing,
-)
+from shift_media.storages.base import DeliveryMode, Entry, MediaStorage, Stat, missing
 from shift_media.storages.disk_copy import DiskCopy
 from shift_media.storages.filesystem import disk_errors
 from shift_media.storages.interface import READ_MODES, Name
@@ -35,6 +30,9 @@ from shift_media.storages.signed_originals import SignedOriginals
 from shift_media.storages.streams import Readable, Source, StoredFile, in_mode
 from shift_media.storages.temporary_files import TEMPORARY, TemporaryFiles
 from shift_media.storages.validation import (
+    ACCEL_HEADER,
+    SENDFILE,
+    check_accel_header,
     check_base_url,
     check_key,
     check_location_path,
@@ -67,7 +65,10 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
         fsync: whether a file is flushed to the disk before it gets its name, so that a power cut
             leaves no truncated file. It costs about a millisecond a file on an SSD.
         accel_location: the ``internal`` location of nginx whose root is ``location``, such as
-            ``"/private-media/"``. Private files are then sent by nginx (``X-Accel-Redirect``).
+            ``"/stored-media/"``. What the app would send is then sent by nginx.
+        accel_header: ``"X-Accel-Redirect"``, or ``"X-Sendfile"`` for a web server that takes the
+            path of a file on the disk, such as Apache with mod_xsendfile. It needs no
+            ``accel_location``.
     """
 
     default_delivery: ClassVar[DeliveryMode] = "content"
@@ -75,13 +76,19 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
     import_path: ClassVar[str] = "shift_media.storages.LocalMediaStorage"
 
     def __init__(
-        self, *args: Any, fsync: bool = True, accel_location: str = "", **kwargs: Any
+        self,
+        *args: Any,
+        fsync: bool = True,
+        accel_location: str = "",
+        accel_header: str = ACCEL_HEADER,
+        **kwargs: Any,
     ) -> None:
         kinds = (LocalMediaStorage, MediaStorage, FileSystemStorage)
         check_names(kwargs, *(vars(kind)["__init__"] for kind in kinds))
         super().__init__(*args, **kwargs)
         self.fsync = fsync
         self.accel_location = check_location_path("accel_location", accel_location)
+        self.accel_header = check_accel_header(accel_header, accel_location)
 
     def _is_harmless(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         return True
@@ -104,14 +111,22 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
         key = check_key(name)
         if key.split("/", 1)[0] == TEMPORARY:
             raise SuspiciousFileOperation(f"{key!r} is in the folder of temporary files.")
-        path = super().path(key)
-        real, root = os.path.realpath(path), os.path.realpath(self.location)
-        if os.path.commonpath((real, root)) != root:
-            raise SuspiciousFileOperation(f"{name!r} leads out of the storage by a link.")
+        # `check_key` has refused what Django's `safe_join` looks for, but for drives of Windows.
+        is_plain = os.sep == "/" and has_key_shape(key)
+        path = f"{self.location}/{key}" if is_plain else super().path(key)
+        if filesystem.may_have_link(self._root, key):
+            real, root = os.path.realpath(path), os.path.realpath(self.location)
+            if os.path.commonpath((real, root)) != root:
+                raise SuspiciousFileOperation(f"{name!r} leads out of the storage by a link.")
         return path
 
     def accel_path(self, key: str) -> str | None:
-        """Return the path of a key in the ``accel_location``; None without one."""
+        """Return the path of a key in the ``accel_location``, or on the disk; else None.
+
+        It is quoted, because servers decode it, and a header has ASCII characters only.
+        """
+        if self.accel_header == SENDFILE:
+            return quote(self.path(key))
         return f"{self.accel_location}{check_key(key)}" if self.accel_location else None
 
     def stat(self, key: str) -> Stat | None:

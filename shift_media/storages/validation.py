@@ -17,6 +17,12 @@ from shift_media.conf.reader import suggest
 from shift_media.core.formats import BY_EXTENSION, FORMATS, UNKNOWN, Format
 from shift_media.core.keys import ID_PATTERN
 
+ACCEL_HEADER = "X-Accel-Redirect"
+"""The header of nginx, whose value is the path of an internal location."""
+
+SENDFILE = "X-Sendfile"
+"""The header of Apache's mod_xsendfile and of lighttpd, whose value is a path on the disk."""
+
 _NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 _MAX_EXPIRE = 7 * 24 * 3600  # seconds, the limit of S3's signature version 4
 _KEY_SHAPE = re.compile(rf"{ID_PATTERN}/")
@@ -151,6 +157,17 @@ def check_location_path(option: str, value: Any) -> str:
             'slash at both ends, such as "/private-media/".'
         )
     return value
+
+
+def check_accel_header(value: Any, location: str) -> str:
+    """Return the value of the option ``accel_header``, beside that of ``accel_location``."""
+    header: str = check_choice("accel_header", value, (ACCEL_HEADER, SENDFILE))
+    if location and header == SENDFILE:
+        raise ImproperlyConfigured(
+            f'The option accel_location is {location!r}, and accel_header is "{SENDFILE}", which '
+            "takes paths on the disk. Leave one of them out."
+        )
+    return header
 
 
 def get_served_type(content_type: str) -> str:

@@ -103,8 +103,10 @@ def assert_ranges(asking: Ask, path: str, content: bytes) -> None:
     assert (status, headers.get("cache-control")) == (412, None)
 
 
-def test_guides_have_four_configurations() -> None:
-    assert set(CONFIGS) == {"nginx-disk", "nginx-limits", "nginx-private", "nginx-s3"}
+def test_guides_have_five_configurations() -> None:
+    assert set(CONFIGS) == {
+        f"nginx-{name}" for name in ("accel", "disk", "limits", "private", "s3")
+    }
 
 
 @pytest.mark.needs("nginx")
