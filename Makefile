@@ -53,6 +53,7 @@ help:
 	echo "make bench        compare with other packages, for minutes; ARGS=\"--rounds 9\""
 	echo "                  PHOTOS=folder measures your own photographs (JPEG files)"
 	echo "                  ARGS=--videos compares videos with ffmpeg commands"
+	echo "                  ARGS=\"--server --quick\" measures the view under real servers"
 	echo "                  ARGS=--sharp compares with sharp, which npm installs if it is there"
 	echo "make coverage     all tests, then lines and branches of the package that none of them ran"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
@@ -196,6 +197,9 @@ $(VENV_OLDEST)/.dev: setup.cfg pyproject.toml
 
 $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
 	$(call set_up,$(VENV_BENCH),$(PYTHON),$(BENCH_PACKAGES),Name another one: make PYTHON=python3.13 …)
+	$(VENV_BENCH)/bin/python -m venv $(VENV_BENCH)/thumbor && \
+	  $(VENV_BENCH)/thumbor/bin/python $(PIP_INSTALL) thumbor || \
+	  echo "thumbor's server is left out of the comparison, because pip could not install it." >&2
 	npm install --silent --no-audit --no-fund --prefix $(VENV_BENCH)/npm $(SHARP) || \
 	  echo "sharp is left out of the comparison, because npm could not install it." >&2
 	touch $@

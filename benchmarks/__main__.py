@@ -38,7 +38,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     if any(getattr(arguments, name) for name in WITHOUT_PEERS):
         settings.configure(SECRET_KEY="of-the-benchmarks")
-    elif not arguments.quality:
+    elif not arguments.quality and not arguments.server:  # The latter has its own settings.
         site.start()
     report = Report(versions={"sharp": sharp.find_version()})
     print("  ".join(f"{name} {value}" for name, value in report.machine().items()))
@@ -60,18 +60,27 @@ def main() -> None:
 
         heic.measure(report, arguments.rounds)
     else:
-        collection = collect(arguments.photos)
-        report.describe(str(collection))
-        if arguments.workers:
-            workers.measure(report, collection, arguments.rounds)
-        elif arguments.quality:
-            quality.measure(report, collection, arguments.rounds)
-        elif arguments.sharp:
-            measure_sharp(report, collection, arguments.rounds)
-        else:
-            measure_images(report, collection, arguments.rounds)
-            measure_urls(report, arguments.rounds)
+        measure_photographs(report, arguments)
     report.finish(arguments.json)
+
+
+def measure_photographs(report: Report, arguments: argparse.Namespace) -> None:
+    """Measure what the options choose of the sections that need photographs."""
+    collection = collect(arguments.photos)
+    report.describe(str(collection))
+    if arguments.server:
+        from benchmarks.server.measure import measure
+
+        measure(report, collection.large.content, arguments.rounds, quick=arguments.quick)
+    elif arguments.workers:
+        workers.measure(report, collection, arguments.rounds)
+    elif arguments.quality:
+        quality.measure(report, collection, arguments.rounds)
+    elif arguments.sharp:
+        measure_sharp(report, collection, arguments.rounds)
+    else:
+        measure_images(report, collection, arguments.rounds)
+        measure_urls(report, arguments.rounds)
 
 
 def parse_arguments(words: list[str]) -> argparse.Namespace:
@@ -91,6 +100,8 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--documents", action="store_true", help="only PDF and SVG")
     parser.add_argument("--heic", action="store_true", help="only HEIC")
     parser.add_argument("--workers", action="store_true", help="only worker processes")
+    parser.add_argument("--server", action="store_true", help="only the view under real servers")
+    parser.add_argument("--quick", action="store_true", help="with --server: a short run")
     parser.add_argument("--sharp", action="store_true", help="only the engine beside sharp")
     arguments = parser.parse_args(words)
     if arguments.photos is not None and not arguments.photos.is_dir():
