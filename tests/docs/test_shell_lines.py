@@ -34,7 +34,7 @@ CHECKED = (
 )
 """Patterns of lines whose words `check_shell` compares with what exists."""
 
-BY_OTHERS = (r"^(sudo )?(apt-get|systemctl) ", r"^(npm|tar|mkdir|mv|curl|mc) ")
+BY_OTHERS = (r"^(sudo )?(apt-get|systemctl) ", r"^(export|npm|tar|mkdir|mv|curl|mc) ")
 """Patterns of lines that run programs of others on the machine of a reader."""
 
 
