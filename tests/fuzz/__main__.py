@@ -12,9 +12,14 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import django
+
+if TYPE_CHECKING:
+    from tests.fuzz.targets import Target
 
 FINDINGS = Path(tempfile.gettempdir()) / "shift-media-fuzz"
 
@@ -24,16 +29,14 @@ def main(words: list[str]) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
     from tests.fuzz.report import Progress, summarize
-    from tests.fuzz.runner import fuzz, quiet_libraries, reproduce, save
+    from tests.fuzz.runner import fuzz, quiet_libraries, save
     from tests.fuzz.targets import TARGETS
 
     options = parse(words, list(TARGETS))
     chosen = [TARGETS[name] for name in options.target or TARGETS]
     with quiet_libraries():
         if options.input:
-            found = [reproduce(chosen[0], path.read_bytes()) for path in options.input]
-            write(*(f"{one.id}\n{one.text}" if one else "No promise is broken." for one in found))
-            return int(any(found))
+            return execute_again(chosen[0], options.input)
         write(f"seed {options.seed}, findings in {options.findings}")
         tallies, shares = {}, sum(target.share for target in chosen)
         saved = []
@@ -53,6 +56,20 @@ def main(words: list[str]) -> int:
                 write(f"FINDING {finding.id}: {saved[-1]}")
         write(*summarize(tallies, time.process_time()))
     return int(bool(saved))
+
+
+def execute_again(target: Target, files: Sequence[Path]) -> int:
+    """Execute files once, each with a line of its own; return the exit status."""
+    from tests.fuzz.runner import reproduce
+
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        sys.stderr.write(f"{missing[0]} is not a file. --input takes the files of findings.\n")
+        return 2
+    found = {path: reproduce(target, path.read_bytes()) for path in files}
+    for path, one in found.items():
+        write(f"{path}: {one.id}\n{one.text}" if one else f"{path}: no promise is broken")
+    return int(any(found.values()))
 
 
 def parse(words: list[str], targets: list[str]) -> argparse.Namespace:

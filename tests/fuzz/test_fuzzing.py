@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shift_media.core.errors import Undecodable
+from tests.fuzz import __main__ as fuzz_command
 from tests.fuzz import seeds
 from tests.fuzz.mutations import MOST_BYTES, Mutator
 from tests.fuzz.oracle import require
@@ -108,3 +109,20 @@ def test_each_target_accepts_one_of_its_seeds() -> None:
     for name in ("keys", "specs", "sns", "tickets", "ranges", "playlists", "profiles", "svg"):
         target = TARGETS[name]
         assert any(target.run(content) for content in target.seeds()), name
+
+
+@pytest.mark.slow
+def test_several_files_are_executed_again_each_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TARGETS, "broken", broken(raise_for_marker))
+    for name, content in {"good": b"00", "refused": b"1", "bad": b"0\xff"}.items():
+        (tmp_path / name).write_bytes(content)
+    words = ["--target", "broken", "--input"]
+    paths = [str(tmp_path / name) for name in ("good", "refused", "bad")]
+    assert fuzz_command.main([*words, *paths[:2]]) == 0
+    assert capsys.readouterr().out.count("no promise is broken") == 2
+    assert fuzz_command.main([*words, *paths]) == 1
+    assert f"{paths[2]}: broken-KeyError" in capsys.readouterr().out
+    assert fuzz_command.main([*words, f"{paths[0]}-gone"]) == 2
+    assert "is not a file" in capsys.readouterr().err
