@@ -51,6 +51,11 @@ class Stock:
         """The directories that a row refers to."""
         return {(storage, directory_of(key)) for storage, key, *_ in self.rows}
 
+    def is_being_deleted(self, storage: str, key: str) -> bool:
+        """Return True for a key of an original that has a pending deletion and no row."""
+        directory = directory_of(key)
+        return directory in self.pending and (storage, directory) not in self.directories
+
     @property
     def orphans(self) -> set[tuple[str, str]]:
         """The objects in directories that no row refers to."""
@@ -119,7 +124,8 @@ class Auditor:
             if (described, of) != (found, key):
                 yield f"{storage}: the metadata of {key} are those of {of}"
         for storage, key in stock.renditions:
-            if key not in stock.objects[storage]:
+            # Files are deleted before the rows of their jobs: a process may be killed between.
+            if key not in stock.objects[storage] and not stock.is_being_deleted(storage, key):
                 yield f"{storage}: the rendition {key} is gone"
 
     def count_pending(self) -> dict[str, int]:
@@ -132,6 +138,13 @@ class Auditor:
                 ]
                 for table in tables
             }
+
+    def make_jobs_due(self) -> None:
+        """Let the time pass that jobs wait, hours if the clock of their host was ahead."""
+        with self._connect() as connection:
+            connection.execute(
+                "UPDATE shift_media_transcodejob SET not_before = now() WHERE state = 'pending'"
+            )
 
     def unfinished_jobs(self) -> int:
         """Return the number of jobs that are still to run."""

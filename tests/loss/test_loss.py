@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import parts
-from tests.loss.auditor import Auditor, Stock
+from tests.loss.auditor import Auditor, Stock, directory_of
 from tests.loss.run import LossRun, compare
 
 SECONDS = 15
@@ -62,6 +62,20 @@ def test_auditor_finds_rows_and_renditions_without_their_bytes(tmp_path: Path) -
         f"media: a row refers to {OTHER}, which is gone",
         f"media: the rendition {MADE} is gone",
     ]
+
+
+@pytest.mark.acceptance(82)
+def test_auditor_ignores_renditions_of_a_deleted_original_until_their_rows_go(
+    tmp_path: Path,
+) -> None:
+    auditor = Auditor({}, tmp_path, None)
+    stock = stock_of(tmp_path, KEY, OTHER)
+    stock.pending = {directory_of(OTHER)}
+    assert list(auditor.find_losses(stock)) == [f"media: the rendition {MADE} is gone"]
+    del stock.rows[1]
+    assert list(auditor.find_losses(stock)) == []
+    stock.pending.clear()
+    assert list(auditor.find_losses(stock)) == [f"media: the rendition {MADE} is gone"]
 
 
 @pytest.mark.acceptance(82)
