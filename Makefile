@@ -37,7 +37,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs screenshots links lint types layers bench dist coverage fuzz audit loss load clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs screenshots links lint types layers bench dist coverage evidence fuzz audit loss load clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -56,6 +56,7 @@ help:
 	echo "                  ARGS=\"--server --quick\" measures the view under real servers"
 	echo "                  ARGS=--sharp compares with sharp, which npm installs if it is there"
 	echo "make coverage     all tests, then lines and branches of the package that none of them ran"
+	echo "make evidence     record the results of the last make test-full for the page on evidence"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
@@ -81,7 +82,11 @@ test: $(VENV)/.dev
 
 test-full: $(VENV)/.dev
 	$(CHECKS)
-	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(FULL) $(ARGS)
+	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(FULL) --results var/results.json $(ARGS)
+
+# The page docs/explanation/evidence.rst shows what this records.
+evidence: $(VENV)/.dev
+	$(VENV)/bin/python -m tests.acceptance $(ARGS)
 
 test-oldest: $(VENV_OLDEST)/.dev
 	$(VENV_OLDEST)/bin/python $(PYTEST) -n $(CORES) -m "$(WITHOUT_SERVERS)" $(ARGS)

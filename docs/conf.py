@@ -23,7 +23,7 @@ author = "the shift_media developers"
 copyright = "2026, the shift_media developers"
 version = release = shift_media.__version__
 
-extensions = ["sphinx.ext.autodoc", "media_reference"]
+extensions = ["sphinx.ext.autodoc", "media_reference", "acceptance"]
 html_theme = "furo"
 html_title = f"shift_media {release}"
 html_copy_source = False

@@ -74,6 +74,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--rows", action="store_true", help="list the rows of the acceptance list and their tests"
     )
+    parser.addoption(
+        "--results", type=Path, metavar="FILE", help="write the outcomes of their tests to a file"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -83,6 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # A test of another run may have started this.
         os.environ.pop("PYTEST_XDIST_WORKER", None)
         parts.script("catalog_backend").compile_catalogs()  # An installation has them compiled.
+        if path := config.getoption("--results"):
+            from tests.acceptance.results import Recorder
+
+            config.pluginmanager.register(Recorder(path))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
