@@ -184,7 +184,10 @@ class Operations:
         pks = list(model.objects.order_by("pk").values_list("pk", flat=True))
         if not pks:
             raise Refused(f"There is no {model.__name__}.")
-        return model.objects.get(pk=self._chance.choice(pks))
+        try:
+            return model.objects.get(pk=self._chance.choice(pks))
+        except model.DoesNotExist as error:  # Another user has deleted it: the page is a 404.
+            raise Refused(f"The {model.__name__} is gone.") from error
 
 
 @cache

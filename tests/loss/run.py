@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from tests.loss.auditor import Auditor, Stock, directory_of
@@ -138,8 +139,15 @@ def compare(before: Stock, after: Stock) -> Iterator[str]:
 def _unexpected(host: Host) -> list[str]:
     """Return the errors in the journals that no view would expect."""
     return [
-        f"{name}: {part.partition(chr(10))[2][-1500:]}"
+        f"{name}: {error}"
         for name in host.roles
         if host.journal(name).exists()
-        for part in host.journal(name).read_text().split("UNEXPECTED")[1:]
+        for error in errors_in(host.journal(name).read_text())
     ]
+
+
+def errors_in(journal: str) -> Iterator[str]:
+    """Yield the end of each traceback in a journal, whose further lines begin with ``| ``."""
+    for part in journal.split("UNEXPECTED ")[1:]:
+        lines = takewhile(lambda line: line.startswith("| "), part.splitlines()[1:])
+        yield "\n".join(line[2:] for line in lines).strip()[-1500:]

@@ -9,7 +9,7 @@ import pytest
 
 from tests import parts
 from tests.loss.auditor import Auditor, Stock, directory_of
-from tests.loss.run import LossRun, compare
+from tests.loss.run import LossRun, compare, errors_in
 
 SECONDS = 15
 ID = "3c72aedc/ba25/41e6/a569/406c8f413974"
@@ -93,3 +93,9 @@ def test_auditor_finds_what_the_clean_up_left_and_what_it_should_not_have_remove
         f"media: {failed} of a failed attempt was not found",
         f"media: {KEY} should not have been removed",
     ]
+
+
+def test_error_that_no_operation_expects_is_quoted_from_the_journal_alone() -> None:
+    trace = "Traceback (most recent call last):\n| line\n| LookupError: no such row\n| \n"
+    journal = f"+ upload\nUNEXPECTED {trace}+ delete\n- Refused\nUNEXPECTED {trace}"
+    assert list(errors_in(journal)) == ["line\nLookupError: no such row"] * 2
