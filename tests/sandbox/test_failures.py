@@ -17,7 +17,12 @@ from shift_media.sandbox.process import Bounds
 BOUNDS = Bounds(20, 5)
 LATE = "import time; time.sleep(9)"
 BUSY = "while True: pass"
-SIGNALLED = "import os, signal; os.kill(os.getpid(), signal.{})"
+SIGNALLED = """
+import os, signal
+if signal.{0} not in (signal.SIGKILL, signal.SIGSTOP):
+    signal.signal(signal.{0}, signal.SIG_DFL)  # nohup, above the tests, lets it be ignored
+os.kill(os.getpid(), signal.{0})
+"""
 ENDED_IN_ORDER = "import sys; sys.exit(255)"
 """What ffmpeg does on SIGTERM."""
 BROKEN = "import sys; sys.exit(1)"
