@@ -251,6 +251,39 @@ def test_short_video_ends_although_the_page_was_busy_all_the_time(
     assert page.evaluate(ENDED) == "ended"
 
 
+ENDS_EARLY = """async () => {
+  const video = document.querySelector("video");
+  video.muted = true;
+  await video.play();
+  video.pause();
+  const events = [];
+  const trigger = Hls.prototype.trigger;
+  Hls.prototype.trigger = function (name, data) {
+    events.push(name);
+    return trigger.call(this, name, data);
+  };
+  const wait = (duration) => {
+    Object.defineProperty(video, "duration", {get: () => duration, configurable: true});
+    events.length = 0;
+    video.dispatchEvent(new Event("waiting"));
+    delete video.duration;
+    return events.includes(Hls.Events.BUFFER_EOS);
+  };
+  const ends = [wait(video.currentTime)];
+  Object.defineProperty(video, "currentTime", {get: () => video.duration, configurable: true});
+  return [...ends, wait(video.duration)];
+}"""
+
+
+@pytest.mark.needs("hls.js")
+def test_video_that_waits_for_its_second_segment_does_not_end(
+    page: Page, small: dict[str, str]
+) -> None:
+    show(page, f"<!doctype html><title>Short</title>{small['short']}")
+    page.wait_for_function("() => document.querySelector('video').currentSrc.startsWith('blob:')")
+    assert page.evaluate(ENDS_EARLY) == [False, True]
+
+
 @pytest.mark.needs("shaka-player")
 @pytest.mark.parametrize("manifest", ["hls.mpd", "hls.m3u8"])
 def test_shaka_player_plays(

@@ -69,9 +69,11 @@
     });
     video.addEventListener("play", () => { hls.config.maxBufferLength = SECONDS_AHEAD.playing; });
     // hls.js 1.7 takes a sound for chosen once it has seen it play, and ends no video before. It does
-    // not see one that plays from beginning to end while the page is busy.
+    // not see one that plays from beginning to end while the page is busy. Until it is less busy, the
+    // duration may be that of the first segment alone, so it is compared with that of the playlist.
     video.addEventListener("waiting", () => {
-      const isOver = video.currentTime >= video.duration - 0.01;
+      const listed = Math.max(...hls.levels.map(({details}) => details ? details.edge : 0));
+      const isOver = video.duration > listed - 0.1 && video.currentTime >= video.duration - 0.01;
       if (isOver && players.get(video) === hls) hls.trigger(Hls.Events.BUFFER_EOS, {});
     });
   };
