@@ -74,6 +74,8 @@ class VideoFacts:
         claims_fields: True if the stream says that its frames consist of two fields.
         interlaced: True if the decoded frame says so.
         field_order: ``tff`` or ``bff`` if that was measured, because frames do not say it.
+        rotation: by which the stored picture is turned to be upright, in degrees: 0, 90, 180
+            or 270 counterclockwise.
         hdr: True if the transfer function is PQ or HLG, which most screens cannot display.
         frames: how many frames were decoded to prove that the video is playable.
     """
@@ -107,6 +109,7 @@ class VideoFacts:
     claims_fields: bool = False
     interlaced: bool = False
     field_order: str = ""
+    rotation: int = 0
     hdr: bool = False
     frames: int = 0
 

@@ -180,7 +180,7 @@ def _facts(raw: RawFacts) -> VideoFacts:
         raise TranscodeError(f"The file cannot be read: {raw['refused']}", code="unreadable")
     times = measure_times(raw)
     raw = {name: value for name, value in raw.items() if name not in _ONLY_RAW} | times
-    rotation = int(raw.pop("rotation", 0))
+    rotation = raw["rotation"] = int(raw.get("rotation", 0)) % 360
     ratio = Fraction(*raw.pop("pixel_ratio", (1, 1)))
     raw["captions"] = tuple((number, str(language)) for number, language in raw["captions"])
     raw["sounds"] = tuple((n, parse_language(str(language))) for n, language in raw["sounds"])

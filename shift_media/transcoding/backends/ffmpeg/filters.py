@@ -31,6 +31,14 @@ MAX_TRUE_PEAK = -1.5
 """In dBTP. Encoders with losses add peaks of their own (AES TD1004)."""
 
 
+_TURNS = {
+    90: ("transpose=clock", "transpose=cclock"),
+    180: ("hflip,vflip", "hflip,vflip"),
+    270: ("transpose=cclock", "transpose=clock"),
+}
+"""Filters that turn an upright frame to what is stored, and back, by the rotation."""
+
+
 def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
     """Return the filters between the decoder and all outputs.
 
@@ -40,9 +48,9 @@ def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
     steps = []
     # One frame for two fields. Frames that are marked as progressive stay as they are.
     if facts.interlaced:
-        steps.append("bwdif=mode=send_frame:deint=interlaced")
+        steps += _as_stored(facts, "bwdif=mode=send_frame:deint=interlaced")
     elif facts.field_order:
-        steps.append(f"bwdif=mode=send_frame:deint=all:parity={facts.field_order}")
+        steps += _as_stored(facts, f"bwdif=mode=send_frame:deint=all:parity={facts.field_order}")
     if facts.still_end:
         steps.append(f"tpad=stop_mode=clone:stop=-1,trim=end={facts.still_end:.3f}")
     if tone_map and facts.transfer:
@@ -53,6 +61,20 @@ def source_filters(facts: VideoFacts, *, tone_map: bool) -> list[str]:
         tags = f"color_primaries={primaries}:color_trc={transfer}:colorspace={matrix}"
         steps.append(f"setparams={tags}")
     return steps
+
+
+def _as_stored(facts: VideoFacts, filter: str) -> list[str]:
+    """Return a filter that needs the rows of fields, between two turns of what is upright.
+
+    ffmpeg turns frames before all filters, so that rows are columns, or are in reverse order.
+    """
+    back, forth = _TURNS.get(facts.rotation, ("", ""))
+    return [step for step in (back, filter, forth) if step]
+
+
+def fields_filters(facts: VideoFacts) -> str:
+    """Return the filters that count frames of two fields in the messages."""
+    return ",".join(_as_stored(facts, "idet")[:2] if facts.rotation in _TURNS else ["idet"])
 
 
 def tone_map_filters(transfer: str) -> str:

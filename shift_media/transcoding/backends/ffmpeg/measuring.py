@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+from shift_media.transcoding.backends.ffmpeg import filters
 from shift_media.transcoding.backends.ffmpeg.inputs import (
     QUIET,
     WITHOUT_EXTRAS,
@@ -39,7 +40,8 @@ def fields_command(
     """
     start = facts.duration * _FIELDS_AT
     quiet = [*QUIET, "-loglevel", "info", *input_arguments(options, source, start=start)]
-    chosen = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(frames), "-vf", "idet"]
+    chosen = ["-map", f"0:v:{facts.video_stream}", "-frames:v", str(frames)]
+    chosen += ["-vf", filters.fields_filters(facts)]
     return [options.program, *quiet, *chosen, *WITHOUT_EXTRAS, "-an", "-f", "null", "-"]
 
 
