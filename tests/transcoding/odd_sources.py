@@ -89,6 +89,10 @@ DRAWN: dict[str, list[str]] = {
     "sound-later.mkv": [*picture(2), "-itsoffset", "1", *tone(), *H264, *AAC],
     "sound-of-a-moment.mkv": [*picture(), *tone(0.001), *H264, *PCM],
     "sound-without-packets.mkv": [*picture(), *tone(), *H264, *PCM, "-bsf:a", "noise=drop=1"],
+    "second-video-longer.mkv": [
+        *[*picture(), *picture(3, size="32x24"), *tone(2)],
+        *[*"-map 0 -map 1 -map 2".split(), *H264, *AAC],
+    ],
     "variable-rate.mkv": [
         *graph(f"testsrc=size={SIZE}:rate=10:duration=2,select='lt(n,3)+gt(n,15)'"),
         *[*H264, "-fps_mode", "vfr"],

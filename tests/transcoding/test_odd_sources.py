@@ -54,6 +54,7 @@ DURATIONS = {
     "still-end.mp4": 3,
     "picture-later.mkv": 3,
     "sound-later.mkv": 2,
+    "second-video-longer.mkv": 2,
     "variable-rate.mkv": 2,
     "size-changes.mkv": 2,
     "short.mp4": 0.2,

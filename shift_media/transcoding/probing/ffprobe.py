@@ -95,7 +95,7 @@ class FFprobe(ProbeReader):
         chosen = ["-show_packets", "-show_entries", _PACKET_ENTRIES]
         self._programs.insert(0, self._run(name, *chosen, output=_COMPACT))
         times: dict[str, list[float]] = {}
-        kinds = {str(stream["index"]): _kind(stream) for stream in streams}
+        kinds = {str(stream["index"]): kind for stream, kind in _kinds(streams)}
         refused = yield from self._read_lines(lambda line: _add_packet(times, kinds, line))
         return {} if refused else times
 
@@ -180,7 +180,7 @@ def _facts(output: dict[str, Any]) -> RawFacts:
 
 
 def _find_video(output: dict[str, Any]) -> dict[str, Any] | None:
-    return next((stream for stream in output.get("streams", []) if _is_moving(stream)), None)
+    return next(filter(_is_moving, output.get("streams", [])), None)
 
 
 def _is_moving(stream: dict[str, Any]) -> bool:
@@ -189,19 +189,24 @@ def _is_moving(stream: dict[str, Any]) -> bool:
     return is_video and not stream.get("disposition", {}).get("attached_pic")
 
 
-def _kind(stream: dict[str, Any]) -> str:
-    """Return the kind of a stream, as `timing` has it; empty for a cover."""
-    kind = str(stream.get("codec_type"))
-    if kind == "video" and not _is_moving(stream):
-        return ""
-    return kind if kind in ("video", "audio") else "other"
+def _kinds(streams: Sequence[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each stream and its kind, as `timing` has it; empty for a cover.
+
+    Only the first video is transcoded, so that any other one is no more than data.
+    """
+    chosen = next(filter(_is_moving, streams), None)
+    for stream in streams:
+        kind = str(stream.get("codec_type"))
+        is_cover = kind == "video" and not _is_moving(stream)
+        is_played = kind == "audio" or stream is chosen
+        yield stream, "" if is_cover else kind if is_played else "other"
 
 
 def _end_times(streams: list[dict[str, Any]]) -> dict[str, float | None]:
     """Return the end of the longest stream of each kind, or None if one has no duration."""
     ends: dict[str, float | None] = {}
-    for stream in streams:
-        if kind := _kind(stream):
+    for stream, kind in _kinds(streams):
+        if kind:
             end, known = _stream_end(stream), ends.get(kind, 0.0)
             ends[kind] = None if end is None or known is None else max(known, end)
     return ends

@@ -111,14 +111,21 @@ def colors_of(context: Any) -> tuple[int, int, int]:
     return int(context.color_primaries), int(context.color_trc), int(context.colorspace)
 
 
+def kinds_of(media: Any) -> dict[int, str]:
+    """Return the kind of each stream: ``"video"`` for the one to play; covers have none."""
+    chosen = next((s.index for s in media.streams.video if is_moving(s)), None)
+    return {
+        stream.index: stream.type if stream.type == "audio" or stream.index == chosen else "other"
+        for stream in media.streams
+        if stream.type != "video" or is_moving(stream)
+    }
+
+
 def end_times(media: Any) -> dict[str, Any]:
     """Return the end of the longest stream of each kind, or None if one has no duration."""
     ends: dict[str, Any] = {}
-    for stream in media.streams:
-        if stream.type == "video" and not is_moving(stream):
-            continue
-        kind = stream.type if stream.type in ("video", "audio") else "other"
-        end = stream_end(stream)
+    for index, kind in kinds_of(media).items():
+        end = stream_end(media.streams[index])
         known = ends.get(kind, 0.0)
         ends[kind] = None if end is None or known is None else max(known, end)
     return ends
@@ -140,11 +147,12 @@ def parse_duration(text: str) -> Any:
 def packet_times(media: Any) -> dict[str, Any]:
     """Return the times of the first and the last packet of each kind, and the end of the last."""
     times: dict[str, Any] = {}
+    kinds = kinds_of(media)
     for packet in media.demux():
         stamp = packet.dts if packet.pts is None else packet.pts
-        if stamp is None or (packet.stream.type == "video" and not is_moving(packet.stream)):
+        kind = kinds.get(packet.stream.index)
+        if stamp is None or not kind:
             continue
-        kind = packet.stream.type if packet.stream.type in ("video", "audio") else "other"
         start = float(stamp * packet.time_base)
         end = start + float((packet.duration or 0) * packet.time_base)
         known = times.setdefault(kind, [start, start, end])
