@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from shift_media.core import geometry
 from shift_media.core.errors import StorageError, Undecodable, UnsupportedType
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.engine import vips
 from shift_media.imaging.engine.area import Area
-from shift_media.imaging.engine.vips import library
+from shift_media.imaging.engine.pipeline import Pipeline
+from shift_media.imaging.engine.vips import library, resampling
 from shift_media.imaging.engine.vips.alignment import align
 from shift_media.imaging.probe import read_header
 from tests.imaging import (
     images,
+    test_effects,
     test_engine,
+    test_engine_batch,
     test_engine_color,
     test_engine_errors,
     test_engine_placeholder,
@@ -37,7 +42,9 @@ from tests.parts import package
 pyvips = package("pyvips", "vips")
 
 AGAIN = (
+    test_effects,
     test_engine,
+    test_engine_batch,
     test_engine_color,
     test_engine_errors,
     test_engine_placeholder,
@@ -46,6 +53,7 @@ AGAIN = (
 for module in AGAIN:
     globals().update({name: it for name, it in vars(module).items() if name.startswith("test_")})
 del globals()["test_pillow_without_a_codec_is_an_error_with_a_code"]  # libvips has its own WebP.
+del globals()["test_enlarged_resize_is_not_used_as_a_source"]  # It counts calls of Pillow.
 cases = test_hostile.cases
 
 
@@ -411,3 +419,51 @@ def test_cut_png_is_refused_before_a_large_resize() -> None:
     content = images.encoded_photograph(1500, 1000, "png")
     with pytest.raises(Undecodable):
         engine.make(BytesIO(content[: len(content) // 2]), Spec.make("900x", format="jpg"))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"background": "ff0000"}, {"mode": "pad", "size": "90x90"}]
+)
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_transparent_picture_is_flattened_as_by_pillow(
+    monkeypatch: pytest.MonkeyPatch, format: str, options: dict[str, str]
+) -> None:
+    picture = images.photograph(300, 200).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    content = images.encoded(picture, format, lossless=True)
+    spec = Spec.make(**{"size": "100x", "format": "jpg", "quality": 95, **options})
+    expected = images.opened(engine.make(BytesIO(content), spec, decoder="pillow").content)
+    premultiplied: list[str] = []
+    monkeypatch.setattr(
+        resampling, "_premultiply", lambda image: premultiplied.append("") or image
+    )
+    made = images.opened(engine.make(BytesIO(content), spec, decoder="vips").content)
+    assert not premultiplied
+    assert made.size == expected.size
+    assert np.abs(np.asarray(made, float) - np.asarray(expected, float)).mean() < 1.5
+
+
+@pytest.mark.parametrize(
+    "options", [{"blur": 20}, {"sharpen": 50}, {"gray": True}, {"format": "webp"}]
+)
+def test_transparent_picture_is_flattened_last_if_that_makes_a_difference(
+    options: dict[str, Any],
+) -> None:
+    picture = images.photograph(90, 60).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    source = BytesIO(images.encoded(picture, "png"))
+    spec = Spec.make("30x", **{"format": "jpg", **options})
+    header = read_header(source)
+    plan = geometry.plan(spec, *header.upright_size)
+    assert Pipeline.build(source, header, spec, plan).flat_color is None
+    assert engine.make(source, spec, decoder="vips").width == 30
+
+
+def test_transparent_picture_with_a_profile_is_flattened_after_it_was_applied() -> None:
+    picture = Image.new("RGBA", (30, 20), (200, 30, 30, 128))
+    content = images.encoded(picture, "png", icc_profile=images.srgb_profile())
+    source = BytesIO(content)
+    header = read_header(source)
+    spec = Spec.make("9x", format="jpg", background="00ff00")
+    plan = geometry.plan(spec, *header.upright_size)
+    assert Pipeline.build(source, header, spec, plan).flat_color is None

@@ -218,5 +218,7 @@ def _resize_still(
     source: BinaryIO, header: Header, pipeline: Pipeline, decoder: Decoder
 ) -> Image.Image:
     """Decode and resize; on return the original's pixels are freed, before an encoder starts."""
-    resampled = stills.resample(source, header, pipeline.area, pipeline.min_scale, decoder)
+    resampled = stills.resample(
+        source, header, pipeline.area, pipeline.min_scale, decoder, pipeline.flat_color
+    )
     return pipeline.complete(resampled)

@@ -72,6 +72,20 @@ class Pipeline:
                 across, down = min(across, _HALF), min(down, _HALF)
         return min(across, 1.0), min(down, 1.0)
 
+    @property
+    def flat_color(self) -> tuple[int, int, int] | None:
+        """The colour on which transparent pixels may be flattened before they are resampled.
+
+        The result is the same, because both are sums of pixels. None if the resize may keep alpha,
+        or if something else happens to the colours between the two.
+        """
+        spec = self.spec
+        is_converted = self.profile is not None or self.header.color_space is not None
+        has_effects = spec.gray or spec.blur or spec.sharpen or self.effects is not None
+        if is_converted or has_effects:
+            return None
+        return transform.background_color(spec, alpha=RESIZE_FORMATS[spec.format].alpha)
+
     def run(self, image: Image.Image) -> Image.Image:
         """Return the pixels of the resize, upright, in sRGB and on their canvas.
 

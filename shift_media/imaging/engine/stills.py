@@ -12,19 +12,25 @@ from shift_media.imaging.engine import decode, transform, vips
 from shift_media.imaging.engine.area import Area
 from shift_media.imaging.formats.base import Header
 
+Color = tuple[int, int, int]
 Scale = tuple[float, float]
 """Of the original's width and height, at which it is decoded at least; at most 1 each way."""
 
 
 def resample(
-    source: BinaryIO, header: Header, area: Area, min_scale: Scale, decoder: vips.Decoder
+    source: BinaryIO,
+    header: Header,
+    area: Area,
+    min_scale: Scale,
+    decoder: vips.Decoder,
+    flat_color: Color | None = None,
 ) -> Image.Image:
     """Return an area of an original, resized, in its own colours and orientation.
 
-    Raises what the decoder raises.
+    It may be flattened on ``flat_color`` already. Raises what the decoder raises.
     """
     if _is_for_libvips(source, header, area, min_scale, decoder):
-        image = vips.resample(source, header, min_scale, area)
+        image = vips.resample(source, header, min_scale, area, flat_color)
         if image is not None:
             return image
     image, scale = decode.decode_still(source, header, min_scale)

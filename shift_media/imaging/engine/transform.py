@@ -198,7 +198,7 @@ def place_on_canvas(
     Both are in L, LA, RGB or RGBA.
     """
     image = _drop_opaque_alpha(image)
-    color = _background_color(spec, alpha=alpha)
+    color = background_color(spec, alpha=alpha)
     padded = plan.canvas != plan.size
     if not padded and (color is None or image.mode in ("L", "RGB")):
         return image
@@ -215,7 +215,7 @@ def place_on_canvas(
     return canvas
 
 
-def _background_color(spec: Spec, *, alpha: bool) -> tuple[int, int, int] | None:
+def background_color(spec: Spec, *, alpha: bool) -> tuple[int, int, int] | None:
     """Return the colour behind an image; None for transparent."""
     if spec.background is None and alpha:
         return None
