@@ -135,7 +135,8 @@ def test_file_of_millions_of_tiny_pieces_costs_little(tmp_path: Path) -> None:
         began = time.process_time()
         with (tmp_path / "copy").open("w+b") as target:
             assert not sparse.copy_sparsely(io.BytesIO(content), target, len(content))
-        assert time.process_time() - began < 3
+        # Some seconds on a slow machine; a search that begins anew at each piece takes hours.
+        assert time.process_time() - began < 30
 
 
 @pytest.mark.parametrize("at", [5, 40, 60, 700])
