@@ -23,6 +23,9 @@ ResizeOf = Callable[..., Resize]
 IMMUTABLE = "public, max-age=31536000, immutable"
 LONG_AGO, FAR_OFF = http_date(1), http_date(4e9)
 
+ID = {"X-Request-ID": "a-request"}
+"""Answers to requests of one id can be compared; each gets another one otherwise."""
+
 
 @pytest.fixture(params=["original", "resize"])
 def url(
@@ -34,7 +37,7 @@ def url(
 
 
 def get(url: str, method: str = "get", **headers: str) -> Any:
-    response = getattr(Client(), method)(
+    response = getattr(Client(headers=ID), method)(
         url, headers={k.replace("_", "-"): v for k, v in headers.items()}
     )
     response.body = response.getvalue()

@@ -49,7 +49,7 @@ def test_no_entry_is_for_a_code_that_does_not_exist() -> None:
 
 
 def blocks(kind: str) -> list[str]:
-    return re.findall(rf"\.\. code-block:: {kind}\n\n((?:   .*\n|\n)+)", PAGE)
+    return re.findall(rf"\.\. code-block:: {kind}\n(?:   :.*\n)?\n((?:   .*\n|\n)+)", PAGE)
 
 
 def test_logging_of_the_guide_writes_the_id_into_each_line(

@@ -33,6 +33,9 @@ PRIVATE = {"originals": "private", "derived": "private"}
 PLAYLIST = b"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhls-96p/index.m3u8\n"
 OPEN = ("Access-Control-Allow-Origin", "Access-Control-Expose-Headers")
 
+ID = {"X-Request-ID": "a-request"}
+"""Answers to requests of one id can be compared; each gets another one otherwise."""
+
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
@@ -46,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def get(url: str, method: str = "get", **headers: Any) -> Any:
-    response: Any = getattr(Client(), method)(url, headers=headers)
+    response: Any = getattr(Client(headers=ID), method)(url, headers=headers)
     streamed = response.streaming
     response.body = b"".join(response.streaming_content) if streamed else response.content
     return response
