@@ -70,7 +70,9 @@ def measure_photographs(report: Report, arguments: argparse.Namespace) -> None:
     report.describe(str(collection))
     if arguments.server:
         from benchmarks.server.measure import measure
+        from benchmarks.server.servers import find_thumbor_version
 
+        report.versions["thumbor's server"] = find_thumbor_version()
         measure(report, collection.large.content, arguments.rounds, quick=arguments.quick)
     elif arguments.workers:
         workers.measure(report, collection, arguments.rounds)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.server import cpu, servers
-from benchmarks.server.stages import StageClock
+from benchmarks.server.stages import StageClock, measured_stages
 from benchmarks.server.traffic import Run
 
 
@@ -60,6 +60,13 @@ def test_context_of_a_stage_passes_errors_on() -> None:
     with pytest.raises(ValueError, match="of the body"), clock.context("lock", lock)():
         raise ValueError("of the body")
     assert clock.spent["left"] == 1
+
+
+def test_every_stage_is_a_function_of_the_app() -> None:
+    clock = StageClock()
+    with measured_stages(clock):
+        pass
+    assert clock.spent == {}
 
 
 @pytest.mark.slow

@@ -79,6 +79,8 @@ def thumbor(folder: Path, *, keeps_results: bool) -> Callable[[int], list[str]]:
     kept = "file_storage" if keeps_results else "no_storage"
     file = folder / f"thumbor-{kept}.conf"
     results = f"RESULT_STORAGE = 'thumbor.result_storages.{kept}'\n" if keeps_results else ""
+    # Without this it keeps nothing that is asked for without a signature.
+    results += "RESULT_STORAGE_STORES_UNSAFE = True\n" if keeps_results else ""
     file.write_text(
         "LOADER = 'thumbor.loaders.file_loader'\n"
         f"FILE_LOADER_ROOT_PATH = {str(folder / 'originals')!r}\n"

@@ -93,7 +93,7 @@ class StageClock:
 def measured_stages(clock: StageClock) -> Iterator[None]:
     """Replace the functions of the stages."""
     from shift_media.concurrency import single_flight
-    from shift_media.resizes import making, render, responses, service, views
+    from shift_media.resizes import failures, making, render, responses, service, views
     from shift_media.signals import resize_created
     from shift_media.storages import LocalMediaStorage
 
@@ -105,7 +105,7 @@ def measured_stages(clock: StageClock) -> Iterator[None]:
         (single_flight, "cache_lock", "lock among hosts", clock.context),
         (making.recently_made, "get", "notes of recent results", clock.call),
         (making.recently_made, "set", "notes of recent results", clock.call),
-        (render, "raise_recent_failure", "notes of recent results", clock.call),
+        (failures, "raise_recent", "notes of recent results", clock.call),
         (LocalMediaStorage, "fetch", "open the original", clock.call),
         (render.isolated, "make_many", "hand-over to the worker", clock.results),
         (LocalMediaStorage, "put", "temporary file and its name", clock.call),
