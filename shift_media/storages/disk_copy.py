@@ -45,6 +45,12 @@ class CopyTarget(Protocol):
     def link_original(self, path: str, key: str, download_name: str) -> bool:
         """Add a key for a file; return False if that is not possible."""
 
+    def path(self, name: str) -> str:
+        """Return the path of a key."""
+
+    def delete(self, name: str) -> None:
+        """Delete one file."""
+
 
 @dataclass(frozen=True, slots=True)
 class DiskCopy:
@@ -82,10 +88,10 @@ class DiskCopy:
 
     def write(self, key: str, *, content_type: str, download_name: str, sha256: str = "") -> bool:
         """Store the file under a key; return False if something was stored there."""
-        with disk_errors(key), open(self.path, "rb") as file:
+        with disk_errors(key), self._open_unchanged() as file:
             content = _Content(file, self)
             content.require_unchanged()
-            if self.link and self.storage.link_original(self.path, key, download_name):
+            if self.link and self._link(key, download_name):
                 return True
             return self.storage.put_original(
                 key,
@@ -95,6 +101,30 @@ class DiskCopy:
                 sha256=sha256,
                 size=self.size,
             )
+
+    def _open_unchanged(self) -> BinaryIO:
+        try:
+            return self.open()
+        except FileNotFoundError as error:
+            raise self.changed() from error
+
+    def _link(self, key: str, download_name: str) -> bool:
+        """Add the key; return False if the file has to be copied.
+
+        Another file may be at the path by now, because a link is made by name.
+        """
+        try:
+            linked = self.storage.link_original(self.path, key, download_name)
+        except FileNotFoundError as error:
+            raise self.changed() from error
+        if linked and _version(os.stat(self.storage.path(key))) != self.version:
+            self.storage.delete(key)
+            raise self.changed()
+        return linked
+
+    def changed(self) -> SourceChanged:
+        """Return the error for a file that is another one by now."""
+        return SourceChanged(f"{self.path!r} was written to or deleted while it was copied.")
 
 
 class _Content:
@@ -130,7 +160,7 @@ class _Content:
     def require_unchanged(self) -> None:
         """Raise `SourceChanged` if the file was written to."""
         if _version(os.fstat(self._file.fileno())) != self._copy.version:
-            raise SourceChanged(f"{self._copy.path!r} was written to while it was copied.")
+            raise self._copy.changed()
 
 
 def begin(storage: CopyTarget, source: Storage, name: str, *, link: bool) -> DiskCopy | None:

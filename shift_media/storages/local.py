@@ -188,6 +188,8 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
         with disk_errors(key):
             try:
                 return self._publish(path, new_path, filesystem.link)
+            except FileNotFoundError:
+                raise missing(key) from None
             except filesystem.LinksUnsupported:
                 pass
         return super().copy(key, new_key)
@@ -282,6 +284,7 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
         """Put a file into its place, and return whether the name was free.
 
         A concurrent deletion may remove the folder between the two calls, hence the attempts.
+        Raises `FileNotFoundError` if the file itself is gone.
         """
         for _ in range(_PUBLISH_ATTEMPTS):
             try:
@@ -290,6 +293,8 @@ class LocalMediaStorage(TemporaryFiles, SignedOriginals, FileSystemStorage):
             except FileExistsError:
                 return False
             except FileNotFoundError:
+                if not os.path.lexists(temporary):
+                    raise
                 continue
             return True
         raise StorageError(

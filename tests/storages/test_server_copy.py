@@ -12,7 +12,7 @@ from django.core.files.storage import FileSystemStorage, InMemoryStorage
 from storages.backends.s3 import S3Storage
 
 from shift_media.core.errors import StorageError
-from shift_media.storages import LocalMediaStorage, S3MediaStorage, disk_copy
+from shift_media.storages import LocalMediaStorage, S3MediaStorage, disk_copy, filesystem
 from shift_media.storages.s3 import object_copy
 from shift_media.storages.server_copy import CopyUnsupported, SourceChanged
 from shift_media.testing.steps import fetch_bytes, new_key, put_bytes
@@ -109,6 +109,41 @@ def test_file_that_was_written_to_after_it_was_read_is_not_copied(
     key, copy = str(new_key()), local.begin_copy(old, NAME, link=link)
     assert copy is not None
     Path(old.path(NAME)).write_bytes(b"longer")
+    with pytest.raises(SourceChanged):
+        copy.write(key, **HEADERS)
+    assert not local.exists(key)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_file_that_was_deleted_after_it_was_read_is_not_copied(
+    local: LocalMediaStorage, old: FileSystemStorage, link: bool
+) -> None:
+    key, copy = str(new_key()), local.begin_copy(old, NAME, link=link)
+    assert copy is not None
+    old.delete(NAME)
+    with pytest.raises(SourceChanged):
+        copy.write(key, **HEADERS)
+    assert not local.exists(key)
+
+
+@pytest.mark.parametrize("content", [b"new", None])
+def test_link_to_another_file_than_the_one_that_was_checked_is_undone(
+    local: LocalMediaStorage,
+    old: FileSystemStorage,
+    monkeypatch: pytest.MonkeyPatch,
+    content: bytes | None,
+) -> None:
+    key, copy = str(new_key()), local.begin_copy(old, NAME, link=True)
+    assert copy is not None
+    link = filesystem.link
+
+    def replace_first(path: str, new_path: str) -> None:
+        old.delete(NAME)
+        if content is not None:
+            old.save(NAME, ContentFile(content))
+        link(path, new_path)
+
+    monkeypatch.setattr(filesystem, "link", replace_first)
     with pytest.raises(SourceChanged):
         copy.write(key, **HEADERS)
     assert not local.exists(key)
