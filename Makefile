@@ -27,7 +27,7 @@ PYTEST = -m pytest --dist worksteal
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 WAITING = -n $(shell expr 1 + $(CORES))
 FULL = -n $(shell expr 2 \* $(CORES))
-WITHOUT_SERVERS = not e2e and not s3 and not rgw and not postgres and not redis
+WITHOUT_SERVERS = not e2e and not s3 and not rgw and not postgres and not mariadb and not redis
 
 # In a new environment they run beside a collection of all tests, which writes the bytecode that each
 # process of pytest would compile by itself otherwise.

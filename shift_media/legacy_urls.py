@@ -36,6 +36,7 @@ from shift_media import http
 from shift_media.core.documents import build_disposition
 from shift_media.core.errors import NotStored
 from shift_media.core.formats import HEAD_BYTES, detect
+from shift_media.deletion.lookups import IsSameText
 from shift_media.fields.legacy import DEFAULT_ALIAS, storage_of
 from shift_media.importing.addresses import current_file
 from shift_media.importing.models import NAME_LENGTH
@@ -105,7 +106,7 @@ def _is_named_by_a_row(name: str, old: Storage) -> bool:
         if len(name) <= max_length:
             rows: models.QuerySet[Any]
             rows = models.QuerySet(model=model, using=router.db_for_read(model))
-            if rows.filter(**{column: name}).exists():
+            if rows.filter(IsSameText(models.F(column), name)).exists():
                 return True
     return False
 

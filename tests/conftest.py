@@ -26,17 +26,18 @@ from shift_media.concurrency import locks
 from testproject.servers.processes import free_ports
 from tests import flushing, parts
 from tests.servers import shared
+from tests.servers.databases import SERVERS as DATABASE_SERVERS
+from tests.servers.databases import database_server
 from tests.servers.fixtures import rgw, seaweedfs
-from tests.servers.postgres import Postgres
 from tests.servers.redis import redis
 from tests.servers.rgw import RGW
 from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.sites import s3_proxy, s3_server, s3_site
 
-__all__ = ["redis", "rgw", "s3_proxy", "s3_server", "s3_site", "seaweedfs"]
+__all__ = ["database_server", "redis", "rgw", "s3_proxy", "s3_server", "s3_site", "seaweedfs"]
 
 SHARED: dict[str, type[shared.Server]] = {
-    "postgres": Postgres,
+    **DATABASE_SERVERS,
     "rgw": RGW,
     "seaweedfs": SeaweedFS,
 }
@@ -139,6 +140,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test without a part that it names; fail it in a full run."""
+    for mark in item.iter_markers("sqlite"):
+        if "SHIFT_MEDIA_DATABASE" in os.environ:
+            pytest.skip(mark.args[0])
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             _need(name)

@@ -30,7 +30,8 @@ def install(patch: Callable[[type, str, Any], None]) -> None:
 
     def flush(case: TransactionTestCase) -> None:
         assert set(case.databases) == {"default"}, "Flush the other databases of this test, too."
-        with transaction.atomic(), connection.cursor() as cursor:
+        unchecked = connection.constraint_checks_disabled()
+        with transaction.atomic(), unchecked, connection.cursor() as cursor:
             for table in _with_rows(cursor):
                 if table not in filled:
                     cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
@@ -43,8 +44,7 @@ def install(patch: Callable[[type, str, Any], None]) -> None:
 
 def _with_rows(cursor: Any) -> list[str]:
     """Return the names of the tables that are not empty."""
-    cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    names = [name for (name,) in cursor.fetchall() if not name.startswith("sqlite_")]
+    names = connection.introspection.table_names(cursor)
     each = (
         f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {connection.ops.quote_name(name)})"
         for name in names

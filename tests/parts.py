@@ -174,6 +174,7 @@ PARTS = {
     "scheduler": _npm_package("scheduler"),
     "typescript": _npm_package("typescript"),
     "uppy": _npm_package("uppy"),
+    "mariadb": Part(_programs("mariadbd"), "apt-get install mariadb-server"),
     "nginx": Part(_programs("nginx"), "apt-get install nginx-light"),
     "postgres": Part(_postgres, "apt-get install postgresql"),
     "redis": Part(_programs("redis-server"), "apt-get install redis-server"),

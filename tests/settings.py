@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
@@ -65,3 +66,7 @@ DATABASES = {
         "TEST": {"NAME": Path(tempfile.gettempdir()) / f"shift_media-{os.getpid()}.sqlite3"},
     }
 }
+
+# `python -m tests.servers.databases` runs the tests on a server.
+if "SHIFT_MEDIA_DATABASE" in os.environ:
+    DATABASES = {"default": json.loads(os.environ["SHIFT_MEDIA_DATABASE"])}

@@ -10,24 +10,20 @@ import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connections, models, router
 from django.utils.module_loading import import_string
 
 from shift_media.conf import ConfigurationError, settings
 from shift_media.core.keys import directory_owner
+from shift_media.deletion.lookups import StartsWithAny
 from shift_media.registry import (
     RegisteredField,
     all_media_fields,
     default_names,
     find_field,
 )
-
-if TYPE_CHECKING:
-    _Lookup = models.Lookup[Any]
-else:  # not subscriptable
-    _Lookup = models.Lookup
 
 _KEYS_PER_QUERY = 500  # below the limit of older SQLite, which takes 999 parameters
 _PREFIXES_PER_QUERY = 100  # SQLite nests at most 1000 expressions
@@ -203,32 +199,6 @@ def _refers(name: str, keys: Collection[str], alias: str) -> models.Q:
     same = models.Q(**{f"{name}__in": list(keys)})
     prefixes = list(filter(None, map(_prefix, keys)))
     return same | models.Q(StartsWithAny(models.F(name), prefixes)) if prefixes else same
-
-
-class StartsWithAny(_Lookup):
-    """The condition that a text begins with one of some prefixes, as one expression.
-
-    A query with a hundred conditions, one for each prefix, takes longer to build than to run.
-    """
-
-    prepare_rhs = False
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        """Write a comparison for each prefix, which an index of the column serves."""
-        column, params = self.process_lhs(compiler, connection)
-        sqlite = connection.vendor == "sqlite"  # Its LIKE does not use the index.
-        # Nor does that of MySQL if it compares the case.
-        lookup = "istartswith" if connection.vendor == "mysql" else "startswith"
-        single = f"{column} {connection.operators[lookup]}"
-        single = f"({column} >= %s AND {column} < %s)" if sqlite else single
-        values: list[Any] = []
-        for prefix in self.rhs:
-            if sqlite:
-                end = f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
-                values += [*params, prefix, *params, end]
-            else:
-                values += [*params, f"{connection.ops.prep_for_like_query(prefix)}%"]
-        return f"({' OR '.join([single] * len(self.rhs))})", values
 
 
 def _prefix(value: str) -> str | None:

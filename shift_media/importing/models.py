@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.core.keys import KEY_LENGTH
+from shift_media.deletion.lookups import IsSameText
 
 NAME_LENGTH: Final = 400
 """The longest old name. MySQL indexes at most 768 characters, for all columns of an index."""
@@ -58,7 +59,11 @@ class ImportedFileQuerySet(models.QuerySet["ImportedFile"]):
         It is one query of an index. There are several if rows shared the file, or if storages have
         the same name: add ``filter(old_storage=alias)``. The row may have another file by now.
         """
-        return self.stored().filter(old_name=name).order_by("-updated", "-pk")
+        return (
+            self.stored()
+            .filter(IsSameText(models.F("old_name"), name))
+            .order_by("-updated", "-pk")
+        )
 
     def held(self) -> Self:
         """Select the copies of runs that are going on, to which no row refers yet."""
@@ -77,7 +82,8 @@ class ImportedFileQuerySet(models.QuerySet["ImportedFile"]):
                 source=str(field),
                 row=str(row),
                 old_name=name,
-                defaults={**values, "updated": timezone.now()},
+                # MySQL and MariaDB also find an older name of the row that differs in case.
+                defaults={"old_name": name, **values, "updated": timezone.now()},
             )
 
 

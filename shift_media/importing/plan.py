@@ -15,6 +15,7 @@ from django.db.models.fields.files import FileField
 
 from shift_media.core.errors import MediaError
 from shift_media.core.metadata import Metadata
+from shift_media.deletion.lookups import IsSameText
 from shift_media.fields import legacy
 from shift_media.fields.types import AnyMediaField
 from shift_media.importing.models import ImportedFile, ImportedFileQuerySet
@@ -205,7 +206,9 @@ class ImportPlan:
 
     def write(self, row: WaitingRow, key: str, metadata: Metadata) -> bool:
         """Write a key by one UPDATE; return False if the row is not as it was read any more."""
-        unchanged = self.rows.filter(self._candidates, pk=row.pk, **{self.name_column: row.name})
+        unchanged = self.rows.filter(
+            self._candidates, IsSameText(models.F(self.name_column), row.name), pk=row.pk
+        )
         columns = self.field.metadata_values(self.model, key, metadata)
         return bool(unchanged.update(**{self.field.name: key, **columns}))
 
@@ -214,7 +217,7 @@ class ImportPlan:
         same = self._row_of(record).filter(**{self.field.name: record.key})
         before: str | None = record.old_name
         if record.from_field:
-            same = same.filter(**{record.from_field: record.old_name})
+            same = same.filter(IsSameText(models.F(record.from_field), record.old_name))
             before = None if self._column.null else ""
         columns: dict[str, Any] = {self.field.name: before}
         if self.field.metadata_field:

@@ -102,8 +102,8 @@ def test_rendition_that_a_row_of_a_switched_field_names_stays(media_root: Path) 
 def test_many_folders_are_removed_by_force_alone(media_root: Path) -> None:
     """The rows of jobs may have been deleted, or those of another site are not seen."""
     files = {new_attempt(new_video(), State.COMPLETE, rows=True) for _ in range(11)}
-    TranscodeJob.objects.all()._raw_delete("default")
     Rendition.objects.all()._raw_delete("default")
+    TranscodeJob.objects.all()._raw_delete("default")
     age(media_root)
     with pytest.raises(CommandError, match=r"11 of 11 folders of renditions \(100%\).*--force"):
         sweep()

@@ -169,6 +169,7 @@ def in_two_databases(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -
     return lambda code: in_a_process(code, tmp_path, settings)
 
 
+@pytest.mark.sqlite("The second database is a file.")
 @pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_rows_in_a_second_database_keep_their_files(in_two_databases: Run) -> None:
@@ -189,6 +190,7 @@ else:
 )
 
 
+@pytest.mark.sqlite("The second database is a file.")
 @pytest.mark.slow
 @pytest.mark.acceptance(60)
 def test_sweep_with_a_database_that_cannot_be_asked_is_refused(in_two_databases: Run) -> None:

@@ -26,10 +26,8 @@ from tests.direct.part_steps import act, send
 from tests.direct.steps import FIELD, ask, put, request_of, ticket
 from tests.fields.material import picture
 from tests.fields.test_concurrency import in_a_process
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.databases import DatabaseServer
 from tests.testapp.models import Photo
-
-__all__ = ["postgres"]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -212,9 +210,7 @@ assert kept == [row.image.key], kept
 """
 
 
-@pytest.mark.postgres
-@pytest.mark.needs("postgres")
-def test_six_requests_with_one_ticket_at_once_make_one_row_on_postgres(
-    tmp_path: Path, postgres: Postgres
+def test_six_requests_with_one_ticket_at_once_make_one_row_on_a_server(
+    tmp_path: Path, database_server: DatabaseServer
 ) -> None:
-    in_a_process(RACE, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+    in_a_process(RACE, tmp_path, repr({"OPTIONS": {}, **database_server.settings}))

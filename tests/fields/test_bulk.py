@@ -84,7 +84,10 @@ def by_sql(row: Coded) -> str:
     return key
 
 
-WAYS = [by_bulk_create, by_bulk_update, by_update, by_loaddata, by_sql]
+by_unique_field = pytest.param(
+    by_bulk_create, marks=pytest.mark.sqlite("MySQL takes no unique_fields.")
+)
+WAYS = [by_unique_field, by_bulk_update, by_update, by_loaddata, by_sql]
 
 
 @pytest.mark.slow

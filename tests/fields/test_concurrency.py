@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.postgres import Postgres, postgres
-
-__all__ = ["postgres"]
+from tests.servers.databases import DatabaseServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,9 +92,7 @@ def test_eight_replacements_at_once_leave_only_the_last_file(mode: str, tmp_path
 
 
 @pytest.mark.acceptance(44)
-@pytest.mark.postgres
-@pytest.mark.needs("postgres")
-def test_eight_replacements_at_once_leave_only_the_last_file_on_postgres(
-    tmp_path: Path, postgres: Postgres
+def test_eight_replacements_at_once_leave_only_the_last_file_on_a_server(
+    tmp_path: Path, database_server: DatabaseServer
 ) -> None:
-    race(tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+    race(tmp_path, repr({"OPTIONS": {}, **database_server.settings}))

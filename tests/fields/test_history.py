@@ -94,6 +94,7 @@ def test_row_that_reversion_restores_without_its_file_is_logged(
 
 
 @HISTORY
+@pytest.mark.sqlite("The text is longer than its column.")
 @pytest.mark.parametrize("way", ["replaced", "deleted"])
 def test_file_that_a_history_row_has_stays_until_that_row_goes(way: str, stored: Stored) -> None:
     photo = Photo.objects.create(image=upload())

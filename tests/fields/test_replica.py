@@ -24,7 +24,11 @@ def past() -> datetime:
     return timezone.now() - timedelta(hours=1)
 
 
-pytestmark = [pytest.mark.acceptance(65), pytest.mark.usefixtures("media_root")]
+pytestmark = [
+    pytest.mark.sqlite("The replica is a copied file."),
+    pytest.mark.acceptance(65),
+    pytest.mark.usefixtures("media_root"),
+]
 
 
 def stored() -> list[str]:

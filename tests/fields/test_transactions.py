@@ -16,10 +16,8 @@ from shift_media.signals import media_saved
 from shift_media.transcoding.models import TranscodeJob
 from tests.fields.material import picture, upload
 from tests.fields.test_concurrency import in_a_process
-from tests.servers.postgres import Postgres, postgres
+from tests.servers.databases import DatabaseServer
 from tests.testapp.models import Child, Film, MetaFirst, Photo
-
-__all__ = ["postgres"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 
@@ -274,12 +272,10 @@ assert failures == ["not_stored"] and not rows, (rows, failures)
 
 
 @pytest.mark.acceptance(61)
-@pytest.mark.postgres
-@pytest.mark.needs("postgres")
-def test_copy_while_its_source_is_deleted_has_its_file_or_is_refused_on_postgres(
-    tmp_path: Path, postgres: Postgres
+def test_copy_while_its_source_is_deleted_has_its_file_or_is_refused_on_a_server(
+    tmp_path: Path, database_server: DatabaseServer
 ) -> None:
-    in_a_process(COPY, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+    in_a_process(COPY, tmp_path, repr({"OPTIONS": {}, **database_server.settings}))
 
 
 @pytest.mark.slow

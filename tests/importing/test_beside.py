@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fields.test_concurrency import in_a_process
-from tests.servers.postgres import Postgres, postgres
-
-__all__ = ["postgres"]
+from tests.servers.databases import DatabaseServer
 
 SITE = """
 import io, os, threading, time
@@ -184,19 +182,15 @@ def test_import_beside_uploads_and_deletions_leaves_each_row_its_file(tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.acceptance(69)
-@pytest.mark.postgres
-@pytest.mark.needs("postgres")
-def test_import_beside_uploads_and_deletions_leaves_each_row_its_file_on_postgres(
-    tmp_path: Path, postgres: Postgres
+def test_import_beside_uploads_and_deletions_leaves_each_row_its_file_on_a_server(
+    tmp_path: Path, database_server: DatabaseServer
 ) -> None:
-    in_a_process(BESIDE, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+    in_a_process(BESIDE, tmp_path, repr({"OPTIONS": {}, **database_server.settings}))
 
 
 @pytest.mark.slow
 @pytest.mark.acceptance(69)
-@pytest.mark.postgres
-@pytest.mark.needs("postgres")
-def test_undo_beside_finish_leaves_each_row_its_file_on_postgres(
-    tmp_path: Path, postgres: Postgres
+def test_undo_beside_finish_leaves_each_row_its_file_on_a_server(
+    tmp_path: Path, database_server: DatabaseServer
 ) -> None:
-    in_a_process(UNDO_BESIDE_FINISH, tmp_path, repr({"OPTIONS": {}, **postgres.settings}))
+    in_a_process(UNDO_BESIDE_FINISH, tmp_path, repr({"OPTIONS": {}, **database_server.settings}))

@@ -210,6 +210,7 @@ def test_empty_table_is_migrated_without_the_table_of_imports(
         operation.database_forwards("moved", editor, project, project)
 
 
+@pytest.mark.sqlite("MySQL changes tables outside of transactions.")
 @pytest.mark.slow
 def test_atomic_migration_is_refused(moved: Migrate) -> None:
     moved("0002_field")

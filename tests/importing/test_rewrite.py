@@ -217,6 +217,7 @@ def test_links_in_the_strings_of_json_are_replaced(old_row: OldRow) -> None:
     assert "0 texts" in run("--rewrite=testapp.Photo.image_meta")[0]
 
 
+@pytest.mark.sqlite("Others write JSON in their own way.")
 @pytest.mark.django_db(transaction=True)
 def test_numbers_beside_a_link_in_json_keep_all_digits(old_row: OldRow) -> None:
     url = old_row("photos/lake.jpg").image.url

@@ -264,6 +264,7 @@ def test_name_that_leads_out_of_the_storage_is_left_alone(old_row: OldRow, name:
     assert Photo.objects.get(pk=row.pk).image.name == name
 
 
+@pytest.mark.sqlite("Others have no value that is longer than its column.")
 @pytest.mark.acceptance(70)
 def test_name_that_could_not_be_put_back_is_left_alone(old_row: OldRow) -> None:
     name = f"{'a' * 199}/b.jpg"
@@ -483,6 +484,7 @@ def test_storage_that_raises_errors_of_its_own_fails_for_that_row_only(
     assert "RuntimeError: the vendor's own error" in next(o.detail for o in outcomes if o.code)
 
 
+@pytest.mark.sqlite("The trigger is written in its dialect.")
 def test_row_that_the_database_refuses_keeps_its_name_and_the_copy_goes(
     old_row: OldRow, stored: Stored
 ) -> None:

@@ -546,8 +546,8 @@ def test_undo_notes_the_rows_of_a_page_with_one_statement(old_row: OldRow) -> No
     import_all()
     with CaptureQueriesContext(connection) as queries:
         assert codes(undo()) == [""] * 3
-    table = ImportedFile._meta.db_table
-    assert sum(each["sql"].startswith(f'UPDATE "{table}"') for each in queries) == 1
+    table = connection.ops.quote_name(ImportedFile._meta.db_table)
+    assert sum(each["sql"].startswith(f"UPDATE {table}") for each in queries) == 1
 
 
 @pytest.mark.slow

@@ -26,15 +26,14 @@ from shift_media.transcoding import services
 from shift_media.transcoding.base import State
 from shift_media.transcoding.models import TranscodeJob
 from tests.parts import ROOT
+from tests.servers import mariadb
+from tests.servers.databases import DatabaseServer
 from tests.servers.gallery import give_database
-from tests.servers.postgres import Postgres, postgres
 from tests.testapp.models import Film
 from tests.transcoding import scripted
 from tests.transcoding.conftest import H264, Draw, NewFilm, children_in, pattern
 from tests.transcoding.scripted import Scripted
 from tests.waiting import wait_until
-
-__all__ = ["postgres"]
 
 pytestmark = pytest.mark.needs("ffmpeg")
 
@@ -127,6 +126,8 @@ class Site:
     def _connect(self) -> Any:
         if "HOST" not in self.database:
             return sqlite3.connect(self.database["NAME"])
+        if "mysql" in self.database["ENGINE"]:
+            return mariadb.connect(self.database)
         import psycopg
 
         names = {"host": "HOST", "user": "USER", "dbname": "NAME"}
@@ -184,12 +185,10 @@ def test_two_commands_at_once_never_run_the_same_job(new_site: NewSite, clip: Pa
 
 
 @pytest.mark.acceptance(46)
-@pytest.mark.postgres
-@pytest.mark.needs("postgres")
-def test_two_commands_at_once_never_run_the_same_job_on_postgres(
-    new_site: NewSite, clip: Path, postgres: Postgres
+def test_two_commands_at_once_never_run_the_same_job_on_a_server(
+    new_site: NewSite, clip: Path, database_server: DatabaseServer
 ) -> None:
-    run_two_at_once(new_site({"OPTIONS": {}, **postgres.settings}), clip)
+    run_two_at_once(new_site({"OPTIONS": {}, **database_server.settings}), clip)
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,15 @@ class JobColumns(models.Model):
         validators=[MinValueValidator(-MOST_PRIORITY), MaxValueValidator(MOST_PRIORITY)],
         help_text=_("Jobs with a higher one are run first."),
     )
+    # For the constraint. MySQL and MariaDB have no unique index with a condition, and no index
+    # compares two nulls as equal.
+    live = models.GeneratedField(
+        expression=models.Case(
+            models.When(state__in=[str(state) for state in LIVE], then=models.Value(1))
+        ),
+        output_field=models.SmallIntegerField(null=True),
+        db_persist=True,
+    )
     not_before = models.DateTimeField(_("not before"), default=timezone.now)
     created = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     started = models.DateTimeField(_("started"), null=True, blank=True)

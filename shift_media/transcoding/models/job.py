@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from shift_media.deletion.references import is_referenced
-from shift_media.transcoding.base import ANNOUNCED, LIVE, JobReport, State
+from shift_media.transcoding.base import ANNOUNCED, JobReport, State
 from shift_media.transcoding.models.attempts import JobAttempts, failure, lease_duration
 from shift_media.transcoding.models.queryset import TranscodeJobQuerySet
 from shift_media.transcoding.models.rendition import Rendition
@@ -27,7 +27,10 @@ class TranscodeJob(JobAttempts):
     began_completion = False
 
     class Meta:
-        """The constraint admits one live job for each original and profile."""
+        """The constraint admits one live job for each original and profile.
+
+        Its index is also that of the queries by original.
+        """
 
         verbose_name = _("transcoding job")
         verbose_name_plural = _("transcoding jobs")
@@ -37,14 +40,11 @@ class TranscodeJob(JobAttempts):
             models.Index(
                 fields=["state", "-priority", "not_before"], name="shift_media_job_queue"
             ),
-            models.Index(fields=["original", "profile"], name="shift_media_job_original"),
             models.Index(fields=["lease_until"], name="shift_media_job_lease"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["original", "profile"],
-                condition=models.Q(state__in=[str(state) for state in LIVE]),
-                name="shift_media_one_live_job",
+                fields=["original", "profile", "live"], name="shift_media_one_live_job"
             )
         ]
 
