@@ -68,7 +68,7 @@ def queue() -> Iterator[Callable[[], list[Any]]]:
 
 
 @pytest.fixture
-def local(use: Use, queue: Callable[[], list[Any]]) -> Callable[[], list[Any]]:
+def local(queue: Callable[[], list[Any]], use: Use) -> Callable[[], list[Any]]:
     """Store on a local disk."""
     use("shift_media.storages.LocalMediaStorage")
     return queue
