@@ -8,7 +8,10 @@ import subprocess
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Flag, IntFlag
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -278,6 +281,16 @@ def many_packets(count: int) -> bytes:
         for time in range(count)
     )
     return b"FLV\1\4\0\0\0\x09\0\0\0\0" + b"".join(tags)
+
+
+@pytest.mark.parametrize("kind", [Flag, IntFlag])
+def test_cover_of_a_song_is_no_video_for_each_version_of_pyav(kind: type[Flag]) -> None:
+    """The disposition is an IntFlag since PyAV 18, and a Flag, which is no number, before."""
+    disposition: Any = kind("Disposition", {"default": 1, "attached_pic": 1 << 10})
+    context = SimpleNamespace(width=20)
+    for value, moving in ((disposition(0), True), (disposition.attached_pic, False)):
+        stream = SimpleNamespace(codec_context=context, disposition=value)
+        assert pyav_worker.is_moving(stream) is moving
 
 
 @pytest.mark.slow

@@ -68,7 +68,8 @@ def is_moving(stream: Any) -> bool:
     """Return True for a video that is not the cover of a song."""
     if not has_decoder(stream) or not stream.codec_context.width:
         return False
-    return not int(stream.disposition) & ATTACHED_PICTURE
+    disposition: Any = stream.disposition
+    return not getattr(disposition, "value", disposition) & ATTACHED_PICTURE  # no int before 18
 
 
 def picture_facts(media: Any, number: int, stream: Any, max_pixels: int) -> dict[str, Any]:

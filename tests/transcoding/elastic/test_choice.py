@@ -91,7 +91,7 @@ def test_malformed_replacement_is_refused(instead: Any) -> None:
 
 def test_endpoint_without_client_in_botocore_is_refused() -> None:
     if client.is_known():
-        pytest.fail("These tests are of a botocore that has no client any more.")
+        pytest.skip("This botocore has a client.")
     one = ElasticTranscoder(pipeline_id=PIPELINE, endpoint_url="http://127.0.0.1:1")
     with pytest.raises(ServiceClosed) as caught:
         one.chosen()
