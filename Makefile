@@ -15,6 +15,7 @@ VENV = .venv
 VENV_OLDEST = .venv-oldest
 VENV_BENCH = .venv-bench
 VENV_DIST = .venv-dist
+VENV_MATRIX = .venv-matrix
 SHARP = sharp@~0.35
 # In a variable, because each comma in a $(call …) begins another argument.
 BENCH_PACKAGES = -e ".[ffmpeg,heic,pdf,svg]" -r benchmarks/requirements.txt
@@ -37,7 +38,7 @@ SHELL = /bin/bash
 MAKEFLAGS += --no-print-directory
 .SILENT:
 .DEFAULT_GOAL = help
-.PHONY: help demo demo-s3 test test-full test-oldest unit docs screenshots links lint types layers bench dist coverage evidence fuzz audit loss load clean
+.PHONY: help demo demo-s3 test test-full test-oldest unit docs screenshots links lint types layers bench dist matrix coverage evidence fuzz audit loss load clean
 
 help:
 	echo "make demo         start a gallery with sample pictures on http://$(ADDRESS)/"
@@ -58,6 +59,7 @@ help:
 	echo "make coverage     all tests, then lines and branches of the package that none of them ran"
 	echo "make evidence     record the results of the last make test-full for the page on evidence"
 	echo "make dist         build and check the sdist and the wheel in dist/, with a list of licences"
+	echo "make matrix       the wheel on each Python, Django, extra and database; ARGS=\"-s unit\" runs a part"
 	echo "make fuzz         feed mutated files to every parser; ARGS=\"--seconds 60 --target jpeg --seed 1\""
 	echo "make audit        look the installed packages up in a database of known vulnerabilities"
 	echo "make loss         kill everything at random for 10 minutes, then audit; ARGS=\"--seconds 60 --seed 7\""
@@ -132,6 +134,15 @@ bench: $(VENV_BENCH)/.bench
 dist: $(VENV_DIST)/.dist
 	$(VENV_DIST)/bin/python .ci/dist.py
 
+# The sessions of .ci/noxfile.py, then a table. nox finds the interpreters of pyenv by its commands,
+# which work only for the versions that a variable names.
+matrix: $(VENV_MATRIX)/.matrix
+	mkdir -p var/matrix
+	rm -f var/matrix/results.jsonl
+	PYENV_VERSION="$${PYENV_VERSION:-$$(pyenv versions --bare 2>/dev/null | paste -sd:)}" \
+	PATH="$$PWD/$(VENV_MATRIX)/bin:$$PATH" $(VENV_MATRIX)/bin/nox -f .ci/noxfile.py $(ARGS); \
+	status=$$?; $(VENV_MATRIX)/bin/python .ci/noxfile.py && exit $$status
+
 fuzz: $(VENV)/.dev
 	$(VENV)/bin/python -m tests.fuzz $(ARGS)
 
@@ -147,7 +158,7 @@ load: $(VENV)/.dev
 	$(VENV)/bin/python -m benchmarks.load $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) build dist docs/_build *.egg-info var
+	rm -rf $(VENV) $(VENV_OLDEST) $(VENV_BENCH) $(VENV_DIST) $(VENV_MATRIX) build dist docs/_build *.egg-info var
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find shift_media testproject tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -207,6 +218,10 @@ $(VENV_BENCH)/.bench: setup.cfg pyproject.toml benchmarks/requirements.txt
 	  echo "thumbor's server is left out of the comparison, because pip could not install it." >&2
 	npm install --silent --no-audit --no-fund --prefix $(VENV_BENCH)/npm $(SHARP) || \
 	  echo "sharp is left out of the comparison, because npm could not install it." >&2
+	touch $@
+
+$(VENV_MATRIX)/.matrix: setup.cfg
+	$(call set_up,$(VENV_MATRIX),$(PYTHON),build nox uv,Name another one: make PYTHON=python3.13 …)
 	touch $@
 
 $(VENV_DIST)/.dist: setup.cfg

@@ -17,7 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import shift_media
+
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(shift_media.__file__).parent
+"""The tested package, which `make matrix` has in another place than the tests."""
 
 _SEARCH = os.pathsep.join(
     [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]

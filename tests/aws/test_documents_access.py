@@ -27,7 +27,7 @@ from shift_media.transcoding.backends.mediaconvert import STATES
 from shift_media.transcoding.base import Job
 from shift_media.video.profiles import BUILT_IN, parse_profile
 from tests.aws.validation import faults
-from tests.parts import ROOT
+from tests.parts import PACKAGE
 
 ROLE = "arn:aws:iam::123456789012:role/shift-media-mediaconvert"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:shift-media"
@@ -164,7 +164,7 @@ def calls_of_clients(path: Path) -> set[str]:
 
 
 def test_iam_policy_allows_exactly_what_storage_calls() -> None:
-    modules = (ROOT / "shift_media" / "storages" / "s3").glob("*.py")
+    modules = (PACKAGE / "storages" / "s3").glob("*.py")
     called = set().union(
         *(calls_of_clients(path) for path in modules if path.stem != "cloudfront")
     )
@@ -175,7 +175,7 @@ def test_iam_policy_allows_exactly_what_storage_calls() -> None:
 
 def operations_of(backend: str) -> set[str]:
     """Return the operations that a transcoder calls, by their names in IAM."""
-    backends = ROOT / "shift_media" / "transcoding" / "backends"
+    backends = PACKAGE / "transcoding" / "backends"
     text = (backends / "aws_client.py").read_text() + (
         backends / backend / "client.py"
     ).read_text()

@@ -237,10 +237,21 @@ def test_file_that_is_no_image_has_no_resizes() -> None:
     files.save()
     with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
         assert Files(Attachment.objects.get()).data["file"]["resizes"] == {}
-        Attachment.objects.all().delete()
-        paper = Files(data={"file": file(pdf(2), "a.pdf")})
-        assert paper.is_valid(), paper.errors
-        paper.save()
+
+
+@pytest.mark.slow
+def test_document_with_pages_has_resizes() -> None:
+    package("pypdfium2", "pdf")
+
+    class Files(MediaModelSerializer):
+        class Meta:
+            model = Attachment
+            fields = ("file",)
+
+    paper = Files(data={"file": file(pdf(2), "a.pdf")})
+    assert paper.is_valid(), paper.errors
+    paper.save()
+    with override_settings(SHIFT_MEDIA={"PRESETS": PRESETS}):
         shown = Files(Attachment.objects.get()).data["file"]["resizes"]
     assert set(shown) == set(PRESETS)
 

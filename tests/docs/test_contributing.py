@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docutils.core import publish_doctree
@@ -73,13 +75,34 @@ def test_workflow_without_make_selects_the_same_tests_as_make_test_oldest() -> N
             assert options == expected, "Copy WITHOUT_SERVERS from the Makefile."
 
 
+NOXFILE = ROOT / ".ci" / "noxfile.py"
+
+
+def constant_of_matrix(name: str) -> Any:
+    """Return a literal of the file that describes the matrix, which needs nox to be imported."""
+    for node in ast.parse(NOXFILE.read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    raise LookupError(name)
+
+
 def test_matrix_has_every_python_and_django_that_setup_cfg_claims() -> None:
-    text = (ROOT / ".github" / "workflows" / "matrix.yml").read_text()
-    for word in ("python", "django"):
-        name = "Programming Language :: Python" if word == "python" else "Framework :: Django"
+    pairs = constant_of_matrix("PAIRS")
+    for index, name in enumerate(["Programming Language :: Python", "Framework :: Django"]):
         claimed = re.findall(rf"{name} :: (\d\.\d+)", config()["metadata"]["classifiers"])
         assert claimed
-        assert set(claimed) - set(re.findall(rf'{word}: "(\d\.\d+)"', text)) == set()
+        assert {pair[index] for pair in pairs} == set(claimed)
+
+
+def test_matrix_tests_each_extra_for_a_site_alone() -> None:
+    extras = set(config()["options.extras_require"]) - {"all", "dev", "fuzz"}
+    assert set(constant_of_matrix("EXTRAS")) == extras
+
+
+def test_matrix_leaves_out_the_same_servers_as_make() -> None:
+    serverless = re.search(r"^WITHOUT_SERVERS = (.+)$", MAKEFILE, re.MULTILINE)
+    assert serverless
+    assert constant_of_matrix("WITHOUT_SERVERS") == serverless[1]
 
 
 def test_hooks_call_targets_of_the_makefile() -> None:

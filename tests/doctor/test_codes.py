@@ -19,12 +19,12 @@ from shift_media.doctor.findings import CODES
 from shift_media.doctor.probe import ProbeImage
 from shift_media.doctor.redaction import redact
 from shift_media.storages import S3MediaStorage
-from tests.parts import ROOT
+from tests.parts import PACKAGE, ROOT
 
 GUIDE = ROOT / "docs" / "how-to" / "troubleshooting.rst"
 SOURCES = [
-    *(ROOT / "shift_media" / "doctor").glob("*.py"),
-    ROOT / "shift_media" / "management" / "commands" / "media_doctor.py",
+    *(PACKAGE / "doctor").glob("*.py"),
+    PACKAGE / "management" / "commands" / "media_doctor.py",
 ]
 
 

@@ -278,6 +278,7 @@ def test_copy_while_its_source_is_deleted_has_its_file_or_is_refused_on_a_server
     in_a_process(COPY, tmp_path, repr({"OPTIONS": {}, **database_server.settings}))
 
 
+@pytest.mark.sqlite("It is the same test, on SQLite.")
 @pytest.mark.slow
 @pytest.mark.acceptance(61)
 def test_copy_while_its_source_is_deleted_has_its_file_or_is_refused_on_sqlite(

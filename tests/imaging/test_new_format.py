@@ -15,7 +15,7 @@ from shift_media.core.spec import MAYBE_ANIMATED
 from shift_media.imaging.engine import animation, encode
 from shift_media.imaging.formats import IMAGE_FORMATS
 from tests.docs.blocks import BLOCKS
-from tests.parts import ROOT
+from tests.parts import PACKAGE, ROOT
 
 STEPS = {block.name: block.text for block in BLOCKS if block.name.startswith("format-")}
 
@@ -97,9 +97,7 @@ def indented(text: str) -> str:
 def extended(tmp_path: Path) -> Path:
     """Copy the package, follow the three steps of the guide, and return the folder of the copy."""
     package = tmp_path / "shift_media"
-    shutil.copytree(
-        ROOT / "shift_media", package, ignore=shutil.ignore_patterns("__pycache__", "locale")
-    )
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", "locale"))
     first_video = '    Format("MP4", "mp4"'
     row = indented(STEPS["format-row"])
     replace_once(package / "core/formats.py", first_video, row + first_video)
@@ -118,7 +116,7 @@ def changed_files(copy: Path) -> set[str]:
     return {
         str(path.relative_to(copy / "shift_media"))
         for path in (copy / "shift_media").rglob("*.py")
-        if not (original := ROOT / path.relative_to(copy)).exists()
+        if not (original := PACKAGE.parent / path.relative_to(copy)).exists()
         or original.read_bytes() != path.read_bytes()
     }
 

@@ -172,6 +172,7 @@ for photo in Photo.objects.all():
 )
 
 
+@pytest.mark.sqlite("The next test is the same, on a server.")
 @pytest.mark.slow
 @pytest.mark.acceptance(69)
 def test_import_beside_uploads_and_deletions_leaves_each_row_its_file(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from typing import Any
 from django.utils import translation
 
 from shift_media.forms import MediaFormField
-from tests.parts import ROOT
+from tests.parts import PACKAGE
 
-SCRIPTS = sorted((ROOT / "shift_media/static/shift_media").glob("picker*.js"))
+SCRIPTS = sorted((PACKAGE / "static/shift_media").glob("picker*.js"))
 
 
 def texts() -> dict[str, str]:
