@@ -51,6 +51,7 @@ app_name = "shift_media_legacy"
 
 _METHODS = ("GET", "HEAD")
 _CACHING = "public, max-age=300"
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 """Not longer, because an import moves the file."""
 
 
@@ -137,7 +138,7 @@ def _respond(request: HttpRequest, name: str, old: Storage) -> HttpResponseBase:
     """Answer with a file of a storage on local disk; URLs of all others lead to the storage."""
     try:
         # By its descriptor, so that the response does not tell the name on disk.
-        file = os.fdopen(os.open(old.path(name), os.O_RDONLY | os.O_CLOEXEC), "rb")
+        file = os.fdopen(os.open(old.path(name), _READ), "rb")
     except (NotImplementedError, SuspiciousOperation, OSError, ValueError) as error:
         raise NotStored("The storage has no such file on local disk.") from error
     found = os.fstat(file.fileno())

@@ -27,7 +27,13 @@ GRACE_SECONDS = 2.0
 _LAUNCH = str(Path(__file__).with_name("launch.py"))
 _ERROR_BYTES = 2000
 
-KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+
+def signals_of_this_system(*names: str) -> tuple[signal.Signals, ...]:
+    """Return the signals of some names that this system has; Windows lacks most of them."""
+    return tuple(signal.Signals[name] for name in names if hasattr(signal, name))
+
+
+KILLS = signals_of_this_system("SIGKILL", "SIGTERM", "SIGHUP")
 """Signals of the machine or its administrators. Others, such as SIGSEGV, are about the file."""
 
 _ENDED_BY_SIGNAL = 255
@@ -50,6 +56,16 @@ _ENVIRONMENT = (
 
 # SVT-AV1 writes what it does to the standard error, unless it is to write errors alone.
 _CONSTANT = {"LC_ALL": "C.UTF-8", "SVT_LOG": "1"}
+
+
+def _require_process_groups() -> None:
+    """Raise `TranscodeError` on a system where a program cannot be ended with its children."""
+    if not hasattr(os, "killpg"):
+        raise TranscodeError(
+            "Programs such as ffmpeg need the process groups and limits of Linux or macOS. On "
+            "Windows run them in WSL or a container, or transcode with MediaConvert.",
+            code="unsupported_system",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,7 @@ class Program:
         *,
         takes_input: bool = False,
     ) -> None:
+        _require_process_groups()
         self.set_deadline(bounds.seconds)
         self._cpu_limit, self._cpu_seconds = bounds.cpu_seconds, 0.0
         self._error_file = folder / f"stderr-{time.monotonic_ns()}"

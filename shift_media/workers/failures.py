@@ -6,11 +6,12 @@ import signal
 from typing import Final
 
 from shift_media.core.errors import MediaError, OutOfResources, Undecodable
+from shift_media.sandbox.process import KILLS, signals_of_this_system
 
-_KILLS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_KILLS: Final = (*KILLS, signal.SIGINT)
 """Signals of the machine or its administrators. Others, such as SIGSEGV, are about the file."""
 
-_CLOCKS: Final = (signal.SIGXCPU, signal.SIGALRM)
+_CLOCKS: Final = signals_of_this_system("SIGXCPU", "SIGALRM")
 """Signals of the clocks that a worker sets for itself."""
 
 

@@ -24,7 +24,7 @@ class Workspace:
         base = base or Path(tempfile.gettempdir())
         # One process at a time makes or sweeps folders. Otherwise another process could sweep a
         # folder between its creation and its lock.
-        with _new_lock(base / f"{PREFIX}{os.geteuid()}.lock"):
+        with _new_lock(base / f"{PREFIX}{_user()}.lock"):
             _sweep(base)
             self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))  # 0700
             self._lock = _new_lock(self.folder / _LOCK)
@@ -53,4 +53,8 @@ def _sweep(base: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    return folder.stat().st_uid == os.geteuid()
+    return folder.stat().st_uid == _user()
+
+
+def _user() -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else 0  # as os.stat says on Windows
