@@ -480,8 +480,11 @@ def test_real_files_have_the_size_and_colours_that_pi_heif_sees(corpus: Path) ->
         if path.name == "other_invalid_id.heic":  # pi-heif takes its thumbnail for it
             continue
         content = path.read_bytes()
-        facts, expected = probe(BytesIO(content)), _in_srgb(peer(content))
-        assert (facts.width, facts.height) == expected.size, path.name
+        facts, seen = probe(BytesIO(content)), peer(content)
+        assert (facts.width, facts.height) == seen.size, path.name
+        expected = _in_srgb(
+            seen if seen.mode == "I;16" else seen.reduce(max(1, seen.width // 256))
+        )
         spec = Spec.make("200x200", format="png")
         image = made(content, spec)
         assert images.near(images.mean(image), images.mean(expected), 3), path.name

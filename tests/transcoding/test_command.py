@@ -343,7 +343,7 @@ def test_limit_counts_the_jobs_of_all_workers(new_film: NewFilm) -> None:
 def test_limit_does_not_count_a_look_at_an_empty_queue(
     new_film: NewFilm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media_transcode, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(media_transcode, "PAUSE_SECONDS", 0.02)
     new_film()
     Scripted.begin(State.PROGRESSING, State.COMPLETE)
     command(limit=2, wait=True)
