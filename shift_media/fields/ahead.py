@@ -63,6 +63,7 @@ def _prepare(file: Any, field: AnyMediaField) -> None:
         alias = find_alias(unwrap(file.storage)) or ""
         import_string(_ENQUEUE)(keys, alias, str(field), settings.TASKS)
         return
-    for key, outcome in ensure_many(keys, file.storage).items():
+    # The user who has sent the file waits.
+    for key, outcome in ensure_many(keys, file.storage, effort="fast").items():
         if outcome.error is not None:
             logger.warning("The resize %s is not made ahead: %s", key, outcome.error)

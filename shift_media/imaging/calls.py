@@ -22,7 +22,7 @@ from shift_media.core.formats import BY_EXTENSION, RESIZE_FORMATS
 from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Focal, Limits, Spec
 from shift_media.imaging import engine, impressions
-from shift_media.imaging.engine import Decoder, Preview, Result
+from shift_media.imaging.engine import Decoder, Effort, Preview, Result
 from shift_media.imaging.exif_facts import ExifFacts, read_exif_facts
 from shift_media.imaging.formats.base import Part, SourceLimits, Span
 from shift_media.imaging.formats.segments import flat_parts
@@ -59,27 +59,22 @@ def make_many(
     limits: SourceLimits,
     output: Limits,
     decoder: Decoder,
+    effort: Effort = "fast",
 ) -> Iterator[Result | MediaError]:
     """Yield the resizes that are asked for, in their order, from one decode of an original.
 
     In place of one whose spec does not fit the original comes its `EmptyCrop` or `InvalidSpec`.
     Raises what `engine.make` raises.
     """
-
-    def make(spec: Spec, effects: PresetEffects | None) -> Result | MediaError:
-        # One resize alone has its own way through the engine, which decodes no more than it needs.
-        try:
-            return engine.make(
-                source, spec, limits=limits, output=output, decoder=decoder, effects=effects
-            )
-        except (EmptyCrop, InvalidSpec) as error:
-            return error
+    options: dict[str, Any]
+    options = {"limits": limits, "output": output, "decoder": decoder, "effort": effort}
 
     def plan(*specs: Spec) -> Iterator[Result]:
-        return engine.make_many(source, specs, limits=limits, output=output, decoder=decoder)
+        return engine.make_many(source, specs, **options)
 
     if len(wanted) == 1:
-        yield make(*wanted[0])
+        # It has its own way through the engine, which decodes no more than it needs.
+        yield _make(source, *wanted[0], **options)
         return
     errors: dict[int, MediaError] = {}
     plain = {index: spec for index, (spec, effects) in enumerate(wanted) if effects is None}
@@ -97,7 +92,16 @@ def make_many(
         if index in errors:
             yield errors[index]
         else:
-            yield next(made) if index in plain else make(*each)
+            yield next(made) if index in plain else _make(source, *each, **options)
+
+
+def _make(
+    source: BinaryIO, spec: Spec, effects: PresetEffects | None, **options: Any
+) -> Result | MediaError:
+    try:
+        return engine.make(source, spec, effects=effects, **options)
+    except (EmptyCrop, InvalidSpec) as error:
+        return error
 
 
 def make_preview(source: BinaryIO, limits: SourceLimits, decoder: Decoder) -> Iterator[Preview]:

@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from shift_media.core.errors import MediaError, NotStored, StorageError
 from shift_media.core.formats import BY_EXTENSION
+from shift_media.imaging.engine import Effort
 from shift_media.resizes import service
 from shift_media.resizes.builder import has_resizes
 from shift_media.resizes.stored import StoredResize, find_keys
@@ -188,12 +189,21 @@ class BatchRenderer:
         workers: the number of threads.
         stop: set by Ctrl-C; a resize that is being made is finished, and no other one begun.
         dry_run: count what is missing, and make nothing.
+        effort: of the encoders.
     """
 
-    def __init__(self, workers: int, stop: threading.Event, *, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        workers: int,
+        stop: threading.Event,
+        *,
+        dry_run: bool = False,
+        effort: Effort = "slow",
+    ) -> None:
         self.workers = workers
         self.stop = stop
         self.dry_run = dry_run
+        self.effort = effort
 
     def run(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Make what is missing of each row, and yield the row when it is done."""
@@ -226,7 +236,7 @@ class BatchRenderer:
         return row
 
     def _render_file(self, counts: ResizeCounts, file: FileResizes) -> None:
-        with closing(service.deliver_many(file.keys, file.storage)) as delivered:
+        with closing(service.deliver_many(file.keys, file.storage, self.effort)) as delivered:
             for _, result in delivered:
                 if isinstance(result, StoredResize):
                     counts.made += result.made

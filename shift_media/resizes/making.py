@@ -15,6 +15,7 @@ from shift_media.concurrency.ttl_cache import TTLCache
 from shift_media.conf import settings
 from shift_media.core.errors import Busy, MediaError
 from shift_media.core.keys import ResizeKey
+from shift_media.imaging.engine import Effort
 from shift_media.resizes import failures, render
 from shift_media.resizes.stored import StoredResize, find
 
@@ -48,14 +49,14 @@ def make_once(key: ResizeKey, storage: MediaStorage) -> StoredResize:
 
 
 def make_batch(
-    keys: Sequence[ResizeKey], storage: MediaStorage
+    keys: Sequence[ResizeKey], storage: MediaStorage, effort: Effort
 ) -> Iterator[tuple[ResizeKey, StoredResize | MediaError]]:
     """Make resizes of one original from one reading of it, and yield what became of each.
 
     Keys that another caller is making are left to it, and waited for at the end.
     """
     remaining = {str(key): key for key in keys}
-    make = partial(_make_claimed, dict(remaining), storage)
+    make = partial(_make_claimed, dict(remaining), storage, effort)
     for name, outcome in single_flight.run_unclaimed(list(remaining), make):
         if not isinstance(outcome, StoredResize | MediaError):
             raise outcome
@@ -68,21 +69,21 @@ def make_batch(
 
 
 def _make_one(key: ResizeKey, storage: MediaStorage) -> StoredResize:
-    ((_, outcome),) = _make(storage, [key])
+    ((_, outcome),) = _make(storage, [key], "fast")
     if isinstance(outcome, MediaError):
         raise outcome
     return outcome
 
 
 def _make_claimed(
-    keys: dict[str, ResizeKey], storage: MediaStorage, claimed: list[str]
+    keys: dict[str, ResizeKey], storage: MediaStorage, effort: Effort, claimed: list[str]
 ) -> Iterator[tuple[str, StoredResize | Exception]]:
-    for key, outcome in _make(storage, [keys[name] for name in claimed]):
+    for key, outcome in _make(storage, [keys[name] for name in claimed], effort):
         yield str(key), outcome
 
 
 def _make(
-    storage: MediaStorage, keys: Sequence[ResizeKey]
+    storage: MediaStorage, keys: Sequence[ResizeKey], effort: Effort
 ) -> Iterator[tuple[ResizeKey, StoredResize | MediaError]]:
     """Make resizes of one original, whose keys this caller holds among all callers."""
     was_lost: dict[ResizeKey, bool] = {}
@@ -98,7 +99,7 @@ def _make(
     remaining = dict(was_lost)
     try:
         with limiter().slot():
-            for key, result in render.render(list(was_lost), storage):
+            for key, result in render.render(list(was_lost), storage, effort):
                 del remaining[key]
                 yield key, _record(key, result, was_lost[key])
     except Busy as error:

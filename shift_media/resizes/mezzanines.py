@@ -21,7 +21,7 @@ from shift_media.core.geometry import Size
 from shift_media.core.keys import MezzanineKey, OriginalKey, ResizeKey
 from shift_media.core.spec import Spec
 from shift_media.imaging import mezzanine
-from shift_media.imaging.engine import Result
+from shift_media.imaging.engine import Effort, Result
 from shift_media.imaging.probe import DEFAULT_LIMITS, probe
 from shift_media.workers import isolated
 
@@ -64,7 +64,9 @@ class Mezzanine:
 
     # Using it
 
-    def render(self, keys: Sequence[ResizeKey]) -> Iterator[tuple[ResizeKey, Result]]:
+    def render(
+        self, keys: Sequence[ResizeKey], effort: Effort
+    ) -> Iterator[tuple[ResizeKey, Result]]:
         """Yield those resizes that a stored, undamaged mezzanine is large enough for."""
         if self._state == _SUSPENDED:
             return
@@ -80,6 +82,7 @@ class Mezzanine:
                 io.BytesIO(content),
                 [(spec, None) for spec in wanted.values()],
                 limits=DEFAULT_LIMITS,
+                effort=effort,
             )
             for each, result in zip(wanted, results, strict=True):
                 if isinstance(result, MediaError):

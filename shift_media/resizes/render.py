@@ -22,7 +22,7 @@ from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Spec
 from shift_media.imaging import engine
 from shift_media.imaging.calls import Wanted
-from shift_media.imaging.engine import Result
+from shift_media.imaging.engine import Effort, Result
 from shift_media.resizes import failures, mezzanines
 from shift_media.resizes.drawings import draw_pictures
 from shift_media.signals import resize_created
@@ -36,13 +36,13 @@ Derived = ResizeKey | MezzanineKey
 
 
 def render(
-    keys: Sequence[ResizeKey], storage: MediaStorage
+    keys: Sequence[ResizeKey], storage: MediaStorage, effort: Effort = "fast"
 ) -> Iterator[tuple[ResizeKey, bytes | MediaError]]:
     """Make and store resizes of one original, and yield the bytes or the error of each."""
     remaining = dict.fromkeys(keys)
     try:
         with translated_faults():
-            for key, result in _render_once(keys, storage):
+            for key, result in _render_once(keys, storage, effort):
                 outcome = _store(key, result, storage)
                 del remaining[key]
                 yield key, outcome
@@ -52,25 +52,25 @@ def render(
 
 
 def _render_once(
-    keys: Sequence[ResizeKey], storage: MediaStorage
+    keys: Sequence[ResizeKey], storage: MediaStorage, effort: Effort
 ) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
     """Render resizes of one original, with a pause before the next time if memory is short."""
     begun = time.time()
     try:
-        yield from _render(keys, storage)
+        yield from _render(keys, storage, effort)
     except OutOfResources as error:
         failures.pause(keys[0].source, error, begun)
         raise
 
 
 def _render(
-    keys: Sequence[ResizeKey], storage: MediaStorage
+    keys: Sequence[ResizeKey], storage: MediaStorage, effort: Effort
 ) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
     """Render from the mezzanine what it is large enough for, and the rest from the original."""
     mezzanine = mezzanines.find(keys, storage)
     remaining = dict.fromkeys(keys)
     if mezzanine is not None:
-        for key, result in mezzanine.render(keys):
+        for key, result in mezzanine.render(keys, effort):
             del remaining[key]
             yield key, result
     if not remaining:
@@ -78,7 +78,7 @@ def _render(
     with _open_original(keys[0].source, storage) as (source, size):
         specs: dict[Derived, Spec] = {key: key.spec for key in remaining}
         if BY_EXTENSION[keys[0].original.extension].scalable:
-            yield from _render_drawn(source, list(remaining))
+            yield from _render_drawn(source, list(remaining), effort)
             return
         if mezzanine is not None and mezzanine.claim(source):
             specs[mezzanine.key] = mezzanine.spec
@@ -88,7 +88,7 @@ def _render(
             needed = engine.needed_bytes(source, *specs.values(), limits=settings.source_limits)
             source.require(needed)
             available = source.received
-        for derived, made in _render_original(source, specs, available):
+        for derived, made in _render_original(source, specs, effort, available):
             if isinstance(derived, ResizeKey):
                 yield derived, made
             elif mezzanine is not None:
@@ -96,7 +96,7 @@ def _render(
 
 
 def _render_drawn(
-    source: BinaryIO, keys: Sequence[ResizeKey]
+    source: BinaryIO, keys: Sequence[ResizeKey], effort: Effort
 ) -> Iterator[tuple[ResizeKey, Result | MediaError]]:
     """Render resizes of a drawing or a document from pictures that are drawn of it."""
     specs = {key: key.spec for key in keys}
@@ -104,12 +104,13 @@ def _render_drawn(
         if isinstance(picture, NoSuchPage):
             yield from ((key, picture) for key in of_picture)
             continue
-        for key, made in _render_original(picture, cast("dict[Derived, Spec]", of_picture)):
+        specs_of_picture = cast("dict[Derived, Spec]", of_picture)
+        for key, made in _render_original(picture, specs_of_picture, effort):
             yield cast("ResizeKey", key), made
 
 
 def _render_original(
-    source: BinaryIO, specs: Mapping[Derived, Spec], available: int | None = None
+    source: BinaryIO, specs: Mapping[Derived, Spec], effort: Effort, available: int | None = None
 ) -> Iterator[tuple[Derived, Result | MediaError]]:
     """Render an original in several specs, and yield the error of each spec that does not fit it.
 
@@ -123,7 +124,9 @@ def _render_original(
             yield key, error
     if wanted:
         format = next(iter(wanted)).original.extension
-        made = isolated.make_many(source, list(wanted.values()), available=available)
+        made = isolated.make_many(
+            source, list(wanted.values()), available=available, effort=effort
+        )
         made = metrics.timed_results("renders", made, format=format)
         yield from zip(wanted, made, strict=True)
 

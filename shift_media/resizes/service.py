@@ -17,6 +17,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import BadSignature, MediaError
 from shift_media.core.faults import translated_faults
 from shift_media.core.keys import Key, ResizeKey, parse_resize_key
+from shift_media.imaging.engine import Effort
 from shift_media.resizes.making import make_batch, make_once, recently_made
 from shift_media.resizes.stored import StoredResize, find, find_keys
 from shift_media.storages import default_media_storage
@@ -58,17 +59,22 @@ class Outcome(NamedTuple):
     error: MediaError | None = None
 
 
-def ensure_many(keys: Iterable[str], storage: MediaStorage | None = None) -> dict[str, Outcome]:
+def ensure_many(
+    keys: Iterable[str], storage: MediaStorage | None = None, *, effort: Effort = "slow"
+) -> dict[str, Outcome]:
     """Make the resizes of signed keys, of any originals, unless they are stored.
 
     Resizes of one original are made from one reading of it: six widths in two formats take about
     half the time of twelve calls of `ensure`. Returns the outcome of each key, in the order of
     ``keys``. What `ensure` would raise is the ``error`` of its outcome and stops no other resize.
+
+    With the ``effort`` "slow", encoders search longer for smaller files, because no visitor waits;
+    "fast" is that of `ensure` and of the view. A resize that is stored stays as it is.
     """
     ordered = list(keys)
     outcomes = {
         key: Outcome(error=result) if isinstance(result, MediaError) else Outcome(result.made)
-        for key, result in deliver_many(ordered, storage)
+        for key, result in deliver_many(ordered, storage, effort)
     }
     return {key: outcomes[key] for key in ordered}
 
@@ -108,7 +114,7 @@ def deliver_verified(
 
 
 def deliver_many(
-    keys: Iterable[str], storage: MediaStorage | None = None
+    keys: Iterable[str], storage: MediaStorage | None = None, effort: Effort = "slow"
 ) -> Generator[tuple[str, StoredResize | MediaError], None, None]:
     """Yield each distinct signed key with its resize, made now unless it is stored, or its error.
 
@@ -126,12 +132,12 @@ def deliver_many(
     for group in groups.values():
         rest = iter(group)
         while batch := list(islice(rest, BATCH_SIZE)):
-            for parsed, result in _deliver_batch(batch, storage):
+            for parsed, result in _deliver_batch(batch, storage, effort):
                 yield str(parsed), result
 
 
 def _deliver_batch(
-    keys: Sequence[ResizeKey], storage: MediaStorage
+    keys: Sequence[ResizeKey], storage: MediaStorage, effort: Effort
 ) -> Iterator[tuple[ResizeKey, StoredResize | MediaError]]:
     try:
         stored = find_keys(keys, storage)
@@ -141,7 +147,7 @@ def _deliver_batch(
     for key in keys:
         if str(key) in stored:
             yield key, StoredResize(key, b"", was_stored=True)
-    yield from make_batch([key for key in keys if str(key) not in stored], storage)
+    yield from make_batch([key for key in keys if str(key) not in stored], storage, effort)
 
 
 def mark_deleted(key: str) -> None:

@@ -20,7 +20,7 @@ from shift_media.core.formats import HEAD_BYTES, detect
 from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Focal, Limits, Spec
 from shift_media.imaging.calls import CALLS, SANDBOXED, Impressions, Wanted
-from shift_media.imaging.engine import Preview, Result
+from shift_media.imaging.engine import Effort, Preview, Result
 from shift_media.imaging.exif_facts import ExifFacts
 from shift_media.imaging.formats.base import SourceLimits, Span, read_at
 from shift_media.imaging.formats.segments import open_parts
@@ -53,6 +53,7 @@ def make_many(
     limits: SourceLimits | None = None,
     output: Limits | None = None,
     available: int | None = None,
+    effort: Effort = "fast",
 ) -> Iterator[Result | MediaError]:
     """Yield the resizes of one original, or the error of a spec that does not fit it.
 
@@ -67,6 +68,7 @@ def make_many(
         limits=limits or settings.source_limits,
         output=output or settings.limits,
         decoder=settings.ENGINE,
+        effort=effort,
     )
 
 

@@ -94,3 +94,20 @@ def test_long_gif_of_few_colours_keeps_them_nearly(monkeypatch: pytest.MonkeyPat
         difference = ImageChops.difference(quick.convert("RGB"), frame)
         assert images.near(images.mean(quick), images.mean(frame), 2)
         assert np.asarray(difference, dtype=float).mean() < 2
+
+
+@pytest.mark.slow
+def test_avif_of_the_slow_effort_is_smaller_and_as_alike() -> None:
+    picture = images.photograph(400, 300)
+    spec = Spec.make("400x300", format="avif")
+    fast, slow = (encode.encode(picture.copy(), spec, effort) for effort in encode.EFFORTS)
+    assert len(slow) < 0.97 * len(fast)
+    alike = [images.ssim(images.opened(content), picture) for content in (fast, slow)]
+    assert alike[1] > alike[0] - 0.002
+
+
+def test_no_effort_is_slow_for_the_largest_avif() -> None:
+    """The time of an encoder is bounded, whatever the occasion."""
+    largest = 4470 * 3464
+    speeds = {name: encode._effort(steps, largest) for name, steps in encode._AVIF_SPEEDS.items()}
+    assert speeds == {"fast": encode.AVIF_SPEED, "slow": encode.AVIF_SPEED}

@@ -38,6 +38,7 @@ Site = Callable[..., CountingStorage]
 
 WIDTHS = (40, 80, 120, 200, 320, 480)
 FORMATS = ("jpg", "webp")
+PHOTOGRAPH = images.encoded(images.photograph(400, 300), "jpg")
 
 
 @pytest.fixture
@@ -117,6 +118,24 @@ def test_stored_resizes_are_neither_read_nor_made_again(
     storage.calls.clear()
     assert not any(outcome.made for outcome in ensure_many(keys).values())
     assert storage.calls == {"entries": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.usefixtures("storage")
+def test_avif_made_ahead_is_encoded_with_more_effort_and_never_replaced(
+    add: Add, resize_of: ResizeOf, settings: Any, workers: int
+) -> None:
+    settings.SHIFT_MEDIA = {**settings.SHIFT_MEDIA, "WORKERS": workers}
+    first, second = (resize_of(add(PHOTOGRAPH), "200x", format="avif").key for _ in range(2))
+    for_a_visitor = service.deliver(first).content
+    ensure_many([first, second])
+    ahead = service.deliver(second).content
+    assert service.deliver(first).content == for_a_visitor
+    assert len(ahead) < len(for_a_visitor)
+    third = resize_of(add(PHOTOGRAPH), "200x", format="avif").key
+    ensure_many([third], effort="fast")
+    assert service.deliver(third).content == for_a_visitor
 
 
 def test_few_resizes_are_looked_for_one_by_one(

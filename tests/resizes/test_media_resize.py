@@ -19,9 +19,10 @@ from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from shift_media.resizes import batch
+from shift_media.resizes import batch, service
 from shift_media.storages import default_media_storage
 from shift_media.transcoding.models import TranscodeJob
+from tests.imaging import images
 from tests.parts import ROOT
 from tests.resizes.conftest import picture
 from tests.resizes.counting import CountingStorage
@@ -75,6 +76,19 @@ class Run:
             self.code = error.returncode
             stderr.write(str(error))
         self.out, self.errors = stdout.getvalue(), stderr.getvalue()
+
+
+@pytest.mark.slow
+def test_effort_fast_makes_what_a_visitor_would_get() -> None:
+    rows = [photo(images.encoded(images.photograph(400, 300), "jpg")) for _ in range(3)]
+    keys = [row.image.resize("200x", format="avif").key for row in rows]
+    expected = service.deliver(keys[0]).content
+    options = ("testapp.Photo", "--sizes", "200x", "--formats", "avif")
+    assert Run(*options, "--pk", str(rows[1].pk), "--effort", "fast").code == 0
+    assert service.deliver(keys[1]).content == expected
+    ended = Run(*options, "--after", str(rows[1].pk), "--limit", "1", "--effort", "fast")
+    assert "--effort fast" in ended.out
+    assert service.deliver(keys[2]).content == expected
 
 
 def test_first_run_makes_resizes_and_second_finds_them(storage: CountingStorage) -> None:

@@ -31,6 +31,7 @@ from shift_media.imaging.engine import (
 )
 from shift_media.imaging.engine.codec_errors import translated_errors
 from shift_media.imaging.engine.decoders import find_missing
+from shift_media.imaging.engine.encode import EFFORTS, Effort
 from shift_media.imaging.engine.pipeline import Pipeline
 from shift_media.imaging.engine.placeholder import Preview, preview
 from shift_media.imaging.engine.upright import bake_orientation
@@ -40,7 +41,9 @@ from shift_media.imaging.probe import DEFAULT_LIMITS, SourceLimits, read_header
 
 __all__ = [
     "DECODERS",
+    "EFFORTS",
     "Decoder",
+    "Effort",
     "Preview",
     "Result",
     "bake_orientation",
@@ -82,6 +85,7 @@ def make(
     output: Limits = _DEFAULT_OUTPUT,
     decoder: Decoder = "pillow",
     effects: PresetEffects | None = None,
+    effort: Effort = "fast",
 ) -> Result:
     """Return the resize of an original, in any seekable binary file, by a spec.
 
@@ -95,13 +99,15 @@ def make(
             spec = decorate.trim_spec(source, header, spec, effects.trim, decoder)
     plan = _plan(header, spec, limits, output)
     with translated_errors(header):
-        pipeline = replace(Pipeline.build(source, header, spec, plan), effects=effects)
+        pipeline = Pipeline.build(source, header, spec, plan)
+        pipeline = replace(pipeline, effects=effects, effort=effort)
         _check_decoded(header, pipeline, limits)
         if animation.is_animated(header, spec):
             content = animation.make_animation(source, header, spec, pipeline)
         else:
             image = _resize_still(source, header, pipeline, decoder)
-            content = encode.encode_within(image, spec, effects.max_bytes if effects else None)
+            most = effects.max_bytes if effects else None
+            content = encode.encode_within(image, spec, most, effort)
     return Result(content, *plan.canvas, spec.format)
 
 
@@ -112,6 +118,7 @@ def make_many(
     limits: SourceLimits = DEFAULT_LIMITS,
     output: Limits = _DEFAULT_OUTPUT,
     decoder: Decoder = "pillow",
+    effort: Effort = "fast",
 ) -> Iterator[Result]:
     """Return an iterator over many resizes of one original, in the order of the specs.
 
@@ -124,7 +131,7 @@ def make_many(
     plans = [_plan(header, spec, limits, output) for spec in specs]
     with translated_errors(header):
         pipelines = [
-            Pipeline.build(source, header, spec, plan)
+            replace(Pipeline.build(source, header, spec, plan), effort=effort)
             for spec, plan in zip(specs, plans, strict=True)
         ]
     for pipeline in pipelines:

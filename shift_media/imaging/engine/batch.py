@@ -67,7 +67,8 @@ def _make_stills(
         pixels = _resize_all(source, header, batch, decoder)
     for pipeline in batch:
         with translated_errors(header):
-            content = encode.encode(pipeline.place(pixels[_pixel_key(pipeline)]), pipeline.spec)
+            image = pipeline.place(pixels[_pixel_key(pipeline)])
+            content = encode.encode(image, pipeline.spec, pipeline.effort)
         yield content
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from PIL import Image
 
@@ -20,8 +20,18 @@ from shift_media.imaging.engine import codecs, gif_encoder
 Steps = tuple[tuple[int, int], ...]
 """Areas in pixels and the effort up to each."""
 
+Effort = Literal["fast", "slow"]
+"""How long an encoder may search: "fast" while a visitor waits, "slow" ahead of time."""
+
+EFFORTS: Final[tuple[Effort, ...]] = ("fast", "slow")
+
 AVIF_SPEED: Final = 9
-"""Speed 8 takes four times as long for 4 % less; 10 is the same as 9."""
+"""Speed 8 takes two to four times as long for 4 % less; 10 is the same as 9."""
+_AVIF_SPEEDS: Final[Mapping[Effort, Steps]] = {
+    "fast": ((100_000_000, AVIF_SPEED),),
+    "slow": ((4_000_000, 6), (100_000_000, AVIF_SPEED)),
+}
+"""Speed 6 takes seven times as long as 9 for 9 % less."""
 _WEBP_METHODS: Final[Steps] = ((2_000_000, 4), (100_000_000, 2))
 """Method 2 takes half the time of 4 for 4 % more bytes."""
 _WEBP_ALPHA_METHODS: Final[Steps] = ((2_000_000, 4), (8_000_000, 2), (100_000_000, 0))
@@ -39,26 +49,28 @@ _CLEARLY_LESS: Final = 0.9
 """How much less deflate must take than Huffman codes alone, which are two to six times as fast."""
 
 
-def encode(image: Image.Image, spec: Spec) -> bytes:
+def encode(image: Image.Image, spec: Spec, effort: Effort = "fast") -> bytes:
     """Return one image, in L, LA, RGB or RGBA, in the format and quality of a spec."""
     image.info = {}
-    return _ENCODERS.get(spec.format, _encode_plainly)(image, spec)
+    return _ENCODERS.get(spec.format, _encode_plainly)(image, spec, effort)
 
 
-def encode_within(image: Image.Image, spec: Spec, max_bytes: int | None) -> bytes:
+def encode_within(
+    image: Image.Image, spec: Spec, max_bytes: int | None, effort: Effort = "fast"
+) -> bytes:
     """Return one image as `encode` does, in the best quality with which it is small enough.
 
     If it is too large even in the lowest quality, or has none, it is returned as it is then.
     """
-    content = encode(image, spec)
+    content = encode(image, spec, effort)
     has_quality = RESIZE_FORMATS[spec.format].quality is not None and not spec.lossless
     if max_bytes is None or len(content) <= max_bytes or not has_quality:
         return content
     low, high = 1, spec.quality - 1
-    content = encode(image, replace(spec, quality=low))
+    content = encode(image, replace(spec, quality=low), effort)
     while low < high:
         middle = (low + high + 1) // 2
-        smaller = encode(image, replace(spec, quality=middle))
+        smaller = encode(image, replace(spec, quality=middle), effort)
         if len(smaller) <= max_bytes:
             low, content = middle, smaller
         else:
@@ -66,33 +78,33 @@ def encode_within(image: Image.Image, spec: Spec, max_bytes: int | None) -> byte
     return content
 
 
-def _encode_plainly(image: Image.Image, spec: Spec) -> bytes:
+def _encode_plainly(image: Image.Image, spec: Spec, effort: Effort) -> bytes:
     """Encode by Pillow's own defaults, for a format that no effort is chosen for."""
     lossy = RESIZE_FORMATS[spec.format].quality is not None
     return _save(image, spec.format, {"quality": spec.quality} if lossy else {})
 
 
-def _encode_jpeg(image: Image.Image, spec: Spec) -> bytes:
+def _encode_jpeg(image: Image.Image, spec: Spec, effort: Effort) -> bytes:
     # Progressive costs three times as much and saves 1 %.
     options = {"quality": spec.quality, "subsampling": "4:2:0", "optimize": True}
     return _save(image, spec.format, options)
 
 
-def _encode_png(image: Image.Image, spec: Spec) -> bytes:
+def _encode_png(image: Image.Image, spec: Spec, effort: Effort) -> bytes:
     level = _effort(_PNG_LEVELS, image.width * image.height)
     return _save(image, spec.format, _png_options(image, level))
 
 
-def _encode_gif(image: Image.Image, spec: Spec) -> bytes:
+def _encode_gif(image: Image.Image, spec: Spec, effort: Effort) -> bytes:
     return gif_encoder.encode_still(gif_encoder.to_palette(image))
 
 
-def _encode_webp(image: Image.Image, spec: Spec) -> bytes:
+def _encode_webp(image: Image.Image, spec: Spec, effort: Effort) -> bytes:
     image = to_rgb(image)
     area = image.width * image.height
     if spec.lossless:
-        effort = {"quality": LOSSLESS_EFFORT, "method": _effort(_WEBP_LOSSLESS_METHODS, area)}
-        return _save(image, spec.format, {"lossless": True, "exact": True, **effort})
+        search = {"quality": LOSSLESS_EFFORT, "method": _effort(_WEBP_LOSSLESS_METHODS, area)}
+        return _save(image, spec.format, {"lossless": True, "exact": True, **search})
     options = {
         "quality": spec.quality,
         "method": _effort(_WEBP_ALPHA_METHODS if image.mode == "RGBA" else _WEBP_METHODS, area),
@@ -101,13 +113,14 @@ def _encode_webp(image: Image.Image, spec: Spec) -> bytes:
     return _save(image, spec.format, options)
 
 
-def _encode_avif(image: Image.Image, spec: Spec) -> bytes:
+def _encode_avif(image: Image.Image, spec: Spec, effort: Effort) -> bytes:
     # One thread, because the limiter counts resizes and not threads.
-    options = {"quality": spec.quality, "speed": AVIF_SPEED, "max_threads": 1}
+    speed = _effort(_AVIF_SPEEDS[effort], image.width * image.height)
+    options = {"quality": spec.quality, "speed": speed, "max_threads": 1}
     return _save(to_rgb(image), spec.format, options)
 
 
-_ENCODERS: Final[Mapping[str, Callable[[Image.Image, Spec], bytes]]] = {
+_ENCODERS: Final[Mapping[str, Callable[[Image.Image, Spec, Effort], bytes]]] = {
     "jpg": _encode_jpeg,
     "png": _encode_png,
     "gif": _encode_gif,

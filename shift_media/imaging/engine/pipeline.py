@@ -13,6 +13,7 @@ from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Spec
 from shift_media.imaging.engine import color, decode, decorate, transform
 from shift_media.imaging.engine.area import Area
+from shift_media.imaging.engine.encode import Effort
 from shift_media.imaging.formats.base import Header
 
 _LARGE: Final = 8_000_000
@@ -32,6 +33,7 @@ class Pipeline:
             far as the crop reaches, if there is one.
         orientation: of the stored pixels, with the turn of the spec.
         effects: those of a preset.
+        effort: of the encoder.
     """
 
     header: Header
@@ -41,6 +43,7 @@ class Pipeline:
     area: Area
     orientation: int
     effects: PresetEffects | None = None
+    effort: Effort = "fast"
 
     @classmethod
     def build(cls, source: BinaryIO, header: Header, spec: Spec, plan: ResizePlan) -> Pipeline:
