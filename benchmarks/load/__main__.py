@@ -24,6 +24,7 @@ from benchmarks.load.sampling import find_growth, take_sample
 from benchmarks.load.site import LoadSite
 from benchmarks.load.traffic import Request, Traffic, run_all
 from benchmarks.report import Report
+from tests.servers.ending import exit_on_signals
 
 
 def main(words: list[str]) -> int:
@@ -35,7 +36,8 @@ def main(words: list[str]) -> int:
     print("  ".join(f"{name} {value}" for name, value in machine.items()), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="shift-media-load-"))
     folder.chmod(0o755)
-    with LoadSite(folder, options.s3, options.workers, options.threads) as site:
+    servers = LoadSite(folder, options.s3, options.workers, options.threads)
+    with exit_on_signals(folder), servers as site:
         django.setup()
         measure(report, site, options)
     if report.are_met:

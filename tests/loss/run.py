@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.loss.auditor import Auditor, Stock, directory_of
 from tests.loss.faults import Faults
 from tests.loss.host import Host
+from tests.servers.ending import exit_on_signals
 
 _JOB_SECONDS = 180
 """In which the jobs that are left must end once nothing fails any more."""
@@ -34,7 +35,7 @@ class LossRun:
         folder = Path(tempfile.mkdtemp(prefix="shift-media-loss-"))
         folder.chmod(0o755)  # PostgreSQL does not run as root
         self._write(f"seed {self._seed}, {folder}")
-        with Host(folder, self._seed, self._users) as host:
+        with exit_on_signals(folder), Host(folder, self._seed, self._users) as host:
             problems = self._cause_faults(host, seconds, operations)
             problems += self._audit(host)
         for problem in problems:
