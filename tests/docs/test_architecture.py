@@ -85,8 +85,8 @@ def test_drawing_with_two_layers_exchanged_differs() -> None:
 
 
 def named_paths(page: Path) -> list[str]:
-    """Return the literals of a page that are paths of modules or folders."""
-    literals = re.findall(r"``([^`]+)``", page.read_text())
+    """Return the literals of a page that are paths of modules or folders, not of results."""
+    literals = re.findall(r"``((?!var/)[^`]+)``", page.read_text())
     return [text for text in literals if re.fullmatch(r"[\w.]+(/[\w.]*)+|\w+\.py", text)]
 
 
