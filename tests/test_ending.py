@@ -45,7 +45,11 @@ def test_program_that_gets_a_signal_leaves_no_server_and_no_folder(
     for parent in list(tmp_path.parents)[:2]:
         parent.chmod(0o755)  # PostgreSQL does not run as root
     program = subprocess.Popen(
-        [sys.executable, *_PROGRAMS[name]], env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, *_PROGRAMS[name]],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        # nohup, above the tests, lets SIGHUP be ignored
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         until = time.monotonic() + _SECONDS
