@@ -490,6 +490,16 @@ def test_pixels_stay_whatever_stands_behind_them(width: int, height: int, junk: 
     assert same_pixels(clean, content)
 
 
+def test_only_byte_of_the_data_of_a_tall_jpeg_stays() -> None:
+    """The rows that it is decoded to are the first ones, far above the last."""
+    content = bytes.fromhex(
+        f"ffd8 ffdb004300 {'08' * 64} ffc0001108 0fa0 0018 03521100471100421100"
+        "ffda000c03520047004200003f00 49 ffd9"
+    )
+    assert same_pixels(stripped(content), content)
+    assert stripped(content) == content
+
+
 @pytest.mark.parametrize("marker", [0xDB, 0xEE, 0xFE])
 def test_segment_between_the_last_scan_and_the_end_is_removed(marker: int) -> None:
     content = jpeg()

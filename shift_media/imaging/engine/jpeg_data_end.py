@@ -50,7 +50,9 @@ class _Tail:
         self._header = header
         self._scan = scan
         self._length = scan.end - scan.start
-        self._row = _first_affected_row(header) if scan.single else 0
+        # Data this short ends long before the last block: its bytes are those of the first rows.
+        is_long = self._length > _USUAL_SPARE
+        self._row = _first_affected_row(header) if scan.single and is_long else 0
         self._pixels = self._digest(self._length, _END)
         self._known: dict[tuple[int, tuple[Part, ...]], bool] = {}
 
