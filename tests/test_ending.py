@@ -29,6 +29,16 @@ def processes_of(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """Return a folder that PostgreSQL, which does not run as root, can enter."""
+    for folder in (tmp_path, *tmp_path.parents):
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o055)
+    return tmp_path
+
+
 @pytest.mark.slow
 @pytest.mark.s3
 @pytest.mark.postgres
@@ -38,12 +48,9 @@ def processes_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("name", _PROGRAMS)
 def test_program_that_gets_a_signal_leaves_no_server_and_no_folder(
-    name: str, number: signal.Signals, tmp_path: Path
+    name: str, number: signal.Signals, open_folder: Path
 ) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)  # PostgreSQL does not run as root
+    environment = {**os.environ, "TMPDIR": str(open_folder)}
     program = subprocess.Popen(
         [sys.executable, *_PROGRAMS[name]],
         env=environment,
@@ -53,12 +60,12 @@ def test_program_that_gets_a_signal_leaves_no_server_and_no_folder(
     )
     try:
         until = time.monotonic() + _SECONDS
-        while not processes_of(tmp_path) and time.monotonic() < until:
+        while not processes_of(open_folder) and time.monotonic() < until:
             time.sleep(0.05)
-        assert processes_of(tmp_path), f"{name} has started no server"
+        assert processes_of(open_folder), f"{name} has started no server"
         program.send_signal(number)
         assert program.wait(_SECONDS) == 128 + number
     finally:
         program.kill()
-    assert processes_of(tmp_path) == []
-    assert list(tmp_path.glob("shift-media-*")) == []
+    assert processes_of(open_folder) == []
+    assert list(open_folder.glob("shift-media-*")) == []
