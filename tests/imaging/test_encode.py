@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
+from shift_media.core.preset_effects import PresetEffects
 from shift_media.core.spec import Spec
+from shift_media.imaging import engine
 from shift_media.imaging.engine import encode, gif_encoder
 from tests.imaging import images
 
@@ -111,3 +114,14 @@ def test_no_effort_is_slow_for_the_largest_avif() -> None:
     largest = 4470 * 3464
     speeds = {name: encode._effort(steps, largest) for name, steps in encode._AVIF_SPEEDS.items()}
     assert speeds == {"fast": encode.AVIF_SPEED, "slow": encode.AVIF_SPEED}
+
+
+@pytest.mark.slow
+def test_search_for_a_number_of_bytes_is_fast_whatever_the_occasion() -> None:
+    source = BytesIO(images.encoded(images.photograph(400, 300), "jpg"))
+    spec, effects = Spec.make("400x300", format="avif"), PresetEffects(max_bytes=10_000)
+    made = [
+        engine.make(source, spec, effects=effects, effort=effort).content
+        for effort in engine.EFFORTS
+    ]
+    assert made[0] == made[1]

@@ -107,7 +107,8 @@ def make(
         else:
             image = _resize_still(source, header, pipeline, decoder)
             most = effects.max_bytes if effects else None
-            content = encode.encode_within(image, spec, most, effort)
+            # The search for the quality encodes up to eight times.
+            content = encode.encode_within(image, spec, most, "fast" if most else effort)
     return Result(content, *plan.canvas, spec.format)
 
 
