@@ -84,7 +84,7 @@ test: $(VENV)/.dev
 
 test-full: $(VENV)/.dev
 	$(CHECKS)
-	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(FULL) --results var/results.json $(ARGS)
+	SHIFT_MEDIA_FULL=1 $(VENV)/bin/python $(PYTEST) $(FULL) --results=var/results.json $(ARGS)
 
 # The page docs/explanation/evidence.rst shows what this records.
 evidence: $(VENV)/.dev
