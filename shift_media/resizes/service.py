@@ -17,7 +17,7 @@ from shift_media.conf import settings
 from shift_media.core.errors import BadSignature, MediaError
 from shift_media.core.faults import translated_faults
 from shift_media.core.keys import Key, ResizeKey, parse_resize_key
-from shift_media.imaging.engine import Effort
+from shift_media.imaging.engine import EFFORTS, Effort
 from shift_media.resizes.making import make_batch, make_once, recently_made
 from shift_media.resizes.stored import StoredResize, find, find_keys
 from shift_media.storages import default_media_storage
@@ -69,8 +69,11 @@ def ensure_many(
     ``keys``. What `ensure` would raise is the ``error`` of its outcome and stops no other resize.
 
     With the ``effort`` "slow", encoders search longer for smaller files, because no visitor waits;
-    "fast" is that of `ensure` and of the view. A resize that is stored stays as it is.
+    "fast" is that of `ensure` and of the view. A resize that is stored stays as it is. Raises
+    `ValueError` for another effort.
     """
+    if effort not in EFFORTS:
+        raise ValueError(f"effort must be one of {', '.join(EFFORTS)}, not {effort!r}.")
     ordered = list(keys)
     outcomes = {
         key: Outcome(error=result) if isinstance(result, MediaError) else Outcome(result.made)

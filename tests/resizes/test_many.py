@@ -138,6 +138,11 @@ def test_avif_made_ahead_is_encoded_with_more_effort_and_never_replaced(
     assert service.deliver(third).content == for_a_visitor
 
 
+def test_unknown_effort_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="one of fast, slow, not 'best'"):
+        ensure_many([], effort=cast("Any", "best"))
+
+
 def test_few_resizes_are_looked_for_one_by_one(
     storage: CountingStorage, add: Add, resize_of: ResizeOf
 ) -> None:
