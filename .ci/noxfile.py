@@ -52,7 +52,7 @@ TOOLS = (
     "numpy",
     "setuptools",
 )
-"""What tests need in addition to an extra."""
+"""Packages that tests import in addition to those of an extra."""
 
 WITHOUT_SERVERS = "not e2e and not s3 and not rgw and not postgres and not mariadb and not redis"
 QUICK = f"{WITHOUT_SERVERS} and not slow"
@@ -119,7 +119,7 @@ PACKED = {
     "templates/shift_media",
     "testing/samples",
 }
-"""What the wheel must have besides modules; files or folders with files."""
+"""Files of the wheel beside its modules, and folders that must have files."""
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True

@@ -1,4 +1,4 @@
-"""What PostgreSQL and MariaDB do that SQLite does not: compare, lock and number in their own way.
+"""PostgreSQL and MariaDB compare, lock and number in other ways than SQLite.
 
 ``make matrix`` runs the tests of the rooms on each server; these are the cases of their own.
 """

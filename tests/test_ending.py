@@ -1,4 +1,4 @@
-"""What is left of a program with servers after SIGTERM and SIGHUP."""
+"""Programs with servers end them, and remove their folders, on SIGTERM and SIGHUP."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ class MariaDB:
 
     def leave(self) -> None:
         """Leave it running to the process that calls `stop`."""
-        self._process.returncode = 0  # Popen warns about a process that nobody has waited for.
+        self._process.returncode = 0  # Popen warns about a process that was never waited for.
 
     def crash(self) -> None:
         """End it at once; `resume` recovers from its log."""

@@ -288,7 +288,7 @@ def many_packets(count: int) -> bytes:
 
 @pytest.mark.parametrize("kind", [Flag, IntFlag])
 def test_cover_of_a_song_is_no_video_for_each_version_of_pyav(kind: type[Flag]) -> None:
-    """The disposition is an IntFlag since PyAV 18, and a Flag, which is no number, before."""
+    """The disposition is an IntFlag since PyAV 18, and a Flag, which is not a number, before."""
     disposition: Any = kind("Disposition", {"default": 1, "attached_pic": 1 << 10})
     context = SimpleNamespace(width=20)
     for value, moving in ((disposition(0), True), (disposition.attached_pic, False)):
